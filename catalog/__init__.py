@@ -1,0 +1,1 @@
+"""The SQLite catalog, everything that reads it, and the `catalog` command."""

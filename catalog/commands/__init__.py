@@ -1,0 +1,1 @@
+"""One file a command; `catalog/cli.py` holds their list."""

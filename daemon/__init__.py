@@ -1,0 +1,1 @@
+"""The service: watch, scan, settle, intake, embed, write, and the followers of the catalog."""

@@ -1,0 +1,1 @@
+"""Model bundles and all that makes a vector of bytes: decode, prepare, run, attest."""
