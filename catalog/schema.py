@@ -1,0 +1,133 @@
+"""The tables, as a list of migrations. Migration N brings `user_version` from N to N + 1; none is ever edited."""
+
+FIRST = """
+CREATE TABLE volume(
+  id INTEGER PRIMARY KEY,
+  root INTEGER REFERENCES volume(id),          -- NULL: this is a root
+  path BLOB NOT NULL UNIQUE,
+  kind TEXT NOT NULL CHECK (kind IN ('root', 'mount', 'blocked')),
+  identity TEXT NOT NULL,
+  away TEXT,                                   -- why it cannot be read now; NULL: it is present
+  since REAL NOT NULL,
+  scanned_at REAL
+) STRICT;
+
+CREATE TABLE directory(
+  id INTEGER PRIMARY KEY,
+  volume INTEGER NOT NULL REFERENCES volume(id),
+  path BLOB NOT NULL UNIQUE
+) STRICT;
+CREATE INDEX directory_volume ON directory(volume);
+
+CREATE TABLE content(
+  id INTEGER PRIMARY KEY,
+  sha256 BLOB NOT NULL UNIQUE CHECK (length(sha256) = 32),
+  bytes INTEGER NOT NULL,
+  format TEXT, width INTEGER, height INTEGER,
+  taken_at TEXT, camera TEXT, note TEXT,
+  refs INTEGER NOT NULL DEFAULT 0              -- files that hold it and are not gone; kept by triggers
+) STRICT;
+
+CREATE TABLE file(
+  id INTEGER PRIMARY KEY,
+  directory INTEGER NOT NULL REFERENCES directory(id),
+  name BLOB NOT NULL,
+  size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
+  content INTEGER REFERENCES content(id),
+  state TEXT NOT NULL CHECK (state IN ('pending', 'ok', 'rejected', 'gone')),
+  reason TEXT, detail TEXT,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  due REAL,                                    -- read it not before then; NULL: nothing to do
+  first_seen REAL NOT NULL,
+  last_verified REAL,
+  UNIQUE (directory, name),
+  CHECK ((state = 'rejected') = (reason IS NOT NULL)),
+  CHECK (state != 'pending' OR due IS NOT NULL)
+) STRICT;
+CREATE INDEX file_due ON file(due) WHERE due IS NOT NULL;
+CREATE INDEX file_content ON file(content);
+CREATE INDEX file_inode ON file(inode);
+CREATE INDEX file_rejected ON file(first_seen) WHERE state = 'rejected';
+
+CREATE TABLE history(
+  id INTEGER PRIMARY KEY,
+  file INTEGER NOT NULL REFERENCES file(id),
+  content INTEGER NOT NULL REFERENCES content(id),
+  size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+  seen_at REAL NOT NULL,
+  verdict TEXT NOT NULL
+) STRICT;
+CREATE INDEX history_file ON history(file);
+
+CREATE TABLE model(
+  id INTEGER PRIMARY KEY,
+  digest TEXT NOT NULL UNIQUE,
+  name TEXT NOT NULL,
+  dims INTEGER NOT NULL,
+  provider TEXT NOT NULL,
+  cosine REAL NOT NULL,
+  attested_at REAL NOT NULL
+) STRICT;
+
+CREATE TABLE vector(
+  id INTEGER PRIMARY KEY,                      -- also the label in the index: never reused
+  content INTEGER NOT NULL REFERENCES content(id),
+  model INTEGER NOT NULL REFERENCES model(id),
+  seq INTEGER NOT NULL,                        -- the change log: a follower reads what lies after its own
+  live INTEGER NOT NULL CHECK (live IN (0, 1)),
+  data BLOB NOT NULL,                          -- float16, little-endian, unit length
+  UNIQUE (content, model)
+) STRICT;
+CREATE INDEX vector_seq ON vector(model, seq);
+
+CREATE TABLE clock(seq INTEGER NOT NULL) STRICT;
+INSERT INTO clock VALUES (0);
+
+CREATE TABLE event(
+  id INTEGER PRIMARY KEY,
+  at REAL NOT NULL,
+  kind TEXT NOT NULL,
+  path BLOB,
+  detail TEXT
+) STRICT;
+
+CREATE TABLE tally(                            -- counts by volume: `status` must not read ten million rows
+  volume INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  files INTEGER NOT NULL,
+  PRIMARY KEY (volume, state, reason)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER file_in AFTER INSERT ON file BEGIN
+  INSERT INTO tally VALUES (
+    (SELECT volume FROM directory WHERE id = NEW.directory), NEW.state, coalesce(NEW.reason, ''), 1)
+    ON CONFLICT DO UPDATE SET files = files + 1;
+  UPDATE content SET refs = refs + 1 WHERE id = NEW.content AND NEW.state != 'gone';
+END;
+
+CREATE TRIGGER file_tally AFTER UPDATE OF state, reason, directory ON file
+WHEN OLD.state != NEW.state OR OLD.reason IS NOT NEW.reason OR OLD.directory != NEW.directory BEGIN
+  UPDATE tally SET files = files - 1
+    WHERE volume = (SELECT volume FROM directory WHERE id = OLD.directory)
+    AND state = OLD.state AND reason = coalesce(OLD.reason, '');
+  INSERT INTO tally VALUES (
+    (SELECT volume FROM directory WHERE id = NEW.directory), NEW.state, coalesce(NEW.reason, ''), 1)
+    ON CONFLICT DO UPDATE SET files = files + 1;
+END;
+
+CREATE TRIGGER file_refs AFTER UPDATE OF state, content ON file
+WHEN OLD.content IS NOT NEW.content OR (OLD.state = 'gone') != (NEW.state = 'gone') BEGIN
+  UPDATE content SET refs = refs + 1 WHERE id = NEW.content AND NEW.state != 'gone';
+  UPDATE content SET refs = refs - 1 WHERE id = OLD.content AND OLD.state != 'gone';
+END;
+
+-- A vector lives as long as any file holds its content; each turn is one entry of the change log.
+CREATE TRIGGER content_turn AFTER UPDATE OF refs ON content
+WHEN (OLD.refs = 0) != (NEW.refs = 0) AND EXISTS (SELECT 1 FROM vector WHERE content = NEW.id) BEGIN
+  UPDATE clock SET seq = seq + 1;
+  UPDATE vector SET live = (NEW.refs > 0), seq = (SELECT seq FROM clock) WHERE content = NEW.id;
+END;
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST,)
