@@ -1,0 +1,118 @@
+"""What was learned by reading a file, written into the catalog. All of it inside the writer's transaction.
+
+Every change holds only while the row still carries the signature that was read: a file that changed meanwhile
+has a newer sighting, stays pending, and is read again.
+"""
+
+from dataclasses import dataclass
+
+from catalog.db import Database
+from catalog.signature import Signature
+from models.reason import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What decoding told of a content."""
+
+    format: str
+    width: int
+    height: int
+    taken_at: str | None = None
+    camera: str | None = None
+    note: str = ""
+
+
+UNCHANGED = "id = ? AND size = ? AND mtime_ns = ? AND ctime_ns = ? AND state != 'gone'"
+
+
+def content_id(database: Database, sha256: bytes, size: int, facts: Facts | None) -> int:
+    """The row of a content, made or completed."""
+    found = database.value("SELECT id FROM content WHERE sha256 = ?", sha256)
+    if found is None:
+        found = database.value("INSERT INTO content(sha256, bytes) VALUES (?, ?) RETURNING id", sha256, size)
+    if facts is not None:
+        database.run(
+            "UPDATE content SET format = ?, width = ?, height = ?, taken_at = ?, camera = ?, note = ? WHERE id = ?",
+            *(
+                facts.format,
+                facts.width,
+                facts.height,
+                facts.taken_at,
+                facts.camera,
+                facts.note or None,
+                found,
+            ),
+        )
+    return int(found)
+
+
+def add_vector(database: Database, content: int, model: int, data: bytes) -> None:
+    """Store a vector at the head of the change log. A second one for the same content and model is dropped."""
+    if database.value("SELECT 1 FROM vector WHERE content = ? AND model = ?", content, model):
+        return
+    seq = database.value("UPDATE clock SET seq = seq + 1 RETURNING seq")
+    database.run(
+        "INSERT INTO vector(content, model, seq, live, data) SELECT id, ?, ?, refs > 0, ? FROM content WHERE id = ?",
+        *(model, seq, data, content),
+    )
+
+
+def accept(database: Database, file: int, seen: Signature, content: int, now: float) -> bool:
+    """The file was read, is well, and its content has a vector."""
+    _remember(database, file, seen, content, now)
+    return bool(
+        database.run(
+            "UPDATE file SET state = 'ok', reason = NULL, detail = NULL, attempts = 0, due = NULL,"
+            f" content = ?, last_verified = ? WHERE {UNCHANGED}",
+            *(content, now, file, *seen.stamp),
+        )
+    )
+
+
+def reject(
+    database: Database,
+    file: int,
+    seen: Signature,
+    reason: Reason,
+    detail: str,
+    content: int | None,
+    now: float,
+    due: float | None = None,
+) -> bool:
+    """The file cannot be embedded, and why. `due`: when to try again, for what may heal by itself."""
+    if content is not None:
+        _remember(database, file, seen, content, now)
+    return bool(
+        database.run(
+            "UPDATE file SET state = 'rejected', reason = ?, detail = ?, attempts = attempts + 1, due = ?,"
+            f" content = coalesce(?, content), last_verified = iif(? IS NULL, last_verified, ?) WHERE {UNCHANGED}",
+            *(reason, detail or None, due, content, content, now, file, *seen.stamp),
+        )
+    )
+
+
+def postpone(database: Database, file: int, seen: Signature, due: float, failed: bool) -> None:
+    """Read it later: it was changing, or its reader failed (`failed` counts an attempt)."""
+    database.run(
+        "UPDATE file SET due = ?, attempts = attempts + ?, size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?"
+        " WHERE id = ? AND state != 'gone'",
+        *(due, int(failed), *seen, file),
+    )
+
+
+def _remember(database: Database, file: int, seen: Signature, content: int, now: float) -> None:
+    last = database.row("SELECT content FROM history WHERE file = ? ORDER BY id DESC LIMIT 1", file)
+    if last is not None and last[0] == content:
+        return
+    verdict = "first" if last is None else "changed"
+    database.run(
+        "INSERT INTO history(file, content, size, mtime_ns, seen_at, verdict) SELECT id, ?, ?, ?, ?, ?"
+        f" FROM file WHERE {UNCHANGED}",
+        *(content, seen.size, seen.mtime_ns, now, verdict, file, *seen.stamp),
+    )
+
+
+def note(database: Database, now: float, kind: str, path: bytes | None = None, detail: str = "") -> None:
+    """One line of the journal."""
+    database.run("INSERT INTO event(at, kind, path, detail) VALUES (?, ?, ?, ?)", now, kind, path, detail or None)

@@ -1,0 +1,174 @@
+"""What was seen on disk, written into the catalog. All of it inside the writer's transaction.
+
+Scans and hints come here with possibly old knowledge; the decision is made again against the row as it is now,
+so a message that comes twice, late or out of order does no harm.
+"""
+
+from dataclasses import dataclass
+
+from catalog.db import Database
+from catalog.plan import Known, Step, plan
+from catalog.signature import Signature, look, signature
+from catalog.tree import below, directory_id, join, make_directory, split
+from models.reason import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A regular file, or with `reason` something that is never read (a link, a device)."""
+
+    path: bytes
+    signature: Signature
+    due: float  # seconds since the epoch: read it not before then
+    reason: Reason | None = None
+    detail: str = ""
+
+
+COLUMNS = "id, state, size, mtime_ns, ctime_ns, inode"
+
+
+def known(database: Database, directory: int, name: bytes) -> Known | None:
+    """The row of a path."""
+    row = database.row(f"SELECT {COLUMNS} FROM file WHERE directory = ? AND name = ?", directory, name)
+    return None if row is None else Known(row[0], row[1], Signature(*row[2:]))
+
+
+def see(database: Database, seen: Seen, now: float) -> bool:
+    """Record a sighting; True when something has to be read for it."""
+    where, name = split(seen.path)
+    try:
+        directory = make_directory(database, where)
+    except LookupError:
+        return False  # a late hint from a root that was taken out of the configuration
+    row = known(database, directory, name)
+    step = plan(seen.signature, row)
+    if step is not Step.READ:
+        return row is not None and _stand(database, row, seen)
+    if seen.reason is not None:
+        _put(database, directory, name, seen, "rejected", now)
+        return False
+    if row is None and _followed(database, directory, name, seen):
+        return False
+    _put(database, directory, name, seen, "pending", now)
+    return True
+
+
+def _stand(database: Database, row: Known, seen: Seen) -> bool:
+    """Known bytes: follow a new inode, and let a writer's close hasten what its create had put off."""
+    if row.signature.inode != seen.signature.inode:
+        database.run("UPDATE file SET inode = ? WHERE id = ?", seen.signature.inode, row.id)
+    hastened = row.state == "pending" and database.run(
+        "UPDATE file SET due = ? WHERE id = ? AND due > ? AND attempts = 0", seen.due, row.id, seen.due
+    )
+    return bool(hastened)
+
+
+def _put(database: Database, directory: int, name: bytes, seen: Seen, state: str, now: float) -> None:
+    due = seen.due if state == "pending" else None
+    database.run(
+        "INSERT INTO file(directory, name, size, mtime_ns, ctime_ns, inode, state, reason, detail, due, first_seen)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (directory, name) DO UPDATE SET"
+        " size = excluded.size, mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns, inode = excluded.inode,"
+        " state = excluded.state, reason = excluded.reason, detail = excluded.detail, due = excluded.due, attempts = 0",
+        *(directory, name, *seen.signature, state, seen.reason, seen.detail or None, due, now),
+    )
+
+
+def _followed(database: Database, directory: int, name: bytes, seen: Seen) -> bool:
+    """Recognise a file that was moved here while nobody watched, by inode, size and mtime on one volume.
+
+    The old path has to be free: where it still stands, this is a hard link and not a move.
+    """
+    size, mtime_ns, ctime_ns, inode = seen.signature
+    for id_, path, old in database.rows(
+        "SELECT f.id, d.path, f.name FROM file f JOIN directory d ON d.id = f.directory"
+        " WHERE f.inode = ? AND f.size = ? AND f.mtime_ns = ? AND f.state IN ('ok', 'gone')"
+        " AND EXISTS (SELECT 1 FROM vector WHERE content = f.content)"
+        " AND d.volume = (SELECT volume FROM directory WHERE id = ?)",
+        *(inode, size, mtime_ns, directory),
+    ):
+        if look(join(path, old)) is None:
+            database.run(
+                "UPDATE file SET directory = ?, name = ?, ctime_ns = ?, state = 'ok' WHERE id = ?",
+                *(directory, name, ctime_ns, id_),
+            )
+            return True
+    return False
+
+
+def miss(database: Database, path: bytes, now: float) -> int:
+    """A path is no longer there: it and all below it are gone, keeping all that hangs on their content."""
+    if look(path) is not None:
+        return 0
+    where, name = split(path)
+    directory = directory_id(database, where)
+    rows = (
+        []
+        if directory is None
+        else database.rows("SELECT id FROM file WHERE directory = ? AND name = ? AND state != 'gone'", directory, name)
+    )
+    low, high = below(path)
+    rows += database.rows(
+        "SELECT f.id FROM file f JOIN directory d ON d.id = f.directory JOIN volume v ON v.id = d.volume"
+        " WHERE (d.path = ? OR (d.path >= ? AND d.path < ?)) AND f.state != 'gone' AND v.away IS NULL",
+        *(path, low, high),
+    )
+    for (id_,) in rows:
+        database.run(
+            "UPDATE file SET state = 'gone', reason = NULL, detail = NULL, due = NULL, attempts = 0 WHERE id = ?",
+            id_,
+        )
+    return len(rows)
+
+
+def move(database: Database, source: bytes, target: bytes, now: float) -> bool:
+    """A rename that was watched. True when it was carried over without a read."""
+    found = look(target)
+    if found is None or look(source) is not None:
+        return False
+    where, name = split(source)
+    directory = directory_id(database, where)
+    row = None if directory is None else known(database, directory, name)
+    seen = signature(found)
+    if row is None or row.state not in ("ok", "rejected") or not _same(row.signature, seen):
+        return False
+    goal, fresh = split(target)
+    to = make_directory(database, goal)
+    if known(database, to, fresh) is None:
+        database.run("UPDATE file SET directory = ?, name = ?, ctime_ns = ? WHERE id = ?", to, fresh, seen[2], row.id)
+    else:
+        _take_over(database, row.id, to, fresh, seen)
+    return True
+
+
+def _same(old: Signature, new: Signature) -> bool:
+    return (old.size, old.mtime_ns, old.inode) == (new.size, new.mtime_ns, new.inode)
+
+
+def _take_over(database: Database, source: int, directory: int, name: bytes, seen: Signature) -> None:
+    """The target has a row of its own: that path keeps its history, and takes the content over."""
+    database.run(
+        "UPDATE file SET (content, state, reason, detail, due, attempts, last_verified, size, mtime_ns, inode)"
+        " = (SELECT content, state, reason, detail, due, attempts, last_verified, size, mtime_ns, inode"
+        " FROM file WHERE id = ?), ctime_ns = ? WHERE directory = ? AND name = ?",
+        *(source, seen.ctime_ns, directory, name),
+    )
+    database.run("UPDATE file SET state = 'gone', reason = NULL, detail = NULL, due = NULL WHERE id = ?", source)
+
+
+def move_directory(database: Database, source: bytes, target: bytes, now: float) -> int:
+    """A directory was renamed: one row for each directory below it changes, whatever they hold."""
+    if look(target) is None or look(source) is not None:
+        return 0
+    low, high = below(source)
+    moved = database.rows(
+        "SELECT id, path FROM directory WHERE path = ? OR (path >= ? AND path < ?)", source, low, high
+    )
+    for id_, path in moved:
+        goal = target + path[len(source) :]
+        if directory_id(database, goal) is None:
+            database.run("UPDATE directory SET path = ? WHERE id = ?", goal, id_)
+            continue
+        for (name,) in database.rows("SELECT name FROM file WHERE directory = ? AND state != 'gone'", id_):
+            move(database, join(path, name), join(goal, name), now)
+    return len(moved)
