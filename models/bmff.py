@@ -1,0 +1,51 @@
+"""The box structure that HEIF and AVIF share (ISO/IEC 14496-12): enough to tell a cut file from a damaged one."""
+
+from models.reason import Reason, Unfit
+
+HEIF = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
+AVIF = frozenset({b"avif", b"avis"})
+GENERIC = frozenset({b"mif1", b"msf1", b"miaf"})
+
+
+def brands(data: bytes) -> list[bytes]:
+    """Major brand first, then the compatible ones; empty where there is no file type box."""
+    if data[4:8] != b"ftyp":
+        return []
+    size = min(int.from_bytes(data[:4], "big"), len(data), 256)
+    return [data[8:12], *(data[i : i + 4] for i in range(16, size - 3, 4))]
+
+
+def is_heif(data: bytes) -> bool:
+    """An HEVC still, or a generic one that does not say it is AV1."""
+    names = brands(data)
+    return bool(names) and (names[0] in HEIF or (names[0] in GENERIC and not is_avif(data)))
+
+
+def is_avif(data: bytes) -> bool:
+    """An AV1 still or sequence."""
+    names = brands(data)
+    return bool(names) and (
+        names[0] in AVIF or (names[0] in GENERIC and bool(AVIF & set(names)) and not HEIF & set(names))
+    )
+
+
+def check_boxes(data: bytes) -> None:
+    """Raises Unfit(TRUNCATED) where a top-level box runs past the end, Unfit(DAMAGED) for an impossible one."""
+    at, end = 0, len(data)
+    kinds: set[bytes] = set()
+    while at + 8 <= end:
+        size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        if size == 1:
+            size = int.from_bytes(data[at + 8 : at + 16], "big")
+        elif size == 0:
+            size = end - at
+        if b"meta" in kinds and b"mdat" in kinds and not kind.isalnum():
+            return  # padding that a camera or phone put after the picture
+        if size < 8:
+            raise Unfit(Reason.DAMAGED, f"box of {size} bytes at byte {at}")
+        if at + size > end:
+            raise Unfit(Reason.TRUNCATED, f"box {kind!r} at byte {at} runs past the end")
+        kinds.add(kind)
+        at += size
+    if not kinds & {b"meta", b"moov"}:
+        raise Unfit(Reason.TRUNCATED, "the file ends before its picture is described")

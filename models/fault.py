@@ -1,0 +1,47 @@
+"""Turns any decoder's complaint into one reason of ours, keeping its words."""
+
+import re
+
+from models.reason import Reason, Unfit
+
+ZERO_TAIL = 512  # bytes: one disk sector; shorter runs of zeros end many a sound file
+# libjpeg says "premature end of data segment" of damage in the middle, and names the file only at a real end.
+CUT_SHORT = re.compile(
+    r"truncat|premature end of jpeg file|unexpected end|end of file|\beof\b|not enough data|insufficient data", re.I
+)
+NOT_OURS = re.compile(
+    r"unsupported|not supported|not implemented|unknown pixel mode|cannot handle|no decoder|precision|plugin missing",
+    re.I,
+)
+
+
+def fault(error: BaseException) -> Unfit:
+    """The Unfit for any exception that a decoder raised."""
+    if isinstance(error, Unfit):
+        return error
+    if isinstance(error, MemoryError):
+        return Unfit(Reason.MEMORY, str(error))
+    words = _words(error)
+    if type(error).__name__ == "DecompressionBombError":
+        return Unfit(Reason.PIXELS, words)
+    if isinstance(error, EOFError) or CUT_SHORT.search(words):
+        return Unfit(Reason.TRUNCATED, words)
+    if isinstance(error, NotImplementedError) or NOT_OURS.search(words):
+        return Unfit(Reason.UNSUPPORTED, words)
+    return Unfit(Reason.DAMAGED, words)
+
+
+def _words(error: BaseException) -> str:
+    words = " ".join(str(error).split())
+    words = re.sub(r"<_io\.BytesIO object at 0x[0-9a-f]+>", "the file", words)
+    return words[:300] or type(error).__name__
+
+
+def with_zero_tail(data: bytes, unfit: Unfit) -> Unfit:
+    """The same verdict, told apart from an honest cut where the file was allocated in full but never filled."""
+    if unfit.reason not in (Reason.TRUNCATED, Reason.DAMAGED, Reason.CHECKSUM):
+        return unfit
+    zeros = len(data) - len(data.rstrip(b"\0"))
+    if zeros < ZERO_TAIL:
+        return unfit
+    return Unfit(Reason.DAMAGED, f"the last {zeros} bytes are filled with zeros ({unfit.detail})")

@@ -1,0 +1,93 @@
+"""The table of formats: to add one, add one row here and two samples to its test."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from models.bmff import is_avif, is_heif
+from models.gif import decode_gif
+from models.heif import decode_avif, decode_heif
+from models.jpeg import decode_jpeg
+from models.lookalike import looks_like, unreadable_picture
+from models.plain import Decoder, plain
+from models.png import SIGNATURE, decode_png
+from models.reason import Reason, Unfit
+from models.tga import is_tga
+from models.tiff import decode_tiff
+from models.webp import decode_webp
+
+Sniff = Callable[[bytes], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """`name` as stored in the catalog, `sniff` by content alone, `extensions` in lower case without a dot."""
+
+    name: str
+    sniff: Sniff
+    extensions: tuple[str, ...]
+    decode: Decoder
+
+
+def starts(*magics: bytes) -> Sniff:
+    """Recognises any of these first bytes."""
+    return lambda data: data.startswith(magics)
+
+
+def _is_webp(data: bytes) -> bool:
+    return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
+
+
+def _is_tiff(data: bytes) -> bool:
+    return data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")) and data[8:10] != b"CR"
+
+
+def _is_pnm(data: bytes) -> bool:
+    return data[:1] == b"P" and data[1:2] in b"123456" and data[2:3].isspace()
+
+
+def _is_ico(data: bytes) -> bool:
+    return data.startswith(b"\0\0\1\0") and 0 < data[4] | data[5] << 8 < 256 and data[9] in (0, 255)
+
+
+def _is_bmp(data: bytes) -> bool:
+    return data.startswith(b"BM") and data[6:10] == b"\0\0\0\0"
+
+
+FORMATS = (
+    Format("jpeg", starts(b"\xff\xd8\xff"), ("jpg", "jpeg", "jpe", "jfif", "mpo"), decode_jpeg),
+    Format("png", starts(SIGNATURE), ("png", "apng"), decode_png),
+    Format("webp", _is_webp, ("webp",), decode_webp),
+    Format("gif", starts(b"GIF87a", b"GIF89a"), ("gif",), decode_gif),
+    Format("heif", is_heif, ("heic", "heif", "hif"), decode_heif),
+    Format("avif", is_avif, ("avif",), decode_avif),
+    Format("tiff", _is_tiff, ("tif", "tiff"), decode_tiff),
+    Format("bmp", _is_bmp, ("bmp", "dib"), plain("BmpImagePlugin", "BmpImageFile")),
+    Format(
+        "jpeg2000",
+        starts(b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),
+        ("jp2", "j2k", "jpf", "jpx"),
+        plain("Jpeg2KImagePlugin", "Jpeg2KImageFile"),
+    ),
+    Format("psd", starts(b"8BPS\0\1"), ("psd",), plain("PsdImagePlugin", "PsdImageFile")),
+    Format("qoi", starts(b"qoif"), ("qoi",), plain("QoiImagePlugin", "QoiImageFile")),
+    Format("dds", starts(b"DDS "), ("dds",), plain("DdsImagePlugin", "DdsImageFile")),
+    Format("pnm", _is_pnm, ("ppm", "pgm", "pbm", "pnm"), plain("PpmImagePlugin", "PpmImageFile")),
+    Format("ico", _is_ico, ("ico",), plain("IcoImagePlugin", "IcoImageFile")),
+    Format("icns", starts(b"icns"), ("icns",), plain("IcnsImagePlugin", "IcnsImageFile")),
+    Format("tga", is_tga, ("tga",), plain("TgaImagePlugin", "TgaImageFile")),
+)
+EXTENSIONS = frozenset(extension for row in FORMATS for extension in row.extensions)
+
+
+def recognise(data: bytes) -> Format:
+    """The row of these bytes. Raises Unfit with EMPTY, DAMAGED (only zeros), UNSUPPORTED or NOT_IMAGE."""
+    if not data:
+        raise Unfit(Reason.EMPTY)
+    for row in FORMATS:
+        if row.sniff(data):
+            return row
+    if not any(data[:64]) and data.count(0) == len(data):
+        raise Unfit(Reason.DAMAGED, f"filled with zeros, {len(data)} bytes")
+    if picture := unreadable_picture(data):
+        raise Unfit(Reason.UNSUPPORTED, picture)
+    raise Unfit(Reason.NOT_IMAGE, looks_like(data))

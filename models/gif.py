@@ -1,0 +1,67 @@
+"""GIF (89a specification): every block up to the trailer, then the frames."""
+
+from PIL import ImageFile
+
+from models.plain import open_plain
+from models.raster import Raster, check_pixels
+from models.reason import Reason, Unfit
+from models.recipe import Recipe
+
+EXTENSION, IMAGE, TRAILER = 0x21, 0x2C, 0x3B
+# Pixels of later frames that are decoded to prove them; beyond that the block structure alone speaks for the rest.
+PROVE = 50_000_000
+
+
+def decode_gif(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
+    """The first frame as it is shown. Raises Unfit or what Pillow raises."""
+    frames = walk(data, max_pixels)
+    image = open_plain("GifImagePlugin", "GifImageFile", data)
+    check_pixels(*image.size, max_pixels)
+    image.load()
+    first = image.copy()
+    _prove(image, frames)
+    return Raster(first, *first.size, note=f"animated, {frames} frames" if frames > 1 else "")
+
+
+def _prove(image: ImageFile.ImageFile, frames: int) -> None:
+    for index in range(1, min(frames, PROVE // (image.width * image.height) + 1)):
+        image.seek(index)
+        image.load()
+
+
+def walk(data: bytes, max_pixels: int) -> int:
+    """Number of frames. Raises Unfit(TRUNCATED) without a trailer, Unfit(DAMAGED) for a byte that begins no block."""
+    at, frames, end = 13 + _table(data, 10), 0, len(data)
+    while at < end:
+        block = data[at]
+        if block == TRAILER:
+            if not frames:
+                raise Unfit(Reason.DAMAGED, "no picture before the trailer")
+            return frames
+        if block == EXTENSION:
+            at = _sub_blocks(data, at + 2)
+        elif block == IMAGE and at + 10 < end:
+            check_pixels(_short(data, at + 5), _short(data, at + 7), max_pixels)
+            at = _sub_blocks(data, at + 11 + _table(data, at + 9))
+            frames += 1
+        elif block == 0:  # some writers end a block twice
+            at += 1
+        else:
+            raise Unfit(Reason.DAMAGED, f"byte {at} begins no block")
+    raise Unfit(Reason.TRUNCATED, "no trailer")
+
+
+def _sub_blocks(data: bytes, at: int) -> int:
+    while at < len(data) and data[at]:
+        at += 1 + data[at]
+    return at + 1
+
+
+def _table(data: bytes, flags: int) -> int:
+    if flags >= len(data):
+        raise Unfit(Reason.TRUNCATED, "the file ends in a header")
+    return 3 << (data[flags] & 7) + 1 if data[flags] & 0x80 else 0
+
+
+def _short(data: bytes, at: int) -> int:
+    return data[at] | data[at + 1] << 8

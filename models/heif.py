@@ -1,0 +1,50 @@
+"""HEIC/HEIF through libheif, AVIF through Pillow's libavif: both turn the picture by the container's own word."""
+
+from functools import cache
+from typing import Any
+
+from models.bmff import check_boxes
+from models.plain import load_plain, open_plain
+from models.raster import Raster, check_pixels
+from models.reason import Reason, Unfit
+from models.recipe import Recipe
+
+
+@cache
+def _libheif() -> Any:
+    """Loaded for the first HEIC only: 30 ms that a start of the service need not pay."""
+    import pillow_heif
+
+    pillow_heif.options.DECODE_THREADS = 1  # the workers are processes already
+    pillow_heif.options.THUMBNAILS = False
+    pillow_heif.options.DEPTH_IMAGES = False
+    pillow_heif.options.AUX_IMAGES = False
+    return pillow_heif
+
+
+def decode_heif(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
+    """The primary picture. Raises Unfit or what libheif says."""
+    check_boxes(data)
+    pictures = _libheif().open_heif(data, convert_hdr_to_8bit=True)
+    if not len(pictures):
+        raise Unfit(Reason.DAMAGED, "no picture in the container")
+    primary = pictures[pictures.primary_index]
+    check_pixels(*primary.size, max_pixels)
+    exif = primary.info.get("exif") or b""  # before to_pillow, which resets the orientation that libheif has applied
+    image = primary.to_pillow()
+    note = f"first of {len(pictures)} pictures" if len(pictures) > 1 else ""
+    return Raster(image, *image.size, exif=exif, note=note)
+
+
+def decode_avif(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
+    """The first frame. Raises Unfit or what libavif says. Pillow puts the container's turn into the EXIF orientation."""
+    check_boxes(data)
+    _one_thread()
+    return load_plain(open_plain("AvifImagePlugin", "AvifImageFile", data), max_pixels)
+
+
+@cache
+def _one_thread() -> None:
+    from PIL import AvifImagePlugin
+
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1

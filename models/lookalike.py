@@ -1,0 +1,103 @@
+"""What bytes that are no image look like, so that the quarantine list says more than "no"."""
+
+# Pictures that this service cannot read: the owner should know that they are pictures.
+PICTURES = (
+    (b"\xff\x0a", "JPEG XL"),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+    (b"II\xbc\x01", "JPEG XR"),
+    (b"v/1\x01", "OpenEXR"),
+    (b"#?RADIANCE", "Radiance HDR"),
+    (b"SIMPLE  =", "FITS"),
+    (b"FUJIFILMCCD-RAW", "camera raw (Fujifilm RAF)"),
+    (b"II*\0\x10\0\0\0CR", "camera raw (Canon CR2)"),
+    (b"II\x1a\0\0\0HEAPCCDR", "camera raw (Canon CRW)"),
+    (b"IIRO", "camera raw (Olympus ORF)"),
+    (b"IIRS", "camera raw (Olympus ORF)"),
+    (b"MMOR", "camera raw (Olympus ORF)"),
+    (b"IIU\0", "camera raw (Panasonic RW2)"),
+    (b"FOVb", "camera raw (Sigma X3F)"),
+    (b"\0MRM", "camera raw (Minolta MRW)"),
+    (b"8BPB", "Photoshop large document"),
+    (b"gimp xcf", "GIMP document"),
+    (b"%!PS-Adobe", "PostScript"),
+    (b"\xc5\xd0\xd3\xc6", "PostScript"),
+    (b"\xd7\xcd\xc6\x9a", "Windows metafile"),
+    (b"AT&TFORM", "DjVu"),
+)
+OTHERS = (
+    (b"%PDF", "a PDF document"),
+    (b"PK\x03\x04", "a ZIP archive or office document"),
+    (b"PK\x05\x06", "an empty ZIP archive"),
+    (b"\x1f\x8b", "gzip data"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"BZh", "bzip2 data"),
+    (b"\xfd7zXZ", "xz data"),
+    (b"\x28\xb5\x2f\xfd", "zstd data"),
+    (b"SQLite format 3\0", "an SQLite database"),
+    (b"\x7fELF", "a program"),
+    (b"MZ", "a Windows program"),
+    (b"\x1aE\xdf\xa3", "a Matroska or WebM video"),
+    (b"ID3", "MP3 audio"),
+    (b"\xff\xfb", "MP3 audio"),
+    (b"fLaC", "FLAC audio"),
+    (b"OggS", "Ogg audio or video"),
+    (b"FLV\x01", "a Flash video"),
+    (b"\0\0\x01\xba", "an MPEG video"),
+    (b"\0\0\x01\xb3", "an MPEG video"),
+    (b"0&\xb2u\x8ef\xcf\x11", "a Windows Media file"),
+    (b"\xd0\xcf\x11\xe0", "an old office document"),
+    (b"\0\x05\x16\x07", "a macOS resource fork (._ file)"),
+    (b"{\\rtf", "an RTF document"),
+    (b"#!", "a script"),
+)
+MARKUP = (
+    (b"<!doctype html", "an HTML page"),
+    (b"<html", "an HTML page"),
+    (b"<svg", "an SVG drawing"),
+    (b"<?xml", "XML"),
+)
+RIFF = {b"AVI ": "an AVI video", b"WAVE": "WAV audio"}
+
+
+def unreadable_picture(data: bytes) -> str:
+    """The name of a picture format that is known but not decoded, or ""."""
+    if data[4:12] == b"ftypcrx ":
+        return "camera raw (Canon CR3)"
+    return next((name for magic, name in PICTURES if data.startswith(magic)), "")
+
+
+def looks_like(data: bytes) -> str:
+    """A short noun phrase for bytes that are no image, for people."""
+    if data[4:8] == b"ftyp":
+        return f"a video or other MP4 file ({data[8:12].decode('latin-1').strip()})"
+    if data[4:8] in (b"moov", b"mdat", b"wide", b"free"):
+        return "a QuickTime video"
+    if data[:4] == b"RIFF":
+        return RIFF.get(data[8:12], "a RIFF file")
+    for magic, name in OTHERS:
+        if data.startswith(magic):
+            return name
+    return _markup(data[:1024]) or ("text" if _is_text(data[:4096]) else "unknown bytes")
+
+
+def _markup(head: bytes) -> str:
+    head = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if not head.startswith(b"<"):
+        return ""
+    if b"<svg" in head:
+        return "an SVG drawing"
+    return next((name for start, name in MARKUP if head.startswith(start)), "")
+
+
+def _is_text(head: bytes) -> bool:
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return True
+    odd = sum(c < 32 and c not in b"\t\n\r\f\x1b" for c in head)
+    if odd:
+        return False
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start >= len(head) - 3  # the sample may end inside a character
+    return True

@@ -1,0 +1,51 @@
+"""Bytes to a proved picture in the model's own shape: the only door into the decoders."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.exif import NONE, read_exif
+from models.fault import fault, with_zero_tail
+from models.fit import fit
+from models.formats import recognise
+from models.plain import guard_bombs
+from models.raster import SIDEWAYS
+from models.reason import Unfit
+from models.recipe import Recipe
+
+__all__ = ["Picture", "Recipe", "Unfit", "read_picture"]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """`width`, `height`: as displayed, in pixels. `pixels`: uint8 [recipe.height, recipe.width, 3], C-contiguous.
+
+    `taken_at`: ISO 8601 from EXIF DateTimeOriginal. `note`: "" or a short remark (animated, 12 frames).
+    """
+
+    format: str
+    width: int
+    height: int
+    pixels: np.ndarray
+    taken_at: str | None
+    camera: str | None
+    note: str
+
+
+def read_picture(data: bytes, recipe: Recipe, *, max_pixels: int = 200_000_000) -> Picture:
+    """Decodes all of it, strictly. Raises Unfit for everything that is the bytes' fault, and nothing else."""
+    guard_bombs(max_pixels)
+    try:
+        return _read(data, recipe, max_pixels)
+    except Exception as error:
+        raise with_zero_tail(data, fault(error)) from error
+
+
+def _read(data: bytes, recipe: Recipe, max_pixels: int) -> Picture:
+    row = recognise(data)
+    raster = row.decode(data, recipe, max_pixels)
+    exif = read_exif(raster.exif) if raster.exif else NONE
+    width, height = raster.width, raster.height
+    if raster.orientation in SIDEWAYS:
+        width, height = height, width
+    return Picture(row.name, width, height, fit(raster, recipe), exif.taken_at, exif.camera, raster.note)

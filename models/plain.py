@@ -1,0 +1,58 @@
+"""Pillow as a plain decoder: one named plugin opened directly, its warnings and its bomb guard set to agree with ours."""
+
+import logging
+import warnings
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from io import BytesIO
+
+from PIL import Image, ImageFile
+
+from models.exif import read_exif
+from models.raster import Raster, check_pixels
+from models.recipe import Recipe
+
+Decoder = Callable[[bytes, Recipe, int], Raster]
+
+# Remarks about metadata are not for the service's terminal; faults arrive as exceptions.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+logging.getLogger("PIL").propagate = False
+
+
+def guard_bombs(max_pixels: int) -> None:
+    """Pillow refuses at twice its own limit, also inside containers (icons, frames) whose header we do not read."""
+    Image.MAX_IMAGE_PIXELS = max(1, max_pixels // 2)
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+
+@cache
+def _plugin(module: str, name: str) -> type[ImageFile.ImageFile]:
+    plugin: type[ImageFile.ImageFile] = getattr(import_module(f"PIL.{module}"), name)
+    return plugin
+
+
+def open_plain(module: str, name: str, data: bytes) -> ImageFile.ImageFile:
+    """The header only. Image.open would try several plugins in turn, and load all forty for a rare format."""
+    return _plugin(module, name)(BytesIO(data))
+
+
+def plain(module: str, name: str) -> Decoder:
+    """A decoder of a format that needs no more than its Pillow plugin: cap, full decode, EXIF where it has any."""
+
+    def decode(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
+        return load_plain(open_plain(module, name, data), max_pixels)
+
+    return decode
+
+
+def load_plain(image: ImageFile.ImageFile, max_pixels: int) -> Raster:
+    """Decodes the first frame in full. Raises whatever the plugin raises."""
+    check_pixels(*image.size, max_pixels)
+    image.load()
+    exif = image.info.get("exif", b"")
+    exif = exif if isinstance(exif, bytes) else b""
+    frames = getattr(image, "n_frames", 1)
+    note = f"animated, {frames} frames" if frames > 1 else ""
+    return Raster(image, image.width, image.height, read_exif(exif).orientation, exif, note)

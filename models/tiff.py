@@ -1,0 +1,37 @@
+"""TIFF and BigTIFF: page one in full. Camera raw in a TIFF's clothes is told apart: its page one is a thumbnail."""
+
+from typing import Any
+
+from PIL.TiffImagePlugin import TiffImageFile
+
+from models.plain import load_plain, open_plain
+from models.raster import Raster
+from models.reason import Reason, Unfit
+from models.recipe import Recipe
+
+SUBFILE, COMPRESSION, PHOTOMETRIC, SUB_IFDS, DNG_VERSION = 254, 259, 262, 330, 50706
+RAW_COMPRESSION = frozenset({32767, 32769, 32770, 34713, 65000, 65535})  # Sony, Epson, Samsung, Nikon, Kodak, Pentax
+RAW_PHOTOMETRIC = frozenset({32803, 34892})  # colour filter array, linear raw
+
+
+def decode_tiff(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
+    """Raises Unfit(UNSUPPORTED) for camera raw, otherwise Unfit or what Pillow and libtiff raise."""
+    image = open_plain("TiffImagePlugin", "TiffImageFile", data)
+    assert isinstance(image, TiffImageFile)
+    if is_raw(image.tag_v2):
+        raise Unfit(Reason.UNSUPPORTED, "camera raw")
+    pages = image.n_frames
+    image.seek(0)
+    raster = load_plain(image, max_pixels)  # Pillow turns a TIFF upright by itself
+    raster.orientation = 1
+    raster.exif = data if data[2:4] in (b"*\0", b"\0*") else b""
+    raster.note = f"first of {pages} pages" if pages > 1 else ""
+    return raster
+
+
+def is_raw(tags: Any) -> bool:
+    """Whether the first directory is a raw file's: marked so, or a reduced copy beside hidden full-size ones."""
+    if DNG_VERSION in tags or tags.get(COMPRESSION) in RAW_COMPRESSION or tags.get(PHOTOMETRIC) in RAW_PHOTOMETRIC:
+        return True
+    reduced = tags.get(SUBFILE, 0)
+    return SUB_IFDS in tags and isinstance(reduced, int) and bool(reduced & 1)
