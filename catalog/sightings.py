@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from catalog.db import Database
 from catalog.plan import Known, Step, plan
-from catalog.signature import Signature, look, signature
+from catalog.signature import Signature, look, signature, vanished
 from catalog.tree import below, directory_id, join, make_directory, split
 from models.reason import Reason
 
@@ -87,7 +87,7 @@ def _followed(database: Database, directory: int, name: bytes, seen: Seen) -> bo
         " AND d.volume = (SELECT volume FROM directory WHERE id = ?)",
         *(inode, size, mtime_ns, directory),
     ):
-        if look(join(path, old)) is None:
+        if vanished(join(path, old)):
             database.run(
                 "UPDATE file SET directory = ?, name = ?, ctime_ns = ?, state = 'ok' WHERE id = ?",
                 *(directory, name, ctime_ns, id_),
@@ -98,7 +98,7 @@ def _followed(database: Database, directory: int, name: bytes, seen: Seen) -> bo
 
 def miss(database: Database, path: bytes, now: float) -> int:
     """A path is no longer there: it and all below it are gone, keeping all that hangs on their content."""
-    if look(path) is not None:
+    if not vanished(path):
         return 0
     where, name = split(path)
     directory = directory_id(database, where)
@@ -124,7 +124,7 @@ def miss(database: Database, path: bytes, now: float) -> int:
 def move(database: Database, source: bytes, target: bytes, now: float) -> bool:
     """A rename that was watched. True when it was carried over without a read."""
     found = look(target)
-    if found is None or look(source) is not None:
+    if found is None or not vanished(source):
         return False
     where, name = split(source)
     directory = directory_id(database, where)
@@ -158,7 +158,7 @@ def _take_over(database: Database, source: int, directory: int, name: bytes, see
 
 def move_directory(database: Database, source: bytes, target: bytes, now: float) -> int:
     """A directory was renamed: one row for each directory below it changes, whatever they hold."""
-    if look(target) is None or look(source) is not None:
+    if vanished(target) or not vanished(source):
         return 0
     low, high = below(source)
     moved = database.rows(

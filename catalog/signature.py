@@ -28,11 +28,19 @@ def signature(found: os.stat_result) -> Signature:
 
 
 def look(path: bytes) -> os.stat_result | None:
-    """`lstat`, or None where there is no such path any more."""
+    """`lstat`, or None where there is no such path any more. Raises OSError where nobody can tell."""
     try:
         return os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def vanished(path: bytes) -> bool:
+    """Whether there certainly is nothing at `path`. A path that cannot be looked at has not vanished."""
+    try:
+        return look(path) is None
+    except OSError:
+        return False
 
 
 def kind(found: os.stat_result) -> str:

@@ -40,11 +40,12 @@ def make_directory(database: Database, path: bytes, volume: int | None = None) -
 
 
 def assign(database: Database, path: bytes, volume: int) -> None:
-    """Give a subtree to a volume, and count both volumes anew. Inside a transaction."""
+    """Give a subtree to a volume, but for the volumes further down. Inside a transaction."""
     low, high = below(path)
     moved = database.run(
-        "UPDATE directory SET volume = ? WHERE (path = ? OR (path >= ? AND path < ?)) AND volume != ?",
-        *(volume, path, low, high, volume),
+        "UPDATE directory SET volume = ? WHERE (path = ? OR (path >= ? AND path < ?)) AND volume != ?"
+        " AND volume NOT IN (SELECT id FROM volume WHERE path >= ? AND path < ?)",
+        *(volume, path, low, high, volume, low, high),
     )
     if moved:
         recount(database)

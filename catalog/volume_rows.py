@@ -1,0 +1,132 @@
+"""The rows of volumes: making them, and telling that one went away or came back."""
+
+import os
+from dataclasses import dataclass
+
+from catalog.db import Database
+from catalog.results import note
+from catalog.tree import assign, below, volume_of
+from catalog.volumes import Observation, identify, judge
+
+VOUCHERS = 32  # known files to look at when a filesystem's identity changed
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """One row."""
+
+    id: int
+    root: int | None
+    path: bytes
+    kind: str
+    identity: str
+    away: str | None
+
+
+def volumes(database: Database) -> list[Volume]:
+    """All volumes, outer ones first."""
+    rows = database.rows("SELECT id, root, path, kind, identity, away FROM volume ORDER BY length(path), path")
+    return [Volume(*row) for row in rows]
+
+
+def adopt(database: Database, path: bytes, kind: str, seen: Observation, now: float) -> None:
+    """Take what stands at `path` now for the volume. Inside a transaction.
+
+    What cannot be read yet gets a row without identity, and is adopted when it first can.
+    """
+    root = None if kind == "root" else _root_of(database, path)
+    id_ = database.value(
+        "INSERT INTO volume(root, path, kind, identity, away, since) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (path)"
+        " DO UPDATE SET identity = excluded.identity, kind = excluded.kind, away = excluded.away,"
+        " since = excluded.since RETURNING id",
+        *(root, path, kind, "" if seen.problem else identify(kind, seen), seen.problem or None, now),
+    )
+    if kind != "root":
+        assign(database, path, int(id_))
+    note(database, now, "volume", path, f"{kind} known as {identify(kind, seen)}")
+
+
+def _root_of(database: Database, path: bytes) -> int | None:
+    outer = volume_of(database, path)
+    return outer if outer is None else (database.value("SELECT root FROM volume WHERE id = ?", outer) or outer)
+
+
+def settle(database: Database, volume: Volume, seen: Observation, now: float) -> str:
+    """Bring one row up to what was observed; returns "away", "back" or "". Inside a transaction."""
+    away = judge(volume.kind, volume.identity, seen)
+    readable = not seen.problem and (seen.mounted or volume.kind == "root")
+    if away and readable and (not volume.identity or vouched(database, volume)):
+        adopt(database, volume.path, volume.kind, seen, now)
+        away = ""
+    if away == (volume.away or ""):
+        return ""
+    database.run("UPDATE volume SET away = ?, since = ? WHERE id = ?", away or None, now, volume.id)
+    note(database, now, "volume away" if away else "volume back", volume.path, away)
+    if away:
+        return "" if volume.away else "away"
+    return "back"
+
+
+def retire(database: Database, volume: Volume, now: float) -> str:
+    """A root was taken out of the configuration: all it had is kept. Inside a transaction."""
+    word = "not in the configuration"
+    if volume.away == word:
+        return ""
+    database.run("UPDATE volume SET away = ?, since = ? WHERE id = ?", word, now, volume.id)
+    note(database, now, "volume away", volume.path, word)
+    return "" if volume.away else "away"
+
+
+def vouched(database: Database, volume: Volume) -> bool:
+    """Whether most of a sample of known files stand at their paths with their size and mtime.
+
+    It tells a disk that was copied, or a share that has a new id after a restart, from a wrong disk.
+    """
+    rows = database.rows(
+        "SELECT d.path, f.name, f.size, f.mtime_ns FROM file f JOIN directory d ON d.id = f.directory"
+        " WHERE d.volume = ? AND f.state IN ('ok', 'rejected') ORDER BY f.inode LIMIT ?",
+        *(volume.id, VOUCHERS),
+    )
+    return bool(rows) and 2 * sum(map(_stands, rows)) > len(rows)
+
+
+def _stands(row: tuple[bytes, bytes, int, int]) -> bool:
+    try:
+        found = os.lstat(os.path.join(row[0], row[1]))
+    except OSError:
+        return False
+    return (found.st_size, found.st_mtime_ns) == row[2:]
+
+
+def block(database: Database, path: bytes, problem: str, now: float) -> None:
+    """A directory cannot be read: all below it is unreachable, not gone. Inside a transaction."""
+    outer = volume_of(database, path)
+    known = database.row("SELECT kind, away FROM volume WHERE path = ?", path)
+    if outer is None or (known and (known[0] != "blocked" or known[1] == problem)):
+        return
+    id_ = database.value(
+        "INSERT INTO volume(root, path, kind, identity, away, since) VALUES (?, ?, 'blocked', '', ?, ?)"
+        " ON CONFLICT (path) DO UPDATE SET away = excluded.away, since = excluded.since RETURNING id",
+        *(_root_of(database, path), path, problem, now),
+    )
+    assign(database, path, int(id_))
+    note(database, now, "volume away", path, problem)
+
+
+def unblock(database: Database, path: bytes, now: float) -> None:
+    """A blocked directory can be read again, or is gone. Inside a transaction."""
+    id_ = database.value("SELECT id FROM volume WHERE path = ? AND kind = 'blocked'", path)
+    if id_ is None:
+        return
+    outer = volume_of(database, os.path.dirname(path))
+    if outer is not None:
+        assign(database, path, outer)
+    low, high = below(path)
+    database.run("DELETE FROM tally WHERE volume = ?", id_)
+    database.run("DELETE FROM volume WHERE id = ?", id_)
+    note(database, now, "volume back", path)
+    # Blocked directories further down were hidden by this one; the next scan blocks them again.
+    for (inner,) in database.rows(
+        "SELECT path FROM volume WHERE kind = 'blocked' AND path >= ? AND path < ?", low, high
+    ):
+        unblock(database, inner, now)

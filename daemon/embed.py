@@ -1,0 +1,88 @@
+"""Turn decoded images into vectors, in batches: full ones under load, small ones at once when idle."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import numpy as np
+import structlog
+
+from catalog.vectors import pack
+from daemon.messages import Decoded, Embedded, Rejected
+from daemon.points import point
+from models.reason import Reason
+
+LINGER = 0.03  # seconds to wait for one more image before a batch that is not full is run
+Pixels = np.ndarray
+log = structlog.get_logger()
+
+
+class Network(Protocol):
+    """What is needed of a session: uint8 [B, H, W, 3] to float32 [B, D]."""
+
+    def run(self, pixels: Pixels) -> Pixels:
+        """Embed a batch."""
+
+
+def embed(network: Network, images: list[Decoded], shape: tuple[int, int]) -> Iterator[Embedded | Rejected]:
+    """Embed a batch; should it fail, halve it until the culprit stands alone. The others lose nothing."""
+    height, width = shape
+    pixels = np.stack([np.frombuffer(image.pixels, np.uint8).reshape(height, width, 3) for image in images])
+    try:
+        vectors = network.run(pixels)
+        fault = "" if np.isfinite(vectors).all() else "the vector has values that are not numbers"
+    except Exception as error:  # whatever a runtime throws at one batch must not end the service
+        fault = str(error) or type(error).__name__
+    if not fault:
+        yield from map(Embedded, images, pack(vectors))
+    elif len(images) == 1:
+        yield Rejected(images[0].task, "embed", Reason.MODEL, fault, images[0].sha256, transient=True)
+    else:
+        log.warning("batch_failed", size=len(images), error=fault)
+        half = len(images) // 2
+        yield from embed(network, images[:half], shape)
+        yield from embed(network, images[half:], shape)
+
+
+class Embedder:
+    """Runs in one thread, behind a queue of two batches: one in work, one ready."""
+
+    def __init__(self, batch: int, deliver: Callable[[Embedded | Rejected], None]) -> None:
+        self._batch = batch
+        self._deliver = deliver
+        self._queue: queue.Queue[Decoded] = queue.Queue(2 * batch)
+        self.images = 0
+        self.batches = 0
+        self.seconds = 0.0
+
+    def put(self, decoded: Decoded) -> None:
+        """Blocks while two batches wait."""
+        self._queue.put(decoded)
+
+    def run(self, network: Network, shape: tuple[int, int], stop: threading.Event) -> None:
+        """Thread body."""
+        while not stop.is_set():
+            batch = self._collect()
+            if batch:
+                self._step(network, batch, shape)
+
+    def _collect(self) -> list[Decoded]:
+        batch: list[Decoded] = []
+        while len(batch) < self._batch:
+            try:
+                batch.append(self._queue.get(timeout=LINGER if batch else 0.5))
+            except queue.Empty:
+                break
+        return batch
+
+    def _step(self, network: Network, batch: list[Decoded], shape: tuple[int, int]) -> None:
+        started = time.monotonic()
+        results = list(embed(network, batch, shape))
+        point("embed.batch")
+        self.seconds += time.monotonic() - started
+        self.images += len(batch)
+        self.batches += 1
+        for result in results:
+            self._deliver(result)

@@ -1,0 +1,95 @@
+"""Read one file once: hash, strict validation, and the model's pixels from the same bytes."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable
+
+from catalog.results import Facts
+from catalog.signature import signature
+from daemon.messages import Decoded, Outcome, Recognised, Rejected, Restless, Task
+from daemon.points import point
+from models.picture import Recipe, read_picture
+from models.reason import Reason, Unfit
+
+CHUNK = 1 << 20
+
+
+def examine(
+    task: Task, recipe: Recipe, max_bytes: int, max_pixels: int, recognised: Callable[[bytes], bool]
+) -> Outcome:
+    """A pure function of the task and of the disk. Never raises for what is the file's fault.
+
+    `recognised(sha256)` says whether these bytes have a vector already.
+    """
+    try:
+        handle = _open(task.path)
+    except (FileNotFoundError, NotADirectoryError):
+        return Restless(task, None)
+    except OSError as error:
+        return _unreadable(task, error)
+    try:
+        return _read(handle, task, recipe, max_bytes, max_pixels, recognised)
+    except OSError as error:
+        return _unreadable(task, error)
+    finally:
+        os.close(handle)
+
+
+def _open(path: bytes) -> int:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        return os.open(path, flags | os.O_NOATIME)
+    except PermissionError:
+        return os.open(path, flags)  # only the owner may leave the access time alone
+
+
+def _unreadable(task: Task, error: OSError) -> Rejected:
+    word = os.strerror(error.errno or 0).lower()
+    return Rejected(task, "read", Reason.UNREADABLE, word, transient=True)
+
+
+def _read(
+    handle: int,
+    task: Task,
+    recipe: Recipe,
+    max_bytes: int,
+    max_pixels: int,
+    recognised: Callable[[bytes], bool],
+) -> Outcome:
+    before = os.fstat(handle)
+    if not stat.S_ISREG(before.st_mode) or signature(before).stamp != task.signature.stamp:
+        return Restless(task, signature(before))
+    data, digest = _content(handle, before.st_size, max_bytes)
+    after = signature(os.fstat(handle))
+    if after.stamp != task.signature.stamp:
+        return Restless(task, after)
+    point("intake.read")
+    if recognised(digest):
+        return Recognised(task, digest)
+    if data is None:
+        detail = f"{before.st_size} bytes; the limit is {max_bytes}"
+        return Rejected(task, "read", Reason.LARGE, detail, digest)
+    return _decode(task, data, digest, recipe, max_pixels)
+
+
+def _content(handle: int, size: int, max_bytes: int) -> tuple[bytes | None, bytes]:
+    """The bytes, if they may be held in memory, and their sha256."""
+    if size <= max_bytes:
+        with open(handle, "rb", buffering=0, closefd=False) as file:
+            data = file.readall()
+        return data, hashlib.sha256(data).digest()
+    digest = hashlib.sha256()
+    while chunk := os.read(handle, CHUNK):
+        digest.update(chunk)
+    return None, digest.digest()
+
+
+def _decode(task: Task, data: bytes, digest: bytes, recipe: Recipe, max_pixels: int) -> Outcome:
+    try:
+        picture = read_picture(data, recipe, max_pixels=max_pixels)
+    except Unfit as unfit:
+        return Rejected(task, "decode", unfit.reason, unfit.detail, digest)
+    point("intake.decoded")
+    facts = Facts(picture.format, picture.width, picture.height, picture.taken_at, picture.camera, picture.note)
+    return Decoded(task, digest, facts, picture.pixels.tobytes())

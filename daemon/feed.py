@@ -1,0 +1,61 @@
+"""Pending files are the queue: durable, bounded, newest first. This hands them out, each to one reader at a time."""
+
+import threading
+import time
+from pathlib import Path
+
+from catalog.db import Database
+from catalog.signature import Signature
+from catalog.tree import join
+from daemon.messages import Task
+
+CHUNK = 64  # rows fetched at once: small, so that a file that just came does not wait behind a long list
+
+DUE = (
+    "SELECT f.id, d.path, f.name, f.size, f.mtime_ns, f.ctime_ns, f.inode, f.attempts"
+    " FROM file f JOIN directory d ON d.id = f.directory JOIN volume v ON v.id = d.volume"
+    " WHERE f.due <= ? AND v.away IS NULL ORDER BY f.due DESC LIMIT ?"
+)
+
+
+class Feed:
+    """Called by the intake thread, but for `release` and `wake`, which any thread may use."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path, write=False)
+        self._lock = threading.Lock()
+        self._out: set[int] = set()
+        self._waiting: list[Task] = []
+        self.wake = threading.Event()
+
+    def take(self) -> Task | None:
+        """The next task, or None while nothing is due."""
+        if not self._waiting:
+            self._fetch()
+        return self._waiting.pop() if self._waiting else None
+
+    def _fetch(self) -> None:
+        with self._lock:
+            out = set(self._out)
+        rows = self._database.rows(DUE, time.time(), CHUNK + len(out))
+        tasks = [Task(row[0], join(row[1], row[2]), Signature(*row[3:7]), row[7]) for row in rows if row[0] not in out]
+        with self._lock:
+            self._out.update(task.file for task in tasks)
+        self._waiting = tasks[::-1]
+
+    def release(self, file: int) -> None:
+        """The outcome for a file is committed: it may be handed out again should it be due again."""
+        with self._lock:
+            self._out.discard(file)
+        self.wake.set()
+
+    @property
+    def out(self) -> int:
+        """How many tasks are handed out or about to be."""
+        with self._lock:
+            return len(self._out)
+
+    def next_due(self) -> float | None:
+        """When the next file that is not handed out becomes due, in seconds since the epoch."""
+        found = self._database.value("SELECT min(due) FROM file WHERE due > ?", time.time())
+        return None if found is None else float(found)

@@ -1,0 +1,79 @@
+"""Keep watch over volumes: what is away, what came back, what was mounted inside a root meanwhile."""
+
+import time
+from dataclasses import dataclass
+from functools import partial
+
+from catalog.db import Database
+from catalog.mounts import Mount, mounts_below, read_mounts
+from catalog.volume_rows import Volume, adopt, retire, settle, volumes
+from catalog.volumes import Observation, judge, observe
+from daemon.ignore import Ignore
+from daemon.write import Writer
+
+PSEUDO = frozenset({"proc", "sysfs", "devtmpfs", "devpts", "cgroup2", "cgroup", "mqueue", "autofs", "securityfs"})
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A volume went away or came back (a new one comes back for the first time)."""
+
+    volume: Volume
+    away: bool
+
+
+class Guard:
+    """Compares each volume with what stands at its path. Deciding is in `catalog.volumes.judge`."""
+
+    def __init__(self, database: Database, writer: Writer, roots: tuple[bytes, ...], ignore: Ignore) -> None:
+        self._database = database
+        self._writer = writer
+        self._roots = roots
+        self._ignore = ignore
+
+    def refresh(self) -> list[Turn]:
+        """Bring the rows up to date; returns what turned."""
+        mounts = read_mounts()
+        before = {volume.path: volume for volume in volumes(self._database)}
+        for root in self._roots:
+            if root not in before or before[root].kind != "root":
+                self._adopt(root, "root", mounts)
+        self._discover(mounts, before)
+        turns: list[Turn] = []
+        for volume in volumes(self._database):
+            turn = self._settle(volume, mounts)
+            fresh = volume.path not in before and volume.away is None
+            if turn or fresh:
+                turns.append(Turn(volume, away=turn == "away"))
+        return turns
+
+    def _adopt(self, path: bytes, kind: str, mounts: list[Mount]) -> None:
+        self._writer.ask(partial(adopt, path=path, kind=kind, seen=observe(path, mounts), now=time.time()))
+
+    def _discover(self, mounts: list[Mount], before: dict[bytes, Volume]) -> None:
+        for root in self._roots:
+            if root in before and before[root].away is not None:
+                continue
+            for mount in mounts_below(root, mounts):
+                known = before.get(mount.path)
+                if (
+                    (known is None or known.kind == "blocked")
+                    and mount.fstype not in PSEUDO
+                    and not self._ignore.path(mount.path, root)
+                ):
+                    self._adopt(mount.path, "mount", mounts)
+
+    def _settle(self, volume: Volume, mounts: list[Mount]) -> str:
+        if volume.kind == "blocked":
+            return ""
+        if volume.kind == "root" and volume.path not in self._roots:
+            return str(self._writer.ask(partial(retire, volume=volume, now=time.time())))
+        seen = observe(volume.path, mounts)
+        if judge(volume.kind, volume.identity, seen) == (volume.away or ""):
+            return ""
+        return str(self._writer.ask(partial(settle, volume=volume, seen=seen, now=time.time())))
+
+
+def unchanged(path: bytes, before: Observation) -> bool:
+    """Whether the very same mount still stands at `path`."""
+    return observe(path, read_mounts()) == before

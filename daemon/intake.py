@@ -1,0 +1,107 @@
+"""Keep the worker processes busy: hand out tasks, pass outcomes on, replace the dead."""
+
+import multiprocessing
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+
+import structlog
+
+from daemon.crew import Hand, wait
+from daemon.feed import Feed
+from daemon.hands import Hands
+from daemon.messages import Outcome, Task
+from daemon.worker import Orders
+
+TICK = 0.5  # seconds between looks at the clock while workers work
+log = structlog.get_logger()
+
+
+def start_nursery() -> None:
+    """Start the process that workers are forked from: single-threaded and with the decoders imported, so that a
+    worker costs milliseconds. Forking the service itself, with its threads, would not be safe.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["daemon.worker"])
+    multiprocessing.forkserver.ensure_running()
+
+
+class Intake:
+    """Runs in one thread. `deliver` may block: that is how a slow model slows reading down."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        orders: Orders,
+        hands: Hands,
+        workers: int,
+        seconds: float,
+        deliver: Callable[[Outcome], None],
+    ) -> None:
+        self._feed = feed
+        self._orders = orders
+        self._hands = hands
+        self._workers = workers or len(os.sched_getaffinity(0))
+        self._seconds = seconds
+        self._deliver = deliver
+        self._crew: dict[int, Hand] = {}
+        self._again: deque[Task] = deque()
+        self.in_hand = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Thread body."""
+        try:
+            while not stop.is_set():
+                self.step()
+        finally:
+            for hand in self._crew.values():
+                hand.kill()
+
+    def step(self) -> None:
+        """One round: hand out, wait, collect."""
+        self._feed.wake.clear()
+        self._hand_out()
+        busy = [hand for hand in self._crew.values() if hand.tasks]
+        self.in_hand = sum(len(hand.tasks) for hand in busy)
+        if not busy:
+            self._feed.wake.wait(TICK)
+            return
+        pipes: list[Connection] = [hand.pipe for hand in busy]
+        ready = set(map(id, wait(pipes, TICK)))
+        for slot, hand in list(self._crew.items()):
+            if id(hand.pipe) in ready:
+                self._collect(slot, hand)
+            elif hand.overdue(self._seconds):
+                hand.kill()
+                self._replace(slot, hand, slow=True)
+
+    def _hand_out(self) -> None:
+        for slot in range(self._workers):
+            while True:
+                hand = self._crew.get(slot)
+                if hand is not None and not hand.hungry:
+                    break
+                task = self._again.popleft() if self._again else self._feed.take()
+                if task is None:
+                    return
+                if hand is None:
+                    hand = self._crew[slot] = Hand(slot, self._orders, self._hands.hold)
+                hand.give(task)
+
+    def _collect(self, slot: int, hand: Hand) -> None:
+        try:
+            outcome = hand.take()
+        except EOFError:
+            self._replace(slot, hand, slow=False)
+        else:
+            self._deliver(outcome)
+
+    def _replace(self, slot: int, hand: Hand, slow: bool) -> None:
+        del self._crew[slot]
+        died, unbegun = hand.bury(slow)
+        self._again.extend(unbegun)
+        if died is not None:
+            log.warning("worker_died", path=died.task.path, reason=died.reason, detail=died.detail)
+            self._deliver(died)

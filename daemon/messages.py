@@ -1,0 +1,78 @@
+"""What stages hand to one another: frozen values, each complete in itself, so that a stage may run anywhere."""
+
+from dataclasses import dataclass
+
+from catalog.results import Facts
+from catalog.signature import Signature
+from models.reason import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A file to read, as the catalog last saw it."""
+
+    file: int
+    path: bytes
+    signature: Signature
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A healthy image. `pixels`: uint8, C order, the model's height × width × 3."""
+
+    task: Task
+    sha256: bytes
+    facts: Facts
+    pixels: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """These bytes are known and have their vector already: nothing to compute."""
+
+    task: Task
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The file cannot be embedded. `transient`: it may heal by itself, so try again later."""
+
+    task: Task
+    stage: str
+    reason: Reason
+    detail: str
+    sha256: bytes | None = None
+    transient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Restless:
+    """The file is not what the catalog last saw, or changed while it was read: back to settle.
+
+    `signature` is None when it is no longer there.
+    """
+
+    task: Task
+    signature: Signature | None
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """The worker died or was ended over this file."""
+
+    task: Task
+    reason: Reason
+    detail: str
+
+
+Outcome = Decoded | Recognised | Rejected | Restless | Died
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A vector for a decoded image: float16 bytes, as stored."""
+
+    decoded: Decoded
+    vector: bytes

@@ -1,0 +1,143 @@
+"""Walk a volume and tell how it differs from the catalog. The scan is the truth; events are hints.
+
+A directory's rows are read before it is listed: a file that arrives in between is then seen as new, which is
+harmless. The other way round it would be taken for gone.
+"""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from catalog.db import Database
+from catalog.sightings import Seen
+from catalog.signature import Signature
+from catalog.tree import below, directory_id, join
+from daemon.ignore import Ignore
+from models.reason import Reason
+
+Stamp = tuple[int, int, int, int]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one scan met."""
+
+    files: int = 0
+    directories: int = 0
+    changed: int = 0
+    missing: list[bytes] = field(default_factory=list)
+    blocked: list[tuple[bytes, str]] = field(default_factory=list)
+    visited: set[int] = field(default_factory=set)
+    opened: list[bytes] = field(default_factory=list)
+
+
+class Scan:
+    """One walk below `top`, inside one volume. `due` says when a sighting may be read."""
+
+    def __init__(
+        self,
+        database: Database,
+        volume: int,
+        mounts: frozenset[bytes],
+        ignore: Ignore,
+        due: Callable[[os.stat_result], float],
+        stopped: Callable[[], bool],
+    ) -> None:
+        self._database = database
+        self._volume = volume
+        self._mounts = mounts
+        self._ignore = ignore
+        self._due = due
+        self._stopped = stopped
+        self.tally = Tally()
+
+    def walk(self, top: bytes) -> Iterator[list[Seen]]:
+        """Yield what differs, a list for each directory that has any. Missing paths gather in the tally."""
+        stack = [top]
+        while stack and not self._stopped():
+            path = stack.pop()
+            id_ = directory_id(self._database, path)
+            rows = {} if id_ is None else self._rows(id_)
+            try:
+                seen = self._list(path, rows, stack)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                self.tally.blocked.append((path, os.strerror(error.errno or 0).lower()))
+                continue
+            if id_ is not None:
+                self.tally.visited.add(id_)
+            self.tally.missing += [join(path, name) for name in rows]
+            if seen:
+                self.tally.changed += len(seen)
+                yield seen
+
+    def _rows(self, directory: int) -> dict[bytes, Stamp]:
+        return {
+            row[0]: row[1:]
+            for row in self._database.rows(
+                "SELECT name, size, mtime_ns, ctime_ns, inode FROM file WHERE directory = ? AND state != 'gone'",
+                directory,
+            )
+        }
+
+    def _list(self, path: bytes, rows: dict[bytes, Stamp], stack: list[bytes]) -> list[Seen]:
+        """Compare one directory; what stays in `rows` is missing. The hot loop of a scan: kept flat on purpose."""
+        seen: list[Seen] = []
+        files = 0
+        ignored = self._ignore.name
+        with os.scandir(path) as entries:
+            for entry in entries:
+                name = entry.name
+                if ignored(name):
+                    continue
+                try:
+                    found = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+                if stat.S_ISDIR(found.st_mode):
+                    if entry.path not in self._mounts and not self._ignore.directory(entry.path):
+                        stack.append(entry.path)
+                    continue
+                files += 1
+                stamp = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+                if rows.pop(name, None) != stamp:
+                    seen.append(sighting(entry.path, found, self._due(found)))
+        self.tally.files += files
+        self.tally.directories += 1
+        return seen
+
+    def vanished_directories(self, top: bytes) -> list[bytes]:
+        """Known directories of this volume that the walk did not meet, topmost ones only."""
+        low, high = below(top)
+        rows = self._database.rows(
+            "SELECT id, path FROM directory WHERE volume = ? AND (path = ? OR (path >= ? AND path < ?)) ORDER BY path",
+            *(self._volume, top, low, high),
+        )
+        lost: list[bytes] = []
+        for id_, path in rows:
+            covered = lost and path.startswith(lost[-1] + b"/")
+            if id_ not in self.tally.visited and not covered and not self._hidden(path):
+                lost.append(path)
+        return lost
+
+    def _hidden(self, path: bytes) -> bool:
+        return any(path == where or path.startswith(where + b"/") for where, _ in self.tally.blocked)
+
+
+def sighting(path: bytes, found: os.stat_result, due: float) -> Seen:
+    """What a stat result means: a file to read, or something that is shown but never opened."""
+    sign = Signature(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+    if stat.S_ISREG(found.st_mode):
+        return Seen(path, sign, due)
+    if stat.S_ISLNK(found.st_mode):
+        return Seen(path, sign, due, Reason.SYMLINK, _target(path))
+    return Seen(path, sign, due, Reason.SPECIAL, "a device, pipe or socket")
+
+
+def _target(path: bytes) -> str:
+    try:
+        return "→ " + os.readlink(path).decode("utf-8", "replace")
+    except OSError as error:
+        return os.strerror(error.errno or 0)

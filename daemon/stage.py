@@ -1,0 +1,29 @@
+"""What every stage is: a named thread whose death is seen and stops the service."""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+log = structlog.get_logger()
+
+
+class Stage(threading.Thread):
+    """Runs `body` until it returns. An exception is kept in `failure`: the supervisor ends the service for it,
+    since a service that lost a stage and goes on looks alive and does nothing.
+    """
+
+    def __init__(self, name: str, body: Callable[[], None], failed: threading.Event) -> None:
+        super().__init__(name=name, daemon=True)
+        self._body = body
+        self._failed = failed
+        self.failure: BaseException | None = None
+
+    def run(self) -> None:
+        """The thread's body."""
+        try:
+            self._body()
+        except BaseException as error:
+            self.failure = error
+            log.error("stage_failed", stage=self.name, error=str(error), exc_info=error)
+            self._failed.set()

@@ -1,0 +1,79 @@
+"""The body of a worker process: tasks in, outcomes out, within limits that cost one file and not the service."""
+
+import ctypes
+import resource
+import signal
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from catalog.db import Database
+from daemon.examine import examine
+from daemon.messages import Died, Outcome, Task
+from models.picture import Recipe
+from models.reason import Reason
+
+PR_SET_PDEATHSIG = 1
+RECYCLE_SHARE = 2  # a worker that ever held more than 1/2 of its limit makes room for a fresh one
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """All a worker needs to know, once."""
+
+    database: Path
+    model: int
+    recipe: Recipe
+    memory_bytes: int
+    max_pixels: int
+
+
+def work(pipe: Connection, orders: Orders) -> None:
+    """Answer tasks until the pipe closes, or until memory has grown so far that a new process is cheaper."""
+    _confine(orders.memory_bytes)
+    catalog = Database(orders.database, write=False)
+
+    def recognised(sha256: bytes) -> bool:
+        return bool(
+            catalog.value(
+                "SELECT 1 FROM content c JOIN vector v ON v.content = c.id WHERE c.sha256 = ? AND v.model = ?",
+                *(sha256, orders.model),
+            )
+        )
+
+    while True:
+        try:
+            task = pipe.recv()
+        except EOFError:
+            return
+        try:
+            outcome: Outcome = examine(task, orders.recipe, orders.memory_bytes // 4, orders.max_pixels, recognised)
+        except MemoryError:
+            outcome = _starved(task)
+        pipe.send(outcome)
+        if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > orders.memory_bytes // RECYCLE_SHARE:
+            return
+
+
+def _starved(task: Task) -> Outcome:
+    return Died(task, Reason.MEMORY, "decoding it needs more memory than a worker may have")
+
+
+def _confine(memory_bytes: int) -> None:
+    """The parent alone handles signals from a terminal; a limit on address space turns a bomb into MemoryError."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limit = _address_space() + memory_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    try:
+        # Should memory run out all the same, the kernel is to end a worker and not the service.
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    except OSError:
+        return
+
+
+def _address_space() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    return pages * resource.getpagesize()
