@@ -29,15 +29,16 @@ def decode_heif(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     if not len(pictures):
         raise Unfit(Reason.DAMAGED, "no picture in the container")
     primary = pictures[pictures.primary_index]
-    check_pixels(*primary.size, max_pixels)
+    width, height = primary.size
+    check_pixels(width, height, max_pixels)
     exif = primary.info.get("exif") or b""  # before to_pillow, which resets the orientation that libheif has applied
     image = primary.to_pillow()
     note = f"first of {len(pictures)} pictures" if len(pictures) > 1 else ""
-    return Raster(image, *image.size, exif=exif, note=note)
+    return Raster(image, image.width, image.height, exif=exif, note=note)
 
 
 def decode_avif(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
-    """The first frame. Raises Unfit or what libavif says. Pillow puts the container's turn into the EXIF orientation."""
+    """The first frame, turned as Pillow reports the container's word. Raises Unfit or what libavif says."""
     check_boxes(data)
     _one_thread()
     return load_plain(open_plain("AvifImagePlugin", "AvifImageFile", data), max_pixels)

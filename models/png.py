@@ -15,7 +15,8 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 def decode_png(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     """Raises Unfit(CHECKSUM) for any chunk, also one that carries no pixels: its bytes are not what was written."""
     exif, frames = walk(data)
-    check_pixels(*struct.unpack_from(">II", data, 16), max_pixels)
+    width, height = struct.unpack_from(">II", data, 16)
+    check_pixels(width, height, max_pixels)
     raster = load_plain(open_plain("PngImagePlugin", "PngImageFile", data), max_pixels)
     raster.exif, raster.orientation = exif, read_exif(exif).orientation
     raster.note = f"animated, {frames} frames" if frames > 1 else ""

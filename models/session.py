@@ -1,0 +1,111 @@
+"""The network, run: the one place that knows ONNX Runtime."""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import onnxruntime as ort
+
+from models.bundle import Bundle
+
+Provider = Literal["auto", "cpu", "cuda"]
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+DEVICE_NODES = (Path("/dev/nvidiactl"), Path("/dev/nvidia0"), Path("/dev/dxg"))
+BATCH = {CPU: 8, CUDA: 64}
+INSTALL = "install catalogd[cuda] and a current NVIDIA driver (`nvidia-smi` must answer)"
+FATAL = 4  # without a GPU the runtime warns of every device that it does not find, on stderr, at once
+
+
+class ProviderError(Exception):
+    """The provider that was asked for is not to be had; the message names the remedy."""
+
+
+class Session:
+    """A loaded graph. `provider` is what the live session says, `warning` is "" or a word that must be shown loudly.
+
+    `batch`: images a call that gives most images a second; measured, a CPU gains nothing above 8.
+    """
+
+    def __init__(self, bundle: Bundle, *, provider: Provider = "auto", threads: int = 0) -> None:
+        """`threads` 0 = as many as there are cores. Raises ProviderError for a provider that cannot be had."""
+        ort.set_default_logger_severity(FATAL)
+        self._bundle = bundle
+        self._live, why = _open(bundle, provider, threads)
+        self.provider: str = self._live.get_providers()[0]
+        self.batch = BATCH.get(self.provider, BATCH[CPU])
+        self.warning = ""
+        if provider == "auto" and self.provider != CUDA and has_gpu():
+            self.warning = f"this machine has an NVIDIA GPU, but the model runs on the CPU ({why}): {INSTALL}"
+
+    def run(self, pixels: np.ndarray) -> np.ndarray:
+        """uint8 [B, H, W, 3] to float32 [B, dims], each of length 1. Raises what ONNX Runtime raises, or ValueError."""
+        count, step = len(pixels), self.batch
+        if self.provider == CUDA and count % step:
+            # One shape only on the GPU: every new one costs a search for kernels and another piece of the arena.
+            pixels = np.concatenate([pixels, np.repeat(pixels[-1:], step - count % step, axis=0)])
+        # Never more than a batch at once: on a CPU more is not faster, and memory grows by 30 MB an image.
+        parts = [self._run(pixels[i : i + step]) for i in range(0, len(pixels), step)]
+        return _unit(np.concatenate(parts)[:count])
+
+    def _run(self, pixels: np.ndarray) -> np.ndarray:
+        vectors: np.ndarray = self._live.run([self._bundle.output_name], {self._bundle.input_name: pixels})[0]
+        if vectors.shape != (len(pixels), self._bundle.dims):
+            raise ValueError(f"the model gave {vectors.shape}, its bundle says {self._bundle.dims} numbers an image")
+        return vectors
+
+
+def has_gpu() -> bool:
+    """Whether the kernel shows an NVIDIA device. A stat, not a library: asking CUDA itself takes a second."""
+    return any(node.exists() for node in DEVICE_NODES)
+
+
+def _open(bundle: Bundle, provider: Provider, threads: int) -> tuple[ort.InferenceSession, str]:
+    """The session, and why it is not on the GPU ("" where it is or need not be)."""
+    why = _why_no_cuda() if provider != "cpu" else "as configured"
+    if not why:
+        try:
+            live = _create(bundle, [_cuda_options(), CPU], threads)
+        except Exception as error:
+            why = str(error)
+        else:
+            if live.get_providers()[0] == CUDA:
+                return live, ""
+            why = "the CUDA libraries could not be loaded"
+    if provider == "cuda":
+        raise ProviderError(f"the model cannot run on the GPU ({why}): {INSTALL}, or set provider to auto or cpu")
+    return _create(bundle, [CPU], threads), why
+
+
+def _why_no_cuda() -> str:
+    if not has_gpu():
+        return "no NVIDIA device"
+    if CUDA not in ort.get_available_providers():
+        return "ONNX Runtime is installed without CUDA"
+    if hasattr(ort, "preload_dlls"):
+        ort.preload_dlls()  # finds the libraries that the cuda extra installed as Python packages
+    return ""
+
+
+def _cuda_options() -> tuple[str, dict[str, str]]:
+    # Powers of two would round the arena up to twice what is needed; other programs use the GPU, too.
+    return CUDA, {"arena_extend_strategy": "kSameAsRequested", "cudnn_conv_algo_search": "HEURISTIC"}
+
+
+def _create(bundle: Bundle, providers: list[str | tuple[str, dict[str, str]]], threads: int) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.log_severity_level = FATAL
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Spinning wins microseconds a batch and takes a core from the decoders for it.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Patterns are planned for each batch size and kept: with changing sizes that is memory that only grows.
+    options.enable_mem_pattern = False
+    return ort.InferenceSession(bundle.graph, options, providers=providers)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    vectors = vectors.astype(np.float32, copy=False)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not np.all(np.isfinite(lengths)) or not np.all(lengths > 0):
+        raise ValueError("the model gave a vector without direction (zero, infinite or not a number)")
+    return np.ascontiguousarray(vectors / lengths)
