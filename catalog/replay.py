@@ -1,0 +1,71 @@
+"""Bring an index up to the catalog: the snapshot where it can be trusted, then the change log."""
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from catalog.db import Database
+from catalog.neighbours import Neighbours
+from catalog.snapshot import Header, Loaded, load
+from catalog.vectors import Change, Integers, stream, unpack
+
+WITNESSES = 64
+
+
+class Opened(NamedTuple):
+    """An index, the place in the change log it reaches, its snapshot's header, or why it starts from nothing."""
+
+    neighbours: Neighbours
+    seq: int
+    header: Header | None
+    why: str | None
+
+
+def open_index(database: Database, folder: Path, model: int, digest: str, dims: int, threads: int = 1) -> Opened:
+    """The saved index if it is sound and was made from this very catalog, else an empty one at seq 0."""
+    found = load(folder, digest, dims, threads)
+    if not isinstance(found, Loaded):
+        return Opened(Neighbours(dims, threads), 0, None, found.why)
+    index, header = found
+    if header.seq > last_seq(database, model) or header.witness != witness(database, index.known()):
+        return Opened(Neighbours(dims, threads), 0, None, "it was made from another catalog")
+    return Opened(index, header.seq, header, None)
+
+
+def last_seq(database: Database, model: int) -> int:
+    """The end of this model's change log."""
+    return int(database.value("SELECT max(seq) FROM vector WHERE model = ?", model) or 0)
+
+
+def witness(database: Database, labels: Integers) -> str:
+    """A hash over which contents some of these labels stand for, evenly spaced, the last one among them.
+
+    Labels are row ids: after a catalog was put back from a backup or built anew they may stand for other
+    pictures, and neither seq nor model would tell.
+    """
+    chosen = labels[np.linspace(0, len(labels) - 1, min(WITNESSES, len(labels))).astype(np.int64)]
+    digest = hashlib.sha256()
+    for label in chosen.tolist():
+        row = database.row("SELECT sha256 FROM content WHERE id = (SELECT content FROM vector WHERE id = ?)", label)
+        digest.update(b"%d:%b;" % (label, row[0] if row else b""))
+    return digest.hexdigest()
+
+
+def apply(index: Neighbours, changes: list[Change]) -> None:
+    """Bring the changes into the index. Applying one again changes nothing."""
+    if not changes:
+        return
+    dead = np.array([change.id for change in changes if not change.live], np.int64)
+    alive = [change for change in changes if change.live]
+    index.remove(dead)
+    ids = np.array([change.id for change in alive], np.int64)
+    index.add(ids, unpack([change.data for change in alive], index.dims))
+
+
+def advance(index: Neighbours, database: Database, model: int, after: int, limit: int) -> tuple[int, int]:
+    """Apply about `limit` changes after seq `after`. Returns (the seq reached, how many changes)."""
+    changes = stream(database, model, after, limit)
+    apply(index, changes)
+    return (changes[-1].seq if changes else after), len(changes)

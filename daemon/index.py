@@ -1,0 +1,163 @@
+"""The index follows the catalog's change log. It is a cache: killed at any point, it is caught up or built anew."""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from catalog import snapshot
+from catalog.db import Database
+from catalog.faults import Fault
+from catalog.neighbours import Neighbours
+from catalog.replay import advance, last_seq, open_index, witness
+from catalog.vectors import Floats
+
+ROWS = 64  # changes a step: an add takes about 0.5 ms, and queries wait while the step's rows are added
+SAVE_SHARE = 0.10
+SAVE_QUIET_S = 300.0
+REBUILD_SHARE = 0.30
+IDLE_S = 1.0
+SPARE = 8  # asked for beyond k: rows that died since the last step are dropped from an answer
+
+
+class IndexFollower:
+    """One model's index. `step`, `save` and `run` belong to one thread; all else may be called from any."""
+
+    def __init__(
+        self,
+        catalog_path: Path,
+        state: Path,
+        model: int,
+        digest: str,
+        dims: int,
+        *,
+        threads: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._catalog_path, self._state = catalog_path, state
+        self._model, self._digest, self._dims = model, digest, dims
+        self._threads, self._clock = threads, clock
+        self._asking = threading.Lock()
+        self._current = Neighbours(dims, threads)
+        self._seq = 0
+        self._next: Neighbours | None = None  # the rebuilt index, while it catches up
+        self._next_seq = 0
+        self._unsaved = 0
+        self._changed_at = self._retry_at = clock()
+        self.note: str | None = None
+
+    def start(self) -> None:
+        """Open the catalog and load the snapshot; `note` says why it is built anew, if it is.
+
+        Raises:
+            Fault: the catalog cannot be opened.
+        """
+        self._log = Database(self._catalog_path, write=False)
+        self._lookup = Database(self._catalog_path, write=False)
+        opened = open_index(self._log, self._state, self._model, self._digest, self._dims, self._threads)
+        self._current, self._seq = opened.neighbours, opened.seq
+        if opened.why:
+            self.note = f"the index is built from the catalog: no snapshot to use, {opened.why}"
+
+    def close(self) -> None:
+        """Close the connections to the catalog."""
+        with self._asking:
+            self._lookup.close()
+        self._log.close()
+
+    @property
+    def size(self) -> int:
+        """Vectors that answer queries."""
+        return self._current.live
+
+    @property
+    def seq(self) -> int:
+        """The place in the change log that the index has reached."""
+        return self._seq
+
+    @property
+    def lag(self) -> int:
+        """Entries of the change log that are still to come, as seen now."""
+        with self._asking:
+            return max(0, last_seq(self._lookup, self._model) - self._seq)
+
+    def step(self) -> int:
+        """Apply the next rows of the change log. Returns how many; 0 when there is nothing left to do."""
+        self._seq, applied = advance(self._current, self._log, self._model, self._seq, ROWS * self._threads)
+        if applied:
+            self._unsaved += applied
+            self._changed_at = self._clock()
+        return applied + self._step_rebuild()
+
+    def rebuild_due(self) -> bool:
+        """Whether the deleted places have come to weigh on memory and recall."""
+        total = self._current.live + self._current.deleted
+        return self._next is None and self._current.deleted > REBUILD_SHARE * total
+
+    def _step_rebuild(self) -> int:
+        """Grow a fresh index from the start of the log, beside the one that answers; swap when it is level."""
+        if self.rebuild_due():
+            self._next, self._next_seq = Neighbours(self._dims, self._threads), 0
+        if self._next is None:
+            return 0
+        self._next_seq, applied = advance(self._next, self._log, self._model, self._next_seq, ROWS * self._threads)
+        if self._next_seq >= self._seq:
+            self._current, self._seq, self._next = self._next, self._next_seq, None
+            self._unsaved = max(self._unsaved, self.size, 1)
+        return max(applied, 1)
+
+    def save_due(self) -> bool:
+        """After 10 % of changes, or five minutes after the last one; after a failure not before five minutes."""
+        now = self._clock()
+        if not self._unsaved or now < self._retry_at:
+            return False
+        return self._unsaved >= SAVE_SHARE * max(self.size, 1) or now - self._changed_at >= SAVE_QUIET_S
+
+    def save(self) -> None:
+        """Write the snapshot, if anything changed since the last.
+
+        Raises:
+            PlaceFault: it could not be written; the one before it still serves.
+        """
+        if not self._unsaved:
+            return
+        seen = witness(self._log, self._current.known())
+        snapshot.save(self._state, self._current, self._digest, self._seq, seen)
+        self._unsaved = 0
+
+    def run(self, stop: threading.Event, wake: threading.Event) -> None:
+        """Follow until `stop`, looking at once when `wake` is set. Faults are noted and tried again."""
+        while not stop.is_set():
+            wake.clear()
+            if not self._try(self.step):
+                wake.wait(IDLE_S)
+            if self.save_due():
+                self._try(self.save)
+        self._try(self.save)
+
+    def _try(self, act: Callable[[], int | None]) -> int:
+        try:
+            return act() or 0
+        except Fault as fault:
+            self.note = f"{fault.problem}. {fault.remedy}"
+            self._retry_at = self._clock() + SAVE_QUIET_S
+            return 0
+
+    def search(self, query: Floats, k: int) -> list[tuple[int, float]]:
+        """The nearest live contents: float32 [D], unit length → (content id, cosine), best first, at most k."""
+        ids, cosines = self._current.query(query.reshape(1, self._dims), k + SPARE)
+        contents = self._contents([label for label in ids[0].tolist() if label >= 0])
+        hits = zip(ids[0].tolist(), cosines[0].tolist(), strict=True)
+        return [(contents[label], cosine) for label, cosine in hits if label in contents][:k]
+
+    def _contents(self, labels: list[int]) -> dict[int, int]:
+        marks = ",".join("?" * len(labels))
+        with self._asking:
+            rows = self._lookup.rows(f"SELECT id, content FROM vector WHERE live = 1 AND id IN ({marks})", *labels)
+        return {int(label): int(content) for label, content in rows}
+
+    def labels(self) -> set[int]:
+        """The labels that answer, for `catalog check`."""
+        return set(np.asarray(self._current.labels()).tolist())
