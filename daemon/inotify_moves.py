@@ -1,0 +1,53 @@
+"""Pairing the two halves of a rename: the kernel says from where and to where in two records with one cookie."""
+
+from dataclasses import dataclass
+
+from daemon.inotify_tree import Node
+
+# The second half is queued microseconds after the first, so waiting longer only delays "vanished". If it comes
+# later all the same, source and target are told as gone and new, which is true, only dearer.
+HOLD = 0.1
+
+
+@dataclass(slots=True)
+class Held:
+    """A name that left its place. `node` is its directory if that was watched; `parent` is where it was.
+
+    `disturbed`: something happened inside while nobody could say under which path.
+    """
+
+    path: bytes
+    parent: Node
+    node: Node | None
+    directory: bool
+    until: float
+    disturbed: bool = False
+
+
+class Moves:
+    """First halves that wait for the second, oldest first."""
+
+    def __init__(self) -> None:
+        self._held: dict[int, Held] = {}
+
+    def hold(self, cookie: int, held: Held) -> None:
+        """Keeps a first half. The tree has let go of its node."""
+        self._held[cookie] = held
+
+    def pair(self, cookie: int) -> Held | None:
+        """The first half that belongs to a second half; None when it came from outside."""
+        return self._held.pop(cookie, None)
+
+    def disturb(self, top: Node) -> None:
+        """Notes that something happened below a directory that is on its way."""
+        for held in self._held.values():
+            held.disturbed |= held.node is top
+
+    def expired(self, now: float) -> list[Held]:
+        """Takes out those whose second half will not come: they left the roots."""
+        over = [cookie for cookie, held in self._held.items() if held.until <= now]
+        return [self._held.pop(cookie) for cookie in over]
+
+    def next_due(self) -> float | None:
+        """When the oldest expires, on the clock of `until`."""
+        return next((held.until for held in self._held.values()), None)
