@@ -13,7 +13,7 @@ SAME = 99.0  # dB that stand for "equal in every byte"
 
 @dataclass(frozen=True, slots=True)
 class Attestation:
-    """`cosine`, `pixels` (PSNR, dB): of the worst golden, whose name is `worst`; `word`: for people, with the remedy."""
+    """`cosine`, `pixels` (PSNR, dB): of the worst golden (`worst`); `word`: for people, with the remedy."""
 
     cosine: float
     pixels: float

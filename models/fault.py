@@ -1,6 +1,9 @@
 """Turns any decoder's complaint into one reason of ours, keeping its words."""
 
 import re
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from models.reason import Reason, Unfit
 
@@ -10,7 +13,7 @@ CUT_SHORT = re.compile(
     r"truncat|premature end of jpeg file|unexpected end|end of file|\beof\b|not enough data|insufficient data", re.I
 )
 NOT_OURS = re.compile(
-    r"unsupported|not supported|not implemented|unknown pixel mode|cannot handle|no decoder|precision|plugin missing",
+    r"unsupported(?! marker)|not supported|not implemented|unknown pixel mode|cannot handle|no decoder|precision",
     re.I,
 )
 
@@ -34,7 +37,21 @@ def fault(error: BaseException) -> Unfit:
 def _words(error: BaseException) -> str:
     words = " ".join(str(error).split())
     words = re.sub(r"<_io\.BytesIO object at 0x[0-9a-f]+>", "the file", words)
-    return words[:300] or type(error).__name__
+    if isinstance(error, LookupError | struct.error | TypeError | ZeroDivisionError | AssertionError):
+        words = f"{type(error).__name__} {words}"  # their words alone ("198") say nothing
+    return words[:300].strip() or type(error).__name__
+
+
+@contextmanager
+def complete() -> Iterator[None]:
+    """Around the decoder of a file whose structure was followed to its end: what it misses was not cut off."""
+    try:
+        yield
+    except Exception as error:
+        unfit = fault(error)
+        if unfit.reason is not Reason.TRUNCATED:
+            raise
+        raise Unfit(Reason.DAMAGED, unfit.detail) from error
 
 
 def with_zero_tail(data: bytes, unfit: Unfit) -> Unfit:

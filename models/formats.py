@@ -50,11 +50,11 @@ def _is_ico(data: bytes) -> bool:
 
 
 def _is_bmp(data: bytes) -> bool:
-    return data.startswith(b"BM") and data[6:10] == b"\0\0\0\0"
+    return data.startswith(b"BM") and 12 <= int.from_bytes(data[14:18], "little") <= 124  # the header's own size
 
 
 FORMATS = (
-    Format("jpeg", starts(b"\xff\xd8\xff"), ("jpg", "jpeg", "jpe", "jfif", "mpo"), decode_jpeg),
+    Format("jpeg", starts(b"\xff\xd8"), ("jpg", "jpeg", "jpe", "jfif", "mpo"), decode_jpeg),
     Format("png", starts(SIGNATURE), ("png", "apng"), decode_png),
     Format("webp", _is_webp, ("webp",), decode_webp),
     Format("gif", starts(b"GIF87a", b"GIF89a"), ("gif",), decode_gif),

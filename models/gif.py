@@ -2,6 +2,7 @@
 
 from PIL import ImageFile
 
+from models.fault import complete
 from models.plain import open_plain
 from models.raster import Raster, check_pixels
 from models.reason import Reason, Unfit
@@ -15,11 +16,12 @@ PROVE = 50_000_000
 def decode_gif(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     """The first frame as it is shown. Raises Unfit or what Pillow raises."""
     frames = walk(data, max_pixels)
-    image = open_plain("GifImagePlugin", "GifImageFile", data)
-    check_pixels(*image.size, max_pixels)
-    image.load()
-    first = image.copy()
-    _prove(image, frames)
+    with complete():
+        image = open_plain("GifImagePlugin", "GifImageFile", data)
+        check_pixels(*image.size, max_pixels)
+        image.load()
+        first = image.copy()
+        _prove(image, frames)
     return Raster(first, *first.size, note=f"animated, {frames} frames" if frames > 1 else "")
 
 
@@ -31,7 +33,7 @@ def _prove(image: ImageFile.ImageFile, frames: int) -> None:
 
 def walk(data: bytes, max_pixels: int) -> int:
     """Number of frames. Raises Unfit(TRUNCATED) without a trailer, Unfit(DAMAGED) for a byte that begins no block."""
-    at, frames, end = 13 + _table(data, 10), 0, len(data)
+    at, frames, end, block = 13 + _table(data, 10), 0, len(data), 0
     while at < end:
         block = data[at]
         if block == TRAILER:
@@ -48,6 +50,8 @@ def walk(data: bytes, max_pixels: int) -> int:
             at += 1
         else:
             raise Unfit(Reason.DAMAGED, f"byte {at} begins no block")
+    if at == end and block == IMAGE:  # some writers leave the trailer out; a cut would hardly fall just here
+        return frames
     raise Unfit(Reason.TRUNCATED, "no trailer")
 
 

@@ -1,4 +1,4 @@
-"""Pillow as a plain decoder: one named plugin opened directly, its warnings and its bomb guard set to agree with ours."""
+"""Pillow as a plain decoder: one named plugin opened directly, silent, with a bomb guard that agrees with ours."""
 
 import logging
 import warnings

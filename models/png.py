@@ -4,6 +4,7 @@ import struct
 import zlib
 
 from models.exif import read_exif
+from models.fault import complete
 from models.plain import load_plain, open_plain
 from models.raster import Raster, check_pixels
 from models.reason import Reason, Unfit
@@ -17,7 +18,8 @@ def decode_png(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     exif, frames = walk(data)
     width, height = struct.unpack_from(">II", data, 16)
     check_pixels(width, height, max_pixels)
-    raster = load_plain(open_plain("PngImagePlugin", "PngImageFile", data), max_pixels)
+    with complete():
+        raster = load_plain(open_plain("PngImagePlugin", "PngImageFile", data), max_pixels)
     raster.exif, raster.orientation = exif, read_exif(exif).orientation
     raster.note = f"animated, {frames} frames" if frames > 1 else ""
     return raster

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from PIL.TiffImagePlugin import TiffImageFile
-
+from models.overhear import overhear
 from models.plain import load_plain, open_plain
 from models.raster import Raster
 from models.reason import Reason, Unfit
@@ -15,15 +14,39 @@ RAW_PHOTOMETRIC = frozenset({32803, 34892})  # colour filter array, linear raw
 
 
 def decode_tiff(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
-    """Raises Unfit(UNSUPPORTED) for camera raw, otherwise Unfit or what Pillow and libtiff raise."""
+    """Raises Unfit(UNSUPPORTED) for camera raw, otherwise Unfit with libtiff's words or what Pillow raises.
+
+    libtiff reports a bad code word in a fax strip and goes on: its words count as a fault, as libjpeg's warnings do.
+    """
+    if data.startswith(b"MM\0+"):
+        raise Unfit(Reason.UNSUPPORTED, "BigTIFF in big-endian order")  # Pillow reads the magic of one order only
+    error: Exception | None = None
+    with overhear() as words:
+        try:
+            raster = _decode(data, max_pixels)
+        except Exception as raised:
+            error = raised
+    if words and not isinstance(error, Unfit):
+        raise Unfit(_judge(words[-1]), words[-1]) from error
+    if error:
+        raise error
+    return raster
+
+
+def _judge(words: str) -> Reason:
+    if "not configured" in words or "not supported" in words:
+        return Reason.UNSUPPORTED
+    return Reason.TRUNCATED if "Read error" in words else Reason.DAMAGED
+
+
+def _decode(data: bytes, max_pixels: int) -> Raster:
     image = open_plain("TiffImagePlugin", "TiffImageFile", data)
-    assert isinstance(image, TiffImageFile)
-    if is_raw(image.tag_v2):
+    if is_raw(getattr(image, "tag_v2", {})):
         raise Unfit(Reason.UNSUPPORTED, "camera raw")
-    pages = image.n_frames
+    pages = getattr(image, "n_frames", 1)
     image.seek(0)
-    raster = load_plain(image, max_pixels)  # Pillow turns a TIFF upright by itself
-    raster.orientation = 1
+    raster = load_plain(image, max_pixels)
+    raster.orientation = 1  # Pillow turns a TIFF upright by itself
     raster.exif = data if data[2:4] in (b"*\0", b"\0*") else b""
     raster.note = f"first of {pages} pages" if pages > 1 else ""
     return raster

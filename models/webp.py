@@ -1,5 +1,6 @@
 """WebP (RFC 9649): the RIFF lengths, the header's size, then the full decode of the first frame."""
 
+from models.fault import complete
 from models.plain import load_plain, open_plain
 from models.raster import Raster, check_pixels
 from models.reason import Reason, Unfit
@@ -13,7 +14,8 @@ def decode_webp(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     check_pixels(*_size(data), max_pixels)
     if not kinds & {b"VP8 ", b"VP8L", b"ANMF"}:
         raise Unfit(Reason.DAMAGED, "no picture chunk")
-    return load_plain(open_plain("WebPImagePlugin", "WebPImageFile", data), max_pixels)
+    with complete():
+        return load_plain(open_plain("WebPImagePlugin", "WebPImageFile", data), max_pixels)
 
 
 def _chunks(data: bytes) -> set[bytes]:

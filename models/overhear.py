@@ -1,0 +1,29 @@
+"""What a C library says on file descriptor 2 during a call: kept from the terminal, and taken at its word."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# "TIFFFillStrip: Read error on strip 0; ...", "Fax4Decode: Bad code word ...", "tempfile.tif: ... not configured."
+LIBTIFF = re.compile(rb"^(?:_?TIFF\w+|_tiff\w+|\w+(?:Decode|Setup)\w*|O?JPEG\w*|tempfile\.tif): ")
+
+
+@contextmanager
+def overhear() -> Iterator[list[str]]:
+    """The list is filled with libtiff's lines on leaving, also by an exception. Other writers' lines are passed on."""
+    lines: list[str] = []
+    kept, ear = os.dup(2), os.memfd_create("overheard")
+    os.dup2(ear, 2)
+    try:
+        yield lines
+    finally:
+        os.dup2(kept, 2)
+        said = os.pread(ear, 65536, 0).splitlines(keepends=True)
+        os.close(ear)
+        os.close(kept)
+        for line in said:
+            if LIBTIFF.match(line):
+                lines.append(line.decode("utf-8", "replace").strip())
+            else:
+                os.write(2, line)
