@@ -1,0 +1,1 @@
+"""Makes the embedded default bundle from procedural pictures: `python -m tools.default_model`."""

@@ -1,0 +1,85 @@
+"""`python -m tools.default_model --out models/default`: pictures, training, whitening, export."""
+
+import argparse
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from .augment import Augmenter
+from .bundle import describe
+from .calibrate import near_duplicate_cosine
+from .embedder import DIMENSIONS, SIZE, Embedder, Features
+from .export import export
+from .goldens import write_goldens
+from .network import Trunk
+from .overlays import overlays
+from .pictures import pictures
+from .train import Schedule, train
+from .whitening import as_bytes, as_floats, view_features, whitening
+
+LOG = logging.getLogger("default_model")
+STORED = 160
+TRAINED_ON, WHITENED_ON, CALIBRATED_ON = 24_000, 12_000, 2_000
+QUARTER_TURNS = 0.06
+RIDGE, SIBLINGS = 0.05, 0.3
+
+
+def options() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tools.default_model", description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the bundle")
+    parser.add_argument("--seed", type=int, default=1, help="of everything random")
+    parser.add_argument("--steps", type=int, default=Schedule().steps, help="0: statistics only")
+    parser.add_argument("--workers", type=int, default=2, help="processes and threads")
+    parser.add_argument("--trunk", type=Path, help="weights kept from an earlier run; no training")
+    parser.add_argument("--checkpoint", type=Path, help="keep the trunk's weights here")
+    return parser.parse_args()
+
+
+def make_trunk(given: argparse.Namespace, augment: Augmenter) -> Trunk | None:
+    """Train the trunk, or load it, or do without."""
+    if given.trunk is not None:
+        trunk = Trunk()
+        trunk.load_state_dict(torch.load(given.trunk, weights_only=True))
+        return trunk.eval()
+    if given.steps == 0:
+        return None
+    LOG.info("drawing %d pictures to train on", TRAINED_ON)
+    drawn = pictures(given.seed, TRAINED_ON, STORED, given.workers)
+    trunk = train(drawn, augment, replace(Schedule(), steps=given.steps), given.seed, given.checkpoint)
+    if given.checkpoint is not None:
+        torch.save(trunk.state_dict(), given.checkpoint)
+    return trunk
+
+
+def embedded(model: Embedder, seed: int, workers: int) -> torch.Tensor:
+    """Unit vectors of held-out pictures."""
+    held_out = as_floats(pictures(seed, CALIBRATED_ON, SIZE, workers))
+    with torch.inference_mode():
+        return torch.cat([model(as_bytes(part)) for part in held_out.split(64)])
+
+
+def main() -> None:
+    """Make the bundle."""
+    given = options()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(given.workers)
+    cover = overlays(given.seed, 600, SIZE)
+    trunk = make_trunk(given, Augmenter(given.seed, cover, QUARTER_TURNS))
+    features = Features(trunk).eval()
+    LOG.info("whitening on %d pictures", WHITENED_ON)
+    drawn = pictures(given.seed + 1, WHITENED_ON, STORED, given.workers)
+    found = view_features(features, drawn, Augmenter(given.seed + 1, cover, QUARTER_TURNS), SIZE)
+    model = Embedder(features, *whitening(found, DIMENSIONS, RIDGE, SIBLINGS)).eval()
+    threshold = near_duplicate_cosine(embedded(model, given.seed + 2, given.workers).numpy())
+    given.out.mkdir(parents=True, exist_ok=True)
+    export(model, given.out / "model.onnx")
+    names = write_goldens(model, given.out / "goldens", given.seed, SIZE)
+    describe(given.out, given.seed, threshold, names)
+    LOG.info("wrote %s: near duplicates from %.2f", given.out, threshold)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""The whole model: bytes of pixels in, features of trunk and statistics, one linear layer, unit out."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .fixed_statistics import Statistics
+from .network import Trunk
+
+SIZE = 128
+DIMENSIONS = 256
+
+
+class Features(nn.Module):
+    """uint8 [B, S, S, 3] -> what the last layer weighs, float32 [B, n]."""
+
+    def __init__(self, trunk: Trunk | None) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.statistics = Statistics()
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Join the trunk's features of the picture and of its transpose with the statistics.
+
+        The trunk is trained to ignore mirroring, so the transpose stands for both quarter turns.
+        """
+        picture = image.permute(0, 3, 1, 2).float() * (1 / 255)
+        fixed: Tensor = self.statistics(picture)
+        if self.trunk is None:
+            return fixed
+        centred = picture * 2 - 1
+        upright, turned = self.trunk(centred), self.trunk(centred.transpose(2, 3))
+        return torch.cat([fixed, (upright + turned) * 0.5], 1)
+
+
+class Embedder(nn.Module):
+    """Features, centred and projected: uint8 [B, S, S, 3] -> unit vectors, float32 [B, d]."""
+
+    def __init__(self, features: Features, mean: Tensor, projection: Tensor) -> None:
+        super().__init__()
+        self.features = features
+        self.register_buffer("mean", mean)
+        self.register_buffer("projection", projection)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Embed a batch."""
+        centred = self.features(image) - self.get_buffer("mean")
+        return functional.normalize(centred @ self.get_buffer("projection"), dim=-1)

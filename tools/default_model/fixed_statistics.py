@@ -1,0 +1,142 @@
+"""Hand-made statistics of a picture: the half of the default embedding that nothing had to learn.
+
+All are unchanged when the picture is mirrored. Most exist a second time in a form that is unchanged
+by quarter turns too; the whitening decides how far to trust each.
+"""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+# ITU-R BT.601, as in JPEG.
+TO_YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
+DIRECTIONS = 8
+FREQUENCIES = 10
+FLATNESS = (0.004, 0.015, 0.05, 0.15)
+
+
+def luma_chroma(picture: Tensor) -> Tensor:
+    """Picture in 0..1, float32 [B, 3, S, S], to Y in 0..1 and Cb, Cr in -0.5..0.5."""
+    return functional.conv2d(picture, torch.tensor(TO_YCC).view(3, 3, 1, 1))
+
+
+def pooled(maps: Tensor, cells: int) -> Tensor:
+    """Average [B, C, S, S] over a grid: [B, C, cells, cells]."""
+    return functional.avg_pool2d(maps, maps.shape[-1] // cells)
+
+
+def mirrored_mean(maps: Tensor) -> Tensor:
+    """Mean of maps [B, C, n, n] with their mirror image; the left half, flattened: [B, C*n*n/2]."""
+    both = (maps + maps.flip(-1)) * 0.5
+    return both[..., : maps.shape[-1] // 2].flatten(1)
+
+
+def turned_mean(maps: Tensor) -> Tensor:
+    """Mean of maps [B, C, n, n] over the square's eight symmetries, one corner: [B, C*n*n/4]."""
+    half = maps.shape[-1] // 2
+    both = maps + maps.transpose(-1, -2)
+    both = both + both.flip(-1)
+    both = (both + both.flip(-2)) * 0.125
+    return both[..., :half, :half].flatten(1)
+
+
+def cosine_basis(size: int, count: int) -> Tensor:
+    """The first `count` rows of the orthonormal DCT-II: float32 [count, size]."""
+    order = np.arange(count)[:, None]
+    place = np.arange(size)[None] + 0.5
+    return torch.tensor(np.cos(np.pi * place * order / size) * np.sqrt(2 / size)).float()
+
+
+class Statistics(nn.Module):
+    """Picture in 0..1, float32 [B, 3, S, S] with S a multiple of 32 -> float32 [B, n]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        across = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 8
+        self.register_buffer("sobel", torch.stack([across, across.T])[:, None])
+        self.register_buffer("basis", cosine_basis(32, FREQUENCIES))
+        turn = torch.arange(DIRECTIONS) * (2 * math.pi / DIRECTIONS)
+        self.register_buffer("directions", torch.stack([turn.cos(), turn.sin()], 1)[..., None, None])
+        steps = torch.linspace(-0.35, 0.35, 7)
+        self.register_buffer("hues", torch.cartesian_prod(steps, steps).T[..., None, None].clone())
+        self.register_buffer("levels", torch.linspace(0, 1, 12).view(1, -1, 1, 1))
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """Concatenate every group of statistics."""
+        colours = luma_chroma(picture)
+        groups = [*self.layout(colours), *self.spectrum(colours), *self.histograms(colours)]
+        brightness = colours[:, :1]
+        for _ in range(3):
+            groups += self.contrast(brightness)
+            # Edges at full size are mostly noise and the costliest of all.
+            brightness = functional.avg_pool2d(brightness, 2)
+            groups += self.gradients(brightness)
+        return torch.cat(groups, 1)
+
+    def layout(self, colours: Tensor) -> list[Tensor]:
+        """Where the colours lie on coarse grids."""
+        fine, coarse = pooled(colours, 8), pooled(colours, 4)
+        return [mirrored_mean(fine) * 6, turned_mean(fine) * 6, turned_mean(coarse) * 8]
+
+    def spectrum(self, colours: Tensor) -> list[Tensor]:
+        """Magnitudes of low DCT coefficients: mirroring only changes their signs."""
+        basis = self.get_buffer("basis")
+        luma = (basis @ pooled(colours[:, :1], 32) @ basis.T).abs()
+        chroma = (basis[:5] @ pooled(colours[:, 1:], 32) @ basis[:5].T).abs()
+        groups = []
+        for magnitudes in (luma * 0.6, chroma):
+            # A quarter turn swaps (i, j) and (j, i); greater and lesser do not care.
+            other = magnitudes.transpose(-1, -2)
+            greater, lesser = torch.maximum(magnitudes, other), torch.minimum(magnitudes, other)
+            rows, columns = np.triu_indices(magnitudes.shape[-1])
+            groups += [magnitudes.flatten(1), greater[..., rows, columns].flatten(1)]
+            groups += [lesser[..., rows, columns].flatten(1)]
+        return groups
+
+    def histograms(self, colours: Tensor) -> list[Tensor]:
+        """Soft histograms of brightness and of colour."""
+        small = functional.avg_pool2d(colours, 4)
+        bright = torch.exp(-(((small[:, :1] - self.get_buffer("levels")) * 12) ** 2)).mean((2, 3))
+        blue, red = self.get_buffer("hues")
+        away = (small[:, 1:2] - blue) ** 2 + (small[:, 2:3] - red) ** 2
+        tint = torch.exp(-150 * away).mean((2, 3))
+        return [torch.log(bright + 0.01), torch.log(tint + 0.003)]
+
+    def gradients(self, brightness: Tensor) -> list[Tensor]:
+        """Oriented gradients and the share of flat pixels at one scale."""
+        edges = functional.conv2d(
+            functional.pad(brightness, (1, 1, 1, 1), mode="replicate"), self.get_buffer("sobel")
+        )
+        across, down = edges[:, :1], edges[:, 1:]
+        squared = across**2 + down**2 + 1e-8
+        strength = squared.sqrt()
+        # The doubled angle makes an edge the same from either side.
+        doubled = torch.cat([across**2 - down**2, 2 * across * down], 1) / squared
+        alike = functional.conv2d(doubled, self.get_buffer("directions"))
+        oriented = pooled(torch.exp(4 * (alike - 1)) * strength, 4)
+        flat = [torch.sigmoid((limit - strength) * 400).mean((2, 3)) for limit in FLATNESS]
+        return [*self.oriented_groups(oriented), torch.cat(flat, 1) * 4]
+
+    def contrast(self, brightness: Tensor) -> list[Tensor]:
+        """Local variance on a coarse grid at one scale."""
+        local = functional.avg_pool2d(brightness, 4)
+        variance = functional.avg_pool2d(brightness**2, 4) - local**2
+        spread = torch.log(pooled(variance.clamp_min(0), 4) * 300 + 0.02)
+        return [mirrored_mean(spread), turned_mean(spread)]
+
+    def oriented_groups(self, oriented: Tensor) -> list[Tensor]:
+        """Energies [B, 8, 4, 4], averaged over mirroring and over all eight symmetries."""
+        order = torch.arange(DIRECTIONS)
+        mirror = oriented.flip(-1)[:, (-order) % DIRECTIONS]
+        upright = (oriented + mirror) * 0.5
+        swapped = upright.transpose(-1, -2)[:, (DIRECTIONS // 2 - order) % DIRECTIONS]
+        turned = upright + upright.flip(-2)[:, (-order) % DIRECTIONS]
+        turned = turned + swapped + swapped.flip(-1)[:, (-order) % DIRECTIONS]
+        turned = (turned + turned.flip(-1)[:, (-order) % DIRECTIONS]) * 0.125
+        return [
+            torch.log(upright[..., :2].flatten(1) * 30 + 0.05),
+            torch.log(turned[..., :2, :2].flatten(1) * 30 + 0.05),
+        ]

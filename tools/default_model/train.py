@@ -1,0 +1,121 @@
+"""Instance discrimination: two changed views of one picture must find each other among all others."""
+
+import logging
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .augment import Augmenter
+from .network import Trunk
+from .pixels import Pixels
+from .whitening import as_floats
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long and how hard to train; `sizes` are (share of the steps, side of a view)."""
+
+    steps: int = 3000
+    pictures: int = 128
+    rate: float = 3e-3
+    warm_up: int = 100
+    decay: float = 0.05
+    temperature: float = 0.1
+    memory: int = 4096
+    sizes: tuple[tuple[float, int], ...] = ((0.65, 96), (1.0, 128))
+
+    def size(self, step: int) -> int:
+        """Small views first: most is learnt at a fraction of the cost."""
+        return next(size for share, size in self.sizes if step < share * self.steps)
+
+    def rate_at(self, step: int) -> float:
+        """Linear warm-up, then a cosine to zero."""
+        fall = 0.5 + 0.5 * math.cos(math.pi * step / self.steps)
+        return max(1e-6, self.rate * min(1.0, (step + 1) / self.warm_up) * fall)
+
+
+class Projector(nn.Module):
+    """Features -> two unit vectors to compare by; thrown away after training."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.first = nn.Linear(size, 256)
+        self.second = nn.Linear(256, 128)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """float32 [B, n] -> [B, 256] and [B, 128]."""
+        linear = self.first(features)
+        bent = self.second(functional.relu(linear))
+        return functional.normalize(linear, dim=-1), functional.normalize(bent, dim=-1)
+
+
+def contrast(vectors: Tensor, memory: Tensor, temperature: float) -> tuple[Tensor, float]:
+    """Cross entropy of finding the other view, and how often it is found first.
+
+    `vectors` [2B, d] holds both views' unit vectors; `memory` [M, d] those of earlier batches.
+    """
+    count = len(vectors) // 2
+    alike = vectors @ torch.cat([vectors, memory]).T / temperature
+    alike = alike.masked_fill(torch.eye(2 * count, alike.shape[1], dtype=torch.bool), -1e4)
+    target = torch.arange(2 * count).roll(count)
+    found = (alike.argmax(1) == target).float().mean()
+    return functional.cross_entropy(alike, target), float(found)
+
+
+def batches(count: int, size: int, seed: int) -> Iterator[np.ndarray]:
+    """Endless shuffled indices; siblings always in the same batch, as each other's hard negatives."""
+    rng = np.random.default_rng([seed, 4])
+    while True:
+        families = rng.permutation(count // 2)
+        for start in range(0, len(families) - size // 2 + 1, size // 2):
+            chosen = families[start : start + size // 2]
+            yield np.concatenate([chosen * 2, chosen * 2 + 1])
+
+
+def train(
+    pixels: Pixels, augment: Augmenter, schedule: Schedule, seed: int, checkpoint: Path | None = None
+) -> Trunk:
+    """Train a trunk on pictures, uint8 [N, S, S, 3]; returns it ready for inference."""
+    torch.manual_seed(seed)
+    trunk = Trunk().to(memory_format=torch.channels_last)
+    projector = Projector(trunk.size)
+    weights = [*trunk.parameters(), *projector.parameters()]
+    optimiser = torch.optim.AdamW(weights, lr=schedule.rate, weight_decay=schedule.decay)
+    memory = functional.normalize(torch.randn(schedule.memory, 256), dim=-1)
+    began, seen = time.monotonic(), [0.0, 0.0]
+    indices = batches(len(pixels), schedule.pictures, seed)
+    for step in range(schedule.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = schedule.rate_at(step)
+        pictures = as_floats(pixels[next(indices)])
+        size = schedule.size(step)
+        views = torch.cat([augment(pictures, size), augment(pictures, size)]) * 2 - 1
+        with torch.autocast("cpu", torch.bfloat16):
+            features = trunk(views.contiguous(memory_format=torch.channels_last))
+        linear, bent = projector(features.float())
+        # The memory is random at first and would only teach to avoid noise.
+        recent = memory if step > schedule.warm_up else memory[:0]
+        loss, found = contrast(linear, recent, schedule.temperature)
+        loss = loss + 0.5 * contrast(bent, bent[:0], 2 * schedule.temperature)[0]
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(weights, 5.0)
+        optimiser.step()
+        memory = torch.cat([linear.detach(), memory])[: schedule.memory]
+        seen = [seen[0] + float(loss.detach()), seen[1] + found]
+        if (step + 1) % 50 == 0:
+            minutes = (time.monotonic() - began) / 60
+            LOG.info("step %d  %.1f min  loss %.3f  found %.3f", step + 1, minutes, seen[0] / 50, seen[1] / 50)
+            seen = [0.0, 0.0]
+            if checkpoint is not None and (step + 1) % 250 == 0:
+                torch.save(trunk.state_dict(), checkpoint)
+    return trunk.eval()
