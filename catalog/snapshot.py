@@ -70,15 +70,17 @@ def payload_path(folder: Path, digest: str, slot: str) -> Path:
 
 def read_header(folder: Path, digest: str) -> Header | None:
     """The snapshot's header, or None where there is none that can be read. The payload is not looked at."""
-    found = _read_head(head_path(folder, digest), digest)
+    found = _read_head(head_path(folder, digest), digest, with_states=False)
     return found[0] if isinstance(found, tuple) else None
 
 
-def _read_head(path: Path, digest: str) -> tuple[Header, bytes] | str:
+def _read_head(path: Path, digest: str, *, with_states: bool) -> tuple[Header, bytes] | str:
     """The header and the block of states behind it, or what is wrong."""
     try:
-        line, check, states = path.read_bytes().split(b"\n", 2)
-        if hashlib.sha256(line).hexdigest().encode() != check:
+        with path.open("rb") as head:
+            line, check = head.readline().rstrip(b"\n"), head.readline()
+            states = head.read() if with_states else b""
+        if hashlib.sha256(line).hexdigest().encode() + b"\n" != check:
             return "its header is damaged"
         fields = json.loads(line)
         if fields.get("version") != VERSION:
@@ -95,7 +97,7 @@ def _read_head(path: Path, digest: str) -> tuple[Header, bytes] | str:
 
 def load(folder: Path, digest: str, dims: int, threads: int = 1) -> Loaded | Unusable:
     """The saved index of this model, every byte of it proved. Never raises over what lies on the disk."""
-    found = _read_head(head_path(folder, digest), digest)
+    found = _read_head(head_path(folder, digest), digest, with_states=True)
     if isinstance(found, str):
         return Unusable(found)
     header, states = found

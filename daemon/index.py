@@ -17,6 +17,7 @@ from catalog.vectors import Floats
 ROWS = 64  # changes a step: an add takes about 0.5 ms, and queries wait while the step's rows are added
 SAVE_SHARE = 0.10
 SAVE_QUIET_S = 300.0
+SAVE_REST_S = 60.0
 REBUILD_SHARE = 0.30
 IDLE_S = 1.0
 SPARE = 8  # asked for beyond k: rows that died since the last step are dropped from an answer
@@ -45,7 +46,8 @@ class IndexFollower:
         self._next: Neighbours | None = None  # the rebuilt index, while it catches up
         self._next_seq = 0
         self._unsaved = 0
-        self._changed_at = self._retry_at = clock()
+        self._changed_at = self._rest_until = clock()
+        self._failing: Callable[[], int | None] | None = None
         self.note: str | None = None
 
     def start(self) -> None:
@@ -109,9 +111,9 @@ class IndexFollower:
         return max(applied, 1)
 
     def save_due(self) -> bool:
-        """After 10 % of changes, or five minutes after the last one; after a failure not before five minutes."""
+        """After 10 % of changes, or five minutes after the last one; tried at most once a minute."""
         now = self._clock()
-        if not self._unsaved or now < self._retry_at:
+        if not self._unsaved or now < self._rest_until:
             return False
         return self._unsaved >= SAVE_SHARE * max(self.size, 1) or now - self._changed_at >= SAVE_QUIET_S
 
@@ -134,16 +136,19 @@ class IndexFollower:
             if not self._try(self.step):
                 wake.wait(IDLE_S)
             if self.save_due():
+                self._rest_until = self._clock() + SAVE_REST_S
                 self._try(self.save)
         self._try(self.save)
 
-    def _try(self, act: Callable[[], int | None]) -> int:
+    def _try(self, act: Callable[[], int | None]) -> int | None:
         try:
-            return act() or 0
+            done = act()
         except Fault as fault:
-            self.note = f"{fault.problem}. {fault.remedy}"
-            self._retry_at = self._clock() + SAVE_QUIET_S
-            return 0
+            self.note, self._failing = f"{fault.problem}. {fault.remedy}", act
+            return None
+        if self._failing == act:
+            self.note = self._failing = None
+        return done
 
     def search(self, query: Floats, k: int) -> list[tuple[int, float]]:
         """The nearest live contents: float32 [D], unit length → (content id, cosine), best first, at most k."""
