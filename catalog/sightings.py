@@ -172,3 +172,22 @@ def move_directory(database: Database, source: bytes, target: bytes, now: float)
         for (name,) in database.rows("SELECT name FROM file WHERE directory = ? AND state != 'gone'", id_):
             move(database, join(path, name), join(goal, name), now)
     return len(moved)
+
+
+def carry(database: Database, source: bytes, seen: Seen | None, target: bytes, now: float) -> None:
+    """A file was renamed: carried over without a read where that is certain, else one path ends and one begins."""
+    if move(database, source, target, now):
+        return
+    if seen is not None:
+        see(database, seen, now)
+    miss(database, source, now)
+
+
+def see_all(database: Database, batch: list[Seen], now: float) -> int:
+    """Record many sightings; returns how many have to be read."""
+    return sum(see(database, seen, now) for seen in batch)
+
+
+def miss_all(database: Database, paths: list[bytes], now: float) -> int:
+    """Record many losses; returns how many files are gone."""
+    return sum(miss(database, path, now) for path in paths)

@@ -49,28 +49,39 @@ def embed(network: Network, images: list[Decoded], shape: tuple[int, int]) -> It
 class Embedder:
     """Runs in one thread, behind a queue of two batches: one in work, one ready."""
 
-    def __init__(self, batch: int, deliver: Callable[[Embedded | Rejected], None]) -> None:
-        self._batch = batch
+    def __init__(self, batch: int, deliver: Callable[[Embedded | Rejected], None], stop: threading.Event) -> None:
+        self.batch = batch
         self._deliver = deliver
+        self._stop = stop
         self._queue: queue.Queue[Decoded] = queue.Queue(2 * batch)
         self.images = 0
         self.batches = 0
         self.seconds = 0.0
 
     def put(self, decoded: Decoded) -> None:
-        """Blocks while two batches wait."""
-        self._queue.put(decoded)
+        """Blocks while two batches wait. At a stop the image is dropped: its file stays pending."""
+        while not self._stop.is_set():
+            try:
+                self._queue.put(decoded, timeout=0.5)
+                return
+            except queue.Full:
+                continue
 
-    def run(self, network: Network, shape: tuple[int, int], stop: threading.Event) -> None:
+    @property
+    def waits(self) -> bool:
+        """Whether there is anything to embed."""
+        return not self._queue.empty()
+
+    def run(self, network: Network, shape: tuple[int, int]) -> None:
         """Thread body."""
-        while not stop.is_set():
+        while not self._stop.is_set():
             batch = self._collect()
             if batch:
                 self._step(network, batch, shape)
 
     def _collect(self) -> list[Decoded]:
         batch: list[Decoded] = []
-        while len(batch) < self._batch:
+        while len(batch) < self.batch:
             try:
                 batch.append(self._queue.get(timeout=LINGER if batch else 0.5))
             except queue.Empty:

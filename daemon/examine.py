@@ -1,5 +1,6 @@
 """Read one file once: hash, strict validation, and the model's pixels from the same bytes."""
 
+import errno
 import hashlib
 import os
 import stat
@@ -13,6 +14,7 @@ from models.picture import Recipe, read_picture
 from models.reason import Reason, Unfit
 
 CHUNK = 1 << 20
+ELSEWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)  # no regular file stands there any more
 
 
 def examine(
@@ -24,10 +26,8 @@ def examine(
     """
     try:
         handle = _open(task.path)
-    except (FileNotFoundError, NotADirectoryError):
-        return Restless(task, None)
     except OSError as error:
-        return _unreadable(task, error)
+        return Restless(task) if error.errno in ELSEWHERE else _unreadable(task, error)
     try:
         return _read(handle, task, recipe, max_bytes, max_pixels, recognised)
     except OSError as error:
@@ -59,11 +59,10 @@ def _read(
 ) -> Outcome:
     before = os.fstat(handle)
     if not stat.S_ISREG(before.st_mode) or signature(before).stamp != task.signature.stamp:
-        return Restless(task, signature(before))
+        return Restless(task)
     data, digest = _content(handle, before.st_size, max_bytes)
-    after = signature(os.fstat(handle))
-    if after.stamp != task.signature.stamp:
-        return Restless(task, after)
+    if signature(os.fstat(handle)).stamp != task.signature.stamp:
+        return Restless(task)
     point("intake.read")
     if recognised(digest):
         return Recognised(task, digest)

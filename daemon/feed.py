@@ -17,12 +17,20 @@ DUE = (
     " WHERE f.due <= ? AND v.away IS NULL ORDER BY f.due DESC LIMIT ?"
 )
 
+SOON = (
+    "SELECT 1 FROM file f JOIN directory d ON d.id = f.directory JOIN volume v ON v.id = d.volume"
+    " WHERE f.due <= ? AND f.state = 'pending' AND v.away IS NULL LIMIT 1"
+)
+SOON_SECONDS = 30.0
+
 
 class Feed:
     """Called by the intake thread, but for `release` and `wake`, which any thread may use."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._database = Database(path, write=False)
+        self._asking: Database | None = None
         self._lock = threading.Lock()
         self._out: set[int] = set()
         self._waiting: list[Task] = []
@@ -55,7 +63,8 @@ class Feed:
         with self._lock:
             return len(self._out)
 
-    def next_due(self) -> float | None:
-        """When the next file that is not handed out becomes due, in seconds since the epoch."""
-        found = self._database.value("SELECT min(due) FROM file WHERE due > ?", time.time())
-        return None if found is None else float(found)
+    def exhausted(self) -> bool:
+        """Whether nothing is pending that could be read within the next half minute. For the supervisor's thread."""
+        if self._asking is None:
+            self._asking = Database(self._path, write=False)
+        return not self._asking.rows(SOON, time.time() + SOON_SECONDS)

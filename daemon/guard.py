@@ -1,9 +1,11 @@
 """Keep watch over volumes: what is away, what came back, what was mounted inside a root meanwhile."""
 
+import os
 import time
 from dataclasses import dataclass
 from functools import partial
 
+from catalog.config import Config
 from catalog.db import Database
 from catalog.mounts import Mount, mounts_below, read_mounts
 from catalog.volume_rows import Volume, adopt, retire, settle, volumes
@@ -25,11 +27,19 @@ class Turn:
 class Guard:
     """Compares each volume with what stands at its path. Deciding is in `catalog.volumes.judge`."""
 
-    def __init__(self, database: Database, writer: Writer, roots: tuple[bytes, ...], ignore: Ignore) -> None:
-        self._database = database
+    def __init__(self, config: Config, writer: Writer) -> None:
+        self._database = Database(config.database, write=False)
         self._writer = writer
-        self._roots = roots
-        self._ignore = ignore
+        self.reconfigure(config)
+
+    def reconfigure(self, config: Config) -> None:
+        """Follow other roots."""
+        self._roots = config.roots
+        self._ignore = Ignore(config.ignore, os.fsencode(config.state))
+
+    def present(self) -> set[bytes]:
+        """Roots that can be read now."""
+        return {volume.path for volume in volumes(self._database) if volume.kind == "root" and volume.away is None}
 
     def refresh(self) -> list[Turn]:
         """Bring the rows up to date; returns what turned."""

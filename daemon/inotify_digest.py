@@ -153,8 +153,9 @@ class Digest:
         if got is not Got.SAME:
             self.rounds.doubt(parent)
             self.rounds.doubt(held.parent)
-        if held.disturbed or got is Got.NEW:
-            self.rounds.soon(Walk(node, "changed while it was renamed", deep=True))
+        # Always a Rescan: a file that was told just before, or was met by a scan under way, may have been looked for
+        # under the old name after the rename and before its hint, and been taken for gone. Moved alone would lose it.
+        self.rounds.soon(Walk(node, "renamed", deep=held.disturbed or got is Got.NEW))
 
 
 def has_no_writer(path: bytes) -> bool:

@@ -1,6 +1,6 @@
 """Keep the worker processes busy: hand out tasks, pass outcomes on, replace the dead."""
 
-import multiprocessing
+import multiprocessing.forkserver
 import os
 import threading
 from collections import deque

@@ -49,13 +49,9 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Restless:
-    """The file is not what the catalog last saw, or changed while it was read: back to settle.
-
-    `signature` is None when it is no longer there.
-    """
+    """What stands at the path is not what the catalog last saw, or changed while it was read: look again."""
 
     task: Task
-    signature: Signature | None
 
 
 @dataclass(frozen=True, slots=True)

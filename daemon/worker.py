@@ -9,7 +9,7 @@ from pathlib import Path
 
 from catalog.db import Database
 from daemon.examine import examine
-from daemon.messages import Died, Outcome, Task
+from daemon.messages import Outcome, Rejected, Task
 from models.picture import Recipe
 from models.reason import Reason
 
@@ -56,7 +56,7 @@ def work(pipe: Connection, orders: Orders) -> None:
 
 
 def _starved(task: Task) -> Outcome:
-    return Died(task, Reason.MEMORY, "decoding it needs more memory than a worker may have")
+    return Rejected(task, "decode", Reason.MEMORY, "more than a worker may have", transient=True)
 
 
 def _confine(memory_bytes: int) -> None:

@@ -1,0 +1,17 @@
+"""Bytes paths for people and for JSON. A name may hold a newline, an escape sequence, or bytes that are no text."""
+
+
+def show(path: bytes) -> str:
+    """For a terminal: text as it is, control characters and stray bytes escaped, so that no name can forge a line."""
+    text = path.decode("utf-8", "surrogateescape")
+    return "".join(c if c.isprintable() else _escape(c) for c in text)
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else char.encode("unicode_escape").decode("ascii")
+
+
+def text(path: bytes) -> str:
+    """For JSON: surrogateescape, from which `os.fsencode` gives back the very bytes."""
+    return path.decode("utf-8", "surrogateescape")

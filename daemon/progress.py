@@ -1,0 +1,62 @@
+"""How far a pass has come: a bar with rate and time left on a terminal, a plain line now and then in a log."""
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from catalog.db import Database
+
+if TYPE_CHECKING:
+    from daemon.service import Service
+
+LINE_SECONDS = 10.0
+LOOK_SECONDS = 0.5
+log = structlog.get_logger()
+
+
+class Progress:
+    """A context; `update` is cheap and may be called as often as one likes."""
+
+    def __init__(self, service: "Service", shown: bool) -> None:
+        self._service = service
+        self._shown = shown
+        self._database = Database(service.config.database, write=False)
+        self._started = self._looked = self._said = time.monotonic()
+        self._bar: Any = None
+
+    def __enter__(self) -> "Progress":
+        if self._shown and sys.stderr.isatty():
+            from catalog.render import progress_bar
+
+            self._bar = progress_bar()
+            self._bar.start()
+            self._task = self._bar.add_task("reading", total=None)
+        return self
+
+    def update(self) -> None:
+        """Show where we are."""
+        now = time.monotonic()
+        if not self._shown or now - self._looked < LOOK_SECONDS:
+            return
+        self._looked = now
+        done, left = self._service.done, self._pending()
+        if self._bar is not None:
+            word = "reading" if left or done else "scanning"
+            self._bar.update(self._task, completed=done, total=(done + left) or None, description=word)
+        elif now - self._said >= LINE_SECONDS:
+            self._said = now
+            log.info("progress", read=done, left=left, per_second=round(done / (now - self._started), 1))
+
+    def _pending(self) -> int:
+        return int(self._database.value("SELECT coalesce(sum(files), 0) FROM tally WHERE state = 'pending'"))
+
+    def __exit__(self, *exc: object) -> None:
+        if self._bar is not None:
+            done = self._service.done
+            self._bar.update(self._task, completed=done, total=done or 1)
+            self._bar.stop()
+        seconds = time.monotonic() - self._started
+        if self._shown:
+            log.info("pass_ended", read=self._service.done, seconds=round(seconds, 2))

@@ -1,0 +1,137 @@
+"""Turn each outcome of reading into a change of the catalog."""
+
+import stat
+import time
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+
+from catalog.db import Database
+from catalog.plan import back_off, struck_out
+from catalog.results import accept, add_vector, content_id, postpone, reject
+from catalog.sightings import miss, see
+from catalog.signature import look, signature
+from daemon.messages import Decoded, Died, Embedded, Outcome, Recognised, Rejected, Restless
+from daemon.points import point
+from daemon.scan import sighting
+from daemon.write import Change
+from models.reason import Reason
+
+DAY = 86400.0
+RESTLESS_SECONDS = 1.0
+log = structlog.get_logger()
+
+Result = Embedded | Recognised | Rejected | Restless | Died
+
+
+class Recorder:
+    """Knows the model that vectors belong to, and how long a fresh file may still be in the making.
+
+    `young_seconds`: a file younger than that which does not decode may be half-written: it is tried again before
+    the verdict counts.
+    """
+
+    def __init__(self, model: int, young_seconds: float) -> None:
+        self._model = model
+        self._young = young_seconds
+
+    def change(self, result: Result) -> Change:
+        """The change that records one result."""
+        return partial(self._record, result)
+
+    def _record(self, result: Result, database: Database) -> None:
+        point("record")
+        now = time.time()
+        if isinstance(result, Embedded):
+            self._embedded(database, result, now)
+        elif isinstance(result, Recognised):
+            content = content_id(database, result.sha256, result.task.signature.size, None)
+            accept(database, result.task.file, result.task.signature, content, now)
+        elif isinstance(result, Rejected):
+            self._rejected(database, result, now)
+        elif isinstance(result, Restless):
+            look_again(database, result, now)
+        else:
+            died(database, result, now)
+
+    def _embedded(self, database: Database, result: Embedded, now: float) -> None:
+        decoded = result.decoded
+        seen = decoded.task.signature
+        content = content_id(database, decoded.sha256, seen.size, decoded.facts)
+        add_vector(database, content, self._model, result.vector)
+        accept(database, decoded.task.file, seen, content, now)
+
+    def _rejected(self, database: Database, result: Rejected, now: float) -> None:
+        task = result.task
+        age = now - task.signature.ctime_ns / 1e9
+        if result.stage == "decode" and 0 <= age < self._young:
+            postpone(database, task.file, task.signature, now + max(2.0, age), failed=False)
+            return
+        log.info("rejected", path=task.path, stage=result.stage, reason=str(result.reason), detail=result.detail)
+        content = content_id(database, result.sha256, task.signature.size, None) if result.sha256 else None
+        due = now + back_off(task.attempts) if result.transient else None
+        reject(database, task.file, task.signature, result.reason, result.detail, content, now, due)
+
+
+def look_again(database: Database, result: Restless, now: float) -> None:
+    """The file was not what was known: believe what stands there now."""
+    task = result.task
+    try:
+        found = look(task.path)
+    except OSError as error:
+        reject(database, task.file, task.signature, Reason.UNREADABLE, str(error), None, now, now + back_off(1))
+        return
+    if found is None:
+        miss(database, task.path, now)
+    elif stat.S_ISREG(found.st_mode):
+        postpone(database, task.file, signature(found), now + RESTLESS_SECONDS, failed=False)
+    elif stat.S_ISDIR(found.st_mode):
+        database.run("UPDATE file SET state = 'gone', reason = NULL, detail = NULL, due = NULL WHERE id = ?", task.file)
+    else:
+        see(database, sighting(task.path, found, now), now)
+
+
+def died(database: Database, result: Died, now: float) -> None:
+    """A worker was lost over the file: once or twice may be chance, the third time it is the file."""
+    task = result.task
+    if struck_out(task.attempts + 1):
+        reject(database, task.file, task.signature, result.reason, result.detail, None, now, now + DAY)
+    else:
+        postpone(database, task.file, task.signature, now + task.attempts, failed=True)
+
+
+def blame(files: list[int]) -> Change:
+    """Files that were in hand when the service itself died: each gets a strike."""
+
+    def change(database: Database) -> None:
+        now = time.time()
+        for file in files:
+            database.run("UPDATE file SET attempts = attempts + 1 WHERE id = ? AND state = 'pending'", file)
+            row = database.row("SELECT size, mtime_ns, ctime_ns, inode, attempts FROM file WHERE id = ?", file)
+            if row is not None and struck_out(row[4]):
+                _give_up(database, file, now)
+
+    return change
+
+
+def _give_up(database: Database, file: int, now: float) -> None:
+    database.run(
+        "UPDATE file SET state = 'rejected', reason = ?, detail = ?, due = ? WHERE id = ? AND state = 'pending'",
+        *(Reason.CRASH, "the service died three times while it was being read", now + DAY, file),
+    )
+
+
+Deliver = Callable[[Outcome], None]
+
+
+def route(put: Callable[[Decoded], None], write: Callable[[Result], None]) -> Deliver:
+    """Send decoded images to the embedder and all else to the writer."""
+
+    def deliver(outcome: Outcome) -> None:
+        if isinstance(outcome, Decoded):
+            put(outcome)
+        else:
+            write(outcome)
+
+    return deliver

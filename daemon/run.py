@@ -1,0 +1,100 @@
+"""Run the service in this process: signals, systemd, and its end."""
+
+import gc
+import os
+import signal
+import threading
+import time
+from types import FrameType
+
+import structlog
+
+from catalog.config import Config, load_config
+from catalog.faults import Fault, StoreFault
+from daemon.intake import start_nursery
+from daemon.lock import take_lock
+from daemon.log import set_up
+from daemon.notify import notify, reloading, watchdog_seconds
+from daemon.progress import Progress
+from daemon.service import Service, lower_priority
+
+TICK = 0.1
+log = structlog.get_logger()
+
+
+class Signals:
+    """Signals as flags: a handler may do no more."""
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self.reload = threading.Event()
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)
+        signal.signal(signal.SIGHUP, self._reload)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.stop.set()
+
+    def _reload(self, number: int, frame: FrameType | None) -> None:
+        self.reload.set()
+
+
+def run(config_file: str | None, *, once: bool, verbose: bool) -> int:
+    """Run until told to stop (or, with `once`, until all is done); returns the exit code. Raises Fault."""
+    set_up(verbose)
+    config = load_config(config_file)
+    lock = take_lock(config.state)
+    os.environ["CATALOG_CONFIG"] = str(config.path)
+    start_nursery()
+    signals = Signals()
+    if not once:
+        lower_priority()
+    service = Service(config, once)
+    try:
+        service.start()
+        notify("READY=1", f"MAINPID={os.getpid()}")
+        gc.freeze()  # what lives now lives to the end: the collector need not walk it again and again
+        _supervise(service, signals, config)
+    finally:
+        notify("STOPPING=1", "EXTEND_TIMEOUT_USEC=120000000")
+        service.stop()
+        os.close(lock)
+    return _verdict(service, signals)
+
+
+def _supervise(service: Service, signals: Signals, config: Config) -> None:
+    beat = watchdog_seconds()
+    beaten = 0.0
+    with Progress(service, shown=service.once) as progress:
+        while not signals.stop.wait(TICK) and not service.failed.is_set():
+            progress.update()
+            if service.once and service.settled():
+                return
+            if signals.reload.is_set():
+                signals.reload.clear()
+                _reload(service, config)
+            # Only from here, and only while every stage lives: a watchdog that a timer feeds proves nothing.
+            if beat is not None and time.monotonic() - beaten >= beat and not service.dead_stages():
+                beaten = time.monotonic()
+                notify("WATCHDOG=1", f"STATUS={service.done} files read since the start")
+
+
+def _reload(service: Service, config: Config) -> None:
+    reloading()
+    try:
+        service.reload(load_config(str(config.path)))
+        log.info("reloaded")
+    except Fault as fault:
+        log.error("reload_refused", problem=fault.problem, remedy=fault.remedy)
+    notify("READY=1")
+
+
+def _verdict(service: Service, signals: Signals) -> int:
+    fault = service.fault
+    if isinstance(fault, Fault):
+        raise fault
+    if fault is not None:
+        raise StoreFault(f"a stage failed: {fault}", "This is a bug; please report it with the log.") from fault
+    if signals.stop.is_set() and service.once:
+        return 128 + signal.SIGTERM
+    return 0

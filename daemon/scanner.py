@@ -1,0 +1,198 @@
+"""When to scan what, and what follows from a scan. Nothing is taken for gone unless the same mount stood throughout."""
+
+import os
+import threading
+import time
+from functools import partial
+
+import structlog
+
+from catalog.config import Config
+from catalog.db import Database
+from catalog.mounts import read_mounts
+from catalog.results import note
+from catalog.sightings import miss_all, see_all
+from catalog.tree import below
+from catalog.volume_rows import Volume, block, unblock, volumes
+from catalog.volumes import Observation, judge, observe
+from daemon.guard import unchanged
+from daemon.ignore import Ignore
+from daemon.points import point
+from daemon.scan import Scan
+from daemon.write import Writer
+
+BATCH = 1000  # sightings that go into the catalog at once; the walk waits for them, so that memory stays flat
+LOSSES = 1000  # paths that are declared gone between two looks at the mount
+log = structlog.get_logger()
+
+
+class Scanner:
+    """Runs in one thread. `request` may be called from any."""
+
+    def __init__(self, config: Config, writer: Writer, once: bool) -> None:
+        self._database = Database(config.database, write=False)
+        self._writer = writer
+        self._once = once
+        self._lock = threading.Lock()
+        self._requests: dict[bytes, str] = {}
+        self._next: dict[int, float] = {}
+        self._stop = threading.Event()
+        self.wake = threading.Event()
+        self.scanning = b""
+        self.files = 0
+        self.all_scanned = threading.Event()
+        self.reconfigure(config)
+
+    def reconfigure(self, config: Config) -> None:
+        """Follow a new configuration: other names to ignore, other intervals; everything is scanned again."""
+        with self._lock:
+            self._config = config
+            self._ignore = Ignore(config.ignore, os.fsencode(config.state))
+            self._next.clear()
+        self.wake.set()
+
+    def request(self, path: bytes, why: str) -> None:
+        """Have a subtree scanned soon. Requests for one path fold into one."""
+        with self._lock:
+            self._requests[path] = why
+        self.wake.set()
+
+    def stop(self) -> None:
+        """End soon, also in the middle of a walk."""
+        self._stop.set()
+        self.wake.set()
+
+    @property
+    def idle(self) -> bool:
+        """Whether every present volume was scanned and no request waits."""
+        with self._lock:
+            return self.all_scanned.is_set() and not self._requests and not self.scanning
+
+    def step(self) -> None:
+        """Scan what is due, then wait for the next request or tick."""
+        self.wake.clear()
+        self._serve_requests()
+        self._serve_timers()
+        if not self._stop.is_set():
+            self.all_scanned.set()
+            self.wake.wait(1.0)
+
+    def _serve_requests(self) -> None:
+        while not self._stop.is_set():
+            with self._lock:
+                if not self._requests:
+                    return
+                path = next(iter(self._requests))
+                why = self._requests.pop(path)
+                self.scanning = path
+            for volume in _concerned(volumes(self._database), path):
+                inside = path.startswith(volume.path.rstrip(b"/") + b"/")
+                self._scan(volume, path if inside else volume.path, why)
+
+    def _serve_timers(self) -> None:
+        now = time.monotonic()
+        for volume in volumes(self._database):
+            if volume.away is None and volume.kind != "blocked" and self._next.get(volume.id, 0.0) <= now:
+                remote = self._scan(volume, volume.path, "timer" if volume.id in self._next else "start")
+                watch = self._config.watch
+                minutes = watch.remote_scan_minutes if remote else watch.scan_minutes
+                self._next[volume.id] = time.monotonic() + 60 * minutes
+            elif volume.away is not None:
+                self._next.pop(volume.id, None)
+
+    def _scan(self, volume: Volume, top: bytes, why: str) -> bool:
+        """Scan one subtree of one volume; returns whether the volume is remote."""
+        self.scanning = top
+        try:
+            mounts = read_mounts()
+            before = observe(volume.path, mounts)
+            if judge(volume.kind, volume.identity, before):
+                return before.remote  # the guard tells it
+            started = time.monotonic()
+            self._reopen(top)
+            others = frozenset(mount.path for mount in mounts if mount.path != volume.path)
+            scan = Scan(self._database, volume.id, others, self._ignore, self._due, self._stop.is_set)
+            self._walk(scan, top)
+            self._conclude(scan, volume, top, before)
+            log.info(
+                "scanned",
+                path=top,
+                why=why,
+                files=scan.tally.files,
+                directories=scan.tally.directories,
+                changed=scan.tally.changed,
+                missing=len(scan.tally.missing),
+                seconds=round(time.monotonic() - started, 3),
+            )
+            return before.remote
+        finally:
+            self.scanning = b""
+
+    def _walk(self, scan: Scan, top: bytes) -> None:
+        batch = []
+        for seen in scan.walk(top):
+            batch += seen
+            if len(batch) >= BATCH:
+                self._writer.ask(partial(see_all, batch=batch, now=time.time()))
+                batch = []
+            point("scan.batch")
+            self.files = scan.tally.files
+        if batch:
+            self._writer.ask(partial(see_all, batch=batch, now=time.time()))
+
+    def _conclude(self, scan: Scan, volume: Volume, top: bytes, before: Observation) -> None:
+        """Write down what is missing and what could not be read, and wait until all of the scan is committed."""
+        if self._stop.is_set():
+            return
+        for path, problem in scan.tally.blocked:
+            self._writer.put(partial(block, path=path, problem=problem, now=time.time()))
+        lost = scan.tally.missing + scan.vanished_directories(top)
+        for start in range(0, len(lost), LOSSES):
+            if not unchanged(volume.path, before):
+                log.warning("volume_changed_during_scan", path=volume.path)
+                return
+            self._writer.ask(partial(miss_all, paths=lost[start : start + LOSSES], now=time.time()))
+        self._writer.ask(partial(_scanned, volume=volume.id if top == volume.path else None, now=time.time()))
+
+    def _reopen(self, top: bytes) -> None:
+        """Directories that could not be read before and can be now go back to their volume."""
+        low, high = below(top)
+        for volume in volumes(self._database):
+            inside = volume.path == top or low <= volume.path < high
+            if volume.kind == "blocked" and inside and _open_to_us(volume.path):
+                self._writer.ask(partial(unblock, path=volume.path, now=time.time()))
+
+    def _due(self, found: os.stat_result) -> float:
+        """When a sighting may be read: at once, unless it was written so lately that its writer may not be done."""
+        now = time.time()
+        rest = self._config.watch.open_seconds
+        fresh = not self._once and 0 <= now - found.st_ctime_ns / 1e9 < rest
+        return now + rest if fresh else now
+
+
+def _concerned(rows: list[Volume], path: bytes) -> list[Volume]:
+    """The present volumes that hold `path` or lie below it."""
+    low, high = below(path)
+    present = [volume for volume in rows if volume.kind != "blocked"]
+    holders = [v for v in present if path == v.path or path.startswith(v.path.rstrip(b"/") + b"/")]
+    return [v for v in (*holders[-1:], *(v for v in present if low <= v.path < high)) if v.away is None]
+
+
+def _open_to_us(path: bytes) -> bool:
+    """Readable again, or no longer there: both end a block."""
+    try:
+        with os.scandir(path) as entries:
+            for entry in entries:
+                entry.stat(follow_symlinks=False)
+                break
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _scanned(database: Database, volume: int | None, now: float) -> None:
+    if volume is not None:
+        database.run("UPDATE volume SET scanned_at = ? WHERE id = ?", now, volume)
+        note(database, now, "scanned", database.value("SELECT path FROM volume WHERE id = ?", volume))

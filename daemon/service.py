@@ -1,0 +1,216 @@
+"""The service: the one list of stages, their start in order and their end in order."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import structlog
+
+from catalog.config import Config
+from catalog.faults import Fault, StoreFault
+from catalog.model_rows import register
+from daemon.answer import Answerer
+from daemon.worker import Orders
+from daemon.embed import Embedder
+from daemon.feed import Feed
+from daemon.guard import Guard
+from daemon.hands import Hands
+from daemon.index import IndexFollower
+from daemon.intake import Intake
+from daemon.network import Network, find_bundle
+from daemon.operations import operations
+from daemon.record import Recorder, Result, blame, route
+from daemon.scanner import Scanner
+from daemon.scout import Scout
+from daemon.sentry import Sentry
+from daemon.stage import Stage
+from daemon.write import Change, Writer
+
+log = structlog.get_logger()
+YOUNG_SECONDS = 10.0
+MODEL_RETRY_SECONDS = 300.0
+JOIN_SECONDS = 60.0
+
+
+class Service:
+    """All stages of one catalog. With `once` nothing is watched, and `settled` tells when the pass is complete."""
+
+    def __init__(self, config: Config, once: bool) -> None:
+        self.config = config
+        self.once = once
+        self.failed = threading.Event()
+        self._stop = threading.Event()
+        self.done = 0
+        self.writer = Writer(config.database)
+        self._stages: list[Stage] = []
+        self._run("write", self.writer.run)
+        try:
+            self._assemble(config, once)
+        except Exception:
+            self.writer.stop()
+            raise
+
+    def _assemble(self, config: Config, once: bool) -> None:
+        bundle = find_bundle(config.model)
+        now = time.time()
+        self.model = int(self._ask(partial(register, digest=bundle.id, name=bundle.name, dims=bundle.dims, now=now)))
+        self.network = Network(bundle, config.model, self.model, self.writer)
+        self.hands = Hands(config.state)
+        self._ask(blame(self.hands.left_over()))
+        self.guard = Guard(config, self.writer)
+        self.scanner = Scanner(config, self.writer, once)
+        self.scout = Scout(config, self.writer, self.scanner.request)
+        self.sentry = Sentry(config, self.guard, self.scanner, self.scout.tell)
+        self.feed = Feed(config.database)
+        self.recorder = Recorder(self.model, 0.0 if once else YOUNG_SECONDS)
+        self.embedder = Embedder(config.model.batch or 8, self._record, self._stop)
+        self.intake = Intake(
+            self.feed,
+            Orders(
+                config.database,
+                self.model,
+                bundle.recipe,
+                config.intake.memory_mb << 20,
+                int(config.intake.max_megapixels * 1e6),
+            ),
+            self.hands,
+            config.intake.workers,
+            config.intake.seconds,
+            route(self.embedder.put, self._record),
+        )
+        self.index = IndexFollower(config.database, config.state, self.model, bundle.id, bundle.dims)
+        self._index_wake = threading.Event()
+        self.writer.listen(self.feed.wake)
+        self.writer.listen(self._index_wake)
+        self.answerer = Answerer(config.state / "socket", operations(self))
+
+    def start(self) -> None:
+        """Start every stage, in the order in which they need one another."""
+        self.guard.refresh()
+        self.sentry.start(watch=not self.once)
+        self._run("index", self._follow)
+        self._run("embed", self._embed)
+        self._run("intake", partial(self.intake.run, self._stop))
+        self._run("scan", self._repeat(self.scanner.step))
+        if not self.once:
+            self._run("scout", self._repeat(self.scout.step))
+            self._run("sentry", self._repeat(self.sentry.step))
+        self.answerer.start()
+
+    def stop(self) -> None:
+        """End in order: nothing new comes in, what is in work is dropped (it stays pending), what was handed to the
+        writer is committed, the index is saved.
+        """
+        self.sentry.stop()
+        self._stop.set()
+        self.scanner.stop()
+        self.feed.wake.set()
+        self.answerer.stop()
+        self._join("scan", "scout", "sentry", "intake", "embed")
+        self.writer.stop()
+        self._join("write")
+        self._index_wake.set()
+        self._join("index")
+        self.hands.close()
+
+    def reload(self, config: Config) -> None:
+        """Follow a new configuration as far as a running service can, and scan now."""
+        if (config.state, config.model, config.intake) != (self.config.state, self.config.model, self.config.intake):
+            log.warning("restart_needed", why="state, [model] and [intake] are read at the start only")
+        self.config = config
+        self.scout.reconfigure(config)
+        self.scanner.reconfigure(config)
+        self.sentry.reconfigure(config)
+
+    def settled(self) -> bool:
+        """Whether all there is to do is done: scanned, read, embedded, committed, and the index caught up."""
+        return (
+            self.scanner.idle
+            and self.writer.idle
+            and self.feed.out == 0
+            and self.feed.exhausted()
+            and not self.index.lag
+        )
+
+    @property
+    def fault(self) -> BaseException | None:
+        """What ended a stage, if one has ended."""
+        return next((stage.failure for stage in self._stages if stage.failure is not None), None)
+
+    def dead_stages(self) -> list[str]:
+        """Stages that should run and do not."""
+        return [stage.name for stage in self._stages if not stage.is_alive()]
+
+    def _run(self, name: str, body: Callable[[], None]) -> None:
+        stage = Stage(name, body, self.failed)
+        self._stages.append(stage)
+        stage.start()
+
+    def _join(self, *names: str) -> None:
+        for stage in self._stages:
+            if stage.name in names:
+                stage.join(JOIN_SECONDS)
+
+    def _repeat(self, step: Callable[[], None]) -> Callable[[], None]:
+        def body() -> None:
+            while not self._stop.is_set():
+                step()
+
+        return body
+
+    def _ask(self, change: Change) -> Any:
+        """Ask the writer; should its store have failed, say that and not that it is gone."""
+        try:
+            return self.writer.ask(change)
+        except RuntimeError:
+            fault = self._stages[0].failure
+            if isinstance(fault, Fault):
+                raise fault from None
+            raise StoreFault(f"the catalog cannot be opened: {fault}", "See the log.") from fault
+
+    def _record(self, result: Result) -> None:
+        file = (result.decoded if hasattr(result, "decoded") else result).task.file
+        self.writer.put(self.recorder.change(result), after=partial(self._recorded, file))
+
+    def _recorded(self, file: int) -> None:
+        self.done += 1
+        self.feed.release(file)
+
+    def _embed(self) -> None:
+        while not self._stop.is_set():
+            if self.embedder.waits:
+                try:
+                    session = self.network.open()
+                except Fault as fault:
+                    if self.once:
+                        raise
+                    log.error("model_unusable", problem=fault.problem, remedy=fault.remedy)
+                    self._stop.wait(MODEL_RETRY_SECONDS)
+                    continue
+                if not self.config.model.batch:
+                    self.embedder.batch = session.batch
+                recipe = self.network.bundle.recipe
+                self.embedder.run(session, (recipe.height, recipe.width))
+            else:
+                self._stop.wait(0.02)
+
+    def _follow(self) -> None:
+        self.index.start()
+        if self.index.note:
+            log.info("index", note=self.index.note)
+        self.index.run(self._stop, self._index_wake)
+        while self.index.step():
+            pass
+        self.index.save()
+        self.index.close()
+
+
+def lower_priority() -> None:
+    """Guarding is background work: a person at the machine comes first. Harmless where it is refused."""
+    try:
+        os.nice(5)
+    except OSError:
+        return
