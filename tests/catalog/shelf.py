@@ -13,7 +13,7 @@ DIMS = 16
 
 def unit(vectors: Floats) -> Floats:
     """Scaled to length 1, as the stored float16 will read back."""
-    scaled = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    scaled: Floats = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
     return scaled.astype(np.float16).astype(np.float32)
 
 

@@ -50,8 +50,8 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     found = loaded(tmp_path)
     assert found.header == header == read_header(tmp_path, "m")
     assert found.neighbours.labels().tolist() == made.labels().tolist() == list(range(8, 61))
-    for before, after in zip(made.query(VECTORS, 60), found.neighbours.query(VECTORS, 60), strict=True):
-        assert np.array_equal(before, after)
+    before, after = made.query(VECTORS, 60), found.neighbours.query(VECTORS, 60)
+    assert np.array_equal(before[0], after[0]) and np.array_equal(before[1], after[1])
 
 
 def test_a_loaded_index_goes_on_growing_and_reviving(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_every_flipped_bit_and_every_cut_is_noticed(tmp_path: Path) -> None:
     """All of the head, the payload at steps: what hnswlib would make of it is a crash, not an error."""
     save(tmp_path, index(), "m", 1, "")
     head, payload = sorted(tmp_path.iterdir(), key=lambda path: path.suffix)
-    for path, step in ((head, 3), (payload, 211)):
+    for path, step in ((head, 5), (payload, 307)):
         whole = path.read_bytes()
         for at in range(0, len(whole), step):
             flipped = bytearray(whole)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from catalog import snapshot
 from catalog.faults import PlaceFault
@@ -350,8 +350,9 @@ def test_labels_are_the_live_vectors_whatever_happens(
 ) -> None:
     monkeypatch.setattr(follower_module, "ROWS", 5)
     Life.folders = tmp_path_factory
-    machine = Life.TestCase()
-    machine.settings = settings(
-        max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    run_state_machine_as_test(
+        Life,
+        settings=settings(
+            max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
     )
-    machine.runTest()
