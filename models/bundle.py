@@ -10,7 +10,7 @@ from models.recipe import Interpolation, Recipe, Resize
 
 NEEDED = {
     "name": str,
-    "version": str,
+    "version": int,
     "licence": str,
     "graph": str,
     "graph_sha256": str,
@@ -45,7 +45,7 @@ class Bundle:
 
     folder: Path
     name: str
-    version: str
+    version: int
     id: str
     licence: str
     graph: Path

@@ -45,7 +45,7 @@ def tiny_bundle(folder: Path, goldens: dict[str, bytes] | None = None, **changes
     (folder / "model.onnx").write_bytes(graph)
     said: dict[str, Any] = {
         "name": "tiny",
-        "version": "1",
+        "version": 1,
         "licence": "Apache-2.0",
         "graph": "model.onnx",
         "graph_sha256": hashlib.sha256(graph).hexdigest(),
