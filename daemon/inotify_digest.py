@@ -1,5 +1,6 @@
 """From raw records to hints, below one root. Order is everything: records are digested as the kernel queued them."""
 
+import math
 import os
 import stat
 import time
@@ -46,10 +47,7 @@ class Digest:
 
     def work(self) -> None:
         """A slice of what is due besides records: renames without a second half, walks, doomed watches."""
-        for held in self._moves.expired(time.monotonic()):
-            if held.node is not None:
-                self.tree.drop(held.node)
-            self._tell(Vanished(held.path, held.directory))
+        self._left(self._moves.expired(time.monotonic()))
         self.rounds.work()
         self._after_walking()
 
@@ -67,6 +65,15 @@ class Digest:
         if not self.failed:
             self.failed = word
             self._tell(Rescan(self._root, f"the root {word}"))
+
+    def _left(self, gone: list[Held]) -> None:
+        for held in gone:
+            if held.node is not None:
+                self.tree.drop(held.node)
+            self._tell(Vanished(held.path, held.directory))
+            if held.directory and os.path.lexists(held.path):
+                # Told late, so a walk may have told of its successor already, and an overflow lost the event of that.
+                self._tell(Rescan(held.path, "replaced"))
 
     def _after_walking(self) -> None:
         for node in self.rounds.skipped:
@@ -91,8 +98,10 @@ class Digest:
         elif mask & kernel.DELETE:
             self._delete(node, name, path, directory)
         elif directory:
+            self._left(self._moves.left(path))
             self._appear(node, name)
         else:
+            self._left(self._moves.left(path))
             self._tell(Dirty(path, closed=has_no_writer(path)))
 
     def _itself(self, node: Node, mask: int) -> None:
@@ -131,6 +140,9 @@ class Digest:
 
     def _arrive(self, parent: Node, name: bytes, path: bytes, directory: bool, cookie: int) -> None:
         held = self._moves.pair(cookie)
+        # Hints must come in the order of what happened: who left this name, or a directory that is about to have
+        # another name, is told of first. If its second half comes yet, it counts as new.
+        self._left(self._moves.expired(math.inf) if directory else self._moves.left(path))
         replaced = parent.child(name)
         if replaced is not None:
             self.tree.drop(replaced)
