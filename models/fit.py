@@ -1,5 +1,7 @@
 """A raster to the model's input: flatten, resize, turn upright, crop or pad."""
 
+from math import ceil
+
 import numpy as np
 from PIL import Image
 
@@ -29,16 +31,14 @@ UPRIGHT = {
 
 def fit(raster: Raster, recipe: Recipe) -> np.ndarray:
     """uint8 [recipe.height, recipe.width, 3], C-contiguous, upright, over the recipe's background."""
-    image = raster.image
-    if box := recipe.visible(*image.size):
-        image = image.crop(box)
+    image, box = raster.image, _covered(raster)
+    width, height = raster.width, raster.height
+    if middle := recipe.visible(*image.size):
+        image, box = image.crop(middle), None
         width, height = image.size
-    else:
-        # The stored size, not the decoder's: shrinking in the JPEG rounds up, and the aspect must not follow that.
-        width, height = raster.width, raster.height
     sideways = raster.orientation in SIDEWAYS
     fitted = recipe.fitted(*((height, width) if sideways else (width, height)))
-    small = _resize(flatten(image, recipe.background), fitted[::-1] if sideways else fitted, recipe)
+    small = _resize(flatten(image, recipe.background), fitted[::-1] if sideways else fitted, recipe, box)
     # Turned when small: turning 12 megapixels costs more than decoding them.
     if raster.orientation in UPRIGHT:
         small = small.transpose(UPRIGHT[raster.orientation])
@@ -46,11 +46,25 @@ def fit(raster: Raster, recipe: Recipe) -> np.ndarray:
     return np.ascontiguousarray(_frame(pixels, recipe))
 
 
-def _resize(image: Image.Image, size: tuple[int, int], recipe: Recipe) -> Image.Image:
-    if image.size == size:
+def _covered(raster: Raster) -> tuple[float, float, float, float] | None:
+    """The part of a shrunk JPEG that the picture covers: its transform scales by eighths and rounds up.
+
+    Resizing all of it instead would stretch the picture by up to a pixel (45 instead of 55 dB to the exact result).
+    """
+    for eighths in range(1, 8):
+        width, height = raster.width * eighths / 8, raster.height * eighths / 8
+        if raster.image.size == (ceil(width), ceil(height)):
+            return 0, 0, width, height
+    return None
+
+
+def _resize(
+    image: Image.Image, size: tuple[int, int], recipe: Recipe, box: tuple[float, float, float, float] | None
+) -> Image.Image:
+    if image.size == size and not box:
         return image
     gap = recipe.scaled_jpeg if recipe.scaled_jpeg >= 1 else None
-    return image.resize(size, FILTERS[recipe.interpolation], reducing_gap=gap)
+    return image.resize(size, FILTERS[recipe.interpolation], box, reducing_gap=gap)
 
 
 def _frame(pixels: np.ndarray, recipe: Recipe) -> np.ndarray:
