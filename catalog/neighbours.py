@@ -67,7 +67,7 @@ class Neighbours:
 
         hnswlib tells nothing of a full disk: compare the size. It holds the GIL meanwhile.
         """
-        with self._lock.alone():
+        with self._lock.shared():
             self._graph.save_index(str(path))
             return int(self._graph.index_file_size()), self._states.copy()
 

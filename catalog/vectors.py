@@ -82,8 +82,9 @@ def nearest_each(database: Database, model: int, dims: int, queries: Floats, k: 
     """For each of the queries (float32 [Q, D], unit length) its `nearest`, in one pass over the stored vectors."""
     best: list[list[Hit]] = [[] for _ in queries]
     for ids, contents, vectors in live_blocks(database, model, dims):
-        cosines = np.minimum(queries @ vectors.T, 1.0)
-        for at, row in enumerate(cosines):
+        for at, query in enumerate(queries):
+            # Not a matrix product: it wakes all of BLAS's threads, which wait for cores that the service is using.
+            row = np.minimum(np.vecdot(vectors, query), 1.0)
             top = np.argpartition(-row, k)[:k] if len(row) > k else np.arange(len(row))
             found = zip(ids[top].tolist(), contents[top].tolist(), row[top].tolist(), strict=True)
             best[at] = sorted([*best[at], *found], key=lambda hit: (-hit[2], hit[0]))[:k]

@@ -105,8 +105,9 @@ class IndexFollower:
         if self._next is None:
             return 0
         self._next_seq, applied = advance(self._next, self._log, self._model, self._next_seq, ROWS * self._threads)
-        if self._next_seq >= self._seq:
-            self._current, self._seq, self._next = self._next, self._next_seq, None
+        if not applied or self._next_seq >= self._seq:
+            self._current, self._next = self._next, None
+            self._seq = max(self._seq, self._next_seq)
             self._unsaved = max(self._unsaved, self.size, 1)
         return max(applied, 1)
 

@@ -13,7 +13,6 @@ from catalog.config import Config
 from catalog.faults import Fault, StoreFault
 from catalog.model_rows import register
 from daemon.answer import Answerer
-from daemon.worker import Orders
 from daemon.embed import Embedder
 from daemon.feed import Feed
 from daemon.guard import Guard
@@ -27,6 +26,7 @@ from daemon.scanner import Scanner
 from daemon.scout import Scout
 from daemon.sentry import Sentry
 from daemon.stage import Stage
+from daemon.worker import Orders
 from daemon.write import Change, Writer
 
 log = structlog.get_logger()

@@ -1,0 +1,59 @@
+"""The `catalog` command: the one list of commands. Each is imported only when it is called, to start fast."""
+
+from importlib import import_module
+
+import click
+
+from catalog import edge
+
+COMMANDS = {
+    "check": "Compare catalog, disk and index.",
+    "completion": "Print the shell's completion script.",
+    "doctor": "Diagnose: model, speed, watches, mounts, disk.",
+    "dups": "Exact and near duplicates, and which copy to keep.",
+    "init": "Write the configuration and mark the roots.",
+    "ls": "List files by state, reason, format, folder.",
+    "rejected": "The quarantine list: what cannot be read, and why.",
+    "service": "Install or remove the systemd unit.",
+    "show": "Everything known of one file.",
+    "similar": "The images most like one image.",
+    "status": "What is known, what is missing, what runs.",
+}
+
+
+class Lazy(click.Group):
+    """Knows its commands by name and one line; reads a command's module when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"catalog.commands.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", "config_file", metavar="FILE", help="The configuration (else $CATALOG_CONFIG, XDG, /etc).")
+@click.version_option(package_name="catalogd", prog_name="catalog")
+@click.pass_context
+def cli(ctx: click.Context, config_file: str | None) -> None:
+    """Ask the catalog of an image collection. The service that keeps it is `catalogd`."""
+    ctx.obj = config_file
+
+
+def main() -> None:
+    """Console script."""
+    edge.run(cli, "catalog")
+
+
+if __name__ == "__main__":
+    main()
