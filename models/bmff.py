@@ -29,10 +29,14 @@ def is_avif(data: bytes) -> bool:
     )
 
 
-def check_boxes(data: bytes) -> None:
-    """Raises Unfit(TRUNCATED) where a top-level box runs past the end, Unfit(DAMAGED) for an impossible one."""
+def check_boxes(data: bytes) -> list[tuple[int, int]]:
+    """The (start, stop) of the media data boxes.
+
+    Raises Unfit(TRUNCATED) where a top-level box runs past the end, Unfit(DAMAGED) for an impossible one.
+    """
     at, end = 0, len(data)
     kinds: set[bytes] = set()
+    media: list[tuple[int, int]] = []
     while at + 8 <= end:
         size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
         if size == 1:
@@ -40,12 +44,15 @@ def check_boxes(data: bytes) -> None:
         elif size == 0:
             size = end - at
         if b"meta" in kinds and b"mdat" in kinds and not kind.isalnum():
-            return  # padding that a camera or phone put after the picture
+            break  # padding that a camera or phone put after the picture
         if size < 8:
             raise Unfit(Reason.DAMAGED, f"box of {size} bytes at byte {at}")
         if at + size > end:
             raise Unfit(Reason.TRUNCATED, f"box {kind!r} at byte {at} runs past the end")
+        if kind == b"mdat":
+            media.append((at, at + size))
         kinds.add(kind)
         at += size
     if not kinds & {b"meta", b"moov"}:
         raise Unfit(Reason.TRUNCATED, "the file ends before its picture is described")
+    return media

@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 from models.bmff import check_boxes
+from models.holes import check_holes
 from models.plain import load_plain, open_plain
 from models.raster import Raster, check_pixels
 from models.reason import Reason, Unfit
@@ -24,7 +25,7 @@ def _libheif() -> Any:
 
 def decode_heif(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     """The primary picture. Raises Unfit or what libheif says."""
-    check_boxes(data)
+    media = check_boxes(data)
     pictures = _libheif().open_heif(data, convert_hdr_to_8bit=True)
     if not len(pictures):
         raise Unfit(Reason.DAMAGED, "no picture in the container")
@@ -32,6 +33,8 @@ def decode_heif(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     width, height = primary.size
     check_pixels(width, height, max_pixels)
     exif = primary.info.get("exif") or b""  # before to_pillow, which resets the orientation that libheif has applied
+    for start, stop in media:
+        check_holes(data, start, stop, [exif, *(block["data"] for block in primary.info.get("metadata", ()))])
     image = primary.to_pillow()
     note = f"first of {len(pictures)} pictures" if len(pictures) > 1 else ""
     return Raster(image, image.width, image.height, exif=exif, note=note)
@@ -39,9 +42,12 @@ def decode_heif(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
 
 def decode_avif(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     """The first frame, turned as Pillow reports the container's word. Raises Unfit or what libavif says."""
-    check_boxes(data)
+    media = check_boxes(data)
     _one_thread()
-    return load_plain(open_plain("AvifImagePlugin", "AvifImageFile", data), max_pixels)
+    image = open_plain("AvifImagePlugin", "AvifImageFile", data)
+    for start, stop in media:
+        check_holes(data, start, stop, [image.info[kind] for kind in ("exif", "xmp") if kind in image.info])
+    return load_plain(image, max_pixels)
 
 
 @cache

@@ -7,12 +7,14 @@ import simplejpeg
 from PIL import Image
 
 from models.exif import read_exif
+from models.fault import CUT_SHORT
 from models.jpeg_header import JpegHeader, read_header
 from models.plain import open_plain
 from models.raster import SIDEWAYS, Raster, check_pixels
 from models.reason import Reason, Unfit
 from models.recipe import Recipe
 
+COMMON = frozenset({0xC0, 0xC1, 0xC2})  # baseline, extended, progressive; all with Huffman codes
 COLOURS = {1: "GRAY", 3: "RGB", 4: "CMYK"}
 # Complaints about metadata only: seen in sound files in the wild. The picture is proved by a second strict decode
 # without the metadata. More stray bytes than that between two segments mean that something there was overwritten.
@@ -30,7 +32,12 @@ def decode_jpeg(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     if header.precision != 8:
         raise Unfit(Reason.UNSUPPORTED, f"JPEG of {header.precision} bits a channel")
     orientation = read_exif(header.exif).orientation if header.exif else 1
-    image, note = _decode(data, header, _least(header, orientation, recipe))
+    try:
+        image, note = _decode(data, header, _least(header, orientation, recipe))
+    except ValueError as error:
+        if header.process in COMMON:  # then no word about an unsupported this or that can be true
+            raise Unfit(Reason.TRUNCATED if CUT_SHORT.search(str(error)) else Reason.DAMAGED, str(error)) from error
+        raise
     return Raster(image, header.width, header.height, orientation, header.exif, note)
 
 

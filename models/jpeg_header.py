@@ -11,12 +11,14 @@ BARE = frozenset(range(0xD0, 0xD8)) | {0x00, 0x01}  # markers without a length: 
 
 @dataclass(slots=True)
 class JpegHeader:
-    """Frame size in pixels, bits a sample, channels; `exif` without its name; `scan` the offset of the first scan."""
+    """Frame size in pixels, bits a sample, channels; `process` the frame's marker (0xC0 baseline, 0xC2 progressive);
+    `exif` without its name; `scan` the offset of the first scan."""
 
     width: int = 0
     height: int = 0
     precision: int = 8
     components: int = 0
+    process: int = 0
     exif: bytes = b""
     scan: int = 0
     segments: list[tuple[int, int, int]] = field(default_factory=list)
@@ -63,6 +65,7 @@ def _note(header: JpegHeader, marker: int, start: int, stop: int, data: bytes) -
     header.segments.append((marker, start, stop))
     body = start + 4
     if marker in FRAMES and not header.components and stop >= body + 6 and stop <= len(data):
+        header.process = marker
         header.precision = data[body]
         header.height = data[body + 1] << 8 | data[body + 2]
         header.width = data[body + 3] << 8 | data[body + 4]

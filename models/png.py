@@ -10,7 +10,7 @@ from models.raster import Raster, check_pixels
 from models.reason import Reason, Unfit
 from models.recipe import Recipe
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
+SIGNATURE, LAST = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 
 
 def decode_png(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
@@ -40,7 +40,9 @@ def walk(data: bytes) -> tuple[bytes, int]:
         if at == len(SIGNATURE) and (kind != b"IHDR" or length != 13):
             raise Unfit(Reason.DAMAGED, "the first chunk is not IHDR")
         if end > len(data):
-            raise Unfit(Reason.TRUNCATED, f"chunk {kind.decode()} at byte {at} runs past the end")
+            # The last chunk is there: then bytes were lost before it, or this length is wrong.
+            reason = Reason.DAMAGED if data.endswith(LAST) else Reason.TRUNCATED
+            raise Unfit(reason, f"chunk {kind.decode()} at byte {at} runs past the end")
         if zlib.crc32(view[at + 4 : end - 4]) != int.from_bytes(view[end - 4 : end], "big"):
             raise Unfit(Reason.CHECKSUM, f"chunk {kind.decode()} at byte {at}")
         if kind == b"IEND":

@@ -1,6 +1,6 @@
 """TIFF and BigTIFF: page one in full. Camera raw in a TIFF's clothes is told apart: its page one is a thumbnail."""
 
-from typing import Any
+from typing import Any, Literal
 
 from models.overhear import overhear
 from models.plain import load_plain, open_plain
@@ -27,9 +27,9 @@ def decode_tiff(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
         except Exception as raised:
             error = raised
     if words and not isinstance(error, Unfit):
-        raise Unfit(_judge(words[-1]), words[-1]) from error
+        error = Unfit(_judge(words[-1]), words[-1])
     if error:
-        raise error
+        raise _cut_short(data) or error
     return raster
 
 
@@ -37,6 +37,16 @@ def _judge(words: str) -> Reason:
     if "not configured" in words or "not supported" in words:
         return Reason.UNSUPPORTED
     return Reason.TRUNCATED if "Read error" in words else Reason.DAMAGED
+
+
+def _cut_short(data: bytes) -> Unfit | None:
+    """A directory past the end: many writers put it last, so that a cut file loses it first."""
+    big = data[2:3] == b"+"
+    order: Literal["little", "big"] = "little" if data[:1] == b"I" else "big"
+    directory = int.from_bytes(data[8:16] if big else data[4:8], order)
+    if directory + 2 <= len(data):
+        return None
+    return Unfit(Reason.TRUNCATED, f"the directory should be at byte {directory}, the file has {len(data)}")
 
 
 def _decode(data: bytes, max_pixels: int) -> Raster:

@@ -1,10 +1,13 @@
 """WebP (RFC 9649): the RIFF lengths, the header's size, then the full decode of the first frame."""
 
 from models.fault import complete
+from models.holes import check_holes
 from models.plain import load_plain, open_plain
 from models.raster import Raster, check_pixels
 from models.reason import Reason, Unfit
 from models.recipe import Recipe
+
+CODED = frozenset({b"VP8 ", b"VP8L", b"ANMF"})
 
 
 def decode_webp(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
@@ -12,7 +15,7 @@ def decode_webp(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     kinds = _chunks(data)
     # Before opening: libwebp's animation decoder, which Pillow uses for stills too, allocates the canvas at once.
     check_pixels(*_size(data), max_pixels)
-    if not kinds & {b"VP8 ", b"VP8L", b"ANMF"}:
+    if not kinds & CODED:
         raise Unfit(Reason.DAMAGED, "no picture chunk")
     with complete():
         return load_plain(open_plain("WebPImagePlugin", "WebPImageFile", data), max_pixels)
@@ -24,10 +27,13 @@ def _chunks(data: bytes) -> set[bytes]:
         raise Unfit(Reason.TRUNCATED, f"RIFF says {end} bytes, the file has {len(data)}")
     at, kinds = 12, set()
     while at + 8 <= end:
-        kinds.add(data[at : at + 4])
+        kind = data[at : at + 4]
+        kinds.add(kind)
         size = int.from_bytes(data[at + 4 : at + 8], "little")
         if at + 8 + size > end:
             raise Unfit(Reason.DAMAGED, f"chunk at byte {at} runs past its container")
+        if kind in CODED:
+            check_holes(data, at + 8, at + 8 + size)
         at += 8 + size + size % 2
     return kinds
 
