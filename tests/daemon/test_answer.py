@@ -246,8 +246,10 @@ def test_no_descriptor_is_left_open(state: Path) -> None:
     for _ in range(20):
         ask(state, {"op": "echo"})
         ask(state / "absent", {"op": "echo"})
-    time.sleep(0.1)
-    assert len(os.listdir("/proc/self/fd")) <= before + 1
+    give_up = time.monotonic() + 10
+    while len(os.listdir("/proc/self/fd")) > before:  # its side of the last line closes a moment later
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
 
 
 def test_the_address_names_the_open_directory() -> None:
