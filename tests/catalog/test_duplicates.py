@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.copies import Copies, caught_up
@@ -53,6 +53,7 @@ def test_formats_decide_between_equal_sizes_without_more_evidence(better: str, w
     assert keeper([second, first]) == first
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.builds(

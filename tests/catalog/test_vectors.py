@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog import vectors
@@ -69,6 +69,7 @@ def test_a_stream_gives_the_last_state_of_each_row_by_seq(tmp_path: Path) -> Non
     assert stream(shelf.db, 1, changes[-1].seq, 10) == []
 
 
+@settings(deadline=None)
 @given(seqs=st.lists(st.integers(1, 5), max_size=12), limit=st.integers(1, 4))
 def test_a_stream_never_cuts_one_seq_in_two(
     tmp_path_factory: pytest.TempPathFactory, seqs: list[int], limit: int
