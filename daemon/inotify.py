@@ -44,8 +44,13 @@ class Inotify:
     """One inotify instance. Not thread-safe, except `wake`, `kernel_count` and reading `closed`."""
 
     def __init__(self) -> None:
-        """Raises OSError: EMFILE when the user's `fs.inotify.max_user_instances` are used up."""
-        self._fd = _checked(_libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK))
+        """Raises OSError with the remedy: EMFILE when the user's instances, or this process's files, are used up."""
+        try:
+            self._fd = _checked(_libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK))
+        except OSError as error:
+            if error.errno == errno.EMFILE:
+                raise OSError(errno.EMFILE, "raise fs.inotify.max_user_instances (sysctl) or LimitNOFILE") from error
+            raise
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._poll = select.poll()
         self._poll.register(self._fd, select.POLLIN)

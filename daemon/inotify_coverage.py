@@ -9,7 +9,6 @@ MOST_SUBTREES = 100
 
 _REMEDY = {
     errno.ENOSPC: "fs.inotify.max_user_watches is used up; raise it (sysctl) above the number of directories",
-    errno.EMFILE: "fs.inotify.max_user_instances is used up; raise it (sysctl)",
     errno.EACCES: "the service may not read them",
     errno.EEXIST: "they are mounted twice inside the root",
 }

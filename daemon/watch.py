@@ -76,12 +76,15 @@ class Watcher:
             self._cover(root, emitters.get(watch) if watch else None, mounts) for root, watch in self._watches.items()
         ]
 
-    def _schedule(self, root: bytes) -> ObservedWatch:
+    def _schedule(self, root: bytes) -> ObservedWatch | None:
+        if os.path.isfile(root):
+            return None  # watchdog would quietly watch the directory it is in
         return self._observer.schedule(self._teller, os.fsdecode(root), recursive=True)
 
     def _cover(self, root: bytes, emitter: "_Emitter | None", mounts: Sequence[Mount]) -> Coverage:
         if emitter is None:
-            return Coverage(root, False, 0, 0, (root,), "the root is not watched yet")
+            word = "is a file, not a directory" if os.path.isfile(root) else "is not watched: start or add it"
+            return Coverage(root, False, 0, 0, (root,), f"the root {word}")
         return emitter.root.check(mounts, emitter.is_alive() and self._observer.is_alive())
 
 

@@ -1,4 +1,4 @@
-"""Whoever follows the hints, and rescans when told to, knows what is on disk: nothing is lost in any order of changes."""
+"""Whoever follows the hints, and rescans when told to, knows what is on disk, whatever the order of changes."""
 
 import os
 import queue
@@ -8,10 +8,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.daemon.watch_ear import until
 
 from daemon.hints import Dirty, Hint, Moved, Rescan, Vanished
 from daemon.watch import Watcher
+from tests.daemon.watch_ear import until
 
 
 class Follower:

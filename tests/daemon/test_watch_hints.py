@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.daemon.watch_ear import Ear, listening, write
 
 from daemon.hints import Dirty, Moved, Rescan, Vanished
+from tests.daemon.watch_ear import Ear, listening, write
 
 
 @pytest.fixture
@@ -67,7 +67,9 @@ def test_atomic_replacement_is_a_move_onto_the_name(ear: Ear) -> None:
     assert ear.quiet()[-1] == Moved(ear.root + b"/sub/tmp", ear.root + b"/sub/old", directory=False)
 
 
-@pytest.mark.parametrize("leave", [lambda path, away: os.unlink(path), lambda path, away: os.rename(path, away + b"/x")])
+@pytest.mark.parametrize(
+    "leave", [lambda path, away: os.unlink(path), lambda path, away: os.rename(path, away + b"/x")]
+)
 def test_a_file_that_leaves_vanishes(ear: Ear, away: bytes, leave: object) -> None:
     assert callable(leave)
     leave(ear.root + b"/sub/old", away)

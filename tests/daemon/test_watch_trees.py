@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.daemon.watch_ear import Ear, listening, until, write
 
 from daemon.hints import Dirty, Moved, Rescan, Vanished
+from tests.daemon.watch_ear import Ear, listening, until, write
 
 
 @pytest.fixture
