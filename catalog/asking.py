@@ -37,7 +37,7 @@ def asks(function: Function) -> Function:
 
     @config_option
     @click.pass_context
-    def wrapper(ctx: click.Context, config_file: str | None, **values: Any) -> Any:
+    def wrapper(ctx: click.Context, /, config_file: str | None, **values: Any) -> Any:
         return function(Asking(load_config(named(ctx, config_file))), **values)
 
     return update_wrapper(wrapper, function)  # type: ignore[return-value]
@@ -54,7 +54,7 @@ def put_lines(values: Iterable[object]) -> None:
         put(value)
 
 
-class BytesPath(click.ParamType):
+class BytesPath(click.ParamType[bytes]):
     """A path as the bytes that the shell gave."""
 
     name = "path"

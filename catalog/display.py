@@ -15,3 +15,8 @@ def _escape(char: str) -> str:
 def text(path: bytes) -> str:
     """For JSON: surrogateescape, from which `os.fsencode` gives back the very bytes."""
     return path.decode("utf-8", "surrogateescape")
+
+
+def safe(path: str) -> str:
+    """For a terminal, from the text that `text` made."""
+    return show(path.encode("utf-8", "surrogateescape"))

@@ -48,6 +48,7 @@ CREATE INDEX file_due ON file(due) WHERE due IS NOT NULL;
 CREATE INDEX file_content ON file(content);
 CREATE INDEX file_inode ON file(inode);
 CREATE INDEX file_rejected ON file(first_seen) WHERE state = 'rejected';
+CREATE INDEX file_verified ON file(coalesce(last_verified, 0)) WHERE state IN ('ok', 'rejected');
 
 CREATE TABLE history(
   id INTEGER PRIMARY KEY,
@@ -79,6 +80,7 @@ CREATE TABLE vector(
   UNIQUE (content, model)
 ) STRICT;
 CREATE INDEX vector_seq ON vector(model, seq);
+CREATE INDEX vector_live ON vector(model) WHERE live = 1;   -- to count them without touching their data
 
 CREATE TABLE clock(seq INTEGER NOT NULL) STRICT;
 INSERT INTO clock VALUES (0);

@@ -11,25 +11,12 @@ from catalog.config import ModelSettings
 from catalog.faults import PlaceFault, UsageFault
 from catalog.model_rows import attested
 from daemon.write import Writer
-from models.bundle import Bundle, BundleError, load_bundle
+from models.bundle import Bundle
 
 if TYPE_CHECKING:
     from models.session import Session
 
 log = structlog.get_logger()
-
-
-def find_bundle(settings: ModelSettings) -> Bundle:
-    """The bundle that the configuration names. Raises PlaceFault where it is absent or altered."""
-    from pathlib import Path
-
-    from models.bundle import default_folder
-
-    folder = default_folder() if settings.bundle == "default" else Path(settings.bundle).expanduser()
-    try:
-        return load_bundle(folder)
-    except BundleError as error:
-        raise PlaceFault(str(error), 'Or set `bundle = "default"` under [model].') from error
 
 
 class Network:

@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from catalog.bundles import find_bundle
 from catalog.config import Config
 from catalog.faults import Fault, StoreFault
 from catalog.model_rows import register
@@ -19,7 +20,7 @@ from daemon.guard import Guard
 from daemon.hands import Hands
 from daemon.index import IndexFollower
 from daemon.intake import Intake
-from daemon.network import Network, find_bundle
+from daemon.network import Network
 from daemon.operations import operations
 from daemon.record import Recorder, Result, blame, route
 from daemon.scanner import Scanner

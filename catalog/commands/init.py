@@ -63,7 +63,9 @@ def _prepare(state: Path) -> None:
     try:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        raise PlaceFault(f"cannot make {state}: {os.strerror(error.errno or 0).lower()}", "Name another --state.") from error
+        raise PlaceFault(
+            f"cannot make {state}: {os.strerror(error.errno or 0).lower()}", "Name another --state."
+        ) from error
 
 
 def _adopt(path: Path, roots: tuple[bytes, ...], mounted: tuple[bytes, ...]) -> None:

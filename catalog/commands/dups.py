@@ -1,0 +1,60 @@
+"""`catalog dups`: exact and near duplicates."""
+
+from collections.abc import Iterator
+
+import click
+
+from catalog.asking import Asking, asks, json_option, put
+from catalog.bundles import find_bundle
+from catalog.display import show, text
+from catalog.duplicates import Group, exact, near
+from catalog.faults import StoreFault
+from catalog.model_rows import current
+
+
+@click.command("dups")
+@click.option("--near", "also_near", is_flag=True, help="Also near duplicates: resized, recompressed, cropped.")
+@click.option("--threshold", type=click.FloatRange(0, 1), help="Cosine for --near (else the model's own).")
+@json_option
+@asks
+def command(asking: Asking, also_near: bool, threshold: float | None, as_json: bool) -> None:
+    """Groups of files with the same bytes, and with --near of pictures that look the same; which one to keep."""
+    count = freed = 0
+    for group in _groups(asking, also_near, threshold):
+        count, freed = count + 1, freed + group.bytes_freed
+        if as_json:
+            put(_record(group))
+        else:
+            _print(group)
+    if not as_json:
+        from catalog.render import size
+
+        click.echo(f"{count} groups; all but the kept copies hold {size(freed)}", err=True)
+
+
+def _groups(asking: Asking, also_near: bool, threshold: float | None) -> Iterator[Group]:
+    yield from exact(asking.database)
+    if not also_near:
+        return
+    model = current(asking.database)
+    if model is None:
+        raise StoreFault("the catalog holds no vectors yet", "Run `catalogd --once` first.")
+    least = find_bundle(asking.config.model).near_duplicate_cosine if threshold is None else threshold
+    yield from near(asking.database, model[0], least, asking.config.state)
+
+
+def _record(group: Group) -> dict[str, object]:
+    return {
+        "kind": group.kind,
+        "paths": [text(path) for path in group.paths],
+        "keep": text(group.keep),
+        "cosine": group.cosine,
+        "bytes_freed": group.bytes_freed,
+    }
+
+
+def _print(group: Group) -> None:
+    likeness = "" if group.cosine is None else f" (cosine {group.cosine:.3f})"
+    click.echo(f"{group.kind}{likeness}")
+    for path in group.paths:
+        click.echo(f"  {'keep' if path == group.keep else '    '}  {show(path)}")

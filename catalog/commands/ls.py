@@ -1,0 +1,38 @@
+"""`catalog ls`: files, filtered."""
+
+import click
+
+from catalog.asking import Asking, BytesPath, asks, json_option, put_lines
+from catalog.display import show
+from catalog.entries import Filter, entries
+
+STATES = ("pending", "ok", "rejected", "gone", "unreachable")
+
+
+@click.command("ls")
+@click.argument("folder", type=BytesPath(), required=False)
+@click.option("--state", "states", type=click.Choice(STATES), multiple=True, help="Only these states (repeatable).")
+@click.option("--reason", default="", help="Only reasons that begin so.")
+@click.option("--format", "format_", default="", metavar="FORMAT", help="Only this format: jpeg, png, heif, …")
+@click.option("--name", default="", metavar="PART", help="Only names that hold this text, in either case.")
+@json_option
+@asks
+def command(
+    asking: Asking,
+    folder: bytes | None,
+    states: tuple[str, ...],
+    reason: str,
+    format_: str,
+    name: str,
+    as_json: bool,
+) -> None:
+    """List files, of all roots or below FOLDER."""
+    wanted = Filter(states, reason, format_, folder or b"", name)
+    found = entries(asking.database, wanted)
+    if as_json:
+        put_lines(entry.record() for entry in found)
+        return
+    for entry in found:
+        word = entry.state if entry.reason is None else f"{entry.state}: {entry.reason}"
+        size = f"{entry.width}x{entry.height}" if entry.width else "-"
+        click.echo(f"{word}\t{entry.format or '-'}\t{size}\t{entry.size}\t{show(entry.path)}")

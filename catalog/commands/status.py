@@ -1,0 +1,83 @@
+"""`catalog status`: how the collection stands."""
+
+from typing import Any
+
+import click
+
+from catalog.asking import Asking, asks, json_option, put
+from catalog.display import safe
+from catalog.standing import standing
+
+
+@click.command("status")
+@json_option
+@asks
+def command(asking: Asking, as_json: bool) -> None:
+    """What is known, what is missing, what runs."""
+    found = standing(asking)
+    if as_json:
+        put(found)
+    else:
+        _print(found)
+
+
+def _print(found: dict[str, Any]) -> None:
+    # rich alone costs as much as all of the reading; `status` is asked often, so plain styles do.
+    for name, value, alarm in (*_files(found), *_derived(found), *_roots(found), *_service(found)):
+        click.echo(
+            f"{click.style(f'{name:<12}', fg='cyan')} {click.style(value, fg='red', bold=True) if alarm else value}"
+        )
+
+
+Line = tuple[str, str, bool]
+
+
+def _files(found: dict[str, Any]) -> list[Line]:
+    files = found["files"]
+    lines = [("files", f"{files['total']:,}", False)]
+    lines += [
+        (f"  {state}", f"{files[state]:,}", state == "unreachable")
+        for state in ("ok", "rejected", "pending", "gone", "unreachable")
+        if files[state] or state == "ok"
+    ]
+    ranked = sorted(found["rejected"].items(), key=lambda item: -item[1])
+    lines += [("", f"  {count:,} {reason}", False) for reason, count in ranked]
+    verified = found["verified"]
+    return [*lines, ("verified", f"{verified['percent']:g} % within {verified['days']} days", False)]
+
+
+def _derived(found: dict[str, Any]) -> list[Line]:
+    index, model = found["index"], found["model"]
+    behind = f", {index['lag']:,} changes behind" if index["lag"] else ""
+    lines = [
+        ("vectors", f"{found['vectors']:,}", False),
+        ("index", f"{index['size']:,}{behind}", False),
+        ("model", f"{model['name']} {model['id']}" if model["id"] else "none yet", False),
+    ]
+    if model["provider"]:
+        attested = f", cosine {model['cosine']:.5f} to its goldens" if model["cosine"] else ""
+        lines.append(("  runs on", f"{model['provider']}{attested}", False))
+    return lines + [("  " + key, model[key], True) for key in ("warning", "problem") if model[key]]
+
+
+def _roots(found: dict[str, Any]) -> list[Line]:
+    lines: list[Line] = []
+    for root in found["roots"]:
+        away = root["state"] != "present"
+        lines.append((root["kind"], f"{safe(root['path'])}" + (f" is away: {root['reason']}" if away else ""), away))
+    return lines
+
+
+def _service(found: dict[str, Any]) -> list[Line]:
+    daemon, watch = found["daemon"], found["watch"]
+    word = "running" if daemon["running"] else "not running"
+    if daemon.get("in_work") or daemon.get("scanning"):
+        word += f", {daemon['in_work']} files in work" + (", scanning" if daemon["scanning"] else "")
+    lines = [("service", word, False)]
+    if watch and watch["uncovered"]:
+        first = watch["uncovered"][0]
+        detail = (
+            f"{len(watch['uncovered'])} subtrees are not watched but scanned: {safe(first['path'])}: {first['why']}"
+        )
+        lines.append(("  watch", detail, True))
+    return lines

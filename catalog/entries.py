@@ -1,0 +1,139 @@
+"""Files as people ask for them: rows joined with their content and their volume."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.db import Database
+from catalog.display import text
+from catalog.tree import below, directory_id, join, split
+
+PAGE = 2000  # rows a query: a reader must never hold one cursor for as long as a person reads
+
+SELECT = (
+    "SELECT f.id, d.path, f.name, iif(v.away IS NULL, f.state, iif(f.state = 'gone', 'gone', 'unreachable')),"
+    " iif(v.away IS NULL, f.reason, v.away), f.detail, hex(c.sha256), f.size, c.format, c.width, c.height,"
+    " f.content, f.first_seen, f.last_verified"
+    " FROM file f JOIN directory d ON d.id = f.directory JOIN volume v ON v.id = d.volume"
+    " LEFT JOIN content c ON c.id = f.content"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file. `state` is what the owner is told: files of an absent volume are `unreachable`."""
+
+    id: int
+    directory: bytes
+    name: bytes
+    state: str
+    reason: str | None
+    detail: str | None
+    sha256: str | None
+    size: int
+    format: str | None
+    width: int | None
+    height: int | None
+    content: int | None
+    first_seen: float
+    last_verified: float | None
+
+    @property
+    def path(self) -> bytes:
+        """The whole path."""
+        return join(self.directory, self.name)
+
+    def record(self) -> dict[str, Any]:
+        """The line that `ls --json` promises."""
+        return {
+            "path": text(self.path),
+            "state": self.state,
+            "reason": self.reason,
+            "detail": self.detail,
+            "sha256": self.sha256.lower() if self.sha256 else None,
+            "bytes": self.size,
+            "format": self.format,
+            "width": self.width,
+            "height": self.height,
+            "p_delete": None,  # until the owner's choices have trained a head
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which files. Empty fields take all; `below` is a directory."""
+
+    states: tuple[str, ...] = ()
+    reason: str = ""
+    format: str = ""
+    below: bytes = b""
+    name: str = ""
+
+    def matches(self, entry: Entry) -> bool:
+        """Whether an entry is wanted. Pure."""
+        return (
+            (not self.states or entry.state in self.states)
+            and (not self.reason or (entry.reason or "").startswith(self.reason))
+            and (not self.format or entry.format == self.format)
+            and self.name.lower() in entry.name.decode("utf-8", "replace").lower()
+        )
+
+
+def entries(database: Database, wanted: Filter) -> Iterator[Entry]:
+    """All matching files, directory by directory."""
+    for (directory,) in _directories(database, wanted.below):
+        last = b""
+        while True:
+            rows = database.rows(
+                f"{SELECT} WHERE f.directory = ? AND f.name > ? ORDER BY f.name LIMIT ?", directory, last, PAGE
+            )
+            for row in rows:
+                entry = Entry(*row)
+                if wanted.matches(entry):
+                    yield entry
+            if len(rows) < PAGE:
+                break
+            last = rows[-1][2]
+
+
+def _directories(database: Database, top: bytes) -> list[tuple[Any, ...]]:
+    if not top:
+        return database.rows("SELECT id FROM directory ORDER BY path")
+    low, high = below(top)
+    return database.rows(
+        "SELECT id FROM directory WHERE path = ? OR (path >= ? AND path < ?) ORDER BY path", top, low, high
+    )
+
+
+def rejected(database: Database) -> Iterator[Entry]:
+    """The quarantine list, newest first, by its own index."""
+    after = (float("inf"), 0)
+    while True:
+        rows = database.rows(
+            f"{SELECT} WHERE f.state = 'rejected' AND (f.first_seen, f.id) < (?, ?)"
+            " ORDER BY f.first_seen DESC, f.id DESC LIMIT ?",
+            *(*after, PAGE),
+        )
+        for row in rows:
+            entry = Entry(*row)
+            if entry.state == "rejected":
+                yield entry
+        if len(rows) < PAGE:
+            return
+        after = (rows[-1][12], rows[-1][0])
+
+
+def entry_at(database: Database, path: bytes) -> Entry | None:
+    """The file at a path."""
+    where, name = split(path)
+    directory = directory_id(database, where)
+    row = directory and database.row(f"{SELECT} WHERE f.directory = ? AND f.name = ?", directory, name)
+    return Entry(*row) if row else None
+
+
+def holders(database: Database, content: int) -> list[Entry]:
+    """The files that hold a content and are not gone, the readable ones first."""
+    rows = database.rows(
+        f"{SELECT} WHERE f.content = ? AND f.state != 'gone' ORDER BY v.away IS NOT NULL, f.id", content
+    )
+    return [Entry(*row) for row in rows]

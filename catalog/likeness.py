@@ -1,0 +1,89 @@
+"""The images most like one image: from the service's index in milliseconds, else exactly from the stored vectors."""
+
+import base64
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from catalog.ask import ask
+from catalog.asking import Asking
+from catalog.bundles import find_bundle
+from catalog.display import show
+from catalog.entries import Entry, entry_at, holders
+from catalog.faults import PlaceFault, StoreFault, UsageFault
+from catalog.model_rows import current
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SPARE = 8  # contents to ask for beyond k: one may have lost its last file a moment ago
+
+
+def similar(asking: Asking, path: bytes, count: int) -> Iterator[tuple[Entry, float]]:
+    """The `count` files nearest to the image at `path`, itself left out: (file, cosine), best first.
+
+    Of a content that several files hold, each file is given. `path` need not be in the catalog.
+    """
+    model = current(asking.database)
+    if model is None:
+        raise StoreFault("the catalog holds no vectors yet", "Run `catalogd --once` first.")
+    entry = entry_at(asking.database, path)
+    vector = None if entry is None else _stored(asking, model, entry)
+    if vector is None:
+        vector = embedded(asking, path)
+    given = 0
+    for content, cosine in _hits(asking, model, vector, count + SPARE):
+        for other in holders(asking.database, content):
+            if other.path != path and other.state in ("ok", "unreachable", "pending"):
+                yield other, cosine
+                given += 1
+                if given == count:
+                    return
+
+
+def _stored(asking: Asking, model: tuple[Any, ...], entry: Entry) -> Any:
+    from catalog.vectors import unpack
+
+    if entry.state not in ("ok", "unreachable"):
+        return None
+    data = asking.database.value("SELECT data FROM vector WHERE content = ? AND model = ?", entry.content, model[0])
+    return None if data is None else unpack([data], model[3])[0]
+
+
+def _hits(asking: Asking, model: tuple[Any, ...], vector: "np.ndarray", count: int) -> list[tuple[int, float]]:
+    wire = base64.b64encode(vector.astype("<f4").tobytes()).decode("ascii")
+    answer = ask(asking.config.state, {"op": "similar", "vector": wire, "k": count})
+    if answer is not None and answer.get("ok"):
+        return [(int(content), float(cosine)) for content, cosine in answer["hits"]]
+    from catalog.vectors import nearest
+
+    return [(content, cosine) for _, content, cosine in nearest(asking.database, model[0], model[3], vector, count)]
+
+
+def embedded(asking: Asking, path: bytes) -> "np.ndarray":
+    """The vector of a file on disk, float32 [D]. Decoded here, so that a hostile file ends us and not the service.
+
+    Raises PlaceFault for a file that is not there, UsageFault for one that is no healthy image.
+    """
+    import numpy as np
+
+    from models.picture import read_picture
+    from models.reason import Unfit
+
+    bundle = find_bundle(asking.config.model)
+    try:
+        with open(path, "rb") as file:
+            picture = read_picture(
+                file.read(), bundle.recipe, max_pixels=int(asking.config.intake.max_megapixels * 1e6)
+            )
+    except OSError as error:
+        raise PlaceFault(f"cannot read {show(path)}: {error.strerror}", "Mend the path.") from error
+    except Unfit as unfit:
+        raise UsageFault(f"{show(path)} cannot be embedded: {unfit}", "Ask with a healthy image.") from unfit
+    wire = base64.b64encode(picture.pixels.tobytes()).decode("ascii")
+    answer = ask(asking.config.state, {"op": "embed", "pixels": wire})
+    if answer is not None and answer.get("ok"):
+        return np.frombuffer(base64.b64decode(answer["vector"]), np.float32)
+    from models.session import Session
+
+    vector: np.ndarray = Session(bundle, provider="cpu").run(picture.pixels[None])[0]
+    return vector

@@ -1,0 +1,112 @@
+"""How the collection stands: the figures of `status`. Light: no numpy, no model, a few indexed reads."""
+
+import time
+from typing import Any
+
+from catalog.ask import ask
+from catalog.asking import Asking
+from catalog.db import Database
+from catalog.display import text
+from catalog.model_rows import current
+from catalog.running import running
+from catalog.snapshot import read_header
+from catalog.volume_rows import volumes
+
+VERIFIED_DAYS = 90
+STATES = ("ok", "rejected", "pending", "gone", "unreachable")
+
+
+def standing(asking: Asking) -> dict[str, Any]:
+    """The object that `status --json` promises."""
+    database, state = asking.database, asking.config.state
+    with database.snapshot():
+        files, reasons = _files(database)
+        model = current(database)
+        vectors, seq = _vectors(database, model[0] if model else None)
+        away = {volume.path: volume.away for volume in volumes(database) if volume.away}
+        listed = [volume for volume in volumes(database) if volume.kind == "root" or volume.away]
+    live = ask(state, {"op": "status"}, timeout=2.0) if running(state) else None
+    live = live if live and live.get("ok") else None
+    return {
+        "files": files,
+        "rejected": reasons,
+        "vectors": vectors,
+        "index": live["index"] if live else _index(asking, model[1] if model else "", seq),
+        "model": _model(model, live),
+        "roots": [
+            {
+                "path": text(v.path),
+                "kind": v.kind,
+                "state": "unreachable" if v.path in away else "present",
+                "reason": v.away,
+                "since": v.since,
+            }
+            for v in listed
+        ],
+        "daemon": {"running": running(state), **_work(live)},
+        "watch": live["watch"] if live else None,
+        "verified": _verified(database),
+    }
+
+
+def _files(database: Database) -> tuple[dict[str, int], dict[str, int]]:
+    """Counts by state, those of absent volumes as unreachable; and rejected files by reason."""
+    counts = dict.fromkeys(STATES, 0)
+    reasons: dict[str, int] = {}
+    for state, reason, away, files in database.rows(
+        "SELECT t.state, t.reason, v.away IS NOT NULL, sum(t.files) FROM tally t JOIN volume v ON v.id = t.volume"
+        " WHERE t.files > 0 GROUP BY 1, 2, 3"
+    ):
+        counts["unreachable" if away and state != "gone" else state] += files
+        if state == "rejected" and not away:
+            reasons[reason] = reasons.get(reason, 0) + files
+    return {"total": sum(counts.values()), **counts}, reasons
+
+
+def _vectors(database: Database, model: int | None) -> tuple[int, int]:
+    """Live vectors of the model in use, and the place its change log has reached."""
+    if model is None:
+        return 0, 0
+    return (
+        int(database.value("SELECT count(*) FROM vector WHERE model = ? AND live = 1", model)),
+        int(database.value("SELECT coalesce(max(seq), 0) FROM vector WHERE model = ?", model)),
+    )
+
+
+def _index(asking: Asking, digest: str, seq: int) -> dict[str, int]:
+    header = read_header(asking.config.state, digest) if digest else None
+    reached = header.seq if header else 0
+    return {"size": header.count if header else 0, "seq": reached, "lag": max(0, seq - reached)}
+
+
+def _model(model: tuple[Any, ...] | None, live: dict[str, Any] | None) -> dict[str, Any]:
+    if model is None:
+        return {"id": None, "name": None, "provider": None, "cosine": None, "warning": "", "problem": ""}
+    said = live["model"] if live else {}
+    return {
+        "id": model[1],
+        "name": model[2],
+        "provider": said.get("provider") or model[4] or None,
+        "cosine": model[5] or None,
+        "warning": said.get("warning", ""),
+        "problem": said.get("problem", ""),
+    }
+
+
+def _work(live: dict[str, Any] | None) -> dict[str, Any]:
+    return {key: live[key] for key in ("scanning", "in_work", "done")} if live else {}
+
+
+def _verified(database: Database) -> dict[str, Any]:
+    """The share of files whose bytes were read within so many days, counted from rows and never from a job's exit.
+
+    Counted are those that were not, by an index: they are few where the service does its work.
+    """
+    since = time.time() - 86400 * VERIFIED_DAYS
+    known = database.value("SELECT coalesce(sum(files), 0) FROM tally WHERE state IN ('ok', 'rejected')")
+    owed = database.value("SELECT coalesce(sum(files), 0) FROM tally WHERE state = 'pending'")
+    stale = database.value(
+        "SELECT count(*) FROM file WHERE coalesce(last_verified, 0) < ? AND state IN ('ok', 'rejected')", since
+    )
+    every = known + owed
+    return {"days": VERIFIED_DAYS, "percent": round(100 * (known - stale) / every, 2) if every else 100.0}
