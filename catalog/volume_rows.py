@@ -21,11 +21,12 @@ class Volume:
     kind: str
     identity: str
     away: str | None
+    since: float
 
 
 def volumes(database: Database) -> list[Volume]:
     """All volumes, outer ones first."""
-    rows = database.rows("SELECT id, root, path, kind, identity, away FROM volume ORDER BY length(path), path")
+    rows = database.rows("SELECT id, root, path, kind, identity, away, since FROM volume ORDER BY length(path), path")
     return [Volume(*row) for row in rows]
 
 
