@@ -29,7 +29,7 @@ def standing(asking: Asking) -> dict[str, Any]:
     live = live if live and live.get("ok") else None
     return {
         "files": files,
-        "rejected": reasons,
+        "reasons": reasons,
         "vectors": vectors,
         "index": live["index"] if live else _index(asking, model[1] if model else "", seq),
         "model": _model(model, live),

@@ -59,8 +59,8 @@ class Recorder:
         decoded = result.decoded
         seen = decoded.task.signature
         content = content_id(database, decoded.sha256, seen.size, decoded.facts)
-        add_vector(database, content, self._model, result.vector)
         accept(database, decoded.task.file, seen, content, now)
+        add_vector(database, content, self._model, result.vector)
 
     def _rejected(self, database: Database, result: Rejected, now: float) -> None:
         task = result.task

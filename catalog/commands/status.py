@@ -40,7 +40,7 @@ def _files(found: dict[str, Any]) -> list[Line]:
         for state in ("ok", "rejected", "pending", "gone", "unreachable")
         if files[state] or state == "ok"
     ]
-    ranked = sorted(found["rejected"].items(), key=lambda item: -item[1])
+    ranked = sorted(found["reasons"].items(), key=lambda item: -item[1])
     lines += [("", f"  {count:,} {reason}", False) for reason, count in ranked]
     verified = found["verified"]
     return [*lines, ("verified", f"{verified['percent']:g} % within {verified['days']} days", False)]
