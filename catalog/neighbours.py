@@ -133,7 +133,7 @@ class Neighbours:
 
     def _reach(self, vectors: Floats, k: int) -> tuple[Integers, Floats]:
         k = min(k, self._live)
-        if k == 0:
+        if k <= 0:
             return np.empty((len(vectors), 0), np.int64), np.empty((len(vectors), 0), np.float32)
         try:
             return self._ask(vectors, k)

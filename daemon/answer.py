@@ -76,7 +76,12 @@ class Answerer:
                 self._stopping.wait(0.05)  # out of descriptors is no reason to spin
                 continue
             self._open.add(line)
-            threading.Thread(target=self._serve, args=(line,), name="answer-one", daemon=True).start()
+            try:
+                threading.Thread(target=self._serve, args=(line,), name="answer-one", daemon=True).start()
+            except RuntimeError:  # no thread to be had: the asker is hung up on, the next may fare better
+                self._open.discard(line)
+                line.close()
+                self._free.release()
 
     def _serve(self, line: socket.socket) -> None:
         try:

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from catalog import snapshot
-from catalog.db import Database
+from catalog.db import Database, Row
 from catalog.faults import Fault
 from catalog.neighbours import Neighbours
-from catalog.replay import advance, last_seq, open_index, witness
+from catalog.replay import advance, open_index, witness
 from catalog.vectors import Floats
 
 ROWS = 64  # changes a step: an add takes about 0.5 ms, and queries wait while the step's rows are added
@@ -41,6 +41,7 @@ class IndexFollower:
         self._model, self._digest, self._dims = model, digest, dims
         self._threads, self._clock = threads, clock
         self._asking = threading.Lock()
+        self._lookup: Database | None = None
         self._current = Neighbours(dims, threads)
         self._seq = 0
         self._next: Neighbours | None = None  # the rebuilt index, while it catches up
@@ -57,17 +58,36 @@ class IndexFollower:
             Fault: the catalog cannot be opened.
         """
         self._log = Database(self._catalog_path, write=False)
-        self._lookup = Database(self._catalog_path, write=False)
         opened = open_index(self._log, self._state, self._model, self._digest, self._dims, self._threads)
         self._current, self._seq = opened.neighbours, opened.seq
         if opened.why:
             self.note = f"the index is built from the catalog: no snapshot to use, {opened.why}"
 
+    def finish(self) -> None:
+        """After `run`: what the writer committed last is applied and saved. A rebuild under way is dropped.
+
+        Raises:
+            Fault: the catalog cannot be read or the snapshot not written.
+        """
+        self._next = None
+        while self._step_log():
+            pass
+        self.save()
+        self.close()
+
     def close(self) -> None:
         """Close the connections to the catalog."""
         with self._asking:
-            self._lookup.close()
+            if self._lookup:
+                self._lookup.close()
+                self._lookup = None
         self._log.close()
+
+    def _rows(self, sql: str, *values: object) -> list[Row]:
+        """A query of any thread, before `start` and after `close` too; `_log` is the follower's own."""
+        with self._asking:
+            self._lookup = self._lookup or Database(self._catalog_path, write=False)
+            return self._lookup.rows(sql, *values)
 
     @property
     def size(self) -> int:
@@ -82,16 +102,19 @@ class IndexFollower:
     @property
     def lag(self) -> int:
         """Entries of the change log that are still to come, as seen now."""
-        with self._asking:
-            return max(0, last_seq(self._lookup, self._model) - self._seq)
+        ((last,),) = self._rows("SELECT coalesce(max(seq), 0) FROM vector WHERE model = ?", self._model)
+        return max(0, int(last) - self._seq)
 
     def step(self) -> int:
         """Apply the next rows of the change log. Returns how many; 0 when there is nothing left to do."""
+        return self._step_log() + self._step_rebuild()
+
+    def _step_log(self) -> int:
         self._seq, applied = advance(self._current, self._log, self._model, self._seq, ROWS * self._threads)
         if applied:
             self._unsaved += applied
             self._changed_at = self._clock()
-        return applied + self._step_rebuild()
+        return applied
 
     def rebuild_due(self) -> bool:
         """Whether the deleted places have come to weigh on memory and recall."""
@@ -153,6 +176,8 @@ class IndexFollower:
 
     def search(self, query: Floats, k: int) -> list[tuple[int, float]]:
         """The nearest live contents: float32 [D], unit length → (content id, cosine), best first, at most k."""
+        if k <= 0:
+            return []
         ids, cosines = self._current.query(query.reshape(1, self._dims), k + SPARE)
         contents = self._contents([label for label in ids[0].tolist() if label >= 0])
         hits = zip(ids[0].tolist(), cosines[0].tolist(), strict=True)
@@ -160,8 +185,7 @@ class IndexFollower:
 
     def _contents(self, labels: list[int]) -> dict[int, int]:
         marks = ",".join("?" * len(labels))
-        with self._asking:
-            rows = self._lookup.rows(f"SELECT id, content FROM vector WHERE live = 1 AND id IN ({marks})", *labels)
+        rows = self._rows(f"SELECT id, content FROM vector WHERE live = 1 AND id IN ({marks})", *labels)
         return {int(label): int(content) for label, content in rows}
 
     def labels(self) -> set[int]:

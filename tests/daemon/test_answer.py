@@ -106,6 +106,16 @@ def test_a_hang_up_halfway_costs_only_that_line(state: Path) -> None:
     assert ask(state, {"op": "echo"}) is not None
 
 
+def test_no_thread_to_be_had_costs_only_that_line(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refused)
+        assert [ask(state, {"op": "echo"}) for _ in range(CONNECTIONS + 1)] == [None] * (CONNECTIONS + 1)
+    assert ask(state, {"op": "echo"}) is not None
+
+
 def test_silent_lines_make_room_after_a_while(state: Path) -> None:
     silent = [dial(state) for _ in range(CONNECTIONS + 3)]
     assert ask(state, {"op": "echo", "say": 1}, timeout=10) == {"ok": True, "got": 1}

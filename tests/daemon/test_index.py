@@ -86,6 +86,44 @@ def test_search_names_contents_as_the_exact_search_does(shelf: Shelf) -> None:
         assert [cosine for _, cosine in found] == pytest.approx([cosine for _, cosine in expected], abs=1e-5)
 
 
+@pytest.mark.parametrize("k", [-20, -1, 0])
+def test_none_are_given_when_none_are_asked_for(shelf: Shelf, k: int) -> None:
+    shelf.pictures(directions(30))
+    follower = caught_up(shelf)
+    assert follower.search(directions(1)[0], k) == []
+    assert follower._current.query(directions(1), k)[0].shape == (1, 0)
+
+
+def test_a_query_of_nonsense_ends(shelf: Shelf) -> None:
+    shelf.pictures(directions(30))
+    assert len(caught_up(shelf).search(np.full(DIMS, np.nan, np.float32), 5)) <= 5
+
+
+def test_lag_can_be_asked_before_the_start_and_after_the_end(shelf: Shelf) -> None:
+    shelf.pictures(directions(3))
+    follower = IndexFollower(shelf.path, shelf.folder, 1, shelf.digest, shelf.dims)
+    assert follower.lag == 3
+    follower.start()
+    follower.finish()
+    assert follower.lag == 0
+    assert snapshot.read_header(shelf.folder, shelf.digest).seq == 3  # type: ignore[union-attr]
+
+
+def test_finishing_does_not_wait_for_a_rebuild(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follower_module, "ROWS", 4)
+    ids = shelf.pictures(directions(40))
+    follower = caught_up(shelf)
+    for id in ids[:30]:
+        shelf.flip(id, live=False)
+    while follower._next is None:
+        follower.step()
+    shelf.pictures(directions(6, seed=3))
+    follower.finish()
+    assert (follower.lag, follower.size) == (0, 16)
+    again = caught_up(shelf)
+    assert again.labels() == shelf.live() and again._current.deleted == 0
+
+
 def test_search_never_shows_what_died_since_the_last_step(shelf: Shelf) -> None:
     ids = shelf.pictures(directions(50))
     follower = caught_up(shelf)
