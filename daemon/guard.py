@@ -7,10 +7,10 @@ from functools import partial
 
 from catalog.config import Config
 from catalog.db import Database
+from catalog.ignore import Ignore
 from catalog.mounts import Mount, mounts_below, read_mounts
 from catalog.volume_rows import Volume, adopt, retire, settle, volumes
 from catalog.volumes import Observation, judge, observe
-from daemon.ignore import Ignore
 from daemon.write import Writer
 
 PSEUDO = frozenset({"proc", "sysfs", "devtmpfs", "devpts", "cgroup2", "cgroup", "mqueue", "autofs", "securityfs"})

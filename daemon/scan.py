@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from catalog.db import Database
+from catalog.ignore import Ignore
 from catalog.sightings import Seen
 from catalog.signature import Signature
 from catalog.tree import below, directory_id, join
-from daemon.ignore import Ignore
 from models.reason import Reason
 
 Stamp = tuple[int, int, int, int]

@@ -9,6 +9,7 @@ import structlog
 
 from catalog.config import Config
 from catalog.db import Database
+from catalog.ignore import Ignore
 from catalog.mounts import read_mounts
 from catalog.results import note
 from catalog.sightings import miss_all, see_all
@@ -16,7 +17,6 @@ from catalog.tree import below
 from catalog.volume_rows import Volume, block, unblock, volumes
 from catalog.volumes import Observation, judge, observe
 from daemon.guard import unchanged
-from daemon.ignore import Ignore
 from daemon.points import point
 from daemon.scan import Scan
 from daemon.write import Writer

@@ -12,10 +12,10 @@ import structlog
 
 from catalog.config import Config
 from catalog.db import Database
+from catalog.ignore import Ignore
 from catalog.sightings import Seen, carry, miss, move_directory, see
 from catalog.signature import look
 from daemon.hints import Dirty, Hint, Moved, Rescan, Vanished
-from daemon.ignore import Ignore
 from daemon.points import point
 from daemon.scan import sighting
 from daemon.write import Writer

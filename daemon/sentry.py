@@ -48,9 +48,9 @@ class Sentry:
             return
         from daemon.watch import Watcher
 
-        self._watcher = Watcher([], self._tell)
+        self._watched = self._guard.present()
+        self._watcher = Watcher(sorted(self._watched), self._tell)
         self._watcher.start()
-        self._follow_roots()
 
     def reconfigure(self, config: Config) -> None:
         """Follow other roots."""

@@ -83,6 +83,7 @@ class Writer:
                 while self._turn(database):
                     pass
             finally:
+                database.shrink_log()
                 database.close()
         finally:
             self.closed.set()

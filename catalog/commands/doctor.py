@@ -1,0 +1,199 @@
+"""`catalog doctor`: does this machine do the job, how fast, and what is in the way."""
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from catalog.asking import Asking, asks, json_option, put_lines
+from catalog.bundles import find_bundle
+from catalog.display import show
+from catalog.entries import Filter, entries
+from catalog.faults import Fault
+from catalog.mounts import mount_of, read_mounts
+from catalog.volume_rows import volumes
+from catalog.volumes import judge, observe
+
+if TYPE_CHECKING:
+    from models.bundle import Bundle
+    from models.session import Session
+
+SAMPLE = 48  # images to time the loader with
+LEAST_FREE = 1 << 30
+OVERFLOW_MARGIN = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: what was looked at, whether it is well, what was found, and what to do if it is not."""
+
+    topic: str
+    well: bool
+    word: str
+    remedy: str = ""
+
+
+Examination = Callable[[Asking], Iterator[Finding]]
+
+
+@click.command("doctor")
+@json_option
+@asks
+def command(asking: Asking, as_json: bool) -> int:
+    """Look at mounts, watches, disk, catalog and model; time one image, the loader alone and the model alone."""
+    well = True
+    for examination in EXAMINATIONS:
+        for finding in _guarded(examination, asking):
+            well = well and finding.well
+            if as_json:
+                put_lines([asdict(finding)])
+            else:
+                _print(finding)
+    return 0 if well else 1
+
+
+def _guarded(examination: Examination, asking: Asking) -> Iterator[Finding]:
+    try:
+        yield from examination(asking)
+    except Fault as fault:
+        yield Finding(examination.__name__, False, fault.problem, fault.remedy)
+
+
+def _print(finding: Finding) -> None:
+    sign = click.style("ok  ", fg="green") if finding.well else click.style("look", fg="red", bold=True)
+    click.echo(f"{sign}  {finding.topic:<10}  {finding.word}")
+    if finding.remedy:
+        click.echo(f"                  → {finding.remedy}")
+
+
+def roots(asking: Asking) -> Iterator[Finding]:
+    """Volumes: present, of what filesystem, delivering events or not."""
+    mounts = read_mounts()
+    for volume in volumes(asking.database):
+        seen = observe(volume.path, mounts)
+        away = volume.away if volume.kind == "blocked" else judge(volume.kind, volume.identity, seen)
+        where = f"{show(volume.path)} ({mount_of(volume.path, mounts).fstype})"
+        if away:
+            remedy = "Mount it again; or, to accept what is there now: `catalog init` with this path."
+            yield Finding(volume.kind, False, f"{where} is away: {away}", remedy)
+        else:
+            word = "remote: scanned on a timer, not watched alone" if seen.remote else "watched"
+            yield Finding(volume.kind, True, f"{where}, {word}")
+
+
+def watches(asking: Asking) -> Iterator[Finding]:
+    """Kernel limits against the number of directories."""
+    directories = int(asking.database.value("SELECT count(*) FROM directory"))
+    limit, queue = _limit("max_user_watches"), _limit("max_queued_events")
+    yield Finding(
+        "watches",
+        limit > directories,
+        f"{directories:,} directories, the kernel allows {limit:,} watches",
+        ""
+        if limit > directories
+        else f"`sysctl fs.inotify.max_user_watches={2 * directories}`; till then a timer scans.",
+    )
+    enough = queue > directories or queue >= OVERFLOW_MARGIN
+    yield Finding(
+        "queue",
+        enough,
+        f"the kernel queues {queue:,} events",
+        ""
+        if enough
+        else f"`sysctl fs.inotify.max_queued_events={max(OVERFLOW_MARGIN, 2 * directories)}`: fewer overflows.",
+    )
+
+
+def _limit(name: str) -> int:
+    try:
+        with open(f"/proc/sys/fs/inotify/{name}", encoding="ascii") as file:
+            return int(file.read())
+    except OSError:
+        return 0
+
+
+def store(asking: Asking) -> Iterator[Finding]:
+    """The catalog's own disk, filesystem and integrity."""
+    state = asking.config.state
+    free = shutil.disk_usage(state).free
+    yield Finding(
+        "disk",
+        free >= LEAST_FREE,
+        f"{free / 1e9:.1f} GB free at {state}",
+        "" if free >= LEAST_FREE else "Free some space.",
+    )
+    words = asking.database.quick_check()
+    yield Finding("catalog", not words, "; ".join(words[:3]) or "sound", "Restore a backup." if words else "")
+
+
+def model(asking: Asking) -> Iterator[Finding]:
+    """The bundle, the provider that really runs, the goldens; then the speed of loader and model, each alone."""
+    from models.attest import attest
+    from models.session import ProviderError, Session
+
+    bundle = find_bundle(asking.config.model)
+    settings = asking.config.model
+    try:
+        session = Session(bundle, provider=settings.provider, threads=settings.threads)  # type: ignore[arg-type]
+    except ProviderError as error:
+        yield Finding("provider", False, "the wanted provider cannot be had", str(error))
+        return
+    yield Finding("provider", not session.warning, session.provider, session.warning)
+    found = attest(bundle, session)
+    yield Finding(
+        "goldens", found.ok, f"{bundle.name} {bundle.id}: {found.word}", "" if found.ok else "See the line above."
+    )
+    yield from _speeds(asking, bundle, session)
+
+
+def _speeds(asking: Asking, bundle: "Bundle", session: "Session") -> Iterator[Finding]:
+    import numpy as np
+
+    recipe = bundle.recipe
+    one = np.zeros((1, recipe.height, recipe.width, 3), np.uint8)
+    batch = np.zeros((session.batch, recipe.height, recipe.width, 3), np.uint8)
+    yield Finding("one image", True, f"{1000 * _seconds(lambda: session.run(one)):.1f} ms through the model")
+    alone = session.batch / _seconds(lambda: session.run(batch))
+    yield Finding("model", True, f"{alone:.0f} images/s alone, in batches of {session.batch}")
+    loader = _loader(asking, bundle)
+    if loader is None:
+        yield Finding("loader", True, "no image in the catalog to time it with")
+        return
+    workers = asking.config.intake.workers or len(os.sched_getaffinity(0))
+    starving = "the model waits for the loader" if loader * workers < alone else "the loader waits for the model"
+    yield Finding("loader", True, f"{loader:.0f} images/s a process, {workers} processes: {starving}")
+
+
+def _seconds(act: Callable[[], object]) -> float:
+    """The best of several runs after one to warm up: what the machine can do, not what disturbed it."""
+    act()
+    best = float("inf")
+    for _ in range(5):
+        started = time.perf_counter()
+        act()
+        best = min(best, time.perf_counter() - started)
+    return best
+
+
+def _loader(asking: Asking, bundle: "Bundle") -> float | None:
+    from models.picture import read_picture
+    from models.reason import Unfit
+
+    count, started = 0, time.perf_counter()
+    for entry in entries(asking.database, Filter(states=("ok",))):
+        try:
+            with open(entry.path, "rb") as file:
+                read_picture(file.read(), bundle.recipe)
+        except (OSError, Unfit):
+            continue
+        count += 1
+        if count == SAMPLE:
+            break
+    return count / (time.perf_counter() - started) if count else None
+
+
+EXAMINATIONS: tuple[Examination, ...] = (roots, watches, store, model)
