@@ -1,0 +1,48 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Needs CPython 3.11 with venv, and g++ (for hnswlib).
+#   make demo DIR=/my/photos    the same on your own files
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+DIR ?=
+# hnswlib has no wheels; built here, it uses all that this processor can do. HNSWLIB_NO_NATIVE=1 makes it portable.
+INSTALL := $(BIN)/python -m pip install --constraint constraints.txt
+SOURCES := catalog daemon models systemd tests tools
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint stress bench clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.installed ## Sample images (or DIR=/my/photos), one full pass, and what a person sees
+	@PATH="$(CURDIR)/$(BIN):$$PATH" bash tools/demo.sh $(if $(DIR),"$(DIR)")
+
+test: lint ## Linters, types and the whole suite
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-test ## Linters and types only
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+
+stress: $(VENV)/.installed-test ## The long runs that the suite leaves out
+	$(BIN)/python -m pytest -m stress --timeout 3600
+
+bench: $(VENV)/.installed-bench ## Speed and memory, as ratios
+	$(BIN)/python -m tools.bench
+
+clean: ## Remove the environment, the demo and every cache
+	rm -rf $(VENV) demo build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("CPython 3.11 or later is needed: make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
+	$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.installed-%: $(BIN)/python pyproject.toml constraints.txt
+	$(INSTALL) --editable '.[$*]'
+	@touch $@ $(VENV)/.installed

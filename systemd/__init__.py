@@ -1,0 +1,1 @@
+"""Unit files. They ship inside the package as `catalog.units`; `catalog service install` fills them in."""

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# What a person sees of the catalog: `tools/demo.sh [DIR]`, with `catalog` and `catalogd` on PATH (see `make demo`).
+# Everything it writes lies in ./demo; in a DIR of your own it adds the marker .catalogd-root and nothing else.
+set -euo pipefail
+
+if [ -t 1 ]; then bold=$'\e[1m' dim=$'\e[2m' off=$'\e[0m'; else bold='' dim='' off=''; fi
+
+section() { printf '\n%s== %s ==%s\n' "$bold" "$1" "$off"; }
+say() { printf '%s%s%s\n' "$dim" "$1" "$off"; }
+
+# Show a command line as one would type it, then run it.
+typed() {
+  printf '%s$' "$bold"
+  printf ' %q' "$@"
+  printf '%s\n' "$off"
+  "$@"
+}
+
+# The same, but only the first lines of what it prints.
+first() {
+  local lines=$1
+  shift
+  typed "$@" | awk -v lines="$lines" 'NR <= lines + 1 { print } END { if (NR > lines + 1) print "… and " NR - lines - 1 " lines more" }'
+}
+
+if [ $# -gt 0 ]; then
+  images=$(realpath -- "$1")
+  place=demo/$(basename -- "$images")-$(printf %s "$images" | cksum | cut -d ' ' -f 1)
+else
+  images=demo/images
+  place=demo/catalog
+fi
+mkdir -p "$place"
+
+if [ $# -eq 0 ] && [ ! -d "$images" ]; then
+  section "About 200 sample images, some of them damaged"
+  rm -rf "$images.part"
+  typed python -m tools.samples "$images.part"
+  mv "$images.part" "$images"
+fi
+
+section "Name the collection"
+export CATALOG_CONFIG=$PWD/$place/config.toml
+say "\$ export CATALOG_CONFIG=$place/config.toml"
+typed catalog init --state "$place/state" "$images"
+
+section "One full pass: find, read, prove, embed, index"
+typed catalogd --once
+
+section "How does it stand?"
+typed catalog status
+
+section "What cannot be read, and why?"
+first 20 catalog rejected
+
+section "Which files are there twice, or almost?"
+first 24 catalog dups --near
+
+section "What is like this one?"
+example=$(catalog ls --state ok --json | python -c '
+import json, os, sys
+names = [json.loads(line)["path"] for line in sys.stdin]
+if names:
+    sys.stdout.buffer.write(os.fsencode(names[len(names) // 2]))
+')
+if [ -n "$example" ]; then
+  typed catalog similar -k 5 "$example"
+else
+  say "No image could be read."
+fi
+
+section "Next"
+say "catalog --help                 all commands"
+say "catalog service install        keep watching, as a systemd service"
+say "make demo DIR=/my/photos       the same on your own files; nothing there is changed"
