@@ -26,7 +26,8 @@ class Hand:
         self.process.start()
         theirs.close()
         self.tasks: deque[Task] = deque()
-        self._since = 0.0
+        self.ready = False  # until it says so, its end is our fault and not a file's
+        self._since = time.monotonic()
 
     @property
     def hungry(self) -> bool:
@@ -35,7 +36,7 @@ class Hand:
 
     def give(self, task: Task) -> None:
         """Hand it a task. A dead worker takes it too: its end is told by `bury`."""
-        if not self.tasks:
+        if not self.tasks and self.ready:
             self._turn_to(task)
         self.tasks.append(task)
         try:
@@ -47,12 +48,16 @@ class Hand:
         self._since = time.monotonic()
         self._hold(self._slot, task.file if task else 0)
 
-    def take(self) -> Outcome:
-        """Its next outcome. Raises EOFError once it has ended."""
+    def take(self) -> Outcome | None:
+        """Its next outcome; None when it only says that it is ready. Raises EOFError once it has ended."""
         try:
-            outcome: Outcome = self.pipe.recv()
+            outcome: Outcome | None = self.pipe.recv()
         except OSError as error:
             raise EOFError from error
+        if outcome is None:
+            self.ready = True
+            self._turn_to(self.tasks[0] if self.tasks else None)
+            return None
         self.tasks.popleft()
         self._turn_to(self.tasks[0] if self.tasks else None)
         return outcome
@@ -72,7 +77,7 @@ class Hand:
         self.pipe.close()
         self._hold(self._slot, 0)
         held = list(self.tasks)
-        if not held or (code == 0 and not slow):
+        if not held or not self.ready or (code == 0 and not slow):
             return None, held
         if slow:
             return Died(held[0], Reason.SLOW, "the time limit ended it"), held[1:]

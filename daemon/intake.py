@@ -9,12 +9,14 @@ from multiprocessing.connection import Connection
 
 import structlog
 
+from catalog.faults import PlaceFault
 from daemon.crew import Hand, wait
 from daemon.feed import Feed
 from daemon.hands import Hands
 from daemon.messages import Outcome, Task
 from daemon.worker import Orders
 
+STILLBORN = 5  # workers that end before their first word: no file is to blame, and a sixth would not help
 TICK = 0.5  # seconds between looks at the clock while workers work
 log = structlog.get_logger()
 
@@ -24,7 +26,7 @@ def start_nursery() -> None:
     worker costs milliseconds. Forking the service itself, with its threads, would not be safe.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["daemon.worker"])
+    context.set_forkserver_preload(["daemon.cli", "daemon.worker", "models.jpeg", "models.png"])
     multiprocessing.forkserver.ensure_running()
 
 
@@ -48,6 +50,7 @@ class Intake:
         self._deliver = deliver
         self._crew: dict[int, Hand] = {}
         self._again: deque[Task] = deque()
+        self._stillborn = 0
         self.in_hand = 0
 
     def run(self, stop: threading.Event) -> None:
@@ -95,12 +98,19 @@ class Intake:
             outcome = hand.take()
         except EOFError:
             self._replace(slot, hand, slow=False)
-        else:
+            return
+        self._stillborn = 0
+        if outcome is not None:
             self._deliver(outcome)
 
     def _replace(self, slot: int, hand: Hand, slow: bool) -> None:
         del self._crew[slot]
         died, unbegun = hand.bury(slow)
+        self._stillborn += not hand.ready
+        if self._stillborn >= STILLBORN:
+            raise PlaceFault(
+                "the worker processes end before they begin", "See the log; there may be no memory or no process left."
+            )
         self._again.extend(unbegun)
         if died is not None:
             log.warning("worker_died", path=died.task.path, reason=died.reason, detail=died.detail)

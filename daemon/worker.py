@@ -41,10 +41,11 @@ def work(pipe: Connection, orders: Orders) -> None:
             )
         )
 
+    pipe.send(None)  # ready: from here on, an end is some file's doing
     while True:
         try:
             task = pipe.recv()
-        except EOFError:
+        except (EOFError, ConnectionResetError):
             return
         try:
             outcome: Outcome = examine(task, orders.recipe, orders.memory_bytes // 4, orders.max_pixels, recognised)
