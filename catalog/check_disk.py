@@ -9,7 +9,7 @@ from catalog.db import Database
 from catalog.ignore import Ignore
 from catalog.model_rows import current
 from catalog.mounts import Mount, read_mounts
-from catalog.signature import Signature, kind, look, signature, vanished
+from catalog.signature import Signature, kind, look, signature
 from catalog.tree import directory_id, join, split
 from catalog.volume_rows import Volume, volumes
 from catalog.volumes import judge as judge_volume
@@ -44,13 +44,13 @@ class DiskCheck:
                 yield Finding("volume", root, "a root of the configuration that the catalog does not know")
         for volume in known:
             yield from compare_volume(volume, self._config.roots, self._mounts)
-        hidden = {volume.path for volume in known if volume.kind == "blocked"}
+        hidden = {volume.path for volume in known if volume.kind != "root"}
         for volume in known:
             if volume.away is None and not _absent(volume, self._mounts):
                 yield from self._volume(volume, hidden)
 
     def _volume(self, volume: Volume, hidden: set[bytes]) -> Iterator[Finding]:
-        skip = hidden | {mount.path for mount in self._mounts if mount.path != volume.path}
+        skip = (hidden | {mount.path for mount in self._mounts}) - {volume.path}
         met: set[int] = set()
         stack = [volume.path]
         while stack:
@@ -117,9 +117,19 @@ class DiskCheck:
     def _unmet(self, volume: Volume, met: set[int]) -> Iterator[Finding]:
         """Rows in directories that the walk did not meet: their files have to be gone, unless they are ignored."""
         for id_, path in self._database.rows("SELECT id, path FROM directory WHERE volume = ?", volume.id):
-            if id_ not in met and vanished(path):
-                for name in self._rows(id_):
-                    yield from self.path(join(path, name))
+            if id_ not in met and not is_directory(path, volume.path):
+                for name, held in self._rows(id_).items():
+                    yield Finding("missing", join(path, name), f"{held.state} in the catalog, not on disk")
+
+
+def is_directory(path: bytes, top: bytes) -> bool:
+    """Whether every part of `path` below `top` is a directory, and none a link to one."""
+    while path != top:
+        found = look(path)
+        if found is None or kind(found) != "directory":
+            return False
+        path = os.path.dirname(path)
+    return True
 
 
 def compare_volume(volume: Volume, roots: tuple[bytes, ...], mounts: list[Mount]) -> Iterator[Finding]:

@@ -4,12 +4,15 @@ from catalog.db import Database
 
 
 def register(database: Database, digest: str, name: str, dims: int, now: float) -> int:
-    """The row of a model. A new one makes every file whose content it has not embedded pending. In a transaction."""
-    found = database.value("SELECT id FROM model WHERE digest = ?", digest)
-    if found is not None:
-        return int(found)
+    """The row of a model. Another one than before makes every file pending that it has not embedded; that holds too
+    for one that comes back after another had its turn. In a transaction.
+    """
+    known = current(database)
+    if known is not None and known[1] == digest:
+        return known[0]
     model = database.value(
-        "INSERT INTO model(digest, name, dims, provider, cosine, attested_at) VALUES (?, ?, ?, '', 0, ?) RETURNING id",
+        "INSERT INTO model(digest, name, dims, provider, cosine, attested_at) VALUES (?, ?, ?, '', 0, ?)"
+        " ON CONFLICT (digest) DO UPDATE SET attested_at = excluded.attested_at RETURNING id",
         *(digest, name, dims, now),
     )
     database.run(

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from catalog.db import Database
 from catalog.plan import Known, Step, plan
-from catalog.signature import Signature, look, signature, vanished
+from catalog.signature import Signature, kind, look, signature, vanished
 from catalog.tree import below, directory_id, join, make_directory, split
+from catalog.volume_rows import stands
 from models.reason import Reason
 
 
@@ -24,6 +25,10 @@ class Seen:
     detail: str = ""
 
 
+HELD = (
+    "SELECT f.id, d.volume FROM file f JOIN directory d ON d.id = f.directory JOIN volume v ON v.id = d.volume"
+    " WHERE f.state != 'gone' AND v.away IS NULL"
+)
 COLUMNS = "id, state, size, mtime_ns, ctime_ns, inode"
 
 
@@ -46,6 +51,8 @@ def see(database: Database, seen: Seen, now: float) -> bool:
         return row is not None and _stand(database, row, seen)
     if seen.reason is not None:
         _put(database, directory, name, seen, "rejected", now)
+        # A link holds no bytes: were it to keep those of a file that it replaced, it would pass for a copy of them.
+        database.run("UPDATE file SET content = NULL WHERE directory = ? AND name = ?", directory, name)
         return False
     if row is None and _followed(database, directory, name, seen):
         return False
@@ -83,7 +90,8 @@ def _followed(database: Database, directory: int, name: bytes, seen: Seen) -> bo
     for id_, path, old in database.rows(
         "SELECT f.id, d.path, f.name FROM file f JOIN directory d ON d.id = f.directory"
         " WHERE f.inode = ? AND f.size = ? AND f.mtime_ns = ? AND f.state IN ('ok', 'gone')"
-        " AND EXISTS (SELECT 1 FROM vector WHERE content = f.content)"
+        " AND EXISTS (SELECT 1 FROM vector WHERE content = f.content"
+        " AND model = (SELECT id FROM model ORDER BY attested_at DESC LIMIT 1))"
         " AND d.volume = (SELECT volume FROM directory WHERE id = ?)",
         *(inode, size, mtime_ns, directory),
     ):
@@ -98,27 +106,43 @@ def _followed(database: Database, directory: int, name: bytes, seen: Seen) -> bo
 
 def miss(database: Database, path: bytes, now: float) -> int:
     """A path is no longer there: it and all below it are gone, keeping all that hangs on their content."""
-    if not vanished(path):
-        return 0
-    where, name = split(path)
-    directory = directory_id(database, where)
-    rows = (
-        []
-        if directory is None
-        else database.rows("SELECT id FROM file WHERE directory = ? AND name = ? AND state != 'gone'", directory, name)
-    )
-    low, high = below(path)
-    rows += database.rows(
-        "SELECT f.id FROM file f JOIN directory d ON d.id = f.directory JOIN volume v ON v.id = d.volume"
-        " WHERE (d.path = ? OR (d.path >= ? AND d.path < ?)) AND f.state != 'gone' AND v.away IS NULL",
-        *(path, low, high),
-    )
-    for (id_,) in rows:
+    return _end(database, _lost(database, path))
+
+
+def miss_all(database: Database, paths: list[bytes], now: float) -> int:
+    """Record many losses; returns how many files are gone."""
+    return _end(database, [row for path in paths for row in _lost(database, path)])
+
+
+def _lost(database: Database, path: bytes) -> list[tuple[int, int]]:
+    """Files (id, volume) that cannot be at `path` or below it any more, as it looks now.
+
+    A directory may have taken a file's place, or a file or link that of a directory.
+    """
+    try:
+        found = look(path)
+    except OSError:
+        return []
+    rows: list[tuple[int, int]] = []
+    directory = found is not None and kind(found) == "directory"
+    if found is None or directory:
+        rows += database.rows(HELD + " AND d.path = ? AND f.name = ?", *split(path))
+    if not directory:
+        low, high = below(path)
+        rows += database.rows(HELD + " AND (d.path = ? OR (d.path >= ? AND d.path < ?))", path, low, high)
+    return rows
+
+
+def _end(database: Database, rows: list[tuple[int, int]]) -> int:
+    """Declare files gone, but for those of a volume that is away by now: it is looked at after its files."""
+    standing = {volume: stands(database, volume) for volume in {volume for _, volume in rows}}
+    gone = [id_ for id_, volume in rows if standing[volume]]
+    for id_ in gone:
         database.run(
             "UPDATE file SET state = 'gone', reason = NULL, detail = NULL, due = NULL, attempts = 0 WHERE id = ?",
             id_,
         )
-    return len(rows)
+    return len(gone)
 
 
 def move(database: Database, source: bytes, target: bytes, now: float) -> bool:
@@ -137,7 +161,7 @@ def move(database: Database, source: bytes, target: bytes, now: float) -> bool:
     if known(database, to, fresh) is None:
         database.run("UPDATE file SET directory = ?, name = ?, ctime_ns = ? WHERE id = ?", to, fresh, seen[2], row.id)
     else:
-        _take_over(database, row.id, to, fresh, seen)
+        _take_over(database, row.id, to, fresh, seen, now)
     return True
 
 
@@ -145,13 +169,19 @@ def _same(old: Signature, new: Signature) -> bool:
     return (old.size, old.mtime_ns, old.inode) == (new.size, new.mtime_ns, new.inode)
 
 
-def _take_over(database: Database, source: int, directory: int, name: bytes, seen: Signature) -> None:
+def _take_over(database: Database, source: int, directory: int, name: bytes, seen: Signature, now: float) -> None:
     """The target has a row of its own: that path keeps its history, and takes the content over."""
     database.run(
         "UPDATE file SET (content, state, reason, detail, due, attempts, last_verified, size, mtime_ns, inode)"
         " = (SELECT content, state, reason, detail, due, attempts, last_verified, size, mtime_ns, inode"
         " FROM file WHERE id = ?), ctime_ns = ? WHERE directory = ? AND name = ?",
         *(source, seen.ctime_ns, directory, name),
+    )
+    database.run(
+        "INSERT INTO history(file, content, size, mtime_ns, seen_at, verdict)"
+        " SELECT id, content, size, mtime_ns, ?, 'moved here' FROM file"
+        " WHERE directory = ? AND name = ? AND content IS NOT NULL",
+        *(now, directory, name),
     )
     database.run("UPDATE file SET state = 'gone', reason = NULL, detail = NULL, due = NULL WHERE id = ?", source)
 
@@ -186,8 +216,3 @@ def carry(database: Database, source: bytes, seen: Seen | None, target: bytes, n
 def see_all(database: Database, batch: list[Seen], now: float) -> int:
     """Record many sightings; returns how many have to be read."""
     return sum(see(database, seen, now) for seen in batch)
-
-
-def miss_all(database: Database, paths: list[bytes], now: float) -> int:
-    """Record many losses; returns how many files are gone."""
-    return sum(miss(database, path, now) for path in paths)

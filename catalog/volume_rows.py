@@ -4,9 +4,10 @@ import os
 from dataclasses import dataclass
 
 from catalog.db import Database
+from catalog.mounts import read_mounts
 from catalog.results import note
 from catalog.tree import assign, below, volume_of
-from catalog.volumes import Observation, identify, judge
+from catalog.volumes import Observation, identify, judge, observe
 
 VOUCHERS = 32  # known files to look at when a filesystem's identity changed
 
@@ -76,6 +77,12 @@ def retire(database: Database, volume: Volume, now: float) -> str:
     database.run("UPDATE volume SET away = ?, since = ? WHERE id = ?", word, now, volume.id)
     note(database, now, "volume away", volume.path, word)
     return "" if volume.away else "away"
+
+
+def stands(database: Database, id_: int) -> bool:
+    """Whether the volume is at its place at this moment: an absent one says nothing of its files."""
+    row = database.row("SELECT path, kind, identity FROM volume WHERE id = ? AND away IS NULL", id_)
+    return row is not None and not judge(row[1], row[2], observe(row[0], read_mounts()))
 
 
 def vouched(database: Database, volume: Volume) -> bool:

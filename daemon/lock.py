@@ -2,9 +2,12 @@
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from catalog.faults import PlaceFault, StoreFault
+
+PATIENCE = 0.5
 
 
 def take_lock(state: Path) -> int:
@@ -21,7 +24,7 @@ def take_lock(state: Path) -> int:
             "Make it and give it to this user, or set another `state` in the configuration.",
         ) from error
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(handle)
     except BlockingIOError as error:
         owner = os.pread(handle, 20, 0).decode("ascii", "replace").strip() or "unknown"
         os.close(handle)
@@ -36,3 +39,15 @@ def take_lock(state: Path) -> int:
             f"cannot write in {state}: {os.strerror(error.errno or 0).lower()}", "Free some space; nothing was lost."
         ) from error
     return handle
+
+
+def _lock(handle: int) -> None:
+    """Try for a moment: `catalog status` holds the lock for microseconds when it asks whether a service runs."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)

@@ -66,7 +66,7 @@ class Recorder:
         task = result.task
         age = now - task.signature.ctime_ns / 1e9
         if result.stage == "decode" and 0 <= age < self._young:
-            postpone(database, task.file, task.signature, now + max(2.0, age), failed=False)
+            postpone(database, task.file, task.signature, now + max(self._young / 5, age), failed=False)
             return
         log.info("rejected", path=task.path, stage=result.stage, reason=str(result.reason), detail=result.detail)
         content = content_id(database, result.sha256, task.signature.size, None) if result.sha256 else None

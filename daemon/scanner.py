@@ -10,7 +10,7 @@ import structlog
 from catalog.config import Config
 from catalog.db import Database
 from catalog.ignore import Ignore
-from catalog.mounts import read_mounts
+from catalog.mounts import Mount, read_mounts
 from catalog.results import note
 from catalog.sightings import miss_all, see_all
 from catalog.tree import below
@@ -110,8 +110,9 @@ class Scanner:
                 return before.remote  # the guard tells it
             started = time.monotonic()
             self._reopen(top)
-            others = frozenset(mount.path for mount in mounts if mount.path != volume.path)
-            scan = Scan(self._database, volume.id, others, self._ignore, self._due, self._stop.is_set)
+            scan = Scan(
+                self._database, volume.id, self._others(volume, mounts), self._ignore, self._due, self._stop.is_set
+            )
             self._walk(scan, top)
             self._conclude(scan, volume, top, before)
             log.info(
@@ -127,6 +128,11 @@ class Scanner:
             return before.remote
         finally:
             self.scanning = b""
+
+    def _others(self, volume: Volume, mounts: list[Mount]) -> frozenset[bytes]:
+        """Where the walk has to stop: at other mounts, and at the empty places of those that are away."""
+        known = {other.path for other in volumes(self._database) if other.kind == "mount"}
+        return frozenset(known | {mount.path for mount in mounts}) - {volume.path}
 
     def _walk(self, scan: Scan, top: bytes) -> None:
         batch = []

@@ -86,6 +86,7 @@ class Scout:
         if found is None:
             self._writer.put(partial(miss, path=hint.path, now=now))
         elif stat.S_ISDIR(found.st_mode):
+            self._writer.put(partial(miss, path=hint.path, now=now))  # the file whose place it took
             self._rescan(hint.path, "a directory where a file was told")
         else:
             self._writer.put(partial(see, seen=self._sighting(hint.path, found, hint.closed, now), now=now))

@@ -31,7 +31,7 @@ from daemon.worker import Orders
 from daemon.write import Change, Writer
 
 log = structlog.get_logger()
-YOUNG_SECONDS = 10.0
+YOUNG = 2  # times `open_seconds`: a file younger than that may still be in the making
 MODEL_RETRY_SECONDS = 300.0
 JOIN_SECONDS = 60.0
 
@@ -66,7 +66,7 @@ class Service:
         self.scout = Scout(config, self.writer, self.scanner.request)
         self.sentry = Sentry(config, self.guard, self.scanner, self.scout.tell)
         self.feed = Feed(config.database)
-        self.recorder = Recorder(self.model, 0.0 if once else YOUNG_SECONDS)
+        self.recorder = Recorder(self.model, 0.0 if once else YOUNG * config.watch.open_seconds)
         self.embedder = Embedder(config.model.batch or 8, self._record, self._stop)
         self.intake = Intake(
             self.feed,
