@@ -20,7 +20,7 @@ class Coverage:
 
     `alive`: events of what is watched do arrive; if not, `remove` and `add` the root once it is there again.
     `directories`: those that we know of; what lies below uncovered ones is not counted.
-    `watched`: the watches that the kernel really holds.
+    `watched`: the watches that the kernel really holds; where counting is dear (0.1 s at 100,000), believed in between.
     `uncovered`: subtrees in which changes go unseen, none inside another, at most 100. Together they hold all that
     is not watched: where there are more, parents stand for them, the root in the end. Scan these on a timer.
     `word`: one line for a person; empty when everything is watched.

@@ -1,6 +1,7 @@
 """One watched root: its inotify instance, its digest, and what a check from another thread may ask of it."""
 
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ class WatchedRoot:
         self._identity: Identity | None = None
         self._submounts: frozenset[Mount] = frozenset()
         self._fewer_before = False
+        self._count_from = 0.0
         self._asked: deque[Callable[[], None]] = deque()
         self._inotify: Inotify | None = None
         self._digest: Digest | None = None
@@ -82,9 +84,20 @@ class WatchedRoot:
         view, fault = self._view, self._fault(mounts, running)
         if fault or self._inotify is None or self._digest is None:
             return Coverage(self._root, False, view.directories, 0, (self._root,), f"the root {fault}")
-        watched = self._inotify.kernel_count()
-        self._repair(self._digest, watched < view.watches, mounts)
-        return Coverage(self._root, True, view.directories, watched, view.uncovered, view.word)
+        watched = self._count(self._inotify)
+        self._repair(self._digest, watched, mounts)
+        shown = view.watches if watched is None else watched
+        return Coverage(self._root, True, view.directories, shown, view.uncovered, view.word)
+
+    def _count(self, inotify: Inotify) -> int | None:
+        """The kernel's count of watches; None while counting again would cost more than 1 % of a core."""
+        began = time.monotonic()
+        if began < self._count_from:
+            return None
+        count = inotify.kernel_count()
+        now = time.monotonic()
+        self._count_from = now + 100 * (now - began)
+        return count
 
     def _fault(self, mounts: Sequence[Mount], running: bool) -> str:
         try:
@@ -97,10 +110,12 @@ class WatchedRoot:
             return "is not watched: its thread does not run"
         return "" if now == self._identity else "was replaced by another directory or mount"
 
-    def _repair(self, digest: Digest, fewer: bool, mounts: Sequence[Mount]) -> None:
-        if fewer and self._fewer_before:  # once may be a deletion whose record is still queued
-            self._asked.append(partial(digest.rounds.resync, "watches were lost"))
-        self._fewer_before = fewer
+    def _repair(self, digest: Digest, watched: int | None, mounts: Sequence[Mount]) -> None:
+        if watched is not None:
+            fewer = watched < self._view.watches
+            if fewer and self._fewer_before:  # once may be a deletion whose record is still queued
+                self._asked.append(partial(digest.rounds.resync, "watches were lost"))
+            self._fewer_before = fewer
         if self._view.uncovered:
             self._asked.append(digest.rounds.retry)
         below = frozenset(mounts_below(self._root, mounts))

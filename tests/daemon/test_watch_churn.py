@@ -1,65 +1,16 @@
 """Whoever follows the hints, and rescans when told to, knows what is on disk, whatever the order of changes."""
 
 import os
-import queue
 import random
 import shutil
-import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from daemon.hints import Dirty, Hint, Moved, Rescan, Vanished
 from daemon.watch import Watcher
 from tests.daemon.watch_ear import until
-
-
-class Follower:
-    """A catalog in small: the set of files as the hints tell it. It never looks at a path that no hint named."""
-
-    def __init__(self, root: bytes) -> None:
-        self.root = root
-        self.files: set[bytes] = set()
-        self.hints: queue.SimpleQueue[Hint | None] = queue.SimpleQueue()
-        self.thread = threading.Thread(target=self._run, daemon=True)
-
-    def _run(self) -> None:
-        while (hint := self.hints.get()) is not None:
-            match hint:
-                case Dirty(path):
-                    self._look(path)
-                case Vanished(path):
-                    self._forget(path)
-                    self._look(path)
-                case Moved(source, target, directory):
-                    self._move(source, target, directory)
-                case Rescan(path):
-                    self._forget(path)
-                    self._rescan(path)
-
-    def _look(self, path: bytes) -> None:
-        if os.path.lexists(path) and not os.path.isdir(path):
-            self.files.add(path)
-        else:
-            self.files.discard(path)
-
-    def _forget(self, path: bytes) -> None:
-        self.files = {file for file in self.files if file != path and not file.startswith(path + b"/")}
-
-    def _move(self, source: bytes, target: bytes, directory: bool) -> None:
-        if directory:
-            below = {file for file in self.files if file.startswith(source + b"/")}
-            self._forget(target)
-            self.files -= below
-            for file in below:
-                self._look(target + file[len(source) :])
-        else:
-            self._look(source)
-            self._look(target)
-
-    def _rescan(self, path: bytes) -> None:
-        for folder, _, names in os.walk(path):
-            self.files |= {folder + b"/" + name for name in names}
+from tests.daemon.watch_follower import Follower, on_disk
 
 
 def churn(root: bytes, away: bytes, chance: random.Random, steps: int) -> None:
@@ -73,7 +24,7 @@ def churn(root: bytes, away: bytes, chance: random.Random, steps: int) -> None:
         with open(place() + b".f", "wb") as file:
             file.write(b"x")
 
-    actions = [
+    actions: list[Callable[[], object]] = [
         lambda: os.makedirs(place()),
         lambda: os.makedirs(place()),
         make_file,
@@ -95,10 +46,6 @@ def churn(root: bytes, away: bytes, chance: random.Random, steps: int) -> None:
             continue
 
 
-def on_disk(root: bytes) -> set[bytes]:
-    return {folder + b"/" + name for folder, _, names in os.walk(root) for name in names}
-
-
 @pytest.mark.parametrize("seed", range(6))
 def test_a_follower_of_hints_knows_the_disk(tmp_path: Path, seed: int) -> None:
     root, away = os.fsencode(tmp_path / "root"), os.fsencode(tmp_path / "away")
@@ -107,7 +54,6 @@ def test_a_follower_of_hints_knows_the_disk(tmp_path: Path, seed: int) -> None:
     follower = Follower(root)
     watcher = Watcher([root], follower.hints.put)
     watcher.start()
-    follower.thread.start()
     try:
         churn(root, away, random.Random(seed), 4000)
         assert until(lambda: follower.files == on_disk(root)), follower.files ^ on_disk(root)
@@ -119,5 +65,4 @@ def test_a_follower_of_hints_knows_the_disk(tmp_path: Path, seed: int) -> None:
         assert until(lambda: follower.files == on_disk(root)), follower.files ^ on_disk(root)
     finally:
         watcher.stop()
-        follower.hints.put(None)
-        follower.thread.join()
+        follower.stop()

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daemon.hints import Rescan
 from daemon.inotify import Inotify
 from daemon.inotify_coverage import topmost, worded
 from daemon.inotify_tree import Tree
@@ -167,7 +168,8 @@ def test_watches_that_were_lost_are_made_again(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "sub").mkdir()
     with listening(os.fsencode(tmp_path)) as ear:
         trees[0].by_wd[99999] = trees[0].root  # a belief that the kernel does not share
-        assert until(lambda: any(getattr(hint, "why", "") == "watches were lost" for hint in ear.check() and ear.hints))
+        lost = Rescan(ear.root, "watches were lost")
+        assert until(lambda: ear.check().alive and lost in ear.hints)
 
 
 @given(st.sets(st.lists(st.sampled_from([b"a", b"a!", b"b"]), max_size=5).map(tuple)), st.integers(1, 5))

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from daemon.hints import Dirty, Moved, Rescan, Vanished
-from tests.daemon.watch_ear import Ear, listening, write
+from daemon.watch import Watcher
+from tests.daemon.watch_ear import Ear, listening, until, write
 
 
 @pytest.fixture
@@ -148,13 +149,9 @@ def test_what_tell_raises_neither_kills_the_watcher_nor_loses_the_change(root: b
             raise moods.pop()
         heard.append(hint)
 
-    from daemon.watch import Watcher  # beside its one use: the ear cannot raise
-
     watcher = Watcher([root], moody)
     watcher.start()
     try:
-        from tests.daemon.watch_ear import until
-
         write(root + b"/a")
         assert until(lambda: not moods)
         write(root + b"/b")

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from daemon.hints import Dirty, Rescan, Vanished
+from daemon.hints import Dirty, Hint, Rescan, Vanished
 from daemon.inotify import Inotify, Record
+from daemon.inotify_rounds import Rounds
+from daemon.inotify_tree import Tree
 from tests.daemon.watch_ear import Ear, listening, until, write
 
 
@@ -87,12 +89,24 @@ def test_a_rename_cut_in_half(ear: Ear, deaf: threading.Event) -> None:
     assert ear.hears(Dirty(ear.root + b"/else/f", closed=True))
 
 
-def test_overflows_in_a_row_are_rescanned_at_intervals(ear: Ear, deaf: threading.Event) -> None:
-    for _ in range(3):
-        fill(ear, deaf, queue_length() + 100)
-        deaf.clear()
-        assert until(lambda: Rescan(ear.root, "overflow") in ear.hints)
-        ear.quiet()
-    told = ear.hints.count(Rescan(ear.root, "overflow"))
-    assert told < 3
-    assert until(lambda: ear.hints.count(Rescan(ear.root, "overflow")) > told)  # the last is told too, only later
+def test_a_storm_of_overflows_is_walked_at_intervals(tmp_path: Path) -> None:
+    """Each walk is followed by four times its own length without one: a storm cannot keep the watcher walking."""
+    now = [100.0]
+    told: list[Hint] = []
+    inotify = Inotify()
+    tree = Tree(os.fsencode(tmp_path), inotify)
+    rounds = Rounds(tree, told.append, lambda: now[0])
+    rounds.first()
+    for _ in range(200):  # 20 seconds
+        rounds.resync("overflow")
+        rounds.work()
+        now[0] += 0.1
+    assert 10 < len(told) <= 20
+    now[0] += 5
+    rounds.work()
+    count = len(told)
+    now[0] += 5
+    rounds.work()
+    assert len(told) == count  # the last overflow was told, and nothing after it
+    assert rounds.wait() is None
+    inotify.close()

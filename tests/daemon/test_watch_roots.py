@@ -68,8 +68,8 @@ def test_a_missing_root_does_not_stop_the_others(root: bytes) -> None:
         assert all(coverage.alive for coverage in watcher.check())
         write(root + b"/missing/f")
         write(root + b"/sub/f")
-        for path in (root + b"/missing/f", root + b"/sub/f"):
-            assert until(lambda path=path: Dirty(path, closed=True) in heard)
+        assert until(lambda: Dirty(root + b"/missing/f", closed=True) in heard)
+        assert until(lambda: Dirty(root + b"/sub/f", closed=True) in heard)
         watcher.remove(root + b"/missing")
         assert [coverage.root for coverage in watcher.check()] == [root + b"/sub"]
     finally:
