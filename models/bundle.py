@@ -81,7 +81,7 @@ def load_bundle(folder: Path) -> Bundle:
     return Bundle(
         folder=folder,
         name=said["name"],
-        version=str(said["version"]),
+        version=said["version"],
         id=_digest(said),
         licence=said["licence"],
         graph=graph,
@@ -122,7 +122,7 @@ def _check_keys(folder: Path, part: str, said: dict[str, Any], needed: dict[str,
         )
     for key, kind in needed.items():
         number = kind is float and type(said[key]) is int
-        if type(said[key]) is not kind and not number and kind is not object:
+        if type(said[key]) is not kind and not number:
             raise BundleError(f"{where}: {key} must be {kind.__name__}, not {said[key]!r}; correct it")
 
 

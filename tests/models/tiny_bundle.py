@@ -38,7 +38,7 @@ def tiny_graph(side: int = SIDE) -> bytes:
     return _varint(1, 8) + _bytes(7, graph) + _bytes(8, _varint(2, 17))
 
 
-def tiny_bundle(folder: Path, goldens: dict[str, bytes] | None = None, **changes: Any) -> Path:
+def write_tiny_bundle(folder: Path, goldens: dict[str, bytes] | None = None, **changes: Any) -> Path:
     """Writes a bundle; `changes` replace top-level keys of bundle.json. Goldens are measured by a plain Pillow path."""
     folder.mkdir(parents=True, exist_ok=True)
     graph = tiny_graph()

@@ -1,0 +1,94 @@
+"""A bundle is loaded whole, or refused with a message that names the file and the remedy."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from specimens import saved, scene
+from tiny_bundle import DIMS, SIDE, write_tiny_bundle
+
+from models.bundle import BundleError, default_folder, load_bundle
+from models.recipe import Recipe
+
+
+def refusal(folder: Path) -> str:
+    with pytest.raises(BundleError) as caught:
+        load_bundle(folder)
+    return str(caught.value)
+
+
+def changed(folder: Path, part: str | None, **changes: Any) -> Path:
+    """The same bundle with another description; a value of None removes the key."""
+    path = folder / "bundle.json"
+    said = json.loads(path.read_text())
+    inner = said[part] if part else said
+    inner.update(changes)
+    for key in [key for key, value in changes.items() if value is None]:
+        del inner[key]
+    path.write_text(json.dumps(said))
+    return folder
+
+
+def test_what_is_loaded(tmp_path: Path) -> None:
+    bundle = load_bundle(write_tiny_bundle(tmp_path / "tiny", {"wide.jpg": saved(scene(), "JPEG")}))
+    assert (bundle.name, bundle.version, bundle.dims) == ("tiny", 1, DIMS)
+    assert bundle.recipe == Recipe(SIDE, SIDE, "squash", "bicubic", 2.0, (255, 255, 255))
+    assert (bundle.input_name, bundle.output_name) == ("pixels", "vector")
+    assert [path.name for path in bundle.goldens] == ["wide.jpg"]
+    assert bundle.near_duplicate_cosine == 0.97
+    assert len(bundle.id) == 16
+    assert int(bundle.id, 16) >= 0
+
+
+def test_the_id_follows_what_changes_vectors_and_nothing_else(tmp_path: Path) -> None:
+    first = load_bundle(write_tiny_bundle(tmp_path / "first")).id
+    assert load_bundle(write_tiny_bundle(tmp_path / "second", licence="MIT", golden_threshold=0.99)).id == first
+    for part, change in (
+        ("preprocess", {"resize": "pad"}),
+        ("preprocess", {"scaled_jpeg": 0}),
+        ("input", {"width": 64}),
+    ):
+        folder = changed(write_tiny_bundle(tmp_path / str(change)), part, **change)
+        assert load_bundle(folder).id != first
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "words"),
+    [
+        (None, {"dims": None}, "missing dims"),
+        (None, {"colour": "blue"}, "unknown colour"),
+        (None, {"dims": "many"}, "dims must be int"),
+        (None, {"golden_threshold": "high"}, "golden_threshold must be float"),
+        ("preprocess", {"resize": "stretch"}, "'stretch' is not one of squash, shortest, pad"),
+        ("preprocess", {"interpolation": "magic"}, "'magic' is not one of"),
+        ("preprocess", {"background": [1, 2]}, "three numbers"),
+        ("input", {"layout": "NCHW"}, "'NCHW' is not one of NHWC"),
+        ("output", {"name": None}, "output: missing name"),
+        (None, {"goldens": ["lost.jpg"]}, "lost.jpg is missing"),
+    ],
+)
+def test_a_wrong_description(tmp_path: Path, part: str | None, change: dict[str, Any], words: str) -> None:
+    assert words in refusal(changed(write_tiny_bundle(tmp_path / "tiny"), part, **change))
+
+
+def test_absent_or_altered(tmp_path: Path) -> None:
+    assert "does not exist" in refusal(tmp_path / "nowhere")
+    assert "catalog model use" in refusal(tmp_path / "nowhere")
+    assert "bundle.json is missing" in refusal(tmp_path)
+    folder = write_tiny_bundle(tmp_path / "tiny")
+    graph = folder / "model.onnx"
+    graph.write_bytes(graph.read_bytes()[:-1])
+    assert "altered or cut" in refusal(folder)
+    graph.unlink()
+    assert "cannot be read" in refusal(folder)
+    (folder / "bundle.json").write_text("{")
+    assert "cannot be read" in refusal(folder)
+    (folder / "bundle.json").write_text("[]")
+    assert "not a JSON object" in refusal(folder)
+
+
+def test_the_shipped_bundle_is_whole() -> None:
+    bundle = load_bundle(default_folder())
+    assert bundle.goldens
+    assert bundle.graph.stat().st_size < 6_000_000

@@ -1,0 +1,162 @@
+"""Each way in which a file dies has its own reason, with words that help."""
+
+import struct
+import zlib
+
+import pytest
+from PIL import Image
+from specimens import SPECIMENS, heic, psd, reason_of, saved, scene, specimen
+
+from models.picture import Recipe, read_picture
+from models.reason import Reason, Unfit
+
+RECIPES = [Recipe(32, 32, scaled_jpeg=0), Recipe(32, 32, scaled_jpeg=1.0)]
+GREAT = scene(900, 700)
+PROGRESSIVE, BASELINE = saved(GREAT, "JPEG", progressive=True), saved(GREAT, "JPEG", quality=95)
+
+
+def verdict(data: bytes, recipe: Recipe = RECIPES[1], **options: int) -> str:
+    return reason_of(lambda: read_picture(data, recipe, **options))
+
+
+def words(data: bytes) -> str:
+    with pytest.raises(Unfit) as caught:
+        read_picture(data, RECIPES[1])
+    return caught.value.detail
+
+
+def hole(data: bytes, size: int = 4096) -> bytes:
+    middle = len(data) // 2
+    return data[:middle] + bytes(size) + data[middle + size :]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("sound", [BASELINE, PROGRESSIVE])
+def test_jpeg_is_proved_the_same_when_shrunk(sound: bytes, recipe: Recipe) -> None:
+    size = len(sound)
+    assert verdict(sound, recipe) == "ok"
+    assert verdict(sound[: size // 2], recipe) == Reason.TRUNCATED
+    assert verdict(sound[:-2], recipe) == Reason.TRUNCATED
+    assert verdict(sound[:300], recipe) == Reason.TRUNCATED
+    assert verdict(hole(sound), recipe) == Reason.DAMAGED
+    assert verdict(sound[: size // 2] + sound[size // 2 + 512 :], recipe) == Reason.DAMAGED
+
+
+def test_a_tail_of_zeros_is_not_an_honest_cut() -> None:
+    for sound in (BASELINE, PROGRESSIVE, specimen("png"), specimen("gif", 1), heic(GREAT), saved(GREAT, "WEBP")):
+        keep = len(sound) * 2 // 3
+        assert verdict(sound[:keep] + bytes(len(sound) - keep)) in (Reason.DAMAGED, Reason.CHECKSUM)
+    assert "filled with zeros" in words(BASELINE[:20000] + bytes(9000))
+
+
+def test_what_cameras_really_write_is_sound() -> None:
+    thumbnail = saved(scene(80, 60), "JPEG")
+    assert verdict(BASELINE + thumbnail) == "ok"  # multi-picture format
+    assert verdict(BASELINE + bytes(5000)) == "ok"  # padding
+    assert verdict(BASELINE + b"\0\0\0\x18ftypmp42" + bytes(100)) == "ok"  # motion photo
+    assert verdict(b"\xff\xd8\xff\xff\xff" + BASELINE[3:]) == "ok"  # fill bytes
+    app1 = b"\xff\xe1" + struct.pack(">H", 8 + len(thumbnail)) + b"Exif\0\0" + thumbnail
+    assert verdict(BASELINE[:2] + app1 + BASELINE[2:]) == "ok"
+
+
+def test_a_fault_in_metadata_is_noted_and_no_fault_of_the_picture() -> None:
+    stray = BASELINE[:2] + b"\xff\0\xff\0" + BASELINE[2:]
+    picture = read_picture(stray, RECIPES[1])
+    assert "metadata fault" in picture.note
+    assert (picture.pixels == read_picture(BASELINE, RECIPES[1]).pixels).all()
+    assert verdict(hole(stray)) == Reason.DAMAGED
+
+
+def test_png_checks_every_chunk() -> None:
+    sound = saved(scene(), "PNG", pnginfo=None, dpi=(72, 72))
+    for at in range(8 + 4, len(sound) - 12, 97):
+        broken = sound[:at] + bytes([sound[at] ^ 4]) + sound[at + 1 :]
+        assert verdict(broken) in (Reason.CHECKSUM, Reason.DAMAGED), at
+    where = sound.index(b"pHYs") + 5
+    assert verdict(sound[:where] + b"\x7f" + sound[where + 1 :]) == Reason.CHECKSUM
+    assert "pHYs" in words(sound[:where] + b"\x7f" + sound[where + 1 :])
+    assert verdict(sound[:-12]) == Reason.TRUNCATED
+    assert verdict(sound[:-500]) == Reason.TRUNCATED
+    assert verdict(sound[:3000] + sound[3500:]) == Reason.DAMAGED
+    assert verdict(sound + b"trailing words") == "ok"
+
+
+# Half an icon file holds its first icons in full; half a TGA has neither magic nor footer: "not an image" is the truth.
+@pytest.mark.parametrize("name", sorted(set(SPECIMENS) - {"ico", "icns", "tga"}))
+def test_half_a_file_is_never_a_picture(name: str) -> None:
+    for which in (0, 1):
+        data = specimen(name, which)
+        assert verdict(data[: len(data) // 2]) in (Reason.TRUNCATED, Reason.DAMAGED)
+
+
+@pytest.mark.parametrize("kind", ["HEIF", "AVIF", "WEBP"])
+def test_a_lost_sector_is_seen_where_decoders_conceal_it(kind: str) -> None:
+    noise = Image.effect_noise((500, 400), 80).convert("RGB")
+    data = heic(noise) if kind == "HEIF" else saved(noise, kind, quality=90)
+    assert len(data) > 12000
+    assert verdict(hole(data)) == Reason.DAMAGED
+
+
+def test_fax_faults_that_libtiff_only_mutters_about(capfd: pytest.CaptureFixture[str]) -> None:
+    sound = saved(scene(400, 300).convert("1"), "TIFF", compression="group4")
+    middle = len(sound) // 3
+    assert verdict(sound) == "ok"
+    assert verdict(sound[:middle] + b"\xa5" * 40 + sound[middle + 40 :]) == Reason.DAMAGED
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("data", "reason", "word"),
+    [
+        (b"", Reason.EMPTY, ""),
+        (bytes(5000), Reason.DAMAGED, "filled with zeros"),
+        (b"<!DOCTYPE html><html>", Reason.NOT_IMAGE, "HTML"),
+        (b'<?xml version="1.0"?><svg xmlns="">', Reason.NOT_IMAGE, "SVG"),
+        (b"just some words\n", Reason.NOT_IMAGE, "text"),
+        ("Grüße aus Köln".encode(), Reason.NOT_IMAGE, "text"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0", Reason.NOT_IMAGE, "MP4"),
+        (b"%PDF-1.4", Reason.NOT_IMAGE, "PDF"),
+        (b"PK\x03\x04rest", Reason.NOT_IMAGE, "ZIP"),
+        (b"SQLite format 3\0rest", Reason.NOT_IMAGE, "SQLite"),
+        (b"RIFF\x10\0\0\0WAVEfmt ", Reason.NOT_IMAGE, "WAV"),
+        (b"\x93\x01\xfe\x07" * 9, Reason.NOT_IMAGE, "unknown"),
+        (b"\xff\x0a\xfa\x1f", Reason.UNSUPPORTED, "JPEG XL"),
+        (b"FUJIFILMCCD-RAW 0201", Reason.UNSUPPORTED, "camera raw"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\1", Reason.UNSUPPORTED, "camera raw"),
+    ],
+)
+def test_what_is_no_picture_is_named(data: bytes, reason: Reason, word: str) -> None:
+    assert verdict(data) == reason
+    assert word in words(data)
+
+
+def test_camera_raw_is_not_its_own_thumbnail() -> None:
+    def directory(*entries: tuple[int, int, int]) -> bytes:
+        rows = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+        return b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + rows + bytes(4 + 300)
+
+    picture = ((256, 4, 8), (257, 4, 8), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 140), (279, 4, 64))
+    assert verdict(directory(*picture)) == "ok"
+    assert verdict(directory((254, 4, 1), *picture, (330, 4, 8))) == Reason.UNSUPPORTED
+    assert verdict(directory(*picture, (50706, 4, 0x401))) == Reason.UNSUPPORTED
+    assert "camera raw" in words(directory(*picture, (50706, 4, 0x401)))
+
+
+def test_pixel_cap_comes_before_decoding() -> None:
+    head = struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
+    body = b"".join(
+        struct.pack(">I", len(part)) + kind + part + struct.pack(">I", zlib.crc32(kind + part))
+        for kind, part in ((b"IHDR", head), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b""))
+    )
+    assert verdict(b"\x89PNG\r\n\x1a\n" + body) == Reason.PIXELS
+    for name in SPECIMENS:
+        for which in (0, 1):
+            assert verdict(specimen(name, which), max_pixels=900) == Reason.PIXELS, (name, which)
+
+
+def test_twelve_bits_a_channel_are_named() -> None:
+    deep = bytearray(BASELINE)
+    deep[deep.index(b"\xff\xc0") + 4] = 12
+    assert verdict(bytes(deep)) == Reason.UNSUPPORTED
+    assert "12 bits" in words(bytes(deep))
+    assert verdict(psd(scene().convert("L"), 32)) in (Reason.UNSUPPORTED, Reason.DAMAGED)

@@ -1,0 +1,103 @@
+"""The network runs as its bundle says, on the provider that it names."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_bundle import DIMS, SIDE, reference_vectors, write_tiny_bundle
+
+from models import session as room
+from models.bundle import Bundle, load_bundle
+from models.session import CPU, ProviderError, Session, has_gpu
+
+gpu = has_gpu()
+
+
+def pixels(count: int) -> np.ndarray:
+    return np.random.default_rng(count).integers(0, 256, (count, SIDE, SIDE, 3)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 40])
+def test_unit_vectors_in_the_order_of_the_pictures(session: Session, count: int) -> None:
+    vectors = session.run(pixels(count))
+    assert vectors.shape == (count, DIMS)
+    assert vectors.dtype == np.float32
+    assert np.allclose(vectors, reference_vectors(pixels(count)), atol=1e-5)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+
+
+def test_failures_are_raised(session: Session) -> None:
+    with pytest.raises(Exception, match=r"(?i)dimension"):
+        session.run(np.zeros((2, SIDE + 1, SIDE, 3), np.uint8))
+    with pytest.raises(Exception, match=r"(?i)type"):
+        session.run(pixels(1).astype(np.float32))
+
+
+def test_a_vector_without_direction_is_a_failure(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    for bad in (0.0, float("nan"), float("inf")):
+        monkeypatch.setattr(session, "_run", lambda part, bad=bad: np.full((len(part), DIMS), bad, np.float32))
+        with pytest.raises(ValueError, match="without direction"):
+            session.run(pixels(2))
+
+
+def test_a_bundle_that_lies_about_its_dims(tmp_path: Path) -> None:
+    session = Session(load_bundle(write_tiny_bundle(tmp_path / "tiny", dims=7)), provider="cpu")
+    with pytest.raises(ValueError, match="7 numbers"):
+        session.run(pixels(1))
+
+
+def test_cpu_when_asked_for(session: Session) -> None:
+    assert session.provider == CPU
+    assert session.warning == ""
+    assert session.batch == 8
+
+
+@pytest.mark.skipif(gpu, reason="this machine has an NVIDIA device")
+def test_without_a_gpu(tiny: Bundle) -> None:
+    session = Session(tiny)
+    assert (session.provider, session.warning) == (CPU, "")
+    with pytest.raises(ProviderError, match=r"catalogd\[cuda\]"):
+        Session(tiny, provider="cuda")
+
+
+def test_a_gpu_that_is_there_and_not_used_is_said_loudly(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(room, "DEVICE_NODES", (tmp_path,))
+    monkeypatch.setattr(room.ort, "get_available_providers", lambda: [CPU])
+    session = Session(tiny)
+    assert session.provider == CPU
+    assert "runs on the CPU" in session.warning
+    assert "catalogd[cuda]" in session.warning
+    assert Session(tiny, provider="cpu").warning == ""
+    with pytest.raises(ProviderError, match="without CUDA"):
+        Session(tiny, provider="cuda")
+
+
+def fresh(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A new interpreter in the root of the repository."""
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": f"{root}:{Path(__file__).parent}"}
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=environment)
+
+
+def test_nothing_on_the_terminal(tiny: Bundle) -> None:
+    code = (
+        "import sys, numpy; from pathlib import Path; from models.bundle import load_bundle;"
+        "from models.session import Session; s = Session(load_bundle(Path(sys.argv[1])));"
+        "s.run(numpy.zeros((3, 32, 32, 3), numpy.uint8))"
+    )
+    done = fresh(code, str(tiny.folder))
+    assert (done.returncode, done.stdout) == (0, "")
+    if not gpu:
+        assert done.stderr == ""
+
+
+def test_decoding_does_not_load_the_network_or_rare_decoders() -> None:
+    done = fresh("import sys, models.picture; print(*sorted(sys.modules))")
+    loaded = set(done.stdout.split())
+    assert "models.jpeg" in loaded
+    assert not loaded & {"onnxruntime", "pillow_heif", "torch", "onnx", "PIL.TiffImagePlugin", "PIL.ImageCms"}
