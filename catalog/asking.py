@@ -7,6 +7,7 @@ from functools import update_wrapper
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from catalog.config import Config, load_config
 from catalog.db import Database
@@ -62,3 +63,7 @@ class BytesPath(click.ParamType[bytes]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
         """Absolute, without following links."""
         return value if isinstance(value, bytes) else os.path.abspath(os.fsencode(value))
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """File names, as the shell itself knows them."""
+        return [CompletionItem(incomplete, type="file")]
