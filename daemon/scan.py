@@ -50,6 +50,7 @@ class Scan:
         self._ignore = ignore
         self._due = due
         self._stopped = stopped
+        self._newest = int(database.value("SELECT coalesce(max(id), 0) FROM directory"))
         self.tally = Tally()
 
     def walk(self, top: bytes) -> Iterator[list[Seen]]:
@@ -109,11 +110,12 @@ class Scan:
         return seen
 
     def vanished_directories(self, top: bytes) -> list[bytes]:
-        """Known directories of this volume that the walk did not meet, topmost ones only."""
+        """Directories of this volume that were known before the walk and not met by it, topmost ones only."""
         low, high = below(top)
         rows = self._database.rows(
-            "SELECT id, path FROM directory WHERE volume = ? AND (path = ? OR (path >= ? AND path < ?)) ORDER BY path",
-            *(self._volume, top, low, high),
+            "SELECT id, path FROM directory WHERE volume = ? AND id <= ?"
+            " AND (path = ? OR (path >= ? AND path < ?)) ORDER BY path",
+            *(self._volume, self._newest, top, low, high),
         )
         lost: list[bytes] = []
         for id_, path in rows:

@@ -203,10 +203,8 @@ class Service:
         if self.index.note:
             log.info("index", note=self.index.note)
         self.index.run(self._stop, self._index_wake)
-        while self.index.step():
-            pass
-        self.index.save()
-        self.index.close()
+        self.writer.closed.wait(JOIN_SECONDS)  # what is committed last belongs into the snapshot too
+        self.index.finish()
 
 
 def lower_priority() -> None:

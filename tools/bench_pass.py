@@ -1,0 +1,175 @@
+"""Time one full pass against the plain script it replaces, and against what the cores could do at best.
+
+    python -m tools.bench_pass [--corpus DIR] [--rounds 5] [--copies 1] [--json]
+
+"plain": one process, `Image.verify`, reopen, convert, resize, a batch of one, sha256, one insert a row.
+"ideal": reading, hashing, decoding and inference alone, each timed in one process on one core, summed, and divided
+by the number of cores: no start, no catalog, no index, no hand-over. All three run in turn, round by round, and the
+ratios are of one round, since a machine's speed drifts.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from models.bundle import Bundle, default_folder, load_bundle
+from models.picture import read_picture
+from models.reason import Unfit
+from models.session import Session
+
+SETS = ("camera", "photo", "screenshot", "meme")
+
+
+def gather(corpus: Path, copies: int, target: Path) -> list[Path]:
+    """Copy the four sets into `target`; further copies get a few bytes more, so that none is a duplicate."""
+    paths = []
+    for name in SETS:
+        for source in sorted((corpus / name).rglob("*")):
+            if not source.is_file():
+                continue
+            for copy in range(copies):
+                goal = target / name / f"{copy}-{source.name}"
+                goal.parent.mkdir(parents=True, exist_ok=True)
+                goal.write_bytes(source.read_bytes() + b"\0" * copy)
+                paths.append(goal)
+    return paths
+
+
+def plain(paths: list[Path], bundle: Bundle, where: Path) -> int:
+    """The script that people write first; returns how many images it embedded."""
+    session = Session(bundle, provider="cpu")
+    rows = sqlite3.connect(where / "plain.db")
+    rows.execute("CREATE TABLE image(path TEXT, sha256 TEXT, vector BLOB)")
+    done = 0
+    for path in paths:
+        try:
+            with Image.open(path) as image:
+                image.verify()
+            with Image.open(path) as image:
+                size = (bundle.recipe.width, bundle.recipe.height)
+                pixels = np.asarray(image.convert("RGB").resize(size, Image.Resampling.BICUBIC))
+        except Exception:
+            continue
+        vector = session.run(pixels[None])[0]
+        rows.execute(
+            "INSERT INTO image VALUES (?, ?, ?)",
+            (str(path), hashlib.sha256(path.read_bytes()).hexdigest(), vector.tobytes()),
+        )
+        rows.commit()
+        done += 1
+    return done
+
+
+def ideal(paths: list[Path], bundle: Bundle) -> dict[str, float]:
+    """CPU seconds of each part alone, on one core."""
+    parts = dict.fromkeys(("read", "hash", "decode", "infer"), 0.0)
+    pixels = []
+    for path in paths:
+        started = time.perf_counter()
+        data = path.read_bytes()
+        read = time.perf_counter()
+        hashlib.sha256(data).digest()
+        hashed = time.perf_counter()
+        with contextlib.suppress(Unfit):
+            pixels.append(read_picture(data, bundle.recipe).pixels)
+        parts["read"] += read - started
+        parts["hash"] += hashed - read
+        parts["decode"] += time.perf_counter() - hashed
+    session = Session(bundle, provider="cpu", threads=1)
+    batches = [np.stack(pixels[i : i + session.batch]) for i in range(0, len(pixels), session.batch)]
+    session.run(batches[0])
+    started = time.perf_counter()
+    for batch in batches:
+        session.run(batch)
+    parts["infer"] = time.perf_counter() - started
+    return parts
+
+
+def whole(root: Path, where: Path) -> float:
+    """Seconds of `catalogd --once` as a person waits for it, from an empty catalog."""
+    shutil.rmtree(where, ignore_errors=True)
+    config = where / "config.toml"
+    scripts = Path(sys.executable).parent
+    environment = os.environ | {"CATALOG_CONFIG": str(config)}
+    subprocess.run(
+        [scripts / "catalog", "init", "--state", where / "state", root],
+        env=environment,
+        check=True,
+        capture_output=True,
+    )
+    started = time.perf_counter()
+    subprocess.run([scripts / "catalogd", "--once"], env=environment, check=True, capture_output=True)
+    return time.perf_counter() - started
+
+
+def measure(paths: list[Path], root: Path, work: Path, bundle: Bundle) -> dict[str, float]:
+    """One round of all three."""
+    shutil.rmtree(work / "plain", ignore_errors=True)
+    (work / "plain").mkdir()
+    started = time.perf_counter()
+    plain(paths, bundle, work / "plain")
+    slow = time.perf_counter() - started
+    ours = whole(root, work / "ours")
+    alone = subprocess.run(
+        [sys.executable, "-m", "tools.bench_pass", "--alone", root], check=True, capture_output=True, text=True
+    )
+    parts = json.loads(alone.stdout)
+    best = sum(parts.values()) / len(os.sched_getaffinity(0))
+    return {"plain": slow, "ours": ours, "best": best, **parts}
+
+
+def main() -> None:
+    """Print a table, or JSON."""
+    parser = argparse.ArgumentParser(description="One full pass against a plain script and against the ideal.")
+    parser.add_argument("--corpus", type=Path, default=Path("../shared/corpus"))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--copies", type=int, default=1, help="distinct copies of every file")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--alone", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    bundle = load_bundle(default_folder())
+    if given.alone:
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        print(json.dumps(ideal(sorted(path for path in given.alone.rglob("*") if path.is_file()), bundle)))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        paths = gather(given.corpus, given.copies, work / "root")
+        rounds = [measure(paths, work / "root", work, bundle) for _ in range(given.rounds)]
+    report(rounds, len(paths), as_json=given.json)
+
+
+def report(rounds: list[dict[str, float]], files: int, *, as_json: bool) -> None:
+    """Medians, and the ratios of each round."""
+    middle = {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
+    faster = [one["plain"] / one["ours"] for one in rounds]
+    share = [one["best"] / one["ours"] for one in rounds]
+    figures = {"files": files, **middle, "times_plain": statistics.median(faster), "of_best": statistics.median(share)}
+    if as_json:
+        print(json.dumps(figures))
+        return
+    print(f"{files} files, {len(rounds)} rounds, {len(os.sched_getaffinity(0))} cores; medians")
+    for key in ("plain", "ours", "best"):
+        print(f"  {key:<6} {middle[key]:7.2f} s  {files / middle[key]:7.1f} files/s")
+    print(
+        "  the best, in core seconds: " + ", ".join(f"{k} {middle[k]:.2f}" for k in ("read", "hash", "decode", "infer"))
+    )
+    print(f"  ours is {min(faster):.2f} … {figures['times_plain']:.2f} … {max(faster):.2f} times the plain script")
+    print(f"  ours reaches {min(share):.0%} … {figures['of_best']:.0%} … {max(share):.0%} of the best")
+
+
+if __name__ == "__main__":
+    main()
