@@ -1,0 +1,62 @@
+"""The project's own source, read but never imported."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+HOME = Path(__file__).parents[2]
+ROOMS = ("models", "catalog", "daemon", "tools")
+
+
+@dataclass(frozen=True)
+class Module:
+    """One file of Python."""
+
+    file: str  # from the project's folder
+    tree: ast.Module
+    lines: int
+
+    @property
+    def room(self) -> str:
+        return self.file.split("/")[0]
+
+
+@dataclass(frozen=True)
+class Import:
+    """`module` is the whole name; `typing`: only under TYPE_CHECKING."""
+
+    file: str
+    line: int
+    module: str
+    typing: bool
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} imports {self.module}"
+
+
+def modules(*rooms: str) -> list[Module]:
+    """Every Python file of these rooms."""
+    files = sorted(file for room in rooms for file in (HOME / room).rglob("*.py"))
+    assert files, rooms
+    texts = ((file, file.read_text(encoding="utf-8")) for file in files)
+    return [Module(str(file.relative_to(HOME)), ast.parse(text), text.count("\n")) for file, text in texts]
+
+
+def imports(module: Module) -> Iterator[Import]:
+    """Every import, wherever it stands; `from a import b` gives a.b too, since b may be a module."""
+    typing = {id(inner) for node in ast.walk(module.tree) if _typing_only(node) for inner in ast.walk(node)}
+    for node in ast.walk(module.tree):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            here = module.file.split("/")[: -node.level] if node.level else []
+            whole = ".".join([*here, *([node.module] if node.module else [])])
+            names = [whole, *(f"{whole}.{alias.name}" for alias in node.names)]
+        for name in names:
+            yield Import(module.file, getattr(node, "lineno", 0), name, id(node) in typing)
+
+
+def _typing_only(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
