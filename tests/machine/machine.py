@@ -1,0 +1,368 @@
+"""The machine: a real tree, a real catalog, a real service, driven by Hypothesis in any order."""
+
+import ctypes
+import os
+import shutil
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+from collection import Blob, Collection, Item, Link
+from household import PATIENCE, Household, picture
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+NAMES = [b"a.png", b"b.png", b"c.jpg", b"\xff\xfe.png", b"new\nline.png", b"\x1b[31m.png", b"x" * 200 + b".png"]
+DIRECTORIES = [b"", b"d", b"d/e", b"f\xff", b"g"]
+FLOOD = 10_000  # renames, two events each: more than the kernel's queue of 16,384
+CAPBSET_DROP, DAC_OVERRIDE, DAC_READ_SEARCH = 24, 1, 2
+
+names = st.sampled_from(NAMES)
+directories = st.sampled_from(DIRECTORIES)
+seeds = st.integers(0, 9)
+picks = st.integers(0, 1 << 16)
+
+
+def drop_powers() -> None:
+    """Run in the service: root that obeys permissions like anyone else."""
+    prctl = ctypes.CDLL(None).prctl
+    prctl(CAPBSET_DROP, DAC_OVERRIDE)
+    prctl(CAPBSET_DROP, DAC_READ_SEARCH)
+
+
+class Machine(RuleBasedStateMachine):
+    """Steps change the disk and the model alike; `quiet` compares them with the catalog."""
+
+    files: Collection
+
+    @initialize()
+    def begin(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="catalogd-machine-"))
+        self.house = Household(self.folder)
+        self.files = Collection()
+        self.outside: dict[bytes, Item] = {}
+        self.absent = False
+        self.blind = False  # something happened that no event tells
+        self.vectors: dict[bytes, int] = {}
+        self.failed = True
+        for seed, name in enumerate(NAMES[:3]):
+            self._write(b"d/" + name, picture(seed), True)
+        self._start()
+
+    # -- the disk
+
+    def _real(self, path: bytes) -> bytes:
+        return os.path.join(self.house.root, path)
+
+    def _write(self, path: bytes, data: bytes, healthy: bool | None) -> None:
+        """Write in place: the inode and all links to it change."""
+        old = self.files.items.get(path)
+        if isinstance(old, Link):
+            os.unlink(self._real(path))
+        os.makedirs(os.path.dirname(self._real(path)), exist_ok=True)
+        with open(self._real(path), "wb") as file:
+            file.write(data)
+        if isinstance(old, Blob):
+            self.blind |= self.files.linked(path)
+            old.data, old.healthy = data, healthy
+        else:
+            self.files.put(path, Blob(data, healthy))
+
+    def _place(self, directory: bytes, name: bytes) -> bytes | None:
+        """A path that a file may take; None where a directory stands in the way or no one may look."""
+        path = os.path.join(directory, name)
+        return None if os.path.isdir(self._real(path)) else path
+
+    def _pick(self, number: int, kind: type = Blob) -> bytes | None:
+        found = sorted(path for path, item in self.files.items.items() if isinstance(item, kind))
+        return found[number % len(found)] if found else None
+
+    def _tree(self, number: int) -> bytes | None:
+        found = sorted({os.path.dirname(path) for path in self.files.items} - {b""})
+        return found[number % len(found)] if found else None
+
+    # -- what people do to files
+
+    @precondition(lambda self: not self.absent)
+    @rule(directory=directories, name=names, seed=seeds)
+    def write(self, directory: bytes, name: bytes, seed: int) -> None:
+        path = self._place(directory, name)
+        if path is not None:
+            self._write(path, picture(seed), True)
+
+    @precondition(lambda self: not self.absent)
+    @rule(directory=directories, name=names, seed=seeds)
+    def replace(self, directory: bytes, name: bytes, seed: int) -> None:
+        path = self._place(directory, name)
+        if path is None:
+            return
+        draft = self._real(os.path.join(directory, b"." + name[:50] + b".part"))
+        os.makedirs(os.path.dirname(draft), exist_ok=True)
+        with open(draft, "wb") as file:
+            file.write(picture(seed))
+        self.blind |= path in self.files.items and self.files.linked(path)
+        os.rename(draft, self._real(path))
+        self.files.put(path, Blob(picture(seed), True))
+
+    @precondition(lambda self: not self.absent)
+    @rule(number=picks, how=st.sampled_from(["append", "cut", "cut by path", "flip", "empty"]))
+    def spoil(self, number: int, how: str) -> None:
+        path = self._pick(number)
+        if path is None:
+            return
+        blob = self.files.items[path]
+        assert isinstance(blob, Blob)
+        half = len(blob.data) // 2
+        if how == "append":
+            data, healthy = blob.data + b"tail", None
+        elif how == "flip":
+            data, healthy = blob.data[:half] + bytes(255 - b for b in blob.data[half:]), False
+        else:
+            data, healthy = (b"" if how == "empty" else blob.data[:half]), False
+        if how == "cut by path":
+            os.truncate(self._real(path), half)
+            blob.data, blob.healthy, self.blind = data, healthy, True
+        else:
+            self._write(path, data, healthy if blob.data else None if data else False)
+
+    @precondition(lambda self: not self.absent)
+    @rule(number=picks, directory=directories, name=names)
+    def move(self, number: int, directory: bytes, name: bytes) -> None:
+        source, target = self._pick(number, object), self._place(directory, name)
+        if source is None or target is None or source == target:
+            return
+        if self.files.items.get(target) is self.files.items[source]:
+            return  # two names of one inode: rename does nothing
+        os.makedirs(os.path.dirname(self._real(target)), exist_ok=True)
+        self.blind |= target in self.files.items and self.files.linked(target)
+        self.blind |= self.files.linked(source)  # a new ctime for every name of the inode
+        os.rename(self._real(source), self._real(target))
+        self.files.move(source, target)
+
+    @precondition(lambda self: not self.absent)
+    @rule(number=picks, goal=st.sampled_from([b"h", b"g", b"d/i", b"f\xff"]))
+    def move_directory(self, number: int, goal: bytes) -> None:
+        source = self._tree(number)
+        if source is None or goal.startswith(source) or os.path.lexists(self._real(goal)):
+            return
+        os.makedirs(os.path.dirname(self._real(goal)), exist_ok=True)
+        os.rename(self._real(source), self._real(goal))
+        self.files.move_tree(source, goal)
+
+    @precondition(lambda self: not self.absent)
+    @rule(number=picks)
+    def move_out(self, number: int) -> None:
+        source = self._tree(number)
+        if source is None or self.outside:
+            return
+        os.rename(self._real(source), os.fsencode(self.folder / "outside"))
+        self.blind |= any(self.files.linked(path) for path in self.files.below(source))
+        self.outside = {path[len(source) :]: self.files.remove(path) for path in self.files.below(source)}
+        self.files.closed = {path for path in self.files.closed if not path.startswith(source)}
+
+    @precondition(lambda self: not self.absent and self.outside)
+    @rule(goal=st.sampled_from([b"h", b"j", b"d/i"]))
+    def move_in(self, goal: bytes) -> None:
+        if os.path.lexists(self._real(goal)):
+            return
+        os.makedirs(os.path.dirname(self._real(goal)), exist_ok=True)
+        os.rename(os.fsencode(self.folder / "outside"), self._real(goal))
+        for path, item in self.outside.items():
+            self.files.put(goal + path, item)
+        self.outside = {}
+
+    @precondition(lambda self: not self.absent)
+    @rule(number=picks, directory=directories, name=names)
+    def hard_link(self, number: int, directory: bytes, name: bytes) -> None:
+        source, target = self._pick(number), self._place(directory, name)
+        if source is None or target is None or target in self.files.items:
+            return
+        os.makedirs(os.path.dirname(self._real(target)), exist_ok=True)
+        os.link(self._real(source), self._real(target))
+        self.files.put(target, self.files.items[source])
+        self.blind = True
+
+    @precondition(lambda self: not self.absent)
+    @rule(directory=directories, name=names, goal=st.sampled_from([b"d", b"a.png", b"nowhere"]))
+    def symbolic_link(self, directory: bytes, name: bytes, goal: bytes) -> None:
+        target = self._place(directory, name)
+        if target is None or target in self.files.items:
+            return
+        os.makedirs(os.path.dirname(self._real(target)), exist_ok=True)
+        os.symlink(goal, self._real(target))
+        self.files.put(target, Link())
+
+    @precondition(lambda self: not self.absent)
+    @rule(number=picks)
+    def delete(self, number: int) -> None:
+        path = self._pick(number, object)
+        if path is not None:
+            self.blind |= self.files.linked(path)
+            os.unlink(self._real(path))
+            self.files.remove(path)
+
+    @precondition(lambda self: not self.absent)
+    @rule(number=picks, file=st.booleans())
+    def delete_directory(self, number: int, file: bool) -> None:
+        """All of a directory goes; with `file`, a file takes its name at once."""
+        top = self._tree(number)
+        if top is None:
+            return
+        self.blind |= any(self.files.linked(path) for path in self.files.below(top))
+        shutil.rmtree(self._real(top))
+        for path in self.files.below(top):
+            self.files.remove(path)
+        self.files.closed = {path for path in self.files.closed if not path.startswith(top)}
+        if file:
+            self._write(top, picture(3), True)
+
+    @precondition(lambda self: not self.absent and os.geteuid() == 0)
+    @rule(number=picks, mode=st.sampled_from([0o000, 0o640, 0o644]))
+    def permit(self, number: int, mode: int) -> None:
+        path = self._pick(number)
+        if path is not None:
+            os.chmod(self._real(path), mode)
+            blob = self.files.items[path]
+            assert isinstance(blob, Blob)
+            blob.readable, self.blind = mode != 0, True
+
+    @precondition(lambda self: not self.absent and os.geteuid() == 0)
+    @rule(number=picks)
+    def close_directory(self, number: int) -> None:
+        top = self._tree(number)
+        if top is not None and top not in self.files.closed:
+            os.chmod(self._real(top), 0)
+            self.files.closed.add(top)
+            self.blind = True
+
+    @precondition(lambda self: not self.absent and self.files.closed)
+    @rule()
+    def open_directories(self) -> None:
+        for top in self.files.closed:
+            os.chmod(self._real(top), 0o755)
+        self.files.closed.clear()
+        self.blind = True
+
+    # -- what happens to disks and machines
+
+    @precondition(lambda self: not self.absent)
+    @rule(leave_empty=st.booleans())
+    def root_goes_away(self, leave_empty: bool) -> None:
+        os.rename(self.house.root, self.house.root + b".away")
+        if leave_empty:
+            os.mkdir(self.house.root)
+        self.absent = True
+        self.quiet()
+
+    @precondition(lambda self: self.absent)
+    @rule()
+    def root_comes_back(self) -> None:
+        if os.path.isdir(self.house.root):
+            os.rmdir(self.house.root)
+        os.rename(self.house.root + b".away", self.house.root)
+        self.absent = False
+
+    @precondition(lambda self: not self.absent and self.house.alive)
+    @rule(directory=directories, name=names, seed=seeds)
+    def overflow(self, directory: bytes, name: bytes, seed: int) -> None:
+        """More events than the queue holds, then changes whose events are lost."""
+        self.house.signal(signal.SIGSTOP)
+        one, other = self._real(b"._flood"), self._real(b"._flood2")
+        open(one, "wb").close()
+        for _ in range(FLOOD // 2):
+            os.rename(one, other)
+            os.rename(other, one)
+        self.replace(directory, name, seed)
+        self.write(b"d/new", name, seed)
+        os.unlink(one)
+        self.house.signal(signal.SIGCONT)
+
+    @precondition(lambda self: self.house.alive)
+    @rule(restart=st.booleans())
+    def kill(self, restart: bool) -> None:
+        self.house.kill()
+        if restart:
+            self._start()
+
+    @precondition(lambda self: self.house.alive)
+    @rule(restart=st.booleans())
+    def stop(self, restart: bool) -> None:
+        assert self.house.stop() == 0, self.house.tail()
+        if restart:
+            self._start()
+
+    @precondition(lambda self: not self.house.alive)
+    @rule()
+    def start(self) -> None:
+        self._start()
+
+    @precondition(lambda self: self.house.alive)
+    @rule()
+    def reload(self) -> None:
+        self.house.signal(signal.SIGHUP)
+
+    @rule()
+    def settle(self) -> None:
+        self.quiet()
+
+    def _start(self) -> None:
+        self.house.start(preexec=drop_powers if os.geteuid() == 0 else None)
+
+    # -- what must hold
+
+    def quiet(self) -> None:
+        """Wait until the service has nothing to do; then nothing may be wrong."""
+        if not self.house.alive:
+            self._start()
+        if self.blind:
+            time.sleep(0.2)  # a reload may overtake the events of what was done before
+            self.house.signal(signal.SIGHUP)
+            self.blind = False
+        deadline = time.monotonic() + PATIENCE
+        while wrong := self.wrong():
+            assert self.house.alive, f"the service ended\n{self.house.tail()}"
+            if time.monotonic() > deadline:
+                listed = "\n".join(wrong)
+                raise AssertionError(f"not in order after {PATIENCE:g} s:\n{listed}\n{self.house.tail()}")
+            time.sleep(0.1)
+        self._keep_vectors()
+
+    def wrong(self) -> list[str]:
+        """All that is not as it should be; empty once quiet."""
+        busy = self.house.busy()
+        if busy:
+            return [busy]
+        top = len(self.house.root) + 1
+        states = {path[top:]: state for path, state in self.house.states().items()}
+        found = self.files.wrong(states, self.absent) + [str(finding) for finding in self.house.findings()]
+        live = self.house.live()
+        vectors = self.house.rows("SELECT count(*) FROM vector WHERE live = 1")[0][0]
+        if live is not None and live["index"]["size"] != vectors:
+            found.append(f"the index has {live['index']['size']} vectors, {vectors} live")
+        return found
+
+    def _keep_vectors(self) -> None:
+        """No content is ever embedded a second time."""
+        now = self.house.vectors()
+        lost = {sha256: (id_, now.get(sha256)) for sha256, id_ in self.vectors.items() if now.get(sha256) != id_}
+        assert not lost, f"vectors were made anew: {lost}"
+        self.vectors = now
+
+    def teardown(self) -> None:
+        if not hasattr(self, "house"):
+            return
+        try:
+            self.quiet()
+            self._end()
+        finally:
+            self.house.close()
+            for top in self.files.closed:
+                os.chmod(self._real(top), 0o755)
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _end(self) -> None:
+        """After an orderly stop the saved index is compared too, and a full pass has nothing to read."""
+        assert self.house.stop() == 0, self.house.tail()
+        found = self.house.findings()
+        assert not found, "\n".join(map(str, found))
