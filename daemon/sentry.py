@@ -10,7 +10,6 @@ import structlog
 from catalog.config import Config
 from daemon.guard import Guard
 from daemon.hints import Hint
-from daemon.scanner import Scanner
 
 if TYPE_CHECKING:
     from daemon.watch import Coverage, Watcher
@@ -30,10 +29,12 @@ class Gap:
 class Sentry:
     """Runs in one thread; `gaps` may be read from any."""
 
-    def __init__(self, config: Config, guard: Guard, scanner: Scanner, tell: Callable[[Hint], None]) -> None:
+    def __init__(
+        self, config: Config, guard: Guard, rescan: Callable[[bytes, str], None], tell: Callable[[Hint], None]
+    ) -> None:
         self._config = config
         self._guard = guard
-        self._scanner = scanner
+        self._rescan = rescan
         self._tell = tell
         self._watcher: Watcher | None = None
         self._watched: set[bytes] = set()
@@ -67,7 +68,7 @@ class Sentry:
         for turn in self._guard.refresh():
             log.warning("volume_away" if turn.away else "volume_present", path=turn.volume.path)
             if not turn.away:
-                self._scanner.request(turn.volume.path, "volume back")
+                self._rescan(turn.volume.path, "volume back")
         self._follow_roots()
         if self._watcher is not None:
             self._cover(self._watcher.check())
@@ -95,7 +96,7 @@ class Sentry:
         if gaps and monotonic() >= self._gap_scan_at:
             self._gap_scan_at = monotonic() + 60 * self._config.watch.remote_scan_minutes
             for gap in gaps:
-                self._scanner.request(gap.path, "not watched")
+                self._rescan(gap.path, "not watched")
 
     def stop(self) -> None:
         """Give all watches back."""

@@ -64,7 +64,7 @@ class Service:
         self.guard = Guard(config, self.writer)
         self.scanner = Scanner(config, self.writer, once)
         self.scout = Scout(config, self.writer, self.scanner.request)
-        self.sentry = Sentry(config, self.guard, self.scanner, self.scout.tell)
+        self.sentry = Sentry(config, self.guard, self.scanner.request, self.scout.tell)
         self.feed = Feed(config.database)
         self.recorder = Recorder(self.model, 0.0 if once else YOUNG * config.watch.open_seconds)
         self.embedder = Embedder(config.model.batch or 8, self._record, self._stop)
