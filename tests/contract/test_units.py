@@ -1,0 +1,116 @@
+"""The systemd units: accepted by systemd, closed to what the service does not need, and true to what it does."""
+
+import ctypes
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from household import Household, picture, until
+
+from catalog.faults import UsageFault
+from catalog.unit import STATE, Site, personal_unit, system_unit
+
+PR_SET_MDWE, PR_GET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN = 65, 66, 1  # linux/prctl.h, since 6.3
+PROGRAM = Path(sys.executable)  # systemd wants to see a program that exists
+CONFIG = Path("/etc/catalogd/config.toml")
+SITE = Site(PROGRAM, CONFIG, STATE, "mail", "mail")  # an account of every Debian
+needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
+
+
+def values(unit: str, key: str) -> list[str]:
+    return re.findall(rf"(?m)^{key}=(.*)$", unit)
+
+
+def analyze(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["systemd-analyze", *words], capture_output=True, text=True, check=False)
+
+
+@needs_systemd
+@pytest.mark.parametrize("user", ["mail", "root"])
+def test_exposure_is_at_most_one_and_a_half_with_a_gpu(tmp_path: Path, user: str) -> None:
+    place = tmp_path / "catalogd.service"
+    unit = system_unit(Site(PROGRAM, CONFIG, Path("/srv/state"), user, user))
+    assert "char-nvidia-uvm rw" in values(unit, "DeviceAllow")
+    place.write_text(unit)
+    found = analyze("security", "--offline=true", "--threshold=15", str(place))
+    assert found.returncode == 0, found.stdout[-400:] + found.stderr
+
+
+@needs_systemd
+@pytest.mark.parametrize(("level", "unit"), [("--system", system_unit(SITE)), ("--user", personal_unit(SITE))])
+def test_systemd_accepts_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str, unit: str) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    place = tmp_path / "catalogd.service"
+    place.write_text(unit)
+    found = analyze("verify", level, "--man=no", str(place))
+    assert (found.returncode, found.stderr) == (0, "")
+
+
+@needs_systemd
+def test_a_mistake_in_a_unit_is_seen_by_this_test(tmp_path: Path) -> None:
+    place = tmp_path / "catalogd.service"
+    place.write_text(system_unit(SITE).replace("KillMode=mixed", "KillMode=gently"))
+    assert "gently" in analyze("verify", "--man=no", str(place)).stderr
+
+
+def test_a_state_of_the_owners_choice_is_the_only_place_to_write() -> None:
+    unit = system_unit(Site(PROGRAM, CONFIG, Path("/srv/my catalog/100%"), "mail", "mail"))
+    assert values(unit, "ReadWritePaths") == ['"/srv/my catalog/100%%"']
+    assert values(unit, "StateDirectory") == []
+    assert values(unit, "ProtectSystem") == ["strict"]
+
+
+def test_the_usual_state_is_made_by_systemd() -> None:
+    unit = system_unit(SITE)
+    assert (values(unit, "StateDirectory"), values(unit, "ReadWritePaths")) == (["catalogd"], [])
+
+
+def test_the_command_line_survives_any_path() -> None:
+    site = Site(Path("/opt/a b/catalogd"), Path('/etc/$HOME/say "hi"\\.toml'), STATE, "mail", "mail")
+    for unit in (system_unit(site), personal_unit(site)):
+        assert values(unit, "ExecStart") == ['"/opt/a b/catalogd" --config "/etc/$$HOME/say \\"hi\\"\\\\.toml"']
+
+
+def test_a_path_that_could_forge_a_line_is_refused() -> None:
+    with pytest.raises(UsageFault):
+        system_unit(Site(PROGRAM, Path("/etc/a\nUser=root"), STATE, "mail", "mail"))
+
+
+def test_root_may_read_all_and_nothing_more() -> None:
+    assert values(system_unit(Site(PROGRAM, CONFIG, STATE, "root", "root")), "CapabilityBoundingSet") == [
+        "CAP_DAC_READ_SEARCH"
+    ]
+    assert values(system_unit(SITE), "CapabilityBoundingSet") == [""]
+
+
+@pytest.mark.parametrize("unit", [system_unit(SITE), personal_unit(SITE)])
+def test_it_stops_in_order_and_comes_back_unless_the_configuration_is_wrong(unit: str) -> None:
+    assert values(unit, "Type") == ["notify"]
+    assert values(unit, "KillMode") == ["mixed"]
+    assert values(unit, "ExecReload") == ["/bin/kill -HUP $MAINPID"]
+    assert values(unit, "RestartPreventExitStatus") == [str(UsageFault.exit_code)]
+    assert values(unit, "OOMPolicy") == ["continue"]
+
+
+def test_it_works_where_no_memory_may_be_both_written_and_executed(tmp_path: Path) -> None:
+    """MemoryDenyWriteExecute, by the kernel's own switch of the same meaning, for the service and its workers."""
+    if ctypes.CDLL(None).prctl(PR_GET_MDWE, 0, 0, 0, 0) < 0:
+        pytest.skip("this kernel has no PR_SET_MDWE")
+    house = Household(tmp_path)
+    for name in ("a.JPEG", "b.PNG", "c.WEBP", "d.TIFF", "e.GIF", "f.BMP"):
+        (Path(os.fsdecode(house.root)) / name).write_bytes(picture(ord(name[0]), name[2:]))
+    house.start(preexec=deny_write_execute)
+    try:
+        assert until(lambda: [state for state, _, _ in house.states().values()] == ["ok"] * 6), house.tail()
+        assert house.live()["index"]["size"] == 6  # type: ignore[index]
+        assert house.stop() == 0
+    finally:
+        house.close()
+
+
+def deny_write_execute() -> None:
+    assert ctypes.CDLL(None).prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) == 0
