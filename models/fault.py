@@ -12,6 +12,7 @@ ZERO_TAIL = 512  # bytes: one disk sector; shorter runs of zeros end many a soun
 CUT_SHORT = re.compile(
     r"truncat|premature end of jpeg file|unexpected end|end of file|\beof\b|not enough data|insufficient data", re.I
 )
+NO_MEMORY = re.compile(r"memory allocation|insufficient memory|out of memory|cannot allocate|unable to allocate", re.I)
 NOT_OURS = re.compile(
     r"unsupported(?! marker)|not supported|not implemented|unknown pixel mode|cannot handle|no decoder|precision",
     re.I,
@@ -22,9 +23,9 @@ def fault(error: BaseException) -> Unfit:
     """The Unfit for any exception that a decoder raised."""
     if isinstance(error, Unfit):
         return error
-    if isinstance(error, MemoryError):
-        return Unfit(Reason.MEMORY, str(error))
     words = _words(error)
+    if isinstance(error, MemoryError) or NO_MEMORY.search(words):
+        return Unfit(Reason.MEMORY, words)
     if type(error).__name__ == "DecompressionBombError":
         return Unfit(Reason.PIXELS, words)
     if isinstance(error, EOFError) or CUT_SHORT.search(words):

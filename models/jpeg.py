@@ -7,7 +7,7 @@ import simplejpeg
 from PIL import Image
 
 from models.exif import read_exif
-from models.fault import CUT_SHORT
+from models.fault import fault
 from models.jpeg_header import JpegHeader, read_header
 from models.plain import open_plain
 from models.raster import SIDEWAYS, Raster, check_pixels
@@ -35,8 +35,9 @@ def decode_jpeg(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     try:
         image, note = _decode(data, header, _least(header, orientation, recipe))
     except ValueError as error:
-        if header.process in COMMON:  # then no word about an unsupported this or that can be true
-            raise Unfit(Reason.TRUNCATED if CUT_SHORT.search(str(error)) else Reason.DAMAGED, str(error)) from error
+        unfit = fault(error)
+        if unfit.reason is Reason.UNSUPPORTED and header.process in COMMON:
+            raise Unfit(Reason.DAMAGED, unfit.detail) from error  # the header promised what libjpeg can do
         raise
     return Raster(image, header.width, header.height, orientation, header.exif, note)
 

@@ -1,7 +1,7 @@
 """WebP (RFC 9649): the RIFF lengths, the header's size, then the full decode of the first frame."""
 
 from models.fault import complete
-from models.holes import check_holes
+from models.holes import check_sectors
 from models.plain import load_plain, open_plain
 from models.raster import Raster, check_pixels
 from models.reason import Reason, Unfit
@@ -33,7 +33,7 @@ def _chunks(data: bytes) -> set[bytes]:
         if at + 8 + size > end:
             raise Unfit(Reason.DAMAGED, f"chunk at byte {at} runs past its container")
         if kind in CODED:
-            check_holes(data, at + 8, at + 8 + size)
+            check_sectors(data, at + 8, at + 8 + size)
         at += 8 + size + size % 2
     return kinds
 
