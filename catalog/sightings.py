@@ -147,7 +147,10 @@ def _end(database: Database, rows: list[tuple[int, int]]) -> int:
 
 def move(database: Database, source: bytes, target: bytes, now: float) -> bool:
     """A rename that was watched. True when it was carried over without a read."""
-    found = look(target)
+    try:
+        found = look(target)
+    except OSError:
+        return False
     if found is None or not vanished(source):
         return False
     where, name = split(source)

@@ -41,6 +41,13 @@ class Guard:
         """Roots that can be read now."""
         return {volume.path for volume in volumes(self._database) if volume.kind == "root" and volume.away is None}
 
+    def away(self) -> list[Volume]:
+        """Configured roots and mounts inside them that cannot be read now."""
+        return [volume for volume in volumes(self._database) if volume.away and self._configured(volume.path)]
+
+    def _configured(self, path: bytes) -> bool:
+        return any(path == root or path.startswith(root.rstrip(b"/") + b"/") for root in self._roots)
+
     def refresh(self) -> list[Turn]:
         """Bring the rows up to date; returns what turned."""
         mounts = read_mounts()

@@ -2,6 +2,7 @@
 
 import stat
 import time
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
@@ -12,7 +13,7 @@ from catalog.plan import back_off, struck_out
 from catalog.results import accept, add_vector, content_id, postpone, reject
 from catalog.sightings import miss, see
 from catalog.signature import look, signature
-from daemon.messages import Decoded, Died, Embedded, Outcome, Recognised, Rejected, Restless
+from daemon.messages import Decoded, Died, Embedded, Outcome, Recognised, Rejected, Restless, Task
 from daemon.points import point
 from daemon.scan import sighting
 from daemon.write import Change
@@ -20,6 +21,8 @@ from models.reason import Reason
 
 DAY = 86400.0
 RESTLESS_SECONDS = 1.0
+RESTLESS_LONG = 60.0  # for a file that is written all the time: looked at now and then, and no pass waits for it
+PATIENCE = 5
 log = structlog.get_logger()
 
 Result = Embedded | Recognised | Rejected | Restless | Died
@@ -35,6 +38,7 @@ class Recorder:
     def __init__(self, model: int, young_seconds: float) -> None:
         self._model = model
         self._young = young_seconds
+        self._restless: Counter[int] = Counter()
 
     def change(self, result: Result) -> Change:
         """The change that records one result."""
@@ -51,9 +55,14 @@ class Recorder:
         elif isinstance(result, Rejected):
             self._rejected(database, result, now)
         elif isinstance(result, Restless):
-            look_again(database, result, now)
+            self._restless[result.task.file] += 1
+            restless = self._restless[result.task.file] > PATIENCE
+            look_again(database, result, now, RESTLESS_LONG if restless else RESTLESS_SECONDS)
+            return
         else:
             died(database, result, now)
+        if self._restless:
+            self._restless.pop(task_of(result).file, None)
 
     def _embedded(self, database: Database, result: Embedded, now: float) -> None:
         decoded = result.decoded
@@ -74,8 +83,13 @@ class Recorder:
         reject(database, task.file, task.signature, result.reason, result.detail, content, now, due)
 
 
-def look_again(database: Database, result: Restless, now: float) -> None:
-    """The file was not what was known: believe what stands there now."""
+def task_of(result: Result) -> Task:
+    """The task that led to a result."""
+    return result.decoded.task if isinstance(result, Embedded) else result.task
+
+
+def look_again(database: Database, result: Restless, now: float, rest: float) -> None:
+    """The file was not what was known: believe what stands there now, and read it after `rest` seconds."""
     task = result.task
     try:
         found = look(task.path)
@@ -85,7 +99,7 @@ def look_again(database: Database, result: Restless, now: float) -> None:
     if found is None:
         miss(database, task.path, now)
     elif stat.S_ISREG(found.st_mode):
-        postpone(database, task.file, signature(found), now + RESTLESS_SECONDS, failed=False)
+        postpone(database, task.file, signature(found), now + rest, failed=False)
     elif stat.S_ISDIR(found.st_mode):
         database.run("UPDATE file SET state = 'gone', reason = NULL, detail = NULL, due = NULL WHERE id = ?", task.file)
     else:

@@ -10,7 +10,8 @@ from types import FrameType
 import structlog
 
 from catalog.config import Config, load_config
-from catalog.faults import Fault, StoreFault
+from catalog.display import show
+from catalog.faults import Fault, PlaceFault, StoreFault
 from daemon.intake import start_nursery
 from daemon.lock import take_lock
 from daemon.log import set_up
@@ -97,4 +98,11 @@ def _verdict(service: Service, signals: Signals) -> int:
         raise StoreFault(f"a stage failed: {fault}", "This is a bug; please report it with the log.") from fault
     if signals.stop.is_set() and service.once:
         return 128 + signal.SIGTERM
+    away = service.guard.away() if service.once else []
+    if away:
+        first = f"{show(away[0].path)} is away ({away[0].away})"
+        raise PlaceFault(
+            first + (f", and {len(away) - 1} more" if len(away) > 1 else "") + "; the rest was done, nothing was lost",
+            "Mount it again; or accept what stands there now with `catalog init` and its path.",
+        )
     return 0

@@ -22,7 +22,7 @@ from daemon.index import IndexFollower
 from daemon.intake import Intake
 from daemon.network import Network
 from daemon.operations import operations
-from daemon.record import Recorder, Result, blame, route
+from daemon.record import Recorder, Result, blame, route, task_of
 from daemon.scanner import Scanner
 from daemon.scout import Scout
 from daemon.sentry import Sentry
@@ -173,8 +173,7 @@ class Service:
             raise StoreFault(f"the catalog cannot be opened: {fault}", "See the log.") from fault
 
     def _record(self, result: Result) -> None:
-        file = (result.decoded if hasattr(result, "decoded") else result).task.file
-        self.writer.put(self.recorder.change(result), after=partial(self._recorded, file))
+        self.writer.put(self.recorder.change(result), after=partial(self._recorded, task_of(result).file))
 
     def _recorded(self, file: int) -> None:
         self.done += 1
