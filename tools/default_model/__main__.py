@@ -58,7 +58,7 @@ def embedded(model: Embedder, seed: int, workers: int) -> torch.Tensor:
     """Unit vectors of held-out pictures."""
     held_out = as_floats(pictures(seed, CALIBRATED_ON, SIZE, workers))
     with torch.inference_mode():
-        return torch.cat([model(as_bytes(part)) for part in held_out.split(64)])
+        return torch.cat([model(as_bytes(part)) for part in torch.split(held_out, 64)])
 
 
 def main() -> None:

@@ -63,13 +63,18 @@ class Augmenter:
         grown = torch.where(self.some(count, 0.5), 1 - tilt.abs(), torch.ones(count))
         across, down = across * grown, down * grown
         rows = [
-            torch.stack([across * mirror * tilt.cos(), -down * tilt.sin(),
-                         self.between(-1, 1, count) * (1 - across).abs()], 1),
-            torch.stack([across * mirror * tilt.sin(), down * tilt.cos(),
-                         self.between(-1, 1, count) * (1 - down).abs()], 1),
+            torch.stack(
+                [across * mirror * tilt.cos(), -down * tilt.sin(), self.between(-1, 1, count) * (1 - across).abs()], 1
+            ),
+            torch.stack(
+                [across * mirror * tilt.sin(), down * tilt.cos(), self.between(-1, 1, count) * (1 - down).abs()], 1
+            ),
         ]
-        plain = torch.where(self.some(count, 0.5)[:, None], torch.rand(count, 1, generator=self.chance).round(),
-                            torch.rand(count, 3, generator=self.chance))[..., None, None]
+        plain = torch.where(
+            self.some(count, 0.5)[:, None],
+            torch.rand(count, 1, generator=self.chance).round(),
+            torch.rand(count, 3, generator=self.chance),
+        )[..., None, None]
         field = functional.affine_grid(torch.stack(rows, 1), [count, 3, size, size], align_corners=False)
         return functional.grid_sample(pictures - plain, field, align_corners=False) + plain
 

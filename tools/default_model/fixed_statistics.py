@@ -107,11 +107,10 @@ class Statistics(nn.Module):
 
     def gradients(self, brightness: Tensor) -> list[Tensor]:
         """Oriented gradients and the share of flat pixels at one scale."""
-        edges = functional.conv2d(
-            functional.pad(brightness, (1, 1, 1, 1), mode="replicate"), self.get_buffer("sobel")
-        )
+        edges = functional.conv2d(functional.pad(brightness, (1, 1, 1, 1), mode="replicate"), self.get_buffer("sobel"))
         across, down = edges[:, :1], edges[:, 1:]
-        squared = across**2 + down**2 + 1e-8
+        # The exporter takes a smaller addend for zero and drops it: a flat picture would divide by zero.
+        squared = across**2 + down**2 + 1e-6
         strength = squared.sqrt()
         # The doubled angle makes an edge the same from either side.
         doubled = torch.cat([across**2 - down**2, 2 * across * down], 1) / squared

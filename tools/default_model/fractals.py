@@ -71,9 +71,7 @@ def fractal_picture(style: Generator, rng: Generator, height: int, width: int) -
 def plant_picture(style: Generator, rng: Generator, height: int, width: int) -> Pixels:
     """Branching plants, grown level by level, with leaves at the tips."""
     colours = palette(style, 5)
-    ground = palette(style, 1)[0] + style.choice([0, 0.5]) * coloured_noise(
-        style, rng, height, width
-    )
+    ground = palette(style, 1)[0] + style.choice([0, 0.5]) * coloured_noise(style, rng, height, width)
     image = Image.fromarray(to_pixels(ground.astype(np.float32)))
     draw = ImageDraw.Draw(image)
     spread, shrink = style.uniform(0.2, 0.9), style.uniform(0.62, 0.82)

@@ -100,8 +100,9 @@ def chat_picture(style: Generator, rng: Generator, height: int, width: int) -> P
             inside = (x + 4, y + 6, x + reach - 4, y + 4 + tall)
             paragraph(rng, draw, inside, look.ink, look.size)
         if not own:
-            draw.ellipse((left + 2, y + 4, left + 2 + look.size * 1.8, y + 4 + look.size * 1.8),
-                         fill=pick(rng, look.colours))
+            draw.ellipse(
+                (left + 2, y + 4, left + 2 + look.size * 1.8, y + 4 + look.size * 1.8), fill=pick(rng, look.colours)
+            )
         y += tall + int(rng.uniform(6, 20))
     return np.asarray(image)
 

@@ -57,14 +57,13 @@ def dead_leaves(style: Generator, rng: Generator, height: int, width: int) -> Pl
     chosen = colours[rng.integers(len(colours), size=count)] + rng.normal(0, 9, (count, 3))
     textures = np.stack([turbulence(rng, height, width) for _ in range(3)])
     strength = rng.gamma(0.8, style.uniform(2, 22), count).astype(np.float32)
-    texture = np.take_along_axis(
-        textures, rng.integers(3, size=count)[numbers][None], 0
-    )[0]
+    texture = np.take_along_axis(textures, rng.integers(3, size=count)[numbers][None], 0)[0]
     rows, columns = grid(height, width)
     slopes = rng.normal(0, style.uniform(5, 50), (2, count)).astype(np.float32)
     relief = slopes[0][numbers] * (rows - 0.5) + slopes[1][numbers] * (columns - 0.5)
     light = texture * strength[numbers] + relief
-    return chosen.astype(np.float32)[numbers] + light[..., None]
+    values: Plane = chosen.astype(np.float32)[numbers] + light[..., None]
+    return values
 
 
 def blurred(values: Plane, radius: float) -> Plane:
@@ -82,7 +81,8 @@ def lit(rng: Generator, values: Plane) -> Plane:
         spot = rng.uniform(0, 1, 2)
         away = (rows - spot[0]) ** 2 + (columns - spot[1]) ** 2
         light = light + rng.uniform(-0.5, 0.9) * np.exp(-away / rng.uniform(0.02, 0.4))
-    return (values * np.clip(light, 0.1, 2.2)[..., None]).astype(np.float32)
+    seen: Plane = (values * np.clip(light, 0.1, 2.2)[..., None]).astype(np.float32)
+    return seen
 
 
 def leaves_picture(style: Generator, rng: Generator, height: int, width: int) -> Pixels:

@@ -25,18 +25,13 @@ def font(size: int) -> ImageFont.FreeTypeFont:
 def word(rng: Generator) -> str:
     """A pronounceable word; short ones are the most common, as in real text."""
     syllables = 1 + int(rng.geometric(0.6)) % 4
-    parts = [
-        ONSETS[rng.integers(len(ONSETS))] + VOWELS[rng.integers(len(VOWELS))]
-        for _ in range(syllables)
-    ]
+    parts = [ONSETS[rng.integers(len(ONSETS))] + VOWELS[rng.integers(len(VOWELS))] for _ in range(syllables)]
     return "".join(parts) + ENDINGS[rng.integers(len(ENDINGS))]
 
 
 def words(rng: Generator, count: int) -> str:
     """Several words and now and then a number, parted by blanks."""
-    return " ".join(
-        str(rng.integers(1, 3000)) if rng.random() < 0.06 else word(rng) for _ in range(count)
-    )
+    return " ".join(str(rng.integers(1, 3000)) if rng.random() < 0.06 else word(rng) for _ in range(count))
 
 
 def paragraph(
@@ -69,9 +64,7 @@ def caption(
     """One centred line in capitals, outlined as on memes when `edge` is given."""
     line = words(rng, int(rng.integers(1, 6))).upper()
     width = 0 if edge is None else max(1, size // 12)
-    draw.text(
-        centre, line, fill=ink, font=font(size), anchor="mm", stroke_width=width, stroke_fill=edge
-    )
+    draw.text(centre, line, fill=ink, font=font(size), anchor="mm", stroke_width=width, stroke_fill=edge)
 
 
 def ink_on(paper: Colour) -> Colour:

@@ -16,9 +16,7 @@ SCENES = (subject_picture, subject_picture, landscape_picture, leaves_picture, c
 def scene(style: Generator, rng: Generator, height: int, width: int) -> Image.Image:
     """A picture of a random kind to write on."""
     kind = SCENES[rng.integers(len(SCENES))]
-    return Image.fromarray(kind(style, rng, max(24, height), max(24, width))).crop(
-        (0, 0, width, height)
-    )
+    return Image.fromarray(kind(style, rng, max(24, height), max(24, width))).crop((0, 0, width, height))
 
 
 def captioned_picture(style: Generator, rng: Generator, height: int, width: int) -> Pixels:

@@ -4,6 +4,8 @@ Plain residual blocks rather than inverted ones: on a CPU they train three times
 same number of pictures a second in use, and the number of pictures seen decides the quality.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -42,7 +44,7 @@ class Trunk(nn.Module):
         self.stem = nn.Conv2d(3, WIDTHS[0], 7, 4, 2, bias=False)
         self.stem_norm = nn.BatchNorm2d(WIDTHS[0])
         stages = [nn.Sequential(Residual(WIDTHS[0], WIDTHS[0]))]
-        for before, after in zip(WIDTHS, WIDTHS[1:], strict=False):
+        for before, after in pairwise(WIDTHS):
             stages.append(nn.Sequential(Residual(before, after, 2), Residual(after, after)))
         self.stages = nn.ModuleList(stages)
         self.head = nn.Conv2d(WIDTHS[-1], HEAD, 1, bias=False)

@@ -21,7 +21,8 @@ def fractal_noise(
     spectrum = (phases[0] + 1j * phases[1]) / frequency**exponent
     spectrum[0, 0] = 0
     field = np.fft.irfft2(spectrum, (height, width))
-    return (field / (field.std() + 1e-9)).astype(np.float32)
+    steady: Plane = (field / (field.std() + 1e-9)).astype(np.float32)
+    return steady
 
 
 def turbulence(rng: Generator, height: int, width: int) -> Plane:

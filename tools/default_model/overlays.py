@@ -12,7 +12,7 @@ from .pixels import Colour, Pixels
 def band(rng: Generator, draw: ImageDraw.ImageDraw, size: int) -> None:
     """An opaque bar with words along one edge."""
     tall = int(size * rng.uniform(0.06, 0.25))
-    level = int(rng.choice([0, 255, rng.integers(256)]))
+    level = int(rng.choice([0, 255, int(rng.integers(256))]))
     top = 0 if rng.random() < 0.5 else size - tall
     draw.rectangle((0, top, size, top + tall), fill=(level, level, level, 255))
     box = (4.0, top + 1.0, size - 4.0, float(top + tall))

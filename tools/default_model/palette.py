@@ -10,9 +10,7 @@ Palette = NDArray[np.float32]
 """Colours, float32 [n, 3], 0..255."""
 
 # Natural pictures vary most in brightness, then from blue to yellow, least from red to green.
-OPPONENT = np.array(
-    [[0.577, 0.577, 0.577], [0.408, 0.408, -0.816], [0.707, -0.707, 0.0]], dtype=np.float32
-)
+OPPONENT = np.array([[0.577, 0.577, 0.577], [0.408, 0.408, -0.816], [0.707, -0.707, 0.0]], dtype=np.float32)
 SPREAD = np.array([95.0, 26.0, 10.0], dtype=np.float32)
 VIVID_SHARE = 0.18
 GREY_SHARE = 0.07
@@ -36,7 +34,8 @@ def colour_covariance(style: Generator) -> Palette:
     """Draw a 3x3 matrix that turns three independent planes into correlated colour planes."""
     spread = SPREAD * style.lognormal(0, 0.4, 3) * np.array([0.45, 0.3, 0.3])
     turn = np.eye(3) + style.normal(0, 0.12, (3, 3))
-    return ((spread[:, None] * turn) @ OPPONENT).astype(np.float32)
+    covariance: Palette = ((spread[:, None] * turn) @ OPPONENT).astype(np.float32)
+    return covariance
 
 
 def pick(rng: Generator, colours: Palette) -> Colour:

@@ -1,19 +1,22 @@
 """Names for arrays of pixels, and the few steps every kind of procedural picture ends with."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 Pixels = NDArray[np.uint8]
 """A picture: uint8 [height, width, 3], sRGB."""
-Plane = NDArray[np.float32]
-"""Float32 values: [height, width] or [height, width, 3], brightness 0..255 where it is colour."""
+Plane = NDArray[np.floating[Any]]
+"""Values, mostly float32: [height, width] or [height, width, 3], brightness 0..255 where it is colour."""
 Colour = tuple[int, int, int]
 
 
 def to_pixels(values: Plane) -> Pixels:
     """Round and clip float32 [H, W, 3] in 0..255 to uint8."""
-    return np.clip(values + 0.5, 0, 255).astype(np.uint8)
+    rounded: Pixels = np.clip(values + 0.5, 0, 255).astype(np.uint8)
+    return rounded
 
 
 def squash(picture: Pixels, size: int) -> Pixels:

@@ -20,7 +20,8 @@ def backdrop(style: Generator, rng: Generator, height: int, width: int) -> Plane
     ramp = np.cos(angle := rng.uniform(0, 6.3)) * columns + np.sin(angle) * rows
     values = mean[0] + (mean[1] - mean[0]) * ramp[..., None] * style.uniform(0, 1)
     strength = (0, 0.12, 0.4, 0.8)[kind]
-    return values.astype(np.float32) + strength * coloured_noise(style, rng, height, width)
+    filled: Plane = values.astype(np.float32) + strength * coloured_noise(style, rng, height, width)
+    return filled
 
 
 def body_mask(rng: Generator, height: int, width: int, reach: float) -> Plane:
@@ -68,7 +69,7 @@ def ridge(rng: Generator, width: int, roughness: float) -> Plane:
 def landscape_picture(style: Generator, rng: Generator, height: int, width: int) -> Pixels:
     """Sky with clouds, ridges that fade with distance, textured ground, sometimes a subject."""
     colours = palette(style, 6)
-    rows, columns = grid(height, width)
+    rows, _ = grid(height, width)
     sky = colours[0] + (colours[1] - colours[0]) * rows[..., None]
     clouds = np.clip(fractal_noise(rng, height, width, 1.5, 3.0, 0.0) - rng.uniform(-1, 1), 0, 2)
     values = sky + clouds[..., None] * style.uniform(0, 60)

@@ -4,6 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,13 +25,12 @@ LOG = logging.getLogger(__name__)
 class Schedule:
     """How long and how hard to train; `sizes` are (share of the steps, side of a view)."""
 
-    steps: int = 3000
+    steps: int = 2600
     pictures: int = 128
-    rate: float = 3e-3
-    warm_up: int = 100
+    rate: float = 2.5e-3
+    warm_up: int = 200
     decay: float = 0.05
     temperature: float = 0.1
-    memory: int = 4096
     sizes: tuple[tuple[float, int], ...] = ((0.65, 96), (1.0, 128))
 
     def size(self, step: int) -> int:
@@ -58,15 +58,14 @@ class Projector(nn.Module):
         return functional.normalize(linear, dim=-1), functional.normalize(bent, dim=-1)
 
 
-def contrast(vectors: Tensor, memory: Tensor, temperature: float) -> tuple[Tensor, float]:
+def contrast(vectors: Tensor, temperature: float) -> tuple[Tensor, float]:
     """Cross entropy of finding the other view, and how often it is found first.
 
-    `vectors` [2B, d] holds both views' unit vectors; `memory` [M, d] those of earlier batches.
+    `vectors`, float32 [2B, d], holds unit vectors: first the one views of all pictures, then the other ones.
     """
-    count = len(vectors) // 2
-    alike = vectors @ torch.cat([vectors, memory]).T / temperature
-    alike = alike.masked_fill(torch.eye(2 * count, alike.shape[1], dtype=torch.bool), -1e4)
-    target = torch.arange(2 * count).roll(count)
+    count = len(vectors)
+    alike = (vectors @ vectors.T / temperature).masked_fill(torch.eye(count, dtype=torch.bool), -1e4)
+    target = torch.arange(count).roll(count // 2)
     found = (alike.argmax(1) == target).float().mean()
     return functional.cross_entropy(alike, target), float(found)
 
@@ -81,36 +80,45 @@ def batches(count: int, size: int, seed: int) -> Iterator[np.ndarray]:
             yield np.concatenate([chosen * 2, chosen * 2 + 1])
 
 
-def train(
-    pixels: Pixels, augment: Augmenter, schedule: Schedule, seed: int, checkpoint: Path | None = None
-) -> Trunk:
+def view_batches(pixels: Pixels, augment: Augmenter, schedule: Schedule, seed: int) -> Iterator[Tensor]:
+    """A batch for every step, two views of each picture in -1..1, made by a thread one step ahead."""
+    indices = batches(len(pixels), schedule.pictures, seed)
+
+    def views(step: int) -> Tensor:
+        pictures, size = as_floats(pixels[next(indices)]), schedule.size(step)
+        both = torch.cat([augment(pictures, size), augment(pictures, size)]) * 2 - 1
+        return both.contiguous(memory_format=torch.channels_last)
+
+    with ThreadPoolExecutor(1) as ahead:
+        coming = ahead.submit(views, 0)
+        for step in range(1, schedule.steps + 1):
+            ready = coming.result()
+            if step < schedule.steps:
+                coming = ahead.submit(views, step)
+            yield ready
+
+
+def train(pixels: Pixels, augment: Augmenter, schedule: Schedule, seed: int, checkpoint: Path | None = None) -> Trunk:
     """Train a trunk on pictures, uint8 [N, S, S, 3]; returns it ready for inference."""
     torch.manual_seed(seed)
-    trunk = Trunk().to(memory_format=torch.channels_last)
+    trunk = Trunk()
+    trunk.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     projector = Projector(trunk.size)
     weights = [*trunk.parameters(), *projector.parameters()]
     optimiser = torch.optim.AdamW(weights, lr=schedule.rate, weight_decay=schedule.decay)
-    memory = functional.normalize(torch.randn(schedule.memory, 256), dim=-1)
     began, seen = time.monotonic(), [0.0, 0.0]
-    indices = batches(len(pixels), schedule.pictures, seed)
-    for step in range(schedule.steps):
+    for step, views in enumerate(view_batches(pixels, augment, schedule, seed)):
         for group in optimiser.param_groups:
             group["lr"] = schedule.rate_at(step)
-        pictures = as_floats(pixels[next(indices)])
-        size = schedule.size(step)
-        views = torch.cat([augment(pictures, size), augment(pictures, size)]) * 2 - 1
         with torch.autocast("cpu", torch.bfloat16):
-            features = trunk(views.contiguous(memory_format=torch.channels_last))
+            features = trunk(views)
         linear, bent = projector(features.float())
-        # The memory is random at first and would only teach to avoid noise.
-        recent = memory if step > schedule.warm_up else memory[:0]
-        loss, found = contrast(linear, recent, schedule.temperature)
-        loss = loss + 0.5 * contrast(bent, bent[:0], 2 * schedule.temperature)[0]
+        loss, found = contrast(linear, schedule.temperature)
+        loss = loss + 0.5 * contrast(bent, 2 * schedule.temperature)[0]
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(weights, 5.0)
         optimiser.step()
-        memory = torch.cat([linear.detach(), memory])[: schedule.memory]
         seen = [seen[0] + float(loss.detach()), seen[1] + found]
         if (step + 1) % 50 == 0:
             minutes = (time.monotonic() - began) / 60
@@ -118,4 +126,5 @@ def train(
             seen = [0.0, 0.0]
             if checkpoint is not None and (step + 1) % 250 == 0:
                 torch.save(trunk.state_dict(), checkpoint)
-    return trunk.eval()
+    trunk.eval()
+    return trunk

@@ -40,9 +40,7 @@ def view_features(
     return np.concatenate(found)
 
 
-def whitening(
-    found: ViewFeatures, dimensions: int, ridge: float, siblings: float
-) -> tuple[Tensor, Tensor]:
+def whitening(found: ViewFeatures, dimensions: int, ridge: float, siblings: float) -> tuple[Tensor, Tensor]:
     """Mean [n] and projection [n, dimensions] by linear discriminant analysis.
 
     `ridge` is added to the scatter within pictures, as a share of its mean variance; `siblings` is

@@ -65,7 +65,7 @@ def bars(rng: Generator, image: Image.Image, box: Box, look: Theme) -> None:
     if kind == 2:
         side = min(right - left, bottom - top)
         ends = np.sort(rng.uniform(0, 360, count // 3 + 2))
-        for first, last in zip(ends, np.roll(ends, -1) + [*[0] * (len(ends) - 1), 360], strict=True):
+        for first, last in zip(ends, [*ends[1:], ends[0] + 360], strict=True):
             draw.pieslice((left, top, left + side, top + side), first, last, pick(rng, look.colours))
         return
     values = np.abs(np.cumsum(rng.normal(0, 1, count)) + rng.normal(0, 2))

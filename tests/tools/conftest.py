@@ -1,0 +1,25 @@
+"""What the tests of the tools share."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CORPUS = ROOT.parent / "shared" / "corpus"
+# The tools are run from a checkout and never installed.
+sys.path.insert(0, str(ROOT))
+
+
+@pytest.fixture(scope="session")
+def bundle_folder() -> Path:
+    """The embedded default bundle."""
+    return ROOT / "models" / "default"
+
+
+@pytest.fixture(scope="session")
+def real_files() -> Path:
+    """The folder of real files beside the repository; the test is skipped where it is absent."""
+    if not CORPUS.is_dir():
+        pytest.skip("the corpus of real files (../shared/corpus) is absent")
+    return CORPUS

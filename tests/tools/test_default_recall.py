@@ -1,0 +1,40 @@
+"""The bundle finds changed copies of real pictures."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("imagehash", reason="the benchmark compares with imagehash")
+
+from tools.bench_model import CHANGES, HASHES, describe, found_first, load_bundle, markdown, measure
+
+
+def test_changed_copies_are_found(bundle_folder: Path, real_files: Path) -> None:
+    bundle = load_bundle(bundle_folder)
+    paths = [path for name in ("photo", "meme", "screenshot") for path in sorted((real_files / name).iterdir())[::25]]
+    described = map(partial(describe, bundle.side, bundle.filter), paths)
+    files = [file for file in described if file is not None]
+    assert len(files) > 10
+    figures = measure(bundle, files)
+    assert len(CHANGES) == 19
+    assert figures["mean"]["model"] >= 0.96
+    assert figures["mean"]["model"] > max(figures["mean"][name] for name in HASHES)
+    text = markdown({**figures, "files": {"used": 1, "undecodable": 0, "repeated": 0}, "images/s": {}})
+    assert text.count("\n| ") >= 20
+
+
+def test_a_tie_counts_by_its_share() -> None:
+    alike = np.array([[1, 1, 0], [0, 1, 0], [1, 0, 0.5]], np.float32)
+    assert found_first(alike) == pytest.approx((0.5 + 1 + 0) / 3)
+
+
+def test_a_vector_of_no_numbers_is_no_hit() -> None:
+    assert found_first(np.full((2, 2), np.nan, np.float32)) == 0
+
+
+def test_a_damaged_file_is_left_out(tmp_path: Path, bundle_folder: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xff\xe0 not a picture")
+    bundle = load_bundle(bundle_folder)
+    assert describe(bundle.side, bundle.filter, tmp_path / "a.jpg") is None
