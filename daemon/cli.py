@@ -12,6 +12,9 @@ from catalog import edge
 @click.version_option(package_name="catalogd", prog_name="catalogd")
 def catalogd(once: bool, config_file: str | None, verbose: bool) -> int:
     """Guard the image collection that the configuration names. Stops on SIGTERM; SIGHUP: read it again, scan now."""
+    from daemon.nursery import start_nursery
+
+    start_nursery()
     from daemon.run import run
 
     return run(config_file, once=once, verbose=verbose)

@@ -1,6 +1,5 @@
 """Keep the worker processes busy: hand out tasks, pass outcomes on, replace the dead."""
 
-import multiprocessing.forkserver
 import os
 import threading
 from collections import deque
@@ -19,15 +18,6 @@ from daemon.worker import Orders
 STILLBORN = 5  # workers that end before their first word: no file is to blame, and a sixth would not help
 TICK = 0.5  # seconds between looks at the clock while workers work
 log = structlog.get_logger()
-
-
-def start_nursery() -> None:
-    """Start the process that workers are forked from: single-threaded and with the decoders imported, so that a
-    worker costs milliseconds. Forking the service itself, with its threads, would not be safe.
-    """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["daemon.cli", "daemon.worker", "models.jpeg", "models.png"])
-    multiprocessing.forkserver.ensure_running()
 
 
 class Intake:

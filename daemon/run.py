@@ -12,7 +12,6 @@ import structlog
 from catalog.config import Config, load_config
 from catalog.display import show
 from catalog.faults import Fault, PlaceFault, StoreFault
-from daemon.intake import start_nursery
 from daemon.lock import take_lock
 from daemon.log import set_up
 from daemon.notify import notify, reloading, watchdog_seconds
@@ -46,7 +45,6 @@ def run(config_file: str | None, *, once: bool, verbose: bool) -> int:
     config = load_config(config_file)
     lock = take_lock(config.state)
     os.environ["CATALOG_CONFIG"] = str(config.path)
-    start_nursery()
     signals = Signals()
     if not once:
         lower_priority()
