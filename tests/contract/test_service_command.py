@@ -1,0 +1,181 @@
+"""`catalog service`: what it writes, what it refuses, and what it says where no systemd runs."""
+
+import os
+import pwd
+import stat
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from catalog import systemctl
+from catalog.cli import cli
+from catalog.faults import Fault, PlaceFault, UsageFault
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+SOMEBODY = "mail"  # an account of every Debian
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A configured collection on a machine without systemd."""
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "config.toml").write_text(f'state = "{tmp_path}/state"\nroots = ["{tmp_path}/photos"]\n')
+    monkeypatch.setenv("CATALOG_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setattr(systemctl, "BOOTED", tmp_path / "not-booted")
+    monkeypatch.setattr(systemctl, "SYSTEM_UNITS", tmp_path / "system")
+    return tmp_path
+
+
+def call(*words: str) -> Result:
+    return CliRunner().invoke(cli, ["service", *words])
+
+
+def fault(result: Result) -> Fault:
+    assert isinstance(result.exception, Fault), result.exception
+    assert result.exception.remedy.endswith((".", ")"))
+    return result.exception
+
+
+def public(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let other accounts into pytest's own folders, which a service of the machine could not see in /tmp."""
+    monkeypatch.setattr("catalog.commands.service.PRIVATE", ())
+    for folder in (home, *home.parents):
+        if folder.owner() == pwd.getpwuid(os.geteuid()).pw_name and folder.is_relative_to("/tmp"):
+            folder.chmod(folder.stat().st_mode | stat.S_IXGRP | stat.S_IXOTH)
+
+
+def with_systemctl(home: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Path:
+    """A systemctl that writes down what it is asked, and a machine that runs systemd."""
+    (home / "bin").mkdir()
+    (home / "bin" / "systemctl").write_text(f'#!/bin/sh\necho "$@" >> {home}/asked\n{script}\n')
+    (home / "bin" / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{home / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(home))
+    (home / "systemd").mkdir()
+    return home / "asked"
+
+
+def test_without_systemd_it_writes_the_unit_and_says_what_to_type(home: Path) -> None:
+    result = call("install", "--user")
+    assert result.exit_code == 0, result.exception
+    unit = home / "xdg" / "systemd" / "user" / "catalogd.service"
+    assert f"--config {home}/config.toml" in unit.read_text()
+    for line in ("daemon-reload", "enable catalogd.service", "restart catalogd.service"):
+        assert f"  systemctl --user {line}\n" in result.stderr
+    assert "loginctl enable-linger" in result.stderr
+
+
+def test_with_systemd_it_starts_the_service_and_a_second_time_leaves_it_running(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = with_systemctl(home, monkeypatch, "")
+    assert call("install", "--user").exit_code == 0
+    assert call("install", "--user").exit_code == 0
+    lines = asked.read_text().splitlines()
+    assert [line.split()[1] for line in lines] == [
+        "daemon-reload",
+        "enable",
+        "restart",
+        "daemon-reload",
+        "enable",
+        "start",
+    ]
+
+
+def test_a_service_that_will_not_start_is_an_error_that_names_the_journal(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_systemctl(home, monkeypatch, '[ "$2" != restart ] || { echo "Job failed." >&2; exit 1; }')
+    found = fault(call("install", "--user"))
+    assert isinstance(found, PlaceFault)
+    assert "Job failed." in found.problem
+    assert "journalctl --user-unit catalogd" in found.remedy
+
+
+def test_uninstall_removes_the_unit_and_nothing_else(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = with_systemctl(home, monkeypatch, "")
+    call("install", "--user")
+    before = (home / "config.toml").read_text()
+    assert call("uninstall", "--user").exit_code == 0
+    assert not (home / "xdg" / "systemd" / "user" / "catalogd.service").exists()
+    assert asked.read_text().splitlines()[-2:] == ["--user disable --now catalogd.service", "--user daemon-reload"]
+    assert (home / "config.toml").read_text() == before
+    again = call("uninstall", "--user")
+    assert (again.exit_code, "nothing to remove" in again.stderr) == (0, True)
+
+
+def test_without_a_configuration_it_says_how_to_make_one(home: Path) -> None:
+    (home / "config.toml").unlink()
+    found = fault(call("install", "--user"))
+    assert isinstance(found, UsageFault)
+    assert "catalog init" in found.remedy
+
+
+def test_run_as_belongs_to_the_service_of_the_machine(home: Path) -> None:
+    assert isinstance(fault(call("install", "--user", "--run-as", SOMEBODY)), UsageFault)
+
+
+def test_the_unit_runs_as_the_owner_of_the_first_root(home: Path) -> None:
+    if os.geteuid() == 0:
+        os.chown(home / "photos", pwd.getpwnam(SOMEBODY).pw_uid, 0)
+    owner = (home / "photos").owner()
+    assert f"\nUser={owner}\n" in call("install", "--print").stdout
+    assert not (home / "system").exists(), "--print changes nothing"
+
+
+@needs_root
+def test_roots_of_root_want_a_name(home: Path) -> None:
+    assert "--run-as USER" in fault(call("install", "--print")).remedy
+    assert "\nUser=root\n" in call("install", "--print", "--run-as", "root").stdout
+
+
+def test_an_unknown_account_is_refused(home: Path) -> None:
+    assert isinstance(fault(call("install", "--print", "--run-as", "no-such-account")), UsageFault)
+
+
+def test_a_root_that_is_away_does_not_decide_who_reads(home: Path) -> None:
+    (home / "photos").rmdir()
+    assert isinstance(fault(call("install", "--print")), PlaceFault)
+    assert f"\nUser={SOMEBODY}\n" in call("install", "--print", "--run-as", SOMEBODY).stdout
+
+
+@needs_root
+def test_pictures_in_tmp_are_refused_since_the_service_would_see_none(home: Path) -> None:
+    assert "--user" in fault(call("install", "--run-as", "root")).remedy
+
+
+@needs_root
+def test_install_gives_the_catalog_to_the_account(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    public(home, monkeypatch)
+    monkeypatch.setattr("catalog.commands.service._program", lambda: Path("/bin/true"))
+    (home / "state").mkdir(mode=0o700)
+    (home / "state" / "catalog.db").write_bytes(b"")
+    result = call("install", "--run-as", SOMEBODY)
+    assert result.exit_code == 0, result.exception
+    assert {place.owner() for place in (home / "state", home / "state" / "catalog.db")} == {SOMEBODY}
+    assert f"\nUser={SOMEBODY}\n" in (home / "system" / "catalogd.service").read_text()
+
+
+@needs_root
+@pytest.mark.parametrize("locked", ["photos", "config.toml", "program"])
+def test_what_the_account_may_not_read_is_found_before_the_service_starts(
+    home: Path, monkeypatch: pytest.MonkeyPatch, locked: str
+) -> None:
+    public(home, monkeypatch)
+    program = home / "program"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("catalog.commands.service._program", lambda: program)
+    (home / locked).chmod(0o700)
+    found = fault(call("install", "--run-as", SOMEBODY))
+    assert isinstance(found, PlaceFault)
+    assert locked in found.problem
+    assert not (home / "system").exists(), "no unit that cannot work is left behind"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may")
+def test_only_root_changes_the_services_of_the_machine(home: Path) -> None:
+    assert "sudo" in fault(call("install")).remedy
