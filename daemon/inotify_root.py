@@ -139,4 +139,8 @@ class WatchedRoot:
 def identity(root: bytes, mounts: Sequence[Mount]) -> Identity:
     """What tells this root from another one at its path. Raises OSError when there is none."""
     found = os.stat(root)
-    return found.st_dev, found.st_ino, mount_of(os.path.realpath(root), mounts).mount_id
+    try:
+        mount = mount_of(os.path.realpath(root), mounts).mount_id
+    except LookupError:
+        mount = 0  # in a chroot the table need not hold the mount that we are on
+    return found.st_dev, found.st_ino, mount

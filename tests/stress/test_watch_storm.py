@@ -89,7 +89,7 @@ def test_a_storm_of_processes_loses_nothing(root: bytes, follower: Follower) -> 
     watcher = Watcher([root], tell)
     watcher.start()
     try:
-        command = [sys.executable, "-c", STORM, root]
+        command = [sys.executable, "-c", STORM, os.fsdecode(root)]
         storms = [subprocess.Popen([*command, str(seed)]) for seed in range(4)]
         assert [storm.wait() for storm in storms] == [0] * 4
         ended = time.monotonic()
