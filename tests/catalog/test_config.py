@@ -1,0 +1,79 @@
+"""The configuration: what is refused, what survives."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.config import load_config, read_root, write_config, write_root
+from catalog.faults import Fault, UsageFault
+
+GOOD = 'state = "/var/lib/x"\nroots = ["/photos"]\n'
+
+
+def load(folder: Path, text: str) -> object:
+    place = folder / "config.toml"
+    place.write_text(text, encoding="utf-8")
+    return load_config(str(place))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (GOOD + "[intake]\nworker = 3\n", "Did you mean `workers`?"),
+        (GOOD + "colour = 1\n", "unknown key `colour`"),
+        (GOOD + "[intake]\nworkers = '3'\n", "wrong type"),
+        (GOOD + "[intake]\nworkers = -1\n", "wrong type"),
+        (GOOD + "[intake]\nworkers = true\n", "wrong type"),
+        (GOOD + "intake = 3\n", "has to be a table"),
+        ('state = "/x"\n', "lacks `roots`"),
+        ('state = "x"\nroots = ["/y"]\n', "not an absolute path"),
+        ('state = "/x"\nroots = ["y"]\n', "not absolute"),
+        ('state = "/x"\nroots = ["/y", "/y/z"]\n', "lies in"),
+        ('state = "/x"\nroots = ["/y", "/y"]\n', "lies in"),
+        ("state = \n", "not valid TOML"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(UsageFault) as raised:
+        load(tmp_path, text)
+    assert words in f"{raised.value.problem} {raised.value.remedy}"
+    assert raised.value.remedy
+
+
+def test_no_configuration_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(Fault) as raised:
+        load_config(str(tmp_path / "absent.toml"))
+    assert "catalog init" in raised.value.remedy
+
+
+@given(st.binary(min_size=1, max_size=40).filter(lambda name: b"\0" not in name and b"/" not in name))
+def test_any_root_survives_the_file(name: bytes) -> None:
+    path = b"/" + name
+    if path.rstrip(b"/"):
+        assert read_root(write_root(path)) == path
+
+
+def test_roots_with_hostile_names_survive_the_file(tmp_path: Path) -> None:
+    roots = (b'/a "quoted" \\ name', b"/b\nnewline", b"/c\xff\xfe", "/d ü".encode())
+    write_config(tmp_path / "c.toml", tmp_path / "state", roots)
+    assert load_config(str(tmp_path / "c.toml")).roots == roots
+
+
+def test_a_second_init_keeps_the_owners_own_lines(tmp_path: Path) -> None:
+    place = tmp_path / "c.toml"
+    write_config(place, tmp_path / "state", (b"/a",))
+    place.write_text(place.read_text() + "# mine\n[intake]\nworkers = 3\n")
+    write_config(place, tmp_path / "state", (b"/a", b"/b"))
+    assert "# mine" in place.read_text()
+    config = load_config(str(place))
+    assert (config.roots, config.intake.workers) == ((b"/a", b"/b"), 3)
+
+
+def test_the_file_is_found_by_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "c.toml"
+    write_config(place, tmp_path / "state", (os.fsencode(tmp_path),))
+    monkeypatch.setenv("CATALOG_CONFIG", str(place))
+    assert load_config().path == place

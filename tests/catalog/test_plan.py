@@ -1,0 +1,37 @@
+"""Deciding: what a sighting means."""
+
+import pytest
+
+from catalog.plan import Known, Step, back_off, plan, struck_out
+from catalog.signature import Signature
+
+SEEN = Signature(size=10, mtime_ns=20, ctime_ns=30, inode=40)
+
+
+@pytest.mark.parametrize("state", ["ok", "rejected", "pending"])
+def test_a_file_as_known_is_left_alone(state: str) -> None:
+    assert plan(SEEN, Known(1, state, SEEN)) is Step.SKIP
+
+
+@pytest.mark.parametrize("change", [{"size": 11}, {"mtime_ns": 19}, {"ctime_ns": 31}])
+def test_any_other_stamp_is_read(change: dict[str, int]) -> None:
+    assert plan(SEEN, Known(1, "ok", SEEN._replace(**change))) is Step.READ
+
+
+def test_another_inode_alone_is_recorded_without_a_read() -> None:
+    assert plan(SEEN, Known(1, "ok", SEEN._replace(inode=41))) is Step.TOUCH
+
+
+def test_new_and_returned_files_are_read() -> None:
+    assert plan(SEEN, None) is Step.READ
+    assert plan(SEEN, Known(1, "gone", SEEN)) is Step.READ
+
+
+def test_retries_grow_and_end_at_a_day() -> None:
+    waits = [back_off(attempts) for attempts in range(20)]
+    assert waits == sorted(waits)
+    assert waits[0] < 60 < waits[-1] == 86400
+
+
+def test_the_third_strike_counts() -> None:
+    assert [struck_out(strikes) for strikes in (1, 2, 3)] == [False, False, True]

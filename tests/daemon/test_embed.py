@@ -1,0 +1,77 @@
+"""Batches: full under load, halved around a culprit, nothing lost."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from catalog.results import Facts
+from catalog.signature import Signature
+from daemon.embed import Embedder, embed
+from daemon.messages import Decoded, Embedded, Rejected, Task
+from models.reason import Reason
+
+SHAPE = (2, 2)
+
+
+def decoded(number: int) -> Decoded:
+    task = Task(number, b"/x/%d" % number, Signature(1, 1, 1, 1), 0)
+    return Decoded(task, bytes(32), Facts("png", 2, 2), bytes([number]) * 12)
+
+
+class Picky:
+    """Fails for any batch that holds one of `poison`; counts its calls."""
+
+    def __init__(self, *poison: int, silent: bool = False) -> None:
+        self.poison, self.silent = set(poison), silent
+        self.sizes: list[int] = []
+
+    def run(self, pixels: np.ndarray) -> np.ndarray:
+        self.sizes.append(len(pixels))
+        bad = np.isin(pixels[:, 0, 0, 0], list(self.poison))
+        if bad.any() and not self.silent:
+            raise RuntimeError("no kernel image")
+        vectors = np.ones((len(pixels), 4), np.float32) / 2
+        vectors[bad] = np.nan
+        return vectors
+
+
+@pytest.mark.parametrize("silent", [False, True])
+@pytest.mark.parametrize("poison", [(), (0,), (5,), (0, 7), (2, 3, 4)])
+def test_only_the_culprits_are_rejected(poison: tuple[int, ...], silent: bool) -> None:
+    results = list(embed(Picky(*poison, silent=silent), [decoded(n) for n in range(8)], SHAPE))
+    rejected = {result.task.file for result in results if isinstance(result, Rejected)}
+    embedded = {result.decoded.task.file for result in results if isinstance(result, Embedded)}
+    assert rejected == set(poison)
+    assert embedded == set(range(8)) - set(poison)
+    assert all(result.reason is Reason.MODEL for result in results if isinstance(result, Rejected))
+
+
+def test_a_healthy_batch_costs_one_call() -> None:
+    network = Picky()
+    assert len(list(embed(network, [decoded(n) for n in range(8)], SHAPE))) == 8
+    assert network.sizes == [8]
+
+
+def test_batches_are_full_under_load_and_small_ones_do_not_wait() -> None:
+    stop, network, done = threading.Event(), Picky(), []
+    embedder = Embedder(4, done.append, stop)
+    for number in range(6):
+        embedder.put(decoded(number))
+    thread = threading.Thread(target=embedder.run, args=(network, SHAPE))
+    thread.start()
+    deadline = threading.Event()
+    while len(done) < 6 and not deadline.wait(0.01):
+        pass
+    stop.set()
+    thread.join(10)
+    assert network.sizes == [4, 2]
+
+
+def test_a_full_queue_does_not_hold_up_the_end() -> None:
+    stop = threading.Event()
+    embedder = Embedder(1, lambda result: None, stop)
+    embedder.put(decoded(0))
+    embedder.put(decoded(1))
+    stop.set()
+    embedder.put(decoded(2))  # would block for ever

@@ -1,0 +1,38 @@
+"""A flood of one event becomes a trickle and a count; errors always pass."""
+
+import pytest
+import structlog
+
+from daemon.throttle import BURST, Throttle
+
+
+def passes(throttle: Throttle, name: str, method: str = "info") -> dict[str, object] | None:
+    try:
+        found: dict[str, object] = throttle(None, method, {"event": name})
+    except structlog.DropEvent:
+        return None
+    return found
+
+
+def test_a_flood_is_cut_and_counted() -> None:
+    now = [0.0]
+    throttle = Throttle(lambda: now[0])
+    shown = [passes(throttle, "rejected") for _ in range(BURST + 100)]
+    assert sum(one is not None for one in shown) == BURST
+    now[0] = 1.0
+    later = passes(throttle, "rejected")
+    assert later is not None
+    assert later["not_shown"] == 100
+
+
+@pytest.mark.parametrize("method", ["error", "critical"])
+def test_errors_always_pass(method: str) -> None:
+    throttle = Throttle(lambda: 0.0)
+    assert all(passes(throttle, "stage_failed", method) for _ in range(3 * BURST))
+
+
+def test_one_flood_does_not_silence_another_event() -> None:
+    throttle = Throttle(lambda: 0.0)
+    for _ in range(3 * BURST):
+        passes(throttle, "rejected")
+    assert passes(throttle, "scanned") is not None

@@ -1,0 +1,83 @@
+"""The writer: one transaction for what waits, effects only after COMMIT, a store's failure is not hidden."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from catalog.db import Database
+from catalog.faults import Fault
+from daemon.write import Writer
+
+
+def note(kind: str) -> "object":
+    return lambda database: database.run("INSERT INTO event(at, kind) VALUES (0, ?)", kind)
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Writer:
+    return Writer(tmp_path / "catalog.db")
+
+
+def start(writer: Writer) -> threading.Thread:
+    thread = threading.Thread(target=writer.run, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_what_waits_is_folded_and_committed_before_effects(writer: Writer, tmp_path: Path) -> None:
+    Database(tmp_path / "catalog.db", write=True).close()
+    reader = Database(tmp_path / "catalog.db", write=False)
+    seen: list[int] = []
+    versions: set[int] = set()
+
+    def after() -> None:
+        seen.append(reader.value("SELECT count(*) FROM event"))
+        versions.add(reader.data_version)
+
+    for number in range(50):
+        writer.put(note(str(number)), after=after)
+    thread = start(writer)
+    writer.stop()
+    thread.join(20)
+    assert seen == [50] * 50
+    assert len(versions) == 1
+
+
+def test_ask_returns_the_result_once_committed(writer: Writer, tmp_path: Path) -> None:
+    thread = start(writer)
+    assert writer.ask(lambda database: database.value("SELECT 41 + 1")) == 42
+    writer.stop()
+    thread.join(20)
+    assert writer.closed.is_set()
+
+
+def test_a_failing_change_rolls_back_its_transaction_and_is_told(tmp_path: Path) -> None:
+    writer = Writer(tmp_path / "catalog.db")
+    failed: list[BaseException] = []
+
+    def body() -> None:
+        try:
+            writer.run()
+        except Fault as fault:
+            failed.append(fault)
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    writer.ask(note("kept"))
+    with pytest.raises(Fault):
+        writer.ask(lambda database: database.run("INSERT INTO nothing VALUES (1)"))
+    thread.join(20)
+    assert failed
+    reader = Database(tmp_path / "catalog.db", write=False)
+    assert reader.rows("SELECT kind FROM event") == [("kept",)]
+
+
+def test_a_writer_that_ended_blocks_nobody(writer: Writer) -> None:
+    thread = start(writer)
+    writer.stop()
+    thread.join(20)
+    for _ in range(5000):
+        writer.put(note("late"))
+    with pytest.raises(RuntimeError):
+        writer.ask(note("late"))
