@@ -4,6 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 DIR ?=
+BENCH ?= pass scan latency memory index model
 # hnswlib has no wheels; built here, it uses all that this processor can do. HNSWLIB_NO_NATIVE=1 makes it portable.
 INSTALL := $(BIN)/python -m pip install --constraint constraints.txt
 SOURCES := catalog daemon models systemd tests tools
@@ -28,8 +29,8 @@ lint: $(VENV)/.installed-test ## Linters and types only
 stress: $(VENV)/.installed-test ## The long runs that the suite leaves out
 	$(BIN)/python -m pytest -m stress --timeout 3600
 
-bench: $(VENV)/.installed-bench ## Speed and memory, as ratios
-	$(BIN)/python -m tools.bench
+bench: $(VENV)/.installed-bench ## Measure speed and memory (about an hour; one of them: BENCH=pass)
+	@for one in $(BENCH); do echo "== $$one"; $(BIN)/python -m tools.bench_$$one || exit 1; done
 
 clean: ## Remove the environment, the demo and every cache
 	rm -rf $(VENV) demo build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,5 +1,6 @@
 """What people see: the only place that knows rich. stdout is data, stderr is talk."""
 
+import sys
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
@@ -16,6 +17,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+ENDLESS = 1 << 16
 STYLES = {"ok": "green", "rejected": "red", "pending": "yellow", "gone": "dim", "unreachable": "magenta"}
 
 
@@ -42,7 +44,9 @@ def progress_bar() -> Progress:
 
 def console() -> Console:
     """Where data goes. Nothing is marked up or highlighted: a path may hold any character."""
-    return Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    # A file or a pipe has no width: what is cut into lines there is no data any more.
+    width = None if sys.stdout.isatty() else ENDLESS
+    return Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=width)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[str] = ()) -> None:

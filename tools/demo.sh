@@ -8,19 +8,28 @@ if [ -t 1 ]; then bold=$'\e[1m' dim=$'\e[2m' off=$'\e[0m'; else bold='' dim='' o
 section() { printf '\n%s== %s ==%s\n' "$bold" "$1" "$off"; }
 say() { printf '%s%s%s\n' "$dim" "$1" "$off"; }
 
-# Show a command line as one would type it, then run it.
-typed() {
+# A command line as one would type it.
+show() {
   printf '%s$' "$bold"
   printf ' %q' "$@"
   printf '%s\n' "$off"
+}
+
+typed() {
+  show "$@"
   "$@"
 }
 
-# The same, but only the first lines of what it prints.
+# Run it, but show only the first, or the last, lines of what it prints.
 first() {
-  local lines=$1
-  shift
-  typed "$@" | awk -v lines="$lines" 'NR <= lines + 1 { print } END { if (NR > lines + 1) print "… and " NR - lines - 1 " lines more" }'
+  show "${@:2}"
+  "${@:2}" 2>&1 | awk -v most="$1" 'NR <= most { print } END { if (NR > most) print "… and " NR - most " lines more" }'
+}
+
+last() {
+  show "${@:2}"
+  echo "…"
+  "${@:2}" 2>&1 | tail -n "$1"
 }
 
 if [ $# -gt 0 ]; then
@@ -54,15 +63,18 @@ section "What cannot be read, and why?"
 first 20 catalog rejected
 
 section "Which files are there twice, or almost?"
-first 24 catalog dups --near
+first 9 catalog dups
+last 14 catalog dups --near
 
 section "What is like this one?"
-example=$(catalog ls --state ok --json | python -c '
+# One that has a near copy shows most; else any.
+example=$( { catalog dups --near --json && catalog ls --state ok --json; } | python -c '
 import json, os, sys
-names = [json.loads(line)["path"] for line in sys.stdin]
-if names:
-    sys.stdout.buffer.write(os.fsencode(names[len(names) // 2]))
-')
+rows = [json.loads(line) for line in sys.stdin]
+near = [row["keep"] for row in rows if row.get("kind") == "near"]
+names = near or [row["path"] for row in rows if "path" in row]
+sys.stdout.buffer.write(os.fsencode(names[len(names) // 2]) if names else b"")
+' 2>/dev/null)
 if [ -n "$example" ]; then
   typed catalog similar -k 5 "$example"
 else
@@ -72,4 +84,4 @@ fi
 section "Next"
 say "catalog --help                 all commands"
 say "catalog service install        keep watching, as a systemd service"
-say "make demo DIR=/my/photos       the same on your own files; nothing there is changed"
+say "make demo DIR=/my/photos       the same on your own files; only a marker file is added there"
