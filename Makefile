@@ -3,7 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-DIR ?=
+export DIR ?=
 BENCH ?= pass scan latency memory index model
 # hnswlib has no wheels; built here, it uses all that this processor can do. HNSWLIB_NO_NATIVE=1 makes it portable.
 INSTALL := $(BIN)/python -m pip install --constraint constraints.txt
@@ -16,7 +16,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed ## Sample images (or DIR=/my/photos), one full pass, and what a person sees
-	@PATH="$(CURDIR)/$(BIN):$$PATH" bash tools/demo.sh $(if $(DIR),"$(DIR)")
+	@PATH="$(CURDIR)/$(BIN):$$PATH" bash tools/demo.sh $${DIR:+"$$DIR"}
 
 test: lint ## Linters, types and the whole suite
 	$(BIN)/python -m pytest

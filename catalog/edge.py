@@ -32,8 +32,10 @@ def _code(command: click.Command, prog_name: str | None) -> int:
         return USAGE
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
+    except SystemExit:
+        return 0  # click's answer to a closed pipe: the reader (`head`) has seen enough, and that is no finding
     except BrokenPipeError:
-        # The reader (`head`) has seen enough: no error, and no second one when Python flushes at its end.
+        # The same, met at the last flush: no error, and no second one when Python flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 

@@ -73,7 +73,7 @@ import json, os, sys
 rows = [json.loads(line) for line in sys.stdin]
 near = [row["keep"] for row in rows if row.get("kind") == "near"]
 names = near or [row["path"] for row in rows if "path" in row]
-sys.stdout.buffer.write(os.fsencode(names[len(names) // 2]) if names else b"")
+sys.stdout.buffer.write(os.fsencode(names[-1]) if names else b"")
 ' 2>/dev/null)
 if [ -n "$example" ]; then
   typed catalog similar -k 5 "$example"
