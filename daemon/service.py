@@ -11,6 +11,7 @@ import structlog
 
 from catalog.bundles import find_bundle
 from catalog.config import Config
+from catalog.display import text
 from catalog.faults import Fault, StoreFault
 from catalog.model_rows import register
 from daemon.answer import Answerer
@@ -86,7 +87,7 @@ class Service:
         self._index_wake = threading.Event()
         self.writer.listen(self.feed.wake)
         self.writer.listen(self._index_wake)
-        self.answerer = Answerer(config.state / "socket", operations(self))
+        self.answerer = Answerer(config.state / "socket", operations(self.index, self.network, self.live))
 
     def start(self) -> None:
         """Start every stage, in the order in which they need one another."""
@@ -135,6 +136,24 @@ class Service:
             and self.feed.exhausted()
             and not self.index.lag
         )
+
+    def live(self) -> dict[str, Any]:
+        """What only the running service knows: the object behind `catalog status`."""
+        return {
+            "index": {"size": self.index.size, "seq": self.index.seq, "lag": self.index.lag},
+            "model": {
+                "provider": self.network.provider,
+                "warning": self.network.warning,
+                "problem": self.network.problem,
+            },
+            "watch": {
+                "directories": self.sentry.directories,
+                "uncovered": [{"path": text(gap.path), "why": gap.word} for gap in self.sentry.gaps],
+            },
+            "scanning": text(self.scanner.scanning),
+            "in_work": self.feed.out,
+            "done": self.done,
+        }
 
     @property
     def fault(self) -> BaseException | None:
