@@ -13,6 +13,7 @@ from catalog.faults import Fault
 from catalog.neighbours import Neighbours
 from catalog.replay import advance, open_index, witness
 from catalog.vectors import Floats
+from daemon.points import point
 
 ROWS = 64  # changes a step: an add takes about 0.5 ms, and queries wait while the step's rows are added
 SAVE_SHARE = 0.10
@@ -112,6 +113,7 @@ class IndexFollower:
     def _step_log(self) -> int:
         self._seq, applied = advance(self._current, self._log, self._model, self._seq, ROWS * self._threads)
         if applied:
+            point("index.step")
             self._unsaved += applied
             self._changed_at = self._clock()
         return applied
@@ -150,7 +152,9 @@ class IndexFollower:
         if not self._unsaved:
             return
         seen = witness(self._log, self._current.known())
+        point("index.save")
         snapshot.save(self._state, self._current, self._digest, self._seq, seen)
+        point("index.saved")
         self._unsaved = 0
 
     def run(self, stop: threading.Event, wake: threading.Event) -> None:

@@ -13,6 +13,7 @@ from daemon.crew import Hand, wait
 from daemon.feed import Feed
 from daemon.hands import Hands
 from daemon.messages import Outcome, Task
+from daemon.points import point
 from daemon.worker import Orders
 
 STILLBORN = 5  # workers that end before their first word: no file is to blame, and a sixth would not help
@@ -91,6 +92,7 @@ class Intake:
             return
         self._stillborn = 0
         if outcome is not None:
+            point("intake.collect")
             self._deliver(outcome)
 
     def _replace(self, slot: int, hand: Hand, slow: bool) -> None:

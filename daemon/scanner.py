@@ -153,6 +153,7 @@ class Scanner:
         for path, problem in scan.tally.blocked:
             self._writer.put(partial(block, path=path, problem=problem, now=time.time()))
         lost = scan.tally.missing + scan.vanished_directories(top)
+        point("scan.lost")
         for start in range(0, len(lost), LOSSES):
             if not unchanged(volume.path, before):
                 log.warning("volume_changed_during_scan", path=volume.path)

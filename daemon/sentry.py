@@ -10,6 +10,7 @@ import structlog
 from catalog.config import Config
 from daemon.guard import Guard
 from daemon.hints import Hint
+from daemon.points import point
 
 if TYPE_CHECKING:
     from daemon.watch import Coverage, Watcher
@@ -65,6 +66,7 @@ class Sentry:
             sleep(0.2)
             return
         self._checked_at = monotonic()
+        point("sentry.step")
         for turn in self._guard.refresh():
             log.warning("volume_away" if turn.away else "volume_present", path=turn.volume.path)
             if not turn.away:
