@@ -78,7 +78,7 @@ class Household:
         return os.environ | {"OMP_NUM_THREADS": "1"} | extra
 
     def _call(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "daemon.cli", "--config", str(self.config_path), *arguments]
+        return [str(Path(sys.executable).with_name("catalogd")), "--config", str(self.config_path), *arguments]
 
     def start(self, ready: bool = True, preexec: Callable[[], None] | None = None, **environment: str) -> None:
         """Start the service; with `ready`, wait until it answers."""

@@ -30,17 +30,25 @@ class Collection:
     def __init__(self) -> None:
         self.items: dict[bytes, Item] = {}
         self.ever: set[bytes] = set()
+        self.met: set[bytes] = set()  # what the catalog has certainly seen as it stands
         self.closed: set[bytes] = set()  # directories that cannot be read
         self.away: set[bytes] = set()  # mounts that are not there
 
     def put(self, path: bytes, item: Item) -> None:
         """Something stands at a path."""
+        if path not in self.items:
+            self.met.discard(path)
         self.items[path] = item
         self.ever.add(path)
 
     def remove(self, path: bytes) -> Item:
         """Nothing stands there any more."""
+        self.met.discard(path)
         return self.items.pop(path)
+
+    def meet(self) -> None:
+        """The catalog was seen to be right."""
+        self.met |= {path for path in self.items if not self.hidden(path)}
 
     def below(self, top: bytes) -> list[bytes]:
         """Paths below a directory."""
@@ -48,7 +56,7 @@ class Collection:
 
     def move(self, source: bytes, target: bytes) -> None:
         """A file was renamed."""
-        self.put(target, self.items.pop(source))
+        self.put(target, self.remove(source))
 
     def move_tree(self, source: bytes, target: bytes) -> None:
         """A directory was renamed."""
@@ -79,16 +87,17 @@ class Collection:
         if item is None:
             return "" if state in ("gone", "unknown") or absent or self.hidden(path) else "and was removed"
         if absent or self.hidden(path):
-            # What the catalog never met before it went away is not known to it; nothing known may be gone.
-            return "" if state in ("unreachable", "unknown") else "and is out of reach"
+            # What went away before the catalog met it is not known to it; nothing that was may be gone.
+            allowed = ("unreachable",) if path in self.met else ("unreachable", "unknown", "gone")
+            return "" if state in allowed else "and is out of reach"
         if isinstance(item, Link):
             return "" if reason == "symbolic link" else "and is a link"
         if not item.readable:
             return "" if reason == "unreadable" else "and cannot be read"
         if sha256 != hashlib.sha256(item.data).digest():
             return "and has other bytes"
-        allowed = {True: ("ok",), False: ("rejected",), None: ("ok", "rejected")}[item.healthy]
-        return "" if state in allowed else f"and should be {allowed[0]}"
+        verdicts = {True: ("ok",), False: ("rejected",), None: ("ok", "rejected")}[item.healthy]
+        return "" if state in verdicts else f"and should be {verdicts[0]}"
 
 
 def within(path: bytes, top: bytes) -> bool:

@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from collection import Blob, Collection, Item, Link
+from collection import Blob, Collection, Item, Link, within
 from household import PATIENCE, Household, picture
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -45,9 +45,9 @@ class Machine(RuleBasedStateMachine):
         self.absent = False
         self.blind = False  # something happened that no event tells
         self.vectors: dict[bytes, int] = {}
-        self.failed = True
+        self.broken = False
         for seed, name in enumerate(NAMES[:3]):
-            self._write(b"d/" + name, picture(seed), True)
+            self.write(b"d", name, seed)
         self._start()
 
     # -- the disk
@@ -60,7 +60,6 @@ class Machine(RuleBasedStateMachine):
         old = self.files.items.get(path)
         if isinstance(old, Link):
             os.unlink(self._real(path))
-        os.makedirs(os.path.dirname(self._real(path)), exist_ok=True)
         with open(self._real(path), "wb") as file:
             file.write(data)
         if isinstance(old, Blob):
@@ -70,9 +69,13 @@ class Machine(RuleBasedStateMachine):
             self.files.put(path, Blob(data, healthy))
 
     def _place(self, directory: bytes, name: bytes) -> bytes | None:
-        """A path that a file may take; None where a directory stands in the way or no one may look."""
+        """A path that a file may take, its directory made; None where something else stands in the way."""
         path = os.path.join(directory, name)
-        return None if os.path.isdir(self._real(path)) else path
+        above = {b"/".join(path.split(b"/")[:end]) for end in range(1, path.count(b"/") + 1)}
+        if os.path.isdir(self._real(path)) or above & self.files.items.keys():
+            return None
+        os.makedirs(os.path.dirname(self._real(path)), exist_ok=True)
+        return path
 
     def _pick(self, number: int, kind: type = Blob) -> bytes | None:
         found = sorted(path for path, item in self.files.items.items() if isinstance(item, kind))
@@ -98,7 +101,6 @@ class Machine(RuleBasedStateMachine):
         if path is None:
             return
         draft = self._real(os.path.join(directory, b"." + name[:50] + b".part"))
-        os.makedirs(os.path.dirname(draft), exist_ok=True)
         with open(draft, "wb") as file:
             file.write(picture(seed))
         self.blind |= path in self.files.items and self.files.linked(path)
@@ -134,7 +136,6 @@ class Machine(RuleBasedStateMachine):
             return
         if self.files.items.get(target) is self.files.items[source]:
             return  # two names of one inode: rename does nothing
-        os.makedirs(os.path.dirname(self._real(target)), exist_ok=True)
         self.blind |= target in self.files.items and self.files.linked(target)
         self.blind |= self.files.linked(source)  # a new ctime for every name of the inode
         os.rename(self._real(source), self._real(target))
@@ -144,9 +145,13 @@ class Machine(RuleBasedStateMachine):
     @rule(number=picks, goal=st.sampled_from([b"h", b"g", b"d/i", b"f\xff"]))
     def move_directory(self, number: int, goal: bytes) -> None:
         source = self._tree(number)
-        if source is None or goal.startswith(source) or os.path.lexists(self._real(goal)):
+        if (
+            source is None
+            or within(goal, source)
+            or os.path.lexists(self._real(goal))
+            or not self._place(*os.path.split(goal))
+        ):
             return
-        os.makedirs(os.path.dirname(self._real(goal)), exist_ok=True)
         os.rename(self._real(source), self._real(goal))
         self.files.move_tree(source, goal)
 
@@ -154,19 +159,17 @@ class Machine(RuleBasedStateMachine):
     @rule(number=picks)
     def move_out(self, number: int) -> None:
         source = self._tree(number)
-        if source is None or self.outside:
+        if source is None or self.outside or any(within(path, source) for path in self.files.closed):
             return
         os.rename(self._real(source), os.fsencode(self.folder / "outside"))
         self.blind |= any(self.files.linked(path) for path in self.files.below(source))
         self.outside = {path[len(source) :]: self.files.remove(path) for path in self.files.below(source)}
-        self.files.closed = {path for path in self.files.closed if not path.startswith(source)}
 
     @precondition(lambda self: not self.absent and self.outside)
     @rule(goal=st.sampled_from([b"h", b"j", b"d/i"]))
     def move_in(self, goal: bytes) -> None:
-        if os.path.lexists(self._real(goal)):
+        if os.path.lexists(self._real(goal)) or not self._place(*os.path.split(goal)):
             return
-        os.makedirs(os.path.dirname(self._real(goal)), exist_ok=True)
         os.rename(os.fsencode(self.folder / "outside"), self._real(goal))
         for path, item in self.outside.items():
             self.files.put(goal + path, item)
@@ -178,7 +181,6 @@ class Machine(RuleBasedStateMachine):
         source, target = self._pick(number), self._place(directory, name)
         if source is None or target is None or target in self.files.items:
             return
-        os.makedirs(os.path.dirname(self._real(target)), exist_ok=True)
         os.link(self._real(source), self._real(target))
         self.files.put(target, self.files.items[source])
         self.blind = True
@@ -189,7 +191,6 @@ class Machine(RuleBasedStateMachine):
         target = self._place(directory, name)
         if target is None or target in self.files.items:
             return
-        os.makedirs(os.path.dirname(self._real(target)), exist_ok=True)
         os.symlink(goal, self._real(target))
         self.files.put(target, Link())
 
@@ -213,7 +214,7 @@ class Machine(RuleBasedStateMachine):
         shutil.rmtree(self._real(top))
         for path in self.files.below(top):
             self.files.remove(path)
-        self.files.closed = {path for path in self.files.closed if not path.startswith(top)}
+        self.files.closed = {path for path in self.files.closed if not within(path, top)}
         if file:
             self._write(top, picture(3), True)
 
@@ -323,9 +324,12 @@ class Machine(RuleBasedStateMachine):
         while wrong := self.wrong():
             assert self.house.alive, f"the service ended\n{self.house.tail()}"
             if time.monotonic() > deadline:
+                self.broken = True
                 listed = "\n".join(wrong)
                 raise AssertionError(f"not in order after {PATIENCE:g} s:\n{listed}\n{self.house.tail()}")
             time.sleep(0.1)
+        if not self.absent:
+            self.files.meet()
         self._keep_vectors()
 
     def wrong(self) -> list[str]:
@@ -353,12 +357,14 @@ class Machine(RuleBasedStateMachine):
         if not hasattr(self, "house"):
             return
         try:
-            self.quiet()
-            self._end()
+            if not self.broken:
+                self.quiet()
+                self._end()
         finally:
             self.house.close()
-            for top in self.files.closed:
-                os.chmod(self._real(top), 0o755)
+            for folder, directories, _ in os.walk(os.fsencode(self.folder)):
+                for name in directories:
+                    os.chmod(os.path.join(folder, name), 0o755)
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _end(self) -> None:
