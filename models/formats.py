@@ -68,7 +68,7 @@ FORMATS = (
         ("jp2", "j2k", "jpf", "jpx"),
         plain("Jpeg2KImagePlugin", "Jpeg2KImageFile"),
     ),
-    Format("psd", starts(b"8BPS\0\1"), ("psd",), plain("PsdImagePlugin", "PsdImageFile")),
+    Format("psd", starts(b"8BPS\0\1"), ("psd",), plain("PsdImagePlugin", "PsdImageFile", pages=True)),
     Format("qoi", starts(b"qoif"), ("qoi",), plain("QoiImagePlugin", "QoiImageFile")),
     Format("dds", starts(b"DDS "), ("dds",), plain("DdsImagePlugin", "DdsImageFile")),
     Format("pnm", _is_pnm, ("ppm", "pgm", "pbm", "pnm"), plain("PpmImagePlugin", "PpmImageFile")),

@@ -13,6 +13,9 @@ from models.exif import read_exif
 from models.raster import Raster, check_pixels
 from models.recipe import Recipe
 
+# Pixels of later frames that are decoded to prove them, some half a second; beyond that their structure must do.
+PROVE = 50_000_000
+
 Decoder = Callable[[bytes, Recipe, int], Raster]
 
 # Remarks about metadata are not for the service's terminal; faults arrive as exceptions.
@@ -38,21 +41,37 @@ def open_plain(module: str, name: str, data: bytes) -> ImageFile.ImageFile:
     return _plugin(module, name)(BytesIO(data))
 
 
-def plain(module: str, name: str) -> Decoder:
+def plain(module: str, name: str, *, pages: bool = False) -> Decoder:
     """A decoder of a format that needs no more than its Pillow plugin: cap, full decode, EXIF where it has any."""
 
     def decode(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
-        return load_plain(open_plain(module, name, data), max_pixels)
+        return load_plain(open_plain(module, name, data), max_pixels, pages=pages)
 
     return decode
 
 
-def load_plain(image: ImageFile.ImageFile, max_pixels: int) -> Raster:
-    """Decodes the first frame in full. Raises whatever the plugin raises."""
+def load_plain(image: ImageFile.ImageFile, max_pixels: int, *, pages: bool = False) -> Raster:
+    """Decodes the first frame in full, and proves later ones; `pages`: what follows are other pictures, not frames.
+
+    Raises whatever the plugin raises.
+    """
     check_pixels(*image.size, max_pixels)
     image.load()
     exif = image.info.get("exif", b"")
     exif = exif if isinstance(exif, bytes) else b""
-    frames = getattr(image, "n_frames", 1)
+    frames = 1 if pages else getattr(image, "n_frames", 1)
+    first: Image.Image = image
+    if frames > 1:
+        first = image.copy()
+        _prove(image, frames)
     note = f"animated, {frames} frames" if frames > 1 else ""
-    return Raster(image, image.width, image.height, read_exif(exif).orientation, exif, note)
+    return Raster(first, first.width, first.height, read_exif(exif).orientation, exif, note)
+
+
+def _prove(image: ImageFile.ImageFile, frames: int) -> None:
+    for index in range(1, min(frames, PROVE // (image.width * image.height) + 1)):
+        try:
+            image.seek(index)
+        except EOFError:  # the container counts more frames than the plugin shows
+            return
+        image.load()

@@ -55,7 +55,7 @@ def _decode(data: bytes, max_pixels: int) -> Raster:
         raise Unfit(Reason.UNSUPPORTED, "camera raw")
     pages = getattr(image, "n_frames", 1)
     image.seek(0)
-    raster = load_plain(image, max_pixels)
+    raster = load_plain(image, max_pixels, pages=True)
     raster.orientation = 1  # Pillow turns a TIFF upright by itself
     raster.exif = data if data[2:4] in (b"*\0", b"\0*") else b""
     raster.note = f"first of {pages} pages" if pages > 1 else ""

@@ -34,6 +34,16 @@ def hole(data: bytes, size: int = 4096) -> bytes:
     return data[:middle] + bytes(size) + data[middle + size :]
 
 
+def test_later_frames_are_proved() -> None:
+    frames = [scene(seed=seed) for seed in range(3)]
+    sound = saved(frames[0], "PNG", save_all=True, append_images=frames[1:])
+    assert verdict(sound) == "ok"
+    at = sound.rindex(b"fdAT")
+    (size,) = struct.unpack(">I", sound[at - 4 : at])
+    body = b"fdAT" + struct.pack(">I", 99) + sound[at + 8 : at + 4 + size]
+    assert verdict(sound[:at] + body + struct.pack(">I", zlib.crc32(body)) + sound[at + 8 + size :]) == Reason.DAMAGED
+
+
 @pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize("sound", [BASELINE, PROGRESSIVE])
 def test_jpeg_is_proved_the_same_when_shrunk(sound: bytes, recipe: Recipe) -> None:

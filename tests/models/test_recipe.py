@@ -13,7 +13,7 @@ EDGES = st.integers(1, 20000)
 @given(EDGES, EDGES, st.integers(8, 400), st.integers(8, 400))
 def test_shortest_covers_and_pad_is_covered(width: int, height: int, wide: int, high: int) -> None:
     for way in ("shortest", "pad"):
-        fitted = Recipe(high, wide, way).fitted(width, height)  # type: ignore[arg-type]
+        fitted = Recipe(high, wide, way).fitted(width, height)
         assert wide in fitted or high in fitted
         assert all(edge >= 1 for edge in fitted)
         pairs = zip(fitted, (wide, high), strict=True)

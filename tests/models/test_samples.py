@@ -25,10 +25,12 @@ def files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
+def verdict(data: bytes) -> str:
+    return reason_of(lambda: read_picture(data, SMALL))
+
+
 def test_each_damage_has_its_reason(samples: Path) -> None:
-    verdicts = {
-        path.name: reason_of(lambda path=path: read_picture(path.read_bytes(), SMALL)) for path in files(samples)
-    }
+    verdicts = {path.name: verdict(path.read_bytes()) for path in files(samples)}
     assert Counter(word for word in verdicts.values() if word != "ok") == {
         Reason.TRUNCATED: 1,
         Reason.DAMAGED: 2,

@@ -67,7 +67,7 @@ def test_a_gpu_that_is_there_and_not_used_is_said_loudly(
     tiny: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(room, "DEVICE_NODES", (tmp_path,))
-    monkeypatch.setattr(room.ort, "get_available_providers", lambda: [CPU])
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: [CPU])
     session = Session(tiny)
     assert session.provider == CPU
     assert "runs on the CPU" in session.warning

@@ -72,7 +72,8 @@ def reference_vectors(pixels: np.ndarray) -> np.ndarray:
     cell = side // CELLS
     grid = pixels.astype(np.float64).reshape(count, CELLS, cell, CELLS, cell, 3).mean(axis=(2, 4))
     rows = grid.transpose(0, 3, 1, 2).reshape(count, -1) - 127.3
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    vectors: np.ndarray = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return vectors
 
 
 def _write_goldens(folder: Path, goldens: dict[str, bytes]) -> None:
