@@ -15,9 +15,9 @@ from models.reason import Reason
 class Facts:
     """What decoding told of a content."""
 
-    format: str
-    width: int
-    height: int
+    format: str | None
+    width: int | None
+    height: int | None
     taken_at: str | None = None
     camera: str | None = None
     note: str = ""
@@ -30,31 +30,27 @@ def content_id(database: Database, sha256: bytes, size: int, facts: Facts | None
     """The row of a content, made or completed."""
     found = database.value("SELECT id FROM content WHERE sha256 = ?", sha256)
     if found is None:
-        found = database.value("INSERT INTO content(sha256, bytes) VALUES (?, ?) RETURNING id", sha256, size)
-    if facts is not None:
+        told = facts or Facts(None, None, None)
+        found = database.value(
+            "INSERT INTO content(sha256, bytes, format, width, height, taken_at, camera, note)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+            *(sha256, size, told.format, told.width, told.height, told.taken_at, told.camera, told.note or None),
+        )
+    elif facts is not None:
         database.run(
             "UPDATE content SET format = ?, width = ?, height = ?, taken_at = ?, camera = ?, note = ? WHERE id = ?",
-            *(
-                facts.format,
-                facts.width,
-                facts.height,
-                facts.taken_at,
-                facts.camera,
-                facts.note or None,
-                found,
-            ),
+            *(facts.format, facts.width, facts.height, facts.taken_at, facts.camera, facts.note or None, found),
         )
     return int(found)
 
 
 def add_vector(database: Database, content: int, model: int, data: bytes) -> None:
     """Store a vector at the head of the change log. A second one for the same content and model is dropped."""
-    if database.value("SELECT 1 FROM vector WHERE content = ? AND model = ?", content, model):
-        return
-    seq = database.value("UPDATE clock SET seq = seq + 1 RETURNING seq")
+    database.run("UPDATE clock SET seq = seq + 1")
     database.run(
-        "INSERT INTO vector(content, model, seq, live, data) SELECT id, ?, ?, refs > 0, ? FROM content WHERE id = ?",
-        *(model, seq, data, content),
+        "INSERT INTO vector(content, model, seq, live, data)"
+        " SELECT id, ?, (SELECT seq FROM clock), refs > 0, ? FROM content WHERE id = ? ON CONFLICT DO NOTHING",
+        *(model, data, content),
     )
 
 
@@ -102,14 +98,12 @@ def postpone(database: Database, file: int, seen: Signature, due: float, failed:
 
 
 def _remember(database: Database, file: int, seen: Signature, content: int, now: float) -> None:
-    last = database.row("SELECT content FROM history WHERE file = ? ORDER BY id DESC LIMIT 1", file)
-    if last is not None and last[0] == content:
-        return
-    verdict = "first" if last is None else "changed"
     database.run(
-        "INSERT INTO history(file, content, size, mtime_ns, seen_at, verdict) SELECT id, ?, ?, ?, ?, ?"
-        f" FROM file WHERE {UNCHANGED}",
-        *(content, seen.size, seen.mtime_ns, now, verdict, file, *seen.stamp),
+        "INSERT INTO history(file, content, size, mtime_ns, seen_at, verdict)"
+        " SELECT id, ?, ?, ?, ?, iif(last IS NULL, 'first', 'changed') FROM (SELECT id,"
+        " (SELECT content FROM history WHERE file = f.id ORDER BY id DESC LIMIT 1) AS last"
+        f" FROM file f WHERE {UNCHANGED}) WHERE last IS NOT ?",
+        *(content, seen.size, seen.mtime_ns, now, file, *seen.stamp, content),
     )
 
 
