@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from catalog.db import Database
 from catalog.mounts import read_mounts
 from catalog.results import note
-from catalog.tree import assign, below, volume_of
+from catalog.tree import assign, below, recount, volume_of
 from catalog.volumes import Observation, identify, judge, observe
 
 VOUCHERS = 32  # known files to look at when a filesystem's identity changed
@@ -127,14 +127,37 @@ def unblock(database: Database, path: bytes, now: float) -> None:
     if id_ is None:
         return
     outer = volume_of(database, os.path.dirname(path))
-    if outer is not None:
-        assign(database, path, outer)
     low, high = below(path)
-    database.run("DELETE FROM tally WHERE volume = ?", id_)
+    # By id and not by path: whatever the block was given must go to another volume before it ends.
+    database.run("UPDATE directory SET volume = ? WHERE volume = ?", outer, id_)
     database.run("DELETE FROM volume WHERE id = ?", id_)
+    recount(database)
     note(database, now, "volume back", path)
     # Blocked directories further down were hidden by this one; the next scan blocks them again.
     for (inner,) in database.rows(
         "SELECT path FROM volume WHERE kind = 'blocked' AND path >= ? AND path < ?", low, high
     ):
         unblock(database, inner, now)
+
+
+def carry_volumes(database: Database, source: bytes, target: bytes) -> None:
+    """A directory was renamed, and with it the mounts and blocked directories in it. Inside a transaction."""
+    low, high = below(source)
+    for id_, path in database.rows(
+        "SELECT id, path FROM volume WHERE kind != 'root' AND (path = ? OR (path >= ? AND path < ?))", source, low, high
+    ):
+        goal = target + path[len(source) :]
+        if database.value("SELECT 1 FROM volume WHERE path = ?", goal) is None:
+            database.run("UPDATE volume SET path = ? WHERE id = ?", goal, id_)
+
+
+def replace(database: Database, top: bytes) -> None:
+    """Give each directory of a subtree to the innermost volume around it. Inside a transaction."""
+    low, high = below(top)
+    rows = database.rows(
+        "SELECT id, path, volume FROM directory WHERE path = ? OR (path >= ? AND path < ?)", top, low, high
+    )
+    places = [(inner, id_) for id_, path, volume in rows if (inner := volume_of(database, path)) not in (None, volume)]
+    database.many("UPDATE directory SET volume = ? WHERE id = ?", places)
+    if places:
+        recount(database)

@@ -13,7 +13,8 @@ import structlog
 from catalog.config import Config
 from catalog.db import Database
 from catalog.ignore import Ignore
-from catalog.sightings import Seen, carry, miss, move_directory, see
+from catalog.moves import carry, move_directory
+from catalog.sightings import Seen, miss, see
 from catalog.signature import look
 from daemon.hints import Dirty, Hint, Moved, Rescan, Vanished
 from daemon.points import point
