@@ -82,12 +82,12 @@ class Scanner:
             with self._lock:
                 if not self._requests:
                     return
-                path = next(iter(self._requests))
-                why = self._requests.pop(path)
+                path, why, self._requests = _outermost(self._requests)
                 self.scanning = path
             for volume in _concerned(volumes(self._database), path):
                 inside = path.startswith(volume.path.rstrip(b"/") + b"/")
                 self._scan(volume, path if inside else volume.path, why)
+            self.scanning = b""
 
     def _serve_timers(self) -> None:
         now = time.monotonic()
@@ -175,6 +175,17 @@ class Scanner:
         rest = self._config.watch.open_seconds
         fresh = not self._once and 0 <= now - found.st_ctime_ns / 1e9 < rest
         return now + rest if fresh else now
+
+
+def _outermost(requests: dict[bytes, str]) -> tuple[bytes, str, dict[bytes, str]]:
+    """The request to serve next, and what is left once it is: a scan of a tree answers for all below it.
+
+    A tree that is copied in asks for a scan of each of its directories.
+    """
+    path = min(requests, key=len)
+    low, high = below(path)
+    rest = {other: why for other, why in requests.items() if other != path and not low <= other < high}
+    return path, requests[path], rest
 
 
 def _concerned(rows: list[Volume], path: bytes) -> list[Volume]:
