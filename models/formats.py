@@ -42,7 +42,7 @@ def _is_tiff(data: bytes) -> bool:
 
 
 def _is_pnm(data: bytes) -> bool:
-    return data[:1] == b"P" and data[1:2] in b"123456" and data[2:3].isspace()
+    return data[:1] == b"P" and data[1:2] in b"456" and data[2:3].isspace()
 
 
 def _is_ico(data: bytes) -> bool:
@@ -53,6 +53,7 @@ def _is_bmp(data: bytes) -> bool:
     return data.startswith(b"BM") and 12 <= int.from_bytes(data[14:18], "little") <= 124  # the header's own size
 
 
+# QOI, DDS and PNM in decimal digits are left out: Pillow reads them in Python, at a second a megapixel (measured).
 FORMATS = (
     Format("jpeg", starts(b"\xff\xd8"), ("jpg", "jpeg", "jpe", "jfif", "mpo"), decode_jpeg),
     Format("png", starts(SIGNATURE), ("png", "apng"), decode_png),
@@ -69,8 +70,6 @@ FORMATS = (
         plain("Jpeg2KImagePlugin", "Jpeg2KImageFile"),
     ),
     Format("psd", starts(b"8BPS\0\1"), ("psd",), plain("PsdImagePlugin", "PsdImageFile", pages=True)),
-    Format("qoi", starts(b"qoif"), ("qoi",), plain("QoiImagePlugin", "QoiImageFile")),
-    Format("dds", starts(b"DDS "), ("dds",), plain("DdsImagePlugin", "DdsImageFile")),
     Format("pnm", _is_pnm, ("ppm", "pgm", "pbm", "pnm"), plain("PpmImagePlugin", "PpmImageFile")),
     Format("ico", _is_ico, ("ico",), plain("IcoImagePlugin", "IcoImageFile")),
     Format("icns", starts(b"icns"), ("icns",), plain("IcnsImagePlugin", "IcnsImageFile")),

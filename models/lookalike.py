@@ -8,6 +8,8 @@ PICTURES = (
     (b"v/1\x01", "OpenEXR"),
     (b"#?RADIANCE", "Radiance HDR"),
     (b"SIMPLE  =", "FITS"),
+    (b"qoif", "QOI"),
+    (b"DDS |", "DirectDraw surface"),
     (b"FUJIFILMCCD-RAW", "camera raw (Fujifilm RAF)"),
     (b"II*\0\x10\0\0\0CR", "camera raw (Canon CR2)"),
     (b"II\x1a\0\0\0HEAPCCDR", "camera raw (Canon CRW)"),

@@ -64,8 +64,6 @@ SPECIMENS: dict[str, tuple[Callable[[], bytes], Callable[[], bytes]]] = {
         lambda: saved(scene().convert("L"), "JPEG2000", no_jp2=True),
     ),
     "psd": (lambda: psd(scene()), lambda: psd(scene().convert("L"))),
-    "qoi": (lambda: saved(scene(), "QOI"), lambda: saved(scene().convert("RGBA"), "QOI")),
-    "dds": (lambda: saved(scene(), "DDS"), lambda: saved(scene().convert("RGBA"), "DDS", pixel_format="DXT5")),
     "pnm": (lambda: saved(scene(), "PPM"), lambda: saved(scene().convert("1"), "PPM")),
     "ico": (
         lambda: saved(scene(64, 64), "ICO", sizes=[(64, 64)]),

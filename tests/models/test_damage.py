@@ -147,6 +147,8 @@ def test_fax_faults_that_libtiff_only_mutters_about(capfd: pytest.CaptureFixture
         (b"RIFF\x10\0\0\0WAVEfmt ", Reason.NOT_IMAGE, "WAV"),
         (b"\x93\x01\xfe\x07" * 9, Reason.NOT_IMAGE, "unknown"),
         (b"\xff\x0a\xfa\x1f", Reason.UNSUPPORTED, "JPEG XL"),
+        (b"qoif" + bytes(20), Reason.UNSUPPORTED, "QOI"),
+        (b"DDS \x7c" + bytes(20), Reason.UNSUPPORTED, "DirectDraw"),
         (b"FUJIFILMCCD-RAW 0201", Reason.UNSUPPORTED, "camera raw"),
         (b"\0\0\0\x18ftypcrx \0\0\0\1", Reason.UNSUPPORTED, "camera raw"),
     ],
