@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -10,9 +10,24 @@ from catalog.display import show
 from daemon.throttle import Throttle
 
 
-def set_up(verbose: bool) -> None:
-    """Configure structlog, once, on stderr: stdout is for data."""
+class Stderr:
+    """Whatever stderr is at the moment: a progress bar puts itself in its place, to keep lines above the bar."""
+
+    def write(self, text: str) -> None:
+        """Pass text on."""
+        sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Pass the wish on."""
+        sys.stderr.flush()
+
+
+def set_up(verbose: bool, once: bool) -> None:
+    """Configure structlog, on stderr: stdout is for data. A person at a terminal who waits for one pass sees a bar,
+    and besides it only what is out of order.
+    """
     human = sys.stderr.isatty()
+    level = logging.DEBUG if verbose else logging.WARNING if human and once else logging.INFO
     renderer: Any = structlog.dev.ConsoleRenderer() if human else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
@@ -24,8 +39,8 @@ def set_up(verbose: bool) -> None:
             *([] if human else [structlog.processors.format_exc_info]),
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, Stderr())),
         cache_logger_on_first_use=True,
     )
 

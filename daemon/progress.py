@@ -53,10 +53,15 @@ class Progress:
         return int(self._database.value("SELECT coalesce(sum(files), 0) FROM tally WHERE state = 'pending'"))
 
     def __exit__(self, *exc: object) -> None:
+        done, seconds = self._service.done, time.monotonic() - self._started
         if self._bar is not None:
-            done = self._service.done
-            self._bar.update(self._task, completed=done, total=done or 1)
+            self._bar.update(self._task, completed=done, total=done or 1, description="done" if done else "nothing new")
             self._bar.stop()
-        seconds = time.monotonic() - self._started
-        if self._shown:
-            log.info("pass_ended", read=self._service.done, seconds=round(seconds, 2))
+            self._sum_up(done, seconds)
+        elif self._shown:
+            log.info("pass_ended", read=done, seconds=round(seconds, 2))
+
+    def _sum_up(self, done: int, seconds: float) -> None:
+        counts: dict[str, int] = dict(self._database.rows("SELECT state, sum(files) FROM tally GROUP BY state"))
+        states = ", ".join(f"{counts[state]:,} {state}" for state in ("ok", "rejected", "pending") if counts.get(state))
+        print(f"{done:,} files read in {seconds:.1f} s; in the catalog: {states or 'nothing yet'}", file=sys.stderr)

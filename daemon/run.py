@@ -41,7 +41,7 @@ class Signals:
 
 def run(config_file: str | None, *, once: bool, verbose: bool) -> int:
     """Run until told to stop (or, with `once`, until all is done); returns the exit code. Raises Fault."""
-    set_up(verbose)
+    set_up(verbose, once)
     config = load_config(config_file)
     lock = take_lock(config.state)
     os.environ["CATALOG_CONFIG"] = str(config.path)
