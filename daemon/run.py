@@ -101,6 +101,8 @@ def _verdict(service: Service, signals: Signals) -> int:
         first = f"{show(away[0].path)} is away ({away[0].away})"
         raise PlaceFault(
             first + (f", and {len(away) - 1} more" if len(away) > 1 else "") + "; the rest was done, nothing was lost",
-            "Mount it again; or accept what stands there now with `catalog init` and its path.",
+            "Let this user read it."
+            if away[0].kind == "blocked"
+            else "Mount it again; or accept what stands there now with `catalog init` and its path.",
         )
     return 0
