@@ -63,8 +63,8 @@ class Hand:
         return outcome
 
     def overdue(self, seconds: float) -> bool:
-        """Whether it works on one file for longer than that."""
-        return bool(self.tasks) and time.monotonic() - self._since > seconds
+        """Whether it works on one file for longer than that. One whose answer waits for us is not to blame."""
+        return bool(self.tasks) and time.monotonic() - self._since > seconds and not self.pipe.poll()
 
     def kill(self) -> None:
         """End it at once."""
