@@ -8,30 +8,30 @@ from typing import Any
 import numpy as np
 
 from catalog.faults import UsageFault
-from daemon.index import IndexFollower
 from daemon.network import Network
 
 Operation = Callable[[dict[str, Any]], dict[str, Any]]
+Search = Callable[[Any, int], list[tuple[int, float]]]  # vector, k → (content id, cosine), best first
 MOST = 10_000  # neighbours in one answer
 
 
-def operations(index: IndexFollower, network: Network, status: Callable[[], dict[str, Any]]) -> Mapping[str, Operation]:
+def operations(search: Search, network: Network, status: Callable[[], dict[str, Any]]) -> Mapping[str, Operation]:
     """The list of all operations."""
     return {
         "status": lambda request: status(),
-        "similar": partial(similar, index, network),
+        "similar": partial(similar, search, network),
         "embed": partial(embed, network),
     }
 
 
-def similar(index: IndexFollower, network: Network, request: dict[str, Any]) -> dict[str, Any]:
+def similar(search: Search, network: Network, request: dict[str, Any]) -> dict[str, Any]:
     """`vector`: base64 of float32 [dims]; `k`. Answers `hits`: [content id, cosine], best first."""
     vector = _array(request, "vector", np.float32)
     dims = network.bundle.dims
     if vector.shape != (dims,):
         raise UsageFault(f"the vector has {vector.size} numbers, the model has {dims}", "Use the service's own model.")
     k = min(int(request.get("k", 10)), MOST)
-    return {"hits": index.search(vector, k)}
+    return {"hits": search(vector, k)}
 
 
 def embed(network: Network, request: dict[str, Any]) -> dict[str, Any]:

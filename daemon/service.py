@@ -87,7 +87,7 @@ class Service:
         self._index_wake = threading.Event()
         self.writer.listen(self.feed.wake)
         self.writer.listen(self._index_wake)
-        self.answerer = Answerer(config.state / "socket", operations(self.index, self.network, self.live))
+        self.answerer = Answerer(config.state / "socket", operations(self.index.search, self.network, self.live))
 
     def start(self) -> None:
         """Start every stage, in the order in which they need one another."""
