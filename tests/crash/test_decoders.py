@@ -1,0 +1,105 @@
+"""A decoder that crashes, hangs or grows without end costs one file, and never the service."""
+
+import os
+from functools import partial
+from pathlib import Path
+
+import pytest
+from household import Household, picture, until
+
+from catalog.faults import Fault
+
+EVIL = str(Path(__file__).parent / "evil")
+FATES = {
+    b"segv.png": "crashes the decoder",
+    b"hang.png": "takes too long",
+    b"hog.png": "needs too much memory",
+}
+
+
+def furnish(house: Household, *evil: bytes) -> None:
+    """Healthy files, and those whose names make the decoder go wrong."""
+    for seed, name in enumerate((b"a.png", b"b.png", b"c.png", *evil)):
+        with open(os.path.join(house.root, name), "wb") as file:
+            file.write(picture(seed))
+
+
+def verdicts(house: Household) -> dict[bytes, str | None]:
+    """Reasons by name; None for a file that is well."""
+    return {
+        os.path.basename(path): None if state == "ok" else reason or state
+        for path, (state, _, reason) in house.states().items()
+    }
+
+
+WELL: dict[bytes, str | None] = {b"a.png": None, b"b.png": None, b"c.png": None}
+
+
+@pytest.mark.timeout(300)
+def test_a_pass_rejects_each_with_its_reason_and_reads_all_others(house: Household) -> None:
+    furnish(house, *FATES)
+    done = house.once(PYTHONPATH=EVIL)
+    assert done.returncode == 0, done.stderr
+    assert verdicts(house) == WELL | FATES
+    assert house.findings() == []
+    assert done.stderr.count("worker_died") == 6  # three strikes each for the crash and for the hang
+
+
+@pytest.mark.timeout(300)
+def test_the_service_lives_on(house: Household) -> None:
+    house.start(PYTHONPATH=EVIL)
+    furnish(house, *FATES)
+    assert until(lambda: verdicts(house) == WELL | FATES), (verdicts(house), house.tail())
+    assert house.alive
+    with open(os.path.join(house.root, b"later.png"), "wb") as file:
+        file.write(picture(9))
+    assert until(lambda: verdicts(house).get(b"later.png", "") is None), house.tail()
+    assert house.stop() == 0
+
+
+@pytest.mark.timeout(300)
+def test_strikes_are_remembered_when_the_service_ends_between_them(house: Household) -> None:
+    furnish(house, b"segv.png")
+    for strikes in (1, 2):
+        house.start(ready=False, PYTHONPATH=EVIL)
+        assert until(partial(struck, house, b"segv.png", strikes)), house.tail()
+        house.kill()
+    house.start(PYTHONPATH=EVIL)
+    assert until(lambda: verdicts(house)[b"segv.png"] == "crashes the decoder"), (verdicts(house), house.tail())
+    assert house.tail(1000).count("worker_died") <= 3
+
+
+@pytest.mark.timeout(300)
+def test_a_file_that_takes_the_service_down_is_given_up(house: Household) -> None:
+    """The service dies while the file is in hand, as when the kernel ends it for want of memory."""
+    settings = house.config_path.read_text("utf-8").replace("seconds = 2.0", "seconds = 600.0")
+    house.config_path.write_text(settings, "utf-8")
+    furnish(house, b"hang.png")
+    for strikes in range(3):
+        house.start(ready=False, PYTHONPATH=EVIL)
+        assert until(partial(struck, house, b"hang.png", strikes)), house.tail()
+        assert until(partial(in_hand, house, b"hang.png")), house.tail()
+        house.kill()
+    house.start(PYTHONPATH=EVIL)
+    expected = WELL | {b"hang.png": "crashes the decoder"}
+    assert until(lambda: verdicts(house) == expected), (verdicts(house), house.tail())
+
+
+def struck(house: Household, name: bytes, strikes: int) -> bool:
+    """Whether a file has so many strikes."""
+    return bool(row(house, name) and row(house, name)[0][1] >= strikes)
+
+
+def in_hand(house: Household, name: bytes) -> bool:
+    """Whether a worker holds the file now."""
+    found = row(house, name)
+    data = (house.state / "in-hand").read_bytes() if found else b""
+    return bool(found) and found[0][0] in [int.from_bytes(data[at : at + 8], "little") for at in range(0, len(data), 8)]
+
+
+def row(house: Household, name: bytes) -> list[tuple[int, int]]:
+    """Id and strikes of a file; nothing as long as the catalog does not know it."""
+    try:
+        return [(id_, strikes) for id_, strikes in house.rows("SELECT id, attempts FROM file WHERE name = ?", name)]
+    except Fault:
+        return []
