@@ -29,11 +29,6 @@ class Hand:
         self.ready = False  # until it says so, its end is our fault and not a file's
         self._since = time.monotonic()
 
-    @property
-    def hungry(self) -> bool:
-        """Whether it can take another task."""
-        return len(self.tasks) < DEPTH
-
     def give(self, task: Task) -> None:
         """Hand it a task. A dead worker takes it too: its end is told by `bury`."""
         if not self.tasks and self.ready:

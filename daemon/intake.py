@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 import structlog
 
 from catalog.faults import PlaceFault
-from daemon.crew import Hand, wait
+from daemon.crew import DEPTH, Hand, wait
 from daemon.feed import Feed
 from daemon.hands import Hands
 from daemon.messages import Outcome, Task
@@ -72,11 +72,12 @@ class Intake:
                 self._replace(slot, hand, slow=True)
 
     def _hand_out(self) -> None:
-        for slot in range(self._workers):
-            while True:
+        """A first task for each worker, then a second: two files that came alone are read side by side."""
+        for depth in range(DEPTH):
+            for slot in range(self._workers):
                 hand = self._crew.get(slot)
-                if hand is not None and not hand.hungry:
-                    break
+                if hand is not None and len(hand.tasks) > depth:
+                    continue
                 task = self._again.popleft() if self._again else self._feed.take()
                 if task is None:
                     return
