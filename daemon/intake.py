@@ -42,7 +42,6 @@ class Intake:
         self._crew: dict[int, Hand] = {}
         self._again: deque[Task] = deque()
         self._stillborn = 0
-        self.in_hand = 0
 
     def run(self, stop: threading.Event) -> None:
         """Thread body."""
@@ -58,7 +57,6 @@ class Intake:
         self._feed.wake.clear()
         self._hand_out()
         busy = [hand for hand in self._crew.values() if hand.tasks]
-        self.in_hand = sum(len(hand.tasks) for hand in busy)
         if not busy:
             self._feed.wake.wait(TICK)
             return
