@@ -1,12 +1,17 @@
 """The network, run: the one place that knows ONNX Runtime."""
 
+import os
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import onnxruntime as ort
 
 from models.bundle import Bundle
+
+# Since 1.29 the official builds report each session to their maker, unless this stands when the library is loaded.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import onnxruntime as ort
 
 Provider = Literal["auto", "cpu", "cuda"]
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
