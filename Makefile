@@ -7,6 +7,7 @@ export DIR ?=
 BENCH ?= pass scan latency memory index model
 # hnswlib has no wheels; built here, it uses all that this processor can do. HNSWLIB_NO_NATIVE=1 makes it portable.
 INSTALL := $(BIN)/python -m pip install --constraint constraints.txt
+export ORT_DISABLE_TELEMETRY := 1
 SOURCES := catalog daemon models systemd tests tools
 
 .DEFAULT_GOAL := help
