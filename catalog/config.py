@@ -11,6 +11,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 from catalog.faults import PlaceFault, UsageFault
 
 IGNORED = ("Thumbs.db", "desktop.ini", ".DS_Store", "._*", "@eaDir", "#recycle", ".Trash-*", ".Trash")
+PROVIDERS = ("auto", "cpu", "cuda")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,12 @@ def _parse(place: Path, table: dict[str, Any]) -> Config:
     if not values["state"].is_absolute():
         raise UsageFault(f"`state` in {place} is not an absolute path", "Give the whole path.")
     check_roots(values["roots"])
-    return Config(path=place, **values)
+    config = Config(path=place, **values)
+    if config.model.provider not in PROVIDERS:
+        raise UsageFault(
+            f"no such provider: `{config.model.provider}` in {place}", f"Known are {', '.join(PROVIDERS)}."
+        )
+    return config
 
 
 def _typed(kind: type, table: dict[str, Any], where: str, skip: tuple[str, ...] = ()) -> dict[str, Any]:

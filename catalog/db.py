@@ -42,7 +42,9 @@ class Database:
         self.path = path
         flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE if write else apsw.SQLITE_OPEN_READONLY
         if not write and not path.exists():
-            raise PlaceFault(f"there is no catalog at {path}", "Make one: `catalog init ROOT`.")
+            raise PlaceFault(
+                f"there is no catalog at {path}", "Start `catalogd`, or run `catalogd --once`: it makes one."
+            )
         with self._worded():
             self._connection = apsw.Connection(os.fspath(path), flags=flags)
             self._connection.set_busy_timeout(BUSY_MS)

@@ -42,5 +42,6 @@ def _code(command: click.Command, prog_name: str | None) -> int:
 
 def say(problem: str, remedy: str) -> None:
     """One error and what to do about it, on stderr."""
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {problem}", err=True)
-    click.echo(f"{click.style('remedy:', fg='green')} {remedy}", err=True)
+    # In one piece: a stage that is ending may log its own line at the same moment.
+    error, way_out = click.style("error:", fg="red", bold=True), click.style("remedy:", fg="green")
+    click.echo(f"{error} {problem}\n{way_out} {remedy}", err=True)

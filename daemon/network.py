@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from catalog.config import ModelSettings
-from catalog.faults import PlaceFault, UsageFault
+from catalog.faults import PlaceFault
 from catalog.model_rows import attested
 from daemon.write import Writer
 from models.bundle import Bundle
@@ -50,8 +50,6 @@ class Network:
         from models.session import ProviderError, Session
 
         started = time.monotonic()
-        if self._settings.provider not in ("auto", "cpu", "cuda"):
-            raise UsageFault(f"no such provider: {self._settings.provider}", "Known are auto, cpu and cuda.")
         try:
             session = Session(self.bundle, provider=self._settings.provider, threads=self._settings.threads)  # type: ignore[arg-type]
         except ProviderError as error:

@@ -28,11 +28,13 @@ class Signals:
     def __init__(self) -> None:
         self.stop = threading.Event()
         self.reload = threading.Event()
+        self.number = 0
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
         signal.signal(signal.SIGHUP, self._reload)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.number = number
         self.stop.set()
 
     def _reload(self, number: int, frame: FrameType | None) -> None:
@@ -95,7 +97,7 @@ def _verdict(service: Service, signals: Signals) -> int:
     if fault is not None:
         raise StoreFault(f"a stage failed: {fault}", "This is a bug; please report it with the log.") from fault
     if signals.stop.is_set() and service.once:
-        return 128 + signal.SIGTERM
+        return 128 + signals.number
     away = service.guard.away() if service.once else []
     if away:
         first = f"{show(away[0].path)} is away ({away[0].away})"

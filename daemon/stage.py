@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import structlog
 
+from catalog.faults import Fault
+
 log = structlog.get_logger()
 
 
@@ -25,5 +27,11 @@ class Stage(threading.Thread):
             self._body()
         except BaseException as error:
             self.failure = error
-            log.error("stage_failed", stage=self.name, error=str(error), exc_info=error)
+            # A fault of ours is told in words by the edge; only for what nobody foresaw does it matter where it was.
+            log.error(
+                "stage_failed",
+                stage=self.name,
+                error=str(error),
+                exc_info=None if isinstance(error, Fault) else error,
+            )
             self._failed.set()
