@@ -21,9 +21,9 @@ from .whitening import as_bytes, as_floats, view_features, whitening
 
 LOG = logging.getLogger("default_model")
 STORED = 160
-TRAINED_ON, WHITENED_ON, CALIBRATED_ON = 24_000, 12_000, 2_000
+TRAINED_ON, WHITENED_ON, CALIBRATED_ON = 24_000, 4_096, 1_000
 QUARTER_TURNS = 0.06
-RIDGE, SIBLINGS = 0.05, 0.3
+RIDGE, SIBLINGS = 0.02, 0.5
 
 
 def options() -> argparse.Namespace:
@@ -48,7 +48,9 @@ def make_trunk(given: argparse.Namespace, augment: Augmenter) -> Trunk | None:
         return None
     LOG.info("drawing %d pictures to train on", TRAINED_ON)
     drawn = pictures(given.seed, TRAINED_ON, STORED, given.workers)
+    torch.set_num_threads(max(1, given.workers // 2))
     trunk = train(drawn, augment, replace(Schedule(), steps=given.steps), given.seed, given.checkpoint)
+    torch.set_num_threads(given.workers)
     if given.checkpoint is not None:
         torch.save(trunk.state_dict(), given.checkpoint)
     return trunk

@@ -16,7 +16,7 @@ def describe(folder: Path, seed: int, near_duplicate: float, goldens: list[str])
     description = {
         "name": "default",
         "version": 1,
-        "licence": "Same as the project; trained on procedural pictures only, no outside data",
+        "licence": "Apache-2.0",
         "graph": "model.onnx",
         "graph_sha256": hashlib.sha256(graph).hexdigest(),
         "dims": DIMENSIONS,
