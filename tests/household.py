@@ -94,7 +94,7 @@ class Household:
             assert until(lambda: self.live() is not None or not self.alive), "the service does not come up"
             assert self.alive, f"the service ended: {self.tail()}"
 
-    def once(self, **environment: str) -> subprocess.CompletedProcess[str]:
+    def once(self, preexec: Callable[[], None] | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
         """One pass; its stderr goes to the log too."""
         done = subprocess.run(
             self._call("--once"),
@@ -102,6 +102,7 @@ class Household:
             capture_output=True,
             text=True,
             timeout=2 * PATIENCE,
+            preexec_fn=preexec,
         )
         with self.log.open("a") as log:
             log.write(done.stderr)

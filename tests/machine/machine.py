@@ -4,17 +4,20 @@ import ctypes
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from collection import Blob, Collection, Item, Link, within
-from household import PATIENCE, Household, picture
+from household import PATIENCE, Household, State, picture
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 NAMES = [b"a.png", b"b.png", b"c.jpg", b"\xff\xfe.png", b"new\nline.png", b"\x1b[31m.png", b"x" * 200 + b".png"]
 DIRECTORIES = [b"", b"d", b"d/e", b"f\xff", b"g"]
+DISK = b"m"  # where another disk is mounted
 FLOOD = 10_000  # renames, two events each: more than the kernel's queue of 16,384
 CAPBSET_DROP, DAC_OVERRIDE, DAC_READ_SEARCH = 24, 1, 2
 
@@ -48,6 +51,11 @@ class Machine(RuleBasedStateMachine):
         self.broken = False
         for seed, name in enumerate(NAMES[:3]):
             self.write(b"d", name, seed)
+        if os.geteuid() == 0:
+            os.mkdir(self._real(DISK))
+            (self.folder / "disk").mkdir()
+            self._plug()
+            self._write(DISK + b"/a.png", picture(7), True)
         self._start()
 
     # -- the disk
@@ -78,11 +86,13 @@ class Machine(RuleBasedStateMachine):
         return path
 
     def _pick(self, number: int, kind: type = Blob) -> bytes | None:
-        found = sorted(path for path, item in self.files.items.items() if isinstance(item, kind))
+        found = sorted(
+            path for path, item in self.files.items.items() if isinstance(item, kind) and not within(path, DISK)
+        )
         return found[number % len(found)] if found else None
 
     def _tree(self, number: int) -> bytes | None:
-        found = sorted({os.path.dirname(path) for path in self.files.items} - {b""})
+        found = sorted({os.path.dirname(path) for path in self.files.items} - {b"", DISK})
         return found[number % len(found)] if found else None
 
     # -- what people do to files
@@ -264,6 +274,22 @@ class Machine(RuleBasedStateMachine):
         os.rename(self.house.root + b".away", self.house.root)
         self.absent = False
 
+    @precondition(lambda self: not self.absent and os.geteuid() == 0)
+    @rule()
+    def plug_or_unplug(self) -> None:
+        """A disk of its own inside the root is mounted, or taken away."""
+        if DISK in self.files.away:
+            self._plug()
+        else:
+            subprocess.run(["umount", "-l", self._real(DISK)], check=True)
+            self.files.away.add(DISK)
+        self.blind = True
+
+    @precondition(lambda self: not self.absent and DISK not in self.files.away)
+    @rule(name=names, seed=seeds)
+    def write_on_the_disk(self, name: bytes, seed: int) -> None:
+        self._write(os.path.join(DISK, name), picture(seed), True)
+
     @precondition(lambda self: not self.absent and self.house.alive)
     @rule(directory=directories, name=names, seed=seeds)
     def overflow(self, directory: bytes, name: bytes, seed: int) -> None:
@@ -303,12 +329,34 @@ class Machine(RuleBasedStateMachine):
     def reload(self) -> None:
         self.house.signal(signal.SIGHUP)
 
+    @precondition(lambda self: not self.house.alive)
+    @rule()
+    def one_pass(self) -> None:
+        """`catalogd --once` leaves nothing open, and says by its exit code that a root is away."""
+        done = self.house.once(preexec=self._powers())
+        assert done.returncode == (4 if self.absent else 0), done.stderr
+        wrong = self.files.wrong(self._states(), self.absent) + [str(finding) for finding in self.house.findings()]
+        self.broken = bool(wrong)
+        assert not wrong, "\n".join([*wrong, self.house.tail()])
+        self.blind = False
+
     @rule()
     def settle(self) -> None:
         self.quiet()
 
     def _start(self) -> None:
-        self.house.start(preexec=drop_powers if os.geteuid() == 0 else None)
+        self.house.start(preexec=self._powers())
+
+    def _powers(self) -> Callable[[], None] | None:
+        return drop_powers if os.geteuid() == 0 else None
+
+    def _plug(self) -> None:
+        subprocess.run(["mount", "--bind", self.folder / "disk", self._real(DISK)], check=True)
+        self.files.away.discard(DISK)
+
+    def _states(self) -> dict[bytes, State]:
+        top = len(self.house.root) + 1
+        return {path[top:]: state for path, state in self.house.states().items()}
 
     # -- what must hold
 
@@ -337,9 +385,7 @@ class Machine(RuleBasedStateMachine):
         busy = self.house.busy()
         if busy:
             return [busy]
-        top = len(self.house.root) + 1
-        states = {path[top:]: state for path, state in self.house.states().items()}
-        found = self.files.wrong(states, self.absent) + [str(finding) for finding in self.house.findings()]
+        found = self.files.wrong(self._states(), self.absent) + [str(finding) for finding in self.house.findings()]
         live = self.house.live()
         vectors = self.house.rows("SELECT count(*) FROM vector WHERE live = 1")[0][0]
         if live is not None and live["index"]["size"] != vectors:
@@ -362,6 +408,8 @@ class Machine(RuleBasedStateMachine):
                 self._end()
         finally:
             self.house.close()
+            for root in (self.house.root, self.house.root + b".away"):
+                subprocess.run(["umount", "-l", os.path.join(root, DISK)], stderr=subprocess.DEVNULL)
             for folder, directories, _ in os.walk(os.fsencode(self.folder)):
                 for name in directories:
                     os.chmod(os.path.join(folder, name), 0o755)
