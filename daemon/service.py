@@ -23,6 +23,7 @@ from daemon.index import IndexFollower
 from daemon.intake import Intake
 from daemon.network import Network
 from daemon.operations import operations
+from daemon.points import point
 from daemon.record import Recorder, Result, blame, route, task_of
 from daemon.scanner import Scanner
 from daemon.scout import Scout
@@ -139,6 +140,7 @@ class Service:
 
     def live(self) -> dict[str, Any]:
         """What only the running service knows: the object behind `catalog status`."""
+        point("answer")
         return {
             "index": {"size": self.index.size, "seq": self.index.seq, "lag": self.index.lag},
             "model": {
