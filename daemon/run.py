@@ -3,7 +3,6 @@
 import gc
 import os
 import signal
-import threading
 import time
 from types import FrameType
 
@@ -23,22 +22,22 @@ log = structlog.get_logger()
 
 
 class Signals:
-    """Signals as flags: a handler may do no more."""
+    """Signals as plain flags. A handler runs in the main thread between any two of its steps: were it to set an Event
+    that this thread waits on, it would wait for ever for the lock that its own wait holds.
+    """
 
     def __init__(self) -> None:
-        self.stop = threading.Event()
-        self.reload = threading.Event()
-        self.number = 0
+        self.stop = 0  # the number of the signal that asked for it
+        self.reload = False
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
         signal.signal(signal.SIGHUP, self._reload)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
-        self.number = number
-        self.stop.set()
+        self.stop = number
 
     def _reload(self, number: int, frame: FrameType | None) -> None:
-        self.reload.set()
+        self.reload = True
 
 
 def run(config_file: str | None, *, once: bool, verbose: bool) -> int:
@@ -67,12 +66,13 @@ def _supervise(service: Service, signals: Signals, config: Config) -> None:
     beat = watchdog_seconds()
     beaten = 0.0
     with Progress(service, shown=service.once) as progress:
-        while not signals.stop.wait(TICK) and not service.failed.is_set():
+        while not signals.stop and not service.failed.is_set():
+            time.sleep(TICK)
             progress.update()
             if service.once and service.settled():
                 return
-            if signals.reload.is_set():
-                signals.reload.clear()
+            if signals.reload:
+                signals.reload = False
                 _reload(service, config)
             # Only from here, and only while every stage lives: a watchdog that a timer feeds proves nothing.
             if beat is not None and time.monotonic() - beaten >= beat and not service.dead_stages():
@@ -96,8 +96,8 @@ def _verdict(service: Service, signals: Signals) -> int:
         raise fault
     if fault is not None:
         raise StoreFault(f"a stage failed: {fault}", "This is a bug; please report it with the log.") from fault
-    if signals.stop.is_set() and service.once:
-        return 128 + signals.number
+    if signals.stop and service.once:
+        return 128 + signals.stop
     away = service.guard.away() if service.once else []
     if away:
         first = f"{show(away[0].path)} is away ({away[0].away})"
