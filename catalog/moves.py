@@ -3,6 +3,8 @@
 All of it inside the writer's transaction.
 """
 
+import os
+
 from catalog.db import Database
 from catalog.sightings import Seen, known, miss, see
 from catalog.signature import Signature, look, signature, vanished
@@ -16,8 +18,8 @@ def move(database: Database, source: bytes, target: bytes, now: float) -> bool:
         found = look(target)
     except OSError:
         return False
-    if found is None or not vanished(source):
-        return False
+    if found is None or not vanished(source) or not os.access(target, os.R_OK):
+        return False  # a rename hides the change of ctime by which a chmod before it would show
     where, name = split(source)
     directory = directory_id(database, where)
     row = None if directory is None else known(database, directory, name)

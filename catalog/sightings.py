@@ -55,7 +55,7 @@ def see(database: Database, seen: Seen, now: float) -> bool:
         database.run("UPDATE file SET content = NULL WHERE directory = ? AND name = ?", directory, name)
         return False
     if row is None and _followed(database, directory, name, seen):
-        return False
+        return True
     _put(database, directory, name, seen, "pending", now)
     return True
 
@@ -84,7 +84,9 @@ def _put(database: Database, directory: int, name: bytes, seen: Seen, state: str
 def _followed(database: Database, directory: int, name: bytes, seen: Seen) -> bool:
     """Recognise a file that was moved here while nobody watched, by inode, size and mtime on one volume.
 
-    The old path has to be free: where it still stands, this is a hard link and not a move.
+    Its history moves along. Its bytes are hashed once more, since nobody knows what happened to them out of sight;
+    known bytes are not decoded or embedded again. The old path has to be free: where it still stands, this is a
+    hard link and not a move.
     """
     size, mtime_ns, ctime_ns, inode = seen.signature
     for id_, path, old, volume in database.rows(
@@ -97,8 +99,8 @@ def _followed(database: Database, directory: int, name: bytes, seen: Seen) -> bo
     ):
         if vanished(join(path, old)) and stands(database, volume):
             database.run(
-                "UPDATE file SET directory = ?, name = ?, ctime_ns = ?, state = 'ok' WHERE id = ?",
-                *(directory, name, ctime_ns, id_),
+                "UPDATE file SET directory = ?, name = ?, ctime_ns = ?, state = 'pending', due = ? WHERE id = ?",
+                *(directory, name, ctime_ns, seen.due, id_),
             )
             return True
     return False
