@@ -129,6 +129,7 @@ CHANGES: dict[str, Change] = {
 class Described:
     """One file: model inputs uint8 [20, S, S, 3] and a code per hash bool [20, bits]; the original comes first."""
 
+    folder: str
     digest: str
     pixels: NDArray[np.uint8]
     codes: dict[str, Codes]
@@ -177,15 +178,21 @@ def describe(side: int, resampling: Image.Resampling, path: Path) -> Described |
     versions = [original, *(change(working, rng) for change in CHANGES.values())]
     pixels = np.stack([np.asarray(version.resize((side, side), resampling)) for version in versions])
     codes = {name: np.stack([code(version).hash.ravel() for version in versions]) for name, code in HASHES.items()}
-    return Described(digest, pixels, codes)
+    return Described(path.parent.name, digest, pixels, codes)
 
 
-def found_first(alike: Vectors) -> float:
-    """Mean recall@1 of a square [queries, entries] of similarities whose right answers are on the diagonal."""
+def hits_first(alike: Vectors) -> NDArray[np.float64]:
+    """recall@1 of each query of a square [queries, entries] of similarities; the right answers are on the diagonal."""
     right = np.diag(alike)[:, None]
     ahead, level = (alike > right).sum(1), (alike == right).sum(1)
     # A vector that is no number equals nothing, itself included: no hit.
-    return float(np.mean(((ahead == 0) & (level > 0)) / np.maximum(level, 1)))
+    hits: NDArray[np.float64] = ((ahead == 0) & (level > 0)) / np.maximum(level, 1)
+    return hits
+
+
+def found_first(alike: Vectors) -> float:
+    """The mean of `hits_first`."""
+    return float(np.mean(hits_first(alike)))
 
 
 def code_likeness(queries: Codes, entries: Codes) -> Vectors:
@@ -211,9 +218,11 @@ def measure(bundle: Bundle, files: Sequence[Described]) -> dict[str, Any]:
     entries = bundle.embed(np.stack([file.pixels[0] for file in files]))
     table: dict[str, dict[str, float]] = {}
     wrong = right = 0
+    folders, by_folder = np.array([file.folder for file in files]), np.zeros(len(files))
     for place, change in enumerate(CHANGES, 1):
         alike = bundle.embed(np.stack([file.pixels[place] for file in files])) @ entries.T
         row = {"model": found_first(alike)}
+        by_folder += hits_first(alike) / len(CHANGES)
         for name in HASHES:
             queries = np.stack([file.codes[name][place] for file in files])
             row[name] = found_first(code_likeness(queries, np.stack([file.codes[name][0] for file in files])))
@@ -232,7 +241,8 @@ def measure(bundle: Bundle, files: Sequence[Described]) -> dict[str, Any]:
         "originals alike": among,
         "pairs of originals": len(rows),
     }
-    return {"changes": table, "mean": mean, "pairs": pairs}
+    sets = {str(name): float(by_folder[folders == name].mean()) for name in np.unique(folders)}
+    return {"changes": table, "mean": mean, "sets": sets, "pairs": pairs}
 
 
 def markdown(figures: dict[str, Any]) -> str:
@@ -246,6 +256,7 @@ def markdown(figures: dict[str, Any]) -> str:
     pairs, files = figures["pairs"], figures["files"]
     lines += [
         "",
+        "Mean of the model by set: " + ", ".join(f"{name} {mean:.3f}" for name, mean in figures["sets"].items()) + ".",
         f"{files['used']} originals; left out: {files['undecodable']} undecodable, {files['repeated']} of equal bytes.",
         f"Near duplicates from cosine {pairs['threshold']:.2f}: pair precision {pairs['precision']:.3f}, "
         f"recall {pairs['recall']:.3f}; {pairs['originals alike']} of {pairs['pairs of originals']} pairs of originals "
