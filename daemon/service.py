@@ -54,6 +54,7 @@ class Service:
             self._assemble(config, once)
         except Exception:
             self.writer.stop()
+            self._join("write")  # it may be saying something too: one after the other
             raise
 
     def _assemble(self, config: Config, once: bool) -> None:
