@@ -58,7 +58,10 @@ def test_a_follower_of_hints_knows_the_disk(tmp_path: Path, seed: int) -> None:
         churn(root, away, random.Random(seed), 4000)
         assert until(lambda: follower.files == on_disk(root)), follower.files ^ on_disk(root)
         directories = sum(1 for _ in os.walk(root))
-        assert until(lambda: watcher.check()[0].watched == watcher.check()[0].directories == directories)
+        assert until(lambda: watcher.check()[0].watched == watcher.check()[0].directories == directories), (
+            watcher.check(),
+            directories,
+        )
         for folder in [folder for folder, _, _ in os.walk(root)]:
             with open(folder + b"/.probe", "wb"):
                 pass
