@@ -66,7 +66,8 @@ def embedded(model: Embedder, seed: int, workers: int) -> torch.Tensor:
 def main() -> None:
     """Make the bundle."""
     given = options()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.basicConfig(format="%(asctime)s %(message)s")
+    LOG.setLevel(logging.INFO)  # the exporter has hundreds of lines of its own to say
     torch.set_num_threads(given.workers)
     cover = overlays(given.seed, 600, SIZE)
     trunk = make_trunk(given, Augmenter(given.seed, cover, QUARTER_TURNS))

@@ -20,17 +20,15 @@ class Features(nn.Module):
         self.statistics = Statistics()
 
     def forward(self, image: Tensor) -> Tensor:
-        """Join the trunk's features of the picture and of its transpose with the statistics.
+        """Join the trunk's features with the statistics.
 
-        The trunk is trained to ignore mirroring, so the transpose stands for both quarter turns.
+        A second pass over the transposed picture, for quarter turns, lost: it doubled the time for 0.001 of recall.
         """
         picture = image.permute(0, 3, 1, 2).float() * (1 / 255)
         fixed: Tensor = self.statistics(picture)
         if self.trunk is None:
             return fixed
-        centred = picture * 2 - 1
-        upright, turned = self.trunk(centred), self.trunk(centred.transpose(2, 3))
-        return torch.cat([fixed, (upright + turned) * 0.5], 1)
+        return torch.cat([fixed, self.trunk(picture * 2 - 1)], 1)
 
 
 class Embedder(nn.Module):
