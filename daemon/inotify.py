@@ -5,6 +5,7 @@ import errno
 import os
 import select
 import struct
+import time
 from contextlib import suppress
 
 CLOSE_WRITE = 0x8
@@ -29,6 +30,7 @@ CHANGES = CLOSE_WRITE | MOVED_FROM | MOVED_TO | CREATE | DELETE
 
 # A buffer that takes about a quarter of the default queue: fewer, larger reads empty it faster than a storm fills it.
 _BUFFER = 256 * 1024
+_LARGEST = 16 + 256  # bytes of a record with a name of 255
 _HEAD = struct.Struct("iIII")
 
 Record = tuple[int, int, int, bytes]
@@ -55,6 +57,7 @@ class Inotify:
         self._poll.register(self._fd, select.POLLIN)
         self._poll.register(self._bell, select.POLLIN)
         self.closed = False
+        self.emptied = 0.0  # when a `read` last left nothing in the queue, in monotonic seconds
 
     def add(self, path: bytes, *, root: bool = False) -> int:
         """Watches a directory, or finds the watch it already has; gives the watch descriptor.
@@ -76,7 +79,11 @@ class Inotify:
         ready = {fd for fd, _ in self._poll.poll(max(0.0, timeout) * 1000)}
         if self._bell in ready:
             os.eventfd_read(self._bell)
-        return parse(os.read(self._fd, _BUFFER)) if self._fd in ready else []
+        began = time.monotonic()
+        data = os.read(self._fd, _BUFFER) if self._fd in ready else b""
+        if len(data) <= _BUFFER - _LARGEST:
+            self.emptied = began
+        return parse(data)
 
     def wake(self) -> None:
         """Ends a `read` that is waiting in another thread."""

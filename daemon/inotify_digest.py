@@ -134,9 +134,11 @@ class Digest:
 
     def _leave(self, parent: Node, name: bytes, path: bytes, directory: bool, cookie: int) -> None:
         node = parent.child(name) if directory else None
+        held = Held(path, parent, node, directory, time.monotonic() + HOLD)
         if node is not None:
+            held.disturbed = self.rounds.overtook(node)
             self.tree.detach(node)
-        self._moves.hold(cookie, Held(path, parent, node, directory, time.monotonic() + HOLD))
+        self._moves.hold(cookie, held)
 
     def _arrive(self, parent: Node, name: bytes, path: bytes, directory: bool, cookie: int) -> None:
         held = self._moves.pair(cookie)

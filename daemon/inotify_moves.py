@@ -13,7 +13,8 @@ HOLD = 0.1
 class Held:
     """A name that left its place. `node` is its directory if that was watched; `parent` is where it was.
 
-    `disturbed`: something happened inside while nobody could say under which path.
+    `disturbed`: something happened inside while nobody could say under which path, or a walk went there by a path
+    that was not true any more.
     """
 
     path: bytes

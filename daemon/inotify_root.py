@@ -64,6 +64,7 @@ class WatchedRoot:
             return
         for record in self._inotify.read(self._digest.patience(timeout)):
             self._digest.take(record)
+        self._digest.rounds.digested(self._inotify.emptied)
         while self._asked:
             self._asked.popleft()()
         self._digest.work()

@@ -26,6 +26,7 @@ class Rounds:
         self._clock = clock
         self._walks: deque[Walk] = deque()
         self._doubted: dict[Node, float] = {}
+        self._digested = 0.0
         self._resync: str | None = None
         self._resync_from = 0.0
         self._resyncing: tuple[Walk, float] | None = None
@@ -46,6 +47,8 @@ class Rounds:
         self._tree.give_up_doomed(_DOOMED)
         while self._walks and self._clock() < now + _SLICE:
             self._step(self._walks[0])
+        while self._tree.robbed:
+            self.doubt(self._tree.robbed.pop())
 
     def wait(self) -> float | None:
         """Seconds until the next piece of work is due; None when there is none."""
@@ -63,6 +66,17 @@ class Rounds:
     def doubt(self, node: Node) -> None:
         """Looks at a directory again when the events that changed it have been digested."""
         self._doubted.setdefault(node, self._clock() + _DOUBT)
+
+    def digested(self, until: float) -> None:
+        """Notes that all records queued before this time are digested."""
+        self._digested = until - _DOUBT  # a rename shows on disk before its record is queued
+
+    def overtook(self, node: Node) -> bool:
+        """Whether a walk may have been below a directory after the rename that is digested only now.
+
+        It went by paths that led elsewhere by then: it put watches on, and listed, what is not below `node` at all.
+        """
+        return node.walked > self._digested
 
     def resync(self, why: str) -> None:
         """Asks for a walk over the whole tree that adds what lacks a watch, then a Rescan of the root.
@@ -89,13 +103,16 @@ class Rounds:
         self._walks.append(walk)
 
     def _step(self, walk: Walk) -> None:
+        node = walk.stack[-1]
         walk.step(self._tree)
+        self._tree.mark(node, self._clock())
+        self.skipped += walk.skipped  # now, not at the end: what they wait for may be in its new place by then
+        walk.skipped.clear()
         if walk.stack:
             return
         self._walks.popleft()
         for node in walk.doubts:
             self.doubt(node)
-        self.skipped += walk.skipped
         self.root_is_gone |= walk.root_is_gone
         self._note_resync(walk)
         path = self._tree.path(walk.top)

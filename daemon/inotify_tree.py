@@ -11,14 +11,18 @@ GONE = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE))
 
 
 class Node:
-    """One directory. `wd` is -1 while it is not watched; the root's `name` is its whole path."""
+    """One directory. `wd` is -1 while it is not watched; the root's `name` is its whole path.
 
-    __slots__ = ("children", "name", "parent", "wd")
+    `walked`: when a walk last visited it or something below it, in monotonic seconds.
+    """
+
+    __slots__ = ("children", "name", "parent", "walked", "wd")
 
     def __init__(self, name: bytes, parent: "Node | None") -> None:
         self.name = name
         self.parent = parent
         self.wd = -1
+        self.walked = 0.0
         self.children: dict[bytes, Node] | None = None
 
     def child(self, name: bytes) -> "Node | None":
@@ -52,6 +56,7 @@ class Tree:
         self.uncovered: dict[Node, int] = {}
         self.uncovered_changes = 0
         self.doomed: list[int] = []
+        self.robbed: list[Node] = []
         self._inotify = inotify
 
     def path(self, node: Node) -> bytes | None:
@@ -129,10 +134,19 @@ class Tree:
             # scanned.
             return self._not_watched(node, errno.EEXIST)
         if other is not None:
-            other.wd = -1  # it was renamed in a moment whose events we lost
+            # It was renamed: its event is lost or still to come, or one of the two paths is not true any more.
+            other.wd = -1
+            self.robbed.append(other)
         self._unmap(node)
         node.wd, self.by_wd[wd] = wd, node
         return Got.NEW
+
+    def mark(self, node: Node, now: float) -> None:
+        """Notes a visit by a walk, up to the root."""
+        above: Node | None = node
+        while above is not None:
+            above.walked = now
+            above = above.parent
 
     def uncover(self, node: Node, number: int) -> None:
         """Notes that changes below a directory will not be told, and why (an errno)."""

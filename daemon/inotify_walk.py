@@ -48,7 +48,8 @@ class Walk:
         if got is Got.GONE:
             self._gone(tree, node)
         elif got is not Got.FAULT:
-            self._list(tree, node, path)
+            # Below a directory that had another watch before, or none, nobody knows what changed.
+            self._list(tree, node, path, every=self.deep or got is Got.NEW)
 
     def _gone(self, tree: Tree, node: Node) -> None:
         """Deleted, or renamed with the event still in the queue: then its watch is good, and its parent is asked
@@ -60,7 +61,7 @@ class Walk:
         if node.wd < 0:
             tree.drop(node)
 
-    def _list(self, tree: Tree, node: Node, path: bytes) -> None:
+    def _list(self, tree: Tree, node: Node, path: bytes, *, every: bool) -> None:
         try:
             names = subdirectories(path)
         except OSError as error:
@@ -69,14 +70,14 @@ class Walk:
             else:
                 tree.uncover(node, error.errno or errno.EIO)
             return
-        self._compare(tree, node, names)
+        self._compare(tree, node, names, every=every)
 
-    def _compare(self, tree: Tree, node: Node, names: set[bytes]) -> None:
+    def _compare(self, tree: Tree, node: Node, names: set[bytes], *, every: bool) -> None:
         for lost in [child for name, child in (node.children or {}).items() if name not in names]:
             tree.drop(lost)
         for name in names:
             child = node.child(name)
-            if self.deep or child is None or child.wd < 0:
+            if every or child is None or child.wd < 0:
                 self.stack.append(child or tree.grow(node, name))
 
 
