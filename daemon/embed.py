@@ -4,6 +4,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +16,7 @@ from daemon.points import point
 from models.reason import Reason
 
 LINGER = 0.03  # seconds to wait for one more image before a batch that is not full is run
+IDLE = 5.0  # seconds between looks around when there is nothing to do
 Pixels = np.ndarray
 log = structlog.get_logger()
 
@@ -53,13 +55,15 @@ class Embedder:
         self.batch = batch
         self._deliver = deliver
         self._stop = stop
-        self._queue: queue.Queue[Decoded] = queue.Queue(2 * batch)
+        self._queue: queue.Queue[Decoded | None] = queue.Queue(2 * batch)
+        self._begun = threading.Event()
         self.images = 0
         self.batches = 0
         self.seconds = 0.0
 
     def put(self, decoded: Decoded) -> None:
         """Blocks while two batches wait. At a stop the image is dropped: its file stays pending."""
+        self._begun.set()
         while not self._stop.is_set():
             try:
                 self._queue.put(decoded, timeout=0.5)
@@ -67,10 +71,9 @@ class Embedder:
             except queue.Full:
                 continue
 
-    @property
-    def waits(self) -> bool:
-        """Whether there is anything to embed."""
-        return not self._queue.empty()
+    def wait(self) -> bool:
+        """Wait a while for the first image; whether there is one."""
+        return self._begun.wait(IDLE) and not self._stop.is_set()
 
     def run(self, network: Network, shape: tuple[int, int]) -> None:
         """Thread body."""
@@ -79,13 +82,22 @@ class Embedder:
             if batch:
                 self._step(network, batch, shape)
 
+    def wake(self) -> None:
+        """End the wait for images, so that a stop is noticed at once."""
+        self._begun.set()
+        with suppress(queue.Full):
+            self._queue.put_nowait(None)
+
     def _collect(self) -> list[Decoded]:
         batch: list[Decoded] = []
         while len(batch) < self.batch:
             try:
-                batch.append(self._queue.get(timeout=LINGER if batch else 0.5))
+                image = self._queue.get(timeout=LINGER if batch else IDLE)
             except queue.Empty:
                 break
+            if image is None:
+                break
+            batch.append(image)
         return batch
 
     def _step(self, network: Network, batch: list[Decoded], shape: tuple[int, int]) -> None:

@@ -112,6 +112,7 @@ class Service:
         self._stop.set()
         self.scanner.stop()
         self.feed.wake.set()
+        self.embedder.wake()
         self.answerer.stop()
         self._join("scan", "scout", "sentry", "intake", "embed")
         self.writer.stop()
@@ -202,22 +203,21 @@ class Service:
         self.feed.release(file)
 
     def _embed(self) -> None:
+        """The model is loaded when there is something to embed, not before."""
         while not self._stop.is_set():
-            if self.embedder.waits:
-                try:
-                    session = self.network.open()
-                except Fault as fault:
-                    if self.once:
-                        raise
-                    log.error("model_unusable", problem=fault.problem, remedy=fault.remedy)
-                    self._stop.wait(MODEL_RETRY_SECONDS)
-                    continue
-                if not self.config.model.batch:
-                    self.embedder.batch = session.batch
-                recipe = self.network.bundle.recipe
-                self.embedder.run(session, (recipe.height, recipe.width))
-            else:
-                self._stop.wait(0.02)
+            if not self.embedder.wait():
+                continue
+            try:
+                session = self.network.open()
+            except Fault as fault:
+                if self.once:
+                    raise
+                log.error("model_unusable", problem=fault.problem, remedy=fault.remedy)
+                self._stop.wait(MODEL_RETRY_SECONDS)
+                continue
+            self.embedder.batch = self.config.model.batch or session.batch
+            recipe = self.network.bundle.recipe
+            self.embedder.run(session, (recipe.height, recipe.width))
 
     def _follow(self) -> None:
         self.index.start()
