@@ -3,9 +3,9 @@
     python -m tools.bench_pass [--corpus DIR] [--rounds 5] [--copies 1] [--json]
 
 "plain": one process, `Image.verify`, reopen, convert, resize, a batch of one, sha256, one insert a row.
-"ideal": reading, hashing, decoding and inference alone, each timed in one process on one core, summed, and divided
-by the number of cores: no start, no catalog, no index, no hand-over. All three run in turn, round by round, and the
-ratios are of one round, since a machine's speed drifts.
+"best": reading, hashing, decoding and inference alone, in one process a core, each with its share of the files and all
+at the same time (two cores may be two halves of one): the core seconds, divided by the number of cores. No start, no
+catalog, no index, no hand-over. All three run in turn, and the ratios are of one round, since a machine's speed drifts.
 """
 
 import argparse
@@ -123,12 +123,12 @@ def measure(paths: list[Path], root: Path, work: Path, bundle: Bundle) -> dict[s
     plain(paths, bundle, work / "plain")
     slow = time.perf_counter() - started
     ours = whole(root, work / "ours")
-    alone = subprocess.run(
-        [sys.executable, "-m", "tools.bench_pass", "--alone", root], check=True, capture_output=True, text=True
-    )
-    parts = json.loads(alone.stdout)
-    best = sum(parts.values()) / len(os.sched_getaffinity(0))
-    return {"plain": slow, "ours": ours, "best": best, **parts}
+    cores = sorted(os.sched_getaffinity(0))
+    command = [sys.executable, "-m", "tools.bench_pass", "--alone", str(root), "--core"]
+    crew = [subprocess.Popen([*command, str(core)], stdout=subprocess.PIPE, text=True) for core in cores]
+    shares = [json.loads(process.communicate()[0]) for process in crew]
+    parts = {key: sum(share[key] for share in shares) for key in shares[0]}
+    return {"plain": slow, "ours": ours, "best": sum(parts.values()) / len(cores), **parts}
 
 
 def main() -> None:
@@ -139,11 +139,15 @@ def main() -> None:
     parser.add_argument("--copies", type=int, default=1, help="distinct copies of every file")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--alone", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--core", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     bundle = load_bundle(default_folder())
     if given.alone:
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-        print(json.dumps(ideal(sorted(path for path in given.alone.rglob("*") if path.is_file()), bundle)))
+        cores = sorted(os.sched_getaffinity(0))
+        paths = sorted(path for path in given.alone.rglob("*") if path.is_file())
+        share = paths[cores.index(given.core) :: len(cores)]
+        os.sched_setaffinity(0, {given.core})
+        print(json.dumps(ideal(share, bundle)))
         return
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
