@@ -60,7 +60,7 @@ class Database:
         run("PRAGMA synchronous = NORMAL")
         run("PRAGMA foreign_keys = ON")
         run("PRAGMA journal_size_limit = 67108864")
-        run("PRAGMA cache_size = -32768")  # the page cache of the kernel holds the rest
+        run("PRAGMA cache_size = -8192")  # the page cache of the kernel holds the rest
         self._migrate()
 
     def _version(self) -> int:
