@@ -84,7 +84,7 @@ def test_a_pass_that_was_killed_is_finished_by_the_next(house: Household, point:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("point", {**BOTH, **WATCHING})
 def test_a_service_that_was_killed_is_complete_after_its_next_start(house: Household, point: str) -> None:
-    if point in ("scan.lost", "index.save", "index.saved"):
+    if point in ("scan.batch", "scan.lost", "index.save", "index.saved"):
         furnish(house, 0, FILES)  # what a start finds is scanned, indexed and saved at once
     house.start(ready=False, CATALOGD_KILL_AT=passage(point, (BOTH | WATCHING)[point]))
     until(lambda: house.live() is not None or not house.alive)
