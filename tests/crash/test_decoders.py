@@ -64,9 +64,11 @@ def test_strikes_are_remembered_when_the_service_ends_between_them(house: Househ
         house.start(ready=False, PYTHONPATH=EVIL)
         assert until(partial(struck, house, b"segv.png", strikes)), house.tail()
         house.kill()
+    # A death is logged before it is committed, so a kill may leave one in the log that is no strike yet.
+    before = house.tail(1000).count("worker_died")
     house.start(PYTHONPATH=EVIL)
     assert until(lambda: verdicts(house)[b"segv.png"] == "crashes the decoder"), (verdicts(house), house.tail())
-    assert house.tail(1000).count("worker_died") <= 3
+    assert house.tail(1000).count("worker_died") - before <= 1
 
 
 @pytest.mark.timeout(300)
