@@ -45,6 +45,35 @@ class WatchSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ScrubSettings:
+    """Reading every byte again: every file once in `days`, at most `budget_gb` a night at `rate_mb` a second.
+
+    `continuous` spreads it over the day inside the service, where no timer runs `catalog scrub`.
+    """
+
+    days: float = 90.0
+    budget_gb: float = 50.0
+    rate_mb: float = 60.0
+    continuous: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BackupSettings:
+    """Copies of the catalog that the service makes by itself: how many nightly and how many weekly ones are kept."""
+
+    daily: int = 7
+    weekly: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmSettings:
+    """What turns `status` red: percent of a day's images that arrive damaged, of a root's files that a scan misses."""
+
+    damaged_percent: float = 5.0
+    missing_percent: float = 50.0
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything the owner can set. Paths are bytes, since on Linux they are not text."""
 
@@ -55,6 +84,9 @@ class Config:
     intake: IntakeSettings = field(default_factory=IntakeSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     watch: WatchSettings = field(default_factory=WatchSettings)
+    scrub: ScrubSettings = field(default_factory=ScrubSettings)
+    backup: BackupSettings = field(default_factory=BackupSettings)
+    alarm: AlarmSettings = field(default_factory=AlarmSettings)
 
     @property
     def database(self) -> Path:
@@ -142,6 +174,8 @@ def _value(kind: Any, value: Any, where: str) -> Any:
         return kind(**_typed(kind, value, where))
     if kind is Path or kind is str:
         good = isinstance(value, str)
+    elif kind is bool:
+        good = isinstance(value, bool)
     elif kind in (int, float):
         good = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool) and value >= 0
     else:

@@ -12,7 +12,8 @@ PAGE = 2000  # rows a query: a reader must never hold one cursor for as long as 
 
 SELECT = (
     "SELECT f.id, d.path, f.name, iif(v.away IS NULL, f.state, iif(f.state = 'gone', 'gone', 'unreachable')),"
-    " iif(v.away IS NULL, f.reason, v.away), f.detail, hex(c.sha256), f.size, c.format, c.width, c.height,"
+    " iif(v.away IS NOT NULL, v.away, iif(f.state = 'ok' AND c.suspect IS NOT NULL, 'suspect', f.reason)),"
+    " coalesce(f.detail, iif(f.state = 'ok', c.suspect, NULL)), hex(c.sha256), f.size, c.format, c.width, c.height,"
     " f.content, f.first_seen, f.last_verified"
     " FROM file f JOIN directory d ON d.id = f.directory JOIN volume v ON v.id = d.volume"
     " LEFT JOIN content c ON c.id = f.content"

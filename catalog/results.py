@@ -21,7 +21,16 @@ class Facts:
     taken_at: str | None = None
     camera: str | None = None
     note: str = ""
+    suspect: str = ""  # why the picture may be damaged although it decodes
+    picture: bytes | None = None  # digest of the decoded pixels
 
+    def columns(self) -> tuple[object, ...]:
+        """As stored, in the order of `TOLD`."""
+        shown = (self.format, self.width, self.height, self.taken_at, self.camera)
+        return (*shown, self.note or None, self.suspect or None, self.picture)
+
+
+TOLD = ("format", "width", "height", "taken_at", "camera", "note", "suspect", "picture")
 
 UNCHANGED = "id = ? AND size = ? AND mtime_ns = ? AND ctime_ns = ? AND state != 'gone'"
 
@@ -32,14 +41,12 @@ def content_id(database: Database, sha256: bytes, size: int, facts: Facts | None
     if found is None:
         told = facts or Facts(None, None, None)
         found = database.value(
-            "INSERT INTO content(sha256, bytes, format, width, height, taken_at, camera, note)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-            *(sha256, size, told.format, told.width, told.height, told.taken_at, told.camera, told.note or None),
+            f"INSERT INTO content(sha256, bytes, {', '.join(TOLD)}) VALUES (?, ?{', ?' * len(TOLD)}) RETURNING id",
+            *(sha256, size, *told.columns()),
         )
     elif facts is not None:
         database.run(
-            "UPDATE content SET format = ?, width = ?, height = ?, taken_at = ?, camera = ?, note = ? WHERE id = ?",
-            *(facts.format, facts.width, facts.height, facts.taken_at, facts.camera, facts.note or None, found),
+            f"UPDATE content SET {', '.join(f'{name} = ?' for name in TOLD)} WHERE id = ?", *facts.columns(), found
         )
     return int(found)
 

@@ -132,4 +132,47 @@ WHEN (OLD.refs = 0) != (NEW.refs = 0) AND EXISTS (SELECT 1 FROM vector WHERE con
 END;
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST,)
+TRUST = """
+ALTER TABLE content ADD COLUMN suspect TEXT;   -- why a picture that decodes may be damaged all the same
+ALTER TABLE content ADD COLUMN picture BLOB;   -- digest of the decoded pixels: the same under other metadata
+ALTER TABLE content ADD COLUMN blocks BLOB;    -- short sums of blocks: how much of the bytes stands after a change
+ALTER TABLE content ADD COLUMN proof INTEGER NOT NULL DEFAULT 0;  -- version of the validators that passed it
+CREATE INDEX content_suspect ON content(id) WHERE suspect IS NOT NULL;
+
+ALTER TABLE history ADD COLUMN evidence TEXT;
+CREATE INDEX history_rot ON history(file) WHERE verdict IN ('rot', 'rot?');
+
+-- A scrub met other bytes under an unchanged signature: read again, and judged as rot. A new signature ends it.
+ALTER TABLE file ADD COLUMN betrayed INTEGER NOT NULL DEFAULT 0 CHECK (betrayed IN (0, 1));
+
+-- A scan missed so many files that the brake was pulled: how many. The volume is away until they are back or accepted.
+ALTER TABLE volume ADD COLUMN missed INTEGER;
+
+CREATE TABLE label(                            -- the owner's choices: nobody can compute them again
+  content INTEGER PRIMARY KEY REFERENCES content(id),
+  value TEXT NOT NULL CHECK (value IN ('keep', 'delete')),
+  source TEXT NOT NULL,
+  at REAL NOT NULL
+) STRICT;
+
+CREATE TABLE intake(                           -- images read by volume and day: a broken ingest shows as a rate
+  volume INTEGER NOT NULL,
+  day INTEGER NOT NULL,                        -- days since the epoch, UTC
+  files INTEGER NOT NULL,
+  damaged INTEGER NOT NULL,
+  PRIMARY KEY (volume, day)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER file_intake AFTER UPDATE OF state ON file
+WHEN OLD.state = 'pending' AND (NEW.state = 'ok' OR NEW.state = 'rejected' AND NEW.reason IN
+  ('empty', 'truncated', 'damaged', 'bad checksum', 'wrong type for its name', 'crashes the decoder')) BEGIN
+  INSERT INTO intake VALUES (
+    (SELECT volume FROM directory WHERE id = NEW.directory),
+    CAST(coalesce(NEW.last_verified, unixepoch()) / 86400 AS INTEGER), 1, NEW.state = 'rejected')
+    ON CONFLICT DO UPDATE SET files = files + 1, damaged = damaged + excluded.damaged;
+END;
+
+CREATE INDEX event_kind ON event(kind, at);
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST, TRUST)

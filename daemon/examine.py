@@ -90,5 +90,6 @@ def _decode(task: Task, data: bytes, digest: bytes, recipe: Recipe, max_pixels: 
     except Unfit as unfit:
         return Rejected(task, "decode", unfit.reason, unfit.detail, digest)
     point("intake.decoded")
-    facts = Facts(picture.format, picture.width, picture.height, picture.taken_at, picture.camera, picture.note)
+    shown = (picture.format, picture.width, picture.height, picture.taken_at, picture.camera)
+    facts = Facts(*shown, picture.note, picture.suspect)
     return Decoded(task, digest, facts, picture.pixels.tobytes())

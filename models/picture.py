@@ -21,6 +21,7 @@ class Picture:
     """`width`, `height`: as displayed, in pixels. `pixels`: uint8 [recipe.height, recipe.width, 3], C-contiguous.
 
     `taken_at`: ISO 8601 from EXIF DateTimeOriginal. `note`: "" or a short remark (animated, 12 frames).
+    `suspect`: "" or why the picture may be damaged although it decodes.
     """
 
     format: str
@@ -30,6 +31,7 @@ class Picture:
     taken_at: str | None
     camera: str | None
     note: str
+    suspect: str = ""
 
 
 def read_picture(data: bytes, recipe: Recipe, *, max_pixels: int = 200_000_000) -> Picture:
@@ -48,4 +50,6 @@ def _read(data: bytes, recipe: Recipe, max_pixels: int) -> Picture:
     width, height = raster.width, raster.height
     if raster.orientation in SIDEWAYS:
         width, height = height, width
-    return Picture(row.name, width, height, fit(raster, recipe), exif.taken_at, exif.camera, raster.note)
+    return Picture(
+        row.name, width, height, fit(raster, recipe), exif.taken_at, exif.camera, raster.note, raster.suspect
+    )

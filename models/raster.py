@@ -17,6 +17,7 @@ class Raster:
     """`image`: any mode, as stored, possibly shrunk by the decoder; `width`, `height`: the stored picture's own.
 
     `orientation`: EXIF 1..8 still to be applied. `exif`: the TIFF-structured block (bytes), empty where there is none.
+    `suspect`: why the picture may be damaged although it decodes.
     """
 
     image: "Image"
@@ -25,6 +26,7 @@ class Raster:
     orientation: int = 1
     exif: bytes = b""
     note: str = ""
+    suspect: str = ""
 
 
 def check_pixels(width: int, height: int, max_pixels: int) -> None:

@@ -11,6 +11,7 @@ class Reason(StrEnum):
     DAMAGED = "damaged"
     CHECKSUM = "bad checksum"
     NOT_IMAGE = "not an image"
+    WRONG_TYPE = "wrong type for its name"
     UNSUPPORTED = "unsupported format"
     PIXELS = "too many pixels"
     LARGE = "too large"
