@@ -153,4 +153,4 @@ def _settings() -> Iterator[tuple[str, str]]:
 def _toml(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(json.dumps(inner) for inner in value)
-    return json.dumps(value) if isinstance(value, str) else f"{value:g}"
+    return json.dumps(value) if isinstance(value, str | bool) else f"{value:g}"
