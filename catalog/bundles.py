@@ -1,16 +1,45 @@
-"""The bundle that the configuration names."""
+"""Where bundles lie, and which one answers: the one that made the vectors, even while another is being prepared."""
 
 from pathlib import Path
 
-from catalog.config import ModelSettings
+from catalog.config import Config
+from catalog.db import Database
 from catalog.faults import PlaceFault
+from catalog.model_rows import current
 from models.bundle import Bundle, BundleError, default_folder, load_bundle
 
+DEFAULT = "default"
 
-def find_bundle(settings: ModelSettings) -> Bundle:
-    """Load it. Raises PlaceFault where it is absent or altered."""
-    folder = default_folder() if settings.bundle == "default" else Path(settings.bundle).expanduser()
+
+def bundle_folder(name: str, state: Path) -> Path:
+    """The folder of a bundle: `default`, the name of one that was pulled into the state directory, or a path."""
+    if name == DEFAULT:
+        return default_folder()
+    return Path(name).expanduser() if "/" in name else state / "models" / name
+
+
+def find_bundle(config: Config) -> Bundle:
+    """The bundle that the configuration names. Raises PlaceFault where it is absent or altered."""
+    return open_bundle(bundle_folder(config.model.bundle, config.state))
+
+
+def open_bundle(folder: Path) -> Bundle:
+    """Raises PlaceFault for a bundle that is absent or altered."""
     try:
         return load_bundle(folder)
     except BundleError as error:
         raise PlaceFault(str(error), 'Or set `bundle = "default"` under [model].') from error
+
+
+def serving_bundle(config: Config, database: Database) -> Bundle:
+    """The bundle of the current model: a question has to be put in the terms of the vectors that answer it."""
+    held = current(database)
+    try:
+        wanted = find_bundle(config)
+    except PlaceFault:
+        if held is None or held.folder is None:
+            raise
+        return open_bundle(Path(held.folder))
+    if held is None or held.folder is None or held.digest == wanted.id:
+        return wanted
+    return open_bundle(Path(held.folder))

@@ -32,7 +32,7 @@ class DiskCheck:
         self._now = now
         self._ignore = Ignore(config.ignore, os.fsencode(config.state))
         model = current(database)
-        self._model = None if model is None else model[0]
+        self._model = None if model is None else model.id
         self._mounts = read_mounts()
 
     def findings(self) -> Iterator[Finding]:

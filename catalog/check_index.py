@@ -16,12 +16,12 @@ def index_findings(database: Database, state: Path) -> Iterator[Finding]:
     model = current(database)
     if model is None:
         return
-    opened = open_index(database, state, model[0], model[1], model[3])
+    opened = open_index(database, state, model.id, model.digest, model.dims)
     if opened.header is None:
         if opened.why != "there is none":
             yield Finding("index", None, f"the snapshot cannot be used: {opened.why}")
         return
-    yield from compare_labels(set(opened.neighbours.labels().tolist()), _expected(database, model[0]), opened.seq)
+    yield from compare_labels(set(opened.neighbours.labels().tolist()), _expected(database, model.id), opened.seq)
 
 
 def _expected(database: Database, model: int) -> dict[int, tuple[int, bool]]:

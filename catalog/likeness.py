@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from catalog.ask import ask
 from catalog.asking import Asking
-from catalog.bundles import find_bundle
+from catalog.bundles import serving_bundle
 from catalog.display import show
 from catalog.entries import Entry, entry_at, holders
 from catalog.faults import PlaceFault, StoreFault, UsageFault
-from catalog.model_rows import current
+from catalog.model_rows import Model, current
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,23 +40,23 @@ def similar(asking: Asking, path: bytes, count: int) -> Iterator[tuple[Entry, fl
                     return
 
 
-def _stored(asking: Asking, model: tuple[Any, ...], entry: Entry) -> Any:
+def _stored(asking: Asking, model: Model, entry: Entry) -> Any:
     from catalog.vectors import unpack
 
     if entry.state not in ("ok", "unreachable"):
         return None
-    data = asking.database.value("SELECT data FROM vector WHERE content = ? AND model = ?", entry.content, model[0])
-    return None if data is None else unpack([data], model[3])[0]
+    data = asking.database.value("SELECT data FROM vector WHERE content = ? AND model = ?", entry.content, model.id)
+    return None if data is None else unpack([data], model.dims)[0]
 
 
-def _hits(asking: Asking, model: tuple[Any, ...], vector: "np.ndarray", count: int) -> list[tuple[int, float]]:
+def _hits(asking: Asking, model: Model, vector: "np.ndarray", count: int) -> list[tuple[int, float]]:
     wire = base64.b64encode(vector.astype("<f4").tobytes()).decode("ascii")
     answer = ask(asking.config.state, {"op": "similar", "vector": wire, "k": count})
     if answer is not None and answer.get("ok"):
         return [(int(content), float(cosine)) for content, cosine in answer["hits"]]
     from catalog.vectors import nearest
 
-    return [(content, cosine) for _, content, cosine in nearest(asking.database, model[0], model[3], vector, count)]
+    return [(content, cosine) for _, content, cosine in nearest(asking.database, model.id, model.dims, vector, count)]
 
 
 def embedded(asking: Asking, path: bytes) -> "np.ndarray":
@@ -69,7 +69,7 @@ def embedded(asking: Asking, path: bytes) -> "np.ndarray":
     from models.picture import read_picture
     from models.reason import Unfit
 
-    bundle = find_bundle(asking.config.model)
+    bundle = serving_bundle(asking.config, asking.database)
     try:
         with open(path, "rb") as file:
             picture = read_picture(

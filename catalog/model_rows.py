@@ -1,26 +1,88 @@
-"""The model that vectors belong to, as a row: its figures are those of this machine's last attestation."""
+"""The models that vectors belong to. One is current and answers; another may be next, while everything is embedded
+afresh for it. `provider` and `cosine` are those of this machine's last attestation.
+"""
+
+from dataclasses import dataclass
 
 from catalog.db import Database
 
+COLUMNS = "id, digest, name, dims, provider, cosine, folder"
 
-def register(database: Database, digest: str, name: str, dims: int, now: float) -> int:
-    """The row of a model. Another one than before makes every file pending that it has not embedded; that holds too
-    for one that comes back after another had its turn. In a transaction.
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One row. `digest`: the bundle's id. `folder`: where the bundle lay when it was last used here."""
+
+    id: int
+    digest: str
+    name: str
+    dims: int
+    provider: str
+    cosine: float
+    folder: str | None
+
+
+def current(database: Database) -> Model | None:
+    """The model in use."""
+    return _with_role(database, "current")
+
+
+def following(database: Database) -> Model | None:
+    """The model that everything is being embedded for, to take over once it is done."""
+    return _with_role(database, "next")
+
+
+def _with_role(database: Database, role: str) -> Model | None:
+    row = database.row(f"SELECT {COLUMNS} FROM model WHERE role = ?", role)
+    return None if row is None else Model(*row)
+
+
+def register(database: Database, digest: str, name: str, dims: int, now: float, folder: str = "") -> int:
+    """Make this model the current one at once; returns its row. In a transaction.
+
+    Every file that it has not embedded becomes pending; that holds too for one that comes back after another's turn.
     """
-    known = current(database)
-    if known is not None and known[1] == digest:
-        return known[0]
-    model = database.value(
-        "INSERT INTO model(digest, name, dims, provider, cosine, attested_at) VALUES (?, ?, ?, '', 0, ?)"
-        " ON CONFLICT (digest) DO UPDATE SET attested_at = excluded.attested_at RETURNING id",
-        *(digest, name, dims, now),
-    )
+    model = _known(database, digest, name, dims, folder, now)
+    held = current(database)
+    if held is None or held.id != model:
+        _hand_over(database, model, now)
+    database.run("UPDATE model SET role = NULL WHERE role = 'next'")
+    return model
+
+
+def prepare(database: Database, digest: str, name: str, dims: int, now: float, folder: str = "") -> int:
+    """Make this model the next one, beside the current one; returns its row. In a transaction."""
+    model = _known(database, digest, name, dims, folder, now)
+    database.run("UPDATE model SET role = NULL WHERE role = 'next' AND id != ?", model)
+    database.run("UPDATE model SET role = 'next' WHERE id = ?", model)
+    return model
+
+
+def take_over(database: Database, now: float) -> None:
+    """The next model becomes the current one. In a transaction: a kill leaves either the old or the new, whole."""
+    model = following(database)
+    if model is not None:
+        _hand_over(database, model.id, now)
+
+
+def _hand_over(database: Database, model: int, now: float) -> None:
+    database.run("UPDATE model SET role = NULL WHERE role IS NOT NULL")
+    database.run("UPDATE model SET role = 'current' WHERE id = ?", model)
     database.run(
         "UPDATE file SET state = 'pending', due = ? WHERE state = 'ok' AND NOT EXISTS"
         " (SELECT 1 FROM vector WHERE vector.content = file.content AND vector.model = ?)",
         *(now, model),
     )
-    return int(model)
+
+
+def _known(database: Database, digest: str, name: str, dims: int, folder: str, now: float) -> int:
+    return int(
+        database.value(
+            "INSERT INTO model(digest, name, dims, provider, cosine, attested_at, folder) VALUES (?, ?, ?, '', 0, ?, ?)"
+            " ON CONFLICT (digest) DO UPDATE SET name = excluded.name, folder = excluded.folder RETURNING id",
+            *(digest, name, dims, now, folder or None),
+        )
+    )
 
 
 def attested(database: Database, model: int, provider: str, cosine: float, now: float) -> None:
@@ -30,7 +92,10 @@ def attested(database: Database, model: int, provider: str, cosine: float, now: 
     )
 
 
-def current(database: Database) -> tuple[int, str, str, int, str, float] | None:
-    """The model in use: id, digest, name, dims, provider, cosine. The last one that was attested."""
-    row = database.row("SELECT id, digest, name, dims, provider, cosine FROM model ORDER BY attested_at DESC LIMIT 1")
-    return None if row is None else (row[0], row[1], row[2], row[3], row[4], row[5])
+def drop(database: Database, model: int, limit: int) -> int:
+    """Delete up to `limit` vectors of a model that has no role; returns how many. In a transaction."""
+    return database.run(
+        "DELETE FROM vector WHERE id IN (SELECT v.id FROM vector v JOIN model m ON m.id = v.model"
+        " WHERE v.model = ? AND m.role IS NULL LIMIT ?)",
+        *(model, limit),
+    )

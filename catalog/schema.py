@@ -173,6 +173,11 @@ WHEN OLD.state = 'pending' AND (NEW.state = 'ok' OR NEW.state = 'rejected' AND N
 END;
 
 CREATE INDEX event_kind ON event(kind, at);
+
+ALTER TABLE model ADD COLUMN role TEXT CHECK (role IN ('current', 'next'));
+ALTER TABLE model ADD COLUMN folder TEXT;      -- where its bundle lay: it answers until the next one is ready
+CREATE UNIQUE INDEX model_role ON model(role) WHERE role IS NOT NULL;
+UPDATE model SET role = 'current' WHERE id = (SELECT id FROM model ORDER BY attested_at DESC LIMIT 1);
 """
 
 MIGRATIONS: tuple[str, ...] = (FIRST, TRUST)

@@ -93,7 +93,7 @@ def _followed(database: Database, directory: int, name: bytes, seen: Seen) -> bo
         "SELECT f.id, d.path, f.name, d.volume FROM file f JOIN directory d ON d.id = f.directory"
         " WHERE f.inode = ? AND f.size = ? AND f.mtime_ns = ? AND f.state IN ('ok', 'gone')"
         " AND EXISTS (SELECT 1 FROM vector WHERE content = f.content"
-        " AND model = (SELECT id FROM model ORDER BY attested_at DESC LIMIT 1))"
+        " AND model = (SELECT id FROM model WHERE role = 'current'))"
         " AND d.volume = (SELECT volume FROM directory WHERE id = ?)",
         *(inode, size, mtime_ns, directory),
     ):

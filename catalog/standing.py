@@ -7,7 +7,7 @@ from catalog.ask import ask
 from catalog.asking import Asking
 from catalog.db import Database
 from catalog.display import text
-from catalog.model_rows import current
+from catalog.model_rows import Model, current
 from catalog.running import running
 from catalog.snapshot import read_header
 from catalog.volume_rows import volumes
@@ -22,7 +22,7 @@ def standing(asking: Asking) -> dict[str, Any]:
     with database.snapshot():
         files, reasons = _files(database)
         model = current(database)
-        vectors, seq = _vectors(database, model[0] if model else None)
+        vectors, seq = _vectors(database, model.id if model else None)
         away = {volume.path: volume.away for volume in volumes(database) if volume.away}
         listed = [volume for volume in volumes(database) if volume.kind == "root" or volume.away]
     live = ask(state, {"op": "status"}, timeout=2.0) if running(state) else None
@@ -31,7 +31,7 @@ def standing(asking: Asking) -> dict[str, Any]:
         "files": files,
         "reasons": reasons,
         "vectors": vectors,
-        "index": live["index"] if live else _index(asking, model[1] if model else "", seq),
+        "index": live["index"] if live else _index(asking, model.digest if model else "", seq),
         "model": _model(model, live),
         "roots": [
             {
@@ -79,15 +79,15 @@ def _index(asking: Asking, digest: str, seq: int) -> dict[str, int]:
     return {"size": header.count if header else 0, "seq": reached, "lag": max(0, seq - reached)}
 
 
-def _model(model: tuple[Any, ...] | None, live: dict[str, Any] | None) -> dict[str, Any]:
+def _model(model: Model | None, live: dict[str, Any] | None) -> dict[str, Any]:
     if model is None:
         return {"id": None, "name": None, "provider": None, "cosine": None, "warning": "", "problem": ""}
     said = live["model"] if live else {}
     return {
-        "id": model[1],
-        "name": model[2],
-        "provider": said.get("provider") or model[4] or None,
-        "cosine": model[5] or None,
+        "id": model.digest,
+        "name": model.name,
+        "provider": said.get("provider") or model.provider or None,
+        "cosine": model.cosine or None,
         "warning": said.get("warning", ""),
         "problem": said.get("problem", ""),
     }

@@ -58,7 +58,7 @@ class Service:
             raise
 
     def _assemble(self, config: Config, once: bool) -> None:
-        bundle = find_bundle(config.model)
+        bundle = find_bundle(config)
         now = time.time()
         self.model = int(self._ask(partial(register, digest=bundle.id, name=bundle.name, dims=bundle.dims, now=now)))
         self.network = Network(bundle, config.model, self.model, self.writer)

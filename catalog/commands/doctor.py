@@ -135,7 +135,7 @@ def model(asking: Asking) -> Iterator[Finding]:
     from models.attest import attest
     from models.session import ProviderError, Session
 
-    bundle = find_bundle(asking.config.model)
+    bundle = find_bundle(asking.config)
     settings = asking.config.model
     try:
         session = Session(bundle, provider=settings.provider, threads=settings.threads)  # type: ignore[arg-type]

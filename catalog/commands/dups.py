@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import click
 
 from catalog.asking import Asking, asks, json_option, put
-from catalog.bundles import find_bundle
+from catalog.bundles import serving_bundle
 from catalog.display import show, text
 from catalog.duplicates import Group, exact, near
 from catalog.faults import StoreFault
@@ -39,8 +39,8 @@ def _groups(asking: Asking, also_near: bool, threshold: float | None) -> Iterato
     model = current(asking.database)
     if model is None:
         raise StoreFault("the catalog holds no vectors yet", "Run `catalogd --once` first.")
-    least = find_bundle(asking.config.model).near_duplicate_cosine if threshold is None else threshold
-    yield from near(asking.database, model[0], least, asking.config.state)
+    least = serving_bundle(asking.config, asking.database).near_duplicate_cosine if threshold is None else threshold
+    yield from near(asking.database, model.id, least, asking.config.state)
 
 
 def _record(group: Group) -> dict[str, object]:
