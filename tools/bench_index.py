@@ -36,7 +36,7 @@ def pictures(count: int, dims: int, seed: int = 0) -> Iterator[Floats]:
 def filled(folder: Path, count: int, dims: int) -> Database:
     """A catalog of that many contents and live vectors."""
     database = Database(folder / "catalog.db", write=True)
-    database.run("INSERT INTO model VALUES (1, 'bench', 'bench', ?, 'none', 1.0, 0.0)", dims)
+    database.run("INSERT INTO model VALUES (1, 'bench', 'bench', ?, 'none', 1.0, 0.0, 'current', NULL)", dims)
     at = 0
     for vectors in pictures(count, dims):
         ids = range(at + 1, at + len(vectors) + 1)

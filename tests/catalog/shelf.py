@@ -28,7 +28,9 @@ class Shelf:
     def __init__(self, folder: Path, dims: int = DIMS, digest: str = "d1") -> None:
         self.folder, self.path, self.dims, self.digest = folder, folder / "catalog.db", dims, digest
         self.db = Database(self.path, write=True)
-        self.db.run("INSERT OR IGNORE INTO model VALUES (1, ?, 'toy', ?, 'cpu', 1.0, 0.0)", digest, dims)
+        self.db.run(
+            "INSERT OR IGNORE INTO model VALUES (1, ?, 'toy', ?, 'cpu', 1.0, 0.0, 'current', NULL)", digest, dims
+        )
         self.db.run(
             "INSERT OR IGNORE INTO volume(id, path, kind, identity, since) VALUES (1, x'2f72', 'root', 'i', 0.0)"
         )

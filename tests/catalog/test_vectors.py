@@ -46,7 +46,7 @@ def test_nearest_names_contents_and_leaves_out_the_dead_and_other_models(tmp_pat
     shelf.content("shifts the content ids away from the vector ids")
     ids = shelf.pictures(stored)
     shelf.flip(ids[0], live=False)
-    shelf.db.run("INSERT INTO model VALUES (2, 'd2', 'other', ?, 'cpu', 1.0, 0.0)", DIMS)
+    shelf.db.run("INSERT INTO model VALUES (2, 'd2', 'other', ?, 'cpu', 1.0, 0.0, NULL, NULL)", DIMS)
     shelf.db.run("INSERT INTO vector(content, model, seq, live, data) VALUES (1, 2, 99, 1, ?)", pack(stored[:1])[0])
     hits = nearest(shelf.db, 1, DIMS, stored[0], 10)
     assert {hit[0] for hit in hits} == set(ids[1:])
