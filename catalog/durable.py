@@ -1,0 +1,35 @@
+"""Writing that survives a kill and a power cut: the old file or the new one, never a part of one."""
+
+import os
+from pathlib import Path
+
+
+def put_in_place(part: Path, target: Path) -> None:
+    """Give a file that was written under another name in the same folder its own, once all of it is on the disk.
+
+    Raises:
+        OSError: it could not be; `target` is as it was.
+    """
+    handle = os.open(part, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    part.replace(target)
+    sync_folder(target.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Names are on the disk only once their folder is (fsync(2)). Raises OSError."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def hand_over(path: Path) -> None:
+    """What root makes in the service's folder is to belong to the service, as SQLite does it for its own files."""
+    if os.geteuid() == 0:
+        owner = os.stat(path.parent)
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)

@@ -1,0 +1,110 @@
+"""The owner's choices as plain text, one JSON object a line: what nobody can compute again outlives the database.
+
+Nothing is ever taken out of it. A choice is written here before it is committed to the database, so the journal is
+never behind; the other order would leave open, after a crash, whether a label that one of both lacks was taken back.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from catalog.durable import hand_over, sync_folder
+from catalog.faults import PlaceFault
+
+NAME = "journal.jsonl"
+Entry = dict[str, Any]
+
+
+def journal_path(state: Path) -> Path:
+    """Where the journal of this state directory lies."""
+    return state / NAME
+
+
+def append(state: Path, entries: Iterable[Entry]) -> None:
+    """Write entries at the end; they are on the disk when this returns. Each has at least `at` and `kind`.
+
+    Raises:
+        PlaceFault: it could not be written; the journal is as it was.
+    """
+    lines = b"".join(json.dumps(entry).encode("ascii") + b"\n" for entry in entries)
+    if not lines:
+        return
+    path = journal_path(state)
+    try:
+        _append(path, lines)
+    except OSError as error:
+        raise PlaceFault(
+            f"the choice could not be written to {path}: {os.strerror(error.errno or 0).lower()}",
+            f"Free some space in {state} and see that it is writable; nothing was changed.",
+        ) from error
+
+
+def _append(path: Path, lines: bytes) -> None:
+    fresh = not path.exists()
+    handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        size = os.fstat(handle).st_size
+        torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+        try:
+            _write_all(handle, (b"\n" if torn else b"") + lines)
+            os.fsync(handle)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(handle, size)
+            raise
+    finally:
+        os.close(handle)
+    if fresh:
+        hand_over(path)
+        sync_folder(path.parent)
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(handle, data) :]
+
+
+def read(state: Path) -> Iterator[Entry]:
+    """All entries, oldest first; none where there is no journal. A torn or damaged line is passed over.
+
+    Raises:
+        PlaceFault: the file cannot be read.
+    """
+    path = journal_path(state)
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                entry = _parsed(line)
+                if entry is not None:
+                    yield entry
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise PlaceFault(
+            f"the journal {path} cannot be read: {os.strerror(error.errno or 0).lower()}",
+            "Give it to this user, or put a copy of it in its place.",
+        ) from error
+
+
+def _parsed(line: bytes) -> Entry | None:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) and isinstance(entry.get("kind"), str) else None
+
+
+def iso(at: float) -> str:
+    """Seconds since the epoch as the journal writes them: ISO 8601 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def seconds(text: str) -> float:
+    """What `iso` wrote, back in seconds. Raises ValueError."""
+    return datetime.fromisoformat(text).timestamp()

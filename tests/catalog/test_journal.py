@@ -1,0 +1,85 @@
+"""The owner's journal: what was written is read, whatever a crash left at its end."""
+
+import json
+import os
+import resource
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from catalog.faults import PlaceFault
+from catalog.journal import append, iso, journal_path, read, seconds
+
+ONE = {"at": "2026-01-01T00:00:00.000Z", "kind": "label", "value": "keep", "path": "/r/na\udcffme\n.jpg"}
+TWO = {"at": "2026-01-02T00:00:00.000Z", "kind": "accept", "path": "/r"}
+
+
+def test_what_was_appended_is_read_in_order_and_belongs_to_its_owner_alone(tmp_path: Path) -> None:
+    assert list(read(tmp_path)) == []
+    append(tmp_path, [ONE])
+    append(tmp_path, [TWO, ONE])
+    append(tmp_path, [])
+    assert list(read(tmp_path)) == [ONE, TWO, ONE]
+    assert os.fsencode(str(ONE["path"])) == b"/r/na\xffme\n.jpg"
+    assert journal_path(tmp_path).read_bytes().count(b"\n") == 3
+    assert stat.S_IMODE(journal_path(tmp_path).stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("tail", [b'{"at": "20', b"\0\0\0\0", b'{"kind": 7}', b"[1]", b"\xff\xfe", b"{}"])
+def test_a_torn_end_loses_nothing_before_or_after_it(tmp_path: Path, tail: bytes) -> None:
+    append(tmp_path, [ONE])
+    with journal_path(tmp_path).open("ab") as file:
+        file.write(tail)
+    assert list(read(tmp_path)) == [ONE]
+    append(tmp_path, [TWO])
+    assert list(read(tmp_path)) == [ONE, TWO]
+
+
+@pytest.mark.parametrize("room", [0, 40])
+def test_a_full_disk_is_told_and_leaves_the_journal_as_it_was(tmp_path: Path, room: int) -> None:
+    append(tmp_path, [ONE])
+    before = journal_path(tmp_path).read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + room, limits[1]))
+    try:
+        with pytest.raises(PlaceFault, match="could not be written"):
+            append(tmp_path, [TWO] * 100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert journal_path(tmp_path).read_bytes() == before
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from catalog.journal import append
+for number in range(200):
+    append(Path(sys.argv[1]), [{"at": "", "kind": "test", "by": sys.argv[2], "number": number, "fill": "x" * 3000}])
+"""
+
+
+def test_two_writers_never_mix_their_lines(tmp_path: Path) -> None:
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, tmp_path, name]) for name in "ab"]
+    assert [writer.wait(100) for writer in writers] == [0, 0]
+    found = list(read(tmp_path))
+    assert len(journal_path(tmp_path).read_text().splitlines()) == 400
+    for name in "ab":
+        assert [entry["number"] for entry in found if entry["by"] == name] == list(range(200))
+
+
+def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
+    journal_path(tmp_path).mkdir()
+    with pytest.raises(PlaceFault, match="cannot be read"):
+        list(read(tmp_path))
+
+
+@pytest.mark.parametrize("at", [0.0, 1764000000.123, 4102444799.999])
+def test_times_come_back_to_the_millisecond(at: float) -> None:
+    assert seconds(iso(at)) == at
+    assert json.loads(json.dumps(iso(at))).endswith("Z")
