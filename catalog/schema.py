@@ -145,8 +145,11 @@ CREATE INDEX history_rot ON history(file) WHERE verdict IN ('rot', 'rot?');
 -- A scrub met other bytes under an unchanged signature: read again, and judged as rot. A new signature ends it.
 ALTER TABLE file ADD COLUMN betrayed INTEGER NOT NULL DEFAULT 0 CHECK (betrayed IN (0, 1));
 
--- A scan missed so many files that the brake was pulled: how many. The volume is away until they are back or accepted.
+-- The brake: a scan missed `missed` of `known` files, and the volume is held until they are back or the loss is
+-- accepted. `accepted`: how many the owner gave up; the next scan of the whole volume may declare so many gone.
 ALTER TABLE volume ADD COLUMN missed INTEGER;
+ALTER TABLE volume ADD COLUMN known INTEGER;
+ALTER TABLE volume ADD COLUMN accepted INTEGER;
 
 CREATE TABLE label(                            -- the owner's choices: nobody can compute them again
   content INTEGER PRIMARY KEY REFERENCES content(id),
@@ -163,16 +166,30 @@ CREATE TABLE intake(                           -- images read by volume and day:
   PRIMARY KEY (volume, day)
 ) STRICT, WITHOUT ROWID;
 
+-- A first reading, or new bytes: what is read again and found the same (moved, chmod, another model) is no intake,
+-- nor is what rotted where it lay. A death in the decoder leaves no content behind, and counts as it is told.
 CREATE TRIGGER file_intake AFTER UPDATE OF state ON file
-WHEN OLD.state = 'pending' AND (NEW.state = 'ok' OR NEW.state = 'rejected' AND NEW.reason IN
-  ('empty', 'truncated', 'damaged', 'bad checksum', 'wrong type for its name', 'crashes the decoder')) BEGIN
+WHEN OLD.state = 'pending' AND OLD.betrayed = 0
+  AND (NEW.state = 'ok' OR NEW.state = 'rejected' AND NEW.reason IN
+    ('empty', 'truncated', 'damaged', 'bad checksum', 'wrong type for its name', 'crashes the decoder'))
+  AND (OLD.content IS NOT NEW.content OR NEW.reason = 'crashes the decoder') BEGIN
   INSERT INTO intake VALUES (
     (SELECT volume FROM directory WHERE id = NEW.directory),
-    CAST(coalesce(NEW.last_verified, unixepoch()) / 86400 AS INTEGER), 1, NEW.state = 'rejected')
+    CAST(iif(NEW.content IS NULL OR NEW.last_verified IS NULL, unixepoch(), NEW.last_verified) / 86400 AS INTEGER),
+    1, NEW.state = 'rejected')
     ON CONFLICT DO UPDATE SET files = files + 1, damaged = damaged + excluded.damaged;
 END;
 
 CREATE INDEX event_kind ON event(kind, at);
+
+-- Each start of the writer is a branch of the change log, as PostgreSQL has its timelines. Put back an older copy of this
+-- file, and ids and places in the log are given out a second time: the branch tells which of both an index was made from.
+CREATE TABLE timeline(
+  id INTEGER PRIMARY KEY,
+  token TEXT NOT NULL UNIQUE,
+  seq INTEGER NOT NULL,                        -- where it began
+  at REAL NOT NULL
+) STRICT;
 
 ALTER TABLE model ADD COLUMN role TEXT CHECK (role IN ('current', 'next'));
 ALTER TABLE model ADD COLUMN folder TEXT;      -- where its bundle lay: it answers until the next one is ready
