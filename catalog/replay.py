@@ -1,6 +1,5 @@
 """Bring an index up to the catalog: the snapshot where it can be trusted, then the change log."""
 
-import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,9 +8,8 @@ import numpy as np
 from catalog.db import Database
 from catalog.neighbours import Neighbours
 from catalog.snapshot import Header, Loaded, load
-from catalog.vectors import Change, Integers, stream, unpack
-
-WITNESSES = 64
+from catalog.timeline import contains
+from catalog.vectors import Change, stream, unpack
 
 
 class Opened(NamedTuple):
@@ -29,7 +27,7 @@ def open_index(database: Database, folder: Path, model: int, digest: str, dims: 
     if not isinstance(found, Loaded):
         return Opened(Neighbours(dims, threads), 0, None, found.why)
     index, header = found
-    if header.seq > last_seq(database, model) or header.witness != witness(database, index.known()):
+    if header.seq > last_seq(database, model) or not contains(database, header.timeline, header.seq):
         return Opened(Neighbours(dims, threads), 0, None, "it was made from another catalog")
     return Opened(index, header.seq, header, None)
 
@@ -37,20 +35,6 @@ def open_index(database: Database, folder: Path, model: int, digest: str, dims: 
 def last_seq(database: Database, model: int) -> int:
     """The end of this model's change log."""
     return int(database.value("SELECT max(seq) FROM vector WHERE model = ?", model) or 0)
-
-
-def witness(database: Database, labels: Integers) -> str:
-    """A hash over which contents some of these labels stand for, evenly spaced, the last one among them.
-
-    Labels are row ids: after a catalog was put back from a backup or built anew they may stand for other
-    pictures, and neither seq nor model would tell.
-    """
-    chosen = labels[np.linspace(0, len(labels) - 1, min(WITNESSES, len(labels))).astype(np.int64)]
-    digest = hashlib.sha256()
-    for label in chosen.tolist():
-        row = database.row("SELECT sha256 FROM content WHERE id = (SELECT content FROM vector WHERE id = ?)", label)
-        digest.update(b"%d:%b;" % (label, row[0] if row else b""))
-    return digest.hexdigest()
 
 
 def apply(index: Neighbours, changes: list[Change]) -> None:

@@ -175,15 +175,15 @@ WHEN OLD.state = 'pending' AND OLD.betrayed = 0
   AND (OLD.content IS NOT NEW.content OR NEW.reason = 'crashes the decoder') BEGIN
   INSERT INTO intake VALUES (
     (SELECT volume FROM directory WHERE id = NEW.directory),
-    CAST(iif(NEW.content IS NULL OR NEW.last_verified IS NULL, unixepoch(), NEW.last_verified) / 86400 AS INTEGER),
+    CAST(coalesce(iif(OLD.content IS NEW.content, NULL, NEW.last_verified), unixepoch()) / 86400 AS INTEGER),
     1, NEW.state = 'rejected')
     ON CONFLICT DO UPDATE SET files = files + 1, damaged = damaged + excluded.damaged;
 END;
 
 CREATE INDEX event_kind ON event(kind, at);
 
--- Each start of the writer is a branch of the change log, as PostgreSQL has its timelines. Put back an older copy of this
--- file, and ids and places in the log are given out a second time: the branch tells which of both an index was made from.
+-- Each start of the writer is a branch of the change log, as PostgreSQL has its timelines. Once an older copy of
+-- this file is put back, ids and places are given out again: the branch tells which of both an index was made from.
 CREATE TABLE timeline(
   id INTEGER PRIMARY KEY,
   token TEXT NOT NULL UNIQUE,

@@ -13,18 +13,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from catalog.durable import sync_folder
 from catalog.faults import PlaceFault
 
 if TYPE_CHECKING:
     from catalog.neighbours import Neighbours
 
-VERSION = 1
+VERSION = 2
 SLOTS = ("a", "b")
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a snapshot holds. `seq`: the place in the change log it reaches; `witness`: the catalog it was made from."""
+    """What a snapshot holds. `seq`: the place in the change log it reaches, and `timeline` the branch of it."""
 
     version: int
     digest: str
@@ -32,7 +33,7 @@ class Header:
     count: int
     deleted: int
     seq: int
-    witness: str
+    timeline: str
     parameters: dict[str, int | str]
     slot: str
     bytes: int
@@ -131,7 +132,7 @@ def _load_payload(path: Path, header: Header, states: bytes, threads: int) -> Lo
     return Loaded(loaded, header)
 
 
-def save(folder: Path, neighbours: "Neighbours", digest: str, seq: int, witness: str) -> Header:
+def save(folder: Path, neighbours: "Neighbours", digest: str, seq: int, timeline: str) -> Header:
     """Write the index atomically. Nobody may change `neighbours` meanwhile.
 
     Raises:
@@ -143,10 +144,10 @@ def save(folder: Path, neighbours: "Neighbours", digest: str, seq: int, witness:
     part = head.with_suffix(".part")
     try:
         payload.unlink(missing_ok=True)  # a reader may still hold what lay here
-        header, states = _write_payload(payload, neighbours, digest, seq, witness, slot)
+        header, states = _write_payload(payload, neighbours, digest, seq, timeline, slot)
         _write_head(part, header, states)
         part.replace(head)
-        _sync_folder(folder)
+        sync_folder(folder)
     except (OSError, RuntimeError) as error:
         for path in (part, payload):
             with suppress(OSError):
@@ -163,7 +164,7 @@ def save(folder: Path, neighbours: "Neighbours", digest: str, seq: int, witness:
 
 
 def _write_payload(
-    path: Path, neighbours: "Neighbours", digest: str, seq: int, witness: str, slot: str
+    path: Path, neighbours: "Neighbours", digest: str, seq: int, timeline: str, slot: str
 ) -> tuple[Header, bytes]:
     expected, states = neighbours.save(path)
     with path.open("rb") as payload:
@@ -180,7 +181,7 @@ def _write_payload(
         count=neighbours.live,
         deleted=neighbours.deleted,
         seq=seq,
-        witness=witness,
+        timeline=timeline,
         parameters=neighbours.parameters,
         slot=slot,
         bytes=expected,
@@ -196,11 +197,3 @@ def _write_head(path: Path, header: Header, states: bytes) -> None:
         head.write(line + b"\n" + hashlib.sha256(line).hexdigest().encode() + b"\n" + states)
         head.flush()
         os.fsync(head.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

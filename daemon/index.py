@@ -11,7 +11,8 @@ from catalog import snapshot
 from catalog.db import Database, Row
 from catalog.faults import Fault
 from catalog.neighbours import Neighbours
-from catalog.replay import advance, open_index, witness
+from catalog.replay import advance, open_index
+from catalog.timeline import current
 from catalog.vectors import Floats
 from daemon.points import point
 
@@ -151,9 +152,9 @@ class IndexFollower:
         """
         if not self._unsaved:
             return
-        seen = witness(self._log, self._current.known())
+        timeline = current(self._log)
         point("index.save")
-        snapshot.save(self._state, self._current, self._digest, self._seq, seen)
+        snapshot.save(self._state, self._current, self._digest, self._seq, timeline)
         point("index.saved")
         self._unsaved = 0
 

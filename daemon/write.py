@@ -1,7 +1,9 @@
 """The one writer: folds the changes that wait into one transaction, and acts on them only after COMMIT."""
 
 import queue
+import secrets
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from typing import Any
 import structlog
 
 from catalog.db import Database
+from catalog.timeline import begin
 from daemon.points import point
 
 FOLD = 1000  # changes in one transaction at most
@@ -80,6 +83,8 @@ class Writer:
         try:
             database = Database(self._path, write=True)
             try:
+                with database.transaction():
+                    begin(database, secrets.token_hex(8), time.time())
                 while self._turn(database):
                     pass
             finally:

@@ -15,6 +15,7 @@ import numpy as np
 from catalog import snapshot
 from catalog.db import Database
 from catalog.neighbours import Neighbours
+from catalog.timeline import begin
 from catalog.vectors import Floats, nearest, nearest_each, pack
 from daemon.index import IndexFollower
 
@@ -36,6 +37,7 @@ def pictures(count: int, dims: int, seed: int = 0) -> Iterator[Floats]:
 def filled(folder: Path, count: int, dims: int) -> Database:
     """A catalog of that many contents and live vectors."""
     database = Database(folder / "catalog.db", write=True)
+    begin(database, "bench", 0.0)
     database.run("INSERT INTO model VALUES (1, 'bench', 'bench', ?, 'none', 1.0, 0.0, 'current', NULL)", dims)
     at = 0
     for vectors in pictures(count, dims):

@@ -1,11 +1,13 @@
 """A catalog filled by plain SQL: rows of files, contents and vectors without a service."""
 
 import hashlib
+import secrets
 from pathlib import Path
 
 import numpy as np
 
 from catalog.db import Database
+from catalog.timeline import begin
 from catalog.vectors import Floats, pack
 
 DIMS = 16
@@ -35,6 +37,7 @@ class Shelf:
             "INSERT OR IGNORE INTO volume(id, path, kind, identity, since) VALUES (1, x'2f72', 'root', 'i', 0.0)"
         )
         self.db.run("INSERT OR IGNORE INTO directory VALUES (1, 1, x'2f72')")
+        begin(self.db, secrets.token_hex(8), 0.0)
 
     def content(self, name: str, **fields: object) -> int:
         """A content; any column by name."""

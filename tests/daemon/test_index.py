@@ -191,6 +191,29 @@ def test_a_catalog_put_back_to_an_earlier_state_is_noticed(shelf: Shelf) -> None
     assert follower.labels() == shelf.live()
 
 
+def test_a_catalog_put_back_is_noticed_though_all_that_could_be_compared_fits(shelf: Shelf, tmp_path: Path) -> None:
+    """The writer has overtaken the snapshot, and but for two its ids stand for the same pictures."""
+    vectors, others = directions(200), directions(2, seed=9)
+    shelf.pictures(vectors[:100])
+    shelf.db.shrink_log()
+    copy = shelf.path.read_bytes()
+    shelf.pictures(vectors[100:])
+    caught_up(shelf).save()
+    shelf.db.close()
+    for path in tmp_path.glob("catalog.db*"):
+        path.unlink()
+    shelf.path.write_bytes(copy)
+    again = Shelf(tmp_path)
+    for at, vector in enumerate(vectors[100:]):
+        again.picture(f"p{100 + at}", others[at - 50] if at in (50, 51) else vector)
+    again.picture("one more", others[0])
+    follower = caught_up(again)
+    assert follower.note is not None and "another catalog" in follower.note
+    assert follower.search(others[1], 1)[0][0] == nearest(again.db, 1, DIMS, others[1], 1)[0][1]
+    follower.save()
+    assert started(Shelf(tmp_path)).note is None, "a snapshot of an earlier branch holds as long as none left before it"
+
+
 def test_a_save_is_due_after_a_tenth_of_changes_or_five_quiet_minutes(shelf: Shelf) -> None:
     clock = Clock()
     shelf.pictures(directions(100))
