@@ -5,13 +5,12 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from typing import Protocol
 
 import structlog
 
 from catalog.faults import PlaceFault
 from daemon.crew import DEPTH, Hand, wait
-from daemon.feed import Feed
-from daemon.hands import Hands
 from daemon.messages import Outcome, Task
 from daemon.points import point
 from daemon.worker import Orders
@@ -21,21 +20,30 @@ TICK = 0.5  # seconds between looks at the clock while workers work
 log = structlog.get_logger()
 
 
+class Source(Protocol):
+    """Where tasks come from; `wake` is set when there may be new ones."""
+
+    wake: threading.Event
+
+    def take(self) -> Task | None:
+        """The next task, or None while nothing is due."""
+
+
 class Intake:
     """Runs in one thread. `deliver` may block: that is how a slow model slows reading down."""
 
     def __init__(
         self,
-        feed: Feed,
+        feed: Source,
         orders: Orders,
-        hands: Hands,
+        hold: Callable[[int, int], None],
         workers: int,
         seconds: float,
         deliver: Callable[[Outcome], None],
     ) -> None:
         self._feed = feed
         self._orders = orders
-        self._hands = hands
+        self._hold = hold
         self._workers = workers or len(os.sched_getaffinity(0))
         self._seconds = seconds
         self._deliver = deliver
@@ -80,7 +88,7 @@ class Intake:
                 if task is None:
                     return
                 if hand is None:
-                    hand = self._crew[slot] = Hand(slot, self._orders, self._hands.hold)
+                    hand = self._crew[slot] = Hand(slot, self._orders, self._hold)
                 hand.give(task)
 
     def _collect(self, slot: int, hand: Hand) -> None:

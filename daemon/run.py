@@ -49,6 +49,18 @@ def run(config_file: str | None, *, once: bool, verbose: bool) -> int:
     signals = Signals()
     if not once:
         lower_priority()
+    try:
+        while True:
+            service = _serve(config, once, signals)
+            if not service.renewed:
+                return _verdict(service, signals)
+            config = service.config
+    finally:
+        os.close(lock)
+
+
+def _serve(config: Config, once: bool, signals: Signals) -> Service:
+    """One service from its start to its end; `renewed` says that another one has to follow, with its model."""
     service = Service(config, once)
     try:
         service.start()
@@ -56,10 +68,9 @@ def run(config_file: str | None, *, once: bool, verbose: bool) -> int:
         gc.freeze()  # what lives now lives to the end: the collector need not walk it again and again
         _supervise(service, signals, config)
     finally:
-        notify("STOPPING=1", "EXTEND_TIMEOUT_USEC=120000000")
+        notify("EXTEND_TIMEOUT_USEC=120000000" if service.renewed else "STOPPING=1\nEXTEND_TIMEOUT_USEC=120000000")
         service.stop()
-        os.close(lock)
-    return _verdict(service, signals)
+    return service
 
 
 def _supervise(service: Service, signals: Signals, config: Config) -> None:
@@ -69,6 +80,9 @@ def _supervise(service: Service, signals: Signals, config: Config) -> None:
         while not signals.stop and not service.failed.is_set():
             time.sleep(TICK)
             progress.update()
+            service.renew()
+            if service.renewed:
+                return
             if service.once and service.settled():
                 return
             if signals.reload:
@@ -98,6 +112,8 @@ def _verdict(service: Service, signals: Signals) -> int:
         raise StoreFault(f"a stage failed: {fault}", "This is a bug; please report it with the log.") from fault
     if signals.stop and service.once:
         return 128 + signals.stop
+    if service.once and service.refusal is not None:
+        raise service.refusal
     away = service.guard.away() if service.once else []
     if away:
         first = f"{show(away[0].path)} is away ({away[0].away})"

@@ -2,7 +2,6 @@
 
 import os
 import threading
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -13,8 +12,8 @@ from catalog.bundles import find_bundle
 from catalog.config import Config
 from catalog.display import text
 from catalog.faults import Fault, StoreFault
-from catalog.model_rows import register
 from daemon.answer import Answerer
+from daemon.choice import choose
 from daemon.embed import Embedder
 from daemon.feed import Feed
 from daemon.guard import Guard
@@ -29,6 +28,7 @@ from daemon.scanner import Scanner
 from daemon.scout import Scout
 from daemon.sentry import Sentry
 from daemon.stage import Stage
+from daemon.successor import Successor
 from daemon.worker import Orders
 from daemon.write import Change, Writer
 
@@ -46,6 +46,7 @@ class Service:
         self.once = once
         self.failed = threading.Event()
         self._stop = threading.Event()
+        self.renewed = False  # this one has to end, and another one to be assembled: there is another model
         self.done = 0
         self.writer = Writer(config.database)
         self._stages: list[Stage] = []
@@ -58,9 +59,9 @@ class Service:
             raise
 
     def _assemble(self, config: Config, once: bool) -> None:
-        bundle = find_bundle(config)
-        now = time.time()
-        self.model = int(self._ask(partial(register, digest=bundle.id, name=bundle.name, dims=bundle.dims, now=now)))
+        choice = choose(config, self._ask)
+        bundle, self.model = choice.bundle, choice.model
+        self._problem = choice.problem
         self.network = Network(bundle, config.model, self.model, self.writer)
         self.hands = Hands(config.state)
         self._ask(blame(self.hands.left_over()))
@@ -80,13 +81,18 @@ class Service:
                 config.intake.memory_mb << 20,
                 int(config.intake.max_megapixels * 1e6),
             ),
-            self.hands,
+            self.hands.hold,
             config.intake.workers,
             config.intake.seconds,
             route(self.embedder.put, self._record),
         )
         self.index = IndexFollower(config.database, config.state, self.model, bundle.id, bundle.dims)
         self._index_wake = threading.Event()
+        self.successor: Successor | None = None
+        if choice.following is not None:
+            self.successor = Successor(
+                config, *choice.following, self.model, self.writer, self._stop, lambda: self.feed.out > 0
+            )
         self.writer.listen(self.feed.wake)
         self.writer.listen(self._index_wake)
         self.answerer = Answerer(config.state / "socket", operations(self.index.search, self.network, self.live))
@@ -99,6 +105,9 @@ class Service:
         self._run("embed", self._embed)
         self._run("intake", partial(self.intake.run, self._stop))
         self._run("scan", self._repeat(self.scanner.step))
+        if self.successor is not None:
+            for name, body in self.successor.stages().items():
+                self._run(name, body)
         if not self.once:
             self._run("scout", self._repeat(self.scout.step))
             self._run("sentry", self._repeat(self.sentry.step))
@@ -113,18 +122,23 @@ class Service:
         self.scanner.stop()
         self.feed.wake.set()
         self.embedder.wake()
+        if self.successor is not None:
+            self.successor.wake()
         self.answerer.stop()
-        self._join("scan", "scout", "sentry", "intake", "embed")
+        self._join("scan", "scout", "sentry", "intake", "embed", "next-intake", "next-embed")
         self.writer.stop()
         self._join("write")
         self._index_wake.set()
-        self._join("index")
+        self._join("index", "next-index")
         self.hands.close()
 
     def reload(self, config: Config) -> None:
         """Follow a new configuration as far as a running service can, and scan now."""
-        if (config.state, config.model, config.intake) != (self.config.state, self.config.model, self.config.intake):
-            log.warning("restart_needed", why="state, [model] and [intake] are read at the start only")
+        if (config.state, config.intake) != (self.config.state, self.config.intake):
+            log.warning("restart_needed", why="state and [intake] are read at the start only")
+        if config.model != self.config.model:
+            find_bundle(config)  # a bundle that cannot be read must not end what runs
+            self.renewed = True
         self.config = config
         self.scout.reconfigure(config)
         self.scanner.reconfigure(config)
@@ -138,6 +152,7 @@ class Service:
             and self.feed.out == 0
             and self.feed.exhausted()
             and not self.index.lag
+            and (self.successor is None or self.refusal is not None)
         )
 
     def live(self) -> dict[str, Any]:
@@ -148,16 +163,28 @@ class Service:
             "model": {
                 "provider": self.network.provider,
                 "warning": self.network.warning,
-                "problem": self.network.problem,
+                "problem": self.network.problem or self._problem,
             },
             "watch": {
                 "directories": self.sentry.directories,
                 "uncovered": [{"path": text(gap.path), "why": gap.word} for gap in self.sentry.gaps],
             },
+            "next": None if self.successor is None else self.successor.progress(),
             "scanning": text(self.scanner.scanning),
             "in_work": self.feed.out,
             "done": self.done,
         }
+
+    def renew(self) -> None:
+        """Let the next model take over, once it is level."""
+        if self.successor is not None and self.successor.level:
+            self.successor.take_over()
+            self.renewed = True
+
+    @property
+    def refusal(self) -> Fault | None:
+        """Why the next model cannot be used here, if it cannot."""
+        return None if self.successor is None else self.successor.refused
 
     @property
     def fault(self) -> BaseException | None:
