@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from catalog.db import Database
 from catalog.signature import Signature
+from models.proof import PROOF
 from models.reason import Reason
 
 
@@ -27,10 +28,10 @@ class Facts:
     def columns(self) -> tuple[object, ...]:
         """As stored, in the order of `TOLD`."""
         shown = (self.format, self.width, self.height, self.taken_at, self.camera)
-        return (*shown, self.note or None, self.suspect or None, self.picture)
+        return (*shown, self.note or None, self.suspect or None, self.picture, PROOF if self.format else 0)
 
 
-TOLD = ("format", "width", "height", "taken_at", "camera", "note", "suspect", "picture")
+TOLD = ("format", "width", "height", "taken_at", "camera", "note", "suspect", "picture", "proof")
 
 UNCHANGED = "id = ? AND size = ? AND mtime_ns = ? AND ctime_ns = ? AND state != 'gone'"
 

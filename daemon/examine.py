@@ -10,6 +10,7 @@ from catalog.results import Facts
 from catalog.signature import signature
 from daemon.messages import Decoded, Outcome, Recognised, Rejected, Restless, Task
 from daemon.points import point
+from models.extension import with_name
 from models.picture import Recipe, read_picture
 from models.reason import Reason, Unfit
 
@@ -87,7 +88,8 @@ def _content(handle: int, size: int, max_bytes: int) -> tuple[bytes | None, byte
 def _decode(task: Task, data: bytes, digest: bytes, recipe: Recipe, max_pixels: int) -> Outcome:
     try:
         picture = read_picture(data, recipe, max_pixels=max_pixels)
-    except Unfit as unfit:
+    except Unfit as error:
+        unfit = with_name(error, os.path.basename(task.path))
         return Rejected(task, "decode", unfit.reason, unfit.detail, digest)
     point("intake.decoded")
     shown = (picture.format, picture.width, picture.height, picture.taken_at, picture.camera)

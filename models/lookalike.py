@@ -59,6 +59,7 @@ MARKUP = (
     (b"<svg", "an SVG drawing"),
     (b"<?xml", "XML"),
 )
+UNKNOWN = "unknown bytes"
 RIFF = {b"AVI ": "an AVI video", b"WAVE": "WAV audio"}
 
 
@@ -80,7 +81,7 @@ def looks_like(data: bytes) -> str:
     for magic, name in OTHERS:
         if data.startswith(magic):
             return name
-    return _markup(data[:1024]) or ("text" if _is_text(data[:4096]) else "unknown bytes")
+    return _markup(data[:1024]) or ("text" if _is_text(data[:4096]) else UNKNOWN)
 
 
 def _markup(head: bytes) -> str:

@@ -39,12 +39,19 @@ def _record(asking: Asking, entry: Entry, count: int) -> dict[str, Any]:
         "last_verified": _when(entry.last_verified),
         "taken_at": more[0],
         "camera": more[1],
-        "note": more[2],
+        "note": _note(entry, more[2]),
         "label": None,
         "history": _history(asking, entry),
         "copies": [text(copy.path) for copy in copies if copy.id != entry.id],
         "neighbours": [{"path": text(other.path), "cosine": round(cosine, 4)} for other, cosine in near],
     }
+
+
+def _note(entry: Entry, told: str | None) -> str | None:
+    from models.extension import misnomer  # all decoders behind it: 0.1 s that only this command needs
+
+    named = misnomer(entry.format, entry.name) if entry.format else ""
+    return "; ".join(filter(None, (told, named))) or None
 
 
 def _history(asking: Asking, entry: Entry) -> list[dict[str, Any]]:

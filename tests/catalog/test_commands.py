@@ -14,7 +14,7 @@ import pytest
 from household import Household, picture
 from PIL import Image
 
-HOSTILE = b"new\nline \xff\x1b[31m.png"
+HOSTILE = b"new\nline \xff\x1b[31m.gif"  # and a PNG for all that
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +109,11 @@ def test_show_tells_history_copies_and_neighbours(home: Household) -> None:
     assert "history" in ask(home, "show", place(home, HOSTILE))
 
 
+def test_show_notes_a_picture_of_another_format_than_its_name_says(home: Household) -> None:
+    assert json.loads(ask(home, "show", place(home, "near.jpg"), "--json"))["note"] is None
+    assert json.loads(ask(home, "show", place(home, HOSTILE), "--json"))["note"] == "a PNG, though named .gif"
+
+
 def test_show_of_an_unknown_path_names_the_remedy(home: Household) -> None:
     assert "catalogd --once" in ask(home, "show", "/nowhere.png", code=2)
 
@@ -140,11 +145,11 @@ def test_dups_exact_and_near(home: Household) -> None:
 
 
 def test_rejected_as_json_and_as_csv(home: Household, tmp_path: Path) -> None:
-    assert {line["reason"] for line in lines(home, "rejected")} == {"truncated", "not an image"}
+    assert {line["reason"] for line in lines(home, "rejected")} == {"truncated", "wrong type for its name"}
     ask(home, "rejected", "--csv", str(tmp_path / "list.csv"))
     with (tmp_path / "list.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert {row["reason"] for row in rows} == {"truncated", "not an image"}
+    assert {row["reason"] for row in rows} == {"truncated", "wrong type for its name"}
     assert set(rows[0]) == {"path", "reason", "detail", "first_seen"}
 
 

@@ -43,7 +43,7 @@ def test_known_bytes_are_not_decoded(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("data", "reason"),
-    [(b"", Reason.EMPTY), (picture(1)[:60], Reason.TRUNCATED), (b"<html><body>hello", Reason.NOT_IMAGE)],
+    [(b"", Reason.EMPTY), (picture(1)[:60], Reason.TRUNCATED), (b"<html><body>hello", Reason.WRONG_TYPE)],
 )
 def test_what_is_wrong_with_the_bytes_is_the_reason(tmp_path: Path, data: bytes, reason: Reason) -> None:
     path = tmp_path / "a.png"

@@ -1,0 +1,27 @@
+"""Each content knows which validators passed it."""
+
+import hashlib
+from pathlib import Path
+
+from catalog.db import Database
+from catalog.results import Facts, content_id
+from models.proof import PROOF
+
+
+def test_only_what_was_decoded_is_proved_and_anew_each_time(tmp_path: Path) -> None:
+    database = Database(tmp_path / "catalog.db", write=True)
+    sha = hashlib.sha256(b"one").digest()
+
+    def proof() -> int:
+        return int(database.value("SELECT proof FROM content WHERE sha256 = ?", sha))
+
+    content_id(database, sha, 3, None)  # a copy was met first that could not be read
+    assert proof() == 0
+    content_id(database, sha, 3, Facts("png", 4, 4))
+    assert proof() == PROOF > 0
+    database.run("UPDATE content SET proof = 0")  # as an older release would have left it
+    content_id(database, sha, 3, None)
+    assert proof() == 0
+    content_id(database, sha, 3, Facts("png", 4, 4, suspect="grey from row 3"))
+    assert proof() == PROOF
+    database.close()
