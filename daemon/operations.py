@@ -15,13 +15,22 @@ Search = Callable[[Any, int], list[tuple[int, float]]]  # vector, k → (content
 MOST = 10_000  # neighbours in one answer
 
 
-def operations(search: Search, network: Network, status: Callable[[], dict[str, Any]]) -> Mapping[str, Operation]:
+def operations(
+    search: Search, network: Network, status: Callable[[], dict[str, Any]], reload: Callable[[], None]
+) -> Mapping[str, Operation]:
     """The list of all operations."""
     return {
         "status": lambda request: status(),
         "similar": partial(similar, search, network),
         "embed": partial(embed, network),
+        "reload": partial(_reload, reload),
     }
+
+
+def _reload(reload: Callable[[], None], request: dict[str, Any]) -> dict[str, Any]:
+    """Read the configuration again, as after SIGHUP; what comes of it is in the log and in `status`."""
+    reload()
+    return {}
 
 
 def similar(search: Search, network: Network, request: dict[str, Any]) -> dict[str, Any]:

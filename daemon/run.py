@@ -85,8 +85,8 @@ def _supervise(service: Service, signals: Signals, config: Config) -> None:
                 return
             if service.once and service.settled():
                 return
-            if signals.reload:
-                signals.reload = False
+            if signals.reload or service.reload_asked:
+                signals.reload = service.reload_asked = False
                 _reload(service, config)
             # Only from here, and only while every stage lives: a watchdog that a timer feeds proves nothing.
             if beat is not None and time.monotonic() - beaten >= beat and not service.dead_stages():

@@ -46,6 +46,7 @@ class Service:
         self.once = once
         self.failed = threading.Event()
         self._stop = threading.Event()
+        self.reload_asked = False
         self.renewed = False  # this one has to end, and another one to be assembled: there is another model
         self.done = 0
         self.writer = Writer(config.database)
@@ -95,7 +96,9 @@ class Service:
             )
         self.writer.listen(self.feed.wake)
         self.writer.listen(self._index_wake)
-        self.answerer = Answerer(config.state / "socket", operations(self.index.search, self.network, self.live))
+        self.answerer = Answerer(
+            config.state / "socket", operations(self.index.search, self.network, self.live, self._ask_to_reload)
+        )
 
     def start(self) -> None:
         """Start every stage, in the order in which they need one another."""
@@ -143,6 +146,9 @@ class Service:
         self.scout.reconfigure(config)
         self.scanner.reconfigure(config)
         self.sentry.reconfigure(config)
+
+    def _ask_to_reload(self) -> None:
+        self.reload_asked = True
 
     def settled(self) -> bool:
         """Whether all there is to do is done: scanned, read, embedded, committed, and the index caught up."""
