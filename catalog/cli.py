@@ -13,6 +13,7 @@ COMMANDS = {
     "dups": "Exact and near duplicates, and which copy to keep.",
     "init": "Write the configuration and mark the roots.",
     "ls": "List files by state, reason, format, folder.",
+    "model": "Bundles: list, look at, prove, choose, drop.",
     "rejected": "The quarantine list: what cannot be read, and why.",
     "service": "Install or remove the systemd unit.",
     "show": "Everything known of one file.",

@@ -1,0 +1,162 @@
+"""`catalog model`: the bundles at hand, what they are, whether they hold here, and which one answers."""
+
+from typing import Any
+
+import click
+
+from catalog.ask import ask
+from catalog.asking import Asking, asks, json_option, put, put_lines
+from catalog.bundles import bundle_folder, open_bundle, serving_bundle
+from catalog.config_edit import write_setting
+from catalog.db import Database
+from catalog.faults import PlaceFault
+from catalog.models import Held, description, drop_vectors, held, remove_bundle
+
+FINDINGS = 1
+
+
+@click.group("model")
+def command() -> None:
+    """Bundles: list, look at, prove, choose, drop."""
+
+
+@command.command("list")
+@json_option
+@asks
+def list_(asking: Asking, as_json: bool) -> None:
+    """The bundles at hand: which one answers, which one is being prepared, which can search by text."""
+    found = held(asking.config, asking.database)
+    if as_json:
+        put_lines(_line(one) for one in found)
+        return
+    from catalog.render import table
+
+    rows = ([str(_shown(value)) for value in _line(one).values()] for one in found)
+    table(("name", "id", "role", "dims", "text", "vectors", "folder", "problem"), rows, right=("dims", "vectors"))
+
+
+def _line(one: Held) -> dict[str, Any]:
+    bundle = one.bundle
+    return {
+        "name": one.name,
+        "id": bundle.id if bundle else None,
+        "role": one.role,
+        "dims": bundle.dims if bundle else None,
+        "text": getattr(bundle, "text", None) is not None,
+        "vectors": one.vectors,
+        "folder": str(one.folder),
+        "problem": one.problem or None,
+    }
+
+
+def _shown(value: Any) -> Any:
+    return {True: "yes", False: "no", None: "-"}.get(value, value) if isinstance(value, bool | None) else value
+
+
+@command.command("show")
+@click.argument("name", required=False)
+@json_option
+@asks
+def show(asking: Asking, name: str | None, as_json: bool) -> None:
+    """All that makes a vector of NAME (else of the model that answers): weights, preprocessing, versions, provider."""
+    bundle = _bundle(asking, name)
+    row = asking.database.row("SELECT role, provider, cosine FROM model WHERE digest = ?", bundle.id)
+    role, provider, cosine = row or (None, None, None)
+    found = description(bundle) | {"role": role, "provider": provider or None, "cosine": cosine or None}
+    if as_json:
+        put(found)
+        return
+    from catalog.render import pairs
+
+    pairs(_flat(found))
+
+
+def _flat(found: dict[str, Any], before: str = "") -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for key, value in found.items():
+        if isinstance(value, dict):
+            rows += _flat(value, f"{before}{key} ")
+        elif value is not None:
+            rows.append((before + key, ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
+    return rows
+
+
+def _bundle(asking: Asking, name: str | None) -> Any:
+    if name is None:
+        return serving_bundle(asking.config, asking.database)
+    return open_bundle(bundle_folder(name, asking.config.state))
+
+
+@command.command("check")
+@click.argument("name", required=False)
+@json_option
+@asks
+def check(asking: Asking, name: str | None, as_json: bool) -> int:
+    """Embed the goldens of NAME (else of the model that answers) on this machine; exit code 1 if it is not attested."""
+    word, ok, figures = _attested(asking, name)
+    if as_json:
+        put(figures)
+    else:
+        click.echo(f"{figures['name']} {figures['id']}: {word}")
+    return 0 if ok else FINDINGS
+
+
+def _attested(asking: Asking, name: str | None) -> tuple[str, bool, dict[str, Any]]:
+    from models.attest import attest
+    from models.session import ProviderError, Session
+
+    bundle = _bundle(asking, name)
+    settings = asking.config.model
+    try:
+        session = Session(bundle, provider=settings.provider, threads=settings.threads)  # type: ignore[arg-type]
+    except ProviderError as error:
+        raise PlaceFault("the wanted provider cannot be had", str(error)) from error
+    except Exception as error:
+        raise PlaceFault(f"the model {bundle.name} cannot be loaded: {error}", "Pull or export it again.") from error
+    found = attest(bundle, session)
+    figures = {"name": bundle.name, "id": bundle.id, "ok": found.ok, "cosine": found.cosine, "word": found.word}
+    return found.word, found.ok, figures | {"provider": session.provider}
+
+
+@command.command("use")
+@click.argument("name")
+@asks
+def use(asking: Asking, name: str) -> None:
+    """Have NAME embed everything afresh in the background. Till it is done, the present model goes on answering."""
+    folder = bundle_folder(name, asking.config.state)
+    word, ok, figures = _attested(asking, name)
+    if not ok:
+        raise PlaceFault(f"{name} is not attested on this machine: {word}", "Nothing was changed.")
+    chosen = str(folder) if "/" in name else name
+    write_setting(asking.config.path, "model", "bundle", chosen)
+    click.echo(f"{figures['name']} {figures['id']}: {word}", err=True)
+    answer = ask(asking.config.state, {"op": "reload"})
+    if answer is not None and answer.get("ok"):
+        click.echo("the service prepares it; `catalog status` tells how far it is", err=True)
+    else:
+        click.echo("next: `catalogd --once`, or start the service", err=True)
+
+
+@command.command("drop")
+@click.argument("name")
+@asks
+def drop(asking: Asking, name: str) -> None:
+    """Delete the vectors of NAME, and its bundle if it was pulled. Not the model that answers, nor the next one."""
+    digest = _digest(asking, name)
+    database = Database(asking.config.database, write=True)
+    try:
+        count = drop_vectors(database, digest) if digest else 0
+    finally:
+        database.close()
+    removed = remove_bundle(asking.config, name)
+    click.echo(f"{count:,} vectors deleted" + (", the bundle removed" if removed else ""), err=True)
+
+
+def _digest(asking: Asking, name: str) -> str | None:
+    for one in held(asking.config, asking.database):
+        if one.name == name and one.bundle is not None:
+            return one.bundle.id
+    row = asking.database.row("SELECT digest FROM model WHERE name = ? OR digest = ?", name, name)
+    if row is None and not bundle_folder(name, asking.config.state).exists():
+        raise PlaceFault(f"there is no model {name}", "See `catalog model list`.")
+    return None if row is None else str(row[0])

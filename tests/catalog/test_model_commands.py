@@ -1,0 +1,126 @@
+"""`catalog model`: what is at hand, what it is, whether it holds, choosing and dropping."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from household import Household, picture, until
+from tiny_bundle import write_tiny_bundle
+
+from catalog import edge
+from catalog.cli import cli
+from catalog.config_edit import with_setting
+from catalog.faults import UsageFault
+
+OTHER = {"resize": "squash", "interpolation": "bilinear", "scaled_jpeg": 2.0, "background": [255] * 3}
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[Household]:
+    made = Household(tmp_path)
+    for seed in range(6):
+        Path(os.fsdecode(made.root), f"{seed}.png").write_bytes(picture(seed))
+    assert made.once().returncode == 0
+    folder = made.state / "models" / "other"
+    write_tiny_bundle(folder, {"golden.png": picture(-1)}, name="other", preprocess=OTHER, golden_threshold=0.9)
+    yield made
+    made.close()
+
+
+def call(house: Household, *arguments: str) -> Result:
+    """Run `catalog` in this process."""
+    return CliRunner().invoke(cli, ["--config", str(house.config_path), *arguments])
+
+
+def listed(house: Household) -> dict[str, dict[str, object]]:
+    lines = call(house, "model", "list", "--json").stdout.splitlines()
+    return {line["name"]: line for line in map(json.loads, lines)}
+
+
+def test_the_list_names_the_embedded_bundle_the_pulled_one_and_the_one_that_answers(house: Household) -> None:
+    found = listed(house)
+    assert {"default", "other", str(house.folder / "bundle")} == found.keys()
+    assert found[str(house.folder / "bundle")] | {"id": 0} == {
+        "name": str(house.folder / "bundle"),
+        "id": 0,
+        "role": "current",
+        "dims": 48,
+        "text": False,
+        "vectors": 6,
+        "folder": str(house.folder / "bundle"),
+        "problem": None,
+    }
+    assert found["other"]["role"] is None
+
+
+def test_a_broken_bundle_is_listed_with_its_problem(house: Household) -> None:
+    (house.state / "models" / "other" / "model.onnx").write_bytes(b"")
+    assert "altered or cut" in str(listed(house)["other"]["problem"])
+
+
+def test_show_tells_what_made_the_vectors(house: Household) -> None:
+    found = json.loads(call(house, "model", "show", "--json").stdout)
+    assert found["name"] == "tiny"
+    assert len(found["graph_sha256"]) == 64
+    assert {"numpy", "pillow", "python"} <= found["runs_with"].keys()
+    assert (found["role"], found["provider"]) == ("current", "CPUExecutionProvider")
+
+
+def test_check_proves_a_bundle_and_reports_one_that_fails(house: Household) -> None:
+    good = call(house, "model", "check", "other", "--json")
+    assert good.exit_code in (0, None) and json.loads(good.stdout)["ok"]
+    (house.state / "models" / "other" / "goldens" / "golden.png").write_bytes(picture(-5))
+    bad = json.loads(call(house, "model", "check", "other", "--json").stdout)
+    assert not bad["ok"] and "cosine" in bad["word"]
+
+
+def test_use_switches_and_drop_frees_the_old_vectors(house: Household) -> None:
+    house.start()
+    assert "the service prepares it" in call(house, "model", "use", "other").stderr
+    assert until(lambda: listed(house)["other"]["role"] == "current"), house.tail()
+    assert until(lambda: not house.busy()), house.tail()
+    old = str(house.folder / "bundle")
+    assert "6 vectors deleted" in call(house, "model", "drop", old).stderr
+    assert (house.folder / "bundle" / "model.onnx").exists()  # the owner's folder, not ours
+    assert house.stop() == 0
+    assert house.rows("SELECT count(*) FROM vector") == [(6,)]
+    assert house.findings() == []
+
+
+def test_the_model_that_answers_is_not_dropped(house: Household) -> None:
+    result = call(house, "model", "drop", str(house.folder / "bundle"))
+    assert isinstance(result.exception, UsageFault)
+    assert house.rows("SELECT count(*) FROM vector") == [(6,)]
+
+
+def test_a_model_that_does_not_hold_is_not_chosen(house: Household) -> None:
+    before = house.config_path.read_text()
+    (house.state / "models" / "other" / "goldens" / "golden.png").write_bytes(picture(-5))
+    result = call(house, "model", "use", "other")
+    assert "not attested" in str(result.exception)
+    assert house.config_path.read_text() == before
+
+
+TEXTS = {
+    "no section": 'state = "/s"\nroots = []\n',
+    "empty section": 'state = "/s"\n[model]  # mine\n[watch]\nscan_minutes = 5\n',
+    "other keys": '[model]\nprovider = "cpu"\nbundle="x" # why\nthreads = 2\n\n[watch]\nbundle_like = 1\n',
+}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
+def test_one_setting_changes_and_every_other_line_stays(text: str) -> None:
+    changed = with_setting(text, "model", "bundle", 'a "name"')
+    kept = [line for line in text.splitlines() if line and not line.startswith("bundle=")]
+    assert [line for line in changed.splitlines() if line in kept] == kept
+    assert changed.count("bundle =") == 1
+    assert with_setting(changed, "model", "bundle", 'a "name"') == changed
+
+
+def test_a_text_that_cannot_be_changed_by_lines_is_left_to_its_owner() -> None:
+    with pytest.raises(UsageFault, match="by a program"):
+        with_setting('model = { bundle = "x" }\n', "model", "bundle", "y")
+    assert edge.USAGE == 2
