@@ -1,10 +1,12 @@
-"""A raster to the model's input: flatten, resize, turn upright, crop or pad."""
+"""A raster to the model's input: average down, flatten, resize, turn upright, crop or pad."""
 
 from math import ceil
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from models.digest import digest
 from models.flatten import flatten
 from models.raster import SIDEWAYS, Raster
 from models.recipe import Recipe
@@ -27,10 +29,21 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+Box = tuple[float, float, float, float]
 
 
-def fit(raster: Raster, recipe: Recipe) -> np.ndarray:
-    """uint8 [recipe.height, recipe.width, 3], C-contiguous, upright, over the recipe's background."""
+class Fitted(NamedTuple):
+    """`pixels`: uint8 [recipe.height, recipe.width, 3], C-contiguous, upright, over the recipe's background.
+
+    `digest`: of the same pixels as stored, not turned (models.digest).
+    """
+
+    pixels: np.ndarray
+    digest: bytes
+
+
+def fit(raster: Raster, recipe: Recipe) -> Fitted:
+    """The model's input, and the digest of what it was made of."""
     image, box = raster.image, _covered(raster)
     width, height = raster.width, raster.height
     if middle := recipe.visible(*image.size):
@@ -38,15 +51,19 @@ def fit(raster: Raster, recipe: Recipe) -> np.ndarray:
         width, height = image.size
     sideways = raster.orientation in SIDEWAYS
     fitted = recipe.fitted(*((height, width) if sideways else (width, height)))
-    small = _resize(flatten(image, recipe.background), fitted[::-1] if sideways else fitted, recipe, box)
+    size = fitted[::-1] if sideways else fitted
+    reduced, box = _reduce(image, size, recipe, box)
+    small = reduced if reduced.size == size and not box else reduced.resize(size, FILTERS[recipe.interpolation], box)
+    # Only what was averaged is known to be small: a digest of any raster would take as long as decoding it.
+    made = digest(reduced if reduced.size != image.size else small, small, recipe)
     # Turned when small: turning 12 megapixels costs more than decoding them.
     if raster.orientation in UPRIGHT:
         small = small.transpose(UPRIGHT[raster.orientation])
     pixels = np.asarray(small if small.mode == "RGB" else small.convert("RGB"))
-    return np.ascontiguousarray(_frame(pixels, recipe))
+    return Fitted(np.ascontiguousarray(_frame(pixels, recipe)), made)
 
 
-def _covered(raster: Raster) -> tuple[float, float, float, float] | None:
+def _covered(raster: Raster) -> Box | None:
     """The part of a shrunk JPEG that the picture covers: its transform scales by eighths and rounds up.
 
     Resizing all of it instead would stretch the picture by up to a pixel (45 instead of 55 dB to the exact result).
@@ -58,25 +75,52 @@ def _covered(raster: Raster) -> tuple[float, float, float, float] | None:
     return None
 
 
-def _resize(
-    image: Image.Image, size: tuple[int, int], recipe: Recipe, box: tuple[float, float, float, float] | None
-) -> Image.Image:
-    if image.size == size and not box:
-        return image
-    # Averaging whole pixels down to twice the size first: a third of the time, cosine 0.9998 at least (measured).
-    gap = max(2.0, recipe.scaled_jpeg) if recipe.scaled_jpeg > 0 else None
-    return image.resize(size, FILTERS[recipe.interpolation], box, reducing_gap=gap)
+def _reduce(
+    image: Image.Image, size: tuple[int, int], recipe: Recipe, box: Box | None
+) -> tuple[Image.Image, Box | None]:
+    """RGB or L, averaged over whole pixels down to twice the size at least, and the part of it that is the picture.
+
+    Pillow's own `reducing_gap`, done here since its result is wanted: a third of the time of one resize, cosine 0.9998
+    at least (measured).
+    """
+    factors = _factors(image, size, recipe, box)
+    if factors == (1, 1):
+        return flatten(image, recipe.background), box
+    reduced = _opaque(image, factors) or flatten(image, recipe.background).reduce(factors)
+    left, top, right, bottom = box or (0, 0, *image.size)
+    across, down = factors
+    return reduced, (left / across, top / down, right / across, bottom / down)
+
+
+def _factors(image: Image.Image, size: tuple[int, int], recipe: Recipe, box: Box | None) -> tuple[int, int]:
+    if recipe.scaled_jpeg <= 0 or recipe.interpolation == "nearest":
+        return 1, 1
+    gap = max(2.0, recipe.scaled_jpeg)
+    left, top, right, bottom = box or (0, 0, *image.size)
+    return int((right - left) / size[0] / gap) or 1, int((bottom - top) / size[1] / gap) or 1
+
+
+def _opaque(image: Image.Image, factors: tuple[int, int]) -> Image.Image | None:
+    """RGB out of an RGBA without transparent pixels, and nothing else: a screenshot's alpha says nothing.
+
+    All four channels are averaged alike, by the function behind `Image.reduce`, which would weigh the colours by alpha
+    first: five times the work (8.8 against 1.8 ms a screenshot) for nothing where alpha is 255 throughout.
+    """
+    if image.mode != "RGBA":
+        return None
+    reduced = image._new(image.im.reduce(factors, (0, 0, *image.size)))
+    return reduced.convert("RGB") if reduced.getchannel("A").getextrema() == (255, 255) else None
 
 
 def _frame(pixels: np.ndarray, recipe: Recipe) -> np.ndarray:
-    high, wide = pixels.shape[:2]
-    if (high, wide) == (recipe.height, recipe.width):
+    if pixels.shape[:2] == (recipe.height, recipe.width):
         return pixels
-    if recipe.resize == "shortest":
-        top, left = round((high - recipe.height) / 2), round((wide - recipe.width) / 2)
-        return pixels[top : top + recipe.height, left : left + recipe.width]
+    top, left = recipe.middle(pixels.shape[0], recipe.height), recipe.middle(pixels.shape[1], recipe.width)
+    kept = pixels[max(top, 0) : max(top, 0) + recipe.height, max(left, 0) : max(left, 0) + recipe.width]
+    high, wide = kept.shape[:2]
+    if (high, wide) == (recipe.height, recipe.width):
+        return kept
     canvas = np.empty((recipe.height, recipe.width, 3), np.uint8)
-    canvas[:] = recipe.background
-    top, left = round((recipe.height - high) * 0.5), round((recipe.width - wide) * 0.5)
-    canvas[top : top + high, left : left + wide] = pixels
+    canvas[:] = recipe.fill or recipe.background
+    canvas[max(-top, 0) : max(-top, 0) + high, max(-left, 0) : max(-left, 0) + wide] = kept
     return canvas

@@ -5,6 +5,8 @@ from typing import Literal
 
 Resize = Literal["squash", "shortest", "pad"]
 Interpolation = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
+Rounding = Literal["down", "nearest"]
+Colour = tuple[int, int, int]
 
 # A strip of 10,000 x 1 pixels resized by its shortest edge would need gigabytes, of which the crop keeps the middle.
 WIDEST = 8
@@ -14,10 +16,16 @@ WIDEST = 8
 class Recipe:
     """A model's preprocessing, verbatim from its bundle.
 
-    `height`, `width`: pixels of the model's input. `resize`: "squash" ignores the aspect, "shortest" resizes the
-    shortest edge and crops the middle (torchvision's Resize + CenterCrop), "pad" fits the whole picture and fills up
-    with `background` (Pillow's ImageOps.pad). `scaled_jpeg`: least factor over the size after resizing down to which
-    a decoder may shrink early, in the JPEG's own transform or by whole-pixel averaging; 0 = exact only.
+    `height`, `width`: pixels of the model's input. `resize`: "squash" ignores the aspect, "shortest" resizes until
+    the picture covers the input and crops the middle (torchvision's Resize + CenterCrop), "pad" fits the whole picture
+    and fills up with `fill`, else with `background` (timm's ResizeKeepRatio + CenterCropOrPad, Pillow's ImageOps.pad).
+    `scaled_jpeg`: least factor over the size after resizing down to which a decoder may shrink early, in the JPEG's own
+    transform or by whole-pixel averaging; 0 = exact only. `background`: what shows through transparency.
+
+    `edge`: (height, width) that resizing aims at where that is not the input's size; the rest is cropped. `rounding`:
+    of the edge that follows from the aspect; None: torchvision cuts it off for "shortest", "pad" takes the nearest.
+    `centre`: of the first row and column kept or filled; halves go to the even number (torchvision), or down
+    (transformers).
     """
 
     height: int
@@ -25,21 +33,33 @@ class Recipe:
     resize: Resize = "squash"
     interpolation: Interpolation = "bicubic"
     scaled_jpeg: float = 0.0
-    background: tuple[int, int, int] = (255, 255, 255)
+    background: Colour = (255, 255, 255)
+    edge: tuple[int, int] | None = None
+    rounding: Rounding | None = None
+    centre: Rounding = "nearest"
+    fill: Colour | None = None
 
     def fitted(self, width: int, height: int) -> tuple[int, int]:
         """(width, height) that a displayed picture of this size is resized to, before any crop or padding."""
+        high, wide = self.edge or (self.height, self.width)
         if self.resize == "squash":
-            return self.width, self.height
-        wide, high = self.width / width, self.height / height
-        scale = max(wide, high) if self.resize == "shortest" else min(wide, high)
-        if scale == wide:
-            return self.width, max(1, self._other(height * scale))
-        return max(1, self._other(width * scale)), self.height
+            return wide, high
+        broader = width * high > height * wide
+        if broader == (self.resize == "pad"):
+            return wide, max(1, self._other(height, width, wide))
+        return max(1, self._other(width, height, high)), high
 
-    def _other(self, edge: float) -> int:
-        # torchvision cuts the long edge off, Pillow rounds the short one: each is followed to the pixel.
-        return int(edge + 1e-6) if self.resize == "shortest" else round(edge)
+    def _other(self, edge: int, given: int, wanted: int) -> int:
+        # Each source is followed to the pixel: torchvision multiplies first and cuts off, timm divides by the ratio.
+        if (self.rounding or ("down" if self.resize == "shortest" else "nearest")) == "down":
+            return wanted * edge // given
+        return round(edge / (given / wanted))
+
+    def middle(self, have: int, want: int) -> int:
+        """The first of `want` rows kept out of `have`; negative: so many are filled before the first."""
+        if self.centre == "nearest":
+            return round((have - want) / 2)
+        return (have - want) // 2 if have > want else -((want - have) // 2)
 
     def visible(self, width: int, height: int) -> tuple[int, int, int, int] | None:
         """The box (left, top, right, bottom) that is enough of an extremely long picture, None for all of it."""

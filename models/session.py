@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from models.bundle import Bundle
+from models.tower import Tower
 
 # Since 1.29 the official builds report each session to their maker, unless this stands when the library is loaded.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -35,7 +36,7 @@ class Session:
         """`threads` 0 = as many as there are cores. Raises ProviderError for a provider that cannot be had."""
         ort.set_default_logger_severity(FATAL)
         self._bundle = bundle
-        self._live, why = _open(bundle, provider, threads)
+        self._live, why = _open(bundle.graph, provider, threads)
         self.provider: str = self._live.get_providers()[0]
         self.batch = BATCH.get(self.provider, BATCH[CPU])
         self.warning = ""
@@ -59,17 +60,39 @@ class Session:
         return vectors
 
 
+class TextSession:
+    """The text tower's loaded graph, on the CPU: a query is one row, and the GPU's memory belongs to the pictures."""
+
+    def __init__(self, tower: Tower, dims: int, *, threads: int = 0) -> None:
+        """Raises what ONNX Runtime raises for a graph that it cannot load."""
+        ort.set_default_logger_severity(FATAL)
+        self._tower, self._dims = tower, dims
+        self._live = _create(tower.graph, [CPU], threads)
+
+    def run(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Two int64 [N, length] to float32 [N, dims], each of length 1. Raises what ONNX Runtime raises, ValueError."""
+        parts = [self._run(ids[i : i + BATCH[CPU]], mask[i : i + BATCH[CPU]]) for i in range(0, len(ids), BATCH[CPU])]
+        return _unit(np.concatenate(parts)) if parts else np.empty((0, self._dims), np.float32)
+
+    def _run(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        given = {self._tower.ids: ids} | ({self._tower.mask: mask} if self._tower.mask else {})
+        vectors: np.ndarray = self._live.run([self._tower.output], given)[0]
+        if vectors.shape != (len(ids), self._dims):
+            raise ValueError(f"the text model gave {vectors.shape}, its bundle says {self._dims} numbers a text")
+        return vectors
+
+
 def has_gpu() -> bool:
     """Whether the kernel shows an NVIDIA device. A stat, not a library: asking CUDA itself takes a second."""
     return any(node.exists() for node in DEVICE_NODES)
 
 
-def _open(bundle: Bundle, provider: Provider, threads: int) -> tuple[ort.InferenceSession, str]:
+def _open(graph: Path, provider: Provider, threads: int) -> tuple[ort.InferenceSession, str]:
     """The session, and why it is not on the GPU ("" where it is or need not be)."""
     why = _why_no_cuda() if provider != "cpu" else "as configured"
     if not why:
         try:
-            live = _create(bundle, [_cuda_options(), CPU], threads)
+            live = _create(graph, [_cuda_options(), CPU], threads)
         except Exception as error:
             why = str(error)
         else:
@@ -78,7 +101,7 @@ def _open(bundle: Bundle, provider: Provider, threads: int) -> tuple[ort.Inferen
             why = "the CUDA libraries could not be loaded"
     if provider == "cuda":
         raise ProviderError(f"the model cannot run on the GPU ({why}): {INSTALL}, or set provider to auto or cpu")
-    return _create(bundle, [CPU], threads), why
+    return _create(graph, [CPU], threads), why
 
 
 def _why_no_cuda() -> str:
@@ -96,7 +119,7 @@ def _cuda_options() -> tuple[str, dict[str, str]]:
     return CUDA, {"arena_extend_strategy": "kSameAsRequested", "cudnn_conv_algo_search": "HEURISTIC"}
 
 
-def _create(bundle: Bundle, providers: list[str | tuple[str, dict[str, str]]], threads: int) -> ort.InferenceSession:
+def _create(graph: Path, providers: list[str | tuple[str, dict[str, str]]], threads: int) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.log_severity_level = FATAL
     options.intra_op_num_threads = threads
@@ -105,7 +128,7 @@ def _create(bundle: Bundle, providers: list[str | tuple[str, dict[str, str]]], t
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Patterns are planned for each batch size and kept: with changing sizes that is memory that only grows.
     options.enable_mem_pattern = False
-    return ort.InferenceSession(bundle.graph, options, providers=providers)
+    return ort.InferenceSession(graph, options, providers=providers)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

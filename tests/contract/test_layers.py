@@ -8,6 +8,7 @@ OWNERS = {
     "watchdog": {"daemon/watch.py"},
     "apsw": {"catalog/db.py"},
     "onnxruntime": {"models/session.py"},
+    "tokenizers": {"models/text.py"},
     "hnswlib": {"catalog/neighbours.py"},
     "rich": {"catalog/render.py"},
     "simplejpeg": {"models/jpeg.py"},

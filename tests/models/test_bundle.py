@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from specimens import saved, scene
 from tiny_bundle import DIMS, SIDE, write_tiny_bundle
+from tiny_text import write_talking_bundle
 
 from models.bundle import BundleError, default_folder, load_bundle
 from models.recipe import Recipe
@@ -72,6 +73,40 @@ def test_a_wrong_description(tmp_path: Path, part: str | None, change: dict[str,
     assert words in refusal(changed(write_tiny_bundle(tmp_path / "tiny"), part, **change))
 
 
+@pytest.mark.parametrize(
+    ("part", "change", "words"),
+    [
+        (None, {"version": 3}, "version 3 is not one of 1, 2"),
+        (None, {"source": None}, "missing source"),
+        (None, {"precision": "fp64"}, "'fp64' is not one of fp32, fp16, int8"),
+        (None, {"golden_decibels": "high"}, "golden_decibels must be float"),
+        ("source", {"family": None}, "source: missing family"),
+        ("preprocess", {"edge": [16, 16]}, "smaller than the input"),
+        ("preprocess", {"edge": [64]}, "a height and a width"),
+        ("preprocess", {"fill": [0, 0, 256]}, "fill must be three numbers"),
+        ("preprocess", {"rounding": "up"}, "'up' is not one of down, nearest"),
+    ],
+)
+def test_a_wrong_description_of_the_second_version(
+    tmp_path: Path, part: str | None, change: dict[str, Any], words: str
+) -> None:
+    assert words in refusal(changed(write_talking_bundle(tmp_path / "tiny"), part, **change))
+
+
+def test_what_the_second_version_says(tmp_path: Path) -> None:
+    folder = write_talking_bundle(tmp_path / "tiny")
+    ways = {"edge": [40, 36], "rounding": "nearest", "centre": "down", "fill": [1, 2, 3], "mean": [0.5], "std": [0.5]}
+    bundle = load_bundle(changed(folder, "preprocess", resize="shortest", **ways))
+    assert bundle.recipe == Recipe(
+        SIDE, SIDE, "shortest", "bicubic", 2.0, (255,) * 3, (40, 36), "nearest", "down", (1, 2, 3)
+    )
+    assert (bundle.source.family, bundle.source.revision) == ("hand", "random seed 5")
+    assert (bundle.precision, bundle.golden_decibels, bundle.attested) == ("fp32", 50.0, {"cosine": 1.0})
+    assert bundle.text
+    assert (bundle.text.logit_scale, bundle.text.logit_bias) == (100.0, None)
+    assert "unknown attested" in refusal(changed(folder, None, version=1))
+
+
 def test_absent_or_altered(tmp_path: Path) -> None:
     assert "does not exist" in refusal(tmp_path / "nowhere")
     assert "catalog model use" in refusal(tmp_path / "nowhere")
@@ -90,5 +125,7 @@ def test_absent_or_altered(tmp_path: Path) -> None:
 
 def test_the_shipped_bundle_is_whole() -> None:
     bundle = load_bundle(default_folder())
+    assert bundle.id == "75e198c82fd460b2"  # another one would cost every user an embedding of everything
+    assert (bundle.version, bundle.text) == (1, None)
     assert bundle.goldens
     assert bundle.graph.stat().st_size < 6_000_000

@@ -1,5 +1,6 @@
 """The arithmetic of sizes: what is fitted covers, or is covered by, the model's input."""
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -19,6 +20,40 @@ def test_shortest_covers_and_pad_is_covered(width: int, height: int, wide: int, 
         pairs = zip(fitted, (wide, high), strict=True)
         assert all(a >= b for a, b in pairs) if way == "shortest" else all(a <= b for a, b in pairs)
     assert Recipe(high, wide).fitted(width, height) == (wide, high)
+
+
+@given(EDGES, EDGES, st.integers(8, 400), st.integers(8, 400))
+def test_the_edge_follows_its_source(width: int, height: int, wide: int, high: int) -> None:
+    """torchvision's Resize(int) in its own order of multiplying, timm's ResizeKeepRatio in its own."""
+    short, long = min(width, height), max(width, height)
+    torchvision = int(wide * long / short)
+    expected = (wide, torchvision) if width <= height else (torchvision, wide)
+    assert Recipe(wide, wide, "shortest").fitted(width, height) == expected
+    for way, pick in (("shortest", min), ("pad", max)):
+        ratio = pick(height / high, width / wide)
+        timm = (max(1, round(width / ratio)), max(1, round(height / ratio)))
+        assert Recipe(8, 8, way, edge=(high, wide), rounding="nearest").fitted(width, height) == timm
+
+
+@given(st.integers(8, 400), st.integers(8, 400))
+def test_the_middle_follows_its_source(have: int, want: int) -> None:
+    assert Recipe(8, 8).middle(have, want) == round((have - want) / 2.0)
+    assert Recipe(8, 8, centre="down").middle(have, want) == int((have - want) / 2.0)
+
+
+def test_resized_to_one_size_and_cropped_to_another() -> None:
+    from specimens import saved, scene
+
+    picture = scene(120, 81)
+    for way, size in (("squash", (48, 40)), ("shortest", (59, 40))):
+        recipe = Recipe(32, 32, way, "bicubic", edge=(40, 48 if way == "squash" else 40))
+        resized = picture.resize(size, Image.Resampling.BICUBIC)
+        left, top = round((size[0] - 32) / 2), 4
+        expected = np.asarray(resized.crop((left, top, left + 32, top + 32)))
+        assert (read_picture(saved(picture, "PNG"), recipe).pixels == expected).all()
+    padded = read_picture(saved(picture, "PNG"), Recipe(32, 32, "pad", edge=(40, 40), fill=(1, 2, 3))).pixels
+    assert (padded[0] == (1, 2, 3)).all()
+    assert (padded[16, 0] != (1, 2, 3)).any()
 
 
 @given(EDGES, EDGES)

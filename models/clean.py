@@ -1,0 +1,95 @@
+"""What sources do to a string before their tokeniser sees it, by the standard library alone.
+
+"tidy" is ftfy's `fix_text` (https://ftfy.readthedocs.io) but for its search for mojibake: a query is typed, not
+scraped. "html" and "spaces" are open_clip's `basic_clean` and `whitespace_clean`, "punctuation" is the
+`canonicalize_text` of big_vision.
+"""
+
+import html
+import re
+import string
+import unicodedata
+from collections.abc import Callable
+from functools import cache
+from typing import Literal
+
+Step = Literal["tidy", "html", "spaces", "lower", "punctuation"]
+
+ENTITY = re.compile(r"&#?[0-9A-Za-z]{1,24};")
+TERMINAL = re.compile("\033\\[((?:\\d|;)*)([a-zA-Z])")
+BREAKS = re.compile("\r\n|[\r\u2028\u2029]")
+PAIR, HALF = re.compile("[\ud800-\udbff][\udc00-\udfff]"), re.compile("[\ud800-\udfff]")
+LIGATURES = (
+    "Ĳ=IJ ĳ=ij ŉ=ʼn Ǳ=DZ ǲ=Dz ǳ=dz Ǆ=DŽ ǅ=Dž ǆ=dž Ǉ=LJ ǈ=Lj ǉ=lj Ǌ=NJ ǋ=Nj ǌ=nj ﬀ=ff ﬁ=fi ﬂ=fl ﬃ=ffi ﬄ=ffl ﬅ=ſt ﬆ=st"
+)
+SILENT = [*range(0x09), 0x0B, *range(0x0E, 0x20), 0x7F, *range(0x206A, 0x2070), 0xFEFF, *range(0xFFF9, 0xFFFD)]
+
+
+def clean(text: str, steps: tuple[Step, ...]) -> str:
+    """The string after all steps, in their order."""
+    for step in steps:
+        text = STEPS[step](text)
+    return text
+
+
+def _tidy(text: str) -> str:
+    done, entities = [], True
+    for line in text.split("\n"):
+        entities = entities and "<" not in line  # a tag says that the entities are meant, from here to the end
+        done.append(_tidy_line(line, entities))
+    return "\n".join(done)
+
+
+def _tidy_line(line: str, entities: bool) -> str:
+    while True:
+        before = line
+        if entities:
+            line = ENTITY.sub(_unescaped, line)
+        line = BREAKS.sub("\n", line.translate(_letters()))
+        if HALF.search(line):
+            line = HALF.sub("\ufffd", PAIR.sub(_joined, line))
+        line = TERMINAL.sub("", line).translate(dict.fromkeys(SILENT))
+        line = unicodedata.normalize("NFC", line)
+        if line == before:
+            return line
+
+
+def _unescaped(entity: re.Match[str]) -> str:
+    shown = html.unescape(entity[0])
+    return entity[0] if ";" in shown and shown != ";" else shown
+
+
+def _joined(pair: re.Match[str]) -> str:
+    return pair[0].encode("utf-16", "surrogatepass").decode("utf-16")
+
+
+@cache
+def _letters() -> dict[int, str]:
+    """Ligatures and full width letters to plain ones, curly quotes to straight ones, C1 controls as browsers do."""
+    wide = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFF01, 0xFFF0)}
+    table = {code: plain for code, plain in wide.items() if plain != chr(code)}
+    table |= {ord(pair[0]): pair[2:] for pair in LIGATURES.split()}
+    table |= dict.fromkeys((0x02BC, *range(0x2018, 0x201C)), "'") | dict.fromkeys(range(0x201C, 0x2020), '"')
+    controls = {code: bytes([code]).decode("cp1252", "ignore") or chr(code) for code in range(0x80, 0xA0)}
+    return table | controls | {0x3000: " "}
+
+
+def _html(text: str) -> str:
+    return html.unescape(html.unescape(text)).strip()
+
+
+def _spaces(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _punctuation(text: str) -> str:
+    return text.replace("_", " ").translate(str.maketrans("", "", string.punctuation))
+
+
+STEPS: dict[Step, Callable[[str], str]] = {
+    "tidy": _tidy,
+    "html": _html,
+    "spaces": _spaces,
+    "lower": str.lower,
+    "punctuation": _punctuation,
+}

@@ -1,0 +1,75 @@
+"""The text half of a bundle, as described: a graph from token ids to vectors, its tokeniser, its goldens."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from models.clean import Step
+from models.described import Needed, check_choice, check_digest, check_keys, check_present
+
+NEEDED: Needed = {
+    "graph": str,
+    "graph_sha256": str,
+    "tokenizer": str,
+    "tokenizer_sha256": str,
+    "clean": list,
+    "length": int,
+    "pad": int,
+    "ids": str,
+    "mask": (str, type(None)),
+    "output": str,
+    "logit_scale": (float, type(None)),
+    "logit_bias": (float, type(None)),
+    "goldens": list,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tower:
+    """`clean`: what happens to a string before the tokeniser. `length`: tokens a row, filled up with the id `pad`.
+
+    `ids`, `mask`: inputs of the graph, int64 [N, length]; the mask is 1 where a token stands, None where the model
+    takes none. `logit_scale`, `logit_bias`: what the model's own head makes of a cosine (scale * cosine + bias, before
+    softmax for CLIP, before the sigmoid for SigLIP), None where it has none. `goldens`: strings whose ids and
+    vectors `reference` holds (int64 [N, length], float32 [N, dims]).
+    """
+
+    graph: Path
+    tokenizer: Path
+    clean: tuple[Step, ...]
+    length: int
+    pad: int
+    ids: str
+    mask: str | None
+    output: str
+    logit_scale: float | None
+    logit_bias: float | None
+    goldens: tuple[str, ...]
+    reference: Path
+
+
+def read_tower(folder: Path, said: dict[str, Any]) -> Tower:
+    """Raises BundleError for a wrong key, a missing or altered graph or tokeniser, lost goldens."""
+    where = f"{folder / 'bundle.json'}, text"
+    check_keys(where, said, NEEDED)
+    for step in said["clean"]:
+        check_choice(where, "clean", step, get_args(Step))
+    graph, tokenizer, reference = folder / said["graph"], folder / said["tokenizer"], folder / "goldens" / "text.npz"
+    check_digest(graph, said["graph_sha256"])
+    check_digest(tokenizer, said["tokenizer_sha256"])
+    check_present(reference, "its text")
+    scale, bias = said["logit_scale"], said["logit_bias"]
+    return Tower(
+        graph=graph,
+        tokenizer=tokenizer,
+        clean=tuple(said["clean"]),
+        length=said["length"],
+        pad=said["pad"],
+        ids=said["ids"],
+        mask=said["mask"],
+        output=said["output"],
+        logit_scale=None if scale is None else float(scale),
+        logit_bias=None if bias is None else float(bias),
+        goldens=tuple(said["goldens"]),
+        reference=reference,
+    )
