@@ -22,6 +22,7 @@ class Picture:
 
     `taken_at`: ISO 8601 from EXIF DateTimeOriginal. `note`: "" or a short remark (animated, 12 frames).
     `suspect`: "" or why the picture may be damaged although it decodes.
+    `digest`: of the decoded pixels, however they are stored or turned (models.digest).
     """
 
     format: str
@@ -32,6 +33,7 @@ class Picture:
     camera: str | None
     note: str
     suspect: str = ""
+    digest: bytes = b""
 
 
 def read_picture(data: bytes, recipe: Recipe, *, max_pixels: int = 200_000_000) -> Picture:
@@ -50,6 +52,6 @@ def _read(data: bytes, recipe: Recipe, max_pixels: int) -> Picture:
     width, height = raster.width, raster.height
     if raster.orientation in SIDEWAYS:
         width, height = height, width
-    return Picture(
-        row.name, width, height, fit(raster, recipe), exif.taken_at, exif.camera, raster.note, raster.suspect
-    )
+    pixels, digest = fit(raster, recipe)
+    told = (exif.taken_at, exif.camera, raster.note, raster.suspect)
+    return Picture(row.name, width, height, pixels, *told, digest)
