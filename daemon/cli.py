@@ -3,21 +3,30 @@
 import click
 
 from catalog import edge
+from catalog.faults import UsageFault
+from catalog.size import Size
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--once", is_flag=True, help="One full pass: scan, embed everything, catch up, exit.")
+@click.option("--scrub", is_flag=True, help="Read known files again, oldest reading first, judge what differs, exit.")
+@click.option(
+    "--budget", type=Size(), metavar="SIZE", help="With --scrub: how much to read (else what tonight leaves)."
+)
 @click.option("--config", "config_file", metavar="FILE", help="The configuration (else $CATALOG_CONFIG, XDG, /etc).")
 @click.option("--verbose", is_flag=True, help="Log more.")
 @click.version_option(package_name="catalogd", prog_name="catalogd")
-def catalogd(once: bool, config_file: str | None, verbose: bool) -> int:
+def catalogd(once: bool, scrub: bool, budget: int | None, config_file: str | None, verbose: bool) -> int:
     """Guard the image collection that the configuration names. Stops on SIGTERM; SIGHUP: read it again, scan now."""
+    if (once and scrub) or (budget is not None and not scrub):
+        raise UsageFault("these options do not go together", "Use --once, or --scrub with or without --budget SIZE.")
     from daemon.nursery import start_nursery
 
     start_nursery()
+    from daemon.messages import ScrubOrder
     from daemon.run import run
 
-    return run(config_file, once=once, verbose=verbose)
+    return run(config_file, once=once or scrub, verbose=verbose, scrub=ScrubOrder(budget) if scrub else None)
 
 
 def main() -> None:

@@ -67,6 +67,13 @@ Outcome = Decoded | Recognised | Rejected | Restless | Died
 
 
 @dataclass(frozen=True, slots=True)
+class ScrubOrder:
+    """A scrub that was asked for: of at most `limit` bytes; None: of what is left of tonight's budget."""
+
+    limit: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Embedded:
     """A vector for a decoded image: float16 bytes, as stored."""
 

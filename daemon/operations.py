@@ -2,13 +2,17 @@
 
 import base64
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from catalog.faults import UsageFault
+from catalog.faults import StoreFault, UsageFault
 from daemon.network import Network
+
+if TYPE_CHECKING:
+    from daemon.scrub import Scrubber
 
 Operation = Callable[[dict[str, Any]], dict[str, Any]]
 Search = Callable[[Any, int], list[tuple[int, float]]]  # vector, k → (content id, cosine), best first
@@ -16,7 +20,11 @@ MOST = 10_000  # neighbours in one answer
 
 
 def operations(
-    search: Search, network: Network, status: Callable[[], dict[str, Any]], reload: Callable[[], None]
+    search: Search,
+    network: Network,
+    status: Callable[[], dict[str, Any]],
+    reload: Callable[[], None],
+    scrubber: "Scrubber",
 ) -> Mapping[str, Operation]:
     """The list of all operations."""
     return {
@@ -24,6 +32,7 @@ def operations(
         "similar": partial(similar, search, network),
         "embed": partial(embed, network),
         "reload": partial(_reload, reload),
+        "scrub": partial(scrub, scrubber),
     }
 
 
@@ -54,6 +63,19 @@ def embed(network: Network, request: dict[str, Any]) -> dict[str, Any]:
         raise UsageFault("the pixels do not have the model's size", "Use the service's own model.")
     vector = network.open().run(pixels.reshape(1, recipe.height, recipe.width, 3))[0]
     return {"vector": base64.b64encode(vector.tobytes()).decode("ascii")}
+
+
+def scrub(scrubber: "Scrubber", request: dict[str, Any]) -> dict[str, Any]:
+    """`begin`: true, with `limit` in bytes or null for tonight's; `cancel`: the id of a run; else how far it is."""
+    if "cancel" in request:
+        scrubber.cancel(int(request["cancel"]))
+    if not request.get("begin"):
+        return scrubber.progress()
+    if scrubber.closed:
+        raise StoreFault("another pass works on this catalog", "Scrub once it has ended.")
+    limit = request.get("limit")
+    run, fresh = scrubber.request(None if limit is None else int(limit))
+    return scrubber.progress() | {"run": asdict(run), "fresh": fresh}
 
 
 def _array(request: dict[str, Any], key: str, kind: type) -> Any:

@@ -13,9 +13,11 @@ from catalog.display import show
 from catalog.faults import Fault, PlaceFault, StoreFault
 from daemon.lock import take_lock
 from daemon.log import set_up
+from daemon.messages import ScrubOrder
 from daemon.notify import notify, reloading, watchdog_seconds
+from daemon.priority import lower_priority
 from daemon.progress import Progress
-from daemon.service import Service, lower_priority
+from daemon.service import Service
 
 TICK = 0.1
 log = structlog.get_logger()
@@ -40,7 +42,7 @@ class Signals:
         self.reload = True
 
 
-def run(config_file: str | None, *, once: bool, verbose: bool) -> int:
+def run(config_file: str | None, *, once: bool, verbose: bool, scrub: ScrubOrder | None = None) -> int:
     """Run until told to stop (or, with `once`, until all is done); returns the exit code. Raises Fault."""
     set_up(verbose, once)
     config = load_config(config_file)
@@ -51,7 +53,7 @@ def run(config_file: str | None, *, once: bool, verbose: bool) -> int:
         lower_priority()
     try:
         while True:
-            service = _serve(config, once, signals)
+            service = _serve(config, once, scrub, signals)
             if not service.renewed:
                 return _verdict(service, signals)
             config = service.config
@@ -59,9 +61,9 @@ def run(config_file: str | None, *, once: bool, verbose: bool) -> int:
         os.close(lock)
 
 
-def _serve(config: Config, once: bool, signals: Signals) -> Service:
+def _serve(config: Config, once: bool, scrub: ScrubOrder | None, signals: Signals) -> Service:
     """One service from its start to its end; `renewed` says that another one has to follow, with its model."""
-    service = Service(config, once)
+    service = Service(config, once, scrub)
     try:
         service.start()
         notify("READY=1", f"MAINPID={os.getpid()}")
@@ -76,8 +78,8 @@ def _serve(config: Config, once: bool, signals: Signals) -> Service:
 def _supervise(service: Service, signals: Signals, config: Config) -> None:
     beat = watchdog_seconds()
     beaten = 0.0
-    with Progress(service, shown=service.once) as progress:
-        while not signals.stop and not service.failed.is_set():
+    with Progress(service, shown=service.once and service.scrub is None) as progress:
+        while not signals.stop and not service.stages.failed.is_set():
             time.sleep(TICK)
             progress.update()
             service.renew()
@@ -89,7 +91,7 @@ def _supervise(service: Service, signals: Signals, config: Config) -> None:
                 signals.reload = service.reload_asked = False
                 _reload(service, config)
             # Only from here, and only while every stage lives: a watchdog that a timer feeds proves nothing.
-            if beat is not None and time.monotonic() - beaten >= beat and not service.dead_stages():
+            if beat is not None and time.monotonic() - beaten >= beat and not service.stages.dead():
                 beaten = time.monotonic()
                 notify("WATCHDOG=1", f"STATUS={service.done} files read since the start")
 
@@ -105,7 +107,7 @@ def _reload(service: Service, config: Config) -> None:
 
 
 def _verdict(service: Service, signals: Signals) -> int:
-    fault = service.fault
+    fault = service.stages.fault
     if isinstance(fault, Fault):
         raise fault
     if fault is not None:
@@ -114,7 +116,7 @@ def _verdict(service: Service, signals: Signals) -> int:
         return 128 + signals.stop
     if service.once and service.refusal is not None:
         raise service.refusal
-    away = service.guard.away() if service.once else []
+    away = service.guard.away() if service.once and service.scrub is None else []
     if away:
         first = f"{show(away[0].path)} is away ({away[0].away})"
         raise PlaceFault(

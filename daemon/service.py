@@ -1,6 +1,5 @@
 """The service: the one list of stages, their start in order and their end in order."""
 
-import os
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -20,14 +19,16 @@ from daemon.guard import Guard
 from daemon.hands import Hands
 from daemon.index import IndexFollower
 from daemon.intake import Intake
+from daemon.messages import ScrubOrder
 from daemon.network import Network
 from daemon.operations import operations
 from daemon.points import point
 from daemon.record import Recorder, Result, blame, route, task_of
 from daemon.scanner import Scanner
 from daemon.scout import Scout
+from daemon.scrub import Scrubber
 from daemon.sentry import Sentry
-from daemon.stage import Stage
+from daemon.stage import JOIN_SECONDS, Stages
 from daemon.successor import Successor
 from daemon.worker import Orders
 from daemon.write import Change, Writer
@@ -35,28 +36,27 @@ from daemon.write import Change, Writer
 log = structlog.get_logger()
 YOUNG = 2  # times `open_seconds`: a file younger than that may still be in the making
 MODEL_RETRY_SECONDS = 300.0
-JOIN_SECONDS = 60.0
 
 
 class Service:
-    """All stages of one catalog. With `once` nothing is watched, and `settled` tells when the pass is complete."""
+    """All stages of one catalog. With `once` nothing is watched; `settled` tells when the pass, or `scrub`, is done."""
 
-    def __init__(self, config: Config, once: bool) -> None:
+    def __init__(self, config: Config, once: bool, scrub: ScrubOrder | None = None) -> None:
         self.config = config
         self.once = once
-        self.failed = threading.Event()
+        self.scrub = scrub
         self._stop = threading.Event()
         self.reload_asked = False
         self.renewed = False  # this one has to end, and another one to be assembled: there is another model
         self.done = 0
         self.writer = Writer(config.database)
-        self._stages: list[Stage] = []
-        self._run("write", self.writer.run)
+        self.stages = Stages()
+        self.stages.run("write", self.writer.run)
         try:
             self._assemble(config, once)
         except Exception:
             self.writer.stop()
-            self._join("write")  # it may be saying something too: one after the other
+            self.stages.join("write")  # it may be saying something too: one after the other
             raise
 
     def _assemble(self, config: Config, once: bool) -> None:
@@ -89,31 +89,34 @@ class Service:
         )
         self.index = IndexFollower(config.database, config.state, self.model, bundle.id, bundle.dims)
         self._index_wake = threading.Event()
+        self.scrubber = Scrubber(config, self.writer, self._stop, self._reading, once=once, order=self.scrub)
         self.successor: Successor | None = None
-        if choice.following is not None:
-            self.successor = Successor(
-                config, *choice.following, self.model, self.writer, self._stop, lambda: self.feed.out > 0
-            )
+        if choice.following is not None and self.scrub is None:
+            self.successor = Successor(config, *choice.following, self.model, self.writer, self._stop, self._reading)
         self.writer.listen(self.feed.wake)
         self.writer.listen(self._index_wake)
         self.answerer = Answerer(
-            config.state / "socket", operations(self.index.search, self.network, self.live, self._ask_to_reload)
+            config.state / "socket",
+            operations(self.index.search, self.network, self.live, self._ask_to_reload, self.scrubber),
         )
 
     def start(self) -> None:
         """Start every stage, in the order in which they need one another."""
         self.guard.refresh()
         self.sentry.start(watch=not self.once)
-        self._run("index", self._follow)
-        self._run("embed", self._embed)
-        self._run("intake", partial(self.intake.run, self._stop))
-        self._run("scan", self._repeat(self.scanner.step))
+        self.stages.run("index", self._follow)
+        self.stages.run("embed", self._embed)
+        self.stages.run("intake", partial(self.intake.run, self._stop))
+        if self.scrub is None:
+            self.stages.run("scan", self._repeat(self.scanner.step))
+        if self.scrub is not None or not self.once:
+            self.stages.run("scrub", self.scrubber.run)
         if self.successor is not None:
             for name, body in self.successor.stages().items():
-                self._run(name, body)
+                self.stages.run(name, body)
         if not self.once:
-            self._run("scout", self._repeat(self.scout.step))
-            self._run("sentry", self._repeat(self.sentry.step))
+            self.stages.run("scout", self._repeat(self.scout.step))
+            self.stages.run("sentry", self._repeat(self.sentry.step))
         self.answerer.start()
 
     def stop(self) -> None:
@@ -128,11 +131,11 @@ class Service:
         if self.successor is not None:
             self.successor.wake()
         self.answerer.stop()
-        self._join("scan", "scout", "sentry", "intake", "embed", "next-intake", "next-embed")
+        self.stages.join("scan", "scout", "sentry", "scrub", "intake", "embed", "next-intake", "next-embed")
         self.writer.stop()
-        self._join("write")
+        self.stages.join("write")
         self._index_wake.set()
-        self._join("index", "next-index")
+        self.stages.join("index", "next-index")
         self.hands.close()
 
     def reload(self, config: Config) -> None:
@@ -146,6 +149,10 @@ class Service:
         self.scout.reconfigure(config)
         self.scanner.reconfigure(config)
         self.sentry.reconfigure(config)
+        self.scrubber.reconfigure(config)
+
+    def _reading(self) -> bool:
+        return self.feed.out > 0
 
     def _ask_to_reload(self) -> None:
         self.reload_asked = True
@@ -153,7 +160,7 @@ class Service:
     def settled(self) -> bool:
         """Whether all there is to do is done: scanned, read, embedded, committed, and the index caught up."""
         return (
-            self.scanner.idle
+            (self.scanner if self.scrub is None else self.scrubber).idle
             and self.writer.idle
             and self.feed.out == 0
             and self.feed.exhausted()
@@ -175,6 +182,7 @@ class Service:
                 "directories": self.sentry.directories,
                 "uncovered": [{"path": text(gap.path), "why": gap.word} for gap in self.sentry.gaps],
             },
+            "scrub": self.scrubber.progress(),
             "next": None if self.successor is None else self.successor.progress(),
             "scanning": text(self.scanner.scanning),
             "in_work": self.feed.out,
@@ -192,25 +200,6 @@ class Service:
         """Why the next model cannot be used here, if it cannot."""
         return None if self.successor is None else self.successor.refused
 
-    @property
-    def fault(self) -> BaseException | None:
-        """What ended a stage, if one has ended."""
-        return next((stage.failure for stage in self._stages if stage.failure is not None), None)
-
-    def dead_stages(self) -> list[str]:
-        """Stages that should run and do not."""
-        return [stage.name for stage in self._stages if not stage.is_alive()]
-
-    def _run(self, name: str, body: Callable[[], None]) -> None:
-        stage = Stage(name, body, self.failed)
-        self._stages.append(stage)
-        stage.start()
-
-    def _join(self, *names: str) -> None:
-        for stage in self._stages:
-            if stage.name in names:
-                stage.join(JOIN_SECONDS)
-
     def _repeat(self, step: Callable[[], None]) -> Callable[[], None]:
         def body() -> None:
             while not self._stop.is_set():
@@ -223,7 +212,7 @@ class Service:
         try:
             return self.writer.ask(change)
         except RuntimeError:
-            fault = self._stages[0].failure
+            fault = self.stages.fault
             if isinstance(fault, Fault):
                 raise fault from None
             raise StoreFault(f"the catalog cannot be opened: {fault}", "See the log.") from fault
@@ -259,11 +248,3 @@ class Service:
         self.index.run(self._stop, self._index_wake)
         self.writer.closed.wait(JOIN_SECONDS)  # what is committed last belongs into the snapshot too
         self.index.finish()
-
-
-def lower_priority() -> None:
-    """Guarding is background work: a person at the machine comes first. Harmless where it is refused."""
-    try:
-        os.nice(5)
-    except OSError:
-        return

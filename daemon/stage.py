@@ -1,4 +1,4 @@
-"""What every stage is: a named thread whose death is seen and stops the service."""
+"""What every stage is: a named thread whose death is seen and stops the service; and all stages of one service."""
 
 import threading
 from collections.abc import Callable
@@ -7,6 +7,7 @@ import structlog
 
 from catalog.faults import Fault
 
+JOIN_SECONDS = 60.0
 log = structlog.get_logger()
 
 
@@ -35,3 +36,32 @@ class Stage(threading.Thread):
                 exc_info=None if isinstance(error, Fault) else error,
             )
             self._failed.set()
+
+
+class Stages:
+    """The stages of one service, in the order of their start. `failed` is set once one has ended by an exception."""
+
+    def __init__(self) -> None:
+        self.failed = threading.Event()
+        self._all: list[Stage] = []
+
+    def run(self, name: str, body: Callable[[], None]) -> None:
+        """Start one."""
+        stage = Stage(name, body, self.failed)
+        self._all.append(stage)
+        stage.start()
+
+    def join(self, *names: str) -> None:
+        """Wait for the end of some, for a minute each: a disk that hangs must not keep the service from ending."""
+        for stage in self._all:
+            if stage.name in names:
+                stage.join(JOIN_SECONDS)
+
+    @property
+    def fault(self) -> BaseException | None:
+        """What ended a stage, if one has ended by an exception."""
+        return next((stage.failure for stage in self._all if stage.failure is not None), None)
+
+    def dead(self) -> list[str]:
+        """Stages that should run and do not."""
+        return [stage.name for stage in self._all if not stage.is_alive()]

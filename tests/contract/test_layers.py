@@ -52,7 +52,9 @@ def test_only_the_stage_list_and_the_way_in_know_the_service() -> None:
 
 def test_stages_do_not_know_one_another() -> None:
     """Each may lean on the parts it is made of, and hand changes to the one writer; the service joins them."""
-    stages = {f"daemon.{name}" for name in ("answer", "embed", "index", "intake", "scanner", "scout", "sentry")}
+    stages = {
+        f"daemon.{name}" for name in ("answer", "embed", "index", "intake", "scanner", "scout", "scrub", "sentry")
+    }
     listed = {
         found.module for module in modules("daemon") if module.file == "daemon/service.py" for found in imports(module)
     }
