@@ -18,13 +18,13 @@ class Recipe:
 
     `height`, `width`: pixels of the model's input. `resize`: "squash" ignores the aspect, "shortest" resizes until
     the picture covers the input and crops the middle (torchvision's Resize + CenterCrop), "pad" fits the whole picture
-    and fills up with `fill`, else with `background` (timm's ResizeKeepRatio + CenterCropOrPad, Pillow's ImageOps.pad).
+    and fills up with `fill`, else with `background` (ResizeKeepRatio + CenterCropOrPad of timm and open_clip).
     `scaled_jpeg`: least factor over the size after resizing down to which a decoder may shrink early, in the JPEG's own
     transform or by whole-pixel averaging; 0 = exact only. `background`: what shows through transparency.
 
     `edge`: (height, width) that resizing aims at where that is not the input's size; the rest is cropped. `rounding`:
     of the edge that follows from the aspect; None: torchvision cuts it off for "shortest", "pad" takes the nearest.
-    `centre`: of the first row and column kept or filled; halves go to the even number (torchvision), or down
+    `centre`: of the first row and column that a crop keeps; halves go to the even number (torchvision), or down
     (transformers).
     """
 
@@ -57,9 +57,9 @@ class Recipe:
 
     def middle(self, have: int, want: int) -> int:
         """The first of `want` rows kept out of `have`; negative: so many are filled before the first."""
-        if self.centre == "nearest":
-            return round((have - want) / 2)
-        return (have - want) // 2 if have > want else -((want - have) // 2)
+        if have < want:
+            return -((want - have) // 2)
+        return round((have - want) / 2) if self.centre == "nearest" else (have - want) // 2
 
     def visible(self, width: int, height: int) -> tuple[int, int, int, int] | None:
         """The box (left, top, right, bottom) that is enough of an extremely long picture, None for all of it."""

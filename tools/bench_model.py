@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from tools.changes import CHANGES
-from tools.default_model.reference import as_colour
+from tools.goldens import as_colour
 
 SETS = ("photo", "meme", "screenshot", "camera")
 WORKING_SIDE = 512
