@@ -7,13 +7,16 @@ import click
 from catalog import edge
 
 COMMANDS = {
+    "backup": "Back up the catalog itself.",
     "check": "Compare catalog, disk and index.",
     "completion": "Print the shell's completion script.",
     "doctor": "Diagnose: model, speed, watches, mounts, disk.",
     "dups": "Exact and near duplicates, and which copy to keep.",
     "init": "Write the configuration and mark the roots.",
+    "label": "Say what to keep and what to delete.",
     "ls": "List files by state, reason, format, folder.",
     "model": "Bundles: list, look at, prove, choose, drop.",
+    "recover": "Put a good catalog in the place of a damaged one.",
     "rejected": "The quarantine list: what cannot be read, and why.",
     "service": "Install or remove the systemd unit.",
     "show": "Everything known of one file.",

@@ -3,9 +3,11 @@
 import os
 from pathlib import Path
 
+from catalog.faults import PlaceFault
+
 
 def put_in_place(part: Path, target: Path) -> None:
-    """Give a file that was written under another name in the same folder its own, once all of it is on the disk.
+    """Give a file that was written under another name on the same disk its own, once all of it is on that disk.
 
     Raises:
         OSError: it could not be; `target` is as it was.
@@ -33,3 +35,26 @@ def hand_over(path: Path) -> None:
     if os.geteuid() == 0:
         owner = os.stat(path.parent)
         os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+def make_folder(path: Path) -> None:
+    """A folder of the service's own inside the state directory; one that is there is left alone. Raises PlaceFault."""
+    try:
+        if not path.is_dir():
+            path.mkdir(mode=0o700)
+            hand_over(path)
+    except OSError as error:
+        raise PlaceFault(
+            f"cannot make {path}: {os.strerror(error.errno or 0).lower()}",
+            f"See that {path.parent} is writable for this user.",
+        ) from error
+
+
+def size_of(path: Path) -> int | None:
+    """Bytes of a file; None where there is none, -1 where it cannot be looked at: opening it will tell why."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return -1

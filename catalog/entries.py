@@ -8,15 +8,16 @@ from catalog.db import Database
 from catalog.display import text
 from catalog.tree import below, directory_id, join, split
 
+SUSPECT = "suspect"  # shown as the reason of an ok file
 PAGE = 2000  # rows a query: a reader must never hold one cursor for as long as a person reads
 
 SELECT = (
     "SELECT f.id, d.path, f.name, iif(v.away IS NULL, f.state, iif(f.state = 'gone', 'gone', 'unreachable')),"
     " iif(v.away IS NOT NULL, v.away, iif(f.state = 'ok' AND c.suspect IS NOT NULL, 'suspect', f.reason)),"
     " coalesce(f.detail, iif(f.state = 'ok', c.suspect, NULL)), hex(c.sha256), f.size, c.format, c.width, c.height,"
-    " f.content, f.first_seen, f.last_verified"
+    " f.content, f.first_seen, f.last_verified, l.value"
     " FROM file f JOIN directory d ON d.id = f.directory JOIN volume v ON v.id = d.volume"
-    " LEFT JOIN content c ON c.id = f.content"
+    " LEFT JOIN content c ON c.id = f.content LEFT JOIN label l ON l.content = f.content"
 )
 
 
@@ -38,6 +39,7 @@ class Entry:
     content: int | None
     first_seen: float
     last_verified: float | None
+    label: str | None
 
     @property
     def path(self) -> bytes:
@@ -56,19 +58,21 @@ class Entry:
             "format": self.format,
             "width": self.width,
             "height": self.height,
+            "label": self.label,
             "p_delete": None,  # until the owner's choices have trained a head
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which files. Empty fields take all; `below` is a directory."""
+    """Which files. Empty fields take all; `below` is a directory; `suspect` takes ok files that may be damaged."""
 
     states: tuple[str, ...] = ()
     reason: str = ""
     format: str = ""
     below: bytes = b""
     name: str = ""
+    suspect: bool = False
 
     def matches(self, entry: Entry) -> bool:
         """Whether an entry is wanted. Pure."""
@@ -76,12 +80,16 @@ class Filter:
             (not self.states or entry.state in self.states)
             and (not self.reason or (entry.reason or "").startswith(self.reason))
             and (not self.format or entry.format == self.format)
+            and (not self.suspect or (entry.state, entry.reason) == ("ok", SUSPECT))
             and self.name.lower() in entry.name.decode("utf-8", "replace").lower()
         )
 
 
 def entries(database: Database, wanted: Filter) -> Iterator[Entry]:
-    """All matching files, directory by directory."""
+    """All matching files, directory by directory; suspects by their own index, as there are few among many."""
+    if wanted.suspect:
+        yield from _suspects(database, wanted)
+        return
     for (directory,) in _directories(database, wanted.below):
         last = b""
         while True:
@@ -95,6 +103,16 @@ def entries(database: Database, wanted: Filter) -> Iterator[Entry]:
             if len(rows) < PAGE:
                 break
             last = rows[-1][2]
+
+
+def _suspects(database: Database, wanted: Filter) -> Iterator[Entry]:
+    low, high = below(wanted.below)
+    for (content,) in database.rows("SELECT id FROM content WHERE suspect IS NOT NULL AND refs > 0"):
+        for row in database.rows(f"{SELECT} WHERE f.content = ? ORDER BY f.id", content):
+            entry = Entry(*row)
+            inside = not wanted.below or entry.directory == wanted.below or low <= entry.directory < high
+            if inside and wanted.matches(entry):
+                yield entry
 
 
 def _directories(database: Database, top: bytes) -> list[tuple[Any, ...]]:

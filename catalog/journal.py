@@ -20,6 +20,10 @@ NAME = "journal.jsonl"
 Entry = dict[str, Any]
 
 
+class JournalFault(PlaceFault):
+    """The journal cannot be read or written. The database is not touched by that."""
+
+
 def journal_path(state: Path) -> Path:
     """Where the journal of this state directory lies."""
     return state / NAME
@@ -29,7 +33,7 @@ def append(state: Path, entries: Iterable[Entry]) -> None:
     """Write entries at the end; they are on the disk when this returns. Each has at least `at` and `kind`.
 
     Raises:
-        PlaceFault: it could not be written; the journal is as it was.
+        JournalFault: it could not be written; the journal is as it was.
     """
     lines = b"".join(json.dumps(entry).encode("ascii") + b"\n" for entry in entries)
     if not lines:
@@ -38,7 +42,7 @@ def append(state: Path, entries: Iterable[Entry]) -> None:
     try:
         _append(path, lines)
     except OSError as error:
-        raise PlaceFault(
+        raise JournalFault(
             f"the choice could not be written to {path}: {os.strerror(error.errno or 0).lower()}",
             f"Free some space in {state} and see that it is writable; nothing was changed.",
         ) from error
@@ -74,7 +78,7 @@ def read(state: Path) -> Iterator[Entry]:
     """All entries, oldest first; none where there is no journal. A torn or damaged line is passed over.
 
     Raises:
-        PlaceFault: the file cannot be read.
+        JournalFault: the file cannot be read.
     """
     path = journal_path(state)
     try:
@@ -86,7 +90,7 @@ def read(state: Path) -> Iterator[Entry]:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise PlaceFault(
+        raise JournalFault(
             f"the journal {path} cannot be read: {os.strerror(error.errno or 0).lower()}",
             "Give it to this user, or put a copy of it in its place.",
         ) from error

@@ -1,21 +1,20 @@
 """Repair what is derived. What a file is, what it was and what its owner said are never touched."""
 
-import fcntl
 import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from catalog.check_row import Finding
 from catalog.check_store import bad_vectors
 from catalog.config import Config
 from catalog.db import Database
-from catalog.faults import PlaceFault
 from catalog.results import note
+from catalog.running import alone
 from catalog.sightings import Seen, miss, see
 from catalog.signature import kind, look, signature
+from catalog.snapshot import forget
 from catalog.tree import directory_id, recount, split, volume_of
 from models.reason import Reason
 
@@ -24,8 +23,8 @@ READ_AGAIN = ("unread", "unembedded", "content", "kind", "changed", "unknown")
 
 def repair(config: Config, findings: list[Finding]) -> list[str]:
     """What was done, a line each. A running service owns the catalog: it is told to scan instead."""
-    with _alone(config.state) as alone:
-        if not alone:
+    with alone(config.state) as owned:
+        if not owned:
             return [_tell(config.state)]
         database = Database(config.database, write=True)
         try:
@@ -36,23 +35,6 @@ def repair(config: Config, findings: list[Finding]) -> list[str]:
         finally:
             database.close()
     return done
-
-
-@contextmanager
-def _alone(state: Path) -> Iterator[bool]:
-    """Holds the service's own lock, so that none starts meanwhile; False where one runs."""
-    try:
-        handle = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise PlaceFault(f"cannot write in {state}: {error.strerror}", "Run it as the catalog's owner.") from error
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield True
-        except BlockingIOError:
-            yield False
-    finally:
-        os.close(handle)
 
 
 def _tell(state: Path) -> str:
@@ -85,7 +67,7 @@ def _acts(config: Config, database: Database, findings: list[Finding], now: floa
         recount(database)
         yield "counted the files anew"
     if kinds & {"index", "vector"}:
-        yield f"removed {_forget_index(config.state)} snapshots: the index is built anew at the next start"
+        yield f"removed {forget(config.state)} snapshots: the index is built anew at the next start"
 
 
 def _replace(database: Database, paths: list[bytes | None]) -> str:
@@ -135,10 +117,3 @@ def _drop_vectors(database: Database, now: float) -> str:
         )
         database.run("DELETE FROM vector WHERE id = ?", vector)
     return f"dropped {len(bad)} bad vectors; their files are read again"
-
-
-def _forget_index(state: Path) -> int:
-    heads = list(state.glob("index-*.head"))
-    for head in heads:
-        head.unlink(missing_ok=True)
-    return len(heads)

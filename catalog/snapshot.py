@@ -132,6 +132,14 @@ def _load_payload(path: Path, header: Header, states: bytes, threads: int) -> Lo
     return Loaded(loaded, header)
 
 
+def forget(folder: Path) -> int:
+    """Remove every snapshot: the ids in them are those of another catalog. Returns how many there were."""
+    heads = list(folder.glob("index-*.head"))
+    for head in heads:
+        head.unlink(missing_ok=True)
+    return len(heads)
+
+
 def save(folder: Path, neighbours: "Neighbours", digest: str, seq: int, timeline: str) -> Header:
     """Write the index atomically. Nobody may change `neighbours` meanwhile.
 

@@ -40,7 +40,6 @@ def _record(asking: Asking, entry: Entry, count: int) -> dict[str, Any]:
         "taken_at": more[0],
         "camera": more[1],
         "note": _note(entry, more[2]),
-        "label": None,
         "history": _history(asking, entry),
         "copies": [text(copy.path) for copy in copies if copy.id != entry.id],
         "neighbours": [{"path": text(other.path), "cosine": round(cosine, 4)} for other, cosine in near],
@@ -73,7 +72,7 @@ def _print(found: dict[str, Any]) -> None:
     rows: list[tuple[str, object]] = [("path", safe(found["path"]))]
     rows += [
         (name.replace("_", " "), found[name])
-        for name in ("state", "reason", "detail", "format", "bytes", "sha256", "taken_at", "camera", "note")
+        for name in ("state", "reason", "detail", "format", "bytes", "sha256", "taken_at", "camera", "note", "label")
         if found[name] is not None
     ]
     if found["width"]:

@@ -207,12 +207,10 @@ def test_a_second_service(house: Household) -> None:
 
 def test_a_catalog_that_is_no_database(house: Household) -> None:
     complete(house)
-    aside = house.folder / "aside.db"
-    house.config.database.rename(aside)
     house.config.database.write_bytes(b"no database at all, and long enough to be read as one" * 400)
-    refused(house.once(), STORE, "is damaged", "Move it aside")
-    refused(ask(house, "status"), STORE, "is damaged", "Move it aside")
-    house.config.database.unlink()  # the remedy: it is rebuilt
+    refused(house.once(), STORE, "is damaged", "catalog recover")
+    refused(ask(house, "status"), STORE, "is damaged", "catalog recover")
+    assert ask(house, "recover").returncode == 0  # the remedy: there is no backup, so it is rebuilt
     complete(house)
 
 
@@ -224,7 +222,7 @@ def test_a_catalog_with_damaged_pages(house: Household) -> None:
             file.seek(page * 16384)
             file.write(b"\xff" * 2000)
     damaged = house.config.database.read_bytes()
-    refused(house.once(), STORE, "is damaged", "Move it aside")
+    refused(house.once(), STORE, "is damaged", "catalog recover")
     assert house.config.database.read_bytes() == damaged, "evidence was written over"
     found = ask(house, "check")
     assert found.returncode in (1, STORE)

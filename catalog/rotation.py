@@ -1,0 +1,64 @@
+"""Names of backups, and which of them are kept. Pure.
+
+After restic's `forget --keep-daily --keep-weekly`: the last copy of each of so many days, and of so many weeks. Days
+and weeks without a copy do not count, so a machine that is seldom on keeps as many copies as any other.
+"""
+
+import re
+import time
+from calendar import timegm
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+NAME = re.compile(r"catalog-(\d{8}T\d{6}Z)(-v\d+)?\.db")
+STAMP = "%Y%m%dT%H%M%SZ"
+WEEK = 7 * 86400
+
+
+def backup_name(at: float, version: int | None = None) -> str:
+    """The name of a copy made at `at` (seconds since the epoch); `version`: of the schema that it preserves."""
+    stamp = time.strftime(STAMP, time.gmtime(at))
+    return f"catalog-{stamp}.db" if version is None else f"catalog-{stamp}-v{version}.db"
+
+
+def made_at(name: str) -> float | None:
+    """When the copy of that name was made, in seconds since the epoch; None where it is no copy's name."""
+    found = NAME.fullmatch(name)
+    try:
+        return float(timegm(time.strptime(found[1], STAMP))) if found else None
+    except ValueError:
+        return None
+
+
+def surplus(names: Iterable[str], now: float, daily: int, weekly: int) -> set[str]:
+    """Which copies may go; those that are no copies of ours, and the newest one, never.
+
+    The copy made before a migration preserves what no later one does: it stays for `weekly` weeks. One from the
+    future (the clock was set back) is no newer than what was made since, and takes the place of a day.
+    """
+    every = sorted(((at, name) for name in names if (at := made_at(name)) is not None), reverse=True)
+    preserved = {name for at, name in every if _of_older_version(name) and now - at < weekly * WEEK}
+    plain = [(at, name) for at, name in every if not _of_older_version(name)]
+    newest = [name for at, name in plain if at <= now][:1] or [name for _, name in every[:1]]
+    kept = {*newest, *preserved, *_last_of_each(plain, _day, daily), *_last_of_each(plain, _week, weekly)}
+    return {name for _, name in every} - kept
+
+
+def _of_older_version(name: str) -> bool:
+    found = NAME.fullmatch(name)
+    return found is not None and found[2] is not None
+
+
+def _last_of_each(newest_first: list[tuple[float, str]], period: Callable[[float], object], count: int) -> list[str]:
+    last: dict[object, str] = {}
+    for at, name in newest_first:
+        last.setdefault(period(at), name)
+    return list(last.values())[:count]
+
+
+def _day(at: float) -> object:
+    return int(at // 86400)
+
+
+def _week(at: float) -> object:
+    return datetime.fromtimestamp(at, UTC).isocalendar()[:2]
