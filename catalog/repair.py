@@ -10,12 +10,15 @@ from catalog.check_row import Finding
 from catalog.check_store import bad_vectors
 from catalog.config import Config
 from catalog.db import Database
+from catalog.display import show
 from catalog.results import note
 from catalog.running import alone
 from catalog.sightings import Seen, miss, see
 from catalog.signature import kind, look, signature
 from catalog.snapshot import forget
 from catalog.tree import directory_id, recount, split, volume_of
+from catalog.volume_brake import brake
+from catalog.volume_rows import remedy_of
 from models.reason import Reason
 
 READ_AGAIN = ("unread", "unembedded", "content", "kind", "changed", "unknown")
@@ -56,7 +59,10 @@ def _acts(config: Config, database: Database, findings: list[Finding], now: floa
     read = sum(_read_again(database, f.path, now) for f in paths if f.kind in READ_AGAIN and f.path is not None)
     if read:
         yield f"{read} files are to be read: `catalogd --once`, or start the service"
-    gone = sum(miss(database, f.path, now) for f in paths if f.kind == "missing" and f.path is not None)
+    missing = [f.path for f in paths if f.kind == "missing" and f.path is not None]
+    for volume in brake(database, missing, config.alarm.missing_percent, now):
+        yield f"{show(volume.path)} is held: too much of it is missing. {remedy_of(volume.kind, True)}"
+    gone = sum(miss(database, path, now) for path in missing)
     if gone:
         yield f"{gone} files are gone"
     if "refs" in kinds:

@@ -7,7 +7,7 @@ so a message that comes twice, late or out of order does no harm.
 from dataclasses import dataclass
 
 from catalog.db import Database
-from catalog.plan import Known, Step, plan
+from catalog.plan import Known, Step, back_off, plan
 from catalog.signature import Signature, kind, look, vanished
 from catalog.tree import below, join, make_directory, split
 from catalog.volume_rows import stands
@@ -16,7 +16,7 @@ from models.reason import Reason
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A regular file, or with `reason` something that is never read (a link, a device)."""
+    """A regular file, or with `reason` something that is not read (a link, a device, what nobody can look at)."""
 
     path: bytes
     signature: Signature
@@ -46,6 +46,9 @@ def see(database: Database, seen: Seen, now: float) -> bool:
     except LookupError:
         return False  # a late hint from a root that was taken out of the configuration
     row = known(database, directory, name)
+    if seen.reason is Reason.UNREADABLE:
+        _sicken(database, directory, name, seen, row, now)
+        return False
     step = plan(seen.signature, row)
     if step is not Step.READ:
         return row is not None and _stand(database, row, seen)
@@ -58,6 +61,17 @@ def see(database: Database, seen: Seen, now: float) -> bool:
         return True
     _put(database, directory, name, seen, "pending", now)
     return True
+
+
+def _sicken(database: Database, directory: int, name: bytes, seen: Seen, row: Known | None, now: float) -> None:
+    """Nobody can look at it: it keeps what is known of it, and is tried again before long."""
+    if row is None or row.state == "gone":
+        _put(database, directory, name, seen, "rejected", now)
+    database.run(
+        "UPDATE file SET state = 'rejected', reason = ?, detail = ?, due = ? WHERE directory = ? AND name = ?"
+        " AND (reason IS NOT ? OR due IS NULL)",
+        *(seen.reason, seen.detail, now + back_off(0), directory, name, seen.reason),
+    )
 
 
 def _stand(database: Database, row: Known, seen: Seen) -> bool:

@@ -22,6 +22,9 @@ class Signature(NamedTuple):
         return self[:3]
 
 
+UNSEEN = Signature(0, 0, 0, 0)  # of what stands there and cannot be looked at
+
+
 def signature(found: os.stat_result) -> Signature:
     """The signature in a stat result."""
     return Signature(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)

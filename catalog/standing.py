@@ -39,6 +39,7 @@ def standing(asking: Asking) -> dict[str, Any]:
                 "kind": v.kind,
                 "state": "unreachable" if v.path in away else "present",
                 "reason": v.away,
+                "held": v.held,
                 "since": v.since,
             }
             for v in listed

@@ -9,6 +9,7 @@ from catalog.results import note
 from catalog.tree import assign, below, recount, volume_of
 from catalog.volumes import Observation, identify, judge, observe
 
+COLUMNS = "id, root, path, kind, identity, away, since, missed, known, accepted"
 VOUCHERS = 32  # known files to look at when a filesystem's identity changed
 
 
@@ -23,12 +24,42 @@ class Volume:
     identity: str
     away: str | None
     since: float
+    missed: int | None
+    known: int | None
+    accepted: int | None
+
+    @property
+    def held(self) -> bool:
+        """Whether the brake holds it: a scan missed too much of it to believe that all of that was deleted."""
+        return self.missed is not None
+
+    @property
+    def in_place(self) -> bool:
+        """Whether it can be looked at: present, or away for no other reason than that it is held."""
+        return self.away is None or (self.held and self.away == brake_word(self.missed, self.known))
+
+    def absence(self, seen: Observation) -> str:
+        """Why its files count as unreachable, given what stands at its path; "" if they do not. Pure."""
+        return judge(self.kind, self.identity, seen) or brake_word(self.missed, self.known)
+
+
+def brake_word(missed: int | None, known: int | None) -> str:
+    """What is said of a volume that is held; "" of one that is not."""
+    return "" if missed is None else f"a scan missed {missed:,} of {known or missed:,} files"
+
+
+def remedy_of(kind: str, held: bool) -> str:
+    """What the owner can do about a volume that is away or held."""
+    if kind == "blocked":
+        return "Let this user read it."
+    if held:
+        return "Bring the files back and the next scan releases it, or accept the loss: `catalog init` with its path."
+    return "Mount it again; or accept what stands there now with `catalog init` and its path."
 
 
 def volumes(database: Database) -> list[Volume]:
     """All volumes, outer ones first."""
-    rows = database.rows("SELECT id, root, path, kind, identity, away, since FROM volume ORDER BY length(path), path")
-    return [Volume(*row) for row in rows]
+    return [Volume(*row) for row in database.rows(f"SELECT {COLUMNS} FROM volume ORDER BY length(path), path")]
 
 
 def adopt(database: Database, path: bytes, kind: str, seen: Observation, now: float) -> None:
@@ -54,15 +85,24 @@ def _root_of(database: Database, path: bytes) -> int | None:
 
 
 def settle(database: Database, volume: Volume, seen: Observation, now: float) -> str:
-    """Bring one row up to what was observed; returns "away", "back" or "". Inside a transaction."""
-    away = judge(volume.kind, volume.identity, seen)
+    """Bring one row up to what was observed; returns "away", "back" or "". Inside a transaction.
+
+    A volume that is held stays held, whatever is mounted there: only a scan or its owner ends that.
+    """
+    row = database.row(f"SELECT {COLUMNS} FROM volume WHERE id = ?", volume.id)
+    if row is None:
+        return ""
+    volume = Volume(*row)  # the scanner may have held it since
+    away, wrong = volume.absence(seen), judge(volume.kind, volume.identity, seen)
     readable = not seen.problem and (seen.mounted or volume.kind == "root")
-    if away and readable and (not volume.identity or vouched(database, volume)):
+    if wrong and readable and (not volume.identity or vouched(database, volume)):
         adopt(database, volume.path, volume.kind, seen, now)
-        away = ""
-    if away == (volume.away or ""):
+        away = brake_word(volume.missed, volume.known)
+    elif away == (volume.away or ""):
         return ""
     database.run("UPDATE volume SET away = ?, since = ? WHERE id = ?", away or None, now, volume.id)
+    if away == (volume.away or ""):
+        return ""
     note(database, now, "volume away" if away else "volume back", volume.path, away)
     if away:
         return "" if volume.away else "away"
@@ -80,8 +120,13 @@ def retire(database: Database, volume: Volume, now: float) -> str:
 
 
 def stands(database: Database, id_: int) -> bool:
-    """Whether the volume is at its place at this moment: an absent one says nothing of its files."""
-    row = database.row("SELECT path, kind, identity FROM volume WHERE id = ? AND away IS NULL", id_)
+    """Whether the volume is at its place at this moment: an absent one says nothing of its files.
+
+    One that is held stands: what is seen on it is there, only what is not seen proves nothing.
+    """
+    row = database.row(
+        "SELECT path, kind, identity FROM volume WHERE id = ? AND (away IS NULL OR missed IS NOT NULL)", id_
+    )
     return row is not None and not judge(row[1], row[2], observe(row[0], read_mounts()))
 
 

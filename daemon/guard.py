@@ -10,7 +10,7 @@ from catalog.db import Database
 from catalog.ignore import Ignore
 from catalog.mounts import Mount, mounts_below, read_mounts
 from catalog.volume_rows import Volume, adopt, retire, settle, volumes
-from catalog.volumes import Observation, judge, observe
+from catalog.volumes import Observation, observe
 from daemon.write import Writer
 
 PSEUDO = frozenset({"proc", "sysfs", "devtmpfs", "devpts", "cgroup2", "cgroup", "mqueue", "autofs", "securityfs"})
@@ -25,7 +25,7 @@ class Turn:
 
 
 class Guard:
-    """Compares each volume with what stands at its path. Deciding is in `catalog.volumes.judge`."""
+    """Compares each volume with what stands at its path. Deciding is in `Volume.absence`."""
 
     def __init__(self, config: Config, writer: Writer) -> None:
         self._database = Database(config.database, write=False)
@@ -38,8 +38,8 @@ class Guard:
         self._ignore = Ignore(config.ignore, os.fsencode(config.state))
 
     def present(self) -> set[bytes]:
-        """Roots that can be read now."""
-        return {volume.path for volume in volumes(self._database) if volume.kind == "root" and volume.away is None}
+        """Roots that can be read now: also one that is held, since its files may be on their way back."""
+        return {volume.path for volume in volumes(self._database) if volume.kind == "root" and volume.in_place}
 
     def away(self) -> list[Volume]:
         """Configured roots and mounts inside them that cannot be read now."""
@@ -69,7 +69,7 @@ class Guard:
 
     def _discover(self, mounts: list[Mount], before: dict[bytes, Volume]) -> None:
         for root in self._roots:
-            if root in before and before[root].away is not None:
+            if root in before and not before[root].in_place:
                 continue
             for mount in mounts_below(root, mounts):
                 known = before.get(mount.path)
@@ -86,7 +86,7 @@ class Guard:
         if volume.kind == "root" and volume.path not in self._roots:
             return str(self._writer.ask(partial(retire, volume=volume, now=time.time())))
         seen = observe(volume.path, mounts)
-        if judge(volume.kind, volume.identity, seen) == (volume.away or ""):
+        if volume.absence(seen) == (volume.away or ""):
             return ""
         return str(self._writer.ask(partial(settle, volume=volume, seen=seen, now=time.time())))
 

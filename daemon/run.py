@@ -11,6 +11,7 @@ import structlog
 from catalog.config import Config, load_config
 from catalog.display import show
 from catalog.faults import Fault, PlaceFault, StoreFault
+from catalog.volume_rows import Volume, remedy_of
 from daemon.lock import take_lock
 from daemon.log import set_up
 from daemon.messages import ScrubOrder
@@ -118,11 +119,12 @@ def _verdict(service: Service, signals: Signals) -> int:
         raise service.refusal
     away = service.guard.away() if service.once and service.scrub is None else []
     if away:
-        first = f"{show(away[0].path)} is away ({away[0].away})"
-        raise PlaceFault(
-            first + (f", and {len(away) - 1} more" if len(away) > 1 else "") + "; the rest was done, nothing was lost",
-            "Let this user read it."
-            if away[0].kind == "blocked"
-            else "Mount it again; or accept what stands there now with `catalog init` and its path.",
-        )
+        raise _absent(away)
     return 0
+
+
+def _absent(away: list[Volume]) -> PlaceFault:
+    """What `--once` ends with while files are out of reach: the first of them, and how to have it back."""
+    first, more = away[0], f", and {len(away) - 1} more" if len(away) > 1 else ""
+    problem = f"{show(first.path)} {'is held' if first.held else 'is away'} ({first.away}){more}"
+    return PlaceFault(f"{problem}; the rest was done, nothing was lost", remedy_of(first.kind, first.held))

@@ -4,6 +4,7 @@ A directory's rows are read before it is listed: a file that arrives in between 
 harmless. The other way round it would be taken for gone.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -12,12 +13,13 @@ from dataclasses import dataclass, field
 from catalog.db import Database, Row
 from catalog.ignore import Ignore
 from catalog.sightings import Seen
-from catalog.signature import Signature, look
+from catalog.signature import UNSEEN, Signature, look
 from catalog.tree import below, directory_id, join
 from models.reason import Reason
 
 HELD = "SELECT name, size, mtime_ns, ctime_ns, inode FROM file WHERE directory = ? AND state != 'gone' ORDER BY name"
 Line = tuple[bytes, int, int, int, int]
+SICK = (errno.EIO, errno.EUCLEAN, errno.EBADMSG)  # one inode is damaged; its directory and all else in it may be well
 
 
 @dataclass(slots=True)
@@ -94,6 +96,11 @@ class Scan:
                     found = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:
                     continue
+                except OSError as error:
+                    if error.errno not in SICK:
+                        raise
+                    listing.append((name, *UNSEEN))
+                    continue
                 listing.append((name, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino))
         listing.sort()
         self.tally.files += len(listing)
@@ -109,7 +116,12 @@ class Scan:
         return [one for one in seen if one is not None]
 
     def _sight(self, path: bytes) -> Seen | None:
-        found = look(path)
+        try:
+            found = look(path)
+        except OSError as error:
+            if error.errno not in SICK:
+                raise
+            return Seen(path, UNSEEN, 0.0, Reason.UNREADABLE, os.strerror(error.errno).lower())
         return None if found is None else sighting(path, found, self._due(found))
 
     def vanished_directories(self, top: bytes) -> list[bytes]:

@@ -12,17 +12,18 @@ from catalog.db import Database
 from catalog.ignore import Ignore
 from catalog.mounts import Mount, read_mounts
 from catalog.results import note
-from catalog.sightings import miss_all, see_all
+from catalog.sightings import see_all
 from catalog.tree import below
 from catalog.volume_rows import Volume, block, unblock, volumes
 from catalog.volumes import Observation, judge, observe
 from daemon.guard import unchanged
+from daemon.losses import Losses
 from daemon.points import point
 from daemon.scan import Scan
 from daemon.write import Writer
 
 BATCH = 1000  # sightings that go into the catalog at once; the walk waits for them, so that memory stays flat
-LOSSES = 1000  # paths that are declared gone between two looks at the mount
+RETRY_MINUTES = 1.0  # after a scan from which nothing could be concluded
 log = structlog.get_logger()
 
 
@@ -36,6 +37,7 @@ class Scanner:
         self._lock = threading.Lock()
         self._requests: dict[bytes, str] = {}
         self._next: dict[int, float] = {}
+        self._held: set[int] = set()
         self._stop = threading.Event()
         self.wake = threading.Event()
         self.scanning = b""
@@ -92,42 +94,43 @@ class Scanner:
     def _serve_timers(self) -> None:
         now = time.monotonic()
         for volume in volumes(self._database):
-            if volume.away is None and volume.kind != "blocked" and self._next.get(volume.id, 0.0) <= now:
-                remote = self._scan(volume, volume.path, "timer" if volume.id in self._next else "start")
-                watch = self._config.watch
-                minutes = watch.remote_scan_minutes if remote else watch.scan_minutes
-                self._next[volume.id] = time.monotonic() + 60 * minutes
-            elif volume.away is not None:
+            if volume.kind == "blocked":
+                continue
+            if volume.id in self._held and not volume.held:
+                self._held.discard(volume.id)
+                self._next.pop(volume.id, None)  # its owner accepted the loss: say so at once
+            if not volume.in_place:
                 self._next.pop(volume.id, None)
+            elif self._next.get(volume.id, 0.0) <= now:
+                self._scan(volume, volume.path, "timer" if volume.id in self._next else "start")
 
-    def _scan(self, volume: Volume, top: bytes, why: str) -> bool:
-        """Scan one subtree of one volume; returns whether the volume is remote."""
+    def _scan(self, volume: Volume, top: bytes, why: str) -> None:
+        """Scan one subtree of one volume, and settle when its whole is due again."""
         self.scanning = top
         try:
             mounts = read_mounts()
             before = observe(volume.path, mounts)
-            if judge(volume.kind, volume.identity, before):
-                return before.remote  # the guard tells it
-            started = time.monotonic()
-            self._reopen(top)
-            scan = Scan(
-                self._database, volume.id, self._others(volume, mounts), self._ignore, self._due, self._stop.is_set
-            )
-            self._walk(scan, top)
-            self._conclude(scan, volume, top, before)
-            log.info(
-                "scanned",
-                path=top,
-                why=why,
-                files=scan.tally.files,
-                directories=scan.tally.directories,
-                changed=scan.tally.changed,
-                missing=len(scan.tally.missing),
-                seconds=round(time.monotonic() - started, 3),
-            )
-            return before.remote
+            done = False
+            if not judge(volume.kind, volume.identity, before):  # else the guard tells it
+                started = time.monotonic()
+                self._reopen(top)
+                scan = Scan(
+                    self._database, volume.id, self._others(volume, mounts), self._ignore, self._due, self._stop.is_set
+                )
+                self._walk(scan, top)
+                done = self._conclude(scan, volume, top, before)
+                _tell(scan, top, why, started)
+            if top == volume.path or not done:
+                self._next[volume.id] = time.monotonic() + 60 * self._minutes(volume, before, done)
         finally:
             self.scanning = b""
+
+    def _minutes(self, volume: Volume, before: Observation, done: bool) -> float:
+        """How long until the next scan of the whole volume. One that is held may be back soon."""
+        watch = self._config.watch
+        slow = before.remote or volume.id in self._held
+        pace = watch.remote_scan_minutes if slow else watch.scan_minutes
+        return pace if done else min(pace, RETRY_MINUTES)
 
     def _others(self, volume: Volume, mounts: list[Mount]) -> frozenset[bytes]:
         """Where the walk has to stop: at other mounts, and at the empty places of those that are away."""
@@ -146,20 +149,35 @@ class Scanner:
         if batch:
             self._writer.ask(partial(see_all, batch=batch, now=time.time()))
 
-    def _conclude(self, scan: Scan, volume: Volume, top: bytes, before: Observation) -> None:
-        """Write down what is missing and what could not be read, and wait until all of the scan is committed."""
+    def _conclude(self, scan: Scan, volume: Volume, top: bytes, before: Observation) -> bool:
+        """Write down what is missing and what could not be read, and wait until all of the scan is committed.
+
+        False where nothing follows from the scan: it was told to stop, or the volume changed under it.
+        """
+
+        def stands() -> bool:
+            return unchanged(volume.path, before)
+
         if self._stop.is_set():
-            return
+            return False
+        if not stands():
+            log.warning("volume_changed_during_scan", path=volume.path)
+            return False  # a mount that died midway would block each directory that was left
         for path, problem in scan.tally.blocked:
             self._writer.put(partial(block, path=path, problem=problem, now=time.time()))
         lost = scan.tally.missing + scan.vanished_directories(top)
         point("scan.lost")
-        for start in range(0, len(lost), LOSSES):
-            if not unchanged(volume.path, before):
-                log.warning("volume_changed_during_scan", path=volume.path)
-                return
-            self._writer.ask(partial(miss_all, paths=lost[start : start + LOSSES], now=time.time()))
-        self._writer.ask(partial(_scanned, volume=volume.id if top == volume.path else None, now=time.time()))
+        losses = Losses(self._database, self._writer, self._config.alarm.missing_percent, stands, self._stop.is_set)
+        whole = top == volume.path
+        row = next((row for row in volumes(self._database) if row.id == volume.id), volume)
+        if not losses.conclude(row, whole, lost):
+            return False
+        self._writer.ask(partial(_scanned, volume=volume.id if whole else None, now=time.time()))
+        if any(row.held for row in volumes(self._database) if row.id == volume.id):
+            self._held.add(volume.id)
+        else:
+            self._held.discard(volume.id)
+        return True
 
     def _reopen(self, top: bytes) -> None:
         """Directories that could not be read before and can be now go back to their volume."""
@@ -193,7 +211,7 @@ def _concerned(rows: list[Volume], path: bytes) -> list[Volume]:
     low, high = below(path)
     present = [volume for volume in rows if volume.kind != "blocked"]
     holders = [v for v in present if path == v.path or path.startswith(v.path.rstrip(b"/") + b"/")]
-    return [v for v in (*holders[-1:], *(v for v in present if low <= v.path < high)) if v.away is None]
+    return [v for v in (*holders[-1:], *(v for v in present if low <= v.path < high)) if v.in_place]
 
 
 def _open_to_us(path: bytes) -> bool:
@@ -210,7 +228,22 @@ def _open_to_us(path: bytes) -> bool:
     return True
 
 
+def _tell(scan: Scan, top: bytes, why: str, started: float) -> None:
+    log.info(
+        "scanned",
+        path=top,
+        why=why,
+        files=scan.tally.files,
+        directories=scan.tally.directories,
+        changed=scan.tally.changed,
+        missing=len(scan.tally.missing),
+        seconds=round(time.monotonic() - started, 3),
+    )
+
+
 def _scanned(database: Database, volume: int | None, now: float) -> None:
-    if volume is not None:
-        database.run("UPDATE volume SET scanned_at = ? WHERE id = ?", now, volume)
-        note(database, now, "scanned", database.value("SELECT path FROM volume WHERE id = ?", volume))
+    """A volume that is held was looked at, and yet is not known: it keeps the time of its last whole scan."""
+    row = database.row("SELECT path, missed FROM volume WHERE id = ?", volume)
+    if row is not None and row[1] is None:
+        database.run("UPDATE volume SET scanned_at = ?, accepted = NULL WHERE id = ?", now, volume)
+        note(database, now, "scanned", row[0])

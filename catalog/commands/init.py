@@ -12,6 +12,7 @@ from catalog.db import Database
 from catalog.display import show
 from catalog.faults import PlaceFault, UsageFault
 from catalog.mounts import mounts_below, read_mounts
+from catalog.volume_brake import accept
 from catalog.volume_rows import adopt
 from catalog.volumes import mark, observe
 
@@ -23,7 +24,8 @@ from catalog.volumes import mark, observe
 @click.pass_context
 def command(ctx: click.Context, roots: tuple[bytes, ...], state: Path | None, config_file: str | None) -> None:
     """Write the configuration and mark each ROOT, so that an unmounted or swapped disk is never taken for an empty
-    one. Run it again to add a root, or to accept what stands at a root or at a mount inside it now.
+    one. Run it again to add a root, or to accept what stands at a root or at a mount inside it now, or
+    that files are missing of one that is held.
     """
     place = config_paths(named(ctx, config_file))[0]
     old = load_config(str(place)) if place.exists() else None
@@ -76,4 +78,7 @@ def _adopt(path: Path, roots: tuple[bytes, ...], mounted: tuple[bytes, ...]) -> 
         for kind, paths in (("root", roots), ("mount", mounted)):
             for place in paths:
                 adopt(database, place, kind, observe(place, mounts), time.time())
+                given_up = accept(database, place, time.time())
+                if given_up:
+                    click.echo(f"accepted: the next scan declares {given_up:,} files of {show(place)} gone", err=True)
     database.close()

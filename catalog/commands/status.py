@@ -7,6 +7,7 @@ import click
 from catalog.asking import Asking, asks, json_option, put
 from catalog.display import safe
 from catalog.standing import standing
+from catalog.volume_rows import remedy_of
 
 
 @click.command("status")
@@ -64,7 +65,10 @@ def _roots(found: dict[str, Any]) -> list[Line]:
     lines: list[Line] = []
     for root in found["roots"]:
         away = root["state"] != "present"
-        lines.append((root["kind"], f"{safe(root['path'])}" + (f" is away: {root['reason']}" if away else ""), away))
+        word = f" {'is held' if root['held'] else 'is away'}: {root['reason']}" if away else ""
+        lines.append((root["kind"], f"{safe(root['path'])}{word}", away))
+        if root["held"]:
+            lines.append(("", f"  {remedy_of(root['kind'], True)}", True))
     return lines
 
 

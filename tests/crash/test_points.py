@@ -26,6 +26,7 @@ BOTH = {
     "index.save": 1,
     "index.saved": 1,
 }
+OF_LOSSES = ("scan.losses",)
 WATCHING = {"scout.hints": 1, "sentry.step": 1, "answer": 3}
 
 
@@ -67,7 +68,7 @@ def test_every_point_in_the_code_is_tried() -> None:
         for path in root.glob("daemon/*.py")
         for name in re.findall(r'\bpoint\("([\w.]+)"\)', path.read_text("utf-8"))
     }
-    assert named == {*BOTH, *WATCHING, *IN_WORKERS}
+    assert named == {*BOTH, *WATCHING, *IN_WORKERS, *OF_LOSSES}
 
 
 @pytest.mark.timeout(300)
@@ -115,6 +116,24 @@ def test_workers_that_are_killed_cost_no_file(house: Household, point: str) -> N
     assert done.returncode == 0, done.stderr
     assert "worker_died" in done.stderr
     expect(house)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("lost", "code"), [(1005, 0), (1200, 4)])
+def test_killed_between_two_batches_of_losses(house: Household, lost: int, code: int) -> None:
+    """Nearly half of a root may be declared gone, a little more may not: the same before the kill and after."""
+    os.mkdir(os.path.join(house.root, b"a"))
+    for number in range(2100):
+        Path(os.fsdecode(house.root), f"{'a/' if number < lost else ''}{number}.png").touch()
+    assert house.once().returncode == 0, house.tail()
+    os.rename(os.path.join(house.root, b"a"), os.path.join(house.folder, "a"))
+    os.mkdir(os.path.join(house.root, b"a"))  # so that each of its files is told to be missing
+    done = house.once(CATALOGD_KILL_AT="scan.losses:2")
+    assert done.returncode == (code or -signal.SIGKILL), done.stderr
+    gone = [state for state, _, _ in house.states().values()].count("gone")
+    assert gone == (0 if code else 1000)
+    assert house.once().returncode == code
+    assert [state for state, _, _ in house.states().values()].count("gone") == (0 if code else lost)
 
 
 @pytest.mark.timeout(300)
