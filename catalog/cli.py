@@ -18,6 +18,7 @@ COMMANDS = {
     "model": "Bundles: list, look at, prove, choose, drop.",
     "recover": "Put a good catalog in the place of a damaged one.",
     "rejected": "The quarantine list: what cannot be read, and why.",
+    "scrub": "Read every byte again, oldest reading first.",
     "service": "Install or remove the systemd unit.",
     "show": "Everything known of one file.",
     "similar": "The images most like one image.",

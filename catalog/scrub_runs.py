@@ -106,12 +106,15 @@ def find(database: Database, id_: int) -> Run | None:
     return None if row is None else _run(row)
 
 
+def latest(database: Database) -> Run | None:
+    """The run that was asked for last."""
+    row = database.row(f"{ROW} AND NOT json_extract(detail, '$.continuous') ORDER BY id DESC LIMIT 1", KIND)
+    return None if row is None else _run(row)
+
+
 def unfinished(database: Database, since: float) -> Run | None:
     """A run that was asked for after `since` and cut short by the end of its service."""
-    row = database.row(
-        f"{ROW} AND at >= ? AND NOT json_extract(detail, '$.continuous') ORDER BY id DESC LIMIT 1", KIND, since
-    )
-    run = None if row is None else _run(row)
+    run = latest(database)
     return run if run is not None and run.ended is None and run.started >= since else None
 
 

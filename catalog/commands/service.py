@@ -2,7 +2,6 @@
 
 import os
 import sys
-import sysconfig
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ import click
 from catalog.asking import config_option, named
 from catalog.config import Config, load_config
 from catalog.faults import PlaceFault, UsageFault
+from catalog.program import service_program
 from catalog.runner import Runner, may_run, owner_of
 from catalog.systemctl import Manager
 from catalog.unit import Site, personal_unit, system_unit
@@ -35,7 +35,7 @@ def install(ctx: click.Context, personal: bool, run_as: str | None, only_print: 
     if personal and run_as:
         raise UsageFault("--user and --run-as exclude each other", "Your own services run as you: leave out --run-as.")
     manager = Manager(personal)
-    site = Site(_program(), config.path.absolute(), config.state)
+    site = Site(service_program(), config.path.absolute(), config.state)
     if personal:
         text = personal_unit(site)
     else:
@@ -64,14 +64,6 @@ def uninstall(personal: bool) -> None:
     if manager.runs:
         manager.ask("daemon-reload")
     click.echo(f"removed: {manager.file}\nThe catalog and the configuration are untouched.", err=True)
-
-
-def _program() -> Path:
-    """`catalogd` beside the `catalog` that was typed, or where this Python keeps its scripts."""
-    for folder in (Path(sys.argv[0]).absolute().parent, Path(sysconfig.get_path("scripts"))):
-        if (folder / "catalogd").is_file():
-            return folder / "catalogd"
-    raise PlaceFault("`catalogd` is not beside `catalog`", "Install the package again: `pip install catalogd`.")
 
 
 def _need_root(personal: bool) -> None:

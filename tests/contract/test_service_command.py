@@ -150,7 +150,7 @@ def test_pictures_in_tmp_are_refused_since_the_service_would_see_none(home: Path
 @needs_root
 def test_install_gives_the_catalog_to_the_account(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     public(home, monkeypatch)
-    monkeypatch.setattr("catalog.commands.service._program", lambda: Path("/bin/true"))
+    monkeypatch.setattr("catalog.commands.service.service_program", lambda: Path("/bin/true"))
     (home / "state").mkdir(mode=0o700)
     (home / "state" / "catalog.db").write_bytes(b"")
     result = call("install", "--run-as", SOMEBODY)
@@ -168,7 +168,7 @@ def test_what_the_account_may_not_read_is_found_before_the_service_starts(
     program = home / "program"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
-    monkeypatch.setattr("catalog.commands.service._program", lambda: program)
+    monkeypatch.setattr("catalog.commands.service.service_program", lambda: program)
     (home / locked).chmod(0o700)
     found = fault(call("install", "--run-as", SOMEBODY))
     assert isinstance(found, PlaceFault)
