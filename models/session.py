@@ -38,7 +38,10 @@ class Session:
         self._bundle = bundle
         self._live, why = _open(bundle.graph, provider, threads)
         self.provider: str = self._live.get_providers()[0]
-        self.batch = BATCH.get(self.provider, BATCH[CPU])
+        fixed = _fixed_batch(self._live)
+        self.batch = fixed or BATCH.get(self.provider, BATCH[CPU])
+        # One shape only on the GPU: every new one costs a search for kernels and another piece of the arena.
+        self._whole = bool(fixed) or self.provider == CUDA
         self.warning = ""
         if provider == "auto" and self.provider != CUDA and has_gpu():
             self.warning = f"this machine has an NVIDIA GPU, but the model runs on the CPU ({why}): {INSTALL}"
@@ -46,8 +49,7 @@ class Session:
     def run(self, pixels: np.ndarray) -> np.ndarray:
         """uint8 [B, H, W, 3] to float32 [B, dims], each of length 1. Raises what ONNX Runtime raises, or ValueError."""
         count, step = len(pixels), self.batch
-        if self.provider == CUDA and count % step:
-            # One shape only on the GPU: every new one costs a search for kernels and another piece of the arena.
+        if self._whole and count % step:
             pixels = np.concatenate([pixels, np.repeat(pixels[-1:], step - count % step, axis=0)])
         # Never more than a batch at once: on a CPU more is not faster, and memory grows by 30 MB an image.
         parts = [self._run(pixels[i : i + step]) for i in range(0, len(pixels), step)]
@@ -68,11 +70,18 @@ class TextSession:
         ort.set_default_logger_severity(FATAL)
         self._tower, self._dims = tower, dims
         self._live = _create(tower.graph, [CPU], threads)
+        self._step = _fixed_batch(self._live) or BATCH[CPU]
+        self._fixed = bool(_fixed_batch(self._live))
 
     def run(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """Two int64 [N, length] to float32 [N, dims], each of length 1. Raises what ONNX Runtime raises, ValueError."""
-        parts = [self._run(ids[i : i + BATCH[CPU]], mask[i : i + BATCH[CPU]]) for i in range(0, len(ids), BATCH[CPU])]
-        return _unit(np.concatenate(parts)) if parts else np.empty((0, self._dims), np.float32)
+        if not len(ids):
+            return np.empty((0, self._dims), np.float32)
+        step, count = self._step, len(ids)
+        if self._fixed and count % step:
+            ids, mask = (np.concatenate([rows, np.repeat(rows[-1:], step - count % step, 0)]) for rows in (ids, mask))
+        parts = [self._run(ids[i : i + step], mask[i : i + step]) for i in range(0, len(ids), step)]
+        return _unit(np.concatenate(parts)[:count])
 
     def _run(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
         given = {self._tower.ids: ids} | ({self._tower.mask: mask} if self._tower.mask else {})
@@ -80,6 +89,30 @@ class TextSession:
         if vectors.shape != (len(ids), self._dims):
             raise ValueError(f"the text model gave {vectors.shape}, its bundle says {self._dims} numbers a text")
         return vectors
+
+
+def _fixed_batch(live: ort.InferenceSession) -> int:
+    """Rows that the graph takes, neither more nor fewer; 0 = any number."""
+    rows = live.get_inputs()[0].shape[0]
+    return rows if isinstance(rows, int) else 0
+
+
+def run_once(graph: Path, *given: np.ndarray) -> np.ndarray:
+    """The first output of any graph on the CPU, float32, row by row; `given` in the order of its inputs, cast to them.
+
+    Raises what ONNX Runtime raises.
+    """
+    ort.set_default_logger_severity(FATAL)
+    live = _create(graph, [CPU], 0)
+    kinds = {"tensor(float16)": np.float16, "tensor(float)": np.float32, "tensor(uint8)": np.uint8}
+    integers = {"tensor(int32)": np.int32, "tensor(int64)": np.int64}
+    entries = {
+        entry.name: rows.astype((kinds | integers)[entry.type])
+        for entry, rows in zip(live.get_inputs(), given, strict=True)
+    }
+    every = range(len(given[0]))
+    rows = [live.run(None, {name: part[i : i + 1] for name, part in entries.items()})[0] for i in every]
+    return np.concatenate(rows).astype(np.float32)
 
 
 def has_gpu() -> bool:

@@ -1,6 +1,7 @@
 """Words to vectors, in the space of the pictures: the one place that knows `tokenizers`."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 
@@ -10,8 +11,32 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 from tokenizers import Tokenizer
 
 from models.bundle import Bundle, BundleError
-from models.clean import clean
+from models.clean import Step, clean
 from models.session import TextSession
+
+REMEDY = "export the model again, or choose another with `catalog model use`"
+
+
+def read_tokenizer(path: Path) -> Tokenizer:
+    """Raises BundleError for a file that is no tokeniser."""
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:
+        raise BundleError(f"{path} is no tokeniser ({error}): {REMEDY}") from error
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def token_rows(
+    tokenizer: Tokenizer, texts: list[str], steps: tuple[Step, ...], length: int, pad: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(ids, mask), int64 [N, length] each: cleaned, cut, filled up with the id `pad`."""
+    ids = np.full((len(texts), length), pad, np.int64)
+    mask = np.zeros_like(ids)
+    for row, encoding in enumerate(tokenizer.encode_batch([clean(text, steps) for text in texts])):
+        count = min(len(encoding.ids), length)
+        ids[row, :count], mask[row, :count] = encoding.ids[:count], 1
+    return ids, mask
 
 
 class TextEncoder:
@@ -25,16 +50,11 @@ class TextEncoder:
                 "choose a model with text (CLIP, SigLIP, MobileCLIP, UForm) with `catalog model use`"
             )
         self._tower = bundle.text
-        self._remedy = "export the model again, or choose another with `catalog model use`"
-        try:
-            self._tokenizer = Tokenizer.from_file(str(self._tower.tokenizer))
-        except Exception as error:
-            raise BundleError(f"{self._tower.tokenizer} is no tokeniser ({error}): {self._remedy}") from error
-        self._tokenizer.no_padding()
+        self._tokenizer = read_tokenizer(self._tower.tokenizer)
         try:
             self._session = TextSession(self._tower, bundle.dims, threads=threads)
         except Exception as error:
-            raise BundleError(f"{self._tower.graph} cannot be loaded ({error}): {self._remedy}") from error
+            raise BundleError(f"{self._tower.graph} cannot be loaded ({error}): {REMEDY}") from error
 
     def encode(self, texts: list[str]) -> np.ndarray:
         """Unit vectors, float32 [N, dims]. Raises ValueError, or what ONNX Runtime raises, for a model that fails."""
@@ -42,14 +62,7 @@ class TextEncoder:
 
     def tokens(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
         """(ids, mask), int64 [N, length] each, cleaned, cut and filled up as the source does it."""
-        tower = self._tower
-        ids = np.full((len(texts), tower.length), tower.pad, np.int64)
-        mask = np.zeros_like(ids)
-        cleaned = [clean(text, tower.clean) for text in texts]
-        for row, encoding in enumerate(self._tokenizer.encode_batch(cleaned)):
-            count = min(len(encoding.ids), tower.length)
-            ids[row, :count], mask[row, :count] = encoding.ids[:count], 1
-        return ids, mask
+        return token_rows(self._tokenizer, texts, self._tower.clean, self._tower.length, self._tower.pad)
 
     def network(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """The vectors of given tokens: what attestation compares when words and network are to be told apart."""

@@ -160,3 +160,23 @@ def _digest(asking: Asking, name: str) -> str | None:
     if row is None and not bundle_folder(name, asking.config.state).exists():
         raise PlaceFault(f"there is no model {name}", "See `catalog model list`.")
     return None if row is None else str(row[0])
+
+
+@command.command("pull")
+@click.argument("source")
+@click.option("--name", help="What to call it here (else the last part of SOURCE).")
+@click.option("--revision", default="", help="A commit, tag or branch; a commit pins it for ever.")
+@click.option("--sha256", default="", metavar="HEX", help="Refuse other weights than these.")
+@click.option("--offline", is_flag=True, help="Use only what was fetched before.")
+@asks
+def pull_(asking: Asking, source: str, name: str | None, revision: str, sha256: str, offline: bool) -> None:
+    """Fetch a prepared ONNX model from the hub (OWNER/NAME) or a folder, and make it ready for `catalog model use`."""
+    from catalog.pull import pull
+
+    called = name or source.rstrip("/").rsplit("/", 1)[-1]
+    bundle = pull(asking.config.state, source, called, revision, offline, sha256)
+    word, ok, _ = _attested(asking, called)
+    click.echo(f"{called} {bundle.id}: {word}", err=True)
+    click.echo(
+        f"next: `catalog model use {called}`" if ok else "it is not attested here, so it cannot be used", err=True
+    )
