@@ -5,6 +5,7 @@ from typing import Any
 
 from catalog.ask import ask
 from catalog.asking import Asking
+from catalog.backup_standing import backup_standing
 from catalog.db import Database
 from catalog.display import text
 from catalog.model_rows import Model, current
@@ -47,6 +48,7 @@ def standing(asking: Asking) -> dict[str, Any]:
         "daemon": {"running": running(state), **_work(live)},
         "watch": live["watch"] if live else None,
         "verified": _verified(database),
+        "backup": backup_standing(database, state, asking.config.backup, time.time()),
     }
 
 

@@ -17,6 +17,7 @@ from daemon.embed import Embedder
 from daemon.feed import Feed
 from daemon.guard import Guard
 from daemon.hands import Hands
+from daemon.housekeeper import Housekeeper
 from daemon.index import IndexFollower
 from daemon.intake import Intake
 from daemon.messages import ScrubOrder
@@ -61,8 +62,7 @@ class Service:
 
     def _assemble(self, config: Config, once: bool) -> None:
         choice = choose(config, self._ask)
-        bundle, self.model = choice.bundle, choice.model
-        self._problem = choice.problem
+        bundle, self.model, self._problem = choice.bundle, choice.model, choice.problem
         self.network = Network(bundle, config.model, self.model, self.writer)
         self.hands = Hands(config.state)
         self._ask(blame(self.hands.left_over()))
@@ -90,6 +90,7 @@ class Service:
         self.index = IndexFollower(config.database, config.state, self.model, bundle.id, bundle.dims)
         self._index_wake = threading.Event()
         self.scrubber = Scrubber(config, self.writer, self._stop, self._reading, once=once, order=self.scrub)
+        self.housekeeper = Housekeeper(config, self.writer, self._stop)
         self.successor: Successor | None = None
         if choice.following is not None and self.scrub is None:
             self.successor = Successor(config, *choice.following, self.model, self.writer, self._stop, self._reading)
@@ -107,6 +108,7 @@ class Service:
         self.stages.run("index", self._follow)
         self.stages.run("embed", self._embed)
         self.stages.run("intake", partial(self.intake.run, self._stop))
+        self.stages.run("keep", self._repeat(self.housekeeper.step))
         if self.scrub is None:
             self.stages.run("scan", self._repeat(self.scanner.step))
         if self.scrub is not None or not self.once:
@@ -131,7 +133,7 @@ class Service:
         if self.successor is not None:
             self.successor.wake()
         self.answerer.stop()
-        self.stages.join("scan", "scout", "sentry", "scrub", "intake", "embed", "next-intake", "next-embed")
+        self.stages.join("scan", "scout", "sentry", "scrub", "keep", "intake", "embed", "next-intake", "next-embed")
         self.writer.stop()
         self.stages.join("write")
         self._index_wake.set()
@@ -146,10 +148,8 @@ class Service:
             find_bundle(config)  # a bundle that cannot be read must not end what runs
             self.renewed = True
         self.config = config
-        self.scout.reconfigure(config)
-        self.scanner.reconfigure(config)
-        self.sentry.reconfigure(config)
-        self.scrubber.reconfigure(config)
+        for stage in (self.scout, self.scanner, self.sentry, self.scrubber, self.housekeeper):
+            stage.reconfigure(config)
 
     def _reading(self) -> bool:
         return self.feed.out > 0
@@ -159,9 +159,9 @@ class Service:
 
     def settled(self) -> bool:
         """Whether all there is to do is done: scanned, read, embedded, committed, and the index caught up."""
+        work = (self.scanner if self.scrub is None else self.scrubber, self.housekeeper, self.writer)
         return (
-            (self.scanner if self.scrub is None else self.scrubber).idle
-            and self.writer.idle
+            all(stage.idle for stage in work)
             and self.feed.out == 0
             and self.feed.exhausted()
             and not self.index.lag

@@ -24,7 +24,7 @@ def command(asking: Asking, as_json: bool) -> None:
 
 def _print(found: dict[str, Any]) -> None:
     # rich alone costs as much as all of the reading; `status` is asked often, so plain styles do.
-    for name, value, alarm in (*_files(found), *_derived(found), *_roots(found), *_service(found)):
+    for name, value, alarm in (*_files(found), *_derived(found), *_roots(found), *_backup(found), *_service(found)):
         click.echo(
             f"{click.style(f'{name:<12}', fg='cyan')} {click.style(value, fg='red', bold=True) if alarm else value}"
         )
@@ -70,6 +70,12 @@ def _roots(found: dict[str, Any]) -> list[Line]:
         if root["held"]:
             lines.append(("", f"  {remedy_of(root['kind'], True)}", True))
     return lines
+
+
+def _backup(found: dict[str, Any]) -> list[Line]:
+    newest = found["backup"]
+    word = f"{newest['at'][:16]}, {newest['bytes'] / 1e6:,.1f} MB" if newest["at"] else "none yet"
+    return [("backup", word, False), *([("  problem", newest["problem"], True)] if newest["problem"] else [])]
 
 
 def _service(found: dict[str, Any]) -> list[Line]:
