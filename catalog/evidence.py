@@ -9,7 +9,7 @@ CHUNK = 500
 
 FILES = """
 SELECT f.content, d.path, f.name, c.bytes, c.format, c.width, c.height, c.camera,
-  f.state, v.away IS NOT NULL, f.mtime_ns, d.volume, f.inode
+  f.state, v.away IS NOT NULL, f.mtime_ns, d.volume, f.inode, c.suspect IS NOT NULL
 FROM file f JOIN content c ON c.id = f.content
   JOIN directory d ON d.id = f.directory JOIN volume v ON v.id = d.volume
 WHERE f.content IN ({marks}) AND f.state IN ({states}) ORDER BY f.content, f.id
@@ -36,5 +36,6 @@ def evidence(database: Database, contents: Sequence[int], states: str = SHOWN) -
 
 def _candidate(folder: bytes, name: bytes, rest: list[object]) -> Candidate:
     path = folder.rstrip(b"/") + b"/" + name
-    size, format, width, height, camera, state, away, *place = rest
-    return Candidate(path, size, format, width, height, camera, state, bool(away), *place)  # type: ignore[arg-type]
+    size, format, width, height, camera, state, away, *place, suspect = rest
+    known = (path, size, format, width, height, camera, state, bool(away), *place, bool(suspect))
+    return Candidate(*known)  # type: ignore[arg-type]

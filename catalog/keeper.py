@@ -13,7 +13,10 @@ STATES = ("ok", "away", "pending", "rejected")
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One file and what is known of it. `away`: its volume cannot be read now. `inode` is told apart by `volume`."""
+    """One file and what is known of it. `away`: its volume cannot be read now. `inode` is told apart by `volume`.
+
+    `suspect`: it decodes, but may be damaged.
+    """
 
     path: bytes
     bytes: int
@@ -26,6 +29,7 @@ class Candidate:
     mtime_ns: int
     volume: int
     inode: int
+    suspect: bool = False
 
     @property
     def place(self) -> tuple[int, int]:
@@ -33,20 +37,22 @@ class Candidate:
         return self.volume, self.inode
 
 
-Rank = tuple[int, int, int, int, int, int, bytes]
+Rank = tuple[int, bool, int, int, int, int, int, bytes]
 
 
 def rank(candidate: Candidate) -> Rank:
     """Sorts the copy to keep first; a total order, so that any set of copies has one answer.
 
-    Health leads: a file that can be read now is never given up for one on a disk that may not come back. Then the
-    pixels, and metadata of a camera count as much as twice the pixels: they tell an original from a re-save or an
-    upscaled copy of it, but do not save a thumbnail that kept its EXIF. Format and bytes break ties of size, so a
-    JPEG from a camera beats a PNG made of it, and a PNG screenshot beats the JPEG made of it.
+    Health leads: a file that can be read now is never given up for one on a disk that may not come back, and a sound
+    one never for one that looks damaged, which may well be the larger. Then the pixels, and metadata of a camera count
+    as much as twice the pixels: they tell an original from a re-save or an upscaled copy of it, but do not save a
+    thumbnail that kept its EXIF. Format and bytes break ties of size, so a JPEG from a camera beats a PNG made of it,
+    and a PNG screenshot beats the JPEG made of it.
     """
     pixels = (candidate.width or 0) * (candidate.height or 0)
     return (
         _health(candidate),
+        candidate.suspect,
         -pixels * (2 if candidate.camera else 1),
         -_fidelity(candidate.format),
         -candidate.bytes,

@@ -15,6 +15,7 @@ STATES = ("pending", "ok", "rejected", "gone", "unreachable")
 @click.option("--reason", default="", help="Only reasons that begin so.")
 @click.option("--format", "format_", default="", metavar="FORMAT", help="Only this format: jpeg, png, heif, …")
 @click.option("--name", default="", metavar="PART", help="Only names that hold this text, in either case.")
+@click.option("--suspect", is_flag=True, help="Only files that are ok, but may be damaged; says why.")
 @json_option
 @asks
 def command(
@@ -24,10 +25,11 @@ def command(
     reason: str,
     format_: str,
     name: str,
+    suspect: bool,
     as_json: bool,
 ) -> None:
     """List files, of all roots or below FOLDER."""
-    wanted = Filter(states, reason, format_, folder or b"", name)
+    wanted = Filter(states, reason, format_, folder or b"", name, suspect)
     found = entries(asking.database, wanted)
     if as_json:
         put_lines(entry.record() for entry in found)
@@ -35,4 +37,5 @@ def command(
     for entry in found:
         word = entry.state if entry.reason is None else f"{entry.state}: {entry.reason}"
         size = f"{entry.width}x{entry.height}" if entry.width else "-"
-        click.echo(f"{word}\t{entry.format or '-'}\t{size}\t{entry.size}\t{show(entry.path)}")
+        why = f"\t{entry.detail}" if suspect else ""
+        click.echo(f"{word}\t{entry.format or '-'}\t{size}\t{entry.size}\t{show(entry.path)}{why}")

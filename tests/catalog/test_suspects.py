@@ -1,0 +1,43 @@
+"""Suspects: ok files that may be damaged are listed, counted, and not the copy that is kept."""
+
+from pathlib import Path
+
+import numpy as np
+
+from catalog.duplicates import near
+from catalog.entries import Filter, entries
+from tests.catalog.shelf import DIMS, Shelf
+
+WHY = "grey from row 300 of 3000"
+
+
+def test_suspects_are_listed_with_why_and_only_while_they_are_there(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    sick = shelf.content("sick", format="jpeg", suspect=WHY)
+    shelf.file(b"a.jpg", sick)
+    shelf.file(b"copy.jpg", sick)
+    shelf.file(b"well.jpg", shelf.content("well", format="jpeg"))
+    shelf.file(b"lost.jpg", shelf.content("lost", suspect=WHY), state="gone")
+    shelf.file(b"worse.jpg", shelf.content("worse", suspect=WHY), state="rejected")
+    found = list(entries(shelf.db, Filter(suspect=True)))
+    assert [(entry.name, entry.state, entry.reason, entry.detail) for entry in found] == [
+        (b"a.jpg", "ok", "suspect", WHY),
+        (b"copy.jpg", "ok", "suspect", WHY),
+    ]
+    every = {entry.name: (entry.state, entry.reason) for entry in entries(shelf.db, Filter())}
+    assert every[b"a.jpg"] == ("ok", "suspect")
+    assert every[b"well.jpg"] == ("ok", None)
+    assert every[b"worse.jpg"] == ("rejected", "damaged")
+    for wanted, count in ((Filter(suspect=True, name="COPY"), 1), (Filter(suspect=True, format="png"), 0)):
+        assert len(list(entries(shelf.db, wanted))) == count
+    for folder, count in ((b"/r", 2), (b"/", 2), (b"/r/sub", 0), (b"/elsewhere", 0)):
+        assert len(list(entries(shelf.db, Filter(suspect=True, below=folder)))) == count, folder
+
+
+def test_of_two_near_copies_the_sound_one_is_kept(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    look = np.eye(DIMS, dtype=np.float32)[0]
+    shelf.picture("large but grey below", look, width=4000, height=3000, suspect=WHY)
+    shelf.picture("sound", look, width=800, height=600)
+    (group,) = near(shelf.db, 1, 0.9, tmp_path)
+    assert group.keep == b"/r/sound"
