@@ -9,11 +9,13 @@ from catalog.backup_standing import backup_standing
 from catalog.db import Database
 from catalog.display import text
 from catalog.model_rows import Model, current
+from catalog.rates import rates
 from catalog.running import running
 from catalog.snapshot import read_header
 from catalog.volume_rows import volumes
 
 VERIFIED_DAYS = 90
+DAMAGE_DAYS = 7  # an alarm that nobody heeds within a week is no alarm any more
 STATES = ("ok", "rejected", "pending", "gone", "unreachable")
 
 
@@ -25,6 +27,9 @@ def standing(asking: Asking) -> dict[str, Any]:
         model = current(database)
         vectors, seq = _vectors(database, model.id if model else None)
         away = {volume.path: volume.away for volume in volumes(database) if volume.away}
+        damage = [
+            rate.record(asking.config.alarm.damaged_percent) for rate in rates(database, time.time(), DAMAGE_DAYS)
+        ]
         listed = [volume for volume in volumes(database) if volume.kind == "root" or volume.away]
     live = ask(state, {"op": "status"}, timeout=2.0) if running(state) else None
     live = live if live and live.get("ok") else None
@@ -49,6 +54,7 @@ def standing(asking: Asking) -> dict[str, Any]:
         "watch": live["watch"] if live else None,
         "verified": _verified(database),
         "backup": backup_standing(database, state, asking.config.backup, time.time()),
+        "damage": damage,
     }
 
 

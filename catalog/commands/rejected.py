@@ -1,43 +1,66 @@
-"""`catalog rejected`: the quarantine list."""
+"""`catalog rejected`: the quarantine list, and how much of what comes in is damaged."""
 
 import csv
 import time
-from typing import TextIO
+from collections.abc import Iterable
+from typing import Any, TextIO
 
 import click
 
 from catalog.asking import Asking, asks, json_option, put_lines
-from catalog.display import show
-from catalog.entries import Entry, rejected
+from catalog.display import safe
+from catalog.quarantine import COLUMNS, quarantine
+from catalog.rates import rates
+
+DAYS = 90
 
 
 @click.command("rejected")
 @click.option("--csv", "csv_file", type=click.File("w", lazy=False), metavar="FILE", help="Write CSV; - is stdout.")
+@click.option("--rates", "as_rates", is_flag=True, help="Damaged images by root and day instead of the files.")
 @json_option
 @asks
-def command(asking: Asking, csv_file: TextIO | None, as_json: bool) -> None:
+def command(asking: Asking, csv_file: TextIO | None, as_rates: bool, as_json: bool) -> None:
     """Files that cannot be read as images: path, reason, the decoder's words, when they were first seen."""
-    found = rejected(asking.database)
-    if csv_file is not None:
+    if as_rates:
+        percent = asking.config.alarm.damaged_percent
+        days = [rate.record(percent) for rate in rates(asking.database, time.time(), DAYS)]
+        put_lines(days) if as_json else _print_rates(days)
+    elif csv_file is not None:
         writer = csv.writer(csv_file)
-        writer.writerow(("path", "reason", "detail", "first_seen"))
-        writer.writerows(
-            (show(entry.path), entry.reason, entry.detail or "", _when(entry.first_seen)) for entry in found
-        )
+        writer.writerow(COLUMNS)
+        writer.writerows([_cell(name, line[name]) for name in COLUMNS] for line in quarantine(asking.database))
     elif as_json:
-        put_lines(entry.record() | {"first_seen": _when(entry.first_seen)} for entry in found)
+        put_lines(quarantine(asking.database))
     else:
-        _print(list(found))
+        _print(list(quarantine(asking.database)))
 
 
-def _print(found: list[Entry]) -> None:
+def _cell(name: str, value: Any) -> Any:
+    if value is None:
+        return ""
+    return safe(value) if name in ("path", "root") else value
+
+
+def _print(found: list[dict[str, Any]]) -> None:
     from catalog.render import table
 
-    rows = ((entry.reason, show(entry.path), entry.detail, _when(entry.first_seen)[:16]) for entry in found)
+    rows = ((line["reason"], safe(line["path"]), line["detail"], line["first_seen"][:16]) for line in found)
     if found:
         table(("reason", "path", "detail", "first seen"), rows)
     click.echo(f"{len(found)} rejected", err=True)
 
 
-def _when(seconds: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+def _print_rates(days: Iterable[dict[str, Any]]) -> None:
+    from catalog.render import table
+
+    rows = [
+        (
+            *(line["day"], f"{line['files']:,}", f"{line['damaged']:,}", f"{line['percent']:.1f}", safe(line["path"])),
+            "look at how they get there" if line["alarm"] else "",
+        )
+        for line in days
+    ]
+    if rows:
+        table(("day", "files", "damaged", "percent", "root", ""), rows, right=("files", "damaged", "percent"))
+    click.echo(f"{len(rows)} days", err=True)

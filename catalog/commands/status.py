@@ -6,6 +6,7 @@ import click
 
 from catalog.asking import Asking, asks, json_option, put
 from catalog.display import safe
+from catalog.rates import NORMAL
 from catalog.standing import standing
 from catalog.volume_rows import remedy_of
 
@@ -24,7 +25,14 @@ def command(asking: Asking, as_json: bool) -> None:
 
 def _print(found: dict[str, Any]) -> None:
     # rich alone costs as much as all of the reading; `status` is asked often, so plain styles do.
-    for name, value, alarm in (*_files(found), *_derived(found), *_roots(found), *_backup(found), *_service(found)):
+    for name, value, alarm in (
+        *_files(found),
+        *_derived(found),
+        *_roots(found),
+        *_damage(found),
+        *_backup(found),
+        *_service(found),
+    ):
         click.echo(
             f"{click.style(f'{name:<12}', fg='cyan')} {click.style(value, fg='red', bold=True) if alarm else value}"
         )
@@ -59,6 +67,19 @@ def _derived(found: dict[str, Any]) -> list[Line]:
         attested = f", cosine {model['cosine']:.5f} to its goldens" if model["cosine"] else ""
         lines.append(("  runs on", f"{model['provider']}{attested}", False))
     return lines + [("  " + key, model[key], True) for key in ("warning", "problem") if model[key]]
+
+
+def _damage(found: dict[str, Any]) -> list[Line]:
+    return [
+        (
+            "damaged",
+            f"{safe(rate['path'])}: {rate['percent']:.0f} % of {rate['files']:,} images read on {rate['day']}"
+            f" are damaged; {NORMAL} is normal: look at how they get there",
+            True,
+        )
+        for rate in found["damage"]
+        if rate["alarm"]
+    ]
 
 
 def _roots(found: dict[str, Any]) -> list[Line]:

@@ -14,6 +14,8 @@ import pytest
 from household import Household, picture
 from PIL import Image
 
+from catalog.quarantine import COLUMNS
+
 HOSTILE = b"new\nline \xff\x1b[31m.gif"  # and a PNG for all that
 
 
@@ -150,7 +152,9 @@ def test_rejected_as_json_and_as_csv(home: Household, tmp_path: Path) -> None:
     with (tmp_path / "list.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["reason"] for row in rows} == {"truncated", "wrong type for its name"}
-    assert set(rows[0]) == {"path", "reason", "detail", "first_seen"}
+    assert list(rows[0]) == list(COLUMNS)
+    assert {row["root"] for row in rows} == {os.fsdecode(home.root)}
+    assert all(row["last_verified"] and row["attempts"] == "1" and not row["next_try"] for row in rows)
 
 
 def test_doctor_is_content_here(home: Household) -> None:
