@@ -55,7 +55,9 @@ def see(database: Database, seen: Seen, now: float) -> bool:
     if seen.reason is not None:
         _put(database, directory, name, seen, "rejected", now)
         # A link holds no bytes: were it to keep those of a file that it replaced, it would pass for a copy of them.
-        database.run("UPDATE file SET content = NULL WHERE directory = ? AND name = ?", directory, name)
+        database.run(
+            "UPDATE file SET content = NULL, last_verified = NULL WHERE directory = ? AND name = ?", directory, name
+        )
         return False
     if row is None and _followed(database, directory, name, seen):
         return True

@@ -6,15 +6,16 @@ from typing import Any
 from catalog.ask import ask
 from catalog.asking import Asking
 from catalog.backup_standing import backup_standing
+from catalog.coverage import coverage
 from catalog.db import Database
 from catalog.display import text
 from catalog.model_rows import Model, current
 from catalog.rates import rates
 from catalog.running import running
+from catalog.scrub_runs import last, night, spent
 from catalog.snapshot import read_header
 from catalog.volume_rows import volumes
 
-VERIFIED_DAYS = 90
 DAMAGE_DAYS = 7  # an alarm that nobody heeds within a week is no alarm any more
 STATES = ("ok", "rejected", "pending", "gone", "unreachable")
 
@@ -52,7 +53,8 @@ def standing(asking: Asking) -> dict[str, Any]:
         ],
         "daemon": {"running": running(state), **_work(live)},
         "watch": live["watch"] if live else None,
-        "verified": _verified(database),
+        "verified": coverage(database, asking.config.scrub.days, time.time()),
+        "scrub": _scrub(database, live),
         "backup": backup_standing(database, state, asking.config.backup, time.time()),
         "damage": damage,
     }
@@ -102,20 +104,12 @@ def _model(model: Model | None, live: dict[str, Any] | None) -> dict[str, Any]:
     }
 
 
+def _scrub(database: Database, live: dict[str, Any] | None) -> dict[str, Any]:
+    """`bytes_today`: read since the last noon, when the night's budget began."""
+    running = bool(live and live.get("scrub", {}).get("running"))
+    return {"running": running, "last_at": last(database), "bytes_today": spent(database, night(time.time()))}
+
+
 def _work(live: dict[str, Any] | None) -> dict[str, Any]:
     return {key: live[key] for key in ("scanning", "in_work", "done")} if live else {}
 
-
-def _verified(database: Database) -> dict[str, Any]:
-    """The share of files whose bytes were read within so many days, counted from rows and never from a job's exit.
-
-    Counted are those that were not, by an index: they are few where the service does its work.
-    """
-    since = time.time() - 86400 * VERIFIED_DAYS
-    known = database.value("SELECT coalesce(sum(files), 0) FROM tally WHERE state IN ('ok', 'rejected')")
-    owed = database.value("SELECT coalesce(sum(files), 0) FROM tally WHERE state = 'pending'")
-    stale = database.value(
-        "SELECT count(*) FROM file WHERE coalesce(last_verified, 0) < ? AND state IN ('ok', 'rejected')", since
-    )
-    every = known + owed
-    return {"days": VERIFIED_DAYS, "percent": round(100 * (known - stale) / every, 2) if every else 100.0}

@@ -51,8 +51,17 @@ def _files(found: dict[str, Any]) -> list[Line]:
     ]
     ranked = sorted(found["reasons"].items(), key=lambda item: -item[1])
     lines += [("", f"  {count:,} {reason}", False) for reason, count in ranked]
-    verified = found["verified"]
-    return [*lines, ("verified", f"{verified['percent']:g} % within {verified['days']} days", False)]
+    return [*lines, *_verified(found["verified"])]
+
+
+def _verified(verified: dict[str, Any]) -> list[Line]:
+    share = f"{verified['percent']:g} % within {verified['days']:g} days"
+    if not verified["overdue"]:
+        return [("verified", share, False)]
+    return [
+        ("verified", f"{share}; the oldest reading is {verified['oldest']:.0f} days old", True),
+        ("", "  run `catalog scrub`; have it run each night, and raise `budget_gb` if that does not do", True),
+    ]
 
 
 def _derived(found: dict[str, Any]) -> list[Line]:
