@@ -1,0 +1,113 @@
+"""Which backups are kept: simulated years, and what the newest of them is never in danger of."""
+
+import random
+import time
+
+import pytest
+
+from catalog.rotation import backup_name, made_at, surplus
+
+DAY = 86400.0
+START = 1_767_225_600.0  # Thursday, 2026-01-01, UTC
+
+
+def live(days: int, every: float = DAY, daily: int = 7, weekly: int = 4, start: float = START) -> set[str]:
+    """What is left after a backup each `every` seconds, rotated each time."""
+    names: set[str] = set()
+    at = start
+    while at < start + days * DAY:
+        names.add(backup_name(at))
+        gone = surplus(names, at, daily, weekly)
+        assert backup_name(at) not in gone
+        names -= gone
+        at += every
+    return names
+
+
+def ages(names: set[str], now: float) -> list[float]:
+    return sorted((now - (made_at(name) or 0.0)) / DAY for name in names)
+
+
+def test_names_tell_their_time_and_nothing_else_does() -> None:
+    assert backup_name(START) == "catalog-20260101T000000Z.db"
+    assert backup_name(START, 1) == "catalog-20260101T000000Z-v1.db"
+    assert made_at(backup_name(START + 7.9)) == START + 7
+    for name in ("catalog.db", "catalog-20260101T000000Z.db.part", "catalog-20269999T000000Z.db", "xcatalog-1.db", ""):
+        assert made_at(name) is None
+
+
+def test_a_year_of_nights_leaves_seven_days_and_four_weeks() -> None:
+    names = live(365)
+    assert ages(names, START + 364 * DAY)[:7] == [0, 1, 2, 3, 4, 5, 6]
+    assert len(names) in (9, 10)  # the present week's last copy is one of the seven, and so may be that before
+    assert 14 < ages(names, START + 364 * DAY)[-1] <= 21
+    assert live(364) - live(365) <= live(364)
+
+
+def test_many_a_day_take_one_place(every: float = DAY / 10) -> None:
+    names = live(30, every)
+    days = [int((made_at(name) or 0) // DAY) for name in names]
+    assert len(days) == len(set(days))
+
+
+def test_a_machine_that_is_seldom_on_keeps_as_many() -> None:
+    assert len(live(700, every=20 * DAY)) == 7
+
+
+def test_none_is_kept_but_the_newest_where_none_is_wanted() -> None:
+    assert len(live(30, daily=0, weekly=0)) == 1
+    assert ages(live(30, daily=0, weekly=0), START + 29 * DAY) == [0]
+    assert len(live(60, daily=0, weekly=3)) == 3
+
+
+def test_what_is_not_ours_is_never_named() -> None:
+    names = {
+        "catalog.db",
+        "holiday.jpg",
+        "catalog-20260101T000000Z.db.part",
+        backup_name(START),
+        backup_name(START + 1),
+    }
+    assert surplus(names, START + 9, 0, 0) == {backup_name(START)}
+
+
+def test_the_copy_before_a_migration_stays_for_the_weeks() -> None:
+    old = backup_name(START + 3 * DAY + 60, 1)
+    names = {backup_name(START + day * DAY) for day in range(30)} | {old}
+    assert old not in surplus(names, START + 29 * DAY, 7, 4)
+    assert old in surplus(names, START + 32 * DAY, 7, 4)
+    assert surplus({old}, START + 900 * DAY, 7, 4) == set()  # the only one there is
+
+
+def test_copies_from_the_future_push_nothing_newer_out() -> None:
+    """The clock was wrong for a while and was set back."""
+    names = {backup_name(START + 900 * DAY + day * DAY) for day in range(20)}
+    for day in range(10):
+        now = START + day * DAY
+        names.add(backup_name(now))
+        names -= surplus(names, now, 3, 2)
+        assert backup_name(now) in names
+    assert len(names) <= 6
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_the_newest_that_is_not_in_the_future_is_always_kept(seed: int) -> None:
+    dice = random.Random(seed)
+    times = [START + dice.randrange(0, 100 * 86400) for _ in range(dice.randrange(1, 40))]
+    now = START + dice.randrange(0, 100 * 86400)
+    names = {backup_name(at) for at in times}
+    gone = surplus(names, now, dice.randrange(4), dice.randrange(4))
+    past = [at for at in times if at <= now]
+    assert backup_name(max(past or times)) not in gone
+    assert gone < names
+
+
+def test_names_are_in_utc_wherever_the_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Kathmandu")
+    time.tzset()
+    try:
+        assert made_at(backup_name(START)) == START
+        assert backup_name(START) == "catalog-20260101T000000Z.db"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
