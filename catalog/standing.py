@@ -112,4 +112,3 @@ def _scrub(database: Database, live: dict[str, Any] | None) -> dict[str, Any]:
 
 def _work(live: dict[str, Any] | None) -> dict[str, Any]:
     return {key: live[key] for key in ("scanning", "in_work", "done")} if live else {}
-
