@@ -9,6 +9,7 @@ from catalog.db import Database
 from catalog.sightings import Seen, known, miss, see
 from catalog.signature import Signature, look, signature, vanished
 from catalog.tree import below, directory_id, join, make_directory, split
+from catalog.verdict import Word
 from catalog.volume_rows import carry_volumes, replace
 
 
@@ -44,14 +45,14 @@ def _take_over(database: Database, source: int, directory: int, name: bytes, see
     database.run(
         "UPDATE file SET (content, state, reason, detail, due, attempts, last_verified, size, mtime_ns, inode)"
         " = (SELECT content, state, reason, detail, due, attempts, last_verified, size, mtime_ns, inode"
-        " FROM file WHERE id = ?), ctime_ns = ? WHERE directory = ? AND name = ?",
+        " FROM file WHERE id = ?), ctime_ns = ?, betrayed = 0 WHERE directory = ? AND name = ?",
         *(source, seen.ctime_ns, directory, name),
     )
     database.run(
         "INSERT INTO history(file, content, size, mtime_ns, seen_at, verdict)"
-        " SELECT id, content, size, mtime_ns, ?, 'moved here' FROM file"
+        " SELECT id, content, size, mtime_ns, ?, ? FROM file"
         " WHERE directory = ? AND name = ? AND content IS NOT NULL",
-        *(now, directory, name),
+        *(now, Word.MOVED, directory, name),
     )
     database.run("UPDATE file SET state = 'gone', reason = NULL, detail = NULL, due = NULL WHERE id = ?", source)
 

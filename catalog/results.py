@@ -7,7 +7,9 @@ has a newer sighting, stays pending, and is read again.
 from dataclasses import dataclass
 
 from catalog.db import Database
+from catalog.history import NOTHING, UNCHANGED, Fate, remember
 from catalog.signature import Signature
+from catalog.verdict import Clues, Verdict
 from models.proof import PROOF
 from models.reason import Reason
 
@@ -33,21 +35,21 @@ class Facts:
 
 TOLD = ("format", "width", "height", "taken_at", "camera", "note", "suspect", "picture", "proof")
 
-UNCHANGED = "id = ? AND size = ? AND mtime_ns = ? AND ctime_ns = ? AND state != 'gone'"
 
-
-def content_id(database: Database, sha256: bytes, size: int, facts: Facts | None) -> int:
-    """The row of a content, made or completed."""
+def content_id(database: Database, sha256: bytes, size: int, facts: Facts | None, blocks: bytes | None = None) -> int:
+    """The row of a content, made or completed. `blocks`: its sums (catalog.blocks), where the bytes were in memory."""
     found = database.value("SELECT id FROM content WHERE sha256 = ?", sha256)
     if found is None:
-        told = facts or Facts(None, None, None)
+        known = facts or Facts(None, None, None)
         found = database.value(
-            f"INSERT INTO content(sha256, bytes, {', '.join(TOLD)}) VALUES (?, ?{', ?' * len(TOLD)}) RETURNING id",
-            *(sha256, size, *told.columns()),
+            f"INSERT INTO content(sha256, bytes, blocks, {', '.join(TOLD)})"
+            f" VALUES (?, ?, ?{', ?' * len(TOLD)}) RETURNING id",
+            *(sha256, size, blocks, *known.columns()),
         )
     elif facts is not None:
+        told = ", ".join(f"{name} = ?" for name in TOLD)
         database.run(
-            f"UPDATE content SET {', '.join(f'{name} = ?' for name in TOLD)} WHERE id = ?", *facts.columns(), found
+            f"UPDATE content SET {told}, blocks = coalesce(?, blocks) WHERE id = ?", *facts.columns(), blocks, found
         )
     return int(found)
 
@@ -62,16 +64,17 @@ def add_vector(database: Database, content: int, model: int, data: bytes) -> Non
     )
 
 
-def accept(database: Database, file: int, seen: Signature, content: int, now: float) -> bool:
-    """The file was read, is well, and its content has a vector."""
-    _remember(database, file, seen, content, now)
-    return bool(
-        database.run(
-            "UPDATE file SET state = 'ok', reason = NULL, detail = NULL, attempts = 0, due = NULL,"
-            f" content = ?, last_verified = ? WHERE {UNCHANGED}",
-            *(content, now, file, *seen.stamp),
-        )
+def accept(
+    database: Database, file: int, seen: Signature, content: int, now: float, clues: Clues = NOTHING
+) -> Verdict | None:
+    """The file was read, is well, and its content has a vector. Returns the verdict, where known bytes changed."""
+    verdict = remember(database, file, seen, content, now, Fate(clues=clues))
+    database.run(
+        "UPDATE file SET state = 'ok', reason = NULL, detail = NULL, attempts = 0, due = NULL, betrayed = 0,"
+        f" content = ?, last_verified = ? WHERE {UNCHANGED}",
+        *(content, now, file, *seen.stamp),
     )
+    return verdict
 
 
 def reject(
@@ -83,35 +86,27 @@ def reject(
     content: int | None,
     now: float,
     due: float | None = None,
-) -> bool:
+    clues: Clues = NOTHING,
+) -> Verdict | None:
     """The file cannot be embedded, and why. `due`: when to try again, for what may heal by itself."""
+    verdict = None
     if content is not None:
-        _remember(database, file, seen, content, now)
-    return bool(
-        database.run(
-            "UPDATE file SET state = 'rejected', reason = ?, detail = ?, attempts = attempts + 1, due = ?,"
-            f" content = coalesce(?, content), last_verified = iif(? IS NULL, last_verified, ?) WHERE {UNCHANGED}",
-            *(reason, detail or None, due, content, content, now, file, *seen.stamp),
-        )
+        verdict = remember(database, file, seen, content, now, Fate(reason, detail, clues))
+    database.run(
+        "UPDATE file SET state = 'rejected', reason = ?, detail = ?, attempts = attempts + 1, due = ?,"
+        " betrayed = iif(? IS NULL, betrayed, 0),"
+        f" content = coalesce(?, content), last_verified = iif(? IS NULL, last_verified, ?) WHERE {UNCHANGED}",
+        *(reason, detail or None, due, content, content, content, now, file, *seen.stamp),
     )
+    return verdict
 
 
 def postpone(database: Database, file: int, seen: Signature, due: float, failed: bool) -> None:
     """Read it later: it was changing, or its reader failed (`failed` counts an attempt)."""
     database.run(
-        "UPDATE file SET due = ?, attempts = attempts + ?, size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?"
-        " WHERE id = ? AND state != 'gone'",
-        *(due, int(failed), *seen, file),
-    )
-
-
-def _remember(database: Database, file: int, seen: Signature, content: int, now: float) -> None:
-    database.run(
-        "INSERT INTO history(file, content, size, mtime_ns, seen_at, verdict)"
-        " SELECT id, ?, ?, ?, ?, iif(last IS NULL, 'first', 'changed') FROM (SELECT id,"
-        " (SELECT content FROM history WHERE file = f.id ORDER BY id DESC LIMIT 1) AS last"
-        f" FROM file f WHERE {UNCHANGED}) WHERE last IS NOT ?",
-        *(content, seen.size, seen.mtime_ns, now, file, *seen.stamp, content),
+        "UPDATE file SET due = ?, attempts = attempts + ?, size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?,"
+        " betrayed = betrayed AND (size, mtime_ns, ctime_ns) = (?, ?, ?) WHERE id = ? AND state != 'gone'",
+        *(due, int(failed), *seen, *seen.stamp, file),
     )
 
 

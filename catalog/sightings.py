@@ -92,7 +92,8 @@ def _put(database: Database, directory: int, name: bytes, seen: Seen, state: str
         "INSERT INTO file(directory, name, size, mtime_ns, ctime_ns, inode, state, reason, detail, due, first_seen)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (directory, name) DO UPDATE SET"
         " size = excluded.size, mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns, inode = excluded.inode,"
-        " state = excluded.state, reason = excluded.reason, detail = excluded.detail, due = excluded.due, attempts = 0",
+        " state = excluded.state, reason = excluded.reason, detail = excluded.detail, due = excluded.due, attempts = 0,"
+        " betrayed = 0",
         *(directory, name, *seen.signature, state, seen.reason, seen.detail or None, due, now),
     )
 

@@ -38,7 +38,8 @@ def identify(database: Database, file: int, seen: Signature, sha256: bytes, now:
     if row is None or row[0] is None:
         return False
     content = content_id(database, sha256, seen.size, None)
-    return reject(database, file, seen, Reason(row[0]), row[1] or "", content, now, row[2])
+    reject(database, file, seen, Reason(row[0]), row[1] or "", content, now, row[2])
+    return True
 
 
 def doubt(database: Database, now: float) -> int:
