@@ -23,7 +23,7 @@ def examine(
 ) -> Outcome:
     """A pure function of the task and of the disk. Never raises for what is the file's fault.
 
-    `recognised(sha256)` says whether these bytes have a vector already.
+    `recognised(sha256)` says whether these bytes were proved by these validators and have a vector already.
     """
     try:
         handle = _open(task.path)

@@ -11,6 +11,7 @@ from catalog.db import Database
 from daemon.examine import examine
 from daemon.messages import Outcome, Rejected, Task
 from models.picture import Recipe
+from models.proof import PROOF
 from models.reason import Reason
 
 PR_SET_PDEATHSIG = 1
@@ -36,8 +37,9 @@ def work(pipe: Connection, orders: Orders) -> None:
     def recognised(sha256: bytes) -> bool:
         return bool(
             catalog.value(
-                "SELECT 1 FROM content c JOIN vector v ON v.content = c.id WHERE c.sha256 = ? AND v.model = ?",
-                *(sha256, orders.model),
+                "SELECT 1 FROM content c JOIN vector v ON v.content = c.id"
+                " WHERE c.sha256 = ? AND v.model = ? AND c.proof >= ?",
+                *(sha256, orders.model, PROOF),
             )
         )
 
