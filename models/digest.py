@@ -2,7 +2,7 @@
 
 import hashlib
 import zlib
-from functools import cache
+from functools import lru_cache
 from importlib.metadata import version
 
 from PIL import Image
@@ -17,25 +17,24 @@ DECODERS = ("pillow", "simplejpeg", "pillow-heif")
 def digest(reduced: Image.Image, small: Image.Image, recipe: Recipe) -> bytes:
     """16 bytes: 4 of what made the pixels, 4 of `reduced`, 8 of `small`.
 
-    `small`: the picture as stored, decoded and resized to the model's size; `reduced`: the same averaged down to no less
-    than twice that, where that was done. What shows in neither is not seen: a pixel or two of a dozen megapixels. A
-    lossy format written again shows in thousands of values. The larger one has to do with a CRC-32, the SHA-256 of the
-    smaller one makes digests good enough to be looked up among millions; 30 to 200 microseconds for both.
+    `small`: the picture as stored, decoded and resized to the model's size; `reduced`: the same averaged down to no
+    less than twice that, where that was done. What shows in neither is not seen: a pixel or two of a dozen megapixels,
+    while a lossy format written again shows in thousands of values. The larger one has to do with a CRC-32; the SHA-256
+    of the smaller makes digests good enough to be looked up among millions. 30 to 200 microseconds for both.
     """
-    shape = b"%d %d " % reduced.size
-    coarse = zlib.crc32(reduced.tobytes(), zlib.crc32(shape)).to_bytes(4, "little")
-    return _maker(recipe) + coarse + hashlib.sha256(small.tobytes()).digest()[: LENGTH - LIKE - 4]
+    coarse = zlib.crc32(reduced.tobytes(), zlib.crc32(b"%d %d " % reduced.size)).to_bytes(4, "little")
+    return _maker(recipe, small.size) + coarse + hashlib.sha256(small.tobytes()).digest()[: LENGTH - LIKE - 4]
 
 
 def same_pixels(one: bytes | None, other: bytes | None) -> bool | None:
     """Whether two digests are of the same pixels; None where they cannot be compared (another recipe or decoder)."""
-    if one is None or other is None or one[:LIKE] != other[:LIKE]:
+    if not one or not other or one[:LIKE] != other[:LIKE]:
         return None
     return one == other
 
 
-@cache
-def _maker(recipe: Recipe) -> bytes:
-    """Other sizes and other versions of a decoder give other pixels for the same file."""
-    made = f"{recipe} " + " ".join(f"{name} {version(name)}" for name in DECODERS)
+@lru_cache(256)
+def _maker(recipe: Recipe, size: tuple[int, int]) -> bytes:
+    """Another size, as a recipe that is not square has it for a turned picture, or another decoder: other pixels."""
+    made = f"{recipe} {size} " + " ".join(f"{name} {version(name)}" for name in DECODERS)
     return zlib.crc32(made.encode()).to_bytes(LIKE, "little")
