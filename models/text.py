@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 from models.bundle import Bundle, BundleError
 from models.clean import Step, clean
 from models.session import TextSession
+from models.tower import Side
 
 REMEDY = "export the model again, or choose another with `catalog model use`"
 
@@ -28,14 +29,15 @@ def read_tokenizer(path: Path) -> Tokenizer:
 
 
 def token_rows(
-    tokenizer: Tokenizer, texts: list[str], steps: tuple[Step, ...], length: int, pad: int
+    tokenizer: Tokenizer, texts: list[str], steps: tuple[Step, ...], length: int, pad: int, side: Side = "right"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(ids, mask), int64 [N, length] each: cleaned, cut, filled up with the id `pad`."""
+    """(ids, mask), int64 [N, length] each: cleaned, cut, filled up with the id `pad` at `side`."""
     ids = np.full((len(texts), length), pad, np.int64)
     mask = np.zeros_like(ids)
     for row, encoding in enumerate(tokenizer.encode_batch([clean(text, steps) for text in texts])):
         count = min(len(encoding.ids), length)
-        ids[row, :count], mask[row, :count] = encoding.ids[:count], 1
+        kept = slice(0, count) if side == "right" else slice(length - count, length)
+        ids[row, kept], mask[row, kept] = encoding.ids[:count], 1
     return ids, mask
 
 
@@ -62,7 +64,8 @@ class TextEncoder:
 
     def tokens(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
         """(ids, mask), int64 [N, length] each, cleaned, cut and filled up as the source does it."""
-        return token_rows(self._tokenizer, texts, self._tower.clean, self._tower.length, self._tower.pad)
+        tower = self._tower
+        return token_rows(self._tokenizer, texts, tower.clean, tower.length, tower.pad, tower.side)
 
     def network(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """The vectors of given tokens: what attestation compares when words and network are to be told apart."""

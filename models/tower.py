@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from models.clean import Step
 from models.described import Needed, check_choice, check_digest, check_keys, check_present
 
+Side = Literal["left", "right"]
 NEEDED: Needed = {
     "graph": str,
     "graph_sha256": str,
@@ -22,11 +23,12 @@ NEEDED: Needed = {
     "logit_bias": (float, type(None)),
     "goldens": list,
 }
+OPTIONAL: Needed = {"side": str}
 
 
 @dataclass(frozen=True, slots=True)
 class Tower:
-    """`clean`: what happens to a string before the tokeniser. `length`: tokens a row, filled up with the id `pad`.
+    """`clean`: what happens to a string before the tokeniser. `length`: tokens a row, filled up with the id `pad` at `side`.
 
     `ids`, `mask`: inputs of the graph, int64 [N, length]; the mask is 1 where a token stands, None where the model
     takes none. `logit_scale`, `logit_bias`: what the model's own head makes of a cosine (scale * cosine + bias, before
@@ -39,6 +41,7 @@ class Tower:
     clean: tuple[Step, ...]
     length: int
     pad: int
+    side: Side
     ids: str
     mask: str | None
     output: str
@@ -51,9 +54,10 @@ class Tower:
 def read_tower(folder: Path, said: dict[str, Any]) -> Tower:
     """Raises BundleError for a wrong key, a missing or altered graph or tokeniser, lost goldens."""
     where = f"{folder / 'bundle.json'}, text"
-    check_keys(where, said, NEEDED)
+    check_keys(where, said, NEEDED, OPTIONAL)
     for step in said["clean"]:
         check_choice(where, "clean", step, get_args(Step))
+    check_choice(where, "side", said.get("side", "right"), get_args(Side))
     graph, tokenizer, reference = folder / said["graph"], folder / said["tokenizer"], folder / "goldens" / "text.npz"
     check_digest(graph, said["graph_sha256"])
     check_digest(tokenizer, said["tokenizer_sha256"])
@@ -65,6 +69,7 @@ def read_tower(folder: Path, said: dict[str, Any]) -> Tower:
         clean=tuple(said["clean"]),
         length=said["length"],
         pad=said["pad"],
+        side=said.get("side", "right"),
         ids=said["ids"],
         mask=said["mask"],
         output=said["output"],

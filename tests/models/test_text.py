@@ -38,6 +38,14 @@ def test_tokens_and_unit_vectors(talking: Bundle) -> None:
     assert encoder.encode(["moon"] * 20).shape == (20, DIMS)
 
 
+def test_filled_up_at_the_other_side(talking: Bundle) -> None:
+    assert talking.text
+    other = replace(talking, text=replace(talking.text, side="left"))
+    ids, mask = TextEncoder(other, threads=1).tokens(["moon"])
+    assert ids.tolist() == [[0, 0, 0, *tower_tokens(("moon",))[0, :3]]]
+    assert mask.tolist() == [[0, 0, 0, 1, 1, 1]]
+
+
 def test_a_bundle_without_text_says_which_have_it(tiny: Bundle) -> None:
     assert tiny.text is None
     with pytest.raises(BundleError, match=r"knows pictures only.*SigLIP.*catalog model use"):
@@ -51,6 +59,7 @@ def test_a_bundle_without_text_says_which_have_it(tiny: Bundle) -> None:
         ({"tokenizer_sha256": "0" * 64}, "tokenizer.json was altered or cut"),
         ({"graph_sha256": "0" * 64}, "text.onnx was altered or cut"),
         ({"clean": ["wash"]}, "'wash' is not one of tidy"),
+        ({"side": "top"}, "side 'top' is not one of left, right"),
         ({"mask": 7}, "mask must be str or null"),
         ({"colour": 1}, "text: unknown colour"),
     ],
