@@ -19,6 +19,7 @@ COMMANDS = {
     "recover": "Put a good catalog in the place of a damaged one.",
     "rejected": "The quarantine list: what cannot be read, and why.",
     "scrub": "Read every byte again, oldest reading first.",
+    "search": "Pictures by what is said of them.",
     "service": "Install or remove the systemd unit.",
     "show": "Everything known of one file.",
     "similar": "The images most like one image.",

@@ -15,6 +15,7 @@ from catalog.model_rows import Model, current
 if TYPE_CHECKING:
     import numpy as np
 
+MOST = 10_000  # what the service gives in one answer
 SPARE = 8  # contents to ask for beyond k: one may have lost its last file a moment ago
 
 
@@ -31,7 +32,7 @@ def similar(asking: Asking, path: bytes, count: int) -> Iterator[tuple[Entry, fl
     if vector is None:
         vector = embedded(asking, path)
     given = 0
-    for content, cosine in _hits(asking, model, vector, count + SPARE):
+    for content, cosine in hits(asking, model, vector, count + SPARE):
         for other in holders(asking.database, content):
             if other.path != path and other.state in ("ok", "unreachable", "pending"):
                 yield other, cosine
@@ -49,7 +50,8 @@ def _stored(asking: Asking, model: Model, entry: Entry) -> Any:
     return None if data is None else unpack([data], model.dims)[0]
 
 
-def _hits(asking: Asking, model: Model, vector: "np.ndarray", count: int) -> list[tuple[int, float]]:
+def hits(asking: Asking, model: Model, vector: "np.ndarray", count: int) -> list[tuple[int, float]]:
+    """The `count` contents (at most `MOST`) nearest to a unit vector, float32 [D]: (content id, cosine), best first."""
     wire = base64.b64encode(vector.astype("<f4").tobytes()).decode("ascii")
     answer = ask(asking.config.state, {"op": "similar", "vector": wire, "k": count})
     if answer is not None and answer.get("ok"):

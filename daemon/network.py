@@ -14,7 +14,10 @@ from daemon.write import Writer
 from models.bundle import Bundle
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from models.session import Session
+    from models.text import TextEncoder
 
 log = structlog.get_logger()
 
@@ -29,6 +32,7 @@ class Network:
         self._writer = writer
         self._lock = threading.Lock()
         self._session: Session | None = None
+        self._words: TextEncoder | None = None
         self.problem = ""
         self.warning = ""
         self.provider = ""
@@ -44,6 +48,21 @@ class Network:
                     self.problem = f"{fault.problem}. {fault.remedy}"
                     raise
             return self._session
+
+    def words(self, texts: list[str]) -> "np.ndarray":
+        """Vectors of texts, float32 [N, dims]. The text model is loaded for the first question.
+
+        Raises PlaceFault for a bundle without one, or whose text model does not load.
+        """
+        from models.bundle import BundleError
+        from models.text import TextEncoder
+
+        with self._lock:
+            try:
+                self._words = self._words or TextEncoder(self.bundle, threads=self._settings.threads)
+            except BundleError as error:
+                raise PlaceFault(str(error), "See `catalog model list`.") from error
+        return self._words.encode(texts)
 
     def _start(self) -> "Session":
         from models.attest import attest

@@ -31,6 +31,7 @@ def operations(
         "status": lambda request: status(),
         "similar": partial(similar, search, network),
         "embed": partial(embed, network),
+        "words": partial(words, network),
         "reload": partial(_reload, reload),
         "scrub": partial(scrub, scrubber),
     }
@@ -76,6 +77,14 @@ def scrub(scrubber: "Scrubber", request: dict[str, Any]) -> dict[str, Any]:
     limit = request.get("limit")
     run, fresh = scrubber.request(None if limit is None else int(limit))
     return scrubber.progress() | {"run": asdict(run), "fresh": fresh}
+
+
+def words(network: Network, request: dict[str, Any]) -> dict[str, Any]:
+    """`texts`: a list of strings. Answers `vectors`: base64 of float32 [N, dims]."""
+    texts = request.get("texts")
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
+        raise UsageFault("the request has no usable `texts`", "Ask with the `catalog` command.")
+    return {"vectors": base64.b64encode(network.words(texts).tobytes()).decode("ascii")}
 
 
 def _array(request: dict[str, Any], key: str, kind: type) -> Any:

@@ -166,7 +166,7 @@ def _digest(asking: Asking, name: str) -> str | None:
 @click.argument("source")
 @click.option("--name", help="What to call it here (else the last part of SOURCE).")
 @click.option("--revision", default="", help="A commit, tag or branch; a commit pins it for ever.")
-@click.option("--sha256", default="", metavar="HEX", help="Refuse other weights than these.")
+@click.option("--digest", "sha256", default="", metavar="HEX", help="Refuse other weights than these.")
 @click.option("--offline", is_flag=True, help="Use only what was fetched before.")
 @asks
 def pull_(asking: Asking, source: str, name: str | None, revision: str, sha256: str, offline: bool) -> None:

@@ -107,10 +107,10 @@ def test_an_unknown_repository_or_revision_is_said(house: Household, hub: Hub) -
 
 
 def test_other_weights_than_those_asked_for_are_refused(house: Household, hub: Hub) -> None:
-    done = pull(house, "owner/tiny", "--sha256", "0" * 64, address=hub.address)
+    done = pull(house, "owner/tiny", "--digest", "0" * 64, address=hub.address)
     assert done.returncode == 2 and "SHA-256" in done.stderr
     right = hashlib.sha256(hub.files["visual/model.onnx"]).hexdigest()
-    assert pull(house, "owner/tiny", "--sha256", right, address=hub.address).returncode == 0
+    assert pull(house, "owner/tiny", "--digest", right, address=hub.address).returncode == 0
 
 
 def test_a_folder_needs_no_network_and_a_fixed_batch_is_kept(house: Household, tmp_path: Path) -> None:

@@ -1,0 +1,53 @@
+"""`catalog search`: pictures by what is said of them."""
+
+import click
+
+from catalog.asking import Asking, BytesPath, asks, json_option, put_lines
+from catalog.display import show
+from catalog.faults import UsageFault
+from catalog.search import Only, Question, described, search
+from catalog.size import Size
+
+
+@click.command("search")
+@click.argument("words", nargs=-1, metavar="[TEXT]...")
+@click.option("-k", "count", type=click.IntRange(1, 10_000), default=10, show_default=True, help="How many.")
+@click.option("--not", "unlike", multiple=True, metavar="TEXT", help="And not like this (repeatable).")
+@click.option("--like", "pictures", type=BytesPath(), multiple=True, help="And like this picture (repeatable).")
+@click.option("--below", type=BytesPath(), help="Only in this folder.")
+@click.option("--since", default="", metavar="DATE", help="Only taken on that day or later: 2021, 2021-05, 2021-05-31.")
+@click.option("--until", default="", metavar="DATE", help="Only taken on that day or earlier.")
+@click.option("--label", type=click.Choice(["keep", "delete"]), default=None, help="Only what you labelled so.")
+@click.option("--format", "format_", default="", metavar="FORMAT", help="Only this format: jpeg, png, heif, …")
+@click.option("--larger", type=Size(), default=0, metavar="SIZE", help="Only files of at least this size, such as 5MB.")
+@click.option("--smaller", type=Size(), default=0, metavar="SIZE", help="Only files of at most this size.")
+@json_option
+@asks
+def command(
+    asking: Asking,
+    words: tuple[str, ...],
+    count: int,
+    unlike: tuple[str, ...],
+    pictures: tuple[bytes, ...],
+    below: bytes | None,
+    since: str,
+    until: str,
+    label: str | None,
+    format_: str,
+    larger: int,
+    smaller: int,
+    as_json: bool,
+) -> None:
+    """Pictures that TEXT describes: cosine and path. Several TEXTs, pictures and negations are taken together.
+
+    It needs a model that knows words; see `catalog model list`.
+    """
+    if not words and not pictures:
+        raise UsageFault("there is nothing to look for", 'Say what: `catalog search "a shrine under a full moon"`.')
+    only = Only(below or b"", since, until, label or "", format_, larger, smaller)
+    found = search(asking, Question(words, unlike, pictures), only, count)
+    if as_json:
+        put_lines(described(entry, cosine) for entry, cosine in found)
+        return
+    for entry, cosine in found:
+        click.echo(f"{cosine:.4f}\t{show(entry.path)}")
