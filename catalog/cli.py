@@ -20,7 +20,7 @@ COMMANDS = {
     "rejected": "The quarantine list: what cannot be read, and why.",
     "scrub": "Read every byte again, oldest reading first.",
     "search": "Pictures by what is said of them.",
-    "service": "Install or remove the systemd unit.",
+    "service": "Install or remove the systemd units.",
     "show": "Everything known of one file.",
     "similar": "The images most like one image.",
     "status": "What is known, what is missing, what runs.",

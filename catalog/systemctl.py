@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.faults import PlaceFault
-from catalog.unit import NAME
 
 SYSTEM_UNITS = Path("/etc/systemd/system")
 BOOTED = Path("/run/systemd/system")  # sd_booted(3)
@@ -19,12 +18,12 @@ class Manager:
     personal: bool
 
     @property
-    def file(self) -> Path:
-        """Where our unit lies."""
+    def folder(self) -> Path:
+        """Where our units lie."""
         if not self.personal:
-            return SYSTEM_UNITS / NAME
+            return SYSTEM_UNITS
         home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-        return Path(home) / "systemd" / "user" / NAME
+        return Path(home) / "systemd" / "user"
 
     @property
     def runs(self) -> bool:
@@ -49,17 +48,18 @@ class Manager:
             log = "journalctl " + ("--user-unit" if self.personal else "--unit") + " catalogd --lines 20"
             raise PlaceFault(f"`{line}` failed: {done.stderr.strip()}", f"See `{log}`.")
 
-    def write(self, text: str) -> bool:
-        """Put the unit in place; returns whether it differs from what stood there. Raises PlaceFault."""
+    def write(self, name: str, text: str) -> bool:
+        """Put a unit in place; returns whether it differs from what stood there. Raises PlaceFault."""
+        place = self.folder / name
         try:
-            if self.file.exists() and self.file.read_text(encoding="utf-8", errors="replace") == text:
+            if place.exists() and place.read_text(encoding="utf-8", errors="replace") == text:
                 return False
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            draft = self.file.with_name(f".{NAME}.new")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            draft = place.with_name(f".{name}.new")
             draft.write_text(text, encoding="utf-8")
-            draft.replace(self.file)
+            draft.replace(place)
         except OSError as error:
             raise PlaceFault(
-                f"cannot write {self.file}: {error.strerror}", "Free some space, or mend its folder."
+                f"cannot write {place}: {error.strerror}", "Free some space, or mend its folder."
             ) from error
         return True

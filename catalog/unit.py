@@ -1,4 +1,4 @@
-"""The systemd unit, filled in for one machine. Pure: text in, text out."""
+"""The systemd units, filled in for one machine. Pure: text in, text out."""
 
 import re
 from dataclasses import dataclass
@@ -8,12 +8,16 @@ from pathlib import Path
 from catalog.faults import UsageFault
 
 NAME = "catalogd.service"
+SCRUB = "catalog-scrub.service"
+TIMER = "catalog-scrub.timer"
 STATE = Path("/var/lib/catalogd")  # what `StateDirectory=catalogd` stands for
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What differs from machine to machine. `user` and `group` only for the unit of the whole machine."""
+    """What differs from machine to machine. `program` is catalogd, with catalog beside it; `user` and `group` only for
+    the units of the whole machine.
+    """
 
     program: Path
     config: Path
@@ -22,15 +26,30 @@ class Site:
     group: str = ""
 
 
+def personal_units(site: Site) -> dict[str, str]:
+    """The units for one person's own service manager, by name."""
+    scrub = _set(_template("catalog-scrub-user.service"), "ExecStart", _scrub(site))
+    return {NAME: personal_unit(site), SCRUB: scrub, TIMER: _template(TIMER)}
+
+
+def system_units(site: Site) -> dict[str, str]:
+    """The units for the whole machine, run as one user, by name. Raises UsageFault for a path no unit can hold."""
+    return {NAME: system_unit(site), SCRUB: _for_machine(SCRUB, site, _scrub(site)), TIMER: _template(TIMER)}
+
+
 def personal_unit(site: Site) -> str:
-    """The unit for one person's own service manager."""
-    return _set(_template("catalogd-user.service"), "ExecStart", _command(site))
+    """The service for one person's own service manager."""
+    return _set(_template("catalogd-user.service"), "ExecStart", _serve(site))
 
 
 def system_unit(site: Site) -> str:
-    """The unit for the whole machine, run as one user. Raises UsageFault for a path that a unit cannot hold."""
-    text = _template(NAME)
-    for key, value in (("User", site.user), ("Group", site.group), ("ExecStart", _command(site))):
+    """The service for the whole machine, run as one user. Raises UsageFault for a path that a unit cannot hold."""
+    return _for_machine(NAME, site, _serve(site))
+
+
+def _for_machine(name: str, site: Site, command: str) -> str:
+    text = _template(name)
+    for key, value in (("User", site.user), ("Group", site.group), ("ExecStart", command)):
         text = _set(text, key, value)
     if site.user == "root":
         # Without this one capability root reads only what root owns; changing anything stays impossible.
@@ -49,9 +68,17 @@ def _set(text: str, key: str, value: str) -> str:
     return re.sub(rf"(?m)^{key}=.*$", lambda _: f"{key}={value}", text, count=1)
 
 
-def _command(site: Site) -> str:
+def _serve(site: Site) -> str:
+    return _command(site.program, site.config)
+
+
+def _scrub(site: Site) -> str:
+    return f"{_command(site.program.with_name('catalog'), site.config)} scrub"
+
+
+def _command(program: Path, config: Path) -> str:
     # systemd looks for variables in arguments, not in the program's own path: so a `$` is doubled there only.
-    return f"{_quoted(site.program)} --config {_quoted(site.config).replace('$', '$$')}"
+    return f"{_quoted(program)} --config {_quoted(config).replace('$', '$$')}"
 
 
 def _quoted(path: Path) -> str:

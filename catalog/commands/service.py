@@ -1,4 +1,4 @@
-"""`catalog service`: install or remove the systemd unit."""
+"""`catalog service`: install or remove the systemd units."""
 
 import os
 import sys
@@ -12,58 +12,63 @@ from catalog.faults import PlaceFault, UsageFault
 from catalog.program import service_program
 from catalog.runner import Runner, may_run, owner_of
 from catalog.systemctl import Manager
-from catalog.unit import Site, personal_unit, system_unit
+from catalog.unit import NAME, SCRUB, TIMER, Site, personal_units, system_units
 
 PRIVATE = (Path("/tmp"), Path("/var/tmp"))  # a service of the whole machine has its own, empty ones
+UNITS = (TIMER, SCRUB, NAME)  # the timer first: it must not start what is going away
 personal_option = click.option("--user", "personal", is_flag=True, help="Your own service manager; needs no root.")
 
 
 @click.group("service", context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
-    """Install or remove the systemd unit."""
+    """Install or remove the systemd units: the service and its nightly scrub."""
 
 
 @command.command("install")
 @personal_option
 @click.option("--run-as", metavar="USER", help="Who reads the roots (else the owner of the first root).")
-@click.option("--print", "only_print", is_flag=True, help="Print the unit, change nothing.")
+@click.option("--print", "only_print", is_flag=True, help="Print the units, change nothing.")
 @config_option
 @click.pass_context
 def install(ctx: click.Context, personal: bool, run_as: str | None, only_print: bool, config_file: str | None) -> None:
-    """Write the unit for this configuration, enable it and start it. Harmless to repeat."""
+    """Write the units for this configuration, enable and start them. Harmless to repeat."""
     config = load_config(named(ctx, config_file))
     if personal and run_as:
         raise UsageFault("--user and --run-as exclude each other", "Your own services run as you: leave out --run-as.")
     manager = Manager(personal)
     site = Site(service_program(), config.path.absolute(), config.state)
     if personal:
-        text = personal_unit(site)
+        units = personal_units(site)
     else:
         runner = owner_of(config.roots[0], run_as)
-        text = system_unit(Site(site.program, site.config, site.state, runner.user, runner.group))
+        units = system_units(Site(site.program, site.config, site.state, runner.user, runner.group))
     if only_print:
-        click.echo(text, nl=False)
+        click.echo("\n".join(f"# {manager.folder / name}\n{text}" for name, text in units.items()), nl=False)
         return
     if not personal:
         _admit(runner, site, config)
-    _start(manager, manager.write(text))
+    _start(manager, {name: manager.write(name, text) for name, text in units.items()})
 
 
 @command.command("uninstall")
 @personal_option
 def uninstall(personal: bool) -> None:
-    """Stop the service and remove its unit. The catalog and the configuration stay."""
+    """Stop the service and the timer and remove their units. The catalog and the configuration stay."""
     manager = Manager(personal)
-    if not manager.file.exists():
-        click.echo(f"nothing to remove: there is no {manager.file}", err=True)
+    there = [name for name in UNITS if (manager.folder / name).exists()]
+    if not there:
+        click.echo(f"nothing to remove: there is no {manager.folder / NAME}", err=True)
         return
     _need_root(personal)
-    if manager.runs:
-        manager.ask("disable", "--now", manager.file.name)
-    manager.file.unlink()
+    for name in there:
+        if manager.runs:
+            manager.ask(*(("stop",) if name == SCRUB else ("disable", "--now")), name)
+        (manager.folder / name).unlink()
     if manager.runs:
         manager.ask("daemon-reload")
-    click.echo(f"removed: {manager.file}\nThe catalog and the configuration are untouched.", err=True)
+    for name in there:
+        click.echo(f"removed: {manager.folder / name}", err=True)
+    click.echo("The catalog and the configuration are untouched.", err=True)
 
 
 def _need_root(personal: bool) -> None:
@@ -87,14 +92,19 @@ def _admit(runner: Runner, site: Site, config: Config) -> None:
     click.echo(f"runs as: {runner.user}", err=True)
 
 
-def _start(manager: Manager, changed: bool) -> None:
-    click.echo(f"unit: {manager.file}" + ("" if changed else " (as it was)"), err=True)
-    name = manager.file.name
-    steps = (("daemon-reload",), ("enable", name), ("restart" if changed else "start", name))
+def _start(manager: Manager, changed: dict[str, bool]) -> None:
+    for name, fresh in changed.items():
+        click.echo(f"unit: {manager.folder / name}" + ("" if fresh else " (as it was)"), err=True)
+    steps = (
+        ("daemon-reload",),
+        ("enable", NAME, TIMER),
+        ("restart" if changed[NAME] else "start", NAME),
+        ("restart" if changed[TIMER] else "start", TIMER),
+    )
     if manager.runs:
         for step in steps:
             manager.ask(*step)
-        click.echo(f"The service runs: `{manager.line('status', name)}`, `catalog status`.", err=True)
+        click.echo(f"The service runs: `{manager.line('status', NAME)}`, `catalog status`.", err=True)
     else:
         click.echo("systemd does not run here. Where it does, type:", err=True)
         for step in steps:

@@ -46,7 +46,7 @@ def test_it_holds_what_a_fresh_install_needs(wheel: zipfile.ZipFile) -> None:
     names = set(wheel.namelist())
     wanted = {f"{room}/py.typed" for room in ("catalog", "daemon", "models")}
     wanted |= {str(file.relative_to(HOME)) for file in (HOME / "models" / "default").rglob("*") if file.is_file()}
-    wanted |= {f"catalog/units/{file.name}" for file in (HOME / "systemd").glob("*.service")}
+    wanted |= {f"catalog/units/{file.name}" for file in (HOME / "systemd").glob("*.[st]*")}
     assert len(wanted) > 10
     assert wanted - names == set()
 

@@ -63,7 +63,15 @@ def test_without_systemd_it_writes_the_unit_and_says_what_to_type(home: Path) ->
     assert result.exit_code == 0, result.exception
     unit = home / "xdg" / "systemd" / "user" / "catalogd.service"
     assert f"--config {home}/config.toml" in unit.read_text()
-    for line in ("daemon-reload", "enable catalogd.service", "restart catalogd.service"):
+    scrub = home / "xdg" / "systemd" / "user" / "catalog-scrub.service"
+    assert f"--config {home}/config.toml scrub\n" in scrub.read_text()
+    assert scrub.with_suffix(".timer").exists()
+    for line in (
+        "daemon-reload",
+        "enable catalogd.service catalog-scrub.timer",
+        "restart catalogd.service",
+        "restart catalog-scrub.timer",
+    ):
         assert f"  systemctl --user {line}\n" in result.stderr
     assert "loginctl enable-linger" in result.stderr
 
@@ -74,14 +82,11 @@ def test_with_systemd_it_starts_the_service_and_a_second_time_leaves_it_running(
     asked = with_systemctl(home, monkeypatch, "")
     assert call("install", "--user").exit_code == 0
     assert call("install", "--user").exit_code == 0
-    lines = asked.read_text().splitlines()
-    assert [line.split()[1] for line in lines] == [
-        "daemon-reload",
-        "enable",
-        "restart",
-        "daemon-reload",
-        "enable",
-        "start",
+    lines = [line.removeprefix("--user ") for line in asked.read_text().splitlines()]
+    first = ["daemon-reload", "enable catalogd.service catalog-scrub.timer"]
+    assert lines == [
+        *(*first, "restart catalogd.service", "restart catalog-scrub.timer"),
+        *(*first, "start catalogd.service", "start catalog-scrub.timer"),
     ]
 
 
@@ -100,11 +105,35 @@ def test_uninstall_removes_the_unit_and_nothing_else(home: Path, monkeypatch: py
     call("install", "--user")
     before = (home / "config.toml").read_text()
     assert call("uninstall", "--user").exit_code == 0
-    assert not (home / "xdg" / "systemd" / "user" / "catalogd.service").exists()
-    assert asked.read_text().splitlines()[-2:] == ["--user disable --now catalogd.service", "--user daemon-reload"]
+    assert list((home / "xdg" / "systemd" / "user").iterdir()) == []
+    assert asked.read_text().splitlines()[-4:] == [
+        "--user disable --now catalog-scrub.timer",
+        "--user stop catalog-scrub.service",
+        "--user disable --now catalogd.service",
+        "--user daemon-reload",
+    ]
     assert (home / "config.toml").read_text() == before
     again = call("uninstall", "--user")
     assert (again.exit_code, "nothing to remove" in again.stderr) == (0, True)
+
+
+def test_a_unit_alone_from_an_older_version_is_removed_too(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = with_systemctl(home, monkeypatch, "")
+    call("install", "--user")
+    for name in ("catalog-scrub.service", "catalog-scrub.timer"):
+        (home / "xdg" / "systemd" / "user" / name).unlink()
+    assert call("uninstall", "--user").exit_code == 0
+    assert asked.read_text().splitlines()[-2:] == ["--user disable --now catalogd.service", "--user daemon-reload"]
+
+
+def test_print_shows_every_unit_and_its_place(home: Path) -> None:
+    printed = call("install", "--user", "--print").stdout
+    folder = home / "xdg" / "systemd" / "user"
+    for name in ("catalogd.service", "catalog-scrub.service", "catalog-scrub.timer"):
+        assert f"# {folder / name}\n" in printed
+    assert printed.count("ExecStart=") == 2
+    assert "OnCalendar=*-*-* 02:00:00\n" in printed
+    assert not folder.exists()
 
 
 def test_without_a_configuration_it_says_how_to_make_one(home: Path) -> None:
@@ -156,7 +185,8 @@ def test_install_gives_the_catalog_to_the_account(home: Path, monkeypatch: pytes
     result = call("install", "--run-as", SOMEBODY)
     assert result.exit_code == 0, result.exception
     assert {place.owner() for place in (home / "state", home / "state" / "catalog.db")} == {SOMEBODY}
-    assert f"\nUser={SOMEBODY}\n" in (home / "system" / "catalogd.service").read_text()
+    for name in ("catalogd.service", "catalog-scrub.service"):
+        assert f"\nUser={SOMEBODY}\n" in (home / "system" / name).read_text()
 
 
 @needs_root

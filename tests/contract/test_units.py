@@ -12,7 +12,7 @@ import pytest
 from household import Household, picture, until
 
 from catalog.faults import UsageFault
-from catalog.unit import STATE, Site, personal_unit, system_unit
+from catalog.unit import NAME, SCRUB, STATE, TIMER, Site, personal_unit, personal_units, system_unit, system_units
 
 PR_SET_MDWE, PR_GET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN = 65, 66, 1  # linux/prctl.h, since 6.3
 PROGRAM = Path(sys.executable)  # systemd wants to see a program that exists
@@ -30,10 +30,11 @@ def analyze(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 @needs_systemd
+@pytest.mark.parametrize("name", ["catalogd.service", SCRUB])
 @pytest.mark.parametrize("user", ["mail", "root"])
-def test_exposure_is_at_most_one_and_a_half_with_a_gpu(tmp_path: Path, user: str) -> None:
-    place = tmp_path / "catalogd.service"
-    unit = system_unit(Site(PROGRAM, CONFIG, Path("/srv/state"), user, user))
+def test_exposure_is_at_most_one_and_a_half_with_a_gpu(tmp_path: Path, user: str, name: str) -> None:
+    place = tmp_path / name
+    unit = system_units(Site(PROGRAM, CONFIG, Path("/srv/state"), user, user))[name]
     assert "char-nvidia-uvm rw" in values(unit, "DeviceAllow")
     place.write_text(unit)
     found = analyze("security", "--offline=true", "--threshold=15", str(place))
@@ -41,12 +42,14 @@ def test_exposure_is_at_most_one_and_a_half_with_a_gpu(tmp_path: Path, user: str
 
 
 @needs_systemd
-@pytest.mark.parametrize(("level", "unit"), [("--system", system_unit(SITE)), ("--user", personal_unit(SITE))])
-def test_systemd_accepts_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str, unit: str) -> None:
+@pytest.mark.parametrize(("level", "units"), [("--system", system_units(SITE)), ("--user", personal_units(SITE))])
+def test_systemd_accepts_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str, units: dict[str, str]
+) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    place = tmp_path / "catalogd.service"
-    place.write_text(unit)
-    found = analyze("verify", level, "--man=no", str(place))
+    for name, text in units.items():
+        (tmp_path / name).write_text(text)
+    found = analyze("verify", level, "--man=no", *(str(tmp_path / name) for name in units))
     assert (found.returncode, found.stderr) == (0, "")
 
 
@@ -57,11 +60,32 @@ def test_a_mistake_in_a_unit_is_seen_by_this_test(tmp_path: Path) -> None:
     assert "gently" in analyze("verify", "--man=no", str(place)).stderr
 
 
+@pytest.mark.parametrize("units", [system_units(SITE), personal_units(SITE)])
+def test_the_scrub_is_shut_in_like_the_service_and_gives_way_to_all(units: dict[str, str]) -> None:
+    """Where no service runs it decodes hostile files itself."""
+    service, scrub = (
+        set(units[name].split("[Service]")[1].split("[Install]")[0].splitlines()) for name in (NAME, SCRUB)
+    )
+    shared = {
+        line for line in service if re.match(r"(Protect|Private|Restrict|SystemCall|Device|Capab|Memory|NoNew)", line)
+    }
+    assert shared - scrub == set()
+    assert {"CPUSchedulingPolicy=idle", "IOSchedulingClass=idle", "Type=oneshot"} <= scrub
+    assert "RemoveIPC=yes" not in scrub, "it ends each night, and the service runs as the same user"
+
+
+def test_the_timer_is_nightly_and_makes_up_for_a_night_that_was_missed() -> None:
+    timer = system_units(SITE)[TIMER]
+    assert (values(timer, "OnCalendar"), values(timer, "Persistent")) == (["*-*-* 02:00:00"], ["true"])
+    assert values(timer, "WantedBy") == ["timers.target"]
+
+
 def test_a_state_of_the_owners_choice_is_the_only_place_to_write() -> None:
-    unit = system_unit(Site(PROGRAM, CONFIG, Path("/srv/my catalog/100%"), "mail", "mail"))
-    assert values(unit, "ReadWritePaths") == ['"/srv/my catalog/100%%"']
-    assert values(unit, "StateDirectory") == []
-    assert values(unit, "ProtectSystem") == ["strict"]
+    units = system_units(Site(PROGRAM, CONFIG, Path("/srv/my catalog/100%"), "mail", "mail"))
+    for unit in (units[NAME], units[SCRUB]):
+        assert values(unit, "ReadWritePaths") == ['"/srv/my catalog/100%%"']
+        assert values(unit, "StateDirectory") == []
+        assert values(unit, "ProtectSystem") == ["strict"]
 
 
 def test_the_usual_state_is_made_by_systemd() -> None:
@@ -73,6 +97,9 @@ def test_the_command_line_survives_any_path() -> None:
     site = Site(Path("/opt/a b/catalogd"), Path('/etc/$HOME/say "hi"\\.toml'), STATE, "mail", "mail")
     for unit in (system_unit(site), personal_unit(site)):
         assert values(unit, "ExecStart") == ['"/opt/a b/catalogd" --config "/etc/$$HOME/say \\"hi\\"\\\\.toml"']
+    for units in (system_units(site), personal_units(site)):
+        scrub = '"/opt/a b/catalog" --config "/etc/$$HOME/say \\"hi\\"\\\\.toml" scrub'
+        assert values(units[SCRUB], "ExecStart") == [scrub]
 
 
 def test_a_path_that_could_forge_a_line_is_refused() -> None:
