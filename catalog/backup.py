@@ -97,7 +97,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _tidy(folder: Path) -> None:
     """What a kill left half-made. Whoever is alone here makes none now."""
-    for part in folder.glob("*.part"):
+    for part in folder.glob("*.part*"):
         part.unlink(missing_ok=True)
 
 

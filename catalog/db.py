@@ -184,7 +184,7 @@ class Database:
             try:
                 copy = apsw.Connection(os.fspath(part))
                 try:
-                    copy.execute("PRAGMA synchronous = OFF")  # it is synced once, when it is whole
+                    copy.execute("PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF")  # it is synced once it is whole
                     with copy.backup("main", self._connection, "main") as job:
                         while not job.done:
                             if stopped():
