@@ -12,6 +12,7 @@ COMMANDS = {
     "completion": "Print the shell's completion script.",
     "doctor": "Diagnose: model, speed, watches, mounts, disk.",
     "dups": "Exact and near duplicates, and which copy to keep.",
+    "export": "Vectors, and which files each of them comes from.",
     "init": "Write the configuration and mark the roots.",
     "label": "Say what to keep and what to delete.",
     "ls": "List files by state, reason, format, folder.",

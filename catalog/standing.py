@@ -14,6 +14,7 @@ from catalog.rates import rates
 from catalog.running import running
 from catalog.scrub_runs import last, night, spent
 from catalog.snapshot import read_header
+from catalog.switching import switching
 from catalog.volume_rows import volumes
 
 DAMAGE_DAYS = 7  # an alarm that nobody heeds within a week is no alarm any more
@@ -39,7 +40,7 @@ def standing(asking: Asking) -> dict[str, Any]:
         "reasons": reasons,
         "vectors": vectors,
         "index": live["index"] if live else _index(asking, model.digest if model else "", seq),
-        "model": _model(model, live),
+        "model": _model(model, live) | {"next": switching(database, live)},
         "roots": [
             {
                 "path": text(v.path),

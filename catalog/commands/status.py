@@ -8,6 +8,7 @@ from catalog.asking import Asking, asks, json_option, put
 from catalog.display import safe
 from catalog.rates import NORMAL
 from catalog.standing import standing
+from catalog.switching import told
 from catalog.volume_rows import remedy_of
 
 
@@ -75,6 +76,10 @@ def _derived(found: dict[str, Any]) -> list[Line]:
     if model["provider"]:
         attested = f", cosine {model['cosine']:.5f} to its goldens" if model["cosine"] else ""
         lines.append(("  runs on", f"{model['provider']}{attested}", False))
+    if model["next"]:
+        lines.append(("  next", told(model["next"]), False))
+        if model["next"]["problem"]:
+            lines.append(("", f"  {model['next']['problem']}", True))
     return lines + [("  " + key, model[key], True) for key in ("warning", "problem") if model[key]]
 
 

@@ -10,6 +10,9 @@ import pytest
 from household import Household, picture, until
 from tiny_bundle import write_tiny_bundle
 
+from catalog.asking import Asking
+from catalog.standing import standing
+
 PICTURES = 12
 OTHER = {"resize": "squash", "interpolation": "bilinear", "scaled_jpeg": 2.0, "background": [255] * 3}
 ROLES = "SELECT name, role FROM model WHERE role IS NOT NULL ORDER BY role"
@@ -89,6 +92,19 @@ def test_a_model_that_fails_its_goldens_does_not_take_over(house: Household, tmp
     assert "not attested" in done.stderr
     assert ("tiny", "current") in house.rows(ROLES)
     assert house.findings() == []
+
+
+def test_status_tells_how_far_the_next_model_is(house: Household, tmp_path: Path) -> None:
+    folder = other_bundle(tmp_path / "other")
+    with (folder / "goldens" / "golden.png").open("wb") as file:
+        file.write(picture(-2))
+    choose(house, folder)
+    house.once()  # prepared, and refused: it stays the next one
+    asking = Asking(house.config)
+    told = standing(asking)["model"]["next"]
+    assert (told["name"], told["done"], told["total"]) == ("other", 0, PICTURES)
+    house.start()
+    assert until(lambda: "not attested" in standing(asking)["model"]["next"]["problem"]), house.tail()
 
 
 def test_a_bundle_that_was_cut_leaves_the_old_model_running(house: Household, tmp_path: Path) -> None:
