@@ -5,27 +5,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Protocol
 
 import numpy as np
 import structlog
 
 from catalog.vectors import pack
+from catalog.verdict import Clues
+from daemon.compare import Network, Pixels, liken
 from daemon.messages import Decoded, Embedded, Rejected
 from daemon.points import point
 from models.reason import Reason
 
 LINGER = 0.03  # seconds to wait for one more image before a batch that is not full is run
 IDLE = 5.0  # seconds between looks around when there is nothing to do
-Pixels = np.ndarray
 log = structlog.get_logger()
-
-
-class Network(Protocol):
-    """What is needed of a session: uint8 [B, H, W, 3] to float32 [B, D]."""
-
-    def run(self, pixels: Pixels) -> Pixels:
-        """Embed a batch."""
 
 
 def embed(network: Network, images: list[Decoded], shape: tuple[int, int]) -> Iterator[Embedded | Rejected]:
@@ -38,7 +31,8 @@ def embed(network: Network, images: list[Decoded], shape: tuple[int, int]) -> It
     except Exception as error:  # whatever a runtime throws at one batch must not end the service
         fault = str(error) or type(error).__name__
     if not fault:
-        yield from map(Embedded, images, pack(vectors))
+        clues = [_liken(network, *one) for one in zip(images, pixels, vectors, strict=True)]
+        yield from map(Embedded, images, pack(vectors), clues)
     elif len(images) == 1:
         yield Rejected(images[0].task, "embed", Reason.MODEL, fault, images[0].sha256, transient=True)
     else:
@@ -46,6 +40,16 @@ def embed(network: Network, images: list[Decoded], shape: tuple[int, int]) -> It
         half = len(images) // 2
         yield from embed(network, images[:half], shape)
         yield from embed(network, images[half:], shape)
+
+
+def _liken(network: Network, image: Decoded, pixels: Pixels, vector: Pixels) -> Clues:
+    if image.before is None:
+        return image.clues
+    try:
+        return liken(image.clues, network, pixels, vector, image.before)
+    except Exception as error:  # likewise; a vector of another length, too
+        log.warning("not_compared", path=image.task.path, error=str(error))
+        return image.clues
 
 
 class Embedder:

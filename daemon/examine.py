@@ -4,10 +4,13 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
 
+from catalog.blocks import sums
 from catalog.results import Facts
 from catalog.signature import signature
+from daemon.compare import Past, compare
 from daemon.messages import Decoded, Outcome, Recognised, Rejected, Restless, Task
 from daemon.points import point
 from models.extension import with_name
@@ -18,19 +21,24 @@ CHUNK = 1 << 20
 ELSEWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)  # no regular file stands there any more
 
 
-def examine(
-    task: Task, recipe: Recipe, max_bytes: int, max_pixels: int, recognised: Callable[[bytes], bool]
-) -> Outcome:
-    """A pure function of the task and of the disk. Never raises for what is the file's fault.
+class Known(Protocol):
+    """What is asked of the catalog."""
 
-    `recognised(sha256)` says whether these bytes were proved by these validators and have a vector already.
-    """
+    def recognised(self, sha256: bytes) -> bool:
+        """Whether these bytes were proved by these validators and have a vector already."""
+
+    def past(self, content: int) -> Past | None:
+        """A content by its row's id."""
+
+
+def examine(task: Task, recipe: Recipe, max_bytes: int, max_pixels: int, known: Known) -> Outcome:
+    """A pure function of the task and of the disk. Never raises for what is the file's fault."""
     try:
         handle = _open(task.path)
     except OSError as error:
         return Restless(task) if error.errno in ELSEWHERE else _unreadable(task, error)
     try:
-        return _read(handle, task, recipe, max_bytes, max_pixels, recognised)
+        return _read(handle, task, recipe, max_bytes, max_pixels, known)
     except OSError as error:
         return _unreadable(task, error)
     finally:
@@ -50,14 +58,7 @@ def _unreadable(task: Task, error: OSError) -> Rejected:
     return Rejected(task, "read", Reason.UNREADABLE, word, transient=True)
 
 
-def _read(
-    handle: int,
-    task: Task,
-    recipe: Recipe,
-    max_bytes: int,
-    max_pixels: int,
-    recognised: Callable[[bytes], bool],
-) -> Outcome:
+def _read(handle: int, task: Task, recipe: Recipe, max_bytes: int, max_pixels: int, known: Known) -> Outcome:
     before = os.fstat(handle)
     if not stat.S_ISREG(before.st_mode) or signature(before).stamp != task.signature.stamp:
         return Restless(task)
@@ -65,12 +66,17 @@ def _read(
     if signature(os.fstat(handle)).stamp != task.signature.stamp:
         return Restless(task)
     point("intake.read")
-    if recognised(digest):
-        return Recognised(task, digest)
+    past = None if task.content is None else known.past(task.content)
+    clues = compare(past, digest, data)
+    if known.recognised(digest):
+        return Recognised(task, digest, clues)
     if data is None:
         detail = f"{before.st_size} bytes; the limit is {max_bytes}"
-        return Rejected(task, "read", Reason.LARGE, detail, digest)
-    return _decode(task, data, digest, recipe, max_pixels)
+        return Rejected(task, "read", Reason.LARGE, detail, digest, clues=clues)
+    outcome = replace(_decode(task, data, digest, recipe, max_pixels), blocks=sums(data), clues=clues)
+    if isinstance(outcome, Decoded) and past is not None and clues.past:
+        return replace(outcome, before=past.vector)
+    return outcome
 
 
 def _content(handle: int, size: int, max_bytes: int) -> tuple[bytes | None, bytes]:
@@ -85,7 +91,7 @@ def _content(handle: int, size: int, max_bytes: int) -> tuple[bytes | None, byte
     return None, digest.digest()
 
 
-def _decode(task: Task, data: bytes, digest: bytes, recipe: Recipe, max_pixels: int) -> Outcome:
+def _decode(task: Task, data: bytes, digest: bytes, recipe: Recipe, max_pixels: int) -> Decoded | Rejected:
     try:
         picture = read_picture(data, recipe, max_pixels=max_pixels)
     except Unfit as error:
@@ -93,5 +99,5 @@ def _decode(task: Task, data: bytes, digest: bytes, recipe: Recipe, max_pixels: 
         return Rejected(task, "decode", unfit.reason, unfit.detail, digest)
     point("intake.decoded")
     shown = (picture.format, picture.width, picture.height, picture.taken_at, picture.camera)
-    facts = Facts(*shown, picture.note, picture.suspect)
+    facts = Facts(*shown, picture.note, picture.suspect, picture.digest)
     return Decoded(task, digest, facts, picture.pixels.tobytes())

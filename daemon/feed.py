@@ -3,6 +3,7 @@
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from catalog.db import Database
 from catalog.signature import Signature
@@ -12,7 +13,7 @@ from daemon.messages import Task
 CHUNK = 64  # rows fetched at once: small, so that a file that just came does not wait behind a long list
 
 DUE = (
-    "SELECT f.id, d.path, f.name, f.size, f.mtime_ns, f.ctime_ns, f.inode, f.attempts"
+    "SELECT f.id, d.path, f.name, f.size, f.mtime_ns, f.ctime_ns, f.inode, f.attempts, f.content"
     " FROM file f JOIN directory d ON d.id = f.directory JOIN volume v ON v.id = d.volume"
     " WHERE f.due <= ? AND v.away IS NULL ORDER BY f.due DESC LIMIT ?"
 )
@@ -22,6 +23,10 @@ SOON = (
     " WHERE f.due <= ? AND f.state = 'pending' AND v.away IS NULL LIMIT 1"
 )
 SOON_SECONDS = 30.0
+
+
+def _task(row: tuple[Any, ...]) -> Task:
+    return Task(row[0], join(row[1], row[2]), Signature(*row[3:7]), *row[7:])
 
 
 class Feed:
@@ -46,7 +51,7 @@ class Feed:
         with self._lock:
             out = set(self._out)
         rows = self._database.rows(DUE, time.time(), CHUNK + len(out))
-        tasks = [Task(row[0], join(row[1], row[2]), Signature(*row[3:7]), row[7]) for row in rows if row[0] not in out]
+        tasks = [_task(row) for row in rows if row[0] not in out]
         with self._lock:
             self._out.update(task.file for task in tasks)
         self._waiting = tasks[::-1]

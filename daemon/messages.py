@@ -2,29 +2,38 @@
 
 from dataclasses import dataclass
 
+from catalog.history import NOTHING
 from catalog.results import Facts
 from catalog.signature import Signature
+from catalog.verdict import Clues
 from models.reason import Reason
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A file to read, as the catalog last saw it."""
+    """A file to read, as the catalog last saw it. `content`: the row of what it held, None for a new one."""
 
     file: int
     path: bytes
     signature: Signature
     attempts: int
+    content: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A healthy image. `pixels`: uint8, C order, the model's height × width × 3."""
+    """A healthy image. `pixels`: uint8, C order, the model's height × width × 3. `blocks`: its sums (catalog.blocks).
+
+    `clues`, `before`: what it has to do with the content that the path held, and that one's vector (float16).
+    """
 
     task: Task
     sha256: bytes
     facts: Facts
     pixels: bytes
+    blocks: bytes | None = None
+    clues: Clues = NOTHING
+    before: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,7 @@ class Recognised:
 
     task: Task
     sha256: bytes
+    clues: Clues = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,8 @@ class Rejected:
     detail: str
     sha256: bytes | None = None
     transient: bool = False
+    blocks: bytes | None = None
+    clues: Clues = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +87,8 @@ class ScrubOrder:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """A vector for a decoded image: float16 bytes, as stored."""
+    """A vector for a decoded image: float16 bytes, as stored. `clues`: those of the image, and its likeness."""
 
     decoded: Decoded
     vector: bytes
+    clues: Clues = NOTHING

@@ -10,9 +10,10 @@ import structlog
 
 from catalog.db import Database
 from catalog.plan import back_off, struck_out
-from catalog.results import accept, add_vector, content_id, postpone, reject
+from catalog.results import accept, add_vector, content_id, note, postpone, reject
 from catalog.sightings import miss, see
 from catalog.signature import look, signature
+from catalog.verdict import DAMAGING, Verdict
 from daemon.messages import Decoded, Died, Embedded, Outcome, Recognised, Rejected, Restless, Task
 from daemon.points import point
 from daemon.scan import sighting
@@ -50,8 +51,7 @@ class Recorder:
         if isinstance(result, Embedded):
             self._embedded(database, result, now)
         elif isinstance(result, Recognised):
-            content = content_id(database, result.sha256, result.task.signature.size, None)
-            accept(database, result.task.file, result.task.signature, content, now)
+            self._recognised(database, result, now)
         elif isinstance(result, Rejected):
             self._rejected(database, result, now)
         elif isinstance(result, Restless):
@@ -67,9 +67,15 @@ class Recorder:
     def _embedded(self, database: Database, result: Embedded, now: float) -> None:
         decoded = result.decoded
         seen = decoded.task.signature
-        content = content_id(database, decoded.sha256, seen.size, decoded.facts)
-        accept(database, decoded.task.file, seen, content, now)
+        content = content_id(database, decoded.sha256, seen.size, decoded.facts, decoded.blocks)
+        verdict = accept(database, decoded.task.file, seen, content, now, result.clues)
         add_vector(database, content, self._model, result.vector)
+        tell(database, decoded.task, verdict, now)
+
+    def _recognised(self, database: Database, result: Recognised, now: float) -> None:
+        seen = result.task.signature
+        content = content_id(database, result.sha256, seen.size, None)
+        tell(database, result.task, accept(database, result.task.file, seen, content, now, result.clues), now)
 
     def _rejected(self, database: Database, result: Rejected, now: float) -> None:
         task = result.task
@@ -78,9 +84,23 @@ class Recorder:
             postpone(database, task.file, task.signature, now + max(self._young / 5, age), failed=False)
             return
         log.info("rejected", path=task.path, stage=result.stage, reason=str(result.reason), detail=result.detail)
-        content = content_id(database, result.sha256, task.signature.size, None) if result.sha256 else None
+        content = None
+        if result.sha256:
+            content = content_id(database, result.sha256, task.signature.size, None, result.blocks)
         due = now + back_off(task.attempts) if result.transient else None
-        reject(database, task.file, task.signature, result.reason, result.detail, content, now, due)
+        why = (result.reason, result.detail)
+        tell(database, task, reject(database, task.file, task.signature, *why, content, now, due, result.clues), now)
+
+
+def tell(database: Database, task: Task, verdict: Verdict | None, now: float) -> None:
+    """Say what became of known bytes; damage loudly, and in the journal of the catalog."""
+    if verdict is None:
+        return
+    if verdict.word in DAMAGING:
+        log.warning("rot", path=task.path, verdict=str(verdict.word), evidence=verdict.evidence)
+        note(database, now, "rot", task.path, f"{verdict.word}: {verdict.evidence}")
+    else:
+        log.info("changed", path=task.path, verdict=str(verdict.word), evidence=verdict.evidence)
 
 
 def task_of(result: Result) -> Task:

@@ -8,6 +8,7 @@ import pytest
 from household import picture
 
 from catalog.signature import Signature, signature
+from daemon.compare import Past
 from daemon.examine import examine
 from daemon.messages import Decoded, Outcome, Recognised, Rejected, Restless, Task
 from models.picture import Recipe
@@ -16,12 +17,25 @@ from models.reason import Reason
 RECIPE = Recipe(height=16, width=16)
 
 
+class Memory:
+    """A catalog that knows one content, or none."""
+
+    def __init__(self, known: bytes = b"", past: Past | None = None) -> None:
+        self._known, self._past = known, past
+
+    def recognised(self, sha256: bytes) -> bool:
+        return sha256 == self._known
+
+    def past(self, content: int) -> Past | None:
+        return self._past
+
+
 def task(path: Path, seen: Signature | None = None) -> Task:
     return Task(1, os.fsencode(path), seen or signature(os.lstat(path)), 0)
 
 
 def read(work: Task, *, known: bytes = b"", max_bytes: int = 1 << 20) -> Outcome:
-    return examine(work, RECIPE, max_bytes, 10_000, lambda sha256: sha256 == known)
+    return examine(work, RECIPE, max_bytes, 10_000, Memory(known))
 
 
 def test_a_healthy_image_is_hashed_and_decoded_from_one_read(tmp_path: Path) -> None:
