@@ -1,8 +1,6 @@
 """`catalog doctor`: does this machine do the job, how fast, and what is in the way."""
 
-import os
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -12,17 +10,15 @@ import click
 from catalog.asking import Asking, asks, json_option, put_lines
 from catalog.bundles import find_bundle
 from catalog.display import show
-from catalog.entries import Filter, entries
 from catalog.faults import Fault
 from catalog.mounts import mount_of, read_mounts
+from catalog.pace import lines, measure
 from catalog.volume_rows import volumes
 from catalog.volumes import judge, observe
 
 if TYPE_CHECKING:
     from models.bundle import Bundle
-    from models.session import Session
 
-SAMPLE = 48  # images to time the loader with
 LEAST_FREE = 1 << 30
 OVERFLOW_MARGIN = 16_384
 
@@ -147,53 +143,18 @@ def model(asking: Asking) -> Iterator[Finding]:
     yield Finding(
         "goldens", found.ok, f"{bundle.name} {bundle.id}: {found.word}", "" if found.ok else "See the line above."
     )
-    yield from _speeds(asking, bundle, session)
+    if bundle.text is not None:
+        yield from _words(bundle)
+    for topic, word in lines(measure(asking, bundle, session)):
+        yield Finding(topic, True, word)
 
 
-def _speeds(asking: Asking, bundle: "Bundle", session: "Session") -> Iterator[Finding]:
-    import numpy as np
+def _words(bundle: "Bundle") -> Iterator[Finding]:
+    from models.attest_text import attest_text
+    from models.text import TextEncoder
 
-    recipe = bundle.recipe
-    one = np.zeros((1, recipe.height, recipe.width, 3), np.uint8)
-    batch = np.zeros((session.batch, recipe.height, recipe.width, 3), np.uint8)
-    yield Finding("one image", True, f"{1000 * _seconds(lambda: session.run(one)):.1f} ms through the model")
-    alone = session.batch / _seconds(lambda: session.run(batch))
-    yield Finding("model", True, f"{alone:.0f} images/s alone, in batches of {session.batch}")
-    loader = _loader(asking, bundle)
-    if loader is None:
-        yield Finding("loader", True, "no image in the catalog to time it with")
-        return
-    workers = asking.config.intake.workers or len(os.sched_getaffinity(0))
-    starving = "the model waits for the loader" if loader * workers < alone else "the loader waits for the model"
-    yield Finding("loader", True, f"{loader:.0f} images/s a process, {workers} processes: {starving}")
-
-
-def _seconds(act: Callable[[], object]) -> float:
-    """The best of several runs after one to warm up: what the machine can do, not what disturbed it."""
-    act()
-    best = float("inf")
-    for _ in range(5):
-        started = time.perf_counter()
-        act()
-        best = min(best, time.perf_counter() - started)
-    return best
-
-
-def _loader(asking: Asking, bundle: "Bundle") -> float | None:
-    from models.picture import read_picture
-    from models.reason import Unfit
-
-    count, started = 0, time.perf_counter()
-    for entry in entries(asking.database, Filter(states=("ok",))):
-        try:
-            with open(entry.path, "rb") as file:
-                read_picture(file.read(), bundle.recipe)
-        except (OSError, Unfit):
-            continue
-        count += 1
-        if count == SAMPLE:
-            break
-    return count / (time.perf_counter() - started) if count else None
+    found = attest_text(bundle, TextEncoder(bundle))
+    yield Finding("words", found.ok, found.word, "" if found.ok else "See the line above.")
 
 
 EXAMINATIONS: tuple[Examination, ...] = (roots, watches, store, model)
