@@ -1,0 +1,27 @@
+"""Amounts of bytes as people type them."""
+
+import pytest
+
+from catalog.size import read_size
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("500B", 500),
+        ("50GB", 50_000_000_000),
+        ("500MB", 500_000_000),
+        ("2TiB", 2 << 40),
+        ("1.5 kB", 1500),
+        (" 3kib ", 3072),
+        ("0GB", 0),
+    ],
+)
+def test_a_size_with_its_unit_is_bytes(text: str, amount: int) -> None:
+    assert read_size(text) == amount
+
+
+@pytest.mark.parametrize("text", ["50", "", "GB", "-1GB", "1,5GB", "5iB", "5 bytes", "1e9B", "5GBs", "0x5B"])
+def test_what_could_mean_something_else_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):
+        read_size(text)

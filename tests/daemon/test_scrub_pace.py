@@ -1,0 +1,70 @@
+"""Rate, budget and spread of a scrub: pure, with the time as an argument."""
+
+import random
+
+import pytest
+
+from daemon.scrub_pace import SLACK, Bucket, fits, rest
+
+DAY = 86400.0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_stretch_of_time_sees_more_than_the_rate_and_one_burst(seed: int) -> None:
+    dice = random.Random(seed)
+    rate, burst = dice.uniform(1e3, 1e8), dice.uniform(1, 1e6)
+    bucket, now = Bucket(rate, burst), dice.uniform(-1e6, 1e6)
+    used: list[tuple[float, int]] = []
+    for _ in range(300):
+        amount = dice.randint(0, 1 << 20)
+        now += bucket.take(amount, now)
+        used.append((now, amount))
+        now += dice.choice((0.0, 0.0, dice.expovariate(10), dice.uniform(0, 30)))
+    for first in range(0, 300, 7):
+        total = 0
+        for at, amount in used[first:]:
+            # What is used at an instant was allowed before it: its own amount is paid for afterwards.
+            assert total <= rate * (at - used[first][0]) + burst + (1 << 20) + 1
+            total += amount
+
+
+def test_a_bucket_that_is_always_drawn_from_gives_its_rate() -> None:
+    bucket, now = Bucket(60e6, 1 << 20), 5.0
+    for _ in range(6000):
+        now += bucket.take(1 << 20, now)
+    assert now - 5.0 == pytest.approx(6000 * (1 << 20) / 60e6, rel=0.01)
+
+
+def test_a_rest_saves_up_no_more_than_the_burst() -> None:
+    bucket = Bucket(1000, 1000)
+    assert bucket.take(1000, 0.0) == 0.0
+    assert bucket.take(1000, 1e6) == 0.0
+    assert bucket.take(1000, 1e6) == pytest.approx(0.0)
+    assert bucket.take(1000, 1e6) == pytest.approx(1.0)
+
+
+def test_no_rate_is_no_limit() -> None:
+    assert [Bucket(0, 1).take(1 << 40, 0.0) for _ in range(3)] == [0.0] * 3
+
+
+def test_a_file_is_begun_only_if_it_fits() -> None:
+    assert fits(10, 90, 100)
+    assert not fits(11, 90, 100)
+    assert not fits(0, 0, 0)
+
+
+def test_a_file_larger_than_every_budget_is_read_alone() -> None:
+    assert fits(1000, 0, 100)
+    assert not fits(1000, 1, 100)
+
+
+def test_a_round_takes_a_little_less_than_the_owners_days() -> None:
+    sizes = [random.Random(3).randint(1, 10**8) for _ in range(500)]
+    total = sum(sizes)
+    assert sum(rest(size, total, 90, 45.0) for size in sizes) == pytest.approx(90 * SLACK * DAY)
+
+
+def test_whoever_is_behind_does_not_rest() -> None:
+    assert rest(10**6, 10**12, 90, 90.1) == 0.0
+    assert rest(10**6, 10**12, 90, 89.9) > 0.0
+    assert rest(0, 0, 90, 0.0) == 0.0
