@@ -7,9 +7,11 @@ import click
 from catalog import edge
 
 COMMANDS = {
+    "accept": "Say that changed bytes are right as they are.",
     "backup": "Back up the catalog itself.",
     "check": "Compare catalog, disk and index.",
     "completion": "Print the shell's completion script.",
+    "damage": "What has rotted, and where it is still whole.",
     "doctor": "Diagnose: model, speed, watches, mounts, disk.",
     "dups": "Exact and near duplicates, and which copy to keep.",
     "export": "Vectors, and which files each of them comes from.",

@@ -150,6 +150,12 @@ def entry_at(database: Database, path: bytes) -> Entry | None:
     return Entry(*row) if row else None
 
 
+def entry_of(database: Database, file: int) -> Entry | None:
+    """A file by its row's id."""
+    row = database.row(f"{SELECT} WHERE f.id = ?", file)
+    return Entry(*row) if row else None
+
+
 def holders(database: Database, content: int) -> list[Entry]:
     """The files that hold a content and are not gone, the readable ones first."""
     rows = database.rows(

@@ -7,6 +7,7 @@ from catalog.ask import ask
 from catalog.asking import Asking
 from catalog.backup_standing import backup_standing
 from catalog.coverage import coverage
+from catalog.damage import count as rot
 from catalog.db import Database
 from catalog.display import text
 from catalog.model_rows import Model, current
@@ -32,6 +33,7 @@ def standing(asking: Asking) -> dict[str, Any]:
         damage = [
             rate.record(asking.config.alarm.damaged_percent) for rate in rates(database, time.time(), DAMAGE_DAYS)
         ]
+        rotten = rot(database)
         listed = [volume for volume in volumes(database) if volume.kind == "root" or volume.away]
     live = ask(state, {"op": "status"}, timeout=2.0) if running(state) else None
     live = live if live and live.get("ok") else None
@@ -58,6 +60,7 @@ def standing(asking: Asking) -> dict[str, Any]:
         "scrub": _scrub(database, live),
         "backup": backup_standing(database, state, asking.config.backup, time.time()),
         "damage": damage,
+        "rot": rotten,
     }
 
 

@@ -3,18 +3,19 @@
 import hashlib
 import zlib
 from functools import lru_cache
-from importlib.metadata import version
-
-from PIL import Image
+from typing import TYPE_CHECKING
 
 from models.recipe import Recipe
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 LENGTH = 16
 LIKE = 4  # leading bytes that must agree before the rest says anything
 DECODERS = ("pillow", "simplejpeg", "pillow-heif")
 
 
-def digest(reduced: Image.Image, small: Image.Image, recipe: Recipe) -> bytes:
+def digest(reduced: "Image.Image", small: "Image.Image", recipe: Recipe) -> bytes:
     """16 bytes: 4 of what made the pixels, 4 of `reduced`, 8 of `small`.
 
     `small`: the picture as stored, decoded and resized to the model's size; `reduced`: the same averaged down to no
@@ -36,5 +37,7 @@ def same_pixels(one: bytes | None, other: bytes | None) -> bool | None:
 @lru_cache(256)
 def _maker(recipe: Recipe, size: tuple[int, int]) -> bytes:
     """Another size, as a recipe that is not square has it for a turned picture, or another decoder: other pixels."""
+    from importlib.metadata import version  # not for commands that only compare
+
     made = f"{recipe} {size} " + " ".join(f"{name} {version(name)}" for name in DECODERS)
     return zlib.crc32(made.encode()).to_bytes(LIKE, "little")

@@ -1,6 +1,5 @@
 """`catalog show`: everything known of one file."""
 
-import time
 from typing import Any
 
 import click
@@ -10,6 +9,7 @@ from catalog.display import safe, show, text
 from catalog.entries import Entry, entry_at, holders
 from catalog.faults import UsageFault
 from catalog.likeness import similar
+from catalog.moment import moment
 
 
 @click.command("show")
@@ -55,15 +55,21 @@ def _note(entry: Entry, told: str | None) -> str | None:
 
 def _history(asking: Asking, entry: Entry) -> list[dict[str, Any]]:
     rows = asking.database.rows(
-        "SELECT h.seen_at, lower(hex(c.sha256)), h.size, h.verdict FROM history h JOIN content c ON c.id = h.content"
-        " WHERE h.file = ? ORDER BY h.id",
+        "SELECT h.seen_at, lower(hex(c.sha256)), h.size, h.verdict, h.evidence FROM history h"
+        " JOIN content c ON c.id = h.content WHERE h.file = ? ORDER BY h.id",
         entry.id,
     )
-    return [{"seen_at": _when(at), "sha256": sha, "bytes": size, "verdict": word} for at, sha, size, word in rows]
+    names = ("seen_at", "sha256", "bytes", "verdict", "evidence")
+    return [dict(zip(names, (moment(at), *rest), strict=True)) for at, *rest in rows]
 
 
 def _when(seconds: float | None) -> str | None:
-    return None if seconds is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+    return None if seconds is None else moment(seconds)
+
+
+def _line(past: dict[str, Any]) -> str:
+    why = f"  {past['evidence']}" if past["evidence"] else ""
+    return f"{past['seen_at']}  {past['verdict']}  {past['sha256'][:16]}{why}"
 
 
 def _print(found: dict[str, Any]) -> None:
@@ -78,7 +84,7 @@ def _print(found: dict[str, Any]) -> None:
     if found["width"]:
         rows.append(("size", f"{found['width']} x {found['height']}"))
     rows += [("first seen", found["first_seen"]), ("last verified", found["last_verified"] or "never")]
-    rows += [("history", f"{line['seen_at']}  {line['verdict']}  {line['sha256'][:16]}") for line in found["history"]]
+    rows += [("history", _line(past)) for past in found["history"]]
     rows += [("copy", safe(path)) for path in found["copies"]]
     rows += [("neighbour", f"{other['cosine']:.4f}  {safe(other['path'])}") for other in found["neighbours"]]
     pairs(rows)

@@ -52,6 +52,8 @@ def _files(found: dict[str, Any]) -> list[Line]:
     ]
     ranked = sorted(found["reasons"].items(), key=lambda item: -item[1])
     lines += [("", f"  {count:,} {reason}", False) for reason, count in ranked]
+    if found["rot"]:
+        lines.append(("rot", f"{found['rot']:,}: see `catalog damage`", True))
     return [*lines, *_verified(found["verified"])]
 
 

@@ -14,6 +14,7 @@ from source import HOME
 from catalog import config, edge, faults
 from catalog.cli import COMMANDS, cli
 from catalog.commands.ls import STATES
+from catalog.verdict import Word
 from daemon.cli import catalogd
 from models.formats import FORMATS
 from models.reason import Reason
@@ -103,6 +104,10 @@ def test_the_exit_codes_are_those_of_the_faults() -> None:
 def test_every_state_and_every_reason_is_explained() -> None:
     assert sorted(code(row[0]) for row in table("state")) == sorted(STATES)
     assert sorted(code(row[0]) for row in table("reason")) == sorted(Reason)
+
+
+def test_every_verdict_is_explained() -> None:
+    assert [code(row[0]) for row in table("verdict")] == list(Word)
 
 
 def test_every_format_is_named() -> None:

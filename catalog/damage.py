@@ -1,0 +1,107 @@
+"""Files whose bytes were lost, as judged and not overruled since; and what the owner says about it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog import journal
+from catalog.db import Database
+from catalog.display import show, text
+from catalog.entries import Entry, entry_of, holders
+from catalog.faults import UsageFault
+from catalog.history import add
+from catalog.journal import iso
+from catalog.results import note
+from catalog.signature import Signature
+from catalog.verdict import Verdict, Word
+
+KIND = "accepted"  # of an entry in the journal, and of an event
+
+# By the index of rows that say so: they are few, and most of the history is not.
+STANDING = (
+    " FROM history h JOIN file f ON f.id = h.file AND f.state != 'gone' WHERE h.verdict IN ('rot', 'rot?')"
+    " AND h.id = (SELECT id FROM history WHERE file = h.file ORDER BY id DESC LIMIT 1)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A file that has rotted, or may have. `at`: seconds since the epoch when that was found.
+
+    `lost`: the SHA-256 of what it held before, in hex; `copies`: files that hold that and can be read now.
+    """
+
+    entry: Entry
+    verdict: Word
+    at: float
+    evidence: str
+    lost: str
+    copies: list[Entry]
+
+
+def count(database: Database) -> int:
+    """How many files are damaged so."""
+    return int(database.value("SELECT count(*)" + STANDING))
+
+
+def damage(database: Database) -> Iterator[Damage]:
+    """All of them, the latest first."""
+    rows = database.rows("SELECT h.id, h.file, h.verdict, h.seen_at, h.evidence" + STANDING + " ORDER BY h.id DESC")
+    for row, file, verdict, at, evidence in rows:
+        entry = entry_of(database, file)
+        lost = database.row(
+            "SELECT c.id, lower(hex(c.sha256)) FROM history h JOIN content c ON c.id = h.content"
+            " WHERE h.file = ? AND h.id < ? AND h.verdict NOT IN ('rot', 'rot?') ORDER BY h.id DESC LIMIT 1",
+            *(file, row),
+        )
+        if entry is not None and lost is not None:
+            links = _links(database, file)
+            copies = [one for one in holders(database, lost[0]) if one.state == "ok" and one.id not in links]
+            yield Damage(entry, Word(verdict), at, evidence or "", lost[1], copies)
+
+
+def _links(database: Database, file: int) -> set[int]:
+    """The file itself and its hard links: other names of the same lost bytes, whether they were read since or not."""
+    rows = database.rows(
+        "SELECT o.id FROM file f JOIN directory d ON d.id = f.directory JOIN file o ON o.inode = f.inode"
+        " JOIN directory e ON e.id = o.directory AND e.volume = d.volume WHERE f.id = ?",
+        file,
+    )
+    return {row[0] for row in rows}
+
+
+def why_not(database: Database, file: int) -> str:
+    """Why there is nothing about this file to accept; "" where there is."""
+    row = database.row(
+        "SELECT f.state, (SELECT verdict FROM history WHERE file = f.id ORDER BY id DESC LIMIT 1) FROM file f"
+        " WHERE f.id = ?",
+        file,
+    )
+    if row is None or row[0] == "gone":
+        return "is gone"
+    if row[0] == "pending":
+        return "waits to be read again"
+    return "" if row[1] in (Word.ROT, Word.ROT_PERHAPS) else "is not said to be damaged"
+
+
+def accept(database: Database, state: Path, files: list[Entry], now: float) -> None:
+    """The owner says that the bytes as they are known now are right: into the journal and the history, all or none.
+
+    Raises:
+        JournalFault: the journal cannot be written. StoreFault: the catalog is locked or damaged.
+        UsageFault: other bytes were found meanwhile.
+    """
+    with database.transaction():
+        for entry in files:
+            content, mtime_ns = database.rows("SELECT content, mtime_ns FROM file WHERE id = ?", entry.id)[0]
+            if content != entry.content:
+                raise UsageFault(f"{show(entry.path)} has changed just now: nothing was accepted", "Look at it again.")
+            seen = Signature(entry.size, mtime_ns, 0, 0)
+            add(database, entry.id, seen, content, now, Verdict(Word.ACCEPTED, "the owner says so"))
+            note(database, now, KIND, entry.path)
+        journal.append(state, [_line(entry, now) for entry in files])
+
+
+def _line(entry: Entry, now: float) -> journal.Entry:
+    sha256 = (entry.sha256 or "").lower()
+    return {"at": iso(now), "kind": KIND, "sha256": sha256, "bytes": entry.size, "path": text(entry.path)}
