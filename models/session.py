@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from models.bundle import Bundle
+from models.described import REMEDY, BundleError
 from models.tower import Tower
 
 # Since 1.29 the official builds report each session to their maker, unless this stands when the library is loaded.
@@ -33,10 +34,15 @@ class Session:
     """
 
     def __init__(self, bundle: Bundle, *, provider: Provider = "auto", threads: int = 0) -> None:
-        """`threads` 0 = as many as there are cores. Raises ProviderError for a provider that cannot be had."""
+        """`threads` 0 = as many as there are cores.
+
+        Raises ProviderError for a provider that cannot be had, BundleError for a graph that cannot be loaded or whose
+        shapes are not those of its bundle.
+        """
         ort.set_default_logger_severity(FATAL)
         self._bundle = bundle
         self._live, why = _open(bundle.graph, provider, threads)
+        _check_shapes(bundle, self._live)
         self.provider: str = self._live.get_providers()[0]
         fixed = _fixed_batch(self._live)
         self.batch = fixed or BATCH.get(self.provider, BATCH[CPU])
@@ -66,10 +72,11 @@ class TextSession:
     """The text tower's loaded graph, on the CPU: a query is one row, and the GPU's memory belongs to the pictures."""
 
     def __init__(self, tower: Tower, dims: int, *, threads: int = 0) -> None:
-        """Raises what ONNX Runtime raises for a graph that it cannot load."""
+        """Raises BundleError for a graph that cannot be loaded, or that gives vectors of another length."""
         ort.set_default_logger_severity(FATAL)
         self._tower, self._dims = tower, dims
         self._live = _create(tower.graph, [CPU], threads)
+        _check_dims(tower.graph, self._live, dims)
         self._step = _fixed_batch(self._live) or BATCH[CPU]
         self._fixed = bool(_fixed_batch(self._live))
 
@@ -161,7 +168,25 @@ def _create(graph: Path, providers: list[str | tuple[str, dict[str, str]]], thre
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Patterns are planned for each batch size and kept: with changing sizes that is memory that only grows.
     options.enable_mem_pattern = False
-    return ort.InferenceSession(graph, options, providers=providers)
+    try:
+        return ort.InferenceSession(graph, options, providers=providers)
+    except Exception as error:
+        raise BundleError(f"{graph} cannot be loaded ({str(error).strip()}): {REMEDY}") from error
+
+
+def _check_shapes(bundle: Bundle, live: ort.InferenceSession) -> None:
+    """A shape that the graph leaves open is found out when it runs."""
+    _check_dims(bundle.graph, live, bundle.dims)
+    taken, recipe = live.get_inputs()[0].shape, bundle.recipe
+    if all(isinstance(edge, int) for edge in taken[1:3]) and taken[1:3] != [recipe.height, recipe.width]:
+        size = f"{recipe.width} x {recipe.height}"
+        raise BundleError(f"{bundle.graph} takes pictures of {taken}, its bundle says {size}: export the model again")
+
+
+def _check_dims(graph: Path, live: ort.InferenceSession, dims: int) -> None:
+    given = live.get_outputs()[0].shape
+    if len(given) == 2 and isinstance(given[1], int) and given[1] != dims:
+        raise BundleError(f"{graph} gives {given[1]} numbers, its bundle says {dims}: export the model again")
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

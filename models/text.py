@@ -53,10 +53,7 @@ class TextEncoder:
             )
         self._tower = bundle.text
         self._tokenizer = read_tokenizer(self._tower.tokenizer)
-        try:
-            self._session = TextSession(self._tower, bundle.dims, threads=threads)
-        except Exception as error:
-            raise BundleError(f"{self._tower.graph} cannot be loaded ({error}): {REMEDY}") from error
+        self._session = TextSession(self._tower, bundle.dims, threads=threads)
 
     def encode(self, texts: list[str]) -> np.ndarray:
         """Unit vectors, float32 [N, dims]. Raises ValueError, or what ONNX Runtime raises, for a model that fails."""

@@ -28,7 +28,7 @@ OPTIONAL: Needed = {"side": str}
 
 @dataclass(frozen=True, slots=True)
 class Tower:
-    """`clean`: what happens to a string before the tokeniser. `length`: tokens a row, filled up with the id `pad` at `side`.
+    """`clean`: what happens to a string before the tokeniser. `length`: tokens a row, filled with `pad` at `side`.
 
     `ids`, `mask`: inputs of the graph, int64 [N, length]; the mask is 1 where a token stands, None where the model
     takes none. `logit_scale`, `logit_bias`: what the model's own head makes of a cosine (scale * cosine + bias, before

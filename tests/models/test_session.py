@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from tiny_bundle import DIMS, SIDE, reference_vectors, write_tiny_bundle
 
 from models import session as room
-from models.bundle import Bundle, load_bundle
+from models.bundle import Bundle, BundleError, load_bundle
 from models.session import CPU, ProviderError, Session, has_gpu
 
 gpu = has_gpu()
@@ -43,10 +44,18 @@ def test_a_vector_without_direction_is_a_failure(session: Session, monkeypatch: 
             session.run(pixels(2))
 
 
-def test_a_bundle_that_lies_about_its_dims(tmp_path: Path) -> None:
-    session = Session(load_bundle(write_tiny_bundle(tmp_path / "tiny", dims=7)), provider="cpu")
-    with pytest.raises(ValueError, match="7 numbers"):
-        session.run(pixels(1))
+def test_a_bundle_that_lies_about_its_shapes(tmp_path: Path, tiny: Bundle) -> None:
+    with pytest.raises(BundleError, match=f"gives {DIMS} numbers, its bundle says 7"):
+        Session(load_bundle(write_tiny_bundle(tmp_path / "tiny", dims=7)), provider="cpu")
+    with pytest.raises(BundleError, match="its bundle says 64 x 32"):
+        Session(replace(tiny, recipe=replace(tiny.recipe, width=64)), provider="cpu")
+
+
+def test_a_graph_that_is_cut_although_its_digest_holds(tmp_path: Path, tiny: Bundle) -> None:
+    cut = tmp_path / "model.onnx"
+    cut.write_bytes(tiny.graph.read_bytes()[:-40])
+    with pytest.raises(BundleError, match=r"model\.onnx cannot be loaded.*catalog model use"):
+        Session(replace(tiny, graph=cut), provider="cpu")
 
 
 def test_cpu_when_asked_for(session: Session) -> None:
