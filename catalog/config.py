@@ -26,12 +26,17 @@ class IntakeSettings:
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """Embedding: `bundle` is `default` or a folder; `provider` is auto, cpu or cuda; 0 lets us choose."""
+    """Embedding: `bundle` is `default`, a pulled one's name or a folder; `provider` is auto, cpu or cuda; 0 lets us
+    choose. `device`: which GPU; `gpu_memory_mb`: 0 is no limit; `idle_minutes`: 0 keeps the model loaded.
+    """
 
     bundle: str = "default"
     provider: str = "auto"
     threads: int = 0
     batch: int = 0
+    device: int = 0
+    gpu_memory_mb: int = 0
+    idle_minutes: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

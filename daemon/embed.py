@@ -71,6 +71,7 @@ class Embedder:
         while not self._stop.is_set():
             try:
                 self._queue.put(decoded, timeout=0.5)
+                self._begun.set()  # again: the thread may have gone to rest between the two
                 return
             except queue.Full:
                 continue
@@ -79,12 +80,19 @@ class Embedder:
         """Wait a while for the first image; whether there is one."""
         return self._begun.wait(IDLE) and not self._stop.is_set()
 
-    def run(self, network: Network, shape: tuple[int, int]) -> None:
-        """Thread body."""
+    def run(self, network: Network, shape: tuple[int, int], patience: float = float("inf")) -> None:
+        """Thread body. Returns at a stop, or when no image has come for `patience` seconds."""
+        last = time.monotonic()
         while not self._stop.is_set():
             batch = self._collect()
             if batch:
                 self._step(network, batch, shape)
+                last = time.monotonic()
+            elif time.monotonic() - last >= patience:
+                self._begun.clear()
+                if self._queue.empty():
+                    return
+                self._begun.set()  # one came between the look and the clearing
 
     def wake(self) -> None:
         """End the wait for images, so that a stop is noticed at once."""

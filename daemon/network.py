@@ -10,6 +10,7 @@ import structlog
 from catalog.config import ModelSettings
 from catalog.faults import PlaceFault
 from catalog.model_rows import attested
+from catalog.sessions import open_session
 from daemon.write import Writer
 from models.bundle import Bundle
 
@@ -33,14 +34,15 @@ class Network:
         self._lock = threading.Lock()
         self._session: Session | None = None
         self._words: TextEncoder | None = None
+        self._used = 0.0
         self.problem = ""
-        self.warning = ""
         self.provider = ""
         self.cosine = 0.0
 
     def open(self) -> "Session":
         """The attested session. Raises PlaceFault, and says so in `problem`, where there is none to be had."""
         with self._lock:
+            self._used = time.monotonic()
             if self._session is None:
                 try:
                     self._session = self._start()
@@ -58,29 +60,38 @@ class Network:
         from models.text import TextEncoder
 
         with self._lock:
+            self._used = time.monotonic()
             try:
                 self._words = self._words or TextEncoder(self.bundle, threads=self._settings.threads)
             except BundleError as error:
                 raise PlaceFault(str(error), "See `catalog model list`.") from error
-        return self._words.encode(texts)
+            words = self._words
+        return words.encode(texts)
+
+    @property
+    def warning(self) -> str:
+        """What the session says loudly; "" while none is loaded."""
+        session = self._session
+        return "" if session is None else session.warning
+
+    def rest(self) -> None:
+        """Let go of a session that nobody has used for `idle_minutes`; it comes back on demand, attested anew."""
+        minutes = self._settings.idle_minutes
+        with self._lock:
+            idle = time.monotonic() - self._used
+            if minutes and idle >= 60 * minutes and (self._session is not None or self._words is not None):
+                self._session = self._words = None
+                log.info("model_let_go", model=self.bundle.name, idle_minutes=round(idle / 60, 1))
 
     def _start(self) -> "Session":
         from models.attest import attest
-        from models.session import ProviderError, Session
 
         started = time.monotonic()
-        try:
-            session = Session(self.bundle, provider=self._settings.provider, threads=self._settings.threads)  # type: ignore[arg-type]
-        except ProviderError as error:
-            raise PlaceFault("the wanted provider cannot be had", str(error)) from error
-        except Exception as error:
-            raise PlaceFault(
-                f"the model {self.bundle.name} cannot be loaded: {error}", "Reinstall its bundle."
-            ) from error
+        session = open_session(self.bundle, self._settings)
         found = attest(self.bundle, session)
         if not found.ok:
             raise PlaceFault("the model is not attested on this machine, so nothing is embedded", found.word)
-        self.provider, self.warning, self.cosine, self.problem = session.provider, session.warning, found.cosine, ""
+        self.provider, self.cosine, self.problem = session.provider, found.cosine, ""
         self._writer.put(
             partial(attested, model=self._model, provider=session.provider, cosine=found.cosine, now=time.time())
         )

@@ -228,6 +228,7 @@ class Service:
         """The model is loaded when there is something to embed, not before."""
         while not self._stop.is_set():
             if not self.embedder.wait():
+                self.network.rest()
                 continue
             try:
                 session = self.network.open()
@@ -239,7 +240,9 @@ class Service:
                 continue
             self.embedder.batch = self.config.model.batch or session.batch
             recipe = self.network.bundle.recipe
-            self.embedder.run(session, (recipe.height, recipe.width))
+            minutes = self.config.model.idle_minutes
+            self.embedder.run(session, (recipe.height, recipe.width), 60 * minutes or float("inf"))
+            del session  # the last name of it but the network's own
 
     def _follow(self) -> None:
         self.index.start()

@@ -1,6 +1,7 @@
 """The network, run: the one place that knows ONNX Runtime."""
 
 import os
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +21,7 @@ CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 DEVICE_NODES = (Path("/dev/nvidiactl"), Path("/dev/nvidia0"), Path("/dev/dxg"))
 BATCH = {CPU: 8, CUDA: 64}
 INSTALL = "install catalogd[cuda] and a current NVIDIA driver (`nvidia-smi` must answer)"
+NO_MEMORY = re.compile(r"out of memory|failed to allocate|bad_alloc|bad allocation|CUDA_ERROR_OUT_OF_MEMORY", re.I)
 FATAL = 4  # without a GPU the runtime warns of every device that it does not find, on stderr, at once
 
 
@@ -33,27 +35,44 @@ class Session:
     `batch`: images a call that gives most images a second; measured, a CPU gains nothing above 8.
     """
 
-    def __init__(self, bundle: Bundle, *, provider: Provider = "auto", threads: int = 0) -> None:
-        """`threads` 0 = as many as there are cores.
+    def __init__(
+        self, bundle: Bundle, *, provider: Provider = "auto", threads: int = 0, device: int = 0, memory_mb: int = 0
+    ) -> None:
+        """`threads` 0 = as many as there are cores; `device`: which GPU; `memory_mb`: of it at most, 0 = no limit.
 
         Raises ProviderError for a provider that cannot be had, BundleError for a graph that cannot be loaded or whose
         shapes are not those of its bundle.
         """
         ort.set_default_logger_severity(FATAL)
         self._bundle = bundle
-        self._live, why = _open(bundle.graph, provider, threads)
+        self._live, why = _open(bundle.graph, provider, threads, _cuda_options(device, memory_mb))
         _check_shapes(bundle, self._live)
+        self._shrink = _shrinking(device) if self._live.get_providers()[0] == CUDA else None
         self.provider: str = self._live.get_providers()[0]
         fixed = _fixed_batch(self._live)
         self.batch = fixed or BATCH.get(self.provider, BATCH[CPU])
         # One shape only on the GPU: every new one costs a search for kernels and another piece of the arena.
         self._whole = bool(fixed) or self.provider == CUDA
+        self._least = fixed or 1
         self.warning = ""
         if provider == "auto" and self.provider != CUDA and has_gpu():
             self.warning = f"this machine has an NVIDIA GPU, but the model runs on the CPU ({why}): {INSTALL}"
 
     def run(self, pixels: np.ndarray) -> np.ndarray:
-        """uint8 [B, H, W, 3] to float32 [B, dims], each of length 1. Raises what ONNX Runtime raises, or ValueError."""
+        """uint8 [B, H, W, 3] to float32 [B, dims], each of length 1. Raises what ONNX Runtime raises, or ValueError.
+
+        Should memory run out, batches are half as large from then on, and `warning` says so.
+        """
+        while True:
+            try:
+                return self._in_batches(pixels)
+            except Exception as error:
+                if self.batch <= self._least or not NO_MEMORY.search(str(error)):
+                    raise
+                self.batch = max(self._least, self.batch // 2)
+                self.warning = f"memory ran out ({_short(error)}): batches of {self.batch} from now on"
+
+    def _in_batches(self, pixels: np.ndarray) -> np.ndarray:
         count, step = len(pixels), self.batch
         if self._whole and count % step:
             pixels = np.concatenate([pixels, np.repeat(pixels[-1:], step - count % step, axis=0)])
@@ -62,7 +81,8 @@ class Session:
         return _unit(np.concatenate(parts)[:count])
 
     def _run(self, pixels: np.ndarray) -> np.ndarray:
-        vectors: np.ndarray = self._live.run([self._bundle.output_name], {self._bundle.input_name: pixels})[0]
+        given = {self._bundle.input_name: pixels}
+        vectors: np.ndarray = self._live.run([self._bundle.output_name], given, self._shrink)[0]
         if vectors.shape != (len(pixels), self._bundle.dims):
             raise ValueError(f"the model gave {vectors.shape}, its bundle says {self._bundle.dims} numbers an image")
         return vectors
@@ -127,12 +147,18 @@ def has_gpu() -> bool:
     return any(node.exists() for node in DEVICE_NODES)
 
 
-def _open(graph: Path, provider: Provider, threads: int) -> tuple[ort.InferenceSession, str]:
+def _short(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:120]
+
+
+def _open(
+    graph: Path, provider: Provider, threads: int, cuda: tuple[str, dict[str, str]]
+) -> tuple[ort.InferenceSession, str]:
     """The session, and why it is not on the GPU ("" where it is or need not be)."""
     why = _why_no_cuda() if provider != "cpu" else "as configured"
     if not why:
         try:
-            live = _create(graph, [_cuda_options(), CPU], threads)
+            live = _create(graph, [cuda, CPU], threads)
         except Exception as error:
             why = str(error)
         else:
@@ -154,9 +180,18 @@ def _why_no_cuda() -> str:
     return ""
 
 
-def _cuda_options() -> tuple[str, dict[str, str]]:
+def _cuda_options(device: int, memory_mb: int) -> tuple[str, dict[str, str]]:
     # Powers of two would round the arena up to twice what is needed; other programs use the GPU, too.
-    return CUDA, {"arena_extend_strategy": "kSameAsRequested", "cudnn_conv_algo_search": "HEURISTIC"}
+    options = {"arena_extend_strategy": "kSameAsRequested", "cudnn_conv_algo_search": "HEURISTIC"}
+    limit = {"gpu_mem_limit": str(memory_mb << 20)} if memory_mb else {}
+    return CUDA, {"device_id": str(device), **options, **limit}
+
+
+def _shrinking(device: int) -> ort.RunOptions:
+    """Give back what the largest batch so far has taken and this one does not need."""
+    options = ort.RunOptions()
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", f"gpu:{device}")
+    return options
 
 
 def _create(graph: Path, providers: list[str | tuple[str, dict[str, str]]], threads: int) -> ort.InferenceSession:

@@ -13,6 +13,7 @@ from catalog.display import show
 from catalog.faults import Fault
 from catalog.mounts import mount_of, read_mounts
 from catalog.pace import lines, measure
+from catalog.sessions import open_session
 from catalog.volume_rows import volumes
 from catalog.volumes import judge, observe
 
@@ -129,15 +130,9 @@ def store(asking: Asking) -> Iterator[Finding]:
 def model(asking: Asking) -> Iterator[Finding]:
     """The bundle, the provider that really runs, the goldens; then the speed of loader and model, each alone."""
     from models.attest import attest
-    from models.session import ProviderError, Session
 
     bundle = find_bundle(asking.config)
-    settings = asking.config.model
-    try:
-        session = Session(bundle, provider=settings.provider, threads=settings.threads)  # type: ignore[arg-type]
-    except ProviderError as error:
-        yield Finding("provider", False, "the wanted provider cannot be had", str(error))
-        return
+    session = open_session(bundle, asking.config.model)
     yield Finding("provider", not session.warning, session.provider, session.warning)
     found = attest(bundle, session)
     yield Finding(

@@ -11,6 +11,7 @@ from catalog.config_edit import write_setting
 from catalog.db import Database
 from catalog.faults import PlaceFault
 from catalog.models import Held, description, drop_vectors, held, remove_bundle
+from catalog.sessions import open_session
 
 FINDINGS = 1
 
@@ -103,16 +104,9 @@ def check(asking: Asking, name: str | None, as_json: bool) -> int:
 
 def _attested(asking: Asking, name: str | None) -> tuple[str, bool, dict[str, Any]]:
     from models.attest import attest
-    from models.session import ProviderError, Session
 
     bundle = _bundle(asking, name)
-    settings = asking.config.model
-    try:
-        session = Session(bundle, provider=settings.provider, threads=settings.threads)  # type: ignore[arg-type]
-    except ProviderError as error:
-        raise PlaceFault("the wanted provider cannot be had", str(error)) from error
-    except Exception as error:
-        raise PlaceFault(f"the model {bundle.name} cannot be loaded: {error}", "Pull or export it again.") from error
+    session = open_session(bundle, asking.config.model)
     found = attest(bundle, session)
     figures = {"name": bundle.name, "id": bundle.id, "ok": found.ok, "cosine": found.cosine, "word": found.word}
     return found.word, found.ok, figures | {"provider": session.provider}

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,6 +57,38 @@ def test_a_graph_that_is_cut_although_its_digest_holds(tmp_path: Path, tiny: Bun
     cut.write_bytes(tiny.graph.read_bytes()[:-40])
     with pytest.raises(BundleError, match=r"model\.onnx cannot be loaded.*catalog model use"):
         Session(replace(tiny, graph=cut), provider="cpu")
+
+
+class Cramped:
+    """A live session in which more than `room` pictures at once do not fit."""
+
+    def __init__(self, live: Any, room: int) -> None:
+        self.live, self.room, self.sizes = live, room, []
+
+    def run(self, outputs: Any, given: dict[str, np.ndarray], options: Any = None) -> Any:
+        size = len(next(iter(given.values())))
+        self.sizes.append(size)
+        if size > self.room:
+            raise RuntimeError("BFCArena: Failed to allocate memory for requested buffer of size 1")
+        return self.live.run(outputs, given, options)
+
+
+def test_when_memory_runs_out_batches_get_smaller_and_nothing_is_lost(tiny: Bundle) -> None:
+    session = Session(tiny, provider="cpu", threads=1)
+    cramped = Cramped(session._live, 3)
+    session._live = cramped
+    assert np.allclose(session.run(pixels(20)), reference_vectors(pixels(20)), atol=1e-5)
+    assert session.batch == 2 and "memory ran out" in session.warning
+    del cramped.sizes[:]
+    session.run(pixels(20))
+    assert max(cramped.sizes) == 2  # learned: the large one is not tried again
+
+
+def test_one_picture_that_does_not_fit_is_a_failure(tiny: Bundle) -> None:
+    session = Session(tiny, provider="cpu", threads=1)
+    session._live = Cramped(session._live, 0)
+    with pytest.raises(RuntimeError, match="allocate"):
+        session.run(pixels(3))
 
 
 def test_cpu_when_asked_for(session: Session) -> None:
