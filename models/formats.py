@@ -4,14 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from models.bmff import is_avif, is_heif
+from models.bmp import decode_bmp
 from models.gif import decode_gif
 from models.heif import decode_avif, decode_heif
+from models.icon import decode_icns, decode_ico
 from models.jpeg import decode_jpeg
 from models.lookalike import looks_like, unreadable_picture
 from models.plain import Decoder, plain
 from models.png import SIGNATURE, decode_png
 from models.reason import Reason, Unfit
-from models.tga import is_tga
+from models.tga import decode_tga, is_tga
 from models.tiff import decode_tiff
 from models.webp import decode_webp
 
@@ -62,7 +64,7 @@ FORMATS = (
     Format("heif", is_heif, ("heic", "heif", "hif"), decode_heif),
     Format("avif", is_avif, ("avif",), decode_avif),
     Format("tiff", _is_tiff, ("tif", "tiff"), decode_tiff),
-    Format("bmp", _is_bmp, ("bmp", "dib"), plain("BmpImagePlugin", "BmpImageFile")),
+    Format("bmp", _is_bmp, ("bmp", "dib"), decode_bmp),
     Format(
         "jpeg2000",
         starts(b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),
@@ -71,9 +73,9 @@ FORMATS = (
     ),
     Format("psd", starts(b"8BPS\0\1"), ("psd",), plain("PsdImagePlugin", "PsdImageFile", pages=True)),
     Format("pnm", _is_pnm, ("ppm", "pgm", "pbm", "pnm"), plain("PpmImagePlugin", "PpmImageFile")),
-    Format("ico", _is_ico, ("ico",), plain("IcoImagePlugin", "IcoImageFile")),
-    Format("icns", starts(b"icns"), ("icns",), plain("IcnsImagePlugin", "IcnsImageFile")),
-    Format("tga", is_tga, ("tga",), plain("TgaImagePlugin", "TgaImageFile")),
+    Format("ico", _is_ico, ("ico",), decode_ico),
+    Format("icns", starts(b"icns"), ("icns",), decode_icns),
+    Format("tga", is_tga, ("tga",), decode_tga),
 )
 EXTENSIONS = frozenset(extension for row in FORMATS for extension in row.extensions)
 

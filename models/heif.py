@@ -4,6 +4,8 @@ from functools import cache
 from typing import Any
 
 from models.bmff import check_boxes
+from models.bmff_items import items
+from models.hevc import check_units, follow
 from models.holes import check_holes
 from models.plain import load_plain, open_plain
 from models.raster import Raster, check_pixels
@@ -26,6 +28,7 @@ def _libheif() -> Any:
 def decode_heif(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     """The primary picture. Raises Unfit or what libheif says."""
     media = check_boxes(data)
+    units = _units(data)
     pictures = _libheif().open_heif(data, convert_hdr_to_8bit=True)
     if not len(pictures):
         raise Unfit(Reason.DAMAGED, "no picture in the container")
@@ -37,12 +40,17 @@ def decode_heif(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
         check_holes(data, start, stop, [exif, *(block["data"] for block in primary.info.get("metadata", ()))])
     image = primary.to_pillow()
     note = f"first of {len(pictures)} pictures" if len(pictures) > 1 else ""
-    return Raster(image, image.width, image.height, exif=exif, note=note)
+    return Raster(image, image.width, image.height, exif=exif, note=note, suspect=follow(units))
+
+
+def _units(data: bytes) -> dict[int, list[bytes]]:
+    return {number: check_units(number, item, data) for number, item in items(data).items() if item.kind == b"hvc1"}
 
 
 def decode_avif(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     """The first frame, turned as Pillow reports the container's word. Raises Unfit or what libavif says."""
     media = check_boxes(data)
+    items(data)
     _one_thread()
     image = open_plain("AvifImagePlugin", "AvifImageFile", data)
     for start, stop in media:

@@ -9,6 +9,7 @@ from models.reason import Reason, Unfit
 
 HOLE = bytes(2048)
 SECTOR = 4096
+ZERO_TAIL = 512  # bytes
 
 
 def check_holes(data: bytes, start: int, stop: int, metadata: Iterable[bytes] = ()) -> None:
@@ -27,10 +28,47 @@ def check_sectors(data: bytes, start: int, stop: int) -> None:
 
     For WebP, whose coders do write long zeros for flat colour, but not between two multiples of 4096.
     """
+    for begin, end in _sectors(data, start, stop):
+        raise _lost(begin, end)
+
+
+def lost_rows(data: bytes, start: int, stop: int, height: int, *, upwards: bool = False) -> str:
+    """Words for zeros among uncompressed pixels, of which `height` rows fill data[start:stop]; "" where none look lost.
+
+    Black is a colour, so that this makes a file suspect and no more. Lost look whole sectors of the file, and an end of
+    zeros that begins in the middle of a row under pixels that are not black. `upwards`: the last row is stored first.
+    """
+    stop = min(stop, len(data))
+    row = (stop - start) // height if height > 0 else 0
+    if row <= 0:
+        return ""
+    for begin, end in [*_sectors(data, start, stop), *_tail(data, start, stop, row)]:
+        first, last = (begin - start) // row, (end - 1 - start) // row
+        if upwards:
+            first, last = height - 1 - last, height - 1 - first
+        return f"{end - begin} zero bytes from row {first} of {height}"
+    return ""
+
+
+def _tail(data: bytes, start: int, stop: int, row: int) -> Iterator[tuple[int, int]]:
+    begin = start + len(data[start:stop].rstrip(b"\0"))
+    column = (begin - start) % row
+    above = data[begin - row : begin - column]
+    if (
+        stop - begin >= ZERO_TAIL
+        and begin - start >= row
+        and column
+        and len(above) >= 16
+        and above.count(0) * 10 <= len(above)
+    ):
+        yield begin, stop
+
+
+def _sectors(data: bytes, start: int, stop: int) -> Iterator[tuple[int, int]]:
     for begin, end in _runs(data, start, stop, bytes(SECTOR - 2)):
         # By chance the last byte before the sector, or the first one after it, is a zero of its own.
         if -begin % SECTOR <= 1 and (end % SECTOR <= 1 or end == stop):
-            raise _lost(begin, end)
+            yield begin, end
 
 
 def _runs(data: bytes, start: int, stop: int, least: bytes) -> Iterator[tuple[int, int]]:

@@ -1,12 +1,20 @@
-"""TIFF and BigTIFF: page one in full. Camera raw in a TIFF's clothes is told apart: its page one is a thumbnail."""
+"""TIFF and BigTIFF: page one in full, the others as proof.
+
+Camera raw in a TIFF's clothes is told apart: its page one is a thumbnail.
+"""
 
 from typing import Any, Literal
 
+from PIL import ImageFile
+
+from models.fault import fault
+from models.holes import lost_rows
 from models.overhear import overhear
-from models.plain import load_plain, open_plain
+from models.plain import PROVE, load_plain, open_plain
 from models.raster import Raster
 from models.reason import Reason, Unfit
 from models.recipe import Recipe
+from models.tiff_directory import check_directories
 
 SUBFILE, COMPRESSION, PHOTOMETRIC, SUB_IFDS, DNG_VERSION = 254, 259, 262, 330, 50706
 RAW_COMPRESSION = frozenset({32767, 32769, 32770, 34713, 65000, 65535})  # Sony, Epson, Samsung, Nikon, Kodak, Pentax
@@ -23,13 +31,15 @@ def decode_tiff(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     error: Exception | None = None
     with overhear() as words:
         try:
-            raster = _decode(data, max_pixels)
+            image = open_plain("TiffImagePlugin", "TiffImageFile", data)
+            raster = _decode(image, data, max_pixels)
         except Exception as raised:
             error = raised
     if words and not isinstance(error, Unfit):
         error = Unfit(_judge(words[-1]), words[-1])
     if error:
         raise _cut_short(data) or error
+    raster.suspect = _suspect(image, data, raster)
     return raster
 
 
@@ -49,8 +59,38 @@ def _cut_short(data: bytes) -> Unfit | None:
     return Unfit(Reason.TRUNCATED, f"the directory should be at byte {directory}, the file has {len(data)}")
 
 
-def _decode(data: bytes, max_pixels: int) -> Raster:
-    image = open_plain("TiffImagePlugin", "TiffImageFile", data)
+def _suspect(image: ImageFile.ImageFile, data: bytes, raster: Raster) -> str:
+    """What the directories promise and is not there, pixels that look lost, or a later page that does not decode."""
+    found = check_directories(data)
+    if found.faults:
+        return found.faults[0]
+    if found.raw:
+        words = lost_rows(data, min(found.raw)[0], max(stop for _, stop in found.raw), raster.height)
+        if words:
+            return words
+    return _prove_pages(image)
+
+
+def _prove_pages(image: ImageFile.ImageFile) -> str:
+    pages, left = getattr(image, "n_frames", 1), PROVE
+    for page in range(1, pages):
+        with overhear() as words:
+            try:
+                image.seek(page)
+                left -= image.width * image.height
+                if left < 0:
+                    return ""
+                image.load()
+            except Exception as error:
+                unfit = fault(error)
+                if unfit.reason in (Reason.DAMAGED, Reason.TRUNCATED):
+                    words.append(unfit.detail)
+        if words and _judge(words[-1]) is not Reason.UNSUPPORTED:
+            return f"page {page + 1} of {pages}: {words[-1]}"
+    return ""
+
+
+def _decode(image: ImageFile.ImageFile, data: bytes, max_pixels: int) -> Raster:
     if is_raw(getattr(image, "tag_v2", {})):
         raise Unfit(Reason.UNSUPPORTED, "camera raw")
     pages = getattr(image, "n_frames", 1)

@@ -33,6 +33,7 @@ PLENTY = 40  # files of a format from which one draw a kind is enough
 DRAWS, LARGE = 8, 250_000  # draws of a scarce format; bytes above which three must do
 RECIPE = Recipe(128, 128, "squash", "bilinear", 2.0)  # the default model's
 OURS, BOTH, CLEAN = "rejected", "or suspect", "undamaged"
+AGAINST = "ours against "
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +120,16 @@ def examine(sound: Sound, seed: int, rivals: tuple[Rival, ...]) -> Tally:
     data, tally = sound.path.read_bytes(), Tally()
     with tempfile.TemporaryDirectory(dir=_memory()) as folder:
         cases = list(_cases(data, sound, seed, Path(folder)))
+        seen = set()
         for kind, path in cases:
             said = verdict(path.read_bytes())
+            if said != "ok":
+                seen.add(path)
             tally.add(sound.format, kind, OURS, said == "rejected")
             tally.add(sound.format, kind, BOTH, said != "ok")
         for rival in rivals:
             if not rival.formats or sound.format in rival.formats:
-                _ask(rival, cases, sound.format, tally)
+                _ask(rival, cases, seen, sound.format, tally)
     return tally
 
 
@@ -150,13 +154,15 @@ def _damaged(data: bytes, sound: Sound, seed: int) -> Iterator[tuple[str, bytes]
                 yield kind.name, changed
 
 
-def _ask(rival: Rival, cases: list[tuple[str, Path]], format_: str, tally: Tally) -> None:
+def _ask(rival: Rival, cases: list[tuple[str, Path]], seen: set[Path], format_: str, tally: Tally) -> None:
+    """`seen`: what we flagged; counted again over the very cases that the rival is measured on."""
     flagged = rival.flagged([path for _, path in cases])
     false_alarm = cases[0][1] in flagged
     tally.add(format_, CLEAN, rival.name, false_alarm)
     for kind, path in cases[1:]:
         if not false_alarm:
             tally.add(format_, kind, rival.name, path in flagged)
+            tally.add(format_, kind, AGAINST + rival.name, path in seen)
 
 
 def _prepare() -> None:
@@ -205,14 +211,11 @@ def behind(tally: Tally, formats: list[str], judges: list[str]) -> Iterator[str]
     """Where a rival sees more than we do, by kind and format."""
     for format_ in formats:
         for kind in KINDS:
-            ours = tally.share(BOTH, format_, kind.name)
-            for judge in judges:
+            for judge in judges if _harms(kind.name) else ():
                 theirs = tally.share(judge, format_, kind.name)
-                if _harms(kind.name) and ours[1] and theirs[1] and ours[0] / ours[1] < theirs[0] / theirs[1]:
-                    yield (
-                        f"{format_}, {kind.name}: {judge} {_percent(*theirs)} of {theirs[1]},"
-                        f" we {_percent(*ours)} of {ours[1]}"
-                    )
+                ours = tally.share(AGAINST + judge, format_, kind.name)
+                if ours[0] < theirs[0]:
+                    yield f"{format_}, {kind.name}: {judge} {theirs[0]}, we {ours[0]} of {ours[1]}"
 
 
 def report(tally: Tally) -> Iterator[str]:

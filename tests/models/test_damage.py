@@ -202,3 +202,109 @@ def test_twelve_bits_a_channel_are_named() -> None:
     assert verdict(bytes(deep)) == Reason.UNSUPPORTED
     assert "12 bits" in words(bytes(deep))
     assert verdict(psd(scene().convert("L"), 32)) in (Reason.UNSUPPORTED, Reason.DAMAGED)
+
+
+def suspicion(data: bytes) -> str:
+    return read_picture(data, RECIPES[1]).suspect
+
+
+def flipped(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 16]) + data[at + 1 :]
+
+
+NOISE = Image.effect_noise((500, 400), 80).convert("RGB")
+
+
+def test_heic_is_followed_to_its_last_bit() -> None:
+    sound = heic(NOISE)
+    assert suspicion(sound) == ""
+    start = sound.index(b"mdat") + 4
+    places = range(start + 200, len(sound) - 200, (len(sound) - start) // 40)
+    found = [verdict(flipped(sound, at)) != "ok" or suspicion(flipped(sound, at)) != "" for at in places]
+    assert sum(found) > len(found) / 2  # an arithmetic code has no checksum: some flips only change a colour
+
+
+def test_heic_units_tile_their_item() -> None:
+    sound = heic(NOISE)
+    middle = (sound.index(b"mdat") + len(sound)) // 2
+    assert suspicion(sound[:middle] + b"\x5a" * 64 + sound[middle:]).startswith("item 1: ")
+    for changed in (
+        sound[:middle] + sound[middle + 64 :],
+        flipped(sound, sound.index(b"mdat") + 5),  # the length of the first unit
+    ):
+        assert verdict(changed) in (Reason.DAMAGED, Reason.TRUNCATED)
+    assert verdict(sound + bytes(range(256)) * 8) == "ok"
+
+
+def test_an_item_beyond_the_end_is_a_cut() -> None:
+    for sound in (heic(NOISE), saved(NOISE, "AVIF", speed=9)):
+        start = sound.index(b"mdat") - 4
+        size = int.from_bytes(sound[start : start + 4], "big") - 500
+        assert verdict(sound[:start] + struct.pack(">I", size) + sound[start + 4 : -500]) == Reason.TRUNCATED
+
+
+def test_bmp_that_is_not_as_long_as_it_says() -> None:
+    sound = saved(NOISE, "BMP")
+    assert suspicion(sound) == ""
+    assert "1 bytes more" in suspicion(sound[:9000] + b"x" + sound[9000:])
+    assert verdict(sound[:9000] + sound[9001:]) == Reason.TRUNCATED
+    assert suspicion(sound[:2] + bytes(4) + sound[6:]) == ""  # a writer that left the field empty
+    few = bytearray(saved(scene().quantize(16), "BMP"))
+    few[-1] = 255
+    assert suspicion(bytes(few)) in ("colour 255 in a palette of 16", "colour 15 in a palette of 16") or few[28] == 4
+
+
+@pytest.mark.parametrize(("kind", "upwards"), [("BMP", True), ("TIFF", False), ("TGA", True)])
+def test_lost_sectors_and_tails_of_raw_pixels_are_suspected_with_their_row(kind: str, upwards: bool) -> None:
+    bright = Image.eval(NOISE, lambda value: max(value, 1))
+    sound = saved(bright, kind)
+    assert suspicion(sound) == ""
+    lost = suspicion(sound[:40960] + bytes(4096) + sound[45056:])
+    row = 40960 // 1500
+    assert lost == f"4096 zero bytes from row {399 - row - 3 if upwards else row} of 400"
+    keep = 300_000 + 700
+    tail = sound[:keep] + bytes(len(sound) - keep - 26) + sound[-26:] if kind == "TGA" else b""
+    assert "zero bytes from row" in suspicion(tail or sound[:keep] + bytes(len(sound) - keep))
+    letterbox = bright.copy()
+    letterbox.paste("black", (0, 300, 500, 400))
+    letterbox.paste("black", (0, 0, 500, 50))
+    assert suspicion(saved(letterbox, kind)) == ""
+
+
+def test_tiff_directories_are_followed() -> None:
+    sound = saved(NOISE, "TIFF", compression="tiff_lzw", description="a picture", software="made here")
+    assert suspicion(sound) == ""
+    text = sound.index(b"a picture")
+    assert "no text" in suspicion(sound[:text] + b"a\0pict" + sound[text + 6 :])
+    order = "<" if sound[:1] == b"I" else ">"
+    (first,) = struct.unpack_from(order + "I", sound, 4)
+    swapped = sound[: first + 2] + sound[first + 14 : first + 26] + sound[first + 2 : first + 14] + sound[first + 26 :]
+    assert "not in order" in suspicion(swapped)
+
+
+def test_a_later_page_that_is_damaged_makes_a_tiff_suspect() -> None:
+    sound = saved(NOISE, "TIFF", compression="tiff_adobe_deflate", save_all=True, append_images=[NOISE, NOISE])
+    assert suspicion(sound) == ""
+    assert "page 3 of 3" in suspicion(flipped(sound, len(sound) * 5 // 6))
+
+
+def test_every_icon_is_proved() -> None:
+    sound = saved(scene(64, 64), "ICO", sizes=[(64, 64), (32, 32), (16, 16)])
+    assert verdict(sound) == "ok"
+    assert verdict(sound[:-5]) == Reason.TRUNCATED
+    for at in range(70, len(sound), 211):
+        assert verdict(flipped(sound, at)) in (Reason.CHECKSUM, Reason.DAMAGED, Reason.TRUNCATED), at
+    bitmaps = saved(scene(64, 64), "ICO", sizes=[(64, 64), (32, 32)], bitmap_format="bmp")
+    assert verdict(bitmaps) == "ok"
+    assert verdict(bitmaps[:-300]) == Reason.TRUNCATED
+    apple = saved(scene(128, 128), "ICNS")
+    assert verdict(apple[: len(apple) - 5]) == Reason.TRUNCATED
+    assert verdict(flipped(apple, len(apple) // 2)) == Reason.CHECKSUM
+
+
+def test_what_follows_a_tga_is_no_fault_of_it() -> None:
+    sound = saved(scene(), "TGA")
+    plain = sound[: 18 + 120 * 80 * 3]
+    assert suspicion(sound) == suspicion(plain) == suspicion(sound + b"junk" * 99) == ""
+    assert "5 bytes more" in suspicion(plain + b"extra")
+    assert "1 bytes less" in suspicion(sound[:900] + sound[901:])

@@ -1,0 +1,53 @@
+"""BMP: nearly no redundancy, so that what there is counts: the sizes that the header states, and the palette's."""
+
+from models.holes import lost_rows
+from models.plain import load_plain, open_plain
+from models.raster import Raster
+from models.recipe import Recipe
+
+PLAIN = (0, 3, 6)  # compressions that store pixels as they are: RGB, bit fields with and without alpha
+PACKED, END = (1, 2), b"\0\1"  # RLE of 8 and 4 bits
+
+
+def decode_bmp(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
+    """Raises what Pillow raises. Suspect where the header states another length than the file has."""
+    raster = load_plain(open_plain("BmpImagePlugin", "BmpImageFile", data), max_pixels)
+    raster.suspect = _length(data) or _palette(data, raster) or _end(data) or _zeros(data, raster)
+    return raster
+
+
+def _number(data: bytes, at: int, size: int = 4) -> int:
+    return int.from_bytes(data[at : at + size], "little")
+
+
+def _length(data: bytes) -> str:
+    """Many writers leave the field empty or count only pixels; one that names more than its headers is believed."""
+    stated = _number(data, 2)
+    if stated <= _number(data, 10) or stated == len(data):
+        return ""
+    word = "less" if stated > len(data) else "more"
+    return f"{abs(len(data) - stated)} bytes {word} than its header says"
+
+
+def _palette(data: bytes, raster: Raster) -> str:
+    """A pixel without a colour. Without compression a row may end in padding, which is not looked at."""
+    bits, colours = _number(data, 28, 2), _number(data, 46) if _number(data, 14) >= 40 else 0
+    if bits > 8 or not 0 < colours < 2**bits or raster.image.mode != "P":
+        return ""
+    _, last = raster.image.getextrema()
+    return f"colour {last} in a palette of {colours}" if isinstance(last, int) and last >= colours else ""
+
+
+def _end(data: bytes) -> str:
+    """Run-length coding ends in a mark of its own."""
+    packed = _number(data, 14) >= 40 and _number(data, 30) in PACKED
+    return "no end mark behind the last row" if packed and END not in data[-8:] else ""
+
+
+def _zeros(data: bytes, raster: Raster) -> str:
+    if _number(data, 14) < 40 or _number(data, 30) not in PLAIN:
+        return ""
+    stride = (raster.width * _number(data, 28, 2) + 31) // 32 * 4
+    start = _number(data, 10)
+    downwards = data[25] & 0x80  # a negative height
+    return lost_rows(data, start, start + stride * raster.height, raster.height, upwards=not downwards)
