@@ -7,9 +7,11 @@
 #define Py_LIMITED_API 0x030B0000
 #include <Python.h>
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "blocks.h"
+#include "breaks.h"
 
 typedef struct {
     const uint8_t *data;
@@ -25,12 +27,21 @@ typedef struct {
     int unfit;                /* a process that is not walked: arithmetic, lossless, 12 bits */
     int ended;                /* the end-of-image marker was reached */
     /* What was found first, and how often; the rest stops at a fault that leaves no way on. */
-    int kind, scan, component, row, column;
+    int kind, scan, row;
     size_t offset;
+    Break broken;
+    int blank;
     int64_t counts[KINDS], pads_ones, pads_zeros, left;
 } Walk;
 
-static int note(Walk *w, enum Fault kind, const Component *c, int64_t block_row, int64_t block_column)
+static const uint8_t natural[64] = {
+    0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25, 18, 11, 4,  5,  12, 19, 26, 33, 40, 48,
+    41, 34, 27, 20, 13, 6,  7,  14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23,
+    30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63};
+
+static Four basis[64][16]; /* samples of one unit of each coefficient, in zigzag order: set once, when loaded */
+
+static int note(Walk *w, enum Fault kind, const Component *c, int64_t block_row)
 {
     w->counts[kind]++;
     if (w->kind == SOUND || w->kind >= RANGE) {
@@ -39,9 +50,7 @@ static int note(Walk *w, enum Fault kind, const Component *c, int64_t block_row,
         w->kind = kind;
         w->scan = w->scans;
         w->offset = w->at;
-        w->component = c ? (int)(c - w->c) : -1;
         w->row = c ? (int)(block_row * 8 * w->vmax / c->v) : -1;
-        w->column = c ? (int)(block_column * 8 * w->hmax / c->h) : -1;
     }
     return kind < RANGE; /* no way on */
 }
@@ -72,17 +81,37 @@ static size_t unstuff(Walk *w)
     return (size_t)(to - w->segment);
 }
 
-/* One block: `at` is its place in the planes. */
-static inline enum Fault block(Walk *w, Bits *b, Component *c, const int band[4], size_t at)
+static inline enum Fault assess(Component *c, size_t at, const Block *block)
+{
+    float level = (float)c->dc[at] * c->scale[0];
+    c->edges[at] = block->edges + (Four){level, level, level, level};
+    return plausible(block, c, c->dc[at], basis);
+}
+
+static inline enum Fault sequential(Walk *w, Bits *b, Component *c, size_t at)
 {
     int difference;
-    uint64_t energy = 0;
+    Block block;
+    empty(&block);
+    enum Fault fault = dc_difference(b, c->dc_table, &difference);
+    if (fault)
+        return fault;
+    int dc = c->predicted + difference;
+    c->predicted = dc > 2047 ? 2047 : dc < -2048 ? -2048 : dc; /* beyond, RANGE is certain */
+    c->dc[at] = (int16_t)c->predicted;
+    fault = ac_sequential(b, c, &block);
+    return fault ? fault : assess(c, at, &block);
+}
+
+static enum Fault progressive(Walk *w, Bits *b, Component *c, const int band[4], size_t at)
+{
     enum Fault fault = SOUND;
-    if (band[0] > 0) {
+    int difference;
+    if (band[0]) {
         if (band[3])
-            fault = ac_refine(b, c->ac_table, c, band, at, &w->eobrun);
+            fault = ac_refine(b, c->ac_table, c->kept[at], band, &w->eobrun);
         else if (!w->eobrun)
-            fault = ac_first(b, c->ac_table, c, band, at, &w->eobrun);
+            fault = ac_first(b, c->ac_table, c->kept[at], band, &w->eobrun);
         w->eobrun -= w->eobrun > 0;
         return fault;
     }
@@ -91,20 +120,10 @@ static inline enum Fault block(Walk *w, Bits *b, Component *c, const int band[4]
         return SOUND;
     }
     fault = dc_difference(b, c->dc_table, &difference);
-    if (fault)
-        return fault;
-    c->predicted += difference;
-    if (c->predicted > 2047 || c->predicted < -2048) {
-        c->predicted = c->predicted > 0 ? 2047 : -2048;
-        fault = RANGE;
-    }
+    int dc = c->predicted + difference;
+    c->predicted = dc > 2047 ? 2047 : dc < -2048 ? -2048 : dc;
     c->dc[at] = (int16_t)(c->predicted * (1 << band[2]));
-    if (w->progressive)
-        return fault;
-    enum Fault later = ac_sequential(b, c->ac_table, c->q, &energy);
-    if (later || fault)
-        return later ? later : fault;
-    return plausible(c->predicted, c->q[0], (double)energy);
+    return fault;
 }
 
 /* The MCUs from `first` to before `past`, in one stretch of bits. Returns 0 where there is no way on. */
@@ -123,10 +142,11 @@ static int segment(Walk *w, Component *const *scan, int ns, const int band[4], i
             int wide = ns > 1 ? c->h : 1, high = ns > 1 ? c->v : 1;
             for (int n = 0; n < wide * high; n++) {
                 int64_t y = row * high + n / wide, x = column * wide + n % wide;
-                enum Fault fault = block(w, &b, c, band, (size_t)(y * c->stride + x));
+                size_t at = (size_t)(y * c->stride + x);
+                enum Fault fault = w->progressive ? progressive(w, &b, c, band, at) : sequential(w, &b, c, at);
                 if (b.next > end && bits_left(&b) < 0)
                     fault = SHORT;
-                if (fault && note(w, fault, c, y, x))
+                if (fault && note(w, fault, c, y))
                     return 0;
             }
         }
@@ -141,9 +161,9 @@ static int segment(Walk *w, Component *const *scan, int ns, const int band[4], i
         row *= c->v;
     w->left = left;
     if (w->eobrun)
-        return !note(w, EOBRUN, c, row, 0);
+        return !note(w, EOBRUN, c, row);
     if (left >= 8)
-        return !note(w, LONG, c, row, 0);
+        return !note(w, LONG, c, row);
     if (left) {
         unsigned pad = take(&b, (int)left);
         w->pads_ones += pad == (1u << left) - 1;
@@ -151,6 +171,22 @@ static int segment(Walk *w, Component *const *scan, int ns, const int band[4], i
         w->counts[PADDING] += pad != 0 && pad != (1u << left) - 1;
     }
     return 1;
+}
+
+static void latch(Component *c, const int32_t q[64])
+{
+    /* sqrt(2) cos(n pi / 16): what coefficient n of one direction adds to the first sample; the sign turns at the last */
+    static const float share[8] = {1, 1.3870398f, 1.3065630f, 1.1758756f, 1, 0.7856950f, 0.5411961f, 0.2758994f};
+    float noise = 0;
+    memcpy(c->q, q, sizeof c->q);
+    for (int k = 0; k < 64; k++) {
+        c->scale[k] = (float)q[k];
+        int v = natural[k] >> 3, u = natural[k] & 7;
+        float down = u ? 0 : share[v] * (float)q[k], across = v ? 0 : share[u] * (float)q[k];
+        c->edge[k] = (Four){down, v & 1 ? -down : down, across, u & 1 ? -across : across};
+        noise += (float)q[k] * (float)q[k] / 4;
+    }
+    c->noise = sqrtf(noise);
 }
 
 /* B.2.3, and the order of scans as G.1.1.1.1 has it. Returns 0 where there is no way on. */
@@ -184,7 +220,7 @@ static int scan_header(Walk *w, size_t at, size_t stop, Component **scan, int ba
         if (!c->latched && !w->quantised[c->tq])
             return 0;
         if (!c->latched)
-            memcpy(c->q, w->quant[c->tq], sizeof c->q);
+            latch(c, w->quant[c->tq]);
         c->latched = 1;
         int needs_dc = band[0] == 0 && !band[3], needs_ac = !w->progressive || band[0] > 0;
         if ((needs_dc && !c->dc_table->defined) || (needs_ac && !c->ac_table->defined))
@@ -212,11 +248,11 @@ static int scan(Walk *w, size_t at, size_t stop)
     w->at = stop;
     w->scans++;
     if (!w->components || !scan_header(w, at, stop, list, band))
-        return !note(w, HEADER, 0, 0, 0);
+        return !note(w, HEADER, 0, 0);
     if (w->unfit)
         return 0;
     if (!in_order(list, ns, band))
-        return !note(w, SCRIPT, 0, 0, 0);
+        return !note(w, SCRIPT, 0, 0);
     Component *c = list[0];
     int64_t total = ns > 1 ? (int64_t)(c->stride / c->h) * (c->rows / c->v) : (int64_t)c->wide * c->high;
     int64_t step = w->interval ? w->interval : total;
@@ -226,9 +262,9 @@ static int scan(Walk *w, size_t at, size_t stop)
             while (w->at + 1 < w->size && w->data[w->at + 1] == 0xFF) /* fill bytes: B.1.1.2 */
                 w->at++;
             if (w->at + 1 >= w->size || w->data[w->at + 1] >> 3 != 0xD0 >> 3)
-                return !note(w, SHORT, c, row, 0);
+                return !note(w, SHORT, c, row);
             if ((w->data[w->at + 1] & 7) != ((mcu / step - 1) & 7))
-                return !note(w, RESTART, c, row, 0);
+                return !note(w, RESTART, c, row);
             w->at += 2;
         }
         if (!segment(w, list, ns, band, mcu, mcu + step < total ? mcu + step : total))
@@ -242,18 +278,18 @@ static int frame(Walk *w, size_t at, size_t stop, int marker)
 {
     int n = stop - at >= 6 ? w->data[at + 5] : 0;
     if (w->components || n < 1 || n > 4 || stop - at < 6 + 3 * (size_t)n)
-        return !note(w, HEADER, 0, 0, 0);
+        return !note(w, HEADER, 0, 0);
     w->unfit = marker > 0xC2 || w->data[at] != 8;
     w->progressive = marker == 0xC2;
     w->height = (int)word(w, at + 1), w->width = (int)word(w, at + 3);
     if (w->unfit || (int64_t)w->height * w->width > w->max_pixels || !w->height || !w->width)
-        return !note(w, HEADER, 0, 0, 0);
+        return !note(w, HEADER, 0, 0);
     for (int i = 0; i < n; i++) {
         const uint8_t *spec = w->data + at + 6 + 3 * i;
         Component *c = &w->c[i];
         c->id = spec[0], c->h = spec[1] >> 4, c->v = spec[1] & 15, c->tq = spec[2] & 3;
         if (c->h < 1 || c->h > 4 || c->v < 1 || c->v > 4 || spec[2] > 3)
-            return !note(w, HEADER, 0, 0, 0);
+            return !note(w, HEADER, 0, 0);
         w->hmax = c->h > w->hmax ? c->h : w->hmax;
         w->vmax = c->v > w->vmax ? c->v : w->vmax;
         memset(c->depth, -1, sizeof c->depth);
@@ -266,9 +302,9 @@ static int frame(Walk *w, size_t at, size_t stop, int marker)
         c->stride = across * c->h, c->rows = down * c->v;
         size_t blocks = (size_t)c->stride * (size_t)c->rows;
         c->dc = calloc(blocks, sizeof *c->dc);
-        c->energy = w->progressive ? calloc(blocks, sizeof *c->energy) : 0;
-        c->filled = w->progressive ? calloc(blocks, sizeof *c->filled) : 0;
-        if (!c->dc || (w->progressive && (!c->energy || !c->filled)))
+        c->kept = w->progressive ? calloc(blocks, sizeof *c->kept) : 0;
+        c->edges = calloc(blocks, sizeof *c->edges);
+        if (!c->dc || !c->edges || (w->progressive && !c->kept))
             return -1;
     }
     w->components = n;
@@ -280,13 +316,13 @@ static int huffman_tables(Walk *w, size_t at, size_t stop) /* B.2.4.2 */
     while (at < stop) {
         int sum = 0, type = w->data[at] >> 4, number = w->data[at] & 15;
         if (stop - at < 17 || type > 1 || number > 3)
-            return !note(w, TABLES, 0, 0, 0);
+            return !note(w, TABLES, 0, 0);
         for (int i = 1; i <= 16; i++)
             sum += w->data[at + (size_t)i];
         if (sum > 256 || stop - at < 17 + (size_t)sum)
-            return !note(w, TABLES, 0, 0, 0);
+            return !note(w, TABLES, 0, 0);
         if (!build(&w->tables[4 * type + number], w->data + at + 1, w->data + at + 17, !type))
-            return !note(w, TABLES, 0, 0, 0);
+            return !note(w, TABLES, 0, 0);
         at += 17 + (size_t)sum;
     }
     return 1;
@@ -298,7 +334,7 @@ static int quantisation_tables(Walk *w, size_t at, size_t stop) /* B.2.4.1 */
         int wide = w->data[at] >> 4, number = w->data[at] & 15;
         size_t size = wide ? 128 : 64;
         if (wide > 1 || number > 3 || stop - at < 1 + size)
-            return !note(w, TABLES, 0, 0, 0);
+            return !note(w, TABLES, 0, 0);
         for (size_t k = 0; k < 64; k++)
             w->quant[number][k] = (int32_t)(wide ? word(w, at + 1 + 2 * k) : w->data[at + 1 + k]);
         w->quantised[number] = 1;
@@ -329,11 +365,11 @@ static int walk(Walk *w)
         if (marker <= 1 || (marker >= 0xD0 && marker <= 0xD8))
             continue; /* no length; a restart behind the last interval is harmless */
         if (w->at + 2 > w->size || word(w, w->at) < 2 || w->at + word(w, w->at) > w->size)
-            return note(w, HEADER, 0, 0, 0);
+            return note(w, HEADER, 0, 0);
         size_t body = w->at + 2, stop = w->at + word(w, w->at);
         w->at = stop;
         if (marker == 0xDA)
-            go = body < stop ? scan(w, body, stop) : !note(w, HEADER, 0, 0, 0);
+            go = body < stop ? scan(w, body, stop) : !note(w, HEADER, 0, 0);
         else if (marker == 0xC4)
             go = huffman_tables(w, body, stop);
         else if (marker == 0xDB)
@@ -348,57 +384,51 @@ static int walk(Walk *w)
     return 1;
 }
 
-/* What only all scans together can tell. */
-static void judge(Walk *w)
+/* What only all scans together can tell. Returns -1 without memory. */
+static int judge(Walk *w)
 {
-    if (!w->ended || w->unfit || (w->kind && w->kind < RANGE))
-        return;
+    if (!w->ended || w->unfit || !w->components || (w->kind && w->kind < RANGE))
+        return 0;
     for (int i = 0; i < w->components; i++) {
         Component *c = &w->c[i];
         for (int k = 0; k < 64; k++)
             if (c->depth[k] != 0) {
-                note(w, UNREFINED, 0, 0, 0);
+                note(w, UNREFINED, 0, 0);
                 break;
             }
         for (int y = 0; w->progressive && y < c->rows; y++)
             for (int x = 0; x < c->stride; x++) {
                 size_t at = (size_t)y * (size_t)c->stride + (size_t)x;
-                enum Fault fault = plausible(c->dc[at], c->q[0], (double)c->energy[at]);
+                Block block;
+                empty(&block);
+                for (int k = 0; k < 64; k += 4) {
+                    int64_t four;
+                    memcpy(&four, &c->kept[at][k], sizeof four);
+                    for (int i = k; four && i < k + 4; i++)
+                        if (c->kept[at][i])
+                            add(&block, c, i, c->kept[at][i]);
+                }
+                enum Fault fault = assess(c, at, &block);
                 if (fault)
-                    note(w, fault, c, y, x);
+                    note(w, fault, c, y);
             }
     }
-}
-
-static PyObject *planes(const Walk *w)
-{
-    PyObject *list = PyTuple_New(w->components);
-    for (int i = 0; list && i < w->components; i++) {
-        const Component *c = &w->c[i];
-        Py_ssize_t size = (Py_ssize_t)sizeof *c->dc * c->stride * c->rows;
-        PyObject *plane = Py_BuildValue("(iiiiiy#)", c->rows, c->stride, c->high, c->wide, (int)c->q[0],
-                                        (const char *)c->dc, size);
-        if (!plane || PyTuple_SetItem(list, i, plane)) {
-            Py_DECREF(list);
-            return NULL;
-        }
-    }
-    return list;
+    w->broken = find_break(w->c, w->components);
+    w->blank = find_blank(w->c, w->components);
+    return w->broken.score < 0 ? -1 : 0;
 }
 
 static PyObject *report(const Walk *w)
 {
+    int mcu = 8 * (w->components > 1 ? w->vmax : 1);
     PyObject *counts = PyTuple_New(KINDS);
     for (int i = 0; counts && i < KINDS; i++)
         PyTuple_SetItem(counts, i, PyLong_FromLongLong(w->counts[i]));
-    PyObject *lists = counts ? planes(w) : NULL;
-    if (!lists) {
-        Py_XDECREF(counts);
-        return NULL;
-    }
-    return Py_BuildValue("(iiiiinLLLiiNN)", w->kind, w->scan, w->component, w->row, w->column, (Py_ssize_t)w->offset,
-                         (long long)w->left, (long long)w->pads_ones, (long long)w->pads_zeros, w->ended, w->scans,
-                         counts, lists);
+    return counts ? Py_BuildValue("(iiiinnLLLifiiN)", w->kind, w->scans, w->scan, w->row, (Py_ssize_t)w->offset,
+                                  (Py_ssize_t)w->at, (long long)w->left, (long long)w->pads_ones,
+                                  (long long)w->pads_zeros, w->ended, w->broken.score, w->broken.row * mcu,
+                                  w->blank * mcu, counts)
+                  : NULL;
 }
 
 static PyObject *py_walk(PyObject *self, PyObject *args)
@@ -416,14 +446,14 @@ static PyObject *py_walk(PyObject *self, PyObject *args)
         Py_BEGIN_ALLOW_THREADS
         done = walk(w);
         if (done >= 0)
-            judge(w);
+            done = judge(w);
         Py_END_ALLOW_THREADS
         if (done < 0)
             PyErr_NoMemory();
         else
             result = w->unfit ? Py_NewRef(Py_None) : report(w);
         for (int i = 0; i < 4; i++)
-            free(w->c[i].dc), free(w->c[i].energy), free(w->c[i].filled);
+            free(w->c[i].dc), free(w->c[i].kept), free(w->c[i].edges);
         free(w->segment), free(w->tables), free(w);
     } else
         PyErr_NoMemory();
@@ -431,11 +461,25 @@ static PyObject *py_walk(PyObject *self, PyObject *args)
     return result;
 }
 
+static int transform(PyObject *unused) /* the inverse of A.3.3, for one unit of each coefficient */
+{
+    (void)unused;
+    float cosine[8][8];
+    for (int x = 0; x < 8; x++)
+        for (int u = 0; u < 8; u++)
+            cosine[x][u] = u ? 0.5f * cosf((float)(2 * x + 1) * (float)u * 0.19634954f) : 0.35355339f;
+    for (int k = 0; k < 64; k++)
+        for (int i = 0; i < 64; i++)
+            basis[k][i / 4][i % 4] = cosine[i / 8][natural[k] >> 3] * cosine[i % 8][natural[k] & 7];
+    return 0;
+}
+
 static PyMethodDef methods[] = {
     {"walk", py_walk, METH_VARARGS, "walk(data, max_pixels): see models/entropy.pyi"},
     {NULL, NULL, 0, NULL},
 };
-static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "entropy", NULL, 0, methods, NULL, NULL, NULL, NULL};
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, transform}, {0, NULL}};
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "entropy", NULL, 0, methods, slots, NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit_entropy(void)
 {

@@ -1,10 +1,8 @@
 """The entropy walker in C (entropy.c): all scans of a Huffman-coded JPEG, without pixels."""
 
-# kind, scan, component, row, column (pixels), offset (bytes) of the first fault, most grave first; bits left behind the
-# last MCU; segments padded with ones, with zeros; 1 where the end of image was reached; scans seen; how often each kind
-# was met; for each component: (rows, stride, high, wide, Q of the DC, int16 plane of quantised DC, rows * stride).
-Plane = tuple[int, int, int, int, int, bytes]
-Report = tuple[int, int, int, int, int, int, int, int, int, int, int, tuple[int, ...], tuple[Plane, ...]]
+# The gravest fault, scans, its scan, row and offset; end; bits left; segments padded with ones, with zeros; whether the
+# end of image was reached; score and row of a break; row of a blank end; how often each fault was met.
+Report = tuple[int, int, int, int, int, int, int, int, int, int, float, int, int, tuple[int, ...]]
 
 def walk(data: bytes, max_pixels: int, /) -> Report | None:
     """None for what is not walked (arithmetic, lossless, 12 bits). Raises MemoryError."""

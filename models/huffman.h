@@ -83,16 +83,12 @@ static inline Symbol peek(Bits *b, const Table *table)
     return found.bits ? found : long_code(table, b->held);
 }
 
-/* Magnitude of the coefficient whose symbol was peeked, `size` >= 1 (F.2.2.1 EXTEND). */
-static inline uint32_t magnitude(const Bits *b, Symbol s)
+/* The coefficient whose symbol was peeked, `size` >= 1 (F.2.2.1 EXTEND). No branch: its sign is a coin's toss. */
+static inline int value(const Bits *b, Symbol s)
 {
-    int64_t rest = (int64_t)(b->held << s.code);
-    return (uint32_t)((uint64_t)(rest ^ ~(rest >> 63)) >> (64 - s.size));
-}
-
-static inline int negative(const Bits *b, Symbol s)
-{
-    return (int64_t)(b->held << s.code) >= 0;
+    int64_t rest = (int64_t)(b->held << s.code), minus = ~(rest >> 63);
+    int64_t magnitude = (int64_t)((uint64_t)(rest ^ minus) >> (64 - s.size));
+    return (int)((magnitude ^ minus) - minus);
 }
 
 /* Builds a table from BITS and HUFFVAL (C.2). Categories above `most` are not for 8-bit pictures (tables F.1, F.2):

@@ -1,4 +1,7 @@
-"""JPEG: decoded by libjpeg-turbo with its warnings as faults, shrunk in the transform where the recipe allows."""
+"""JPEG: every bit of its scans is walked first; then libjpeg-turbo decodes it, with its warnings as faults.
+
+The walk (entropy.c) sees what libjpeg passes over, and where; libjpeg is the second, independent judge.
+"""
 
 import re
 from math import ceil
@@ -9,6 +12,8 @@ from PIL import Image
 from models.exif import read_exif
 from models.fault import fault
 from models.jpeg_header import JpegHeader, read_header
+from models.jpeg_proof import check_walk, suspicion, trailer
+from models.jpeg_walk import walk_jpeg
 from models.plain import open_plain
 from models.raster import SIDEWAYS, Raster, check_pixels
 from models.reason import Reason, Unfit
@@ -31,6 +36,9 @@ def decode_jpeg(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     check_pixels(header.width, header.height, max_pixels)
     if header.precision != 8:
         raise Unfit(Reason.UNSUPPORTED, f"JPEG of {header.precision} bits a channel")
+    walk = walk_jpeg(data, max_pixels)
+    if walk:
+        check_walk(walk, header, len(data))
     orientation = read_exif(header.exif).orientation if header.exif else 1
     try:
         image, note = _decode(data, header, _least(header, orientation, recipe))
@@ -39,7 +47,13 @@ def decode_jpeg(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
         if unfit.reason is Reason.UNSUPPORTED and header.process in COMMON:
             raise Unfit(Reason.DAMAGED, unfit.detail) from error  # the header promised what libjpeg can do
         raise
-    return Raster(image, header.width, header.height, orientation, header.exif, note)
+    suspect = suspicion(walk, header) if walk else ""
+    behind, known = trailer(data, walk) if walk else ("", True)
+    if behind and known:
+        note = f"{note}; {behind}" if note else behind
+    elif behind:
+        suspect = suspect or behind
+    return Raster(image, header.width, header.height, orientation, header.exif, note, suspect)
 
 
 def _least(header: JpegHeader, orientation: int, recipe: Recipe) -> tuple[int, int]:

@@ -1,0 +1,220 @@
+/* Where a decoded picture breaks: after a wrong bit the decoder finds the codes again, but the DC of everything that
+ * follows is predicted from a wrong one (F.1.1.5.1), so that the rest of the picture is shifted in brightness or colour.
+ *
+ * Such a break runs along the lower edge of the MCUs before the first wrong one, steps down by one MCU there, and runs
+ * on along the lower edge of the MCUs after it: in coding order, one stretch of exactly one row of MCUs, over all of
+ * which the same difference is added to what the edge would show. No horizon does that.
+ */
+#ifndef CATALOGD_BREAKS_H
+#define CATALOGD_BREAKS_H
+
+#include <stdlib.h>
+
+#include "blocks.h"
+
+typedef struct {
+    float score; /* 0: none; see find_break() */
+    int row;     /* of MCUs, 1 or more */
+} Break;
+
+/* One component's edges between rows of MCUs, [rows][across], and what is usual around each. */
+typedef struct {
+    int rows, across, h, v;
+    float q, *step, *scale, *sum, *weight, *weighted, *found;
+} Seam;
+
+static inline float within(float value, float limit)
+{
+    return value > limit ? limit : value < -limit ? -limit : value;
+}
+
+static inline int clamped(int at, int past)
+{
+    return at < 0 ? 0 : at >= past ? past - 1 : at;
+}
+
+/* Steps, their usual size (mean over five by five neighbours without the own row, and at least some quanta), and sums
+ * in coding order: of steps in units of the usual, and for the weighted mean of steps. */
+static void measure(Seam *s, const Component *c)
+{
+    int wide = s->across * s->h;
+    for (int r = 0; r < s->rows; r++)
+        for (int x = 0; x < wide; x++) {
+            size_t below = (size_t)(s->v * (r + 1)) * (size_t)c->stride + (size_t)x;
+            s->step[r * wide + x] = c->edges[below][0] - c->edges[below - (size_t)c->stride][1];
+        }
+    float *box = s->found; /* free until the search */
+    for (int r = 0; r < s->rows; r++)
+        for (int x = 0; x < wide; x++) {
+            float sum = 0;
+            for (int i = -2; i <= 2; i++)
+                sum += fabsf(s->step[r * wide + clamped(x + i, wide)]);
+            box[r * wide + x] = sum;
+        }
+    for (int r = 0; r < s->rows; r++)
+        for (int x = 0; x < wide; x++) {
+            float sum = box[clamped(r - 2, s->rows) * wide + x] + box[clamped(r - 1, s->rows) * wide + x] +
+                        box[clamped(r + 1, s->rows) * wide + x] + box[clamped(r + 2, s->rows) * wide + x];
+            s->scale[r * wide + x] = 1 / (sum / 20 + 0.8f * s->q + 4);
+        }
+    int cells = s->rows * s->across;
+    s->sum[0] = s->weight[0] = s->weighted[0] = 0;
+    for (int i = 0; i < cells; i++) {
+        float sum = 0, weight = 0, weighted = 0;
+        for (int x = i * s->h; x < (i + 1) * s->h; x++) {
+            float z = s->step[x] * s->scale[x], w = s->scale[x] * s->scale[x];
+            sum += within(z, 3) / (float)s->h, weight += w, weighted += w * s->step[x];
+        }
+        s->sum[i + 1] = s->sum[i] + sum;
+        s->weight[i + 1] = s->weight[i] + weight, s->weighted[i + 1] = s->weighted[i] + weighted;
+    }
+}
+
+/* How much better the steps of these cells agree with `shift` than with none, at most 1 a cell: a bounded likelihood
+ * ratio (Geman and McClure 1987), so that a few strong edges of the picture itself do not decide. */
+static float agreement(const Seam *s, int first, int past, float shift)
+{
+    float sum = 0;
+    for (int x = first * s->h; x < past * s->h; x++) {
+        float z = s->step[x] * s->scale[x], rest = z - shift * s->scale[x];
+        z *= z, rest *= rest;
+        sum += z / (1 + z) - rest / (1 + rest);
+    }
+    return sum / (float)s->h;
+}
+
+/* 1 where also the left edge of the first shifted MCU shows the shift, 0 where it does not. */
+static float upright(const Seam *s, const Component *c, int row, int column, float shift)
+{
+    const Four *edges = c->edges + (size_t)(s->v * (row + 1)) * (size_t)c->stride;
+    float least = 9;
+    for (int x = (column - 2) * s->h; x <= (column + 2) * s->h; x++)
+        if (x >= 1 && x < s->across * s->h) {
+            float miss = fabsf(edges[x][2] - edges[x - 1][3] - shift) / fabsf(shift);
+            least = miss < least ? miss : least;
+        }
+    return least > 0.8f ? 0 : least < 0.4f ? 1 : (0.8f - least) / 0.4f;
+}
+
+static float evidence(const Seam *s, const Component *c, int at)
+{
+    int across = s->across, cells = s->rows * across, row = at / across, turn = (row + 1) * across;
+    int past = at + across < cells ? at + across : cells;
+    float after = (float)(turn - at), before = (float)(past - turn);
+    /* Nothing stands above the first row to tell a break from a frame around the picture. */
+    if (row == 0 || at % across == 0 || past <= turn || fabsf(s->sum[past] - s->sum[at]) < 0.35f * (float)across)
+        return 0;
+    float shift = (s->weighted[past] - s->weighted[at]) / (s->weight[past] - s->weight[at]), best = 0;
+    if (fabsf(shift) < 1.5f * (s->q > 6 ? s->q : 6))
+        return 0;
+    for (float share = 0.8f; share < 1.5f; share *= 1.3f) {
+        float first = agreement(s, at, turn, share * shift), second = agreement(s, turn, past, share * shift);
+        float all = first + second, fair = 0.4f * all / (float)across, least = first < second ? first : second;
+        if (first <= fair * after - 0.7f * sqrtf(after) || second <= fair * before - 0.7f * sqrtf(before) || least <= 0)
+            continue;
+        all *= (least < 4 ? least / 4 : 1) * upright(s, c, row, at % across, share * shift);
+        best = all > best ? all : best;
+    }
+    return best;
+}
+
+static float near_by(const Seam *s, int at)
+{
+    float most = 0;
+    for (int i = at - 1; i <= at + 1; i++)
+        if (i >= 0 && i < s->rows * s->across && s->found[i] > most)
+            most = s->found[i];
+    return most;
+}
+
+/* The best place for a break by all components together, by how far it stands out from the second best elsewhere, in
+ * cells, times the root of its mean agreement. */
+static Break best_place(const Seam *seams, int count)
+{
+    int across = seams[0].across, cells = seams[0].rows * across, best = 0;
+    float *total = seams[0].sum, second = 0; /* no longer needed as sums */
+    for (int i = 0; i < cells; i++) {
+        total[i] = 0;
+        for (int n = 0; n < count; n++)
+            total[i] += near_by(&seams[n], i);
+        best = total[i] > total[best] ? i : best;
+    }
+    for (int i = 0; i < cells; i++)
+        if (abs(i - best) > 2 * across && total[i] > second)
+            second = total[i];
+    return (Break){(total[best] - second) * sqrtf(total[best] / (float)across), best / across + 1};
+}
+
+/* Of a picture whose components are interleaved, or that has one. Returns score -1 without memory. */
+static Break find_break(const Component *list, int count)
+{
+    Seam seams[4];
+    int single = count == 1, rows = 1 << 20, any = 0;
+    Break found = {0, 0};
+    for (int n = 0; n < count; n++) {
+        int v = single ? 1 : list[n].v, edges = (list[n].high + v - 1) / v - 1;
+        rows = edges < rows ? edges : rows;
+    }
+    int across = single ? list[0].wide : list[0].stride / list[0].h;
+    if (rows < 2 || across < 5)
+        return found;
+    float *room[4] = {0, 0, 0, 0};
+    for (int n = 0; n < count; n++) {
+        const Component *c = &list[n];
+        int h = single ? 1 : c->h, v = single ? 1 : c->v;
+        size_t cells = (size_t)rows * (size_t)across, blocks = cells * (size_t)h;
+        float *f = room[n] = malloc(sizeof(float) * (3 * blocks + 3 * cells + 3));
+        if (!f) {
+            found.score = -1;
+            break;
+        }
+        seams[n] = (Seam){rows, across, h, v, c->scale[0], f, f + blocks, f + 3 * blocks, f + 3 * blocks + cells + 1,
+                          f + 3 * blocks + 2 * cells + 2, f + 2 * blocks};
+        measure(&seams[n], c);
+        for (int i = 0; i < (int)cells; i++) {
+            seams[n].found[i] = evidence(&seams[n], c, i);
+            any |= seams[n].found[i] > 0;
+        }
+    }
+    if (any && found.score >= 0)
+        found = best_place(seams, count);
+    for (int n = 0; n < count; n++)
+        free(room[n]);
+    return found;
+}
+
+static int is_blank(const Component *c, int single, int row, int column, float level)
+{
+    int h = single ? 1 : c->h, v = single ? 1 : c->v;
+    for (int y = row * v; y < (row + 1) * v; y++)
+        for (int x = column * h; x < (column + 1) * h; x++) {
+            size_t at = (size_t)y * (size_t)c->stride + (size_t)x;
+            float dc = (float)c->dc[at] * c->scale[0];
+            Mask differs = c->edges[at] != (Four){dc, dc, dc, dc};
+            if (fabsf(dc - level) > 8 + c->scale[0] / 2 || differs[0] || differs[1] || differs[2] || differs[3])
+                return 0;
+        }
+    return 1;
+}
+
+/* The row of MCUs from which on, in its middle, nothing follows but the grey or the green with which decoders fill what
+ * they miss: half a picture, kept by a program that did not mind. 0 where there is none. */
+static int find_blank(const Component *list, int count)
+{
+    static const float colours[2][3] = {{0, 0, 0}, {-390, -357, -452}}; /* 128, 128, 128 and 0, 135, 0: in eighths */
+    int single = count == 1, across = single ? list[0].wide : list[0].stride / list[0].h;
+    int rows = single ? list[0].high : list[0].rows / list[0].v, cells = rows * across;
+    for (int colour = 0; colour < 2 && (count == 3 || (single && !colour)); colour++) {
+        int at = cells, blank = 1;
+        while (at > 0 && blank) {
+            for (int n = 0; n < count && blank; n++)
+                blank = is_blank(&list[n], single, (at - 1) / across, (at - 1) % across, colours[colour][n]);
+            at -= blank;
+        }
+        if (at > 0 && at % across && cells - at >= 2 * across)
+            return at / across;
+    }
+    return 0;
+}
+
+#endif

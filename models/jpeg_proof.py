@@ -1,0 +1,71 @@
+"""What the entropy walk proves of a JPEG: a reason to reject it, words that make it suspect, or nothing.
+
+Measured on 392 clean files of web, cameras and programs: none shows any fault; two show a break.
+"""
+
+from models.jpeg_header import JpegHeader
+from models.jpeg_trailer import describe_trailer
+from models.jpeg_walk import Fault, Walk
+from models.reason import Reason, Unfit
+
+# The standard forbids them, no decoder can make a picture of them, and no clean file has them.
+IMPOSSIBLE = {
+    Fault.CODE: "bits that are no code",
+    Fault.INDEX: "a block with more coefficients than it has places",
+    Fault.SHORT: "a scan that stops early",
+    Fault.EOBRUN: "empty blocks past the end of a scan",
+}
+# What libjpeg decodes nonetheless: the picture may be whole.
+ODD = {
+    Fault.LONG: "bits left over behind the last block",
+    Fault.RESTART: "restart markers out of order",
+    Fault.HEADER: "a header that breaks the standard",
+    Fault.TABLES: "a Huffman table that is none",
+    Fault.SCRIPT: "scans out of order",
+    Fault.RANGE: "brightness or colour out of range",
+    Fault.CONTRAST: "contrast beyond what samples can hold",
+}
+# Of the 392, the share above: 0.5 %; single flipped bits found by this alone: 5 %.
+CLEAR_BREAK = 4.0
+# An encoder that overshoots white on purpose does so in many blocks; a wrong bit in one or two.
+FEW = 8
+
+
+def check_walk(walk: Walk, header: JpegHeader, size: int) -> None:
+    """Raises Unfit(TRUNCATED or DAMAGED) for what cannot be a whole picture; `size` of the file in bytes."""
+    if walk.fault not in IMPOSSIBLE:
+        return
+    if walk.fault is Fault.SHORT and walk.offset >= size - 1:
+        raise Unfit(Reason.TRUNCATED, f"the data ends{_at(walk.row, header)}{_scan(walk, header)}")
+    raise Unfit(Reason.DAMAGED, f"{IMPOSSIBLE[walk.fault]}{_at(walk.row, header)}{_scan(walk, header)}")
+
+
+def suspicion(walk: Walk, header: JpegHeader) -> str:
+    """Why the picture may be damaged although it decodes, or ""."""
+    counts = walk.counts
+    if walk.fault in ODD:
+        return f"{ODD[walk.fault]}{_at(walk.row, header)}"
+    if walk.break_score > CLEAR_BREAK:
+        return f"the picture breaks{_at(walk.break_row, header)} (brightness or colours shift)"
+    if walk.blank_row:
+        return f"the picture is blank{_at(walk.blank_row, header).replace('at', 'from', 1)}"
+    if 0 < counts[Fault.OVERSHOOT] <= FEW:
+        return f"{ODD[Fault.CONTRAST]}{_at(walk.row, header)}"
+    if counts[Fault.UNREFINED]:
+        return "scans are missing: the picture is not refined to its end"
+    if counts[Fault.PADDING] or (walk.ones and walk.zeros):  # some pad with zeros, but then always
+        return "padding bits that do not fit"
+    return ""
+
+
+def trailer(data: bytes, walk: Walk) -> tuple[str, bool]:
+    """(words, known) for what stands behind the end of the picture."""
+    return describe_trailer(data, walk.end) if walk.ended else ("", True)
+
+
+def _at(row: int, header: JpegHeader) -> str:
+    return f" at row {min(row, header.height)} of {header.height}" if row >= 0 else ""
+
+
+def _scan(walk: Walk, header: JpegHeader) -> str:
+    return f", scan {walk.scan}" if header.process == 0xC2 else ""
