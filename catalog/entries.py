@@ -115,6 +115,17 @@ def _suspects(database: Database, wanted: Filter) -> Iterator[Entry]:
                 yield entry
 
 
+def suspects(database: Database) -> int:
+    """How many ok files may be damaged, those of absent volumes left out."""
+    return int(
+        database.value(
+            "SELECT count(*) FROM content c JOIN file f ON f.content = c.id AND f.state = 'ok'"
+            " JOIN directory d ON d.id = f.directory JOIN volume v ON v.id = d.volume AND v.away IS NULL"
+            " WHERE c.suspect IS NOT NULL"
+        )
+    )
+
+
 def _directories(database: Database, top: bytes) -> list[tuple[Any, ...]]:
     if not top:
         return database.rows("SELECT id FROM directory ORDER BY path")

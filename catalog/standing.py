@@ -10,6 +10,7 @@ from catalog.coverage import coverage
 from catalog.damage import count as rot
 from catalog.db import Database
 from catalog.display import text
+from catalog.entries import suspects
 from catalog.model_rows import Model, current
 from catalog.rates import rates
 from catalog.running import running
@@ -33,12 +34,13 @@ def standing(asking: Asking) -> dict[str, Any]:
         damage = [
             rate.record(asking.config.alarm.damaged_percent) for rate in rates(database, time.time(), DAMAGE_DAYS)
         ]
-        rotten = rot(database)
+        rotten, doubtful = rot(database), suspects(database)
         listed = [volume for volume in volumes(database) if volume.kind == "root" or volume.away]
     live = ask(state, {"op": "status"}, timeout=2.0) if running(state) else None
     live = live if live and live.get("ok") else None
     return {
         "files": files,
+        "suspect": doubtful,
         "reasons": reasons,
         "vectors": vectors,
         "index": live["index"] if live else _index(asking, model.digest if model else "", seq),

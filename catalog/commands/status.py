@@ -50,6 +50,8 @@ def _files(found: dict[str, Any]) -> list[Line]:
         for state in ("ok", "rejected", "pending", "gone", "unreachable")
         if files[state] or state == "ok"
     ]
+    if found["suspect"]:
+        lines.insert(2, ("", f"  {found['suspect']:,} suspect: see `catalog ls --suspect`", False))
     ranked = sorted(found["reasons"].items(), key=lambda item: -item[1])
     lines += [("", f"  {count:,} {reason}", False) for reason, count in ranked]
     if found["rot"]:

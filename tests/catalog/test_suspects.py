@@ -1,11 +1,18 @@
 """Suspects: ok files that may be damaged are listed, counted, and not the copy that is kept."""
 
+import json
+import os
+import subprocess
+import sys
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from household import Household, picture
+from PIL import Image
 
 from catalog.duplicates import near
-from catalog.entries import Filter, entries
+from catalog.entries import Filter, entries, suspects
 from tests.catalog.shelf import DIMS, Shelf
 
 WHY = "grey from row 300 of 3000"
@@ -24,6 +31,7 @@ def test_suspects_are_listed_with_why_and_only_while_they_are_there(tmp_path: Pa
         (b"a.jpg", "ok", "suspect", WHY),
         (b"copy.jpg", "ok", "suspect", WHY),
     ]
+    assert suspects(shelf.db) == 2
     every = {entry.name: (entry.state, entry.reason) for entry in entries(shelf.db, Filter())}
     assert every[b"a.jpg"] == ("ok", "suspect")
     assert every[b"well.jpg"] == ("ok", None)
@@ -41,3 +49,31 @@ def test_of_two_near_copies_the_sound_one_is_kept(tmp_path: Path) -> None:
     shelf.picture("sound", look, width=800, height=600)
     (group,) = near(shelf.db, 1, 0.9, tmp_path)
     assert group.keep == b"/r/sound"
+
+
+def test_a_damaged_bitmap_is_found_embedded_listed_and_counted(tmp_path: Path) -> None:
+    home = Household(tmp_path)
+    try:
+        out = BytesIO()
+        Image.open(BytesIO(picture(1))).convert("RGB").save(out, "BMP")
+        sound = out.getvalue()
+        root = Path(os.fsdecode(home.root))
+        (root / "sound.bmp").write_bytes(sound)
+        (root / "shifted.bmp").write_bytes(sound[:900] + b"x" + sound[900:])
+        done = home.once()
+        assert done.returncode == 0, done.stderr
+
+        def ask(*words: str) -> str:
+            call = [sys.executable, "-m", "catalog.cli", "--config", str(home.config_path), *words]
+            return subprocess.run(call, capture_output=True, text=True, timeout=60, check=True).stdout
+
+        (line,) = map(json.loads, ask("ls", "--suspect", "--json").splitlines())
+        assert (Path(line["path"]).name, line["state"], line["reason"]) == ("shifted.bmp", "ok", "suspect")
+        assert line["detail"] == "1 bytes more than its header says"
+        assert "1 bytes more" in ask("ls", "--suspect")
+        found = json.loads(ask("status", "--json"))
+        assert (found["files"]["ok"], found["vectors"], found["suspect"]) == (2, 2, 1)
+        assert "1 suspect" in ask("status")
+        assert json.loads(ask("show", str(root / "shifted.bmp"), "--json"))["detail"] == line["detail"]
+    finally:
+        home.close()
