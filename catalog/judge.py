@@ -6,7 +6,8 @@ The rules are asked in turn, and the first that has a word ends it:
 2. the path held these bytes before, and they were well   -> restored
 3. the new bytes are damaged, or overwritten in place     -> rot?        (changed, where the old ones were damaged, too)
    another kind of image / nobody could look              -> replaced / changed
-4. only the new bytes can be read: known to another file  -> restored
+4. only the new bytes can be read: all old bytes stand    -> completed
+   another file is known to hold the new ones             -> restored
    some old bytes stand / none do                         -> completed / replaced
 5. the same pixels, and the coded picture is untouched    -> metadata only (rot?, where it was touched)
 6. the same picture once it is turned or mirrored         -> edit
@@ -89,11 +90,12 @@ def _legible(case: Case) -> Finding:
     """What was there could not be read, what is there can."""
     if case.before.format is not None:
         return None
+    why, share = "what was here could not be read", case.clues.standing.share if case.clues.standing else 0.0
+    if share == 1:
+        return Word.COMPLETED, f"{why}; now the rest of it has come"
     if case.elsewhere:
-        return Word.RESTORED, "what was here could not be read; now it is a file that is known to be well"
-    if case.clues.standing is not None and case.clues.standing.share > 0:
-        return Word.COMPLETED, "what was here could not be read; now the rest of it has come"
-    return Word.REPLACED, "what was here could not be read"
+        return Word.RESTORED, f"{why}; now it is a file that is known to be well"
+    return (Word.COMPLETED if share else Word.REPLACED), why
 
 
 def _same_picture(case: Case) -> Finding:
@@ -220,7 +222,7 @@ def _stands(standing: Standing) -> str:
         return f"only bit {bit} of byte {byte} differs"
     if standing.share == 0:
         return "no old bytes stand"
-    where = f", bytes {standing.first} to {standing.last} differ" if standing.first < standing.last else ""
+    where = f", all but bytes {standing.first} to {standing.last}" if standing.in_place else ""
     return f"{_percent(standing.share)} of the old bytes stand{where}"
 
 
