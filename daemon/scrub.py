@@ -66,7 +66,8 @@ class Scrubber:
         """Follow new settings."""
         self._settings = config.scrub
         self._rest = 0.0 if self._once else config.watch.open_seconds
-        self._bucket = Bucket(config.scrub.rate_mb * MB, CHUNK)
+        rate = config.scrub.rate_mb * MB
+        self._bucket = Bucket(rate, min(rate, CHUNK))
         self._wake.set()
 
     # -- for those who ask
@@ -83,7 +84,7 @@ class Scrubber:
 
     def _begin(self, run: Run) -> None:
         self._cancelled = False
-        self._shift = Shift(run, ScrubFeed(self._database, time.time()), self._writer, self._rest)
+        self._shift = Shift(run, ScrubFeed(self._database, run.started), self._writer, self._rest)
         self._wake.set()
 
     def cancel(self, run: int) -> None:

@@ -11,11 +11,11 @@ from models.proof import PROOF
 from models.reason import Reason
 
 ROWS = 128
-# A file whose reading ended with its reader's life has no hash yet. A scrub does not decode, and can give it one.
-UNHASHED = (Reason.CRASH, Reason.SLOW, Reason.MEMORY)
+# Files whose reading ended with their reader's life. A scrub does not decode: it can hash them, whatever they do to it.
+HARMFUL = (Reason.CRASH, Reason.SLOW, Reason.MEMORY)
 
 READ = READ_AT.replace("last_verified", "f.last_verified")
-# Files that are due are the intake's. The cursor is spelled out, since SQLite does not search an expression's index
+# Other files that are due are the intake's. The cursor is spelled out: SQLite does not search the index of an expression
 # by a row value.
 OLDEST = f"""
 SELECT f.id, d.path, f.name, f.size, f.mtime_ns, f.ctime_ns, f.inode, f.content, c.sha256,
@@ -24,7 +24,7 @@ FROM file f JOIN directory d ON d.id = f.directory JOIN volume v ON v.id = d.vol
   LEFT JOIN content c ON c.id = f.content
 WHERE f.{SETTLED} AND {READ} >= ?1 AND ({READ} > ?1 OR f.id > ?2) AND {READ} < ?3 AND v.away IS NULL
   AND coalesce(f.reason, '') NOT IN ({", ".join(f"'{reason}'" for reason in BYTELESS)})
-  AND (f.due IS NULL OR f.content IS NULL AND f.reason IN ({", ".join(f"'{reason}'" for reason in UNHASHED)}))
+  AND (f.due IS NULL OR f.reason IN ({", ".join(f"'{reason}'" for reason in HARMFUL)}))
 ORDER BY {READ}, f.id LIMIT {ROWS}
 """
 # Through the table and not the index, whose order would have the disk look for every row by itself.

@@ -1,0 +1,95 @@
+"""Runs of the scrub are rows: what is left of a night's budget outlives every kill and every second call."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from catalog.db import Database
+from catalog.scrub_runs import Run, begin, begin_continuous, end, find, latest, night, save, spent, unfinished
+
+HOUR = 3600.0
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    return Database(tmp_path / "catalog.db", write=True)
+
+
+@pytest.fixture(params=["UTC", "Europe/Berlin", "America/St_Johns", "Pacific/Auckland"])
+def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def at(text: str) -> float:
+    return time.mktime(time.strptime(text, "%Y-%m-%d %H:%M"))
+
+
+def test_a_night_goes_from_noon_to_noon(zone: None) -> None:
+    noon = at("2026-03-01 12:00")
+    for moment in ("2026-03-01 12:00", "2026-03-01 23:59", "2026-03-02 02:00", "2026-03-02 11:59"):
+        assert night(at(moment)) == noon, moment
+    assert night(noon - 1) == at("2026-02-28 12:00")
+
+
+def test_a_night_is_one_night_when_the_clocks_are_changed(zone: None) -> None:
+    for day in ("2026-03-28 22:00", "2026-10-24 22:00", "2026-03-07 22:00", "2026-04-04 22:00"):
+        evening = at(day)
+        assert night(evening) == night(evening + 6 * HOUR) == evening - 10 * HOUR
+
+
+def used(database: Database, run: Run, amount: int, now: float) -> Run:
+    grown = replace(run, bytes=run.bytes + amount)
+    save(database, grown, now)
+    return grown
+
+
+def test_a_second_call_has_what_the_first_has_left(database: Database) -> None:
+    evening = at("2026-03-01 22:00")
+    first = begin(database, None, 1000, evening)
+    assert (first.limit, first.before) == (1000, 0)
+    used(database, first, 700, evening + HOUR)  # and killed
+    second = begin(database, None, 1000, evening + 2 * HOUR)
+    assert (second.limit, second.before) == (300, 700)
+    used(database, second, 300, evening + 3 * HOUR)
+    assert begin(database, None, 1000, evening + 4 * HOUR).limit == 0
+    assert begin(database, None, 1000, evening + 24 * HOUR).limit == 1000
+
+
+def test_a_budget_of_its_own_is_not_cut_but_counts(database: Database) -> None:
+    evening = at("2026-03-01 22:00")
+    used(database, begin(database, None, 1000, evening), 900, evening)
+    own = begin(database, 5000, 1000, evening + HOUR)
+    assert (own.limit, own.before) == (5000, 0)
+    used(database, own, 5000, evening + HOUR)
+    assert spent(database, night(evening)) == 5900
+    assert begin(database, None, 1000, evening + HOUR).limit == 0
+
+
+def test_the_services_own_run_is_one_row_a_night_within_the_same_budget(database: Database) -> None:
+    evening = at("2026-03-01 22:00")
+    own = used(database, begin_continuous(database, 1000, evening), 200, evening)
+    used(database, begin(database, None, 1000, evening), 500, evening + HOUR)
+    again = begin_continuous(database, 1000, evening + 2 * HOUR)
+    assert (again.id, again.bytes, again.before + again.limit) == (own.id, 200, 1000)
+    assert again.limit == 500
+    later = begin_continuous(database, 1000, evening + 24 * HOUR)
+    assert (later.id != own.id, later.limit, later.bytes) == (True, 1000, 0)
+
+
+def test_only_a_run_that_was_cut_short_tonight_is_taken_up(database: Database) -> None:
+    evening = at("2026-03-01 22:00")
+    since = night(evening)
+    assert unfinished(database, since) is None
+    run = used(database, begin(database, 10**9, 0, evening), 50, evening)
+    begin_continuous(database, 1000, evening + HOUR)
+    assert unfinished(database, since) == run == latest(database)
+    assert unfinished(database, night(evening + 24 * HOUR)) is None
+    assert end(database, run, evening + HOUR) == find(database, run.id)
+    assert unfinished(database, since) is None
