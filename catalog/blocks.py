@@ -73,7 +73,7 @@ def _in_place(old: Sequence[int], step: int, sha256: bytes, data: bytes) -> Stan
         return Standing(True, 0, 0, 1.0, 0, len(data))
     first, last = differ[0] * step, min((differ[-1] + 1) * step, len(data))
     lost = sum(min((number + 1) * step, len(data)) - number * step for number in differ)
-    holes = sum(_holes(data, number * step, (number + 1) * step) for number in differ)
+    holes = _holes(data, first, last)
     flip = None
     if len(differ) == 1:
         flip = find_flip(old[differ[0]] ^ new[differ[0]], first, last)
@@ -92,8 +92,13 @@ def _undoes(data: bytes, flip: int, sha256: bytes) -> bool:
 
 def _holes(data: bytes, start: int, stop: int) -> int:
     """Zeros that begin and end with a sector: a brush or a black frame hardly ever does."""
-    runs = (match.span() for match in HOLE.finditer(data, start, min(stop, len(data))))
-    return sum(end - begin for begin, end in runs if begin % SECTOR == 0 and end % SECTOR == 0)
+    runs = (match.span() for match in HOLE.finditer(data, start, stop))
+    return sum(end - begin for begin, end in runs if _edge(data, begin) and _edge(data, end))
+
+
+def _edge(data: bytes, at: int) -> bool:
+    """Whether a sector begins there and the zeros do not go on across it."""
+    return at % SECTOR == 0 and (at in (0, len(data)) or bool(data[at - 1]) != bool(data[at]))
 
 
 def _crcs(data: bytes, exponent: int) -> list[int]:
