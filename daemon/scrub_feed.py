@@ -15,7 +15,7 @@ ROWS = 128
 HARMFUL = (Reason.CRASH, Reason.SLOW, Reason.MEMORY)
 
 READ = READ_AT.replace("last_verified", "f.last_verified")
-# Other files that are due are the intake's. The cursor is spelled out: SQLite does not search the index of an expression
+# Other files that are due are the intake's. The cursor is spelled out: SQLite searches no index of an expression
 # by a row value.
 OLDEST = f"""
 SELECT f.id, d.path, f.name, f.size, f.mtime_ns, f.ctime_ns, f.inode, f.content, c.sha256,
