@@ -14,16 +14,18 @@ from catalog.mounts import Mount, read_mounts
 from catalog.results import note
 from catalog.sightings import see_all
 from catalog.tree import below
-from catalog.volume_rows import Volume, block, unblock, volumes
+from catalog.volume_rows import Volume, block, settle, unblock, volumes
 from catalog.volumes import Observation, judge, observe
 from daemon.guard import unchanged
 from daemon.losses import Losses
 from daemon.points import point
+from daemon.requests import concerned, outermost
 from daemon.scan import Scan
 from daemon.write import Writer
 
 BATCH = 1000  # sightings that go into the catalog at once; the walk waits for them, so that memory stays flat
 RETRY_MINUTES = 1.0  # after a scan from which nothing could be concluded
+TRIES = 3  # scans of a volume that changes under them, in a single pass
 log = structlog.get_logger()
 
 
@@ -84,9 +86,9 @@ class Scanner:
             with self._lock:
                 if not self._requests:
                     return
-                path, why, self._requests = _outermost(self._requests)
+                path, why, self._requests = outermost(self._requests)
                 self.scanning = path
-            for volume in _concerned(volumes(self._database), path):
+            for volume in concerned(volumes(self._database), path):
                 inside = path.startswith(volume.path.rstrip(b"/") + b"/")
                 self._scan(volume, path if inside else volume.path, why)
             self.scanning = b""
@@ -102,16 +104,22 @@ class Scanner:
             if not volume.in_place:
                 self._next.pop(volume.id, None)
             elif self._next.get(volume.id, 0.0) <= now:
-                self._scan(volume, volume.path, "timer" if volume.id in self._next else "start")
+                why = "timer" if volume.id in self._next else "start"
+                for _ in range(TRIES if self._once else 1):  # the service comes back to it, a single pass does not
+                    if self._scan(volume, volume.path, why) or self._stop.is_set():
+                        break
 
-    def _scan(self, volume: Volume, top: bytes, why: str) -> None:
-        """Scan one subtree of one volume, and settle when its whole is due again."""
+    def _scan(self, volume: Volume, top: bytes, why: str) -> bool:
+        """Scan one subtree of one volume, and settle when its whole is due again.
+
+        False where nothing could be concluded: then whoever asks is told at once what stands there instead.
+        """
         self.scanning = top
         try:
             mounts = read_mounts()
             before = observe(volume.path, mounts)
             done = False
-            if not judge(volume.kind, volume.identity, before):  # else the guard tells it
+            if not judge(volume.kind, volume.identity, before):
                 started = time.monotonic()
                 self._reopen(top)
                 scan = Scan(
@@ -122,6 +130,11 @@ class Scanner:
                 _tell(scan, top, why, started)
             if top == volume.path or not done:
                 self._next[volume.id] = time.monotonic() + 60 * self._minutes(volume, before, done)
+            if not done and not self._stop.is_set():
+                self._writer.ask(
+                    partial(settle, volume=volume, seen=observe(volume.path, read_mounts()), now=time.time())
+                )
+            return done
         finally:
             self.scanning = b""
 
@@ -193,25 +206,6 @@ class Scanner:
         rest = self._config.watch.open_seconds
         fresh = not self._once and 0 <= now - found.st_ctime_ns / 1e9 < rest
         return now + rest if fresh else now
-
-
-def _outermost(requests: dict[bytes, str]) -> tuple[bytes, str, dict[bytes, str]]:
-    """The request to serve next, and what is left once it is: a scan of a tree answers for all below it.
-
-    A tree that is copied in asks for a scan of each of its directories.
-    """
-    path = min(requests, key=len)
-    low, high = below(path)
-    rest = {other: why for other, why in requests.items() if other != path and not low <= other < high}
-    return path, requests[path], rest
-
-
-def _concerned(rows: list[Volume], path: bytes) -> list[Volume]:
-    """The present volumes that hold `path` or lie below it."""
-    low, high = below(path)
-    present = [volume for volume in rows if volume.kind != "blocked"]
-    holders = [v for v in present if path == v.path or path.startswith(v.path.rstrip(b"/") + b"/")]
-    return [v for v in (*holders[-1:], *(v for v in present if low <= v.path < high)) if v.in_place]
 
 
 def _open_to_us(path: bytes) -> bool:
