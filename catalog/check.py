@@ -8,6 +8,7 @@ import time
 
 from catalog.check_disk import DiskCheck
 from catalog.check_index import index_findings
+from catalog.check_journal import journal_findings
 from catalog.check_row import Finding
 from catalog.check_store import store_findings
 from catalog.config import Config
@@ -24,7 +25,7 @@ def check(config: Config, database: Database, *, disk: bool = True) -> list[Find
     memory, and the snapshot beside it is not looked at.
     """
     busy = running(config.state)
-    found = list(store_findings(database))
+    found = [*store_findings(database), *journal_findings(database, config.state)]
     if not busy:
         found += index_findings(database, config.state)
     if disk:

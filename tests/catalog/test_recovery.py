@@ -130,6 +130,8 @@ def test_it_is_named_left_alone_and_put_right(house: Household, harm: str) -> No
         assert done.returncode in (STORE, 1 if "check" in done.args else STORE), (done.args, done.stderr)
         assert "Traceback" not in done.stderr
         assert "catalog recover" in done.stderr or "check" in done.args
+    fixed = catalog(house, "check", "--fix")
+    assert fixed.returncode == STORE and "catalog recover" in fixed.stderr
     after = house.config.database.read_bytes() if house.config.database.exists() else None
     assert before == after or harm == "one byte", "evidence was written over"
     found = recover(house)
