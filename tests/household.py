@@ -1,5 +1,6 @@
 """A small collection with a catalog, a small model and a real service: what machine, crash and fault tests share."""
 
+import ctypes
 import os
 import random
 import signal
@@ -26,6 +27,7 @@ SELECT d.path, f.name, iif(v.away IS NULL, f.state, iif(f.state = 'gone', 'gone'
 FROM file f JOIN directory d ON d.id = f.directory JOIN volume v ON v.id = d.volume
   LEFT JOIN content c ON c.id = f.content
 """
+CAPBSET_DROP, DAC_OVERRIDE, DAC_READ_SEARCH = 24, 1, 2  # linux/prctl.h, linux/capability.h
 State = tuple[str, bytes | None, str | None]
 
 
@@ -46,6 +48,13 @@ def until(true: Callable[[], object], seconds: float = PATIENCE) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+def drop_powers() -> None:
+    """Run in the service: root that obeys permissions like anyone else."""
+    prctl = ctypes.CDLL(None).prctl
+    prctl(CAPBSET_DROP, DAC_OVERRIDE)
+    prctl(CAPBSET_DROP, DAC_READ_SEARCH)
 
 
 class Household:

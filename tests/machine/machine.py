@@ -1,6 +1,5 @@
 """The machine: a real tree, a real catalog, a real service, driven by Hypothesis in any order."""
 
-import ctypes
 import os
 import shutil
 import signal
@@ -11,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from collection import Blob, Collection, Item, Link, within
-from household import PATIENCE, Household, State, picture
+from household import PATIENCE, Household, State, drop_powers, picture
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -19,19 +18,11 @@ NAMES = [b"a.png", b"b.png", b"c.jpg", b"\xff\xfe.png", b"new\nline.png", b"\x1b
 DIRECTORIES = [b"", b"d", b"d/e", b"f\xff", b"g"]
 DISK = b"m"  # where another disk is mounted
 FLOOD = 10_000  # renames, two events each: more than the kernel's queue of 16,384
-CAPBSET_DROP, DAC_OVERRIDE, DAC_READ_SEARCH = 24, 1, 2
 
 names = st.sampled_from(NAMES)
 directories = st.sampled_from(DIRECTORIES)
 seeds = st.integers(0, 9)
 picks = st.integers(0, 1 << 16)
-
-
-def drop_powers() -> None:
-    """Run in the service: root that obeys permissions like anyone else."""
-    prctl = ctypes.CDLL(None).prctl
-    prctl(CAPBSET_DROP, DAC_OVERRIDE)
-    prctl(CAPBSET_DROP, DAC_READ_SEARCH)
 
 
 class Machine(RuleBasedStateMachine):
