@@ -13,14 +13,17 @@ from catalog.history import add
 from catalog.journal import iso
 from catalog.results import note
 from catalog.signature import Signature
-from catalog.verdict import Verdict, Word
+from catalog.verdict import DAMAGING, Verdict, Word
 
 KIND = "accepted"  # of an entry in the journal, and of an event
 
+# A rotten picture that was tagged is a rotten picture still, and so is one that decayed further.
+STILL = (Word.METADATA, Word.CHANGED)
 # By the index of rows that say so: they are few, and most of the history is not.
 STANDING = (
     " FROM history h JOIN file f ON f.id = h.file AND f.state != 'gone' WHERE h.verdict IN ('rot', 'rot?')"
-    " AND h.id = (SELECT id FROM history WHERE file = h.file ORDER BY id DESC LIMIT 1)"
+    " AND h.id = (SELECT id FROM history WHERE file = h.file AND verdict NOT IN ('metadata only', 'changed')"
+    " ORDER BY id DESC LIMIT 1)"
 )
 
 
@@ -48,16 +51,24 @@ def damage(database: Database) -> Iterator[Damage]:
     """All of them, the latest first."""
     rows = database.rows("SELECT h.id, h.file, h.verdict, h.seen_at, h.evidence" + STANDING + " ORDER BY h.id DESC")
     for row, file, verdict, at, evidence in rows:
-        entry = entry_of(database, file)
-        lost = database.row(
-            "SELECT c.id, lower(hex(c.sha256)) FROM history h JOIN content c ON c.id = h.content"
-            " WHERE h.file = ? AND h.id < ? AND h.verdict NOT IN ('rot', 'rot?') ORDER BY h.id DESC LIMIT 1",
-            *(file, row),
-        )
+        entry, lost = entry_of(database, file), _lost(database, file, row)
         if entry is not None and lost is not None:
             links = _links(database, file)
             copies = [one for one in holders(database, lost[0]) if one.state == "ok" and one.id not in links]
             yield Damage(entry, Word(verdict), at, evidence or "", lost[1], copies)
+
+
+def _lost(database: Database, file: int, row: int) -> tuple[int, str] | None:
+    """The last content (id, SHA-256 in hex) that was whole, up to a row of the history."""
+    whole, sick = None, False
+    for content, sha256, verdict in database.rows(
+        "SELECT c.id, lower(hex(c.sha256)), h.verdict FROM history h JOIN content c ON c.id = h.content"
+        " WHERE h.file = ? AND h.id <= ? ORDER BY h.id",
+        *(file, row),
+    ):
+        sick = verdict in DAMAGING or (sick and verdict in STILL)
+        whole = whole if sick else (content, sha256)
+    return whole
 
 
 def _links(database: Database, file: int) -> set[int]:
@@ -72,16 +83,12 @@ def _links(database: Database, file: int) -> set[int]:
 
 def why_not(database: Database, file: int) -> str:
     """Why there is nothing about this file to accept; "" where there is."""
-    row = database.row(
-        "SELECT f.state, (SELECT verdict FROM history WHERE file = f.id ORDER BY id DESC LIMIT 1) FROM file f"
-        " WHERE f.id = ?",
-        file,
-    )
-    if row is None or row[0] == "gone":
+    state = database.value("SELECT state FROM file WHERE id = ?", file)
+    if state is None or state == "gone":
         return "is gone"
-    if row[0] == "pending":
+    if state == "pending":
         return "waits to be read again"
-    return "" if row[1] in (Word.ROT, Word.ROT_PERHAPS) else "is not said to be damaged"
+    return "" if database.row("SELECT 1" + STANDING + " AND f.id = ?", file) else "is not said to be damaged"
 
 
 def accept(database: Database, state: Path, files: list[Entry], now: float) -> None:
