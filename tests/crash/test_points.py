@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from household import PATIENCE, Household, picture, until
+from test_backup_point import OF_NIGHTS
 from test_scrub_points import OF_SCRUBS
 
 FILES = 10
@@ -69,7 +70,7 @@ def test_every_point_in_the_code_is_tried() -> None:
         for path in root.glob("daemon/*.py")
         for name in re.findall(r'\bpoint\("([\w.]+)"\)', path.read_text("utf-8"))
     }
-    assert named == {*BOTH, *WATCHING, *IN_WORKERS, *OF_LOSSES, *OF_SCRUBS}
+    assert named == {*BOTH, *WATCHING, *IN_WORKERS, *OF_LOSSES, *OF_NIGHTS, *OF_SCRUBS}
 
 
 @pytest.mark.timeout(300)

@@ -1,0 +1,36 @@
+"""SIGKILL between a backup and the word of it: the backup counts, and another is made only when one is due."""
+
+import os
+import signal
+from pathlib import Path
+
+import apsw
+from household import Household, picture
+
+from catalog.backup import backups
+from catalog.backup_standing import backup_standing
+from catalog.config import BackupSettings
+from catalog.db import Database, prove
+
+FILES = 4
+OF_NIGHTS = ("backup.made",)
+
+
+def test_a_backup_whose_maker_was_killed_counts(house: Household) -> None:
+    for seed in range(FILES):
+        Path(os.fsdecode(house.root), f"{seed}.png").write_bytes(picture(seed))
+    assert house.once().returncode == 0
+    assert backups(house.state) == [], "a catalog that was born today has nothing to lose"
+    connection = apsw.Connection(str(house.config.database))
+    connection.execute("UPDATE timeline SET at = at - 2 * 86400")
+    connection.close()
+    assert house.once(CATALOGD_KILL_AT=OF_NIGHTS[0]).returncode == -signal.SIGKILL
+    assert len(backups(house.state)) == 1
+    done = house.once()
+    assert done.returncode == 0, done.stderr
+    assert house.findings() == [] and len(house.vectors()) == FILES
+    (made,) = backups(house.state)
+    assert prove(made.path, thorough=True) == []
+    database = Database(house.config.database, write=False)
+    assert backup_standing(database, house.state, BackupSettings(), made.at + 60)["problem"] == ""
+    database.close()
