@@ -57,8 +57,8 @@ class Recorder:
         elif isinstance(result, Restless):
             self._restless[result.task.file] += 1
             restless = self._restless[result.task.file] > PATIENCE
-            look_again(database, result, now, RESTLESS_LONG if restless else RESTLESS_SECONDS)
-            return
+            if look_again(database, result, now, RESTLESS_LONG if restless else RESTLESS_SECONDS):
+                return
         else:
             died(database, result, now)
         if self._restless:
@@ -108,22 +108,26 @@ def task_of(result: Result) -> Task:
     return result.decoded.task if isinstance(result, Embedded) else result.task
 
 
-def look_again(database: Database, result: Restless, now: float, rest: float) -> None:
-    """The file was not what was known: believe what stands there now, and read it after `rest` seconds."""
+def look_again(database: Database, result: Restless, now: float, rest: float) -> bool:
+    """The file was not what was known: believe what stands there now, and read it after `rest` seconds. False where
+    there is no file to read any more.
+    """
     task = result.task
     try:
         found = look(task.path)
     except OSError as error:
-        reject(database, task.file, task.signature, Reason.UNREADABLE, str(error), None, now, now + back_off(1))
-        return
+        reject(database, task.file, task.signature, Reason.UNREADABLE, str(error), None, now, now + back_off(task.attempts))
+        return False
     if found is None:
         miss(database, task.path, now)
     elif stat.S_ISREG(found.st_mode):
         postpone(database, task.file, signature(found), now + rest, failed=False)
+        return True
     elif stat.S_ISDIR(found.st_mode):
         database.run("UPDATE file SET state = 'gone', reason = NULL, detail = NULL, due = NULL WHERE id = ?", task.file)
     else:
         see(database, sighting(task.path, found, now), now)
+    return False
 
 
 def died(database: Database, result: Died, now: float) -> None:
