@@ -116,7 +116,8 @@ def look_again(database: Database, result: Restless, now: float, rest: float) ->
     try:
         found = look(task.path)
     except OSError as error:
-        reject(database, task.file, task.signature, Reason.UNREADABLE, str(error), None, now, now + back_off(task.attempts))
+        due = now + back_off(task.attempts)
+        reject(database, task.file, task.signature, Reason.UNREADABLE, str(error), None, now, due)
         return False
     if found is None:
         miss(database, task.path, now)
