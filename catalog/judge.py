@@ -138,7 +138,7 @@ def _overwritten(case: Case) -> Finding:
         return Word.ROT_PERHAPS, f"{standing.holes} bytes are whole sectors of zeros"
     if standing.in_place and kind not in LOOSE:
         return Word.ROT_PERHAPS, "a part was overwritten in place"
-    if not standing.in_place and kind in STREAMS and standing.leading and standing.trailing and standing.share < 1:
+    if not standing.in_place and kind in STREAMS and standing.trailing and standing.share < 1:
         return Word.ROT_PERHAPS, "bytes were lost or inserted inside"
     return None
 

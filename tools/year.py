@@ -18,6 +18,7 @@ pillow_heif.register_heif_opener()
 
 XMP = b"http://ns.adobe.com/xap/1.0/\0"
 PADDING = 2048
+SMALL = 48  # pixels a side: less is an icon, of which a crop may leave all and a patch nothing
 LOSSY = {"JPEG": "quality", "WEBP": "quality", "HEIF": "quality", "AVIF": "quality"}
 
 
@@ -63,7 +64,7 @@ def _written(image: Image.Image, like: Image.Image, rng: Random, quality: int = 
 def _edit(change: Callable[[Image.Image, Random], Image.Image]) -> Deed:
     def deed(data: bytes, rng: Random) -> bytes | None:
         image = _opened(data)
-        if getattr(image, "n_frames", 1) > 1 or image.mode not in ("RGB", "RGBA", "L"):
+        if getattr(image, "n_frames", 1) > 1 or image.mode not in ("RGB", "RGBA", "L") or min(image.size) < SMALL:
             return None
         return _written(change(image, rng), image, rng)
 
