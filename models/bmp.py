@@ -6,13 +6,13 @@ from models.raster import Raster
 from models.recipe import Recipe
 
 PLAIN = (0, 3, 6)  # compressions that store pixels as they are: RGB, bit fields with and without alpha
-PACKED, END = (1, 2), b"\0\1"  # RLE of 8 and 4 bits
+PACKED, SPARE = (1, 2), 8  # RLE of 8 and 4 bits; bytes of padding behind its end
 
 
 def decode_bmp(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     """Raises what Pillow raises. Suspect where the header states another length than the file has."""
     raster = load_plain(open_plain("BmpImagePlugin", "BmpImageFile", data), max_pixels)
-    raster.suspect = _length(data) or _palette(data, raster) or _end(data) or _zeros(data, raster)
+    raster.suspect = _length(data) or _palette(data, raster) or _end(data, raster.height) or _zeros(data, raster)
     return raster
 
 
@@ -38,10 +38,28 @@ def _palette(data: bytes, raster: Raster) -> str:
     return f"colour {last} in a palette of {colours}" if isinstance(last, int) and last >= colours else ""
 
 
-def _end(data: bytes) -> str:
-    """Run-length coding ends in a mark of its own."""
-    packed = _number(data, 14) >= 40 and _number(data, 30) in PACKED
-    return "no end mark behind the last row" if packed and END not in data[-8:] else ""
+def _end(data: bytes, height: int) -> str:
+    """Run-length coding (of 8 or 4 bits) ends in a mark of its own, after no more rows than there are."""
+    kind = _number(data, 30)
+    if _number(data, 14) < 40 or kind not in PACKED:
+        return ""
+    at, row, stop = _number(data, 10), 0, len(data) - 1
+    while at < stop and row <= height:
+        count, code = data[at], data[at + 1]
+        at += 2
+        if count:
+            continue
+        if code == 1:
+            return "" if row >= height - 1 and stop - at < SPARE else f"the last row ends at {row} of {height}"
+        if code == 2:
+            row += data[at + 1] if at + 1 < len(data) else 0
+            at += 2
+        elif code:
+            length = code if kind == 1 else (code + 1) // 2
+            at += length + length % 2
+        else:
+            row += 1
+    return "no end mark behind the last row"
 
 
 def _zeros(data: bytes, raster: Raster) -> str:

@@ -27,6 +27,8 @@ KNOWN = frozenset(
     )
     for tag in range(first, last + 1)
 )
+SINGLE = frozenset((256, 257, 259, 262, 266, 274, 277, 278, 282, 283, 284, 296))  # tags of one value
+CHOICES = {266: (1, 2), 284: (1, 2), 296: (1, 2, 3)}  # fill order, planar configuration, unit of resolution
 DATED = (305, 306)  # the writer's name and the date: nobody writes them as nothing but NUL
 COMPRESSION, STRIPS, STRIP_SIZES, TILES, TILE_SIZES, XMP, COPYRIGHT = 259, 273, 279, 324, 325, 700, 33432
 NESTED = (330, 34665, 34853)  # SubIFDs, Exif, GPS
@@ -119,6 +121,10 @@ class _Directory:
             yield f"tag {entry.tag} has type {entry.kind}"
         elif 254 <= entry.tag < XMP and entry.tag not in KNOWN:
             yield f"there is no tag {entry.tag}"
+        elif entry.tag in SINGLE and entry.count != 1:
+            yield f"tag {entry.tag} has {entry.count} values"
+        elif entry.tag in CHOICES and self.numbers(entry.tag)[0] not in CHOICES[entry.tag]:
+            yield f"tag {entry.tag} is {self.numbers(entry.tag)[0]}"
         elif entry.stop > len(self._data):
             yield f"the value of tag {entry.tag} runs past the end"
         elif entry.kind == ASCII and entry.tag != COPYRIGHT and not _is_words(self._bytes(entry)):
