@@ -3,7 +3,7 @@
 A file that is met for the first time is only noted: nothing is compared, and nothing more is asked of the catalog.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from catalog.db import Database
 from catalog.judge import judge
@@ -15,9 +15,8 @@ NOTHING = Clues()
 SIDE = "format, width, height, taken_at, camera, note, suspect, picture"
 UNCHANGED = "id = ? AND size = ? AND mtime_ns = ? AND ctime_ns = ? AND state != 'gone'"
 LAST = (
-    "SELECT f.betrayed, h.content, h.mtime_ns FROM (SELECT betrayed,"
-    " (SELECT id FROM history WHERE file = file.id ORDER BY id DESC LIMIT 1) AS last"
-    f" FROM file WHERE {UNCHANGED}) f LEFT JOIN history h ON h.id = f.last"
+    "SELECT betrayed, (SELECT id FROM history WHERE file = file.id ORDER BY id DESC LIMIT 1)"
+    f" FROM file WHERE {UNCHANGED}"
 )
 
 
@@ -35,15 +34,16 @@ def remember(database: Database, file: int, seen: Signature, content: int, now: 
     row = database.row(LAST, file, *seen.stamp)
     if row is None:
         return None
-    betrayed, last, mtime_ns = row
-    if last == content:
-        return None
-    if last is None:
+    betrayed, newest = row
+    if newest is None:
         add(database, file, seen, content, now, Verdict(Word.FIRST, ""))
+        return None
+    last, mtime_ns = database.rows("SELECT content, mtime_ns FROM history WHERE id = ?", newest)[0]
+    if last == content:
         return None
     case = Case(
         *_sides(database, last, content),
-        clues=fate.clues if fate.clues.past == last else NOTHING,
+        clues=_clues(database, fate.clues, last, content),
         betrayed=bool(betrayed),
         same_mtime=mtime_ns == seen.mtime_ns,
         reason=fate.reason,
@@ -62,6 +62,26 @@ def add(database: Database, file: int, seen: Signature, content: int, now: float
         "INSERT INTO history(file, content, size, mtime_ns, seen_at, verdict, evidence) VALUES (?, ?, ?, ?, ?, ?, ?)",
         *(file, content, seen.size, seen.mtime_ns, now, verdict.word, verdict.evidence or None),
     )
+
+
+def _clues(database: Database, clues: Clues, before: int, after: int) -> Clues:
+    """Clues about another past say nothing. Bytes that were known need no embedding: both vectors are here."""
+    clues = clues if clues.past == before else NOTHING
+    return clues if clues.cosine is not None else replace(clues, cosine=_cosine(database, before, after))
+
+
+def _cosine(database: Database, before: int, after: int) -> float | None:
+    row = database.row(
+        "SELECT a.data, b.data FROM vector a JOIN vector b ON b.model = a.model AND b.content = ?"
+        " WHERE a.content = ? ORDER BY a.model DESC LIMIT 1",
+        *(after, before),
+    )
+    if row is None:
+        return None
+    from catalog.vectors import unpack  # numpy, of which the questions asked of a history have no need
+
+    one, other = unpack(row, len(row[0]) // 2)
+    return float(one @ other)
 
 
 def _sides(database: Database, before: int, after: int) -> tuple[Side, Side]:

@@ -108,6 +108,19 @@ def test_each_change_gets_its_word(house: Household) -> None:
     assert house.findings() == []
 
 
+def test_a_copy_of_a_known_picture_over_another(house: Household) -> None:
+    for name, seed in {"a.jpg": 1, "b.jpg": 2, "c.jpg": 3}.items():
+        path(house, name).write_bytes(shot(seed))
+    path(house, "like.jpg").write_bytes(shot(1, quality=70))
+    once(house)
+    for name, source in {"b.jpg": "c.jpg", "a.jpg": "like.jpg"}.items():
+        path(house, name).write_bytes(path(house, source).read_bytes())
+    once(house)
+    assert history(house, "b.jpg") == ["first", "replaced"]
+    assert history(house, "a.jpg") == ["first", "edit"]
+    assert "cosine" in house.rows("SELECT evidence FROM history WHERE verdict = 'edit'")[0][0]
+
+
 def test_damage_behind_an_mtime_that_was_set_back(house: Household) -> None:
     data = shot(1)
     path(house, "a.jpg").write_bytes(data)
