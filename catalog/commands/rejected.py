@@ -9,6 +9,7 @@ import click
 
 from catalog.asking import Asking, asks, json_option, put_lines
 from catalog.display import safe
+from catalog.entries import suspects
 from catalog.quarantine import COLUMNS, quarantine
 from catalog.rates import rates
 
@@ -33,7 +34,7 @@ def command(asking: Asking, csv_file: TextIO | None, as_rates: bool, as_json: bo
     elif as_json:
         put_lines(quarantine(asking.database))
     else:
-        _print(list(quarantine(asking.database)))
+        _print(list(quarantine(asking.database)), suspects(asking.database))
 
 
 def _cell(name: str, value: Any) -> Any:
@@ -42,13 +43,14 @@ def _cell(name: str, value: Any) -> Any:
     return safe(value) if name in ("path", "root") else value
 
 
-def _print(found: list[dict[str, Any]]) -> None:
+def _print(found: list[dict[str, Any]], doubtful: int) -> None:
     from catalog.render import table
 
     rows = ((line["reason"], safe(line["path"]), line["detail"], line["first_seen"][:16]) for line in found)
     if found:
         table(("reason", "path", "detail", "first seen"), rows)
-    click.echo(f"{len(found)} rejected", err=True)
+    more = f"; {doubtful} suspect: see `catalog ls --suspect`" if doubtful else ""
+    click.echo(f"{len(found)} rejected{more}", err=True)
 
 
 def _print_rates(days: Iterable[dict[str, Any]]) -> None:

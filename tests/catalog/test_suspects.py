@@ -65,7 +65,8 @@ def test_a_damaged_bitmap_is_found_embedded_listed_and_counted(tmp_path: Path) -
 
         def ask(*words: str) -> str:
             call = [sys.executable, "-m", "catalog.cli", "--config", str(home.config_path), *words]
-            return subprocess.run(call, capture_output=True, text=True, timeout=60, check=True).stdout
+            done = subprocess.run(call, capture_output=True, text=True, timeout=60, check=True)
+            return done.stdout + done.stderr
 
         (line,) = map(json.loads, ask("ls", "--suspect", "--json").splitlines())
         assert (Path(line["path"]).name, line["state"], line["reason"]) == ("shifted.bmp", "ok", "suspect")
@@ -74,6 +75,7 @@ def test_a_damaged_bitmap_is_found_embedded_listed_and_counted(tmp_path: Path) -
         found = json.loads(ask("status", "--json"))
         assert (found["files"]["ok"], found["vectors"], found["suspect"]) == (2, 2, 1)
         assert "1 suspect" in ask("status")
+        assert "0 rejected; 1 suspect" in ask("rejected")
         assert json.loads(ask("show", str(root / "shifted.bmp"), "--json"))["detail"] == line["detail"]
     finally:
         home.close()
