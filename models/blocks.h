@@ -9,7 +9,8 @@
 
 /* In the order of models/jpeg_walk.py. */
 enum Fault {
-    SOUND, CODE, INDEX, SHORT, LONG, RESTART, EOBRUN, HEADER, TABLES, SCRIPT, RANGE, CONTRAST, OVERSHOOT, PADDING, UNREFINED, KINDS
+    SOUND, CODE, INDEX, SHORT, LONG, RESTART, EOBRUN, HEADER, TABLES, SCRIPT,
+    RANGE, CONTRAST, OVERSHOOT, WASTE, PADDING, UNREFINED, KINDS
 };
 
 typedef float Four __attribute__((vector_size(16)));
@@ -72,7 +73,7 @@ static inline enum Fault ac_sequential(Bits *b, const Component *c, Block *block
     const Table *table = c->ac_table;
     Four edges = {0, 0, 0, 0};
     float energy = 0;
-    int count = 0;
+    int count = 0, zeros = 0;
     for (int k = 1; k < 64; k++) {
         Symbol s = peek(b, table);
         k += s.run;
@@ -85,6 +86,7 @@ static inline enum Fault ac_sequential(Bits *b, const Component *c, Block *block
             block->value[count++] = size;
             energy += size * size;
             edges += c->edge[k] * quantised;
+            zeros = 0;
             continue;
         }
         if (!s.bits)
@@ -96,9 +98,10 @@ static inline enum Fault ac_sequential(Bits *b, const Component *c, Block *block
             return CODE;
         if (k > 63)
             return INDEX;
+        zeros = 1;
     }
     block->count = count, block->energy = energy, block->edges = edges;
-    return SOUND;
+    return zeros ? WASTE : SOUND; /* sixteen zeros, and then nothing: EOB alone says the same */
 }
 
 static inline int eob_run(Bits *b, Symbol s) /* the blocks that end here, this one first: G.1.2.2 */
@@ -185,10 +188,10 @@ static float outside(const Block *block, float level, float ceiling, const Four 
 
 /* An encoder transforms samples within 0..255 and rounds each coefficient by Q/2 at most, so that the decoded block is
  * no farther than `noise` from one within the range (projection onto a convex set brings no two points farther apart);
- * clean files use less than half of it. mozjpeg alone overshoots white, by up to 31, and on purpose. */
+ * no clean file comes to three quarters of it. mozjpeg alone overshoots white, by up to 31, and on purpose. */
 static inline enum Fault plausible(const Block *block, const Component *c, int dc, const Four basis[64][16])
 {
-    float level = (float)dc * c->scale[0] / 8, slack = c->scale[0] / 16 + 2, least = c->noise;
+    float level = (float)dc * c->scale[0] / 8, slack = c->scale[0] / 16 + 0.5f, least = c->noise * 0.75f;
     if (level > 127 + slack || level < -128 - slack)
         return RANGE;
     float margin = level > 0 ? 127 - level : 128 + level, spread = 0.0579f * (float)block->count;

@@ -17,10 +17,13 @@ typedef struct {
     int row;     /* of MCUs, 1 or more */
 } Break;
 
+enum { EFFORT = 40 };
+
 /* One component's edges between rows of MCUs, [rows][across], and what is usual around each. */
 typedef struct {
     int rows, across, h, v;
-    float q, *step, *scale, *sum, *weight, *weighted, *found;
+    float q, *step, *scale, *sum, *weight, *weighted, *found, *spare, *excess;
+    int64_t budget; /* steps that may still be looked at, so that no picture takes longer than its size allows */
 } Seam;
 
 static inline float within(float value, float limit)
@@ -43,26 +46,34 @@ static void measure(Seam *s, const Component *c)
             size_t below = (size_t)(s->v * (r + 1)) * (size_t)c->stride + (size_t)x;
             s->step[r * wide + x] = c->edges[below][0] - c->edges[below - (size_t)c->stride][1];
         }
-    float *box = s->found; /* free until the search */
+    float *sizes = s->found, *signs = s->spare; /* free until the search */
     for (int r = 0; r < s->rows; r++)
         for (int x = 0; x < wide; x++) {
-            float sum = 0;
-            for (int i = -2; i <= 2; i++)
-                sum += fabsf(s->step[r * wide + clamped(x + i, wide)]);
-            box[r * wide + x] = sum;
+            float size = 0, sum = 0;
+            for (int i = -2; i <= 2; i++) {
+                float step = s->step[r * wide + clamped(x + i, wide)];
+                size += fabsf(step), sum += step;
+            }
+            sizes[r * wide + x] = size, signs[r * wide + x] = sum;
         }
-    for (int r = 0; r < s->rows; r++)
+    for (int r = 0; r < s->rows; r++) {
+        static const int others[4] = {-2, -1, 1, 2};
         for (int x = 0; x < wide; x++) {
-            float sum = box[clamped(r - 2, s->rows) * wide + x] + box[clamped(r - 1, s->rows) * wide + x] +
-                        box[clamped(r + 1, s->rows) * wide + x] + box[clamped(r + 2, s->rows) * wide + x];
-            s->scale[r * wide + x] = 1 / (sum / 20 + 0.8f * s->q + 4);
+            float size = 0, sum = 0;
+            for (int i = 0; i < 4; i++) {
+                int at = clamped(r + others[i], s->rows) * wide + x;
+                size += sizes[at], sum += signs[at];
+            }
+            s->scale[r * wide + x] = 1 / (size / 20 + 0.5f * s->q + 3);
+            s->excess[r * wide + x] = s->step[r * wide + x] - sum / 20; /* a slope steps everywhere */
         }
+    }
     int cells = s->rows * s->across;
     s->sum[0] = s->weight[0] = s->weighted[0] = 0;
     for (int i = 0; i < cells; i++) {
         float sum = 0, weight = 0, weighted = 0;
         for (int x = i * s->h; x < (i + 1) * s->h; x++) {
-            float z = s->step[x] * s->scale[x], w = s->scale[x] * s->scale[x];
+            float z = s->excess[x] * s->scale[x], w = s->scale[x] * s->scale[x];
             sum += within(z, 3) / (float)s->h, weight += w, weighted += w * s->step[x];
         }
         s->sum[i + 1] = s->sum[i] + sum;
@@ -96,7 +107,7 @@ static float upright(const Seam *s, const Component *c, int row, int column, flo
     return least > 0.8f ? 0 : least < 0.4f ? 1 : (0.8f - least) / 0.4f;
 }
 
-static float evidence(const Seam *s, const Component *c, int at)
+static float evidence(Seam *s, const Component *c, int at)
 {
     int across = s->across, cells = s->rows * across, row = at / across, turn = (row + 1) * across;
     int past = at + across < cells ? at + across : cells;
@@ -106,6 +117,8 @@ static float evidence(const Seam *s, const Component *c, int at)
         return 0;
     float shift = (s->weighted[past] - s->weighted[at]) / (s->weight[past] - s->weight[at]), best = 0;
     if (fabsf(shift) < 1.5f * (s->q > 6 ? s->q : 6))
+        return 0;
+    if ((s->budget -= 3 * across * s->h) < 0)
         return 0;
     for (float share = 0.8f; share < 1.5f; share *= 1.3f) {
         float first = agreement(s, at, turn, share * shift), second = agreement(s, turn, past, share * shift);
@@ -163,13 +176,13 @@ static Break find_break(const Component *list, int count)
         const Component *c = &list[n];
         int h = single ? 1 : c->h, v = single ? 1 : c->v;
         size_t cells = (size_t)rows * (size_t)across, blocks = cells * (size_t)h;
-        float *f = room[n] = malloc(sizeof(float) * (3 * blocks + 3 * cells + 3));
+        float *f = room[n] = malloc(sizeof(float) * (5 * blocks + 3 * cells + 3));
         if (!f) {
             found.score = -1;
             break;
         }
-        seams[n] = (Seam){rows, across, h, v, c->scale[0], f, f + blocks, f + 3 * blocks, f + 3 * blocks + cells + 1,
-                          f + 3 * blocks + 2 * cells + 2, f + 2 * blocks};
+        seams[n] = (Seam){rows, across, h, v, c->scale[0], f, f + blocks, f + 5 * blocks, f + 5 * blocks + cells + 1,
+                          f + 5 * blocks + 2 * cells + 2, f + 2 * blocks, f + 3 * blocks, f + 4 * blocks, EFFORT * (int64_t)blocks};
         measure(&seams[n], c);
         for (int i = 0; i < (int)cells; i++) {
             seams[n].found[i] = evidence(&seams[n], c, i);

@@ -88,7 +88,7 @@ static inline enum Fault assess(Component *c, size_t at, const Block *block)
     return plausible(block, c, c->dc[at], basis);
 }
 
-static inline enum Fault sequential(Walk *w, Bits *b, Component *c, size_t at)
+static inline enum Fault sequential(Bits *b, Component *c, size_t at)
 {
     int difference;
     Block block;
@@ -100,7 +100,10 @@ static inline enum Fault sequential(Walk *w, Bits *b, Component *c, size_t at)
     c->predicted = dc > 2047 ? 2047 : dc < -2048 ? -2048 : dc; /* beyond, RANGE is certain */
     c->dc[at] = (int16_t)c->predicted;
     fault = ac_sequential(b, c, &block);
-    return fault ? fault : assess(c, at, &block);
+    if (fault && fault < RANGE)
+        return fault;
+    enum Fault doubt = assess(c, at, &block);
+    return doubt ? doubt : fault;
 }
 
 static enum Fault progressive(Walk *w, Bits *b, Component *c, const int band[4], size_t at)
@@ -143,7 +146,7 @@ static int segment(Walk *w, Component *const *scan, int ns, const int band[4], i
             for (int n = 0; n < wide * high; n++) {
                 int64_t y = row * high + n / wide, x = column * wide + n % wide;
                 size_t at = (size_t)(y * c->stride + x);
-                enum Fault fault = w->progressive ? progressive(w, &b, c, band, at) : sequential(w, &b, c, at);
+                enum Fault fault = w->progressive ? progressive(w, &b, c, band, at) : sequential(&b, c, at);
                 if (b.next > end && bits_left(&b) < 0)
                     fault = SHORT;
                 if (fault && note(w, fault, c, y))

@@ -25,10 +25,14 @@ ODD = {
     Fault.RANGE: "brightness or colour out of range",
     Fault.CONTRAST: "contrast beyond what samples can hold",
 }
-# Of the 392, the share above: 0.5 %; single flipped bits found by this alone: 5 %.
-CLEAR_BREAK = 4.0
-# An encoder that overshoots white on purpose does so in many blocks; a wrong bit in one or two.
+# Above it: 0.5 % of the clean files; of single flipped bits, found by this alone: 4 %.
+CLEAR_BREAK = 3.5
+# What an encoder does on purpose (overshoot white, spell out zeros), it does in many blocks; a wrong bit in one or two.
 FEW = 8
+HABITS = {
+    Fault.OVERSHOOT: "contrast beyond what samples can hold",
+    Fault.WASTE: "zeros that no encoder spells out",
+}
 
 
 def check_walk(walk: Walk, header: JpegHeader, size: int) -> None:
@@ -49,8 +53,9 @@ def suspicion(walk: Walk, header: JpegHeader) -> str:
         return f"the picture breaks{_at(walk.break_row, header)} (brightness or colours shift)"
     if walk.blank_row:
         return f"the picture is blank{_at(walk.blank_row, header).replace('at', 'from', 1)}"
-    if 0 < counts[Fault.OVERSHOOT] <= FEW:
-        return f"{ODD[Fault.CONTRAST]}{_at(walk.row, header)}"
+    for fault, words in HABITS.items():
+        if 0 < counts[fault] <= FEW:
+            return f"{words}{_at(walk.row if walk.fault is fault else -1, header)}"
     if counts[Fault.UNREFINED]:
         return "scans are missing: the picture is not refined to its end"
     if counts[Fault.PADDING] or (walk.ones and walk.zeros):  # some pad with zeros, but then always

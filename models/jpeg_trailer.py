@@ -9,6 +9,7 @@ BEGINS = (
     b"Rar!", b"7z\xbc\xaf", b"<html", b"SONYSONY", b"HUAWEI", b"jxrs", b"PreviewImage",
 )  # fmt: skip
 ENDS = (
+    b"\xff\xd9",  # a preview without its header
     b"SEFT",
     b"CBIPCBBL",
     b"cbipcbbl",

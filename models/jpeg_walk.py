@@ -22,8 +22,9 @@ class Fault(IntEnum):
     RANGE = 10
     CONTRAST = 11
     OVERSHOOT = 12
-    PADDING = 13
-    UNREFINED = 14
+    WASTE = 13
+    PADDING = 14
+    UNREFINED = 15
 
 
 class Walk(NamedTuple):
