@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from catalog.cli import COMMANDS, cli
 from daemon.cli import catalogd
 
-ASKING = ("check", "damage", "dups", "ls", "rejected", "show", "similar", "status")
+ASKING = ("check", "damage", "dups", "ls", "rejected", "scrub", "show", "similar", "status")
 HEAVY = ("numpy", "PIL", "onnxruntime", "hnswlib", "rich", "simplejpeg", "pillow_heif", "structlog")
 
 

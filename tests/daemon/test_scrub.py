@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +12,10 @@ import pytest
 from household import PATIENCE, Household, picture, until
 from scrub_house import age, catalog, change, furnish, path, rot, scrub, states, verified
 
+from catalog.faults import StoreFault
+from daemon import operations
+from daemon.scrub import Scrubber
+from daemon.write import Writer
 from models.proof import PROOF
 
 pytestmark = pytest.mark.timeout(300)
@@ -244,3 +250,43 @@ def test_a_budget_without_its_unit_is_refused(make: Callable[..., Household]) ->
     done = catalog(house, "scrub", "--budget", "5")
     assert "write it like 500MB" in done.communicate(timeout=PATIENCE)[1]
     assert done.returncode == 2
+
+
+def test_a_full_pass_has_other_things_to_do(make: Callable[..., Household]) -> None:
+    house = make()
+    furnish(house, 1)
+    idle = Scrubber(
+        *(house.config, Writer(house.config.database), threading.Event(), lambda: False), once=True, order=None
+    )
+    with pytest.raises(StoreFault, match="another pass"):
+        operations.scrub(idle, {"op": "scrub", "begin": True})
+
+
+def test_what_keeps_a_scrub_of_its_own_from_starting_is_told_in_its_words(make: Callable[..., Household]) -> None:
+    house = make()
+    furnish(house, 1)
+    shutil.rmtree(house.folder / "bundle")
+    started = catalog(house, "scrub")
+    said, talk = started.communicate(timeout=PATIENCE)
+    assert (started.returncode, said) == (4, ""), talk
+    assert "bundle" in talk and "remedy:" in talk and "Traceback" not in talk
+
+
+def test_status_tells_how_far_verification_is_and_calls_the_owner_when_it_lags(make: Callable[..., Household]) -> None:
+    house = make("[scrub]\ndays = 30\n")
+    furnish(house, 4)
+
+    def status(*words: str) -> str:
+        return catalog(house, "status", *words).communicate(timeout=PATIENCE)[0]
+
+    age(house, {"01.png": 36.0})
+    assert "verified     75 % within 30 days\n" in status(), "a scrub may be late by a week"
+    age(house, {"01.png": 38.0})
+    assert "the oldest reading is 38 days old" in status()
+    assert "run `catalog scrub`" in status()
+    done = scrub(house)
+    assert "verified     100 % within 30 days\n" in status()
+    found = json.loads(status("--json"))
+    assert found["verified"] | {"oldest": 0} == done["verified"] | {"oldest": 0}
+    assert (found["scrub"]["running"], found["scrub"]["bytes_today"]) == (False, done["bytes"])
+    assert found["scrub"]["last_at"] == pytest.approx(done["ended"])
