@@ -11,16 +11,19 @@ export ORT_DISABLE_TELEMETRY := 1
 SOURCES := catalog daemon models systemd tests tools
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint stress bench clean
+.PHONY: help demo test test-export lint stress bench clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed ## Sample images (or DIR=/my/photos), one full pass, and what a person sees
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash tools/demo.sh $${DIR:+"$$DIR"}
 
 test: lint ## Linters, types and the whole suite
 	$(BIN)/python -m pytest
+
+test-export: $(VENV)/.installed-export ## What makes bundles from PyTorch models (another GB of packages)
+	$(BIN)/python -m pytest tests/export --timeout 600
 
 lint: $(VENV)/.installed-test ## Linters and types only
 	$(BIN)/ruff check $(SOURCES)
@@ -44,6 +47,10 @@ $(BIN)/python:
 $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
 	$(INSTALL) --editable .
 	@touch $@
+
+$(VENV)/.installed-export: $(BIN)/python pyproject.toml constraints.txt constraints-export.txt
+	$(INSTALL) --constraint constraints-export.txt --editable '.[export,test]'
+	@touch $@ $(VENV)/.installed $(VENV)/.installed-test
 
 $(VENV)/.installed-%: $(BIN)/python pyproject.toml constraints.txt
 	$(INSTALL) --editable '.[$*]'

@@ -73,6 +73,8 @@ def test_every_command_line_is_understood(line: str, tmp_path: Path, monkeypatch
 def test_every_option_exists() -> None:
     known = {word for command in _commands(cli) for param in command.params for word in param.opts}
     known |= {word for param in catalogd.params for word in param.opts} | {"--help"}
+    exporter = (HOME / "tools" / "export" / "__main__.py").read_text()
+    known |= set(re.findall(r'add_argument\("(--[a-z-]+)"', exporter))
     mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", README))
     assert len(mentioned) > 10
     assert mentioned - known - OTHERS == set()

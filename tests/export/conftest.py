@@ -1,0 +1,57 @@
+"""What the tests of the exporter share. They need PyTorch and the families' packages: `make test-export`."""
+
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+from needed import MISSING, Made
+
+ROOT = Path(__file__).parents[2]
+CORPUS = ROOT.parent / "shared" / "corpus"
+# The tools are run from a checkout and never installed.
+sys.path.insert(0, str(ROOT))
+
+if MISSING:
+    collect_ignore_glob = ["test_families.py", "test_transforms.py", "test_wrong.py"]
+else:
+    from tools.export.operators import import_torchvision
+
+    import_torchvision()
+
+# Of each kind of real file some, small enough that Pillow's full decode does not take the whole time.
+SAMPLE = {"photo": 12, "screenshot": 60, "meme": 40, "camera": 12, "exif": 8}
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Made]:
+    """A family's small variant, exported once for all tests."""
+
+    @cache
+    def make(family: str) -> Made:
+        from small import BUILDERS
+
+        from tools.export.make import Wish, make_bundle
+
+        folder = tmp_path_factory.mktemp(family)
+        (folder / "source").mkdir()
+        source = BUILDERS[family](folder / "source")
+        jpegs = tuple(sorted((CORPUS / "photo").glob("*.jpg"))[:3])
+        return Made(source, make_bundle(source, folder / "bundle", Wish(strangers=16, jpegs=jpegs)))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def real_files() -> list[Path]:
+    """Pictures from the corpus that Pillow reads, too; the test is skipped where it is absent."""
+    if not CORPUS.is_dir():
+        pytest.skip("the corpus of real files (../shared/corpus) is absent")
+    kinds = (".jpg", ".jpeg", ".png", ".webp")
+    return [
+        path
+        for folder, step in SAMPLE.items()
+        for path in sorted(p for p in (CORPUS / folder).rglob("*") if p.suffix.lower() in kinds)[3::step]
+        if path.stat().st_size < 3_000_000
+    ]

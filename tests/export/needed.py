@@ -1,0 +1,29 @@
+"""What the exporter's tests need, and what they are about."""
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from models.bundle import Bundle
+    from tools.export.source import Source
+
+NEEDED = ("torch", "torchvision", "onnx", "onnxscript", "timm", "open_clip", "transformers", "uform")
+MISSING = [name for name in NEEDED if find_spec(name) is None]
+FAMILIES = (
+    "open_clip_clip",
+    "open_clip_siglip2",
+    "open_clip_mobileclip2",
+    "timm_vit",
+    "transformers_clip",
+    "transformers_siglip2",
+    "transformers_dinov2",
+    "transformers_dinov3",
+    "uform",
+)
+
+
+class Made(NamedTuple):
+    """A source, and the bundle that the exporter made of it."""
+
+    source: "Source"
+    bundle: "Bundle"

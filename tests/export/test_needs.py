@@ -1,0 +1,9 @@
+"""Whether what the exporter needs is there."""
+
+import pytest
+from needed import MISSING
+
+
+def test_the_exporter_can_be_tested_here() -> None:
+    if MISSING:
+        pytest.skip(f"the exporter's tests need {', '.join(MISSING)}: make test-export")

@@ -1,0 +1,64 @@
+"""`python -m tools.export FAMILY:NAME --out FOLDER`: a model from PyTorch as a bundle that catalogd runs and proves.
+
+FAMILY:NAME is one of
+  open_clip:ViT-B-32@laion2b_s34b_b79k      a configuration and a pretrained tag
+  timm:vit_small_patch14_dinov2.lvd142m     any encoder
+  transformers:google/siglip2-base-patch16-224@REVISION     a repository, or a folder of the same layout
+  uform:FOLDER                              config.json, torch_weight.pt, tokenizer.json
+"""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+from typing import get_args
+
+from models.bundle import Precision
+from tools.export.families import FAMILIES, load_source
+from tools.export.make import Wish, make_bundle
+from tools.export.source import ExportError
+
+
+def options(words: list[str] | None = None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model", metavar="FAMILY:NAME", help=f"the family is one of {', '.join(FAMILIES)}")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the bundle; must not exist")
+    parser.add_argument("--weights", type=Path, help="a checkpoint on disk, instead of the published weights")
+    parser.add_argument("--seed", type=int, help="random weights instead: for trying things out")
+    parser.add_argument("--precision", choices=get_args(Precision), default="fp32")
+    parser.add_argument("--threshold", type=float, default=0.999, help="least cosine to PyTorch in float32")
+    parser.add_argument("--pictures-only", action="store_true", help="leave the text tower out")
+    parser.add_argument("--licence", default="", help="of the weights, where the source does not say it")
+    parser.add_argument("--jpegs", type=Path, help="folder of your own JPEGs that decide on fast decoding")
+    parser.add_argument("--strangers", type=int, default=200, help="drawn pictures that calibrate near copies")
+    return parser.parse_args(words)
+
+
+def main(words: list[str] | None = None) -> int:
+    """0 done, 2 refused; the reason is on stderr."""
+    given = options(words)
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    logging.getLogger("export").setLevel(logging.INFO)
+    wish = Wish(
+        precision=given.precision,
+        threshold=given.threshold,
+        strangers=given.strangers,
+        licence=given.licence,
+        jpegs=tuple(sorted(given.jpegs.rglob("*.jp*g"))) if given.jpegs else (),
+    )
+    try:
+        source = load_source(given.model, given.weights, given.seed, words=not given.pictures_only)
+        bundle = make_bundle(source, given.out, wish)
+    except ExportError as error:
+        print(f"{given.model}: {error}", file=sys.stderr)
+        return 2
+    text = f", text of {bundle.text.length} tokens" if bundle.text else ""
+    print(f"{bundle.folder}: {bundle.id}, {bundle.dims} numbers a picture{text}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""bundle.json, version 2: what the service reads before it trusts a graph."""
+
+import hashlib
+import json
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from models.recipe import Recipe
+from tools.export.graph import IDS, MASK, OPSET, OUTPUT, PIXELS
+from tools.export.source import Preprocess, Source, Words
+
+MADE_WITH = ("torch", "onnx", "onnxscript", "onnxruntime", "numpy", "pillow")
+
+
+def describe(folder: Path, source: Source, said: dict[str, Any]) -> None:
+    """Writes the description of a folder that holds everything else; `said`: what only the caller knows."""
+    recipe = source.preprocess.recipe
+    packages = (*MADE_WITH, *source.packages)
+    description = {
+        "version": 2,
+        "graph": "model.onnx",
+        "graph_sha256": _sha256(folder / "model.onnx"),
+        "input": {"name": PIXELS, "layout": "NHWC", "dtype": "uint8", "height": recipe.height, "width": recipe.width},
+        "output": {"name": OUTPUT, "normalised": True},
+        "opset": OPSET,
+        "source": {"family": source.family, "name": source.name, "revision": source.revision},
+        "made_with": {name: version(name) for name in packages} | {"python": platform.python_version()},
+    }
+    (folder / "bundle.json").write_text(json.dumps(said | description, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def preprocess_words(preprocess: Preprocess, scaled_jpeg: float) -> dict[str, Any]:
+    """The part "preprocess": only what differs from a plain recipe is said."""
+    recipe = preprocess.recipe
+    plain = Recipe(recipe.height, recipe.width)
+    words: dict[str, Any] = {
+        "resize": recipe.resize,
+        "interpolation": recipe.interpolation,
+        "scaled_jpeg": scaled_jpeg,
+        "background": list(recipe.background),
+        "mean": list(preprocess.mean),
+        "std": list(preprocess.std),
+    }
+    if recipe.edge and recipe.edge != (recipe.height, recipe.width):
+        words["edge"] = list(recipe.edge)
+    if recipe.rounding:
+        words["rounding"] = recipe.rounding
+    if recipe.centre != plain.centre:
+        words["centre"] = recipe.centre
+    if recipe.fill:
+        words["fill"] = list(recipe.fill)
+    return words
+
+
+def text_words(folder: Path, words: Words, goldens: list[str]) -> dict[str, Any]:
+    """The part "text"."""
+    return {
+        "graph": "text.onnx",
+        "graph_sha256": _sha256(folder / "text.onnx"),
+        "tokenizer": "tokenizer.json",
+        "tokenizer_sha256": _sha256(folder / "tokenizer.json"),
+        "clean": list(words.clean),
+        "length": words.length,
+        "pad": words.pad,
+        "side": words.side,
+        "ids": IDS,
+        "mask": MASK if words.masked else None,
+        "output": OUTPUT,
+        "logit_scale": words.logit_scale,
+        "logit_bias": words.logit_bias,
+        "goldens": goldens,
+    }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,23 @@
+"""One file a family: where its models, transforms and tokenisers come from. Adding one is a file and a line here."""
+
+from importlib import import_module
+from pathlib import Path
+
+from tools.export.operators import import_torchvision
+from tools.export.source import ExportError, Source
+
+FAMILIES = ("open_clip", "timm", "transformers", "uform")
+
+
+def load_source(model: str, weights: Path | None, seed: int | None, *, words: bool = True) -> Source:
+    """`model`: FAMILY:NAME. Raises ExportError for an unknown family, a missing package, or what the family refuses."""
+    family, _, name = model.partition(":")
+    if family not in FAMILIES or not name:
+        raise ExportError(f"{model!r} is not FAMILY:NAME with a family out of {', '.join(FAMILIES)}")
+    try:
+        import_torchvision()
+        room = import_module(f"tools.export.families.{family}")
+        source: Source = room.load(name, weights, seed, words=words)
+    except ImportError as error:
+        raise ExportError(f"{error}: pip install -c constraints.txt -c constraints-export.txt '.[export]'") from error
+    return source

@@ -1,0 +1,152 @@
+"""A bundle from a source: graphs, goldens, description; and nothing at all where the result is not attested."""
+
+import logging
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+
+from models.attest import attest
+from models.attest_text import attest_text
+from models.bundle import Bundle, Precision, load_bundle
+from models.session import Session
+from models.text import TextEncoder
+from tools.default_model.calibrate import near_duplicate_cosine
+from tools.default_model.pictures import pictures
+from tools.export.describe import describe, preprocess_words, text_words
+from tools.export.graph import IDS, MASK, PIXELS, ImageGraph, TextGraph, write_graph
+from tools.export.precision import quantise
+from tools.export.reference import picture_vectors, text_vectors
+from tools.export.shortcut import draw_jpegs, measure_shortcuts
+from tools.export.source import ExportError, Source, Words
+from tools.export.strings import STRINGS
+from tools.goldens import FILES, SHARP, write_pictures
+
+LOG = logging.getLogger("export")
+CLOSEST = 0.99  # a model whose strangers are closer still tells nothing apart that far up
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """`threshold`: least cosine of a golden to PyTorch in float32. `decibels`: least likeness of exact pixels.
+
+    `strangers`: drawn pictures that calibrate what counts as near copies. `jpegs`: real ones to measure the decoder's
+    shortcut with; drawn ones where there are none.
+    """
+
+    precision: Precision = "fp32"
+    threshold: float = 0.999
+    decibels: float = 50.0
+    seed: int = 1
+    strangers: int = 200
+    licence: str = ""
+    jpegs: Sequence[Path] = ()
+
+
+def make_bundle(source: Source, out: Path, wish: Wish) -> Bundle:
+    """Writes `out`, which must not exist. Raises ExportError, and leaves nothing, where the goldens do not hold."""
+    if out.exists():
+        raise ExportError(f"{out} exists already: name another folder, or remove it")
+    part = out.with_name(f"{out.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        _make(source, part, out.name, wish)
+        part.rename(out)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return load_bundle(out)
+
+
+def _make(source: Source, folder: Path, name: str, wish: Wish) -> None:
+    said = _write_goldens(source, folder, wish) | {"name": name}
+    LOG.info("exporting the network of %s:%s in %s", source.family, source.name, wish.precision)
+    if source.words:
+        write_text(source.words, folder, wish.precision)
+        said["text"] = text_words(folder, source.words, list(STRINGS))
+    write_image(source, folder, wish.precision)
+    describe(folder, source, said)
+    bundle = load_bundle(folder)
+    session = Session(bundle, provider="cpu")
+    measured = _attested(bundle, session)
+    LOG.info("measuring shortcuts and near copies")
+    with TemporaryDirectory() as drawn:
+        jpegs = wish.jpegs or draw_jpegs(Path(drawn), wish.seed)
+        factor, by_factor = measure_shortcuts(bundle, session, jpegs)
+    said["attested"] = measured | {"scaled_jpeg": by_factor}
+    said["preprocess"] = preprocess_words(source.preprocess, factor)
+    said["near_duplicate_cosine"] = _near(bundle, session, wish)
+    describe(folder, source, said)
+    final = load_bundle(folder)
+    _attested(final, Session(final, provider="cpu"))
+
+
+def _write_goldens(source: Source, folder: Path, wish: Wish) -> dict[str, Any]:
+    """The goldens and what the source makes of them; the description as far as it is known."""
+    goldens = folder / "goldens"
+    names = write_pictures(goldens, wish.seed, FILES) + write_pictures(goldens, wish.seed + 100, SHARP)
+    pixels, vectors = picture_vectors(source, [goldens / name for name in names])
+    np.savez_compressed(goldens / "reference.npz", pixels=pixels, vectors=vectors)
+    if source.words:
+        ids, said = text_vectors(source.words, list(STRINGS))
+        np.savez_compressed(goldens / "text.npz", ids=ids, vectors=said)
+    return {
+        "licence": wish.licence or source.licence or "as the source states",
+        "dims": vectors.shape[1],
+        "precision": wish.precision,
+        "preprocess": preprocess_words(source.preprocess, 0.0),
+        "near_duplicate_cosine": CLOSEST,
+        "seed": wish.seed,
+        "goldens": names,
+        "golden_threshold": wish.threshold,
+        "golden_decibels": wish.decibels,
+        "attested": {},
+    }
+
+
+def write_image(source: Source, folder: Path, precision: Precision) -> None:
+    """model.onnx."""
+    recipe = source.preprocess.recipe
+    example = torch.randint(0, 256, (2, recipe.height, recipe.width, 3), dtype=torch.uint8)
+    graph = ImageGraph(source.image, source.preprocess, half=precision == "fp16")
+    write_graph(graph, (example,), [PIXELS], folder / "model.onnx")
+    if precision == "int8":
+        quantise(folder / "model.onnx")
+
+
+def write_text(words: Words, folder: Path, precision: Precision) -> None:
+    """text.onnx and tokenizer.json."""
+    (folder / "tokenizer.json").write_text(words.tokenizer, "utf-8")
+    ids = torch.zeros((2, words.length), dtype=torch.int64)
+    example = (ids, torch.ones_like(ids)) if words.masked else (ids,)
+    graph = TextGraph(words.module, half=precision == "fp16")
+    write_graph(graph, example, [IDS, MASK][: len(example)], folder / "text.onnx")
+    if precision == "int8":
+        quantise(folder / "text.onnx")
+
+
+def _attested(bundle: Bundle, session: Session) -> dict[str, float]:
+    found = attest(bundle, session)
+    if not found.ok:
+        raise ExportError(f"refused: {found.word}")
+    LOG.info("%s", found.word)
+    measured = {"cosine": found.cosine, "unexplained": found.unexplained, "decibels": found.pixels}
+    if bundle.text:
+        said = attest_text(bundle, TextEncoder(bundle))
+        if not said.ok:
+            raise ExportError(f"refused: {said.word}")
+        LOG.info("%s", said.word)
+        measured |= {"text_cosine": said.cosine, "text_unexplained": said.unexplained}
+    return {name: float(f"{value:.6g}") for name, value in measured.items()}
+
+
+def _near(bundle: Bundle, session: Session, wish: Wish) -> float:
+    recipe = bundle.recipe
+    drawn = pictures(wish.seed + 2, wish.strangers, max(recipe.height, recipe.width))
+    vectors = session.run(np.ascontiguousarray(drawn[:, : recipe.height, : recipe.width]))
+    return min(CLOSEST, near_duplicate_cosine(vectors))

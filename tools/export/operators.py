@@ -1,0 +1,31 @@
+"""torchvision without its compiled operators: a wheel that was built for another PyTorch still transforms pictures."""
+
+import sys
+from importlib import import_module
+
+import torch
+
+# Operators whose shapes torchvision registers while it is imported, whether it could load them or not.
+REGISTERED = ("nms", "qnms")
+
+
+def import_torchvision() -> None:
+    """Imports torchvision, and declares the operators that its library would have brought where that cannot be loaded.
+
+    No transform uses one of them. Raises what the import raises for any other reason.
+    """
+    try:
+        import_module("torchvision")
+    except RuntimeError as error:
+        if "torchvision::" not in str(error):
+            raise
+        for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        library = torch.library.Library("torchvision", "FRAGMENT")
+        for name in REGISTERED:
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        KEPT.append(library)
+        import_module("torchvision")
+
+
+KEPT: list[torch.library.Library] = []  # an operator goes when its library does

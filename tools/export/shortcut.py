@@ -1,0 +1,41 @@
+"""How early a decoder may shrink a large JPEG: as early as the vectors do not show it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from models.attest import UNEXPLAINED, cosines, unexplained
+from models.bundle import Bundle
+from models.picture import read_picture
+from models.recipe import Recipe
+from models.session import Session
+from tools.goldens import huge_jpeg, write_pictures
+
+FACTORS = (2.0, 3.0, 4.0)  # smaller shrinks more; under 2 the picture is only blurred (38 dB at worst)
+LEAST = 0.999
+KINDS = ("subject_picture", "leaves_picture", "page_picture", "captioned_picture")
+
+
+def draw_jpegs(folder: Path, seed: int) -> list[Path]:
+    """Large drawn JPEGs, where there are no real ones to measure with."""
+    rows = tuple((f"{kind}.jpg", kind, 520, 800, huge_jpeg) for kind in KINDS)
+    return [folder / name for name in write_pictures(folder, seed, rows)]
+
+
+def measure_shortcuts(bundle: Bundle, session: Session, jpegs: Sequence[Path]) -> tuple[float, dict[str, float]]:
+    """(`scaled_jpeg` for the recipe, 0 where none holds; the least cosine to exact decoding, by factor)."""
+    data = [path.read_bytes() for path in (*bundle.goldens, *jpegs)]
+    exact = session.run(_pixels(data, bundle.recipe))
+    found: dict[str, float] = {}
+    for factor in FACTORS:
+        vectors = session.run(_pixels(data, replace(bundle.recipe, scaled_jpeg=factor)))
+        found[f"{factor:g}"] = round(float(cosines(vectors, exact).min()), 6)
+        if found[f"{factor:g}"] >= LEAST and unexplained(vectors, exact) <= UNEXPLAINED:
+            return factor, found
+    return 0.0, found
+
+
+def _pixels(data: list[bytes], recipe: Recipe) -> np.ndarray:
+    return np.stack([read_picture(each, recipe).pixels for each in data])

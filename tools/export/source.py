@@ -1,0 +1,80 @@
+"""What a family of models hands to the exporter: PyTorch modules, and the source's own way to them."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from models.clean import Step
+from models.recipe import Recipe
+from models.tower import Side
+
+Triple = tuple[float, float, float]
+Transform = Callable[[Image.Image], torch.Tensor]
+Tokenise = Callable[[list[str]], tuple[np.ndarray, np.ndarray | None]]
+
+
+class ExportError(Exception):
+    """A model that cannot be exported as it is; the message says which part, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocess:
+    """`recipe`: from a file to pixels, decoded exactly. `mean`, `std`: of values 0..1, at the graph's start."""
+
+    recipe: Recipe
+    mean: Triple = (0.0, 0.0, 0.0)
+    std: Triple = (1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The text tower. `module`: (ids, mask) int64 [N, length] to [N, d]; it may ignore the mask.
+
+    `tokenise`: the source's own, strings to (ids, mask or None where the source makes none). `tokenizer`: the same as
+    tokenizer.json, after the steps of `clean`. `pad`: the id that fills a row up, at `side`.
+    """
+
+    module: nn.Module
+    tokenise: Tokenise
+    tokenizer: str
+    clean: tuple[Step, ...]
+    length: int
+    pad: int
+    side: Side = "right"
+    masked: bool = False
+    logit_scale: float | None = None
+    logit_bias: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """`image`: float [N, 3, H, W] as `transform` gives them, to [N, d]. `transform`: the source's own, from RGB.
+
+    `revision`: of the weights, or "random seed N". `packages`: whose versions belong to what made the vectors.
+    """
+
+    family: str
+    name: str
+    revision: str
+    image: nn.Module
+    transform: Transform
+    preprocess: Preprocess
+    words: Words | None = None
+    licence: str = ""
+    packages: tuple[str, ...] = field(default=())
+
+
+def revision(weights: Path | None, seed: int | None, published: str) -> str:
+    """Which weights: "random seed N", the digest of a file of one's own, or what their publisher calls them."""
+    if seed is not None:
+        return f"random seed {seed}"
+    if weights is None:
+        return published
+    with weights.open("rb") as file:
+        return f"{weights.name} sha256:{hashlib.file_digest(file, 'sha256').hexdigest()[:16]}"

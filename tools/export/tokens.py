@@ -1,0 +1,65 @@
+"""A source's tokeniser as tokenizer.json and steps of cleaning. What cannot be said so is an error."""
+
+from typing import Any
+
+from tokenizers import AddedToken, Regex, Tokenizer, models, pre_tokenizers, processors
+
+from models.clean import Step
+from tools.export.source import ExportError
+
+TIDY: tuple[Step, ...] = ("tidy", "html")
+# open_clip's names for what it does to a string before it is tokenised.
+CLEANING: dict[str, tuple[Step, ...]] = {
+    "_clean_lower": (*TIDY, "spaces", "lower"),
+    "_clean_whitespace": (*TIDY, "spaces"),
+    "_clean_canonicalize": (*TIDY, "punctuation", "lower", "spaces"),
+}
+PIECES = r"(?i:{special}|'s|'t|'re|'ve|'m|'ll|'d)|[\p{{L}}]+|[\p{{N}}]|[^\s\p{{L}}\p{{N}}]+"
+
+
+def cleaning(clean: Any) -> tuple[Step, ...]:
+    """The steps of an open_clip cleaning function. Raises ExportError for another function."""
+    name = getattr(clean, "__name__", repr(clean))
+    if name not in CLEANING:
+        raise ExportError(f"the tokeniser cleans its strings by {name}, which is not known here")
+    return CLEANING[name]
+
+
+def from_backend(tokenizer: Any, length: int) -> str:
+    """tokenizer.json of a transformers tokeniser that runs on `tokenizers`, cut at `length`. Raises ExportError."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        raise ExportError(f"{type(tokenizer).__name__} does not run on `tokenizers`, and is not known here")
+    copy = Tokenizer.from_str(backend.to_str())
+    copy.no_padding()
+    copy.enable_truncation(length)
+    return str(copy.to_str())
+
+
+def from_simple(tokenizer: Any, length: int) -> str:
+    """tokenizer.json of open_clip's SimpleTokenizer: CLIP's byte pairs, to the same ids. Raises ExportError."""
+    if tokenizer.reduction_fn is not None:
+        raise ExportError("the tokeniser drops words by chance (reduction_mask): leave that option out")
+    start, end = ((tokenizer.decoder[at], at) for at in (tokenizer.sot_token_id, tokenizer.eot_token_id))
+    merges = sorted(tokenizer.bpe_ranks, key=tokenizer.bpe_ranks.get)
+    special = [tokenizer.decoder[at] for at in tokenizer.all_special_ids]
+    made = Tokenizer(
+        models.BPE(
+            vocab=tokenizer.encoder,
+            merges=[pair for pair in merges if len(pair) == 2],
+            end_of_word_suffix="</w>",
+        )
+    )
+    pieces = Regex(PIECES.format(special="|".join(special)))
+    made.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(pieces, behavior="removed", invert=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    made.add_special_tokens([AddedToken(token, normalized=False) for token in special])
+    made.post_processor = processors.TemplateProcessing(
+        single=f"{start[0]} $A {end[0]}", pair=None, special_tokens=[start, end]
+    )
+    made.enable_truncation(length)
+    return str(made.to_str())
