@@ -1,6 +1,7 @@
 """The service: the one list of stages, their start in order and their end in order."""
 
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from catalog.display import text
 from catalog.faults import Fault, StoreFault
 from daemon.answer import Answerer
 from daemon.choice import choose
+from daemon.clock import Clock, catch_up
 from daemon.embed import Embedder
 from daemon.feed import Feed
 from daemon.guard import Guard
@@ -61,6 +63,7 @@ class Service:
             raise
 
     def _assemble(self, config: Config, once: bool) -> None:
+        self._ask(partial(catch_up, now=time.time()))
         choice = choose(config, self._ask)
         bundle, self.model, self._problem = choice.bundle, choice.model, choice.problem
         self.network = Network(bundle, config.model, self.model, self.writer)
@@ -90,6 +93,7 @@ class Service:
         self.index = IndexFollower(config.database, config.state, self.model, bundle.id, bundle.dims)
         self._index_wake = threading.Event()
         self.scrubber = Scrubber(config, self.writer, self._stop, self._reading, once=once, order=self.scrub)
+        self.clock = Clock(self.writer, self._stop)
         self.housekeeper = Housekeeper(config, self.writer, self._stop)
         self.successor: Successor | None = None
         if choice.following is not None and self.scrub is None:
@@ -109,6 +113,7 @@ class Service:
         self.stages.run("embed", self._embed)
         self.stages.run("intake", partial(self.intake.run, self._stop))
         self.stages.run("keep", self._repeat(self.housekeeper.step))
+        self.stages.run("clock", self._repeat(self.clock.step))
         if self.scrub is None:
             self.stages.run("scan", self._repeat(self.scanner.step))
         if self.scrub is not None or not self.once:
@@ -133,7 +138,9 @@ class Service:
         if self.successor is not None:
             self.successor.wake()
         self.answerer.stop()
-        self.stages.join("scan", "scout", "sentry", "scrub", "keep", "intake", "embed", "next-intake", "next-embed")
+        self.stages.join(
+            "scan", "scout", "sentry", "scrub", "keep", "clock", "intake", "embed", "next-intake", "next-embed"
+        )
         self.writer.stop()
         self.stages.join("write")
         self._index_wake.set()

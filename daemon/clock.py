@@ -1,0 +1,50 @@
+"""Watch the wall clock, and put right what was dated by it when it is set back."""
+
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+
+from catalog.db import Database
+from catalog.wall_clock import ahead, set_back, stepped_back
+from daemon.write import Writer
+
+LOOK_SECONDS = 1.0
+log = structlog.get_logger()
+
+
+class Clock:
+    """Runs in one thread. `wall` and `steady` are seconds since whenever; only the first is ever set."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        stop: threading.Event,
+        wall: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._writer, self._stop = writer, stop
+        self._wall, self._steady = wall, steady
+        self._seen = self._look()
+
+    def _look(self) -> tuple[float, float]:
+        return self._wall(), self._steady()
+
+    def step(self) -> None:
+        """Look once, then wait for a moment."""
+        seen = self._look()
+        back = stepped_back(self._seen, seen)
+        self._seen = seen
+        if back:
+            stranded = self._writer.ask(partial(set_back, seconds=back, now=seen[0]))
+            log.warning("clock_set_back", seconds=round(back, 1), stranded=stranded)
+        self._stop.wait(LOOK_SECONDS)
+
+
+def catch_up(database: Database, now: float) -> None:
+    """The clock may have been set back since the last run. Inside a transaction, before anything is dated."""
+    back = ahead(database, now)
+    if back:
+        log.warning("clock_set_back", seconds=round(back, 1), stranded=set_back(database, back, now))
