@@ -53,7 +53,7 @@ class Service:
         self.renewed = False  # this one has to end, and another one to be assembled: there is another model
         self.done = 0
         self.writer = Writer(config.database)
-        self.stages = Stages()
+        self.stages = Stages(self._stop)
         self.stages.run("write", self.writer.run)
         try:
             self._assemble(config, once)
@@ -112,18 +112,18 @@ class Service:
         self.stages.run("index", self._follow)
         self.stages.run("embed", self._embed)
         self.stages.run("intake", partial(self.intake.run, self._stop))
-        self.stages.run("keep", self._repeat(self.housekeeper.step))
-        self.stages.run("clock", self._repeat(self.clock.step))
+        self.stages.repeat("keep", self.housekeeper.step)
+        self.stages.repeat("clock", self.clock.step)
         if self.scrub is None:
-            self.stages.run("scan", self._repeat(self.scanner.step))
+            self.stages.repeat("scan", self.scanner.step)
         if self.scrub is not None or not self.once:
             self.stages.run("scrub", self.scrubber.run)
         if self.successor is not None:
             for name, body in self.successor.stages().items():
                 self.stages.run(name, body)
         if not self.once:
-            self.stages.run("scout", self._repeat(self.scout.step))
-            self.stages.run("sentry", self._repeat(self.sentry.step))
+            self.stages.repeat("scout", self.scout.step)
+            self.stages.repeat("sentry", self.sentry.step)
         self.answerer.start()
 
     def stop(self) -> None:
@@ -206,13 +206,6 @@ class Service:
     def refusal(self) -> Fault | None:
         """Why the next model cannot be used here, if it cannot."""
         return None if self.successor is None else self.successor.refused
-
-    def _repeat(self, step: Callable[[], None]) -> Callable[[], None]:
-        def body() -> None:
-            while not self._stop.is_set():
-                step()
-
-        return body
 
     def _ask(self, change: Change) -> Any:
         """Ask the writer; should its store have failed, say that and not that it is gone."""

@@ -39,9 +39,12 @@ class Stage(threading.Thread):
 
 
 class Stages:
-    """The stages of one service, in the order of their start. `failed` is set once one has ended by an exception."""
+    """The stages of one service, in the order of their start, until `stop` is set. `failed` is set once one has ended by
+    an exception.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
         self.failed = threading.Event()
         self._all: list[Stage] = []
 
@@ -50,6 +53,15 @@ class Stages:
         stage = Stage(name, body, self.failed)
         self._all.append(stage)
         stage.start()
+
+    def repeat(self, name: str, step: Callable[[], None]) -> None:
+        """Start one that takes step after step."""
+
+        def body() -> None:
+            while not self._stop.is_set():
+                step()
+
+        self.run(name, body)
 
     def join(self, *names: str) -> None:
         """Wait for the end of some, for a minute each: a disk that hangs must not keep the service from ending."""
