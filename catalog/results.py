@@ -26,14 +26,15 @@ class Facts:
     note: str = ""
     suspect: str = ""  # why the picture may be damaged although it decodes
     picture: bytes | None = None  # digest of the decoded pixels
+    detail: float | None = None  # models.detail
 
     def columns(self) -> tuple[object, ...]:
         """As stored, in the order of `TOLD`."""
         shown = (self.format, self.width, self.height, self.taken_at, self.camera)
-        return (*shown, self.note or None, self.suspect or None, self.picture, PROOF if self.format else 0)
+        return (*shown, self.note or None, self.suspect or None, self.picture, self.detail, PROOF if self.format else 0)
 
 
-TOLD = ("format", "width", "height", "taken_at", "camera", "note", "suspect", "picture", "proof")
+TOLD = ("format", "width", "height", "taken_at", "camera", "note", "suspect", "picture", "detail", "proof")
 
 
 def content_id(database: Database, sha256: bytes, size: int, facts: Facts | None, blocks: bytes | None = None) -> int:

@@ -135,6 +135,7 @@ END;
 TRUST = """
 ALTER TABLE content ADD COLUMN suspect TEXT;   -- why a picture that decodes may be damaged all the same
 ALTER TABLE content ADD COLUMN picture BLOB;   -- digest of the decoded pixels: the same under other metadata
+ALTER TABLE content ADD COLUMN detail REAL;    -- fine detail: low for a blurred picture
 ALTER TABLE content ADD COLUMN blocks BLOB;    -- short sums of blocks: how much of the bytes stands after a change
 ALTER TABLE content ADD COLUMN proof INTEGER NOT NULL DEFAULT 0;  -- version of the validators that passed it
 CREATE INDEX content_suspect ON content(id) WHERE suspect IS NOT NULL;

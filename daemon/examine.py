@@ -99,5 +99,5 @@ def _decode(task: Task, data: bytes, digest: bytes, recipe: Recipe, max_pixels: 
         return Rejected(task, "decode", unfit.reason, unfit.detail, digest)
     point("intake.decoded")
     shown = (picture.format, picture.width, picture.height, picture.taken_at, picture.camera)
-    facts = Facts(*shown, picture.note, picture.suspect, picture.digest)
+    facts = Facts(*shown, picture.note, picture.suspect, picture.digest, picture.detail)
     return Decoded(task, digest, facts, picture.pixels.tobytes())

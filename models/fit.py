@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from models.detail import detail
 from models.digest import digest
 from models.flatten import flatten
 from models.raster import SIDEWAYS, Raster
@@ -35,11 +36,12 @@ Box = tuple[float, float, float, float]
 class Fitted(NamedTuple):
     """`pixels`: uint8 [recipe.height, recipe.width, 3], C-contiguous, upright, over the recipe's background.
 
-    `digest`: of the same pixels as stored, not turned (models.digest).
+    `digest`: of the same pixels as stored, not turned (models.digest). `detail`: models.detail.
     """
 
     pixels: np.ndarray
     digest: bytes
+    detail: float
 
 
 def fit(raster: Raster, recipe: Recipe) -> Fitted:
@@ -60,7 +62,7 @@ def fit(raster: Raster, recipe: Recipe) -> Fitted:
     if raster.orientation in UPRIGHT:
         small = small.transpose(UPRIGHT[raster.orientation])
     pixels = np.asarray(small if small.mode == "RGB" else small.convert("RGB"))
-    return Fitted(np.ascontiguousarray(_frame(pixels, recipe)), made)
+    return Fitted(np.ascontiguousarray(_frame(pixels, recipe)), made, detail(reduced))
 
 
 def _covered(raster: Raster) -> Box | None:

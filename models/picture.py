@@ -22,7 +22,7 @@ class Picture:
 
     `taken_at`: ISO 8601 from EXIF DateTimeOriginal. `note`: "" or a short remark (animated, 12 frames).
     `suspect`: "" or why the picture may be damaged although it decodes.
-    `digest`: of the decoded pixels, however they are stored or turned (models.digest).
+    `digest`: of the decoded pixels, however they are stored or turned (models.digest). `detail`: models.detail.
     """
 
     format: str
@@ -34,6 +34,7 @@ class Picture:
     note: str
     suspect: str = ""
     digest: bytes = b""
+    detail: float = 0.0
 
 
 def read_picture(data: bytes, recipe: Recipe, *, max_pixels: int = 200_000_000) -> Picture:
@@ -52,6 +53,6 @@ def _read(data: bytes, recipe: Recipe, max_pixels: int) -> Picture:
     width, height = raster.width, raster.height
     if raster.orientation in SIDEWAYS:
         width, height = height, width
-    pixels, digest = fit(raster, recipe)
+    pixels, digest, detail = fit(raster, recipe)
     told = (exif.taken_at, exif.camera, raster.note, raster.suspect)
-    return Picture(row.name, width, height, pixels, *told, digest)
+    return Picture(row.name, width, height, pixels, *told, digest, detail)
