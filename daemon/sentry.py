@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic, sleep
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from catalog.config import Config
+from catalog.display import text
 from daemon.guard import Guard
 from daemon.hints import Hint
 from daemon.points import point
@@ -99,6 +100,11 @@ class Sentry:
             self._gap_scan_at = monotonic() + 60 * self._config.watch.remote_scan_minutes
             for gap in gaps:
                 self._rescan(gap.path, "not watched")
+
+    def told(self) -> dict[str, Any]:
+        """What `catalog status` says of the watches."""
+        uncovered = [{"path": text(gap.path), "why": gap.word} for gap in self.gaps]
+        return {"directories": self.directories, "uncovered": uncovered}
 
     def stop(self) -> None:
         """Give all watches back."""

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -185,10 +184,7 @@ class Service:
                 "warning": self.network.warning,
                 "problem": self.network.problem or self._problem,
             },
-            "watch": {
-                "directories": self.sentry.directories,
-                "uncovered": [{"path": text(gap.path), "why": gap.word} for gap in self.sentry.gaps],
-            },
+            "watch": self.sentry.told(),
             "scrub": self.scrubber.progress(),
             "next": None if self.successor is None else self.successor.progress(),
             "scanning": text(self.scanner.scanning),

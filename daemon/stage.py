@@ -39,8 +39,8 @@ class Stage(threading.Thread):
 
 
 class Stages:
-    """The stages of one service, in the order of their start, until `stop` is set. `failed` is set once one has ended by
-    an exception.
+    """The stages of one service, in the order of their start, until `stop` is set. `failed` is set once one has ended
+    by an exception.
     """
 
     def __init__(self, stop: threading.Event) -> None:
