@@ -1,7 +1,8 @@
 """The owner's choices as plain text, one JSON object a line: what nobody can compute again outlives the database.
 
-Nothing is ever taken out of it. A choice is written here before it is committed to the database, so the journal is
-never behind; the other order would leave open, after a crash, whether a label that one of both lacks was taken back.
+What was committed is never taken out of it. A choice is written here before it is committed to the database, so the
+journal is never behind; the other order would leave open, after a crash, whether a label that only one of both has
+was taken back.
 """
 
 import fcntl
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from catalog.durable import hand_over, sync_folder
 from catalog.faults import PlaceFault
@@ -29,18 +30,27 @@ def journal_path(state: Path) -> Path:
     return state / NAME
 
 
-def append(state: Path, entries: Iterable[Entry]) -> None:
+class Stretch(NamedTuple):
+    """Where entries were written, as the file's size before and after, in bytes."""
+
+    start: int
+    end: int
+
+
+def append(state: Path, entries: Iterable[Entry]) -> Stretch | None:
     """Write entries at the end; they are on the disk when this returns. Each has at least `at` and `kind`.
+
+    Returns where, for `withdraw`; None where there was nothing to write.
 
     Raises:
         JournalFault: it could not be written; the journal is as it was.
     """
     lines = b"".join(json.dumps(entry).encode("ascii") + b"\n" for entry in entries)
     if not lines:
-        return
+        return None
     path = journal_path(state)
     try:
-        _append(path, lines)
+        return _append(path, lines)
     except OSError as error:
         raise JournalFault(
             f"the choice could not be written to {path}: {os.strerror(error.errno or 0).lower()}",
@@ -48,7 +58,24 @@ def append(state: Path, entries: Iterable[Entry]) -> None:
         ) from error
 
 
-def _append(path: Path, lines: bytes) -> None:
+def withdraw(state: Path, written: Stretch) -> bool:
+    """Take back what was written last, since it could not be committed; False where it has to stay: others wrote too.
+
+    Then the next start carries it out. Never raises.
+    """
+    try:
+        with journal_path(state).open("rb+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if os.fstat(file.fileno()).st_size != written.end:
+                return False
+            os.ftruncate(file.fileno(), written.start)
+            os.fsync(file.fileno())
+    except OSError:
+        return False
+    return True
+
+
+def _append(path: Path, lines: bytes) -> Stretch:
     fresh = not path.exists()
     handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -58,6 +85,7 @@ def _append(path: Path, lines: bytes) -> None:
         try:
             _write_all(handle, (b"\n" if torn else b"") + lines)
             os.fsync(handle)
+            written = Stretch(size, os.fstat(handle).st_size)
         except OSError:
             with suppress(OSError):
                 os.ftruncate(handle, size)
@@ -67,6 +95,7 @@ def _append(path: Path, lines: bytes) -> None:
     if fresh:
         hand_over(path)
         sync_folder(path.parent)
+    return written
 
 
 def _write_all(handle: int, data: bytes) -> None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from catalog import journal
 from catalog.db import Database
 from catalog.display import text
+from catalog.faults import Fault
 from catalog.journal import Entry, iso, seconds
 
 KIND = "label"
@@ -134,10 +135,16 @@ def choose(database: Database, state: Path, choices: list[Choice]) -> None:
     Raises:
         JournalFault: the journal cannot be written. StoreFault: the catalog is locked or damaged.
     """
-    with database.transaction():
-        for choice in choices:
-            hold(database, choice)
-        journal.append(state, map(entry_of, choices))
+    written = None
+    try:
+        with database.transaction():
+            for choice in choices:
+                hold(database, choice)
+            written = journal.append(state, map(entry_of, choices))
+    except Fault:  # of the commit, once something is written
+        if written is not None:
+            journal.withdraw(state, written)
+        raise
 
 
 def agree(database: Database, state: Path) -> Difference:

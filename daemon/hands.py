@@ -6,6 +6,7 @@ It need not outlive a power cut, since no decoder causes one.
 
 import os
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 SLOT = struct.Struct("<q")
@@ -26,9 +27,11 @@ class Hands:
 
     def hold(self, slot: int, file: int) -> None:
         """The worker of this slot turns to `file`; 0: to nothing."""
-        os.pwrite(self._handle, SLOT.pack(file), slot * SLOT.size)
+        with suppress(OSError):  # it is evidence and no more: a full disk is told by what cannot do without
+            os.pwrite(self._handle, SLOT.pack(file), slot * SLOT.size)
 
     def close(self) -> None:
         """An orderly end: nothing is in hand."""
-        os.ftruncate(self._handle, 0)
+        with suppress(OSError):
+            os.ftruncate(self._handle, 0)
         os.close(self._handle)

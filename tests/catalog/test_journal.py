@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from catalog.faults import PlaceFault
-from catalog.journal import append, iso, journal_path, read, seconds
+from catalog.journal import append, iso, journal_path, read, seconds, withdraw
 
 ONE = {"at": "2026-01-01T00:00:00.000Z", "kind": "label", "value": "keep", "path": "/r/na\udcffme\n.jpg"}
 TWO = {"at": "2026-01-02T00:00:00.000Z", "kind": "accept", "path": "/r"}
@@ -53,6 +53,20 @@ def test_a_full_disk_is_told_and_leaves_the_journal_as_it_was(tmp_path: Path, ro
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
     assert journal_path(tmp_path).read_bytes() == before
+
+
+def test_what_could_not_be_committed_is_taken_back_unless_others_wrote_since(tmp_path: Path) -> None:
+    append(tmp_path, [ONE])
+    before = journal_path(tmp_path).read_bytes()
+    written = append(tmp_path, [TWO])
+    assert written is not None and withdraw(tmp_path, written)
+    assert journal_path(tmp_path).read_bytes() == before
+    written = append(tmp_path, [TWO])
+    append(tmp_path, [ONE])
+    assert written is not None and not withdraw(tmp_path, written)
+    assert list(read(tmp_path)) == [ONE, TWO, ONE]
+    journal_path(tmp_path).unlink()
+    assert not withdraw(tmp_path, written)
 
 
 WRITER = """
