@@ -1,6 +1,7 @@
 """`catalog doctor`: does this machine do the job, how fast, and what is in the way."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -8,9 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from catalog.asking import Asking, asks, json_option, put_lines
+from catalog.backup_standing import backup_standing
 from catalog.bundles import find_bundle
 from catalog.display import show
 from catalog.faults import Fault
+from catalog.migration import RECOVER
 from catalog.mounts import mount_of, read_mounts
 from catalog.pace import lines, measure
 from catalog.sessions import open_session
@@ -124,7 +127,9 @@ def store(asking: Asking) -> Iterator[Finding]:
         "" if free >= LEAST_FREE else "Free some space.",
     )
     words = asking.database.quick_check()
-    yield Finding("catalog", not words, "; ".join(words[:3]) or "sound", "Restore a backup." if words else "")
+    yield Finding("catalog", not words, "; ".join(words[:3]) or "sound", RECOVER if words else "")
+    safety = backup_standing(asking.database, state, asking.config.backup, time.time())
+    yield Finding("backup", not safety["problem"], safety["problem"] or f"newest: {safety['at'] or 'none yet'}")
 
 
 def model(asking: Asking) -> Iterator[Finding]:
