@@ -1,7 +1,6 @@
 """The service: the one list of stages, their start in order and their end in order."""
 
 import threading
-import time
 from functools import partial
 from typing import Any
 
@@ -13,7 +12,7 @@ from catalog.display import text
 from catalog.faults import Fault, StoreFault
 from daemon.answer import Answerer
 from daemon.choice import choose
-from daemon.clock import Clock, catch_up
+from daemon.clock import Clock
 from daemon.embed import Embedder
 from daemon.feed import Feed
 from daemon.guard import Guard
@@ -62,7 +61,7 @@ class Service:
             raise
 
     def _assemble(self, config: Config, once: bool) -> None:
-        self._ask(partial(catch_up, now=time.time()))
+        self.clock = Clock(self._ask, self._stop)
         choice = choose(config, self._ask)
         bundle, self.model, self._problem = choice.bundle, choice.model, choice.problem
         self.network = Network(bundle, config.model, self.model, self.writer)
@@ -92,7 +91,6 @@ class Service:
         self.index = IndexFollower(config.database, config.state, self.model, bundle.id, bundle.dims)
         self._index_wake = threading.Event()
         self.scrubber = Scrubber(config, self.writer, self._stop, self._reading, once=once, order=self.scrub)
-        self.clock = Clock(self.writer, self._stop)
         self.housekeeper = Housekeeper(config, self.writer, self._stop)
         self.successor: Successor | None = None
         if choice.following is not None and self.scrub is None:

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -78,16 +78,6 @@ def test_dates_that_have_passed_are_left_alone(shelf: Shelf) -> None:
     assert shelf.database.rows("SELECT due, last_verified FROM file") == [(None, NOW - 5)]
 
 
-class Slow:
-    """A writer that does at once what it is asked."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def ask(self, change: Callable[[Database], object]) -> object:
-        return change(self._database)
-
-
 def test_a_running_service_notices_within_one_look(shelf: Shelf) -> None:
     shelf.put("a")
     shelf.database.run("UPDATE file SET state = 'pending', due = ?", NOW + 5)
@@ -100,7 +90,7 @@ def test_a_running_service_notices_within_one_look(shelf: Shelf) -> None:
         seen[0] = next(times)
         return seen[0][0]
 
-    clock = Clock(Slow(shelf.database), stop, wall, lambda: seen[0][1])  # type: ignore[arg-type]
+    clock = Clock(lambda change: change(shelf.database), stop, wall, lambda: seen[0][1])
     for due in (NOW + 5, NOW + 5 - HOUR, NOW + 5 - HOUR):
         clock.step()
         assert shelf.database.rows("SELECT due FROM file") == [(due,)]
