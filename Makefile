@@ -1,4 +1,4 @@
-# Two commands on a fresh machine: `make demo` and `make test`. Needs CPython 3.11 with venv, and g++ (for hnswlib).
+# Two commands on a fresh machine: `make demo` and `make test`. Needs CPython 3.11 with venv, and g++ (for hnswlib and the walk over JPEGs).
 #   make demo DIR=/my/photos    the same on your own files
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -37,7 +37,7 @@ bench: $(VENV)/.installed-bench ## Measure speed and memory (about an hour; one 
 	@for one in $(BENCH); do echo "== $$one"; $(BIN)/python -m tools.bench_$$one || exit 1; done
 
 clean: ## Remove the environment, the demo and every cache
-	rm -rf $(VENV) demo build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) demo build dist models/*.so ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
