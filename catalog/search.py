@@ -142,11 +142,11 @@ def in_words(asking: Asking, bundle: "Bundle", texts: list[str]) -> "np.ndarray"
     answer = ask(asking.config.state, {"op": "words", "texts": texts}, timeout=60.0)
     if answer is not None and answer.get("ok"):
         return np.frombuffer(base64.b64decode(answer["vectors"]), np.float32).reshape(len(texts), bundle.dims)
+    from models.attest_text import open_text
     from models.bundle import BundleError
-    from models.text import TextEncoder
 
     try:
-        return TextEncoder(bundle).encode(texts)
+        return open_text(bundle).encode(texts)
     except BundleError as error:
         raise PlaceFault(str(error), "Pull or export it again.") from error
 

@@ -52,17 +52,17 @@ class Network:
             return self._session
 
     def words(self, texts: list[str]) -> "np.ndarray":
-        """Vectors of texts, float32 [N, dims]. The text model is loaded for the first question.
+        """Vectors of texts, float32 [N, dims]. The text model is loaded, and attested, for the first question.
 
-        Raises PlaceFault for a bundle without one, or whose text model does not load.
+        Raises PlaceFault for a bundle without one, or whose text model does not load or is not attested.
         """
+        from models.attest_text import open_text
         from models.bundle import BundleError
-        from models.text import TextEncoder
 
         with self._lock:
             self._used = time.monotonic()
             try:
-                self._words = self._words or TextEncoder(self.bundle, threads=self._settings.threads)
+                self._words = self._words or open_text(self.bundle, threads=self._settings.threads)
             except BundleError as error:
                 raise PlaceFault(str(error), "See `catalog model list`.") from error
             words = self._words

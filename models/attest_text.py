@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.attest import UNEXPLAINED, cosines, unexplained
-from models.bundle import Bundle
+from models.bundle import Bundle, BundleError
 from models.text import TextEncoder
 
 SHOWN = 40  # characters of a string that differs
@@ -24,6 +24,18 @@ class TextAttestation:
     ok: bool
     word: str
     unexplained: float = 0.0
+
+
+def open_text(bundle: Bundle, *, threads: int = 0) -> TextEncoder:
+    """The text tower, loaded and attested: words that are understood otherwise than elsewhere find the wrong pictures.
+
+    Raises BundleError for a bundle without one, a broken one, and one that does not give its goldens' vectors here.
+    """
+    encoder = TextEncoder(bundle, threads=threads)
+    found = attest_text(bundle, encoder)
+    if not found.ok:
+        raise BundleError(f"the words of {bundle.name} are not attested on this machine: {found.word}")
+    return encoder
 
 
 def attest_text(bundle: Bundle, encoder: TextEncoder) -> TextAttestation:

@@ -104,12 +104,19 @@ def check(asking: Asking, name: str | None, as_json: bool) -> int:
 
 def _attested(asking: Asking, name: str | None) -> tuple[str, bool, dict[str, Any]]:
     from models.attest import attest
+    from models.attest_text import attest_text
+    from models.text import TextEncoder
 
     bundle = _bundle(asking, name)
     session = open_session(bundle, asking.config.model)
     found = attest(bundle, session)
-    figures = {"name": bundle.name, "id": bundle.id, "ok": found.ok, "cosine": found.cosine, "word": found.word}
-    return found.word, found.ok, figures | {"provider": session.provider}
+    word, ok = found.word, found.ok
+    figures = {"name": bundle.name, "id": bundle.id, "cosine": found.cosine, "provider": session.provider}
+    if ok and bundle.text is not None:
+        said = attest_text(bundle, TextEncoder(bundle))
+        word, ok = f"{word}; {said.word}", said.ok
+        figures |= {"text_cosine": said.cosine}
+    return word, ok, figures | {"ok": ok, "word": word}
 
 
 @command.command("use")

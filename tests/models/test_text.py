@@ -8,7 +8,7 @@ import pytest
 from tiny_bundle import DIMS
 from tiny_text import STRINGS, tower_tokens, tower_vectors, write_talking_bundle
 
-from models.attest_text import attest_text
+from models.attest_text import attest_text, open_text
 from models.bundle import Bundle, BundleError, load_bundle
 from models.clean import clean
 from models.text import TextEncoder
@@ -106,6 +106,9 @@ def test_attestation_names_the_step(talking: Bundle, tmp_path: Path) -> None:
     unwashed = replace(talking, text=replace(talking.text, clean=("spaces",)))
     assert "tokens" in attest_text(unwashed, TextEncoder(unwashed, threads=1)).word
     assert not attest_text(replace(talking, text=replace(talking.text, goldens=())), encoder).ok
+    with pytest.raises(BundleError, match="not attested on this machine: the tokens"):
+        open_text(unwashed, threads=1)
+    assert open_text(talking, threads=1).encode(["moon"]).shape == (1, DIMS)
 
 
 @pytest.mark.parametrize(
