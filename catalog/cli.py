@@ -27,6 +27,7 @@ COMMANDS = {
     "show": "Everything known of one file.",
     "similar": "The images most like one image.",
     "status": "What is known, what is missing, what runs.",
+    "train": "Learn from your labels what you would delete.",
 }
 
 

@@ -15,9 +15,10 @@ SELECT = (
     "SELECT f.id, d.path, f.name, iif(v.away IS NULL, f.state, iif(f.state = 'gone', 'gone', 'unreachable')),"
     " iif(v.away IS NOT NULL, v.away, iif(f.state = 'ok' AND c.suspect IS NOT NULL, 'suspect', f.reason)),"
     " coalesce(f.detail, iif(f.state = 'ok', c.suspect, NULL)), hex(c.sha256), f.size, c.format, c.width, c.height,"
-    " f.content, f.first_seen, f.last_verified, l.value"
+    " f.content, f.first_seen, f.last_verified, l.value, s.p_delete"
     " FROM file f JOIN directory d ON d.id = f.directory JOIN volume v ON v.id = d.volume"
     " LEFT JOIN content c ON c.id = f.content LEFT JOIN label l ON l.content = f.content"
+    " LEFT JOIN score s ON s.content = f.content"
 )
 
 
@@ -40,6 +41,7 @@ class Entry:
     first_seen: float
     last_verified: float | None
     label: str | None
+    p_delete: float | None
 
     @property
     def path(self) -> bytes:
@@ -59,7 +61,7 @@ class Entry:
             "width": self.width,
             "height": self.height,
             "label": self.label,
-            "p_delete": None,  # until the owner's choices have trained a head
+            "p_delete": None if self.p_delete is None else round(self.p_delete, 6),
         }
 
 

@@ -156,8 +156,36 @@ CREATE TABLE label(                            -- the owner's choices: nobody ca
   content INTEGER PRIMARY KEY REFERENCES content(id),
   value TEXT NOT NULL CHECK (value IN ('keep', 'delete')),
   source TEXT NOT NULL,
-  at REAL NOT NULL
+  at REAL NOT NULL,
+  held_out REAL                                -- p_delete by weights that never saw this label nor its like
 ) STRICT;
+
+ALTER TABLE content ADD COLUMN traits BLOB;    -- what the file tells without pixels, float16 (models.traits)
+
+CREATE TABLE head(                             -- every head that was ever trained
+  id INTEGER PRIMARY KEY,
+  model INTEGER NOT NULL REFERENCES model(id),
+  made_at REAL NOT NULL,
+  role TEXT CHECK (role = 'current'),
+  seq INTEGER NOT NULL DEFAULT 0,              -- the change log is scored up to here
+  data BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX head_role ON head(role) WHERE role IS NOT NULL;
+
+CREATE TABLE score(
+  content INTEGER PRIMARY KEY REFERENCES content(id),
+  head INTEGER NOT NULL REFERENCES head(id),
+  p_delete REAL NOT NULL
+) STRICT;
+CREATE INDEX score_rank ON score(p_delete);
+
+CREATE TABLE apart(                            -- pairs that the owner says are no duplicates; one < other
+  one INTEGER NOT NULL REFERENCES content(id),
+  other INTEGER NOT NULL REFERENCES content(id),
+  at REAL NOT NULL,
+  PRIMARY KEY (one, other),
+  CHECK (one < other)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE intake(                           -- images read by volume and day: a broken ingest shows as a rate
   volume INTEGER NOT NULL,

@@ -26,6 +26,7 @@ from daemon.operations import operations
 from daemon.points import point
 from daemon.record import Recorder, Result, blame, route, task_of
 from daemon.scanner import Scanner
+from daemon.scorer import Scorer
 from daemon.scout import Scout
 from daemon.scrub import Scrubber
 from daemon.sentry import Sentry
@@ -97,6 +98,7 @@ class Service:
             self.successor = Successor(config, *choice.following, self.model, self.writer, self._stop, self._reading)
         self.writer.listen(self.feed.wake)
         self.writer.listen(self._index_wake)
+        self.scorer = Scorer(config.database, self.writer)
         self.answerer = Answerer(
             config.state / "socket",
             operations(self.index.search, self.network, self.live, self._ask_to_reload, self.scrubber),
@@ -110,6 +112,7 @@ class Service:
         self.stages.run("embed", self._embed)
         self.stages.run("intake", partial(self.intake.run, self._stop))
         self.stages.repeat("keep", self.housekeeper.step)
+        self.stages.repeat("score", self.scorer.step)
         self.stages.repeat("clock", self.clock.step)
         if self.scrub is None:
             self.stages.repeat("scan", self.scanner.step)
@@ -132,11 +135,12 @@ class Service:
         self.scanner.stop()
         self.feed.wake.set()
         self.embedder.wake()
+        self.scorer.wake.set()
         if self.successor is not None:
             self.successor.wake()
         self.answerer.stop()
         self.stages.join(
-            "scan", "scout", "sentry", "scrub", "keep", "clock", "intake", "embed", "next-intake", "next-embed"
+            "scan", "scout", "sentry", "scrub", "keep", "score", "clock", "intake", "embed", "next-intake", "next-embed"
         )
         self.writer.stop()
         self.stages.join("write")
@@ -169,6 +173,7 @@ class Service:
             and self.feed.out == 0
             and self.feed.exhausted()
             and not self.index.lag
+            and not self.scorer.lag
             and (self.successor is None or self.refusal is not None)
         )
 

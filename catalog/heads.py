@@ -1,0 +1,58 @@
+"""The heads that were trained, and which one is in use."""
+
+from dataclasses import dataclass
+
+from catalog.db import Database
+from catalog.model_rows import Model, current
+from models.head import Head, HeadError, unpack
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One row. `seq`: the change log is scored up to there."""
+
+    id: int
+    model: int
+    made_at: float
+    used: bool
+    seq: int
+    head: Head
+
+
+COLUMNS = "id, model, made_at, role IS NOT NULL, seq, data"
+
+
+def in_use(database: Database) -> Kept | None:
+    """The head that scores, if it was trained for the model that answers: other vectors mean nothing to it."""
+    row = database.row(f"SELECT {COLUMNS} FROM head WHERE role = 'current'")
+    model = current(database)
+    if row is None or model is None or row[1] != model.id:
+        return None
+    return _kept(row)
+
+
+def kept(database: Database) -> list[Kept]:
+    """All heads that can be read, the newest first."""
+    return [one for row in database.rows(f"SELECT {COLUMNS} FROM head ORDER BY id DESC") if (one := _kept(row))]
+
+
+def _kept(row: tuple[int, int, float, int, int, bytes]) -> Kept | None:
+    try:
+        return Kept(row[0], row[1], row[2], bool(row[3]), row[4], unpack(row[5]))
+    except HeadError:
+        return None
+
+
+def keep(database: Database, model: Model, head: Head, now: float) -> int:
+    """Store a head, not in use yet; returns its id. In a transaction."""
+    return int(
+        database.value(
+            "INSERT INTO head(model, made_at, data) VALUES (?, ?, ?) RETURNING id", model.id, now, head.pack()
+        )
+    )
+
+
+def use(database: Database, head: int) -> None:
+    """Have this head score everything from now on. In a transaction."""
+    database.run("UPDATE head SET role = NULL WHERE role IS NOT NULL")
+    database.run("UPDATE head SET role = 'current', seq = 0 WHERE id = ?", head)

@@ -1,0 +1,146 @@
+"""Train a head from the owner's labels, compare it with the one in use, and put the better one to use."""
+
+import json
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from catalog.alike import groups
+from catalog.asking import Asking
+from catalog.bundles import serving_bundle
+from catalog.db import Database
+from catalog.faults import StoreFault, UsageFault
+from catalog.features import describe, remember
+from catalog.heads import Kept, in_use, keep, use
+from catalog.model_rows import Model, current
+from models.head import Head
+from models.judging import auc, simply
+from models.training import Labelled, TooFew, Trained, train
+from models.traits import TRAITS
+
+LABELS = (
+    "SELECT c.id, v.data, c.traits, l.value, l.at, c.taken_at,"
+    " (SELECT f.mtime_ns FROM file f WHERE f.content = c.id ORDER BY f.id LIMIT 1)"
+    " FROM label l JOIN content c ON c.id = l.content JOIN vector v ON v.content = c.id AND v.model = ? ORDER BY c.id"
+)
+UNSEEN = 30  # labels that the head in use has not seen, of which some are deletes: enough to compare both on
+MARGIN = 0.01  # of AUC: a head that is worse by less than that on what neither saw is still the newer one
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What came of a training. `used`: the new head scores from now on; `why`: in words, also where it does not."""
+
+    head: int
+    used: bool
+    why: str
+    record: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Pupils:
+    """Labelled contents and when each label was given."""
+
+    contents: list[int]
+    labelled: Labelled
+    given: np.ndarray
+    fresh: list[tuple[bytes, int]]
+
+
+def teach(asking: Asking, *, force: bool = False, seed: int = 0) -> Lesson:
+    """Train, compare, store; use the new head if it is better, or if `force` says so.
+
+    Raises UsageFault with too few labels, StoreFault without vectors.
+    """
+    model = current(asking.database)
+    if model is None:
+        raise StoreFault("the catalog holds no vectors yet", "Run `catalogd --once` first.")
+    pupils = _pupils(asking, model)
+    try:
+        trained = train(pupils.labelled, seed)
+    except TooFew as error:
+        raise UsageFault(
+            str(error), "Label more: `catalog label keep|delete PATH…`; `catalog next` names good ones."
+        ) from error
+    head = _head(model, trained)
+    old = in_use(asking.database)
+    better, why = (True, "asked for") if force else compare(old, trained, pupils)
+    return Lesson(_store(asking, model, head, better, pupils, trained), better, why, head.record)
+
+
+def _pupils(asking: Asking, model: Model) -> Pupils:
+    rows = asking.database.rows(LABELS, model.id)
+    if not rows:
+        raise UsageFault("nothing is labelled yet", "Choose: `catalog label keep|delete PATH…`.")
+    described = describe(asking.database, [(row[0], row[1], row[2]) for row in rows], model.dims)
+    least = serving_bundle(asking.config, asking.database).near_duplicate_cosine
+    labelled = Labelled(
+        described.rows,
+        np.array([row[3] == "delete" for row in rows], np.float32),
+        groups(described.rows[:, : model.dims], least),
+        np.array([_time(row[5], row[6]) for row in rows]),
+        model.dims,
+    )
+    return Pupils(described.contents, labelled, np.array([row[4] for row in rows]), described.fresh)
+
+
+def _time(taken_at: str | None, mtime_ns: int | None) -> float:
+    try:
+        return datetime.fromisoformat(taken_at or "").timestamp()
+    except (ValueError, OverflowError, OSError):
+        return (mtime_ns or 0) / 1e9
+
+
+def _head(model: Model, trained: Trained) -> Head:
+    link = trained.link
+    return Head(
+        model.digest,
+        TRAITS,
+        trained.weights,
+        trained.bias,
+        link.floor,
+        link.ceiling,
+        trained.keep_below,
+        trained.delete_above,
+        trained.record,
+    )
+
+
+def compare(old: Kept | None, trained: Trained, pupils: Pupils) -> tuple[bool, str]:
+    """Whether the new head is to be used, and why. Both are asked only what neither of them has learned from.
+
+    Those are the labels given since the old head was made: to the new one they are held out by group.
+    """
+    if old is None:
+        return True, "there was none"
+    unseen = pupils.given > old.made_at
+    wanted = pupils.labelled.wanted[unseen].astype(np.float64)
+    if len(wanted) < UNSEEN or len(set(wanted.tolist())) < 2:
+        now, before = trained.record["figures"]["auc"][0], old.head.record["figures"]["auc"][1]
+        if now >= before - MARGIN:
+            return True, f"as good as the one before, as far as {len(wanted)} new labels can tell"
+        return False, f"its AUC of {now:.3f} lies under the interval of the one before, from {before:.3f}"
+    ours = simply(auc, wanted, trained.held_out[unseen])
+    theirs = simply(auc, wanted, old.head.chances(pupils.labelled.rows[unseen]).astype(np.float64))
+    words = f"AUC {ours:.3f} against {theirs:.3f} on {len(wanted)} labels that neither has seen"
+    return ours >= theirs - MARGIN, words
+
+
+def _store(asking: Asking, model: Model, head: Head, better: bool, pupils: Pupils, trained: Trained) -> int:
+    database = Database(asking.config.database, write=True)
+    try:
+        with database.transaction():
+            remember(database, pupils.fresh)
+            made = keep(database, model, head, time.time())
+            held_out = [(float(p), c) for p, c in zip(trained.held_out, pupils.contents, strict=True)]
+            database.many("UPDATE label SET held_out = ? WHERE content = ?", held_out)
+            if better:
+                use(database, made)
+            told = json.dumps({"head": made, "used": better, "labels": len(held_out)})
+            database.run("INSERT INTO event(at, kind, detail) VALUES (?, 'trained', ?)", time.time(), told)
+    finally:
+        database.close()
+    return made

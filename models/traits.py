@@ -1,0 +1,78 @@
+"""What a file tells without its pixels, as numbers for the head: shape, size, camera, time, words of its name."""
+
+import math
+import re
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+WORDS = re.compile(r"[^\W\d_]{3,}")
+BUCKETS = 64  # words share numbers by hash: no vocabulary to keep, and a new word is no error
+FORMATS = ("jpeg", "png", "gif", "webp", "heif")
+PLAIN = (
+    "aspect",
+    "portrait",
+    "megapixels",
+    "bytes a pixel",
+    "detail",
+    "camera",
+    "dated",
+    "hour sine",
+    "hour cosine",
+    "suspect",
+    *(f"is {name}" for name in FORMATS),
+)
+TRAITS = (*PLAIN, *(f"word {number}" for number in range(BUCKETS)))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """`width`, `height` in pixels as shown; `size` in bytes; `taken_at` ISO 8601; `path`: as text, for its words."""
+
+    format: str | None
+    width: int | None
+    height: int | None
+    size: int
+    camera: str | None
+    taken_at: str | None
+    detail: float | None
+    suspect: bool
+    path: str
+
+
+def traits(told: Told) -> NDArray[np.float32]:
+    """float32 [len(TRAITS)], each of about the size of 1."""
+    width, height = max(1, told.width or 1), max(1, told.height or 1)
+    row = np.zeros(len(TRAITS), np.float32)
+    row[: len(PLAIN)] = (
+        abs(math.log(width / height)),
+        float(height > width),
+        math.log(width * height / 1e6),
+        math.log(max(told.size, 1) / (width * height)),
+        told.detail or 0.0,
+        float(told.camera is not None),
+        float(told.taken_at is not None),
+        *_hour(told.taken_at),
+        float(told.suspect),
+        *(float(told.format == name) for name in FORMATS),
+    )
+    for word in words(told.path):
+        code = zlib.crc32(word.encode("utf-8", "surrogateescape"))
+        row[len(PLAIN) + code % BUCKETS] += 1 if code >> 31 else -1
+    return row
+
+
+def words(path: str) -> set[str]:
+    """Words of the file's name and of the two folders around it, in lower case; letters and figures say little."""
+    return {word.lower() for part in path.rsplit("/", 3)[-3:] for word in WORDS.findall(part)}
+
+
+def _hour(taken_at: str | None) -> tuple[float, float]:
+    """The time of day on a circle: 23:59 lies beside 00:01."""
+    try:
+        hours = int((taken_at or "")[11:13]) + int((taken_at or "")[14:16]) / 60
+    except ValueError:
+        return 0.0, 0.0
+    return math.sin(math.tau * hours / 24), math.cos(math.tau * hours / 24)

@@ -1,0 +1,104 @@
+"""From labels to scores: the head learns, is judged on what it has not seen, and scores what comes."""
+
+import json
+import os
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from household import Household, until
+from PIL import Image
+
+from catalog.cli import cli
+from catalog.faults import UsageFault
+
+COUNT = 40
+
+
+def shot(seed: int, bad: bool) -> bytes:
+    """A noisy picture, reddish if it is one to delete: what the tiny model's mean colours can tell."""
+    dice = np.random.default_rng(seed)
+    grid = dice.integers(60, 200, (8, 8, 3))
+    grid[:, :, 0 if bad else 2] = np.minimum(255, grid[:, :, 0 if bad else 2] + 50)
+    buffer = BytesIO()
+    Image.fromarray(grid.astype(np.uint8)).resize((48, 32), Image.Resampling.NEAREST).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[Household]:
+    made = Household(tmp_path)
+    for number in range(COUNT):
+        kind = "b" if number % 2 else "a"
+        Path(os.fsdecode(made.root), f"{kind}{number:03}.png").write_bytes(shot(number, bad=kind == "b"))
+    assert made.once().returncode == 0
+    yield made
+    made.close()
+
+
+def call(house: Household, *arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["--config", str(house.config_path), *arguments])
+
+
+def label(house: Household) -> None:
+    root = Path(os.fsdecode(house.root))
+    for word, kind in (("keep", "a"), ("delete", "b")):
+        result = call(house, "label", word, *map(str, sorted(root.glob(f"{kind}*.png"))[:16]))
+        assert result.exception is None, result.exception
+
+
+def test_too_few_labels_say_what_is_missing(house: Household) -> None:
+    result = call(house, "train")
+    assert isinstance(result.exception, UsageFault)
+    assert "label keep|delete" in result.exception.remedy
+
+
+def test_a_head_ranks_what_nobody_labelled(house: Household) -> None:
+    label(house)
+    told = json.loads(call(house, "train", "--json").stdout)
+    assert told["used"] and told["scored"] == COUNT
+    assert told["figures"]["auc"][0] > 0.95
+    lines = [json.loads(line) for line in call(house, "ls", "--json").stdout.splitlines()]
+    fresh = [(line["p_delete"], Path(line["path"]).name[0]) for line in lines if line["label"] is None]
+    assert len(fresh) == 8
+    assert min(p for p, kind in fresh if kind == "b") > max(p for p, kind in fresh if kind == "a")
+
+
+def test_a_new_file_is_scored_by_the_running_service(house: Household) -> None:
+    label(house)
+    call(house, "train")
+    house.start()
+    for name, bad in (("new-b.png", True), ("new-a.png", False)):
+        Path(os.fsdecode(house.root), name).write_bytes(shot(1000 + bad, bad))
+    scores = "SELECT f.name, s.p_delete FROM file f JOIN score s ON s.content = f.content WHERE f.name LIKE 'new%'"
+    ask = scores.replace("f.name LIKE 'new%'", "f.name IN (CAST('new-a.png' AS BLOB), CAST('new-b.png' AS BLOB))")
+    assert until(lambda: len(house.rows(ask)) == 2), house.tail()
+    found = dict(house.rows(ask))
+    assert found[b"new-b.png"] > found[b"new-a.png"]
+    assert house.stop() == 0
+    assert house.findings() == []
+
+
+def test_a_new_head_rescores_everything_in_the_running_service(house: Household) -> None:
+    label(house)
+    house.start()
+    told = json.loads(call(house, "train", "--json").stdout)
+    scored = "SELECT count(*) FROM score WHERE head = ?"
+    assert until(lambda: house.rows(scored, told["head"]) == [(COUNT,)]), house.tail()
+    again = json.loads(call(house, "train", "--force", "--seed", "5", "--json").stdout)
+    assert until(lambda: house.rows(scored, again["head"]) == [(COUNT,)]), house.tail()
+
+
+def test_a_kill_while_scoring_loses_nothing(house: Household) -> None:
+    label(house)
+    house.start()
+    house.kill()
+    call(house, "train")
+    house.rows("SELECT 1")
+    Path(os.fsdecode(house.root), "late.png").write_bytes(shot(77, True))
+    house.once(CATALOGD_KILL_AT="score")
+    assert house.once().returncode == 0
+    assert house.rows("SELECT count(*) FROM score") == [(COUNT + 1,)]
