@@ -12,10 +12,11 @@ HEALED = "read well at the second look"  # a bad cable, a bad bit of memory: wha
 
 @dataclass(frozen=True, slots=True)
 class Betrayal:
-    """One file. `verdict`: the history's word for the change, or one of the above."""
+    """One file. `verdict`: the history's word for the change, or one of the above; `evidence`: why."""
 
     path: bytes
     verdict: str
+    evidence: str | None
     state: str
     reason: str | None
     detail: str | None
@@ -36,11 +37,11 @@ def betrayals(database: Database, since: float) -> list[Betrayal]:
 
 
 def _judge(database: Database, entry: Entry, at: float) -> Betrayal:
-    verdict = database.value(
-        "SELECT verdict FROM history WHERE file = ? AND seen_at >= ? ORDER BY id DESC LIMIT 1", entry.id, at
-    )
-    word = WAITS if entry.state == "pending" else verdict or HEALED
-    return Betrayal(entry.path, word, entry.state, entry.reason, entry.detail)
+    verdict, evidence = database.row(
+        "SELECT verdict, evidence FROM history WHERE file = ? AND seen_at >= ? ORDER BY id DESC LIMIT 1", entry.id, at
+    ) or (HEALED, None)
+    word = WAITS if entry.state == "pending" else str(verdict)
+    return Betrayal(entry.path, word, evidence, entry.state, entry.reason, entry.detail)
 
 
 def unjudged(database: Database, since: float) -> int:

@@ -87,7 +87,7 @@ def _print(run: Run, lost: list[Betrayal], verified: dict[str, Any], tonights: b
     from catalog.render import figure, size
 
     seconds = (run.ended or time.time()) - run.started
-    _line("read", f"{figure(run.files)} files, {size(run.bytes)} in {seconds:.0f} s")
+    _line("read", f"{figure(run.files)} file{'' if run.files == 1 else 's'}, {size(run.bytes)} in {seconds:.0f} s")
     _line("sound", figure(run.sound))
     for name, count, note in (
         ("different", run.different, "other bytes behind the same size and date"),
@@ -99,7 +99,8 @@ def _print(run: Run, lost: list[Betrayal], verified: dict[str, Any], tonights: b
         if count:
             _line(name, figure(count) + (f"  {note}" if note else ""))
     for one in lost:
-        _line("", f"  {one.verdict}: {show(one.path)}" + (f": {one.reason}" if one.reason else ""))
+        why = one.evidence or one.reason
+        _line("", f"  {one.verdict}: {show(one.path)}" + (f": {why}" if why else ""))
     oldest = "" if verified["oldest"] is None else f", the oldest reading is {verified['oldest']:.0f} days old"
     _line("verified", f"{verified['percent']:g} % within {verified['days']:g} days{oldest}")
     if tonights and run.before:
