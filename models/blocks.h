@@ -22,6 +22,7 @@ typedef struct {
     int16_t *dc;                  /* [rows][stride], quantised, without prediction */
     Four *edges;                  /* mean of the top, bottom, left and right row of samples, in eighths from grey */
     int16_t (*kept)[64];          /* progressive: all coefficients, in zigzag order */
+    uint64_t *filled;             /* progressive: bit k: coefficient k is not zero */
     int32_t q[64];                /* in zigzag order, latched by the first scan of the component */
     float scale[64];              /* q, as the sums want it */
     Four edge[64];                /* what one unit of a coefficient adds to each edge */
@@ -111,10 +112,10 @@ static inline int eob_run(Bits *b, Symbol s) /* the blocks that end here, this o
 }
 
 /* Progressive, first scan of a band: G.1.2.2. */
-static inline enum Fault ac_first(Bits *b, const Table *table, int16_t *kept, const int band[4], int *eobrun)
+static inline enum Fault ac_first(Bits *b, const Component *c, size_t at, const int band[4], int *eobrun)
 {
     for (int k = band[0]; k <= band[1]; k++) {
-        Symbol s = peek(b, table);
+        Symbol s = peek(b, c->ac_table);
         if (!s.bits)
             return CODE;
         if (!s.size && s.run < 15) {
@@ -124,8 +125,10 @@ static inline enum Fault ac_first(Bits *b, const Table *table, int16_t *kept, co
         k += s.run;
         if (k > band[1])
             return INDEX;
-        if (s.size)
-            kept[k] = (int16_t)(value(b, s) * (1 << band[2]));
+        if (s.size) {
+            c->kept[at][k] = (int16_t)(value(b, s) * (1 << band[2]));
+            c->filled[at] |= (uint64_t)1 << k;
+        }
         drop(b, s.bits);
     }
     return SOUND;
@@ -138,11 +141,13 @@ static inline void correct(Bits *b, int16_t *coefficient, int bit)
 }
 
 /* Progressive, a band refined by one bit: G.1.2.3. */
-static inline enum Fault ac_refine(Bits *b, const Table *table, int16_t *kept, const int band[4], int *eobrun)
+static inline enum Fault ac_refine(Bits *b, const Component *c, size_t at, const int band[4], int *eobrun)
 {
     int k = band[0], bit = 1 << band[2];
+    uint64_t old = c->filled[at];
+    int16_t *kept = c->kept[at];
     while (k <= band[1] && !*eobrun) {
-        Symbol s = peek(b, table);
+        Symbol s = peek(b, c->ac_table);
         int fresh = 0;
         if (!s.bits || s.size > 1)
             return CODE;
@@ -154,17 +159,21 @@ static inline enum Fault ac_refine(Bits *b, const Table *table, int16_t *kept, c
             fresh = value(b, s) < 0 ? -bit : bit;
         drop(b, s.bits);
         for (int zeros = s.run; k <= band[1]; k++)
-            if (kept[k])
+            if (old >> k & 1)
                 correct(b, &kept[k], bit);
             else if (zeros-- == 0)
                 break;
         if (k > band[1])
             return INDEX;
-        kept[k++] = (int16_t)fresh;
+        if (fresh) {
+            kept[k] = (int16_t)fresh;
+            c->filled[at] |= (uint64_t)1 << k;
+        }
+        k++;
     }
-    for (; k <= band[1]; k++)
-        if (kept[k])
-            correct(b, &kept[k], bit);
+    uint64_t rest = k <= band[1] ? old >> k << k & ~(uint64_t)0 >> (63 - band[1]) : 0;
+    for (; rest; rest &= rest - 1)
+        correct(b, &kept[__builtin_ctzll(rest)], bit);
     return SOUND;
 }
 
@@ -194,6 +203,8 @@ static inline enum Fault plausible(const Block *block, const Component *c, int d
     float level = (float)dc * c->scale[0] / 8, slack = c->scale[0] / 16 + 0.5f, least = c->noise * 0.75f;
     if (level > 127 + slack || level < -128 - slack)
         return RANGE;
+    if (block->energy <= least * least)
+        return SOUND;
     float margin = level > 0 ? 127 - level : 128 + level, spread = 0.0579f * (float)block->count;
     /* No sample deviates by more than sqrt(spread E) from the mean, and beyond the margin they hold less than ... */
     float most = sqrtf(block->energy), peak = spread < 1 ? most * sqrtf(spread) : most;

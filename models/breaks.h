@@ -47,25 +47,26 @@ static void measure(Seam *s, const Component *c)
             s->step[r * wide + x] = c->edges[below][0] - c->edges[below - (size_t)c->stride][1];
         }
     float *sizes = s->found, *signs = s->spare; /* free until the search */
-    for (int r = 0; r < s->rows; r++)
-        for (int x = 0; x < wide; x++) {
-            float size = 0, sum = 0;
-            for (int i = -2; i <= 2; i++) {
-                float step = s->step[r * wide + clamped(x + i, wide)];
-                size += fabsf(step), sum += step;
-            }
-            sizes[r * wide + x] = size, signs[r * wide + x] = sum;
-        }
     for (int r = 0; r < s->rows; r++) {
-        static const int others[4] = {-2, -1, 1, 2};
+        const float *step = s->step + r * wide;
+        float *size = sizes + r * wide, *sign = signs + r * wide;
+        for (int x = 2; x < wide - 2; x++)
+            sign[x] = step[x - 2] + step[x - 1] + step[x] + step[x + 1] + step[x + 2];
+        for (int x = 2; x < wide - 2; x++)
+            size[x] = fabsf(step[x - 2]) + fabsf(step[x - 1]) + fabsf(step[x]) + fabsf(step[x + 1]) + fabsf(step[x + 2]);
+        size[0] = size[1] = size[2], size[wide - 1] = size[wide - 2] = size[wide - 3];
+        sign[0] = sign[1] = sign[2], sign[wide - 1] = sign[wide - 2] = sign[wide - 3];
+    }
+    for (int r = 0; r < s->rows; r++) {
+        int others[4] = {clamped(r - 2, s->rows) * wide, clamped(r - 1, s->rows) * wide,
+                         clamped(r + 1, s->rows) * wide, clamped(r + 2, s->rows) * wide};
+        float *scale = s->scale + r * wide, *excess = s->excess + r * wide;
+        const float *step = s->step + r * wide;
         for (int x = 0; x < wide; x++) {
-            float size = 0, sum = 0;
-            for (int i = 0; i < 4; i++) {
-                int at = clamped(r + others[i], s->rows) * wide + x;
-                size += sizes[at], sum += signs[at];
-            }
-            s->scale[r * wide + x] = 1 / (size / 20 + 0.5f * s->q + 3);
-            s->excess[r * wide + x] = s->step[r * wide + x] - sum / 20; /* a slope steps everywhere */
+            float size = sizes[others[0] + x] + sizes[others[1] + x] + sizes[others[2] + x] + sizes[others[3] + x];
+            float sum = signs[others[0] + x] + signs[others[1] + x] + signs[others[2] + x] + signs[others[3] + x];
+            scale[x] = 1 / (size / 20 + 0.5f * s->q + 3);
+            excess[x] = step[x] - sum / 20; /* a slope steps everywhere */
         }
     }
     int cells = s->rows * s->across;

@@ -112,9 +112,9 @@ static enum Fault progressive(Walk *w, Bits *b, Component *c, const int band[4],
     int difference;
     if (band[0]) {
         if (band[3])
-            fault = ac_refine(b, c->ac_table, c->kept[at], band, &w->eobrun);
+            fault = ac_refine(b, c, at, band, &w->eobrun);
         else if (!w->eobrun)
-            fault = ac_first(b, c->ac_table, c->kept[at], band, &w->eobrun);
+            fault = ac_first(b, c, at, band, &w->eobrun);
         w->eobrun -= w->eobrun > 0;
         return fault;
     }
@@ -140,18 +140,25 @@ static int segment(Walk *w, Component *const *scan, int ns, const int band[4], i
     for (int i = 0; i < ns; i++)
         scan[i]->predicted = 0;
     for (int64_t mcu = first, row = first / across, column = first % across; mcu < past; mcu++) {
+        if (w->eobrun && !band[3]) { /* a first scan has nothing to read for these */
+            int64_t empty = w->eobrun < past - mcu ? w->eobrun : past - mcu;
+            w->eobrun -= (int)empty;
+            mcu += empty - 1;
+            row = (mcu + 1) / across, column = (mcu + 1) % across;
+            continue;
+        }
         for (int i = 0; i < ns; i++) {
             Component *c = scan[i];
             int wide = ns > 1 ? c->h : 1, high = ns > 1 ? c->v : 1;
-            for (int n = 0; n < wide * high; n++) {
-                int64_t y = row * high + n / wide, x = column * wide + n % wide;
-                size_t at = (size_t)(y * c->stride + x);
-                enum Fault fault = w->progressive ? progressive(w, &b, c, band, at) : sequential(&b, c, at);
-                if (b.next > end && bits_left(&b) < 0)
-                    fault = SHORT;
-                if (fault && note(w, fault, c, y))
-                    return 0;
-            }
+            for (int64_t y = row * high; y < (row + 1) * high; y++)
+                for (int64_t x = column * wide; x < (column + 1) * wide; x++) {
+                    size_t at = (size_t)(y * c->stride + x);
+                    enum Fault fault = w->progressive ? progressive(w, &b, c, band, at) : sequential(&b, c, at);
+                    if (b.next > end && bits_left(&b) < 0)
+                        fault = SHORT;
+                    if (fault && note(w, fault, c, y))
+                        return 0;
+                }
         }
         if (++column == across) {
             column = 0;
@@ -306,8 +313,9 @@ static int frame(Walk *w, size_t at, size_t stop, int marker)
         size_t blocks = (size_t)c->stride * (size_t)c->rows;
         c->dc = calloc(blocks, sizeof *c->dc);
         c->kept = w->progressive ? calloc(blocks, sizeof *c->kept) : 0;
+        c->filled = w->progressive ? calloc(blocks, sizeof *c->filled) : 0;
         c->edges = calloc(blocks, sizeof *c->edges);
-        if (!c->dc || !c->edges || (w->progressive && !c->kept))
+        if (!c->dc || !c->edges || (w->progressive && (!c->kept || !c->filled)))
             return -1;
     }
     w->components = n;
@@ -404,12 +412,9 @@ static int judge(Walk *w)
                 size_t at = (size_t)y * (size_t)c->stride + (size_t)x;
                 Block block;
                 empty(&block);
-                for (int k = 0; k < 64; k += 4) {
-                    int64_t four;
-                    memcpy(&four, &c->kept[at][k], sizeof four);
-                    for (int i = k; four && i < k + 4; i++)
-                        if (c->kept[at][i])
-                            add(&block, c, i, c->kept[at][i]);
+                for (uint64_t rest = c->filled[at]; rest; rest &= rest - 1) {
+                    int k = __builtin_ctzll(rest);
+                    add(&block, c, k, c->kept[at][k]);
                 }
                 enum Fault fault = assess(c, at, &block);
                 if (fault)
@@ -456,7 +461,7 @@ static PyObject *py_walk(PyObject *self, PyObject *args)
         else
             result = w->unfit ? Py_NewRef(Py_None) : report(w);
         for (int i = 0; i < 4; i++)
-            free(w->c[i].dc), free(w->c[i].kept), free(w->c[i].edges);
+            free(w->c[i].dc), free(w->c[i].kept), free(w->c[i].filled), free(w->c[i].edges);
         free(w->segment), free(w->tables), free(w);
     } else
         PyErr_NoMemory();

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { LOOK = 10, SPARE = 512 }; /* the longest block: 64 coefficients of 16 + 11 bits are 216 bytes */
+enum { LOOK = 9, SPARE = 512 }; /* the longest block: 64 coefficients of 16 + 11 bits are 216 bytes */
 
 /* How the bits of one symbol are laid out. `bits` counts code and appended magnitude; 0 means no valid code. */
 typedef struct {
