@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.attest import UNEXPLAINED, cosines, unexplained
+from models.attest import cosines, most_unexplained, unexplained
 from models.bundle import Bundle, BundleError
 from models.text import TextEncoder
 
@@ -57,7 +57,7 @@ def attest_text(bundle: Bundle, encoder: TextEncoder) -> TextAttestation:
     if len(differing):
         word = f"the tokens of {len(differing)} strings differ, such as {name!r}: {REINSTALL}"
         return TextAttestation(cosine, name, False, word, lost)
-    if cosine < bundle.golden_threshold or lost > UNEXPLAINED:
-        word = f"{name!r}: the text network differs (cosine {cosine:.4f}, {lost:.0%} unexplained): {REINSTALL}"
+    if cosine < bundle.golden_threshold or lost > most_unexplained(bundle.golden_threshold):
+        word = f"{name!r}: the text network differs (cosine {cosine:.4f}, {lost:.1%} unexplained): {REINSTALL}"
         return TextAttestation(cosine, name, False, word, lost)
     return TextAttestation(cosine, name, True, f"text attested: cosine {cosine:.5f}", lost)

@@ -33,8 +33,8 @@ def open_clip_siglip2(folder: Path) -> Source:
     """SigLIP 2: a timm tower with attention pooling, squashed pictures, Gemma's tokeniser."""
     gemma(folder, "right")
     vision = {
-        "image_size": 224,
-        "timm_model_name": "vit_tiny_patch16_224",
+        "image_size": 160,
+        "timm_model_name": "test_vit",
         "timm_model_pretrained": False,
         "timm_pool": "map",
         "timm_proj": "none",
@@ -44,8 +44,8 @@ def open_clip_siglip2(folder: Path) -> Source:
         "vocab_size": 600,
         "hf_tokenizer_name": str(folder),
         "tokenizer_kwargs": {"clean": "canonicalize"},
-        "width": 192,
-        "heads": 3,
+        "width": 64,
+        "heads": 2,
         "layers": 2,
         "no_causal_mask": True,
         "proj_bias": True,
@@ -54,7 +54,7 @@ def open_clip_siglip2(folder: Path) -> Source:
     preprocess = {"mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bicubic", "resize_mode": "squash"}
     return loaded(
         open_clip_folder(
-            folder, preprocess, embed_dim=192, init_logit_bias=-10, custom_text=True, vision_cfg=vision, text_cfg=text
+            folder, preprocess, embed_dim=64, init_logit_bias=-10, custom_text=True, vision_cfg=vision, text_cfg=text
         )
     )
 
@@ -68,7 +68,7 @@ def open_clip_mobileclip2(folder: Path) -> Source:
         "timm_proj": None,
         "timm_drop": 0.0,
         "timm_drop_path": 0.0,
-        "image_size": 128,
+        "image_size": 64,
     }
     preprocess = {"mean": [0.0] * 3, "std": [1.0] * 3, "interpolation": "bilinear", "resize_mode": "shortest"}
     return loaded(
@@ -78,7 +78,7 @@ def open_clip_mobileclip2(folder: Path) -> Source:
             embed_dim=64,
             custom_text=True,
             vision_cfg=vision,
-            text_cfg=CLIP_TEXT | {"no_causal_mask": True},
+            text_cfg=CLIP_TEXT | {"no_causal_mask": True, "layers": 1},
         )
     )
 

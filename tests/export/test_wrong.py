@@ -16,7 +16,6 @@ from PIL import Image
 from models.attest import Attestation, attest
 from models.bundle import BundleError, load_bundle
 from models.session import Session
-from tools.export import make
 from tools.export.describe import describe
 from tools.export.make import Wish, make_bundle, write_image
 from tools.export.reference import picture_vectors
@@ -130,10 +129,11 @@ def test_eight_bits_that_do_not_hold_are_refused(made: Callable[[str], Made], tm
 def test_smaller_numbers_that_hold(precision: Any, made: Callable[[str], Made], tmp_path: Path) -> None:
     right = made("timm_vit")
     before = [parameter.dtype for parameter in right.source.image.parameters()]
-    bundle = make_bundle(right.source, tmp_path / "out", Wish(precision=precision, strangers=16))
-    assert bundle.precision == precision
-    assert bundle.attested["cosine"] >= 0.999
-    assert bundle.graph.stat().st_size < 0.6 * right.bundle.graph.stat().st_size
+    folder = copied(right, tmp_path / "smaller")
+    write_image(right.source, folder, precision)
+    said = verdict(redescribed(folder, right.source))
+    assert said.ok, said.word
+    assert (folder / "model.onnx").stat().st_size < 0.6 * right.bundle.graph.stat().st_size
     assert [parameter.dtype for parameter in right.source.image.parameters()] == before
 
 
@@ -162,7 +162,3 @@ def test_other_dims(made: Callable[[str], Made], tmp_path: Path) -> None:
     (folder / "bundle.json").write_text(json.dumps(said | {"dims": 100}))
     with pytest.raises(BundleError, match="gives 192 numbers, its bundle says 100"):
         Session(load_bundle(folder), provider="cpu")
-
-
-def test_no_tool_imports_torch_into_the_product() -> None:
-    assert make.__name__ == "tools.export.make"

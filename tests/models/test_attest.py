@@ -60,6 +60,31 @@ def test_a_network_that_differs(bundle: Bundle, live: Session, tmp_path: Path) -
     assert "onnxruntime" in said.word
 
 
+def test_vectors_that_lie_close_together_are_told_apart_all_the_same(bundle: Bundle, tmp_path: Path) -> None:
+    """A cosine near 1 to anything proves nothing: an untrained network gives it with red and blue swapped, too."""
+
+    class Close(Session):
+        """The same network behind a large constant."""
+
+        swapped = False
+
+        def run(self, pixels: np.ndarray) -> np.ndarray:
+            vectors = super().run(pixels[..., ::-1].copy() if self.swapped else pixels) + 30 / np.sqrt(bundle.dims)
+            return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+
+    session = Close(bundle, provider="cpu", threads=1)
+    with np.load(bundle.reference) as stored:
+        pixels = stored["pixels"]
+    alike = with_reference(bundle, tmp_path, vectors=session.run(pixels))
+    assert attest(alike, session).ok
+    session.swapped = True
+    said = attest(alike, session)
+    assert said.cosine > 0.999
+    assert not said.ok
+    assert "of what tells the goldens apart is lost" in said.word
+    assert "the network differs" in said.word
+
+
 def test_a_golden_that_cannot_be_read(bundle: Bundle, live: Session, tmp_path: Path) -> None:
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(bundle.goldens[0].read_bytes()[:-40])

@@ -21,6 +21,7 @@ class ImageGraph(nn.Module):
 
     def __init__(self, network: nn.Module, preprocess: Preprocess, half: bool = False) -> None:
         super().__init__()
+        network = deployed(network)
         self.network = copy.deepcopy(network).half() if half else network
         self.half_precision = half
         self.register_buffer("mean", torch.tensor(preprocess.mean).view(1, 3, 1, 1), persistent=False)
@@ -32,6 +33,19 @@ class ImageGraph(nn.Module):
         values = (values - self.get_buffer("mean")) / self.get_buffer("std")
         features: Tensor = self.network(values.half() if self.half_precision else values)
         return functional.normalize(features.float(), dim=-1)
+
+
+def deployed(network: nn.Module) -> nn.Module:
+    """The same function in the form that is made to be run: branches that were trained side by side become one.
+
+    MobileCLIP and its like need half the operations then. Left as it is where there are no such branches.
+    """
+    if not any(hasattr(module, "reparameterize") for module in network.modules()):
+        return network
+    from timm.utils import reparameterize_model
+
+    merged: nn.Module = reparameterize_model(network)
+    return merged
 
 
 class TextGraph(nn.Module):
