@@ -9,6 +9,7 @@ from catalog import edge
 COMMANDS = {
     "accept": "Say that changed bytes are right as they are.",
     "backup": "Back up the catalog itself.",
+    "candidates": "What you would likely delete, with the reasons.",
     "check": "Compare catalog, disk and index.",
     "completion": "Print the shell's completion script.",
     "damage": "What has rotted, and where it is still whole.",
@@ -19,6 +20,7 @@ COMMANDS = {
     "label": "Say what to keep and what to delete.",
     "ls": "List files by state, reason, format, folder.",
     "model": "Bundles: list, look at, prove, choose, drop.",
+    "next": "Which labels would teach most.",
     "recover": "Put a good catalog in the place of a damaged one.",
     "rejected": "The quarantine list: what cannot be read, and why.",
     "scrub": "Read every byte again, oldest reading first.",

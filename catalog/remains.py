@@ -10,7 +10,10 @@ BACKUPS = "backups"
 
 
 def remains(database: Path) -> str:
-    """What shows that there was a catalog at this path, in words that `there` may follow; "" where nothing does. Never raises."""
+    """What shows that there was a catalog at this path, in words that `there` may follow; "" where nothing does.
+
+    Never raises.
+    """
     state = database.parent
     try:
         if any(made_at(path.name) is not None for path in (state / BACKUPS).glob("catalog-*.db")):

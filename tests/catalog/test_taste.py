@@ -102,3 +102,73 @@ def test_a_kill_while_scoring_loses_nothing(house: Household) -> None:
     house.once(CATALOGD_KILL_AT="score")
     assert house.once().returncode == 0
     assert house.rows("SELECT count(*) FROM score") == [(COUNT + 1,)]
+
+
+def proposed(house: Household, *arguments: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in call(house, "candidates", "--json", *arguments).stdout.splitlines()]
+
+
+def name(line: dict[str, object]) -> str:
+    return Path(str(line["path"])).name
+
+
+def test_candidates_lead_with_what_would_go_and_never_hold_what_is_kept(house: Household) -> None:
+    label(house)
+    call(house, "train")
+    found = proposed(house)
+    assert [name(line)[0] for line in found[:16]] == ["b"] * 16  # labelled delete: they only wait for the trash
+    assert all("you labelled it delete" in line["why"] for line in found[:16])
+    assert {name(line)[0] for line in found[16:20]} == {"b"}  # nobody labelled these
+    assert all(any("that you deleted" in why for why in line["why"]) for line in found[16:20])
+    kept = {path.name for path in sorted(Path(os.fsdecode(house.root)).glob("a*.png"))[:16]}
+    assert not kept & {name(line) for line in found}
+
+
+def test_the_best_of_several_near_copies_is_not_proposed(house: Household) -> None:
+    root = Path(os.fsdecode(house.root))
+    image = Image.open(BytesIO(shot(501, True)))
+    image.resize((96, 64), Image.Resampling.NEAREST).save(root / "large.png")
+    image.save(root / "small.png")
+    assert house.once().returncode == 0
+    label(house)
+    call(house, "train")
+    found = {name(line): line for line in proposed(house)}
+    assert "large.png" not in found
+    assert found["small.png"]["better"] == str(root / "large.png")
+
+
+def test_links_stand_in_the_order_of_the_list_and_originals_are_untouched(house: Household, tmp_path: Path) -> None:
+    label(house)
+    call(house, "train")
+    before = {path: os.stat(path).st_mtime_ns for path in Path(os.fsdecode(house.root)).iterdir()}
+    folder = tmp_path / "list"
+    assert call(house, "candidates", "-n", "7", "--links", str(folder), "--mtimes").exception is None
+    links = sorted(path for path in folder.iterdir() if path.is_symlink())
+    assert [os.readlink(link) for link in links] == [str(line["path"]) for line in proposed(house, "-n", "7")]
+    times = [os.lstat(link).st_mtime for link in links]
+    assert times == sorted(times, reverse=True)
+    assert call(house, "candidates", "-n", "3", "--links", str(folder)).exception is None  # filled again
+    assert sum(path.is_symlink() for path in folder.iterdir()) == 3
+    assert {path: os.stat(path).st_mtime_ns for path in before} == before
+
+
+def test_a_folder_with_other_things_in_it_is_left_alone(house: Household, tmp_path: Path) -> None:
+    label(house)
+    call(house, "train")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    assert "not empty" in str(call(house, "candidates", "--links", str(tmp_path / "mine")).exception)
+    assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
+
+
+def test_the_most_telling_labels_are_unlabelled_and_unlike(house: Household) -> None:
+    label(house)
+    call(house, "train")
+    lines = [json.loads(line) for line in call(house, "next", "-n", "5", "--json").stdout.splitlines()]
+    assert len(lines) == 5 == len({line["path"] for line in lines})
+    assert all(json.loads(call(house, "show", line["path"], "--json").stdout)["label"] is None for line in lines)
+
+
+def test_without_a_head_the_way_to_one_is_named(house: Household) -> None:
+    for command in ("candidates", "next"):
+        assert "catalog train" in call(house, command).exception.remedy  # type: ignore[union-attr]

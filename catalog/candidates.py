@@ -1,0 +1,128 @@
+"""What to look at first: files by how likely their owner is to delete them, each with the reasons why."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.asking import Asking
+from catalog.bundles import serving_bundle
+from catalog.display import text
+from catalog.evidence import SHOWN, evidence
+from catalog.faults import UsageFault
+from catalog.heads import in_use
+from catalog.keeper import Candidate, keeper
+from catalog.likeness import hits
+from catalog.model_rows import Model, current
+from catalog.reasons import Known, reasons
+from catalog.vectors import unpack
+from models.head import Head
+
+Floats = NDArray[np.float32]
+PAGE = 200
+ALIKE = 12  # neighbours that are looked at for a better copy
+JUDGES = 20  # labelled pictures most like one, whose fates are told
+# Not what the owner keeps, not what is out of reach. What was labelled `delete` leads: it only waits for the trash.
+RANKED = (
+    "SELECT s.content, s.p_delete, l.value, v.data, c.detail, c.suspect, c.format, c.width, c.height, c.camera"
+    " FROM score s JOIN content c ON c.id = s.content JOIN vector v ON v.content = s.content AND v.model = ?"
+    " LEFT JOIN label l ON l.content = s.content"
+    " WHERE s.head = ? AND c.refs > 0 AND coalesce(l.value, '') != 'keep'"
+    " ORDER BY coalesce(l.value, '') = 'delete' DESC, s.p_delete DESC, s.content LIMIT ? OFFSET ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A content to look at, with its files. `word`: delete, unsure or keep, as far as the head knows."""
+
+    content: int
+    p_delete: float
+    word: str
+    why: tuple[str, ...]
+    files: tuple[Candidate, ...]
+    better: bytes | None
+
+    def record(self) -> dict[str, Any]:
+        """The line that `candidates --json` promises, for its first file."""
+        return {
+            "path": text(self.files[0].path),
+            "p_delete": round(self.p_delete, 6),
+            "word": self.word,
+            "why": list(self.why),
+            "bytes": self.files[0].bytes,
+            "copies": [text(file.path) for file in self.files[1:]],
+            "better": None if self.better is None else text(self.better),
+        }
+
+
+def candidates(asking: Asking, count: int, least: float = 0.0) -> Iterator[Proposal]:
+    """The `count` likeliest, p_delete of at least `least`. The best of a group of near copies is left out of it.
+
+    Raises UsageFault without a head.
+    """
+    kept, model = in_use(asking.database), current(asking.database)
+    if kept is None or model is None:
+        raise UsageFault(
+            "nothing was learned yet", "Label some (`catalog label keep|delete PATH…`), then `catalog train`."
+        )
+    near = serving_bundle(asking.config, asking.database).near_duplicate_cosine
+    judges = labelled(asking, model)
+    given = offset = 0
+    while rows := asking.database.rows(RANKED, model.id, kept.id, PAGE, offset):
+        offset += PAGE
+        for row in rows:
+            if row[1] < least and row[2] != "delete":
+                return
+            found = _proposal(asking, model, kept.head, near, judges, row)
+            if found is not None:
+                yield found
+                given += 1
+                if given == count:
+                    return
+
+
+def labelled(asking: Asking, model: Model) -> tuple[Floats, NDArray[np.bool_]]:
+    """Vectors of all labelled contents, float32 [N, D], and which of them were deleted."""
+    rows = asking.database.rows(
+        "SELECT v.data, l.value FROM label l JOIN vector v ON v.content = l.content AND v.model = ?", model.id
+    )
+    return unpack([row[0] for row in rows], model.dims), np.array([row[1] == "delete" for row in rows], bool)
+
+
+def _proposal(
+    asking: Asking,
+    model: Model,
+    head: Head,
+    near: float,
+    judges: tuple[Floats, NDArray[np.bool_]],
+    row: tuple[Any, ...],
+) -> Proposal | None:
+    content, p_delete, label, data, detail, suspect, format_, width, height, camera = row
+    vector = unpack([data], model.dims)[0]
+    alike = [(other, cosine) for other, cosine in hits(asking, model, vector, ALIKE) if cosine >= near]
+    groups: dict[int, list[Candidate]] = {}
+    for part in evidence(asking.database, [content, *(other for other, _ in alike if other != content)], SHOWN):
+        groups |= part
+    files = [file for file in groups.get(content, []) if not file.away]
+    if not files:
+        return None
+    best = keeper(file for group in groups.values() for file in group)
+    if len(groups) > 1 and best in files and label != "delete":
+        return None  # of its likes, this one stays
+    better = best.path if best not in files else None
+    gone, asked = verdicts(vector, *judges)
+    known = Known(label, better, gone, asked, detail, suspect, format_, width, height, camera, files[0].path)
+    ordered = sorted(files, key=lambda file: file.path)
+    return Proposal(content, p_delete, head.word(p_delete), reasons(known), tuple(ordered), better)
+
+
+def verdicts(vector: Floats, vectors: Floats, deleted: NDArray[np.bool_]) -> tuple[int, int]:
+    """Of the labelled pictures most like this one, how many were deleted, and how many were asked. Pure."""
+    if not len(vectors):
+        return 0, 0
+    cosines = vectors @ vector
+    nearest = np.argpartition(-cosines, min(JUDGES, len(cosines)) - 1)[:JUDGES]
+    return int(deleted[nearest].sum()), len(nearest)
