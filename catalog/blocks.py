@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from catalog.flip import find_flip
 
-SMALLEST = 9  # 512 bytes: the sector of a disk
+SMALLEST = 4  # 16 bytes
 BLOCKS = 32  # at most, each of 4 bytes: finer sums would be a tenth of all that is stored for an image
 SECTOR = 512
 HOLE = re.compile(rb"\0{512,}")

@@ -142,6 +142,7 @@ SHIFTED = Standing(False, 30_000, 60_000, 0.98, 30_000, 31_000)
         ("bmp", SECTOR, Word.EDIT),  # a brush
         ("bmp", replace(SECTOR, holes=4096), Word.ROT_PERHAPS),
         ("jpeg", SHIFTED, Word.ROT_PERHAPS),
+        ("bmp", SHIFTED, Word.ROT_PERHAPS),
         ("tiff", SHIFTED, Word.EDIT),  # one strip was written anew
         ("jpeg", replace(SHIFTED, leading=0, share=0.6), Word.ROT_PERHAPS),  # a byte of the tables was lost,
         ("jpeg", replace(SHIFTED, trailing=0, share=0.6), Word.EDIT),
@@ -151,6 +152,11 @@ SHIFTED = Standing(False, 30_000, 60_000, 0.98, 30_000, 31_000)
 def test_overwritten(kind: str, standing: Standing, expected: Word) -> None:
     case = Case(replace(JPEG, format=kind), replace(CHANGED, format=kind), told(standing=standing, cosine=0.99))
     assert word(case) is expected
+
+
+def test_rows_that_were_cut_off_are_no_rot() -> None:
+    before, after = replace(JPEG, format="pnm"), replace(CHANGED, format="pnm", height=400)
+    assert word(Case(before, after, told(standing=SHIFTED, cosine=0.9))) is Word.EDIT
 
 
 SHOT = replace(JPEG, taken_at="2013-07-27T15:15:00", camera="Canon")
