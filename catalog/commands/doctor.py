@@ -17,8 +17,8 @@ from catalog.migration import RECOVER
 from catalog.mounts import mount_of, read_mounts
 from catalog.pace import lines, measure
 from catalog.sessions import open_session
-from catalog.volume_rows import volumes
-from catalog.volumes import judge, observe
+from catalog.volume_rows import remedy_of, volumes
+from catalog.volumes import observe
 
 if TYPE_CHECKING:
     from models.bundle import Bundle
@@ -75,11 +75,11 @@ def roots(asking: Asking) -> Iterator[Finding]:
     mounts = read_mounts()
     for volume in volumes(asking.database):
         seen = observe(volume.path, mounts)
-        away = volume.away if volume.kind == "blocked" else judge(volume.kind, volume.identity, seen)
+        away = volume.away if volume.kind == "blocked" else volume.absence(seen)
         where = f"{show(volume.path)} ({mount_of(volume.path, mounts).fstype})"
         if away:
-            remedy = "Mount it again; or, to accept what is there now: `catalog init` with this path."
-            yield Finding(volume.kind, False, f"{where} is away: {away}", remedy)
+            word = "held" if volume.held and volume.in_place else "away"
+            yield Finding(volume.kind, False, f"{where} is {word}: {away}", remedy_of(volume.kind, volume.held))
         else:
             word = "remote: scanned on a timer, not watched alone" if seen.remote else "watched"
             yield Finding(volume.kind, True, f"{where}, {word}")

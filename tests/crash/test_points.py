@@ -29,6 +29,7 @@ BOTH = {
     "index.saved": 1,
 }
 OF_LOSSES = ("scan.losses",)
+OF_SWITCHES = ("switch", "switched")  # tried in tests/daemon/test_switch.py
 WATCHING = {"scout.hints": 1, "sentry.step": 1, "answer": 3}
 
 
@@ -70,7 +71,7 @@ def test_every_point_in_the_code_is_tried() -> None:
         for path in root.glob("daemon/*.py")
         for name in re.findall(r'\bpoint\("([\w.]+)"\)', path.read_text("utf-8"))
     }
-    assert named == {*BOTH, *WATCHING, *IN_WORKERS, *OF_LOSSES, *OF_NIGHTS, *OF_SCRUBS}
+    assert named == {*BOTH, *WATCHING, *IN_WORKERS, *OF_LOSSES, *OF_NIGHTS, *OF_SCRUBS, *OF_SWITCHES}
 
 
 @pytest.mark.timeout(300)

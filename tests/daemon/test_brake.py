@@ -74,6 +74,7 @@ def test_what_comes_back_is_recognised_and_nothing_is_computed_again(house: Hous
     said = ask(house, "status")
     assert f"is held: a scan missed {FILES} of {FILES + LEFT} files" in said.stdout
     assert "Bring the files back" in said.stdout
+    assert f"is held: a scan missed {FILES}" in ask(house, "doctor").stdout
     held(house)  # the next pass looks again, and finds no more
     os.rename(away, at(house, b"lost"))
     done = house.once()

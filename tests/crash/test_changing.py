@@ -1,0 +1,80 @@
+"""A file that is written while it is read: what the catalog takes for its bytes, those bytes once were."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from household import Household, until
+
+SLOW = str(Path(__file__).parent / "slow")
+# Writes pictures over one another, in place and in pieces, and says of each piece what the whole file was after it.
+WRITER = """
+import hashlib, os, random, sys, time
+path, seconds, seed = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
+dice = random.Random(seed)
+end = time.monotonic() + seconds
+while time.monotonic() < end:
+    data = b"P6 600 600 255 " + dice.randbytes(600 * 600 * 3)
+    digest = hashlib.sha256()
+    with open(path, "r+b" if os.path.exists(path) else "wb", buffering=0) as file:
+        file.truncate(0)
+        print(digest.hexdigest())
+        for start in range(0, len(data), 1 << 16):
+            piece = data[start : start + (1 << 16)]
+            file.write(piece)
+            digest.update(piece)
+            print(digest.hexdigest(), flush=True)
+            time.sleep(dice.choice([0, 0.001, 0.01]))
+    time.sleep(dice.uniform(0, 0.6))
+"""
+
+GROWING = """
+import sys, time
+with open(sys.argv[1], "ab", buffering=0) as file:
+    while True:
+        file.write(bytes(999))
+        time.sleep(0.001)
+"""
+
+
+@pytest.mark.timeout(300)
+def test_no_bytes_are_taken_down_that_never_stood_there(house: Household) -> None:
+    house.start(PYTHONPATH=SLOW)
+    paths = [os.path.join(os.fsdecode(house.root), f"{number}.ppm") for number in range(3)]
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, path, "12", str(seed)], stdout=subprocess.PIPE, text=True)
+        for seed, path in enumerate(paths)
+    ]
+    states = [set(writer.communicate()[0].split()) for writer in writers]
+    assert until(lambda: len(house.states()) == 3 and not house.busy() and not house.findings()), house.tail()
+    for path, stood in zip(paths, states, strict=True):
+        state, sha256, _ = house.states()[os.fsencode(path)]
+        assert (state, sha256) == ("ok", hashlib.sha256(Path(path).read_bytes()).digest())
+        taken = house.rows(
+            "SELECT lower(hex(c.sha256)) FROM history h JOIN content c ON c.id = h.content JOIN file f ON f.id = h.file"
+            " WHERE f.name = ?",
+            os.fsencode(os.path.basename(path)),
+        )
+        assert {sha256 for (sha256,) in taken} <= stood
+    assert house.stop() == 0
+
+
+@pytest.mark.timeout(300)
+def test_a_pass_over_files_that_never_rest_comes_to_its_end(house: Household) -> None:
+    """They are looked at again and again, and left pending: no pass waits for a download."""
+    path = Path(os.fsdecode(house.root), "growing.ppm")
+    writer = subprocess.Popen([sys.executable, "-c", GROWING, path])
+    try:
+        assert until(lambda: path.exists() and path.stat().st_size > 5000)
+        done = house.once()
+        assert done.returncode == 0, done.stderr
+        ((state, _, _),) = house.states().values()
+        assert state in ("pending", "rejected")
+    finally:
+        writer.kill()
+        writer.wait()
+    assert house.once().returncode == 0
+    assert house.findings() == []

@@ -1,0 +1,78 @@
+"""A million events within a minute against the whole service: it goes on answering, and ends with all in order."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from household import Household, picture, until
+
+PROCESSES, ROUNDS = 4, 42_000
+EVENTS = 6 * PROCESSES * ROUNDS  # create, modify, close, moved from, moved to, delete
+pytestmark = [pytest.mark.stress, pytest.mark.timeout(1800)]
+
+STORM = """
+import os, random, sys
+root, seed, rounds = os.fsencode(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+chance = random.Random(seed)
+folders = [b"%s/%d" % (root, n) for n in range(200)]
+for n in range(rounds):
+    draft, path = (b"%s/%d-%d%s" % (chance.choice(folders), seed, n, end) for end in (b".part", b".png"))
+    handle = os.open(draft, os.O_CREAT | os.O_WRONLY)
+    os.write(handle, b"no picture %d %d" % (seed, n))
+    os.close(handle)
+    os.rename(draft, path)
+    if n % 100:
+        os.unlink(path)
+"""
+
+
+@pytest.fixture
+def house() -> Iterator[Household]:
+    """In memory: a disk would be slower than the storm."""
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    folder = Path(tempfile.mkdtemp(prefix="catalogd-storm-", dir=memory))
+    made = Household(folder)
+    root = Path(os.fsdecode(made.root))
+    for number in range(200):
+        (root / str(number)).mkdir()
+        (root / str(number) / "kept.png").write_bytes(picture(number))
+    yield made
+    made.close()
+    shutil.rmtree(folder)
+
+
+def test_a_million_events(house: Household) -> None:
+    house.start()
+    assert until(lambda: len(house.vectors()) == 200 and not house.busy(), 120), house.tail()
+    vectors = house.vectors()
+    began = time.monotonic()
+    command = [sys.executable, "-c", STORM, os.fsdecode(house.root)]
+    storms = [subprocess.Popen([*command, str(seed), str(ROUNDS)]) for seed in range(PROCESSES)]
+    slowest, asked = 0.0, 0
+    while any(storm.poll() is None for storm in storms):
+        before = time.monotonic()
+        assert house.live() is not None, house.tail()
+        slowest, asked = max(slowest, time.monotonic() - before), asked + 1
+        time.sleep(0.2)
+    assert [storm.returncode for storm in storms] == [0] * PROCESSES
+    ended = time.monotonic()
+    expected = {os.path.join(top, name) for top, _, names in os.walk(house.root) for name in names if name[:1] != b"."}
+
+    def known() -> set[bytes]:
+        return {path for path, (state, _, _) in house.states().items() if state != "gone"}
+
+    assert until(lambda: not house.busy() and known() == expected, 900), (house.busy(), house.tail())
+    assert until(lambda: house.findings() == [], 120), house.findings()[:5]
+    print(
+        f"{EVENTS:,} events in {ended - began:.0f} s; {asked} answers meanwhile, the slowest in {slowest:.2f} s;"
+        f" all in order {time.monotonic() - ended:.0f} s later"
+    )
+    assert vectors.items() <= house.vectors().items()
+    assert house.stop() == 0
+    assert house.findings() == []
