@@ -22,22 +22,32 @@ UNTOLD = (
 
 
 class Described(NamedTuple):
-    """`contents`: ids. `rows`: float32 [N, dims + traits]. `fresh`: traits that were computed now, to be stored."""
+    """`contents`: ids. `vectors`: float32 [N, dims]. `traits`: float32 [N, traits]. `fresh`: those that were computed
+    now, to be stored.
+    """
 
     contents: list[int]
-    rows: Floats
+    vectors: Floats
+    traits: Floats
     fresh: list[tuple[bytes, int]]
+
+    @property
+    def rows(self) -> Floats:
+        """float32 [N, dims + traits]."""
+        return np.hstack([self.vectors, self.traits])
 
 
 def describe(database: Database, found: Sequence[tuple[int, bytes, bytes | None]], dims: int) -> Described:
     """(content id, packed vector, packed traits or None) → features."""
     contents = [content for content, _, _ in found]
-    told = {content: packed for content, _, packed in found if packed is not None and len(packed) == 2 * len(TRAITS)}
-    fresh = _tell(database, [content for content in contents if content not in told])
-    told |= {content: packed for packed, content in fresh}
-    vectors = unpack([vector for _, vector, _ in found], dims)
-    rest = np.frombuffer(b"".join(told[content] for content in contents), "<f2").astype(np.float32)
-    return Described(contents, np.hstack([vectors, rest.reshape(len(contents), len(TRAITS))]), fresh)
+    told = [packed for _, _, packed in found]
+    untold = [place for place, packed in enumerate(told) if packed is None or len(packed) != 2 * len(TRAITS)]
+    fresh = _tell(database, [contents[place] for place in untold])
+    made = {content: packed for packed, content in fresh}
+    for place in untold:
+        told[place] = made[contents[place]]
+    rest = unpack([packed for packed in told if packed is not None], len(TRAITS))
+    return Described(contents, unpack([vector for _, vector, _ in found], dims), rest, fresh)
 
 
 def _tell(database: Database, contents: list[int]) -> list[tuple[bytes, int]]:

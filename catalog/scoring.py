@@ -40,8 +40,8 @@ def next_block(database: Database, kept: Kept, dims: int) -> Scored | None:
     if not living:
         return Scored(kept.id, last, [], [])
     described = describe(database, living, dims)
-    chances = kept.head.chances(described.rows)
-    scores = [(content, kept.id, float(p)) for content, p in zip(described.contents, chances, strict=True)]
+    chances = kept.head.chances(described.vectors, described.traits)
+    scores = [(content, kept.id, p) for content, p in zip(described.contents, chances.tolist(), strict=True)]
     return Scored(kept.id, last, scores, described.fresh)
 
 
@@ -52,7 +52,11 @@ def record(database: Database, scored: Scored) -> None:
     ):
         return
     remember(database, scored.fresh)
-    database.many("INSERT OR REPLACE INTO score(content, head, p_delete) VALUES (?, ?, ?)", scored.scores)
+    database.many(
+        "INSERT INTO score(content, head, p_delete) VALUES (?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET head = excluded.head, p_delete = excluded.p_delete",
+        scored.scores,
+    )
 
 
 def lag(database: Database) -> int:

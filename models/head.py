@@ -41,11 +41,16 @@ class Head:
     delete_above: float
     record: dict[str, Any]
 
-    def chances(self, rows: Floats) -> Floats:
-        """p_delete of each row: float32 [N, F] → float32 [N]."""
-        if rows.shape[1] != len(self.weights):
-            raise HeadError(f"{rows.shape[1]} features, the head knows {len(self.weights)}")
-        inner = sigmoid((rows @ self.weights).astype(np.float64) + self.bias)
+    def chances(self, *parts: Floats) -> Floats:
+        """p_delete of each row: float32 [N, F] → float32 [N]. The columns may come in several parts, in their order:
+        to join them costs as much as to multiply them.
+        """
+        width = sum(part.shape[1] for part in parts)
+        if width != len(self.weights):
+            raise HeadError(f"{width} features, the head knows {len(self.weights)}")
+        ends = np.cumsum([part.shape[1] for part in parts])[:-1]
+        sums = [part @ own for part, own in zip(parts, np.split(self.weights, ends), strict=True)]
+        inner = sigmoid(np.sum(sums, axis=0).astype(np.float64) + self.bias)
         chances: Floats = (self.floor + (self.ceiling - self.floor) * inner).astype(np.float32)
         return chances
 
