@@ -16,6 +16,7 @@ COMMANDS = {
     "doctor": "Diagnose: model, speed, watches, mounts, disk.",
     "dups": "Exact and near duplicates, and which copy to keep.",
     "export": "Vectors, and which files each of them comes from.",
+    "head": "What was learned so far, and going back.",
     "init": "Write the configuration and mark the roots.",
     "label": "Say what to keep and what to delete.",
     "ls": "List files by state, reason, format, folder.",

@@ -172,3 +172,14 @@ def test_the_most_telling_labels_are_unlabelled_and_unlike(house: Household) -> 
 def test_without_a_head_the_way_to_one_is_named(house: Household) -> None:
     for command in ("candidates", "next"):
         assert "catalog train" in call(house, command).exception.remedy  # type: ignore[union-attr]
+
+
+def test_heads_are_kept_listed_and_gone_back_to(house: Household) -> None:
+    label(house)
+    first = json.loads(call(house, "train", "--json").stdout)["head"]
+    second = json.loads(call(house, "train", "--force", "--seed", "3", "--json").stdout)["head"]
+    lines = [json.loads(line) for line in call(house, "head", "list", "--json").stdout.splitlines()]
+    assert [(line["head"], line["used"]) for line in lines] == [(second, True), (first, False)]
+    assert call(house, "head", "use", str(first)).exception is None
+    assert house.rows("SELECT DISTINCT head FROM score") == [(first,)]
+    assert isinstance(call(house, "head", "use", "99").exception, UsageFault)
