@@ -160,7 +160,7 @@ static Break best_place(const Seam *seams, int count)
 }
 
 /* Of a picture whose components are interleaved, or that has one. Returns score -1 without memory. */
-static Break find_break(const Component *list, int count)
+static Break find_break(const Component *list, int count, int interval)
 {
     Seam seams[4];
     int single = count == 1, rows = 1 << 20, any = 0;
@@ -170,7 +170,7 @@ static Break find_break(const Component *list, int count)
         rows = edges < rows ? edges : rows;
     }
     int across = single ? list[0].wide : list[0].stride / list[0].h;
-    if (rows < 2 || across < 5)
+    if (rows < 2 || across < 5 || (interval && interval < 2 * across)) /* a restart ends what a wrong DC began */
         return found;
     float *room[4] = {0, 0, 0, 0};
     for (int n = 0; n < count; n++) {

@@ -421,7 +421,7 @@ static int judge(Walk *w)
                     note(w, fault, c, y);
             }
     }
-    w->broken = find_break(w->c, w->components);
+    w->broken = find_break(w->c, w->components, w->interval);
     w->blank = find_blank(w->c, w->components);
     return w->broken.score < 0 ? -1 : 0;
 }

@@ -12,7 +12,7 @@ from PIL import Image
 from models.exif import read_exif
 from models.fault import fault
 from models.jpeg_header import JpegHeader, read_header
-from models.jpeg_proof import check_walk, suspicion, trailer
+from models.jpeg_proof import check_previews, check_walk, suspicion, trailer
 from models.jpeg_walk import walk_jpeg
 from models.plain import open_plain
 from models.raster import SIDEWAYS, Raster, check_pixels
@@ -47,7 +47,7 @@ def decode_jpeg(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
         if unfit.reason is Reason.UNSUPPORTED and header.process in COMMON:
             raise Unfit(Reason.DAMAGED, unfit.detail) from error  # the header promised what libjpeg can do
         raise
-    suspect = suspicion(walk, header) if walk else ""
+    suspect = (suspicion(walk, header) if walk else "") or check_previews(data, header)
     behind, known = trailer(data, walk) if walk else ("", True)
     if behind and known:
         note = f"{note}; {behind}" if note else behind

@@ -114,3 +114,17 @@ def test_junk_behind_the_picture_is_suspect() -> None:
     assert picture.suspect == "100 bytes of unknown data follow the end of the picture"
     assert describe_trailer(JPEG + junk, len(JPEG)) == (picture.suspect, False)
     assert Reason.DAMAGED not in picture.suspect
+
+
+def test_a_damaged_preview_in_the_header_is_suspect() -> None:
+    preview = saved(textured(160, 120), "JPEG")
+    middle = len(preview) // 2
+    wrong = preview[:middle] + b"\xff\0" * 6 + preview[middle + 12 :]
+
+    def holding(small: bytes) -> Picture:
+        body = b"Exif\0\0" + small
+        return read_picture(JPEG[:2] + b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body + JPEG[2:], RECIPE)
+
+    assert holding(preview).suspect == ""
+    assert holding(preview[:middle]).suspect == ""  # it may go on elsewhere
+    assert holding(wrong).suspect == "the preview in its header is damaged (bits that are no code)"
