@@ -30,6 +30,7 @@ KNOWN = frozenset(
 SINGLE = frozenset((256, 257, 259, 262, 266, 274, 277, 278, 282, 283, 284, 296))  # tags of one value
 CHOICES = {266: (1, 2), 284: (1, 2), 296: (1, 2, 3)}  # fill order, planar configuration, unit of resolution
 DATED = (305, 306)  # the writer's name and the date: nobody writes them as nothing but NUL
+HEIGHT, SAMPLES, ROWS_PER_STRIP, PLANAR = 257, 277, 278, 284
 COMPRESSION, STRIPS, STRIP_SIZES, TILES, TILE_SIZES, XMP, COPYRIGHT = 259, 273, 279, 324, 325, 700, 33432
 NESTED = (330, 34665, 34853)  # SubIFDs, Exif, GPS
 MOST = 1000  # directories; a chain longer than that is a loop
@@ -109,6 +110,8 @@ class _Directory:
             yield f"the directory at byte {self._at} is not in order"
         for entry in self.entries.values():
             yield from self._of(entry)
+        if self._strips_missing():
+            yield "its strips do not make up its height"
         for places, sizes, name in ((STRIPS, STRIP_SIZES, "strip"), (TILES, TILE_SIZES, "tile")):
             if places in self.entries and sizes not in self.entries:
                 yield f"the sizes of its {name}s are missing"
@@ -149,6 +152,14 @@ class _Directory:
         return [
             (at, at + size) for at, size in zip(self.numbers(places), self.numbers(sizes), strict=False) if at and size
         ]
+
+    def _strips_missing(self) -> bool:
+        """A strip for every so many rows, and once more for every plane."""
+        rows, height, strips = (self.numbers(tag) for tag in (ROWS_PER_STRIP, HEIGHT, STRIPS))
+        if not (rows and rows[0] and height and strips):
+            return False
+        planes = (self.numbers(SAMPLES) or [1])[0] if self.numbers(PLANAR) == [2] else 1
+        return len(strips) != -(-height[0] // rows[0]) * planes
 
     def raw(self) -> list[Extent]:
         """Where uncompressed pixels lie."""

@@ -237,17 +237,24 @@ def report(tally: Tally) -> Iterator[str]:
 
 
 def matrix(tally: Tally, formats: list[str], rivals: list[str]) -> Iterator[str]:
-    """Ours / best rival, a row a kind and a column a format."""
+    """Ours / best rival, both on the files that this rival passes undamaged; a row a kind and a column a format."""
     yield "| | " + " | ".join(formats) + " |"
     yield "|---" * (len(formats) + 1) + "|"
     for kind in KINDS:
-        cells = []
-        for format_ in formats:
-            theirs = [share for judge in rivals if (share := tally.share(judge, format_, kind.name))[1]]
-            best = max((hits / cases for hits, cases in theirs), default=0.0)
-            ours = tally.share(BOTH, format_, kind.name)
-            cells.append(f"{_percent(*ours)} / {100 * best:.1f}" if ours[1] else "–")
-        yield f"| {kind.name} | " + " | ".join(cells) + " |"
+        yield f"| {kind.name} | " + " | ".join(_duel(tally, name, kind.name, rivals) for name in formats) + " |"
+
+
+def _duel(tally: Tally, format_: str, kind: str, rivals: list[str]) -> str:
+    asked = [judge for judge in rivals if tally.share(judge, format_, kind)[1]]
+    if not asked:
+        return "–"
+
+    def rate(judge: str) -> float:
+        hits, cases = tally.share(judge, format_, kind)
+        return hits / cases
+
+    best = max(asked, key=lambda judge: rate(judge) - rate(AGAINST + judge))
+    return f"{_percent(*tally.share(AGAINST + best, format_, kind))} / {_percent(*tally.share(best, format_, kind))}"
 
 
 def record(tally: Tally) -> list[dict[str, Any]]:
