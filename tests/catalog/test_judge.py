@@ -146,12 +146,18 @@ SHIFTED = Standing(False, 30_000, 60_000, 0.98, 30_000, 31_000)
         ("tiff", SHIFTED, Word.EDIT),  # one strip was written anew
         ("jpeg", replace(SHIFTED, leading=0, share=0.6), Word.ROT_PERHAPS),  # a byte of the tables was lost,
         ("jpeg", replace(SHIFTED, trailing=0, share=0.6), Word.EDIT),
+        ("jpeg", replace(SHIFTED, trailing=0, share=0.95), Word.EDIT),
         ("jpeg", replace(SHIFTED, share=0.4), Word.EDIT),
     ],
 )
 def test_overwritten(kind: str, standing: Standing, expected: Word) -> None:
     case = Case(replace(JPEG, format=kind), replace(CHANGED, format=kind), told(standing=standing, cosine=0.99))
     assert word(case) is expected
+
+
+def test_a_lost_end_that_hardly_shows() -> None:
+    end = replace(SHIFTED, leading=95_000, trailing=0, share=0.95)
+    assert word(Case(JPEG, CHANGED, told(standing=end, cosine=0.9999))) is Word.ROT_PERHAPS
 
 
 def test_rows_that_were_cut_off_are_no_rot() -> None:
