@@ -1,0 +1,92 @@
+"""What an XMP packet or sidecar says of its picture's fate: stars, rejected, accepted.
+
+xmp:Rating is -1 (rejected), 0 (none) to 5 (ISO 16684-1, 8.4); Lightroom, darktable and Bridge write it, darktable's
+reject is its -1. digiKam's PickLabel is 0 (none), 1 (rejected), 2 (pending), 3 (accepted). Lightroom's reject flag
+stands in its own catalog only, and in no XMP.
+"""
+
+from dataclasses import dataclass
+from xml.parsers.expat import ExpatError, ParserCreate
+
+RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns# "
+RATING = "http://ns.adobe.com/xap/1.0/ Rating"
+PICK = "http://www.digikam.org/ns/1.0/ PickLabel"
+EXTENSION = "http://ns.adobe.com/photoshop/1.0/ SidecarForExtension"
+WANTED = frozenset((RATING, PICK, EXTENSION))
+OUTER = (
+    RDF + "RDF",
+    RDF + "Description",
+)  # a Rating deeper than that is another picture's: of an ingredient, a version
+DEEPEST = 100
+LONGEST = 64  # characters of a value
+UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+class Malformed(Exception):
+    """Not XML, or XML that is refused: with a DOCTYPE, or nested beyond reason. The message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """`stars`: 1 to 5, 0 where none are given. `extension`: the one file, by its extension, that a sidecar is for."""
+
+    stars: int = 0
+    rejected: bool = False
+    accepted: bool = False
+    extension: str = ""
+
+
+def read_marks(xml: bytes) -> Marks:
+    """Attributes of rdf:Description and elements within it count alike. Raises Malformed."""
+    reader = _Reader()
+    try:
+        reader.parser.Parse(xml if xml[:2] in UTF16 else xml.strip(b"\0 \t\r\n"), True)
+    except (ExpatError, ValueError, LookupError) as error:
+        raise Malformed(f"no XML: {error}") from error
+    pick = _number(reader.found.get(PICK, ""))
+    rating = _number(reader.found.get(RATING, ""))
+    return Marks(
+        stars=rating if rating in range(1, 6) else 0,
+        rejected=rating < 0 or pick == 1,
+        accepted=pick == 3,
+        extension=reader.found.get(EXTENSION, "").strip().lower(),
+    )
+
+
+def _number(word: str) -> int:
+    """A whole number as writers put it ("4", "4.0", " -1 "); 0 where it is none."""
+    try:
+        return int(float(word[:LONGEST]))
+    except (ValueError, OverflowError):
+        return 0
+
+
+class _Reader:
+    """A streaming parser: no tree is built, and entities cannot be declared without a DOCTYPE."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, str] = {}
+        self._open: list[str] = []
+        self.parser = ParserCreate(namespace_separator=" ")
+        self.parser.StartDoctypeDeclHandler = self._refuse
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+        self.parser.CharacterDataHandler = self._words
+
+    def _refuse(self, *_: object) -> None:
+        raise Malformed("it declares a DOCTYPE, which XMP never needs and attacks do")
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._open.append(name)
+        if len(self._open) > DEEPEST:
+            raise Malformed(f"nested more than {DEEPEST} deep")
+        if tuple(self._open[-2:]) == OUTER:
+            self.found |= {key: attributes[key] for key in WANTED & attributes.keys()}
+
+    def _end(self, name: str) -> None:
+        self._open.pop()
+
+    def _words(self, words: str) -> None:
+        if self._open[-1] in WANTED and tuple(self._open[-3:-1]) == OUTER:
+            held = self.found.get(self._open[-1], "")
+            self.found[self._open[-1]] = (held + words)[:LONGEST]
