@@ -24,6 +24,7 @@ COMMANDS = {
     "next": "Which labels would teach most.",
     "recover": "Put a good catalog in the place of a damaged one.",
     "rejected": "The quarantine list: what cannot be read, and why.",
+    "restore": "Bring back what was moved to the trash.",
     "scrub": "Read every byte again, oldest reading first.",
     "search": "Pictures by what is said of them.",
     "service": "Install or remove the systemd units.",
@@ -31,6 +32,7 @@ COMMANDS = {
     "similar": "The images most like one image.",
     "status": "What is known, what is missing, what runs.",
     "train": "Learn from your labels what you would delete.",
+    "trash": "Move files to the trash; list and empty it.",
 }
 
 

@@ -10,7 +10,8 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from catalog.faults import PlaceFault, UsageFault
 
-IGNORED = ("Thumbs.db", "desktop.ini", ".DS_Store", "._*", "@eaDir", "#recycle", ".Trash-*", ".Trash")
+TRASHES = (".Trash-*", ".Trash", ".local/share/Trash")
+IGNORED = ("Thumbs.db", "desktop.ini", ".DS_Store", "._*", "@eaDir", "#recycle", *TRASHES)
 PROVIDERS = ("auto", "cpu", "cuda")
 
 
@@ -152,10 +153,9 @@ def _parse(place: Path, table: dict[str, Any]) -> Config:
         raise UsageFault(f"`state` in {place} is not an absolute path", "Give the whole path.")
     check_roots(values["roots"])
     config = Config(path=place, **values)
-    if config.model.provider not in PROVIDERS:
-        raise UsageFault(
-            f"no such provider: `{config.model.provider}` in {place}", f"Known are {', '.join(PROVIDERS)}."
-        )
+    wanted = config.model.provider
+    if wanted not in PROVIDERS:
+        raise UsageFault(f"no such provider: `{wanted}` in {place}", f"Known are {', '.join(PROVIDERS)}.")
     return config
 
 
@@ -212,10 +212,8 @@ def check_roots(roots: tuple[bytes, ...]) -> None:
             raise UsageFault(f"the root {os.fsdecode(root)!r} is not absolute", "Give the whole path.")
         for other in roots:
             if other is not root and (root == other or root.startswith(other.rstrip(b"/") + b"/")):
-                raise UsageFault(
-                    f"the root {os.fsdecode(root)!r} lies in {os.fsdecode(other)!r}",
-                    "Keep only the outer one.",
-                )
+                inside = f"the root {os.fsdecode(root)!r} lies in {os.fsdecode(other)!r}"
+                raise UsageFault(inside, "Keep only the outer one.")
 
 
 def write_config(place: Path, state: Path, roots: tuple[bytes, ...]) -> None:

@@ -1,0 +1,145 @@
+"""What was moved to the trash, as the owner's journal tells it: each deed is written there before it is done.
+
+The journal says what was meant, the disk what came of it (catalog.trash_heal); the catalog is only told.
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from catalog.display import text
+from catalog.journal import Entry, iso, seconds
+from catalog.trash_info import SUFFIX, info_text
+
+
+class State(StrEnum):
+    """How far a deed went. Those in -ing were begun, and nobody has said yet how they ended."""
+
+    TRASHING = "trashing"
+    TRASHED = "in the trash"
+    UNDONE = "undone"
+    RESTORING = "restoring"
+    RESTORED = "restored"
+    PURGING = "purging"
+    PURGED = "purged"
+    GONE = "gone from the trash"  # emptied or taken out by somebody else
+
+
+BEGUN = (State.TRASHING, State.RESTORING, State.PURGING)
+LEADS_TO = {
+    ("trash", "begin"): State.TRASHING,
+    ("trash", "done"): State.TRASHED,
+    ("trash", "undone"): State.UNDONE,
+    ("trash", "gone"): State.GONE,
+    ("restore", "begin"): State.RESTORING,
+    ("restore", "done"): State.RESTORED,
+    ("restore", "undone"): State.TRASHED,
+    ("purge", "begin"): State.PURGING,
+    ("purge", "done"): State.PURGED,
+    ("purge", "undone"): State.TRASHED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A file that has to stand, with these bytes, for another to go."""
+
+    path: bytes
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One file that was, or was to be, moved to the trash. `id`: the run and a number in it; `at`: when, in seconds
+    since the epoch.
+
+    `to`: its place in the trash; `told`: its path as the info file has it; `instead`: what was kept for it, None for a
+    last copy that its owner gave up; `goal`: where it is restored to, or was.
+    """
+
+    id: str
+    at: float
+    path: bytes
+    sha256: bytes
+    size: int
+    to: bytes
+    told: bytes
+    instead: Stay | None
+    state: State = State.TRASHING
+    goal: bytes | None = None
+
+    @property
+    def run(self) -> str:
+        """The command that did it."""
+        return self.id.partition("-")[0]
+
+    @property
+    def info(self) -> bytes:
+        """Its info file."""
+        folder, name = os.path.split(self.to)
+        return os.path.join(os.path.dirname(folder), b"info", name + SUFFIX)
+
+    @property
+    def info_text(self) -> bytes:
+        """What stands in its info file."""
+        return info_text(self.told, self.at, self.id)
+
+
+def begin(deed: Deed) -> Entry:
+    """The line by which a move to the trash begins. A second one of the same id has another place in the trash."""
+    stay = deed.instead
+    return {
+        "at": iso(deed.at),
+        "kind": "trash",
+        "step": "begin",
+        "id": deed.id,
+        "path": text(deed.path),
+        "sha256": deed.sha256.hex(),
+        "bytes": deed.size,
+        "to": text(deed.to),
+        "told": text(deed.told),
+        "instead": None if stay is None else {"path": text(stay.path), "sha256": stay.sha256.hex()},
+    }
+
+
+def step(deed: Deed, kind: str, word: str, now: float) -> Entry:
+    """Any other line. `kind` and `word` as in `LEADS_TO`."""
+    line: Entry = {"at": iso(now), "kind": kind, "step": word, "id": deed.id}
+    if (kind, word) == ("restore", "begin"):
+        line["path"] = text(deed.goal or deed.path)
+    return line
+
+
+def fold(entries: Iterable[Entry]) -> dict[str, Deed]:
+    """All deeds by id, oldest first, each as its last line left it. Pure; lines of other kinds and nonsense are passed
+    over.
+    """
+    deeds: dict[str, Deed] = {}
+    for entry in entries:
+        state = LEADS_TO.get((entry.get("kind", ""), entry.get("step", "")))
+        if state is None:
+            continue
+        try:
+            if state is State.TRASHING:
+                deeds[entry["id"]] = _read(entry)
+            else:
+                goal = os.fsencode(entry["path"]) if state is State.RESTORING else deeds[entry["id"]].goal
+                deeds[entry["id"]] = replace(deeds[entry["id"]], state=state, goal=goal)
+        except (KeyError, ValueError, TypeError, AttributeError):
+            continue
+    return deeds
+
+
+def _read(entry: Entry) -> Deed:
+    stay = entry["instead"]
+    return Deed(
+        str(entry["id"]),
+        seconds(entry["at"]),
+        os.fsencode(entry["path"]),
+        bytes.fromhex(entry["sha256"]),
+        int(entry["bytes"]),
+        os.fsencode(entry["to"]),
+        os.fsencode(entry["told"]),
+        None if stay is None else Stay(os.fsencode(stay["path"]), bytes.fromhex(stay["sha256"])),
+    )

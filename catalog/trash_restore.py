@@ -1,0 +1,113 @@
+"""Bring back what was moved to the trash: to where it was, or into a folder that its owner names."""
+
+import errno
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+
+from catalog.db import Database
+from catalog.display import show
+from catalog.points import point
+from catalog.rehash import rehash
+from catalog.relocate import relocate
+from catalog.trash_deeds import Deed, step
+from catalog.trash_heal import reachable
+from catalog.trash_info import Info, whose
+from catalog.trash_ledger import Ledger
+from catalog.trash_outcome import Outcome, Refusal, of_deed, words
+from catalog.trash_place import NOTHING_COPIED
+from catalog.tree import below, volume_of
+from catalog.volume_rows import stands
+
+AWAY = "cannot be reached: its disk is away"
+TAKEN = "another file is at its place now: name a folder with --to"
+OTHER_BYTES = "its bytes are not those that went into the trash"
+
+
+def of_last_run(trashed: list[Deed]) -> list[Deed]:
+    """What the last command that moved anything, and of which something is left, put into the trash. Pure."""
+    return [deed for deed in trashed if deed.run == trashed[-1].run]
+
+
+def of_path(trashed: list[Deed], path: bytes) -> list[Deed]:
+    """What lay at a path, of several only the last, or all that lay below it. Pure."""
+    exact = [deed for deed in trashed if deed.path == path]
+    low, high = below(path)
+    return exact[-1:] or [deed for deed in trashed if low <= deed.path < high]
+
+
+def restore_all(database: Database, ledger: Ledger, deeds: Iterable[Deed], folder: bytes | None) -> Iterable[Outcome]:
+    """Each to its old place, or into `folder`; the latest first, so that of two from one place the later one wins.
+
+    Raises JournalFault, StoreFault.
+    """
+    for deed in sorted(deeds, key=lambda deed: -deed.at):
+        goal = deed.path if folder is None else os.path.join(folder, os.path.basename(deed.path))
+        try:
+            yield _restore(database, ledger, replace(deed, goal=goal))
+        except Refusal as refusal:
+            yield of_deed(deed, refused=str(refusal))
+
+
+def _restore(database: Database, ledger: Ledger, deed: Deed) -> Outcome:
+    goal = deed.goal or deed.path
+    try:
+        _admit(database, ledger, deed, goal)
+        ledger.begins(step(deed, "restore", "begin", ledger.clock()))
+        point("restore.begun")
+        _rename(ledger, deed, goal)
+    except OSError as error:
+        raise Refusal(f"cannot be restored: {words(error)}") from error
+    ledger.ends(deed, "restore", "done")
+    return of_deed(deed, goal, done=True, warning=_look_again(deed, goal))
+
+
+def _look_again(deed: Deed, goal: bytes) -> str | None:
+    try:
+        found = rehash(goal)
+    except OSError as error:
+        return f"it cannot be read: {words(error)}"
+    return None if found is not None and found.sha256 == deed.sha256 else OTHER_BYTES
+
+
+def _admit(database: Database, ledger: Ledger, deed: Deed, goal: bytes) -> None:
+    """Raises Refusal where it is clear beforehand, and OSError."""
+    if not os.path.lexists(deed.to):
+        if not reachable(database, deed):
+            raise Refusal(AWAY)
+        ledger.ends(deed, "trash", "gone")
+        raise Refusal("is gone from the trash")
+    if whose(deed.info, deed.info_text, deed.id) is Info.OTHER:
+        ledger.ends(deed, "trash", "gone")
+        raise Refusal("is gone from the trash: another file has its name there")
+    if os.path.lexists(goal):
+        raise Refusal(TAKEN)
+    parent = os.path.dirname(goal)
+    if not os.path.isdir(parent):
+        _make_again(database, parent)
+
+
+def _make_again(database: Database, parent: bytes) -> None:
+    """Never below a mount point whose disk is away: there it would be hidden once that is back."""
+    volume = volume_of(database, parent)
+    if volume is None or not stands(database, volume):
+        raise Refusal(f"cannot be restored: {show(parent)} is not there")
+    os.makedirs(parent, exist_ok=True)
+
+
+def _rename(ledger: Ledger, deed: Deed, goal: bytes) -> None:
+    try:
+        relocate(deed.to, goal)
+    except OSError as error:
+        ledger.ends(deed, "restore", "undone")
+        if isinstance(error, FileExistsError):
+            raise Refusal(TAKEN) from error
+        if error.errno == errno.EXDEV:
+            raise Refusal(f"lies in a trash on another filesystem; {NOTHING_COPIED}") from error
+        raise
+    point("restore.moved")
+    with suppress(OSError):
+        if whose(deed.info, deed.info_text, deed.id) is Info.OURS:
+            os.unlink(deed.info)
+    point("restore.info")
