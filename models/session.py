@@ -45,7 +45,7 @@ class Session:
         """
         ort.set_default_logger_severity(FATAL)
         self._bundle = bundle
-        self._live, why = _open(bundle.graph, provider, threads, _cuda_options(device, memory_mb))
+        self._live, why = _open(bundle, provider, threads, _cuda_options(device, memory_mb))
         _check_shapes(bundle, self._live)
         self._shrink = _shrinking(device) if self._live.get_providers()[0] == CUDA else None
         self.provider: str = self._live.get_providers()[0]
@@ -152,13 +152,13 @@ def _short(error: Exception) -> str:
 
 
 def _open(
-    graph: Path, provider: Provider, threads: int, cuda: tuple[str, dict[str, str]]
+    bundle: Bundle, provider: Provider, threads: int, cuda: tuple[str, dict[str, str]]
 ) -> tuple[ort.InferenceSession, str]:
     """The session, and why it is not on the GPU ("" where it is or need not be)."""
-    why = _why_no_cuda() if provider != "cpu" else "as configured"
+    why, blocks = _why_no_cuda() if provider != "cpu" else "as configured", bundle.precision != "fp16"
     if not why:
         try:
-            live = _create(graph, [cuda, CPU], threads)
+            live = _create(bundle.graph, [cuda, CPU], threads, blocks)
         except Exception as error:
             why = str(error)
         else:
@@ -167,7 +167,7 @@ def _open(
             why = "the CUDA libraries could not be loaded"
     if provider == "cuda":
         raise ProviderError(f"the model cannot run on the GPU ({why}): {INSTALL}, or set provider to auto or cpu")
-    return _create(graph, [CPU], threads), why
+    return _create(bundle.graph, [CPU], threads, blocks), why
 
 
 def _why_no_cuda() -> str:
@@ -194,7 +194,10 @@ def _shrinking(device: int) -> ort.RunOptions:
     return options
 
 
-def _create(graph: Path, providers: list[str | tuple[str, dict[str, str]]], threads: int) -> ort.InferenceSession:
+def _create(
+    graph: Path, providers: list[str | tuple[str, dict[str, str]]], threads: int, blocks: bool = False
+) -> ort.InferenceSession:
+    """`blocks`: convolutions may be laid out in blocks of channels; ONNX Runtime 1.31 crashes on those in float16."""
     options = ort.SessionOptions()
     options.log_severity_level = FATAL
     options.intra_op_num_threads = threads
@@ -204,7 +207,8 @@ def _create(graph: Path, providers: list[str | tuple[str, dict[str, str]]], thre
     # Patterns are planned for each batch size and kept: with changing sizes that is memory that only grows.
     options.enable_mem_pattern = False
     try:
-        return ort.InferenceSession(graph, options, providers=providers)
+        plain = [] if blocks else ["NchwcTransformer"]
+        return ort.InferenceSession(graph, options, providers=providers, disabled_optimizers=plain)
     except Exception as error:
         raise BundleError(f"{graph} cannot be loaded ({str(error).strip()}): {REMEDY}") from error
 

@@ -28,9 +28,9 @@ def copied(made: Made, folder: Path) -> Path:
     return folder
 
 
-def redescribed(folder: Path, source: Source, **preprocess: Any) -> Path:
+def redescribed(folder: Path, source: Source, precision: str = "fp32", **preprocess: Any) -> Path:
     """bundle.json anew, so that every digest fits what lies there."""
-    said = json.loads((folder / "bundle.json").read_text())
+    said = json.loads((folder / "bundle.json").read_text()) | {"precision": precision}
     said["preprocess"] |= preprocess
     describe(folder, source, said)
     return folder
@@ -125,13 +125,15 @@ def test_eight_bits_that_do_not_hold_are_refused(made: Callable[[str], Made], tm
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("precision", ["fp16", "int8"])
-def test_smaller_numbers_that_hold(precision: Any, made: Callable[[str], Made], tmp_path: Path) -> None:
-    right = made("timm_vit")
+@pytest.mark.parametrize(
+    ("family", "precision"), [("timm_vit", "fp16"), ("timm_vit", "int8"), ("open_clip_clip", "fp16")]
+)
+def test_smaller_numbers_that_hold(family: str, precision: Any, made: Callable[[str], Made], tmp_path: Path) -> None:
+    right = made(family)
     before = [parameter.dtype for parameter in right.source.image.parameters()]
     folder = copied(right, tmp_path / "smaller")
     write_image(right.source, folder, precision)
-    said = verdict(redescribed(folder, right.source))
+    said = verdict(redescribed(folder, right.source, precision))
     assert said.ok, said.word
     assert (folder / "model.onnx").stat().st_size < 0.6 * right.bundle.graph.stat().st_size
     assert [parameter.dtype for parameter in right.source.image.parameters()] == before
