@@ -14,6 +14,7 @@ from daemon.answer import Answerer
 from daemon.choice import choose
 from daemon.clock import Clock
 from daemon.embed import Embedder
+from daemon.embedding import keep_embedding
 from daemon.feed import Feed
 from daemon.guard import Guard
 from daemon.hands import Hands
@@ -37,7 +38,6 @@ from daemon.write import Change, Writer
 
 log = structlog.get_logger()
 YOUNG = 2  # times `open_seconds`: a file younger than that may still be in the making
-MODEL_RETRY_SECONDS = 300.0
 
 
 class Service:
@@ -109,7 +109,8 @@ class Service:
         self.guard.refresh()
         self.sentry.start(watch=not self.once)
         self.stages.run("index", self._follow)
-        self.stages.run("embed", self._embed)
+        embedding = partial(keep_embedding, self.network, self.embedder, self.config.model, self._stop, self._unusable)
+        self.stages.run("embed", partial(embedding, eager=False))
         self.stages.run("intake", partial(self.intake.run, self._stop))
         self.stages.repeat("keep", self.housekeeper.step)
         self.stages.repeat("score", self.scorer.step)
@@ -223,25 +224,12 @@ class Service:
         self.done += 1
         self.feed.release(file)
 
-    def _embed(self) -> None:
-        """The model is loaded when there is something to embed, not before."""
-        while not self._stop.is_set():
-            if not self.embedder.wait():
-                self.network.rest()
-                continue
-            try:
-                session = self.network.open()
-            except Fault as fault:
-                if self.once:
-                    raise
-                log.error("model_unusable", problem=fault.problem, remedy=fault.remedy)
-                self._stop.wait(MODEL_RETRY_SECONDS)
-                continue
-            self.embedder.batch = self.config.model.batch or session.batch
-            recipe = self.network.bundle.recipe
-            minutes = self.config.model.idle_minutes
-            self.embedder.run(session, (recipe.height, recipe.width), 60 * minutes or float("inf"))
-            del session  # the last name of it but the network's own
+    def _unusable(self, fault: Fault | None) -> None:
+        if fault is None:
+            return
+        if self.once:
+            raise fault
+        log.error("model_unusable", problem=fault.problem, remedy=fault.remedy)
 
     def _follow(self) -> None:
         self.index.start()

@@ -15,6 +15,7 @@ from catalog.model_rows import take_over
 from catalog.results import add_vector
 from daemon.backlog import Backlog
 from daemon.embed import Embedder
+from daemon.embedding import keep_embedding
 from daemon.index import IndexFollower
 from daemon.intake import Intake
 from daemon.messages import Embedded
@@ -25,7 +26,6 @@ from daemon.worker import Orders
 from daemon.write import Writer
 from models.bundle import Bundle
 
-MODEL_RETRY_SECONDS = 300.0
 LIVE = "SELECT count(*) FROM vector WHERE model = ? AND live = 1"
 log = structlog.get_logger()
 
@@ -44,7 +44,7 @@ class Successor:
         busy: Callable[[], bool],
     ) -> None:
         self.bundle, self._model, self._current = bundle, model, current
-        self._writer, self._stop = writer, stop
+        self._writer, self._stop, self._settings = writer, stop, config.model
         self._database = Database(config.database, write=False)
         self._asking = threading.Lock()
         self.network = Network(bundle, config.model, model, writer)
@@ -75,7 +75,9 @@ class Successor:
         """Bodies by the names of their threads."""
         return {
             "next-index": self._follow,
-            "next-embed": self._embed,
+            "next-embed": partial(
+                keep_embedding, self.network, self.embedder, self._settings, self._stop, self._refuse, eager=True
+            ),
             "next-intake": self._read,
         }
 
@@ -122,19 +124,10 @@ class Successor:
             self._stop.wait(0.2)
         self.intake.run(self._stop)
 
-    def _embed(self) -> None:
-        while not self._stop.is_set():
-            try:
-                session = self.network.open()
-            except Fault as fault:
-                self.refused = fault
-                log.error("next_model_unusable", problem=fault.problem, remedy=fault.remedy)
-                self._stop.wait(MODEL_RETRY_SECONDS)
-                continue
-            self.refused = None
-            self.embedder.batch = session.batch
-            recipe = self.network.bundle.recipe
-            self.embedder.run(session, (recipe.height, recipe.width))
+    def _refuse(self, fault: Fault | None) -> None:
+        self.refused = fault
+        if fault is not None:
+            log.error("next_model_unusable", problem=fault.problem, remedy=fault.remedy)
 
     def _follow(self) -> None:
         self.index.start()

@@ -30,6 +30,7 @@ BOTH = {
 }
 OF_LOSSES = ("scan.losses",)
 OF_SWITCHES = ("switch", "switched")  # tried in tests/daemon/test_switch.py
+OF_SCORES = ("score",)  # tried in tests/catalog/test_taste.py
 WATCHING = {"scout.hints": 1, "sentry.step": 1, "answer": 3}
 
 
@@ -71,7 +72,7 @@ def test_every_point_in_the_code_is_tried() -> None:
         for path in root.glob("daemon/*.py")
         for name in re.findall(r'\bpoint\("([\w.]+)"\)', path.read_text("utf-8"))
     }
-    assert named == {*BOTH, *WATCHING, *IN_WORKERS, *OF_LOSSES, *OF_NIGHTS, *OF_SCRUBS, *OF_SWITCHES}
+    assert named == {*BOTH, *WATCHING, *IN_WORKERS, *OF_LOSSES, *OF_NIGHTS, *OF_SCRUBS, *OF_SWITCHES, *OF_SCORES}
 
 
 @pytest.mark.timeout(300)
