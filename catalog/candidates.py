@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.apart import parted
 from catalog.asking import Asking
 from catalog.bundles import serving_bundle
 from catalog.display import text
@@ -102,7 +103,9 @@ def _proposal(
 ) -> Proposal | None:
     content, p_delete, label, data, detail, suspect, format_, width, height, camera = row
     vector = unpack([data], model.dims)[0]
-    alike = [(other, cosine) for other, cosine in hits(asking, model, vector, ALIKE) if cosine >= near]
+    strangers = parted(asking.database, content)
+    found = hits(asking, model, vector, ALIKE)
+    alike = [(other, cosine) for other, cosine in found if cosine >= near and other not in strangers]
     groups: dict[int, list[Candidate]] = {}
     for part in evidence(asking.database, [content, *(other for other, _ in alike if other != content)], SHOWN):
         groups |= part

@@ -8,6 +8,7 @@ from catalog import edge
 
 COMMANDS = {
     "accept": "Say that changed bytes are right as they are.",
+    "apart": "Say that files are no duplicates of one another.",
     "backup": "Back up the catalog itself.",
     "candidates": "What you would likely delete, with the reasons.",
     "check": "Compare catalog, disk and index.",

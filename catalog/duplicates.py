@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from catalog.apart import parted
 from catalog.copies import Copies, caught_up
 from catalog.db import Database
 from catalog.evidence import HELD, evidence
@@ -104,7 +105,8 @@ def _preference(database: Database, contents: Integers) -> Integers:
 
 def _star_group(database: Database, star: Star) -> Group | None:
     found: dict[int, list[Candidate]] = {}
-    for part in evidence(database, [star.centre, *star.members]):
+    strangers = parted(database, star.centre)
+    for part in evidence(database, [star.centre, *(one for one in star.members if one not in strangers)]):
         found.update(part)
     if star.centre not in found or len(found) < 2:  # gone since
         return None

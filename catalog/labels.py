@@ -4,11 +4,12 @@ The table answers queries; the journal is what is believed. Both are brought tog
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from catalog import journal
+from catalog.apart import replay
 from catalog.db import Database
 from catalog.display import text
 from catalog.faults import Fault
@@ -116,6 +117,21 @@ def said(state: Path) -> list[Choice]:
     return [choice for entry in journal.read(state) if (choice := choice_of(entry)) is not None]
 
 
+def believed(database: Database, state: Path) -> dict[bytes, Choice]:
+    """The choices by sha256, as `agree` would leave them. Each path is the one that its owner named, if that is known.
+
+    Raises JournalFault.
+    """
+    table, spoken = held(database), list(said(state))
+    named = {choice.sha256: choice.path for choice in spoken}
+    found = {choice.sha256: choice for choice in [*table, *compare(table, spoken).unheld]}
+    return {
+        sha256: replace(choice, path=named.get(sha256, choice.path))
+        for sha256, choice in found.items()
+        if choice.value != "clear"
+    }
+
+
 def hold(database: Database, choice: Choice) -> None:
     """Put a choice into the table. Its content need not be on any disk by now. In a transaction."""
     database.run("INSERT INTO content(sha256, bytes) VALUES (?, ?) ON CONFLICT DO NOTHING", choice.sha256, choice.size)
@@ -149,6 +165,7 @@ def choose(database: Database, state: Path, choices: list[Choice]) -> None:
 
 def agree(database: Database, state: Path) -> Difference:
     """Bring table and journal together; returns what each was told. In a transaction. Raises JournalFault."""
+    replay(database, state)
     found = compare(held(database), said(state))
     for choice in found.unheld:
         hold(database, choice)

@@ -183,3 +183,28 @@ def test_heads_are_kept_listed_and_gone_back_to(house: Household) -> None:
     assert call(house, "head", "use", str(first)).exception is None
     assert house.rows("SELECT DISTINCT head FROM score") == [(first,)]
     assert isinstance(call(house, "head", "use", "99").exception, UsageFault)
+
+
+def test_what_is_no_duplicate_is_never_paired_again(house: Household) -> None:
+    root = Path(os.fsdecode(house.root))
+    image = Image.open(BytesIO(shot(501, True)))
+    image.resize((96, 64), Image.Resampling.NEAREST).save(root / "large.png")
+    image.save(root / "small.png")
+    assert house.once().returncode == 0
+    pair = {str(root / "large.png"), str(root / "small.png")}
+
+    def near() -> list[list[str]]:
+        lines = call(house, "dups", "--near", "--json").stdout.splitlines()
+        return [group["paths"] for group in map(json.loads, lines)]
+
+    assert any(pair <= set(paths) for paths in near())
+    assert call(house, "apart", *pair).exception is None
+    assert not any(pair <= set(paths) for paths in near())
+    label(house)
+    call(house, "train")
+    found = {name(line): line for line in proposed(house)}
+    assert found["small.png"]["better"] is None and "large.png" in found
+    (house.state / "catalog.db").unlink()
+    assert call(house, "recover", "--rebuild").exception is None
+    assert house.once().returncode == 0
+    assert not any(pair <= set(paths) for paths in near())  # the journal knew
