@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from catalog.config import BackupSettings
 from catalog.db import Database
 from catalog.durable import make_folder
 from catalog.faults import Fault, PlaceFault, StoreFault
 from catalog.remains import BACKUPS
 from catalog.rotation import backup_name, made_at, surplus
+from catalog.settings import BackupSettings
 
 MARGIN = 16 << 20  # bytes that stay free for the catalog itself
 NIGHT = 3  # o'clock, local time: between the day's last pictures and the report in the morning

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from catalog.backup import backups
-from catalog.config import BackupSettings
 from catalog.db import Database
 from catalog.journal import iso
+from catalog.settings import BackupSettings
 from catalog.timeline import born
 
 STALE_DAYS = 7

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from catalog.config import ModelSettings
 from catalog.faults import PlaceFault
+from catalog.settings import ModelSettings
 from models.bundle import Bundle
 
 if TYPE_CHECKING:

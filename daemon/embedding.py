@@ -3,8 +3,8 @@
 import threading
 from collections.abc import Callable
 
-from catalog.config import ModelSettings
 from catalog.faults import Fault
+from catalog.settings import ModelSettings
 from daemon.embed import Embedder
 from daemon.network import Network
 

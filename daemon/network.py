@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from catalog.config import ModelSettings
 from catalog.faults import PlaceFault
 from catalog.model_rows import attested
 from catalog.sessions import open_session
+from catalog.settings import ModelSettings
 from daemon.write import Writer
 from models.bundle import Bundle
 

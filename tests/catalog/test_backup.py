@@ -16,10 +16,10 @@ import pytest
 from catalog import db
 from catalog.backup import back_up, backups, changed_since, due, export, folder_of, last_night
 from catalog.backup_standing import judge
-from catalog.config import BackupSettings
 from catalog.db import Database, Stopped, prove
 from catalog.faults import Fault, PlaceFault, StoreFault
 from catalog.labels import Choice, choose
+from catalog.settings import BackupSettings
 from tests.catalog.shelf import Shelf, directions
 
 SETTINGS = BackupSettings()
@@ -133,7 +133,7 @@ MAKER = """
 import sys, time
 from pathlib import Path
 from catalog.backup import back_up
-from catalog.config import BackupSettings
+from catalog.settings import BackupSettings
 from catalog.db import Database
 database = Database(Path(sys.argv[1]) / "catalog.db", write=False)
 print("ready", flush=True)

@@ -9,8 +9,8 @@ from household import Household, picture
 
 from catalog.backup import backups
 from catalog.backup_standing import backup_standing
-from catalog.config import BackupSettings
 from catalog.db import Database, prove
+from catalog.settings import BackupSettings
 
 FILES = 4
 OF_NIGHTS = ("backup.made",)

@@ -10,9 +10,10 @@ import pytest
 from catalog import journal
 from catalog.backup import backups
 from catalog.backup_standing import backup_standing
-from catalog.config import BackupSettings, Config
+from catalog.config import Config
 from catalog.db import Database, prove
 from catalog.labels import Choice, entry_of, held
+from catalog.settings import BackupSettings
 from daemon.housekeeper import RETRY_SECONDS, Housekeeper
 from daemon.write import Writer
 from tests.catalog.shelf import Shelf
