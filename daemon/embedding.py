@@ -2,18 +2,21 @@
 
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from catalog.faults import Fault
 from catalog.settings import ModelSettings
-from daemon.embed import Embedder
-from daemon.network import Network
+
+if TYPE_CHECKING:
+    from daemon.embed import Embedder
+    from daemon.network import Network
 
 RETRY_SECONDS = 300.0
 
 
 def keep_embedding(
-    network: Network,
-    embedder: Embedder,
+    network: "Network",
+    embedder: "Embedder",
     settings: ModelSettings,
     stop: threading.Event,
     told: Callable[[Fault | None], None],

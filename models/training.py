@@ -81,7 +81,7 @@ def train(labelled: Labelled, seed: int = 0) -> Trained:
     bias = link.slope * line.bias + link.shift - float(centre @ weights)
     keep_below, delete_above = limits(labelled.wanted.astype(np.float64), chances)
     record = _record(labelled, rows, folds, strength, logits, chances, seed) | {"noise": [link.floor, 1 - link.ceiling]}
-    return Trained(weights.astype(np.float32), bias, link, keep_below, delete_above, chances, record)
+    return Trained(weights.astype(np.float32), bias, link, keep_below, delete_above, link.chances(logits), record)
 
 
 def _calibrated(logits: Doubles, wanted: Floats, folds: Integers) -> Doubles:
