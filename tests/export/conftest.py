@@ -14,7 +14,7 @@ CORPUS = ROOT.parent / "shared" / "corpus"
 sys.path.insert(0, str(ROOT))
 
 if MISSING:
-    collect_ignore_glob = ["test_families.py", "test_transforms.py", "test_wrong.py"]
+    collect_ignore_glob = ["test_command.py", "test_families.py", "test_transforms.py", "test_wrong.py"]
 else:
     from tools.export.operators import import_torchvision
 

@@ -61,7 +61,9 @@ class TextGraph(nn.Module):
         return functional.normalize(features.float(), dim=-1)
 
 
-def write_graph(module: nn.Module, example: tuple[Tensor, ...], names: list[str], path: Path) -> None:
+def write_graph(
+    module: nn.Module, example: tuple[Tensor, ...], names: list[str], path: Path, output: str = OUTPUT
+) -> None:
     """Writes `module` with a dynamic batch and its weights inside the file. Raises ExportError above 2 GB."""
     batch = torch.export.Dim("batch")
     shapes = tuple({0: batch} for _ in example)
@@ -72,7 +74,7 @@ def write_graph(module: nn.Module, example: tuple[Tensor, ...], names: list[str]
             dynamo=True,
             opset_version=OPSET,
             input_names=names,
-            output_names=[OUTPUT],
+            output_names=[output],
             dynamic_shapes=shapes,
             verbose=False,
         )

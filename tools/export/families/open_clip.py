@@ -73,11 +73,23 @@ def _choice(config: str, tag: str, weights: Path | None, seed: int | None) -> di
     """
     if ":" in config:
         return {"load_weights": seed is None}
+    _check_activation(config, tag)
     if weights is None and seed is None:
         if not tag:
             raise ExportError(f"which weights? open_clip:{config}@TAG, --weights FILE, or --seed N")
         return {"pretrained": tag}
     return {"pretrained": None if weights is None else str(weights)} | _published(config, tag)
+
+
+def _check_activation(config: str, tag: str) -> None:
+    """Of OpenAI's weights and some others, open_clip only warns that the configuration has another activation."""
+    from open_clip import get_model_config
+    from open_clip.pretrained import get_pretrained_cfg
+
+    quick = bool(get_pretrained_cfg(config, tag).get("quick_gelu")) if tag else None
+    if quick is not None and quick != bool((get_model_config(config) or {}).get("quick_gelu")):
+        other = f"{config}-quickgelu" if quick else config.removesuffix("-quickgelu")
+        raise ExportError(f"the weights {tag} were trained with another activation: take open_clip:{other}@{tag}")
 
 
 def _published(config: str, tag: str) -> dict[str, Any]:

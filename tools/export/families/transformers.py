@@ -53,10 +53,11 @@ def load(name: str, weights: Path | None, seed: int | None, *, words: bool = Tru
         processor = AutoImageProcessor.from_pretrained(name, **where)
         if seed is not None:
             torch.manual_seed(seed)
-            model = AutoModel.from_config(config)
-        else:
-            model = AutoModel.from_pretrained(weights.parent if weights else name, **({} if weights else where))
-    except (OSError, ValueError) as error:
+        random = seed is not None or weights is not None
+        model = AutoModel.from_config(config) if random else AutoModel.from_pretrained(name, **where)
+        if weights is not None:
+            model.load_state_dict(_state(weights))
+    except (OSError, ValueError, RuntimeError) as error:
         raise ExportError(f"transformers cannot make {name}: {error}") from error
     model = model.float().eval()
     preprocess = read_processor(processor)
@@ -69,15 +70,22 @@ def load(name: str, weights: Path | None, seed: int | None, *, words: bool = Tru
     return Source(
         family="transformers",
         name=Path(name).name if Path(name).is_dir() else name,
-        revision=f"random seed {seed}"
-        if seed is not None
-        else revision or getattr(config, "_commit_hash", "") or "main",
+        revision=revision(weights, seed, getattr(config, "_commit_hash", None) or tag or "main"),
         image=Pictures(model),
         transform=transform,
         preprocess=preprocess,
         words=_words(model, config, name, where) if talks else None,
         packages=("transformers", "torchvision", "tokenizers") if talks else ("transformers", "torchvision"),
     )
+
+
+def _state(weights: Path) -> dict[str, Tensor]:
+    if weights.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(weights)
+    state: dict[str, Tensor] = torch.load(weights, map_location="cpu", weights_only=True)
+    return state
 
 
 def _words(model: Any, config: Any, name: str, where: dict[str, str]) -> Words:
