@@ -1,7 +1,8 @@
 """What people see: the only place that knows rich. stdout is data, stderr is talk."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import (
@@ -55,6 +56,14 @@ def byte_bar() -> Progress:
         TimeRemainingColumn(),
         console=Console(stderr=True),
     )
+
+
+@contextmanager
+def counting(total: int | None) -> Iterator[Callable[[], object]]:
+    """A bar over files; yields what is to be called for each. `total` None: nobody knows how many there are."""
+    with progress_bar() as bar:
+        task = bar.add_task("reading", total=total)
+        yield lambda: bar.advance(task)
 
 
 def console() -> Console:
