@@ -25,11 +25,16 @@ def rename_exclusively(source: bytes, target: bytes) -> None:
         raise OSError(code, os.strerror(code), source, None, target)
 
 
-def relocate(source: bytes, target: bytes, rename: Rename = rename_exclusively) -> None:
+def link(source: bytes, target: bytes) -> None:
+    """A second name for a file, exclusively. Raises OSError."""
+    os.link(source, target, follow_symlinks=False)
+
+
+def relocate(source: bytes, target: bytes, rename: Rename = rename_exclusively, link: Rename = link) -> None:
     """Move a file within its filesystem. A kill leaves it at either place, or at both as one file with two names.
 
     `rename` is tried first. Where the filesystem knows no exclusive rename, a hard link takes the new place, which is
-    exclusive as well, before the old one ends. Where there are no hard links either, a look has to do.
+    exclusive as well, before the old one ends (`link`). Where there are no hard links either, a look has to do.
 
     Raises:
         OSError: the file is where it was. FileExistsError: the place is taken. EXDEV: it is on another filesystem.
@@ -42,7 +47,7 @@ def relocate(source: bytes, target: bytes, rename: Rename = rename_exclusively) 
     else:
         return
     try:
-        os.link(source, target, follow_symlinks=False)
+        link(source, target)
     except OSError as error:
         if error.errno not in NO_LINKS:
             raise

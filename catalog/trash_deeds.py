@@ -117,18 +117,22 @@ def fold(entries: Iterable[Entry]) -> dict[str, Deed]:
     """
     deeds: dict[str, Deed] = {}
     for entry in entries:
-        state = LEADS_TO.get((entry.get("kind", ""), entry.get("step", "")))
+        state = LEADS_TO.get((str(entry.get("kind")), str(entry.get("step"))))
         if state is None:
             continue
         try:
             if state is State.TRASHING:
                 deeds[entry["id"]] = _read(entry)
             else:
-                goal = os.fsencode(entry["path"]) if state is State.RESTORING else deeds[entry["id"]].goal
+                goal = _path(entry["path"]) if state is State.RESTORING else deeds[entry["id"]].goal
                 deeds[entry["id"]] = replace(deeds[entry["id"]], state=state, goal=goal)
         except (KeyError, ValueError, TypeError, AttributeError):
             continue
     return deeds
+
+
+def _path(told: str) -> bytes:
+    return told.encode("utf-8", "surrogateescape")
 
 
 def _read(entry: Entry) -> Deed:
@@ -136,10 +140,10 @@ def _read(entry: Entry) -> Deed:
     return Deed(
         str(entry["id"]),
         seconds(entry["at"]),
-        os.fsencode(entry["path"]),
+        _path(entry["path"]),
         bytes.fromhex(entry["sha256"]),
         int(entry["bytes"]),
-        os.fsencode(entry["to"]),
-        os.fsencode(entry["told"]),
-        None if stay is None else Stay(os.fsencode(stay["path"]), bytes.fromhex(stay["sha256"])),
+        _path(entry["to"]),
+        _path(entry["told"]),
+        None if stay is None else Stay(_path(stay["path"]), bytes.fromhex(stay["sha256"])),
     )

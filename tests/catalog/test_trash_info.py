@@ -1,0 +1,67 @@
+"""Info files as the specification has them, and names for what has no place of its own in the trash."""
+
+import os
+from itertools import islice
+from pathlib import Path
+from urllib.parse import unquote_to_bytes
+
+import pytest
+
+from catalog.trash_info import Info, info_text, names, whose, write_info
+
+HOSTILE = b"d/new\nline \xff%20#.jpg"
+
+
+def test_any_name_is_told_in_one_line_and_read_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = info_text(HOSTILE, 0.0, "ab-1").split(b"\n")
+    assert lines[0] == b"[Trash Info]" and lines[-1] == b""
+    fields = dict(line.split(b"=", 1) for line in lines[1:-1])
+    assert unquote_to_bytes(fields[b"Path"]) == HOSTILE
+    assert set(fields) == {b"Path", b"DeletionDate", b"X-Catalogd-Deed"}
+
+
+def test_the_date_is_local_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    time.tzset()
+    try:
+        assert b"DeletionDate=1970-01-01T12:00:00\n" in info_text(b"a", 0.0, "ab-1")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_a_name_is_claimed_once_and_what_was_cut_off_is_ours(tmp_path: Path) -> None:
+    place, text = os.fsencode(tmp_path / "a.trashinfo"), info_text(b"a", 0.0, "ab-1")
+    assert whose(place, text, "ab-1") is Info.NONE
+    write_info(place, text)
+    with pytest.raises(FileExistsError):
+        write_info(place, text)
+    assert whose(place, text, "ab-1") is Info.OURS
+    assert whose(place, info_text(b"a", 0.0, "ab-2"), "ab-2") is Info.OTHER
+    os.truncate(place, 20)
+    assert whose(place, text, "ab-1") is Info.OURS
+    (tmp_path / "a.trashinfo").write_bytes(b"[Trash Info]\nPath=a\nDeletionDate=2020-01-01T00:00:00\n")
+    assert whose(place, text, "ab-1") is Info.OTHER
+
+
+@pytest.mark.parametrize(
+    ("name", "tried"),
+    [
+        (b"a.jpg", [b"a.jpg", b"a.2.jpg", b"a.3.jpg"]),
+        (b".hidden", [b".hidden", b".hidden.2", b".hidden.3"]),
+        (b"\xff", [b"\xff", b"\xff.2", b"\xff.3"]),
+    ],
+)
+def test_names_are_numbered_before_their_extension(name: bytes, tried: list[bytes]) -> None:
+    assert list(islice(names(name), 3)) == tried
+
+
+@pytest.mark.parametrize("name", [b"a" * 251 + b".jpg", "ä".encode() * 125 + b".jpg", b"a." + b"x" * 253])
+def test_long_names_leave_room_for_the_suffix_and_stay_text(name: bytes, tmp_path: Path) -> None:
+    for tried in islice(names(name), 12):
+        assert len(tried) <= 245
+        tried.decode()
+        (tmp_path / f"{os.fsdecode(tried)}.trashinfo").touch()
+    assert len(os.listdir(tmp_path)) == 12

@@ -1,0 +1,101 @@
+"""Which files may go: decided from what is known, without a disk."""
+
+import pytest
+
+from catalog.keeper import Candidate
+from catalog.trash_deeds import Stay
+from catalog.trash_facts import Facts, Known
+from catalog.trash_place import Trash
+from catalog.trash_plan import KEPT, plan, why_not, without_lonely
+
+TRASH = Trash(b"/t", None)
+
+
+def known(inode: int = 1, content: int = 1, **more: object) -> Known:
+    row = {"state": "ok", "content": content, "sha256": bytes([content]) * 32, "size": 9, "label": None, "volume": 1}
+    return Known(**{**row, "inode": inode, "top": b"/r", "away": None, **more})  # type: ignore[arg-type]
+
+
+def facts(name: str, inode: int = 1, content: int = 1, others: tuple[Candidate, ...] = (), **more: object) -> Facts:
+    row = known(inode, content, **more)
+    return Facts(b"/r/" + name.encode(), "file", 9, "", row, False, TRASH, others)
+
+
+def copy(name: str, inode: int, away: bool = False, state: str = "ok") -> Candidate:
+    return Candidate(b"/r/" + name.encode(), 9, "png", 1, 1, None, state, away, 0, 1, inode)
+
+
+@pytest.mark.parametrize(
+    ("one", "why"),
+    [
+        (facts("a"), ""),
+        (facts("a", state="rejected"), ""),
+        (Facts(b"/r/a", "file", 9), "is not in the catalog"),
+        (facts("a", state="gone"), "is not in the catalog"),
+        (facts("a", state="pending"), "was not read yet"),
+        (facts("a", sha256=None), "was not read yet"),
+        (facts("a", away="not mounted"), "cannot be relied on: its disk is away (not mounted)"),
+        (Facts(b"/r/a", "", 0, known=known(away="not mounted")), "cannot be relied on: its disk is away (not mounted)"),
+        (Facts(b"/r/a", "", 0, known=known()), "is not there"),
+        (Facts(b"/r/a", "", 0, "input/output error", known()), "cannot be looked at: input/output error"),
+        (Facts(b"/r/a", "directory", 9, known=known()), "is a directory: name the files in it"),
+        (Facts(b"/r/a", "symlink", 9, known=known()), "is a symbolic link"),
+        (Facts(b"/r/a", "special", 9, known=known()), "is no regular file"),
+        (Facts(b"/r/a", "file", 9, known=known(), through_link=True), "is reached through a symbolic link"),
+        (Facts(b"/r/a", "file", 8, known=known()), "changed since it was read"),
+        (Facts(b"/r/a", "file", 9, known=known(), trash="needs a trash"), "needs a trash"),
+    ],
+)
+def test_what_may_not_go_is_told_in_words(one: Facts, why: str) -> None:
+    assert why_not(one) == why
+
+
+@pytest.mark.parametrize(
+    ("others", "lonely"),
+    [
+        ((), True),
+        ((copy("b", 2),), False),
+        ((copy("b", 1),), True),  # a hard link
+        ((copy("b", 2, away=True),), True),
+        ((copy("b", 2, state="rejected"),), False),  # the same bytes: its hash will tell
+    ],
+)
+def test_what_counts_as_another_copy(others: tuple[Candidate, ...], lonely: bool) -> None:
+    found = plan([facts("a", others=others)])
+    assert [victim.lonely for victim in found.victims] == [lonely]
+    kept = plan([facts("a", others=others, label="keep")])
+    assert [one.why for one in kept.refused] == ([KEPT] if lonely else [])
+
+
+def test_of_copies_that_all_go_none_is_one() -> None:
+    a, b = facts("a", 1, others=(copy("b", 2),)), facts("b", 2, others=(copy("a", 1),))
+    assert [victim.lonely for victim in plan([a, b]).victims] == [True, True]
+
+
+def test_a_hard_link_to_one_that_goes_is_no_copy() -> None:
+    a = facts("a", 1, others=(copy("b", 2), copy("link to b", 2)))
+    b = facts("b", 2, others=(copy("a", 1), copy("link to b", 2)))
+    assert [victim.lonely for victim in plan([a, b]).victims] == [True, True]
+
+
+def test_what_is_refused_itself_may_stay_for_another() -> None:
+    a, b = facts("a", 1, others=(copy("b", 2),)), facts("b", 2, others=(copy("a", 1),), away="not mounted")
+    found = plan([a, b])
+    assert [victim.path for victim in found.victims] == [b"/r/a"] and not found.lonely
+
+
+def test_a_named_survivor_stands_for_a_copy_but_not_for_what_is_kept() -> None:
+    named = Stay(b"/r/better", bytes(32))
+    (victim,) = plan([facts("a")], named).victims
+    assert not victim.lonely and victim.guards == [(named,)]
+    assert [one.why for one in plan([facts("a", label="keep")], named).refused] == [KEPT]
+    (victim,) = plan([facts("a", others=(copy("b", 2),), label="keep")], named).victims
+    assert victim.guards == [(Stay(b"/r/b", bytes([1]) * 32),), (named,)]
+
+
+def test_last_copies_go_only_as_agreed() -> None:
+    found = plan([facts("a", 1, 1), facts("b", 2, 2), facts("c", 3, 3, (copy("d", 4),))])
+    left = without_lonely(found, frozenset({b"/r/a"}), "why")
+    assert [victim.path for victim in left.victims] == [b"/r/a", b"/r/c"]
+    assert [(one.path, one.why) for one in left.refused] == [(b"/r/b", "why")]
+    assert left.size == 18

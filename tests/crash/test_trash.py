@@ -1,0 +1,229 @@
+"""SIGKILL at every step of a move to the trash, of a restore, of a purge: no file is lost, the next command heals.
+
+The journal and the disk are all that is left of a killed command; what the next one makes of them is asked here.
+"""
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from household import picture
+from trash_house import TrashHouse
+
+from catalog.journal import read
+from catalog.trash_deeds import BEGUN, State, fold
+
+FILES = 4
+MANY = 60
+# The point, and whether the second file is in the trash once the next command has healed.
+OF_MOVES = {"trash.begun": False, "trash.info": False, "trash.moved": True}
+OF_RESTORES = {"restore.begun": True, "restore.moved": False, "restore.info": False}
+OF_PURGES = {"purge.begun": True, "purge.unlinked": False, "purge.info": False}
+TOLD = "trash.told"  # once the catalog knows, before the journal does
+LINKED = "relocate.linked"  # a filesystem without exclusive rename: one file, two names
+NO_RENAME = """
+import errno, sys
+from catalog import cli, edge, relocate
+def unknown(source, target):
+    raise OSError(errno.EINVAL, "Invalid argument")
+relocate.relocate.__defaults__ = (unknown, relocate.link)
+edge.run(cli.cli, "catalog")
+"""
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[TrashHouse]:
+    """Files that are alone, each read once."""
+    made = TrashHouse(tmp_path)
+    for number in range(FILES):
+        path(made, number).write_bytes(picture(number))
+    assert made.once().returncode == 0, made.tail()
+    yield made
+    made.close()
+
+
+def path(house: TrashHouse, number: int) -> Path:
+    return Path(os.fsdecode(house.root), f"{number}.png")
+
+
+def paths(house: TrashHouse, count: int = FILES) -> list[Path]:
+    return [path(house, number) for number in range(count)]
+
+
+def move(house: TrashHouse, **environment: str) -> int:
+    return house.catalog("trash", "--yes", "--last-copy", *paths(house), **environment).returncode
+
+
+def purge(house: TrashHouse, **environment: str) -> int:
+    return house.catalog("trash", "--purge", "--older-than", "0s", "--yes", **environment).returncode
+
+
+def nothing_is_lost(house: TrashHouse, but: int | None = None, count: int = FILES) -> None:
+    """Each file is at its place or whole in the trash, with the very bytes."""
+    for number in range(count):
+        places = [path(house, number), house.trash / "files" / f"{number}.png"]
+        found = [place for place in places if place.exists()]
+        assert found or number == but, number
+        assert all(place.read_bytes() == picture(number) for place in found)
+        if len(found) == 2:
+            assert found[0].stat().st_ino == found[1].stat().st_ino
+
+
+def agrees(house: TrashHouse, count: int = FILES) -> None:
+    """Disk, journal and catalog tell the same, and a file manager sees only whole entries."""
+    deeds = fold(read(house.state)).values()
+    assert [deed for deed in deeds if deed.state in BEGUN] == []
+    listed = {Path(line["path"]).name for line in house.lines("trash", "--list")}
+    assert set(house.entries()) == listed and set(house.entries().values()) <= {"whole"}
+    assert listed == {os.fsdecode(os.path.basename(deed.path)) for deed in deeds if deed.state is State.TRASHED}
+    for number in range(count):
+        assert not (path(house, number).exists() and path(house, number).name in listed)
+    told = house.rows("SELECT kind, detail FROM event WHERE kind IN ('trashed', 'restored', 'purged')")
+    assert len(told) == len(set(told)), "each is told once"
+    assert house.once().returncode == 0
+    assert house.findings() == []
+
+
+def comes_back(house: TrashHouse, but: int | None = None, count: int = FILES) -> None:
+    assert house.catalog("restore", "--all").returncode == 0
+    assert house.entries() == {}
+    for number in range(count):
+        if number != but:
+            assert path(house, number).read_bytes() == picture(number)
+    assert house.once().returncode == 0 and house.findings() == []
+    assert [state for state, *_ in house.states().values()].count("ok") == count - (but is not None)
+
+
+def test_every_point_in_the_code_is_tried() -> None:
+    root = Path(__file__).parents[2]
+    named = {
+        name
+        for file in root.glob("catalog/**/*.py")
+        for name in re.findall(r'\bpoint\("([\w.]+)"\)', file.read_text("utf-8"))
+    }
+    assert named == {*OF_MOVES, *OF_RESTORES, *OF_PURGES, TOLD, LINKED}
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("point", [*OF_MOVES, TOLD])
+def test_killed_while_files_go(house: TrashHouse, point: str) -> None:
+    passage = 1 if point == TOLD else 2
+    assert move(house, CATALOGD_KILL_AT=f"{point}:{passage}") == -signal.SIGKILL
+    nothing_is_lost(house)
+    done = house.catalog("trash", "--list")
+    assert done.returncode == 0 and "healed" in done.stderr
+    nothing_is_lost(house)
+    there = {f"{number}.png" for number in range(FILES if point == TOLD else 1 + OF_MOVES[point])}
+    assert set(house.entries()) == there
+    agrees(house)
+    comes_back(house)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("point", OF_MOVES)
+def test_the_same_command_again_goes_on(house: TrashHouse, point: str) -> None:
+    assert move(house, CATALOGD_KILL_AT=f"{point}:2") == -signal.SIGKILL
+    assert move(house) in (0, 1), "what went already is not there any more"
+    assert set(house.entries()) == {f"{number}.png" for number in range(FILES)}
+    agrees(house)
+    comes_back(house)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("point", [*OF_RESTORES, TOLD])
+def test_killed_while_files_come_back(house: TrashHouse, point: str) -> None:
+    """The last one comes first, so the second is number 2."""
+    assert move(house) == 0
+    passage = 1 if point == TOLD else 2
+    assert house.catalog("restore", "--last", CATALOGD_KILL_AT=f"{point}:{passage}").returncode == -signal.SIGKILL
+    nothing_is_lost(house)
+    assert house.catalog("trash", "--list").returncode == 0
+    nothing_is_lost(house)
+    if point != TOLD:
+        assert ("2.png" in house.entries()) is OF_RESTORES[point]
+    agrees(house)
+    comes_back(house)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("point", [*OF_PURGES, TOLD])
+def test_killed_while_files_are_deleted(house: TrashHouse, point: str) -> None:
+    assert house.catalog("trash", "--yes", "--last-copy", path(house, 1)).returncode == 0
+    assert purge(house, CATALOGD_KILL_AT=point) == -signal.SIGKILL
+    lost = None if OF_PURGES.get(point) else 1
+    nothing_is_lost(house, but=lost)
+    assert house.catalog("trash", "--list").returncode == 0
+    assert ("1.png" in house.entries()) is (lost is None)
+    agrees(house)
+    comes_back(house, but=lost)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("back", [False, True])
+def test_killed_while_a_file_has_two_names(house: TrashHouse, back: bool) -> None:
+    def run(*words: str | Path, **environment: str) -> int:
+        command = [sys.executable, "-c", NO_RENAME, "--config", house.config_path, *words]
+        return subprocess.run(command, env=house.environment | environment, timeout=100).returncode
+
+    words: list[str | Path] = ["trash", "--yes", "--last-copy", path(house, 0)]
+    if back:
+        assert run(*words) == 0
+        words = ["restore", "--last"]
+    assert run(*words, CATALOGD_KILL_AT=LINKED) == -signal.SIGKILL
+    assert path(house, 0).stat().st_nlink == 2
+    nothing_is_lost(house)
+    assert house.catalog("trash", "--list").returncode == 0
+    assert path(house, 0).stat().st_nlink == 1 and house.entries() == {}
+    agrees(house)
+
+
+@pytest.mark.timeout(300)
+def test_an_info_file_that_a_power_cut_lost_is_written_again(house: TrashHouse) -> None:
+    assert move(house, CATALOGD_KILL_AT="trash.moved:1") == -signal.SIGKILL
+    info = house.trash / "info" / "0.png.trashinfo"
+    before = info.read_bytes()
+    info.unlink()
+    assert house.catalog("trash", "--list").returncode == 0
+    assert info.read_bytes() == before
+    agrees(house)
+    comes_back(house)
+
+
+@pytest.mark.timeout(300)
+def test_an_info_file_that_was_cut_off_is_taken_away(house: TrashHouse) -> None:
+    assert move(house, CATALOGD_KILL_AT="trash.info:1") == -signal.SIGKILL
+    os.truncate(house.trash / "info" / "0.png.trashinfo", 15)
+    assert house.catalog("trash", "--list").returncode == 0
+    assert house.entries() == {}
+    agrees(house)
+
+
+@pytest.mark.timeout(300)
+def test_killed_at_any_moment_over_and_over(house: TrashHouse) -> None:
+    """Each life a move of all, or a restore of all, ended after a seeded number of files and a moment more."""
+    dice = random.Random(17)
+    for number in range(FILES, MANY):
+        path(house, number).write_bytes(picture(number))
+    for life in range(8):
+        words: list[str | Path] = ["restore", "--all", "--json"]
+        if life % 2 == 0:
+            assert house.once().returncode == 0
+            words = ["trash", "--yes", "--last-copy", "--json", *paths(house, MANY)]
+        command = house.command(*words)
+        with subprocess.Popen(command, env=house.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as one:
+            assert one.stdout is not None
+            for _ in range(dice.randrange(MANY // 2)):
+                one.stdout.readline()
+            time.sleep(dice.uniform(0.0, 0.01))
+            one.kill()
+        nothing_is_lost(house, count=MANY)
+    assert house.catalog("trash", "--list").returncode == 0
+    agrees(house, MANY)
+    comes_back(house, count=MANY)
