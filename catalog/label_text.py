@@ -4,10 +4,14 @@ A line has six fields between tabs: keep or delete, SHA-256, bytes, when, source
 bytes that are no UTF-8, and the backslash itself are written as \xNN.
 """
 
+import os
 import re
 from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
 
-from catalog.faults import UsageFault
+from catalog.durable import put_in_place
+from catalog.faults import PlaceFault, UsageFault
 from catalog.journal import iso, seconds
 from catalog.labels import Choice
 
@@ -30,6 +34,19 @@ def _shown(char: str) -> str:
     if char.isprintable() and char != "\\":
         return char
     return "".join(f"\\x{byte:02x}" for byte in char.encode("utf-8", "surrogateescape"))
+
+
+def save(path: Path, words: str) -> None:
+    """Write the file whole, or leave an old one as it is. Raises PlaceFault."""
+    draft = path.with_name(path.name + ".new")
+    try:
+        draft.write_text(words, encoding="utf-8", newline="")
+        put_in_place(draft, path)
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        word = os.strerror(error.errno or 0).lower()
+        raise PlaceFault(f"cannot write {path}: {word}", "Name another file, or free some space.") from error
 
 
 def read_lines(text: str) -> list[Choice]:

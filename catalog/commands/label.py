@@ -17,7 +17,7 @@ from catalog.label_choice import decide
 from catalog.label_doubts import doubts, line, trained
 from catalog.label_list import label_lines
 from catalog.label_targets import Named, Target, listed, targets
-from catalog.label_text import write_lines
+from catalog.label_text import save, write_lines
 from catalog.labels import believed, choose
 
 
@@ -124,8 +124,11 @@ def doubts_(asking: Asking, count: int, all_labels: bool, as_json: bool) -> None
 def export(asking: Asking, file: Path) -> None:
     """Write all labels to FILE as plain text, one a line (`-`: to stdout). `import` reads it, here or elsewhere."""
     choices = believed(asking.database, asking.config.state).values()
-    with click.open_file(str(file), "w", encoding="utf-8", atomic=str(file) != "-") as stream:
-        stream.write(write_lines(choices))
+    words = write_lines(choices)
+    if str(file) == "-":
+        click.echo(words, nl=False)
+    else:
+        save(file, words)
     click.echo(f"{len(choices)} labels", err=True)
 
 

@@ -96,6 +96,8 @@ def test_export_and_import_are_a_round_trip(house: Household, tmp_path: Path) ->
     assert catalog(house, "label", "export", str(second)).returncode == 0
     assert first.read_bytes() == second.read_bytes()
     assert catalog(house, "label", "export", "-").stdout == first.read_bytes()
+    done = catalog(house, "label", "export", str(tmp_path / "no folder" / "labels.txt"))
+    assert done.returncode == 4 and b"remedy" in done.stderr
 
 
 def shot(seed: int, bad: bool) -> bytes:
