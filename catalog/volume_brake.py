@@ -9,24 +9,26 @@ deletion.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from catalog.db import Database, Row
 from catalog.results import note
 from catalog.sightings import miss_all
 from catalog.signature import look
-from catalog.tree import below, join, split, volume_of
+from catalog.tree import below, directory_id, join, split, volume_of
 from catalog.volume_rows import Volume, brake_word, volumes
 
 FEWEST = 20  # below that a person has deleted them
 WINDOW = 86400.0  # seconds: many small scans that together miss everything are one loss
 UNREAD = "f.state = 'pending' AND f.content IS NULL"
+TWIN = "g.inode = f.inode AND g.id != f.id AND g.size = f.size AND g.mtime_ns = f.mtime_ns AND g.state != 'gone'"
 ROWS = (
-    "SELECT f.id, f.inode, f.size, f.mtime_ns FROM file f JOIN directory d ON d.id = f.directory"
-    f" WHERE d.volume = ? AND f.state != 'gone' AND NOT ({UNREAD})"
+    f"SELECT f.id, f.name, EXISTS (SELECT 1 FROM file g WHERE {TWIN}) FROM file f"
+    f" WHERE f.directory = ? AND f.state != 'gone' AND NOT ({UNREAD})"
 )
-MATES = (
-    "SELECT d.path, f.name FROM file f JOIN directory d ON d.id = f.directory"
-    " WHERE f.inode = ? AND f.id != ? AND f.size = ? AND f.mtime_ns = ? AND f.state != 'gone' AND d.volume = ?"
+TWINS = (
+    "SELECT d.path, g.name, g.inode, g.size, g.mtime_ns FROM file f"
+    f" JOIN file g ON {TWIN} JOIN directory d ON d.id = g.directory AND d.volume = ? WHERE f.id = ?"
 )
 
 
@@ -36,19 +38,31 @@ class Loss:
 
     missed: int  # and stands nowhere else on the volume
     known: int  # of so many, those missed among them
-    lately: int  # declared gone by earlier scans within WINDOW, and no longer among those known
+    lately: int = 0  # declared gone by earlier scans within WINDOW, and no longer among those known
+    most: int = 0  # files that a scan within WINDOW had found in order
 
 
 def pulls(loss: Loss, percent: float, accepted: int = 0) -> bool:
-    """Whether the brake is pulled: more than `percent` are missing, beyond what the owner `accepted`. Pure."""
+    """Whether the brake is pulled: more than `percent` are missing, beyond what the owner `accepted`. Pure.
+
+    Of what is known now, or of what there was within WINDOW, less what has come since: a folder through which files
+    only pass loses more in a day than it ever holds.
+    """
     beyond = max(0, loss.missed - accepted)
-    missing, whole = beyond + loss.lately, loss.known - (loss.missed - beyond) + loss.lately
-    return beyond > 0 and missing >= FEWEST and 100 * missing > percent * whole
+    known = loss.known - (loss.missed - beyond)
+    most = max(loss.most, known)
+    decline = min(beyond + loss.lately, most - (known - beyond))
+    return (beyond >= FEWEST and 100 * beyond > percent * known) or (
+        beyond > 0 and decline >= FEWEST and 100 * decline > percent * most
+    )
 
 
 def known_files(database: Database, volume: int) -> int:
     """Files of the volume that were read before and are not gone. Those that wait for their first reading are new."""
-    held = database.value("SELECT coalesce(sum(files), 0) FROM tally WHERE volume = ? AND state != 'gone'", volume)
+    held = database.value(
+        "SELECT coalesce(sum(files), 0) FROM tally WHERE volume = ? AND state != 'gone'",
+        volume,
+    )
     new = database.value(
         "SELECT count(*) FROM file f JOIN directory d ON d.id = f.directory"
         f" WHERE f.due IS NOT NULL AND {UNREAD} AND d.volume = ?",
@@ -57,70 +71,117 @@ def known_files(database: Database, volume: int) -> int:
     return int(held - new)
 
 
-def lost_files(database: Database, volume: int, paths: Iterable[bytes]) -> Iterator[int]:
-    """The known files at or below `paths`, but for those that stand elsewhere on the volume, as after a rename."""
-    for path in paths:
-        low, high = below(path)
-        places: list[tuple[str, tuple[object, ...]]] = [("d.path = ? AND f.name = ?", split(path))]
-        for (inner,) in database.rows(
-            "SELECT id FROM directory WHERE volume = ? AND (path = ? OR (path >= ? AND path < ?))",
-            *(volume, path, low, high),
+def lost_files(
+    database: Database, volume: int, paths: Iterable[bytes]
+) -> Iterator[int]:
+    """The known files at or below `paths`, but for those that stand elsewhere on the volume, as after a rename.
+
+    One query a directory: where most of a large volume is missing, one a file would take an hour.
+    """
+    for folder, group in groupby(paths, key=lambda path: split(path)[0]):
+        names = {split(path)[1] for path in group}
+        yield from _lost(database, volume, directory_id(database, folder), names)
+        for path in (join(folder, name) for name in names):
+            if directory_id(database, path) is not None:
+                low, high = below(path)
+                for (inner,) in database.rows(
+                    "SELECT id FROM directory WHERE volume = ? AND (path = ? OR (path >= ? AND path < ?))",
+                    *(volume, path, low, high),
+                ):
+                    yield from _lost(database, volume, inner, None)
+
+
+def _lost(
+    database: Database, volume: int, directory: int | None, names: set[bytes] | None
+) -> Iterator[int]:
+    """Of one directory: all known files, or those so named."""
+    for id_, name, twins in database.rows(ROWS, directory):
+        wanted = names is None or name in names
+        if wanted and not (
+            twins and any(map(_stands, database.rows(TWINS, volume, id_)))
         ):
-            places.append(("d.id = ?", (inner,)))
-        for where, values in places:
-            for row in database.rows(f"{ROWS} AND {where}", volume, *values):
-                if not any(_is(row, mate) for mate in _mates(database, volume, row)):
-                    yield row[0]
+            yield id_
 
 
-def _mates(database: Database, volume: int, row: Row) -> list[bytes]:
-    id_, inode, size, mtime_ns = row
-    return [join(*place) for place in database.rows(MATES, inode, id_, size, mtime_ns, volume)]
-
-
-def _is(row: Row, path: bytes) -> bool:
+def _stands(row: Row) -> bool:
     try:
-        found = look(path)
+        found = look(join(row[0], row[1]))
     except OSError:
         return False
-    return found is not None and (found.st_ino, found.st_size, found.st_mtime_ns) == row[1:]
+    return (
+        found is not None
+        and (found.st_ino, found.st_size, found.st_mtime_ns) == row[2:]
+    )
 
 
-def lately(database: Database, path: bytes, now: float) -> int:
-    """Files of the volume at `path` that scans declared gone within WINDOW, since its owner last accepted it."""
-    found = database.value(
-        "SELECT sum(CAST(detail AS INTEGER)) FROM event WHERE kind = 'missed' AND at BETWEEN ? AND ? AND path = ?"
+def lately(database: Database, path: bytes, now: float) -> tuple[int, int]:
+    """Of the volume at `path`, within WINDOW and since its owner last accepted a loss: how many files scans declared
+    gone, and how many one of them found in order at most.
+    """
+    row = database.row(
+        "SELECT coalesce(sum(CAST(detail AS INTEGER)) FILTER (WHERE kind = 'missed'), 0),"
+        " coalesce(max(CAST(detail AS INTEGER)) FILTER (WHERE kind = 'scanned'), 0)"
+        " FROM event WHERE kind IN ('missed', 'scanned') AND at BETWEEN ? AND ? AND path = ?"
         " AND id > coalesce((SELECT max(id) FROM event WHERE kind = 'accepted' AND path = ?), 0)",
         *(now - WINDOW, now, path, path),
     )
-    return int(found or 0)
+    assert row is not None
+    return int(row[0]), int(row[1])
 
 
-def declare(database: Database, volume: bytes, accepted: bool, paths: list[bytes], now: float) -> int:
+def declare(
+    database: Database, volume: bytes, accepted: bool, paths: list[bytes], now: float
+) -> int:
     """Record what a scan did not find as gone, and how many. Inside a transaction."""
     gone = miss_all(database, paths, now)
     if gone:
-        note(database, now, "missed, as accepted" if accepted else "missed", volume, str(gone))
+        note(
+            database,
+            now,
+            "missed, as accepted" if accepted else "missed",
+            volume,
+            str(gone),
+        )
     return gone
 
 
 def weigh(database: Database, volume: Volume, missed: int, now: float) -> Loss:
     """A loss of so many known files, beside what is known and what went lately."""
     if not missed:
-        return Loss(0, 0, 0)
-    return Loss(missed, known_files(database, volume.id), lately(database, volume.path, now))
+        return Loss(0, 0)
+    known = known_files(database, volume.id)
+    before, most = lately(database, volume.path, now)
+    return Loss(
+        missed, known, before, most or known + before
+    )  # before the first scan of what is read: nothing came
 
 
-def brake(database: Database, paths: list[bytes], percent: float, now: float) -> list[Volume]:
+def brake(
+    database: Database, paths: list[bytes], percent: float, now: float
+) -> list[Volume]:
     """Hold each volume of which `paths` miss too much; returns those volumes. Inside a transaction."""
     stopped = []
     for volume in volumes(database):
         mine = [path for path in paths if volume_of(database, path) == volume.id]
-        loss = weigh(database, volume, sum(1 for _ in lost_files(database, volume.id, mine)), now)
+        loss = weigh(
+            database, volume, sum(1 for _ in lost_files(database, volume.id, mine)), now
+        )
         if volume.away is None and pulls(loss, percent, volume.accepted or 0):
             hold(database, volume.id, loss, now)
             stopped.append(volume)
     return stopped
+
+
+def scanned(database: Database, volume: int, now: float) -> None:
+    """A whole volume was scanned, and is as it should be: an acceptance is used up. Inside a transaction."""
+    path = database.value(
+        "UPDATE volume SET scanned_at = ?, accepted = NULL WHERE id = ? AND missed IS NULL RETURNING path",
+        now,
+        volume,
+    )
+    if path is not None:
+        found = "SELECT coalesce(sum(files), 0) FROM tally WHERE volume = ? AND state IN ('ok', 'rejected')"
+        note(database, now, "scanned", path, str(database.value(found, volume)))
 
 
 def hold(database: Database, volume: int, loss: Loss, now: float) -> None:
@@ -131,13 +192,28 @@ def hold(database: Database, volume: int, loss: Loss, now: float) -> None:
         " WHERE id = ? AND (away IS NULL OR missed IS NOT NULL) AND (missed, known) IS NOT (?, ?)",
         *(now, loss.missed, loss.known, word, volume, loss.missed, loss.known),
     ):
-        note(database, now, "held", database.value("SELECT path FROM volume WHERE id = ?", volume), word)
+        note(
+            database,
+            now,
+            "held",
+            database.value("SELECT path FROM volume WHERE id = ?", volume),
+            word,
+        )
 
 
 def lift(database: Database, volume: int, now: float) -> None:
     """The files are back: let the brake go. Inside a transaction."""
-    database.run("UPDATE volume SET missed = NULL, known = NULL, away = NULL, since = ? WHERE id = ?", now, volume)
-    note(database, now, "volume back", database.value("SELECT path FROM volume WHERE id = ?", volume))
+    database.run(
+        "UPDATE volume SET missed = NULL, known = NULL, away = NULL, since = ? WHERE id = ?",
+        now,
+        volume,
+    )
+    note(
+        database,
+        now,
+        "volume back",
+        database.value("SELECT path FROM volume WHERE id = ?", volume),
+    )
 
 
 def accept(database: Database, path: bytes, now: float) -> int:
@@ -145,9 +221,14 @@ def accept(database: Database, path: bytes, now: float) -> int:
 
     The next scan of the whole volume declares them gone. One that misses more pulls the brake again.
     """
-    row = database.row("SELECT missed FROM volume WHERE path = ? AND missed IS NOT NULL", path)
+    row = database.row(
+        "SELECT missed FROM volume WHERE path = ? AND missed IS NOT NULL", path
+    )
     if row is None:
         return 0
-    database.run("UPDATE volume SET accepted = missed, missed = NULL, known = NULL WHERE path = ?", path)
+    database.run(
+        "UPDATE volume SET accepted = missed, missed = NULL, known = NULL WHERE path = ?",
+        path,
+    )
     note(database, now, "accepted", path, str(row[0]))
     return int(row[0])

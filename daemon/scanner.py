@@ -11,9 +11,9 @@ from catalog.config import Config
 from catalog.db import Database
 from catalog.ignore import Ignore
 from catalog.mounts import Mount, read_mounts
-from catalog.results import note
 from catalog.sightings import see_all
 from catalog.tree import below
+from catalog.volume_brake import scanned
 from catalog.volume_rows import Volume, block, settle, unblock, volumes
 from catalog.volumes import Observation, judge, observe
 from daemon.guard import unchanged
@@ -177,7 +177,7 @@ class Scanner:
             log.warning("volume_changed_during_scan", path=volume.path)
             return False  # a mount that died midway would block each directory that was left
         for path, problem in scan.tally.blocked:
-            self._writer.put(partial(block, path=path, problem=problem, now=time.time()))
+            self._writer.ask(partial(block, path=path, problem=problem, now=time.time()))
         lost = scan.tally.missing + scan.vanished_directories(top)
         point("scan.lost")
         losses = Losses(self._database, self._writer, self._config.alarm.missing_percent, stands, self._stop.is_set)
@@ -185,7 +185,8 @@ class Scanner:
         row = next((row for row in volumes(self._database) if row.id == volume.id), volume)
         if not losses.conclude(row, whole, lost):
             return False
-        self._writer.ask(partial(_scanned, volume=volume.id if whole else None, now=time.time()))
+        if whole:
+            self._writer.ask(partial(scanned, volume=volume.id, now=time.time()))
         if any(row.held for row in volumes(self._database) if row.id == volume.id):
             self._held.add(volume.id)
         else:
@@ -233,11 +234,3 @@ def _tell(scan: Scan, top: bytes, why: str, started: float) -> None:
         missing=len(scan.tally.missing),
         seconds=round(time.monotonic() - started, 3),
     )
-
-
-def _scanned(database: Database, volume: int | None, now: float) -> None:
-    """A volume that is held was looked at, and yet is not known: it keeps the time of its last whole scan."""
-    row = database.row("SELECT path, missed FROM volume WHERE id = ?", volume)
-    if row is not None and row[1] is None:
-        database.run("UPDATE volume SET scanned_at = ?, accepted = NULL WHERE id = ?", now, volume)
-        note(database, now, "scanned", row[0])

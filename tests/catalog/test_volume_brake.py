@@ -21,6 +21,7 @@ from catalog.volume_brake import (
     lift,
     lost_files,
     pulls,
+    scanned,
 )
 from catalog.volume_rows import Volume, adopt, retire, settle, volumes
 from catalog.volumes import observe
@@ -35,26 +36,29 @@ def shelf(tmp_path: Path) -> Iterator[Shelf]:
 
 
 @pytest.mark.parametrize(
-    ("missed", "known", "before", "percent", "accepted", "pulled"),
+    ("missed", "known", "before", "most", "percent", "accepted", "pulled"),
     [
-        (8123, 10000, 0, 50, 0, True),
-        (5000, 10000, 0, 50, 0, False),  # more than half, not half
-        (5001, 10000, 0, 50, 0, True),
-        (FEWEST - 1, FEWEST - 1, 0, 50, 0, False),  # so few a person has deleted
-        (FEWEST, FEWEST, 0, 50, 0, True),
-        (300, 700, 300, 50, 0, True),  # with what an earlier scan of another folder took
-        (300, 700, 200, 50, 0, True),
-        (200, 700, 200, 50, 0, False),
-        (0, 100, 900, 50, 0, False),  # nothing is missing now
-        (10000, 10000, 0, 100, 0, False),  # 100: off
-        (FEWEST, 10000, 0, 0, 0, True),  # 0: any loss that is no handful
-        (8123, 10000, 0, 50, 8123, False),
-        (8123 + 1000, 10000, 0, 50, 8123, True),  # more than was accepted, and too much of what was left
-        (8123 + 19, 10000, 0, 0, 8123, False),
+        (8123, 10000, 0, 0, 50, 0, True),
+        (5000, 10000, 0, 0, 50, 0, False),  # more than half, not half
+        (5001, 10000, 0, 10000, 50, 0, True),
+        (FEWEST - 1, FEWEST - 1, 0, 0, 50, 0, False),  # so few a person has deleted
+        (FEWEST, FEWEST, 0, 0, 50, 0, True),
+        (300, 700, 300, 1000, 50, 0, True),  # with what earlier scans of other folders took
+        (200, 800, 200, 1000, 50, 0, False),
+        (10, 35, 55, 100, 50, 0, True),
+        (30, 80, 900, 100, 50, 0, False),  # a folder through which files pass: hundreds left it, and others came
+        (30, 80, 900, 400, 50, 0, True),  # but not as many as left
+        (15, 35, 0, 100, 50, 0, False),  # others were deleted while the kernel told it: that is no loss
+        (0, 100, 900, 1000, 50, 0, False),  # nothing is missing now
+        (10000, 10000, 0, 10000, 100, 0, False),  # 100: off
+        (FEWEST, 10000, 0, 0, 0, 0, True),  # 0: any loss that is no handful
+        (8123, 10000, 0, 0, 50, 8123, False),
+        (8123 + 1000, 10000, 0, 0, 50, 8123, True),  # more than was accepted, and too much of what was left
+        (8123 + 19, 10000, 0, 0, 0, 8123, False),
     ],
 )
-def test_the_rule(missed: int, known: int, before: int, percent: float, accepted: int, pulled: bool) -> None:
-    assert pulls(Loss(missed, known, before), percent, accepted) is pulled
+def test_the_rule(missed: int, known: int, before: int, most: int, percent: float, accepted: int, pulled: bool) -> None:
+    assert pulls(Loss(missed, known, before, most), percent, accepted) is pulled
 
 
 def lost(shelf: Shelf, *names: str) -> int:
@@ -107,14 +111,15 @@ def test_losses_of_a_day_add_up_until_they_are_accepted(shelf: Shelf) -> None:
         os.unlink(shelf.path(name))
     assert declare(shelf.database, shelf.root, False, [shelf.path("a")], 1000.0) == 1
     assert declare(shelf.database, shelf.root, False, [shelf.path("a"), shelf.path("b")], 1001.0) == 1
-    assert lately(shelf.database, shelf.root, 1001.0) == 2
-    assert lately(shelf.database, shelf.root, 1000.5 + WINDOW) == 1
-    assert lately(shelf.database, b"/elsewhere", 1001.0) == 0
-    hold(shelf.database, 1, Loss(1, 1, 2), 1002.0)
+    scanned(shelf.database, 1, 1001.0)
+    assert lately(shelf.database, shelf.root, 1001.0) == (2, 1)
+    assert lately(shelf.database, shelf.root, 1000.5 + WINDOW) == (1, 1)
+    assert lately(shelf.database, b"/elsewhere", 1001.0) == (0, 0)
+    hold(shelf.database, 1, Loss(1, 1), 1002.0)
     assert accept(shelf.database, shelf.root, 1002.0) == 1
     adopt(shelf.database, shelf.root, "root", observe(shelf.root, read_mounts()), 1002.0)
     assert declare(shelf.database, shelf.root, True, [shelf.path("c")], 1003.0) == 1
-    assert lately(shelf.database, shelf.root, 1003.0) == 0
+    assert lately(shelf.database, shelf.root, 1003.0) == (0, 0)
 
 
 def only(shelf: Shelf) -> Volume:
@@ -128,14 +133,14 @@ def looked_at(shelf: Shelf) -> str:
 
 def test_a_volume_that_is_held_loses_nothing_and_the_guard_leaves_it_held(shelf: Shelf) -> None:
     shelf.put("a")
-    hold(shelf.database, 1, Loss(8123, 10000, 0), 2.0)
+    hold(shelf.database, 1, Loss(8123, 10000), 2.0)
     held = only(shelf)
     assert (held.away, held.held, held.in_place) == ("a scan missed 8,123 of 10,000 files", True, True)
     os.unlink(shelf.path("a"))
     assert miss(shelf.database, shelf.path("a"), 3.0) == 0
     assert looked_at(shelf) == ""
     assert only(shelf) == held
-    hold(shelf.database, 1, Loss(8000, 10000, 0), 4.0)
+    hold(shelf.database, 1, Loss(8000, 10000), 4.0)
     assert (only(shelf).missed, only(shelf).since) == (8000, held.since)
     lift(shelf.database, 1, 5.0)
     assert (only(shelf).away, only(shelf).held) == (None, False)
@@ -144,11 +149,11 @@ def test_a_volume_that_is_held_loses_nothing_and_the_guard_leaves_it_held(shelf:
 
 def test_a_volume_that_is_held_goes_away_and_comes_back_held(shelf: Shelf) -> None:
     shelf.put("a")
-    hold(shelf.database, 1, Loss(30, 40, 0), 2.0)
+    hold(shelf.database, 1, Loss(30, 40), 2.0)
     os.rename(shelf.root, shelf.root + b".away")
     looked_at(shelf)
     assert (only(shelf).away, only(shelf).in_place) == ("no such file or directory", False)
-    hold(shelf.database, 1, Loss(31, 40, 0), 2.5)  # a scan that ended meanwhile
+    hold(shelf.database, 1, Loss(31, 40), 2.5)  # a scan that ended meanwhile
     os.rename(shelf.root + b".away", shelf.root)
     looked_at(shelf)
     assert only(shelf).away == "a scan missed 31 of 40 files"
@@ -161,7 +166,7 @@ def test_a_volume_that_is_held_goes_away_and_comes_back_held(shelf: Shelf) -> No
 def test_another_identity_that_is_vouched_for_does_not_release_it(shelf: Shelf) -> None:
     """A disk that was copied is taken for the old one when most of a sample stands there: held it stays."""
     shelf.put("a")
-    hold(shelf.database, 1, Loss(30, 40, 0), 2.0)
+    hold(shelf.database, 1, Loss(30, 40), 2.0)
     copy = shelf.root + b".copy"
     shutil.copytree(shelf.root, copy)
     shutil.rmtree(shelf.root)

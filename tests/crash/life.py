@@ -30,7 +30,7 @@ POINTS = {
     "sentry.step": 1,
     "answer": 6,
 }
-DAY = 20.0  # seconds until a day ends that does not come to its point: then the kill comes from outside
+DAY = 8.0  # seconds until a day ends that does not come to its point: then the kill comes from outside
 
 
 class Life:

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,9 @@ from pathlib import Path
 import pytest
 from household import Household, picture, until
 from mounting import mounted
+
+from daemon.scanner import Scanner
+from daemon.write import Writer
 
 FILES = 30  # in the folder that vanishes
 LEFT = 10  # in the folder that stays
@@ -203,3 +207,28 @@ def test_a_repair_does_not_declare_gone_what_a_scan_would_not(house: Household) 
     os.rename(away, at(house, b"lost"))
     assert house.once().returncode == 0
     assert counts(house) == {"ok": FILES + LEFT}
+
+
+@pytest.mark.timeout(300)
+def test_many_small_scans_that_together_miss_too_much(house: Household) -> None:
+    """Each folder alone is no great loss. Scanned one by one, as after a storm of hints, they add up."""
+    for number in range(3):
+        os.mkdir(at(house, b"part%d" % number))
+        for seed in range(1000 * number, 1000 * number + FILES):
+            Path(os.fsdecode(at(house, b"part%d" % number)), f"{seed}.png").write_bytes(picture(1000 + seed))
+    assert house.once().returncode == 0
+    writer = Writer(house.config.database)
+    thread = threading.Thread(target=writer.run)
+    thread.start()
+    scanner = Scanner(house.config, writer, once=False)
+    scanner.step()
+    gone = []
+    for number in range(3):
+        shutil.rmtree(at(house, b"part%d" % number))
+        scanner.request(at(house, b"part%d" % number), "a hint")
+        scanner.step()
+        gone.append(house.rows("SELECT count(*) FROM file WHERE state = 'gone'")[0][0])
+    writer.stop()
+    thread.join()
+    assert gone == [FILES, 2 * FILES, 2 * FILES]  # of 130 files: 23 %, 46 %, and no more
+    assert counts(house)["unreachable"] == 2 * FILES + LEFT
