@@ -1,15 +1,15 @@
 """Paths that are named: as arguments, or as a list on stdin."""
 
-import os
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from catalog.asking import BytesPath
+from catalog.label_targets import listed
 
 STDIN = b"-"
+Told = dict[bytes, bytes | None]
 
 
 class ListedPath(BytesPath):
@@ -20,15 +20,11 @@ class ListedPath(BytesPath):
         return STDIN if value in ("-", STDIN) else super().convert(value, param, ctx)
 
 
-def named_paths(paths: tuple[bytes, ...], nul: bool) -> list[bytes]:
-    """Each path once, in order. `nul`: those of a list end with a NUL and not with a line, as `find -print0` has it."""
-    found: dict[bytes, None] = {}
-    for path in paths:
-        found.update(dict.fromkeys(_listed(nul) if path == STDIN else [path]))
-    return list(found)
-
-
-def _listed(nul: bool) -> Iterator[bytes]:
-    for line in sys.stdin.buffer.read().split(b"\0" if nul else b"\n"):
-        if line:
-            yield os.path.abspath(line)
+def named_paths(paths: tuple[bytes, ...], nul: bool) -> Told:
+    """Each path once, in order, with the SHA-256 that the list tells of it, if it does. `nul`: those of the list end
+    with a NUL, as `find -print0` has it.
+    """
+    found: Told = {path: None for path in paths if path != STDIN}
+    if nul or STDIN in paths:
+        found.update((one.path, one.sha256) for one in listed(sys.stdin.buffer.read(), nul))
+    return found

@@ -1,6 +1,6 @@
 """Writing down what is done with the trash: each deed before it is begun, and how it ended.
 
-Ends are written by the score. One that is not written is found out from the disk by the next command.
+Ends are written many at a time. One that is not written is found out from the disk by the next command.
 """
 
 import json
@@ -18,7 +18,7 @@ from catalog.sightings import Seen, miss_all, see
 from catalog.signature import look, signature
 from catalog.trash_deeds import Deed, step
 
-SCORE = 50
+FOLD = 50  # ends in one transaction
 EVENTS = {
     ("trash", "done"): "trashed",
     ("trash", "gone"): "gone from the trash",
@@ -41,7 +41,7 @@ class Ledger:
     def ends(self, deed: Deed, kind: str, word: str, *, healed: bool = False) -> None:
         """How a deed ended. `healed`: it may have been told to the catalog before."""
         self._ended.append((deed, kind, word, healed))
-        if len(self._ended) >= SCORE:
+        if len(self._ended) >= FOLD:
             self.flush()
 
     def flush(self) -> None:

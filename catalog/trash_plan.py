@@ -1,6 +1,8 @@
 """Decide which files may go to the trash, and what has to stand for that. Pure: no disk, no catalog."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from catalog.keeper import Candidate, rank
 from catalog.trash_deeds import Stay
@@ -9,7 +11,9 @@ from catalog.trash_place import Trash
 
 NO_COPY = "has no other copy: say --last-copy to give it up"
 KEPT = "is labelled keep, and has no other copy"
+OTHER = "holds another content than when it was named"
 NO_LONGER = "has lost its other copies since the plan was made"
+Told = Mapping[bytes, bytes | None]
 KINDS = {
     "directory": "is a directory: name the files in it",
     "symlink": "is a symbolic link",
@@ -70,9 +74,12 @@ class Plan:
         return [victim for victim in self.victims if victim.lonely]
 
 
-def plan(facts: list[Facts], named: Stay | None = None) -> Plan:
-    """What may go. Of files that are all named, none counts as a copy of another, nor does a hard link to one."""
-    refused = [Refused(one.path, why) for one in facts if (why := why_not(one))]
+def plan(facts: list[Facts], named: Stay | None = None, told: Told = MappingProxyType({})) -> Plan:
+    """What may go. Of files that are all named, none counts as a copy of another, nor does a hard link to one.
+
+    `told`: the SHA-256 of the content that was meant by a path, where that is known: another one is not meant.
+    """
+    refused = [Refused(one.path, why) for one in facts if (why := why_not(one) or _not_meant(one, told))]
     stay = {one.path for one in refused}
     going = [one for one in facts if one.path not in stay]
     paths = {one.path for one in going}
@@ -113,6 +120,11 @@ def why_not(facts: Facts) -> str:
     if facts.size != known.size:
         return "changed since it was read"
     return facts.trash if isinstance(facts.trash, str) else ""
+
+
+def _not_meant(facts: Facts, told: Told) -> str:
+    meant, known = told.get(facts.path), facts.known
+    return OTHER if meant is not None and known is not None and known.sha256 != meant else ""
 
 
 def _stays(copy: Candidate, paths: set[bytes], places: set[tuple[int, int]]) -> bool:

@@ -18,7 +18,7 @@ from catalog.trash_deeds import Deed
 from catalog.trash_facts import gather, named
 from catalog.trash_heal import reachable, refresh
 from catalog.trash_outcome import Outcome, of_refused, of_victim
-from catalog.trash_plan import NO_COPY, NO_LONGER, Plan, plan, without_lonely
+from catalog.trash_plan import NO_COPY, NO_LONGER, Plan, Told, plan, without_lonely
 from catalog.trash_purge import older_than, purge_all
 from catalog.trash_turn import Turn, turn
 
@@ -28,7 +28,7 @@ BACK = "`catalog restore --last` brings them back"
 
 @click.command("trash")
 @click.argument("paths", type=ListedPath(), nargs=-1, metavar="[PATH...]")
-@click.option("-0", "nul", is_flag=True, help="The list on stdin, for the path `-`, has a NUL after each.")
+@click.option("-0", "nul", is_flag=True, help="Read a list from stdin, as for `-`, with a NUL after each path.")
 @click.option("--survivor", type=BytesPath(), metavar="PATH", help="What you keep instead; it is proved first.")
 @click.option("--last-copy", is_flag=True, help="With --yes: also what has no other copy.")
 @click.option("--dry-run", is_flag=True, help="Only show the plan, all of it.")
@@ -57,27 +57,24 @@ def command(
     the last copy of what you labelled keep. Nothing is copied to another disk. Exit code 1 if anything was refused.
     """
     asking.database.close()
-    if listing + purge + bool(paths) != 1:
+    if listing + purge + bool(paths or nul) != 1:
         raise UsageFault("name files, or one of --list and --purge", "See `catalog trash --help`.")
     if listing:
         return _list(asking, as_json)
     if purge:
         return _purge(asking, older_than, last_copy, yes, dry_run, as_json)
-    if yes and not last_copy:
-        found = without_lonely(_planned(asking, named_paths(paths, nul), survivor), frozenset(), NO_COPY)
-    else:
-        found = _planned(asking, named_paths(paths, nul), survivor)
-    return _trash(asking, found, survivor, yes=yes, dry_run=dry_run, listed=STDIN in paths, as_json=as_json)
-
-
-def _planned(asking: Asking, paths: list[bytes], survivor: bytes | None) -> Plan:
+    told = named_paths(paths, nul)
     with turn(asking.config, time.time) as work:
-        return _plan(work, paths, survivor)
+        found = _plan(work, told, survivor)
+    if yes and not last_copy:
+        found = without_lonely(found, frozenset(), NO_COPY)
+    taken = nul or STDIN in paths
+    return _trash(asking, found, survivor, yes=yes, dry_run=dry_run, listed=taken, as_json=as_json)
 
 
-def _plan(work: Turn, paths: list[bytes], survivor: bytes | None) -> Plan:
-    instead = None if survivor is None else named(work.database, survivor, paths)
-    return plan(gather(work.config, work.database, paths), instead)
+def _plan(work: Turn, told: Told, survivor: bytes | None) -> Plan:
+    instead = None if survivor is None else named(work.database, survivor, told)
+    return plan(gather(work.config, work.database, told), instead, told)
 
 
 def _trash(
@@ -99,7 +96,7 @@ def _trash(
 def _moved(asking: Asking, found: Plan, survivor: bytes | None) -> Iterable[Outcome]:
     """Planned again, since the question may have stood for long; nothing goes that was not shown."""
     with turn(asking.config, time.time) as work:
-        again = _plan(work, [victim.path for victim in found.victims], survivor)
+        again = _plan(work, {victim.path: victim.sha256 for victim in found.victims}, survivor)
         again = without_lonely(again, frozenset(victim.path for victim in found.lonely), NO_LONGER)
         yield from map(of_refused, again.refused)
         mover = Mover(work.ledger, secrets.token_hex(4))

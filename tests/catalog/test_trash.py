@@ -265,6 +265,21 @@ def test_what_happens_while_the_question_stands_counts(house: TrashHouse, room: 
     assert room.left == ["bad.png", "one.png"], said
 
 
+def test_another_picture_that_was_read_meanwhile_is_not_the_one_that_was_shown(house: TrashHouse, room: Room) -> None:
+    """The catalog knows the new bytes by then, so they are no change to it."""
+    listed = "".join(json.dumps(line) + "\n" for line in house.lines("ls", room.folder)).encode()
+
+    def meanwhile() -> None:
+        room.at("alone.png").write_bytes(picture(808))
+        assert house.once().returncode == 0
+
+    code, said = on_terminal(house, "trash", room.at("alone.png"), answer=b"y", meanwhile=meanwhile)
+    assert code == 1 and "holds another content than when it was named" in " ".join(said.split())
+    lines = house.lines("trash", "-", "--yes", "--last-copy", stdin=listed, code=1)
+    assert {Path(line["path"]).name for line in lines if not line["done"]} == {"alone.png"}
+    assert room.left == ["alone.png"]
+
+
 # -- many of them
 
 

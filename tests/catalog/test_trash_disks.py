@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from household import drop_powers, picture
+from fusefs import view
+from household import drop_powers, picture, until
 from mounting import mounted, unmount
 from trash_house import TrashHouse
 
@@ -134,8 +135,6 @@ def test_a_disk_keeps_its_own_trash_and_the_catalog_passes_it_over(tmp_path: Pat
 
 
 def test_the_live_service_sees_a_move_into_the_trash_of_its_own_root(tmp_path: Path) -> None:
-    from household import until
-
     with house_on_a_disk(tmp_path) as (house, root):
         house.start()
         assert until(lambda: not house.busy())
@@ -259,6 +258,25 @@ def test_one_file_on_a_disk_that_is_mounted_twice_is_no_copy_of_itself(tmp_path:
         (line,) = house.lines("trash", "--yes", first / "sub" / "a.png", code=1)
         assert "is the same file under another name" in line["refused"]
         assert (first / "sub" / "a.png").exists()
+
+
+def test_one_file_by_two_devices_is_put_back(tmp_path: Path) -> None:
+    """A share of a folder of this machine: neither device nor inode tells, only that both are gone at once."""
+    house = TrashHouse(tmp_path, roots=2)
+    first, second = (Path(os.fsdecode(root)) for root in house.roots)
+    (first / "sub").mkdir()
+    (second / "sub").mkdir()
+    (first / "sub" / "a.png").write_bytes(picture(1))
+    try:
+        with view(os.fsencode(first / "sub"), os.fsencode(second / "sub"), tmp_path / "control"):
+            assert house.once().returncode == 0
+            assert [state[0] for state in house.states().values()] == ["ok", "ok"]
+            (line,) = house.lines("trash", "--yes", first / "sub" / "a.png", code=1)
+            assert line["refused"].startswith("is the same file as the one that should stay")
+            assert (first / "sub" / "a.png").read_bytes() == picture(1) and house.entries() == {}
+            assert house.lines("trash", "--list") == []
+    except OSError:
+        pytest.skip("FUSE cannot be mounted here")
 
 
 def test_a_disk_that_is_away_keeps_its_trash(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from catalog.keeper import Candidate
 from catalog.trash_deeds import Stay
 from catalog.trash_facts import Facts, Known
 from catalog.trash_place import Trash
-from catalog.trash_plan import KEPT, plan, why_not, without_lonely
+from catalog.trash_plan import KEPT, OTHER, plan, why_not, without_lonely
 
 TRASH = Trash(b"/t", None)
 
@@ -91,6 +91,12 @@ def test_a_named_survivor_stands_for_a_copy_but_not_for_what_is_kept() -> None:
     assert [one.why for one in plan([facts("a", label="keep")], named).refused] == [KEPT]
     (victim,) = plan([facts("a", others=(copy("b", 2),), label="keep")], named).victims
     assert victim.guards == [(Stay(b"/r/b", bytes([1]) * 32),), (named,)]
+
+
+def test_another_content_than_was_named_is_not_meant() -> None:
+    found = plan([facts("a", 1, 1), facts("b", 2, 2)], told={b"/r/a": bytes([1]) * 32, b"/r/b": bytes([1]) * 32})
+    assert [victim.path for victim in found.victims] == [b"/r/a"]
+    assert [(one.path, one.why) for one in found.refused] == [(b"/r/b", OTHER)]
 
 
 def test_last_copies_go_only_as_agreed() -> None:

@@ -206,6 +206,26 @@ def test_an_info_file_that_was_cut_off_is_taken_away(house: TrashHouse) -> None:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("seen", [1, 7, 20])
+def test_control_c_leaves_nothing_half_done(house: TrashHouse, seen: int) -> None:
+    for number in range(FILES, MANY):
+        path(house, number).write_bytes(picture(number))
+    assert house.once().returncode == 0
+    command = house.command("trash", "--yes", "--last-copy", "--json", *paths(house, MANY))
+    with subprocess.Popen(command, env=house.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as one:
+        assert one.stdout is not None
+        for _ in range(seen):
+            one.stdout.readline()
+        one.send_signal(signal.SIGINT)
+        one.stdout.read()
+    assert one.returncode in (0, 130), "it may have been faster"
+    assert [deed for deed in fold(read(house.state)).values() if deed.state in BEGUN] == []
+    assert set(house.entries().values()) == {"whole"} and len(house.entries()) >= seen
+    agrees(house, MANY)
+    comes_back(house, count=MANY)
+
+
+@pytest.mark.timeout(300)
 def test_killed_at_any_moment_over_and_over(house: TrashHouse) -> None:
     """Each life a move of all, or a restore of all, ended after a seeded number of files and a moment more."""
     dice = random.Random(17)
