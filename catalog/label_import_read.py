@@ -124,7 +124,7 @@ def _alone(path: bytes, orders: Orders) -> Reading:
     theirs.close()
     try:
         found: Reading = ours.recv()
-    except EOFError:
+    except (EOFError, OSError):  # also in the middle of what it had to say
         process.join()
         if (process.exitcode or 0) >= 0:  # by its own fault: not of a signal, which the file may have caused
             raise PlaceFault(

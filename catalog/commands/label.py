@@ -5,7 +5,6 @@ import sys
 import time
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -16,17 +15,10 @@ from catalog.faults import PlaceFault
 from catalog.label_choice import decide
 from catalog.label_doubts import doubts, line, trained
 from catalog.label_list import label_lines
-from catalog.label_targets import Named, Target, listed, targets
+from catalog.label_targets import Named, Target, targets
 from catalog.label_text import save, write_lines
 from catalog.labels import believed, choose
-
-
-class NamedPath(BytesPath):
-    """A path, or `-` for a list on stdin."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
-        """Absolute, but for the dash."""
-        return b"-" if value in ("-", b"-") else super().convert(value, param, ctx)
+from catalog.named_paths import STDIN, ListedPath, named_paths
 
 
 @click.group("label")
@@ -38,7 +30,7 @@ def command() -> None:
 
 def _verb(value: str, short: str) -> None:
     @command.command(value, short_help=short, help=f"{short} PATH may be a pattern in quotes (`*`, `**`, `?`, `[…]`).")
-    @click.argument("paths", type=NamedPath(), nargs=-1, metavar="[PATH...]")
+    @click.argument("paths", type=ListedPath(), nargs=-1, metavar="[PATH...]")
     @click.option("--stdin", is_flag=True, help="Read a list: paths, or lines of `ls --json`; the same as `-`.")
     @click.option("-0", "nul", is_flag=True, help="The list on stdin is of paths that end with NUL.")
     @json_option
@@ -56,11 +48,10 @@ def _verb(value: str, short: str) -> None:
 
 
 def _named(paths: tuple[bytes, ...], stdin: bool, nul: bool) -> list[Named]:
-    dashed = stdin or nul or b"-" in paths
-    if not paths and not dashed:
+    if not (paths or stdin or nul):
         raise click.UsageError("Missing argument 'PATH...'.")
-    named = [Named(path) for path in paths if path != b"-"]
-    return [*named, *listed(sys.stdin.buffer.read(), nul)] if dashed else named
+    told = named_paths((*paths, STDIN) if stdin else paths, nul)
+    return [Named(path, sha256) for path, sha256 in told.items()]
 
 
 def _chosen(asking: Asking, found: list[Target], value: str) -> int:
@@ -133,7 +124,7 @@ def export(asking: Asking, file: Path) -> None:
 
 
 @command.command("import")
-@click.argument("sources", type=NamedPath(), nargs=-1, metavar="[FILE | DIR...]")
+@click.argument("sources", type=ListedPath(), nargs=-1, metavar="[FILE | DIR...]")
 @click.option("--keep", type=BytesPath(), multiple=True, metavar="DIR", help="A folder of pictures that were kept.")
 @click.option(
     "--delete", type=BytesPath(), multiple=True, metavar="DIR", help="A folder of pictures that were deleted."
@@ -198,7 +189,7 @@ def _text(sources: tuple[bytes, ...]) -> str:
     if len(sources) > 1:
         raise click.UsageError("one FILE at a time")
     try:
-        data = sys.stdin.buffer.read() if sources[0] == b"-" else Path(os.fsdecode(sources[0])).read_bytes()
+        data = sys.stdin.buffer.read() if sources[0] == STDIN else Path(os.fsdecode(sources[0])).read_bytes()
     except OSError as error:
         raise PlaceFault(
             f"{show(sources[0])} cannot be read: {os.strerror(error.errno or 0).lower()}",
