@@ -25,6 +25,7 @@ COMMANDS = {
     "next": "Which labels would teach most.",
     "recover": "Put a good catalog in the place of a damaged one.",
     "rejected": "The quarantine list: what cannot be read, and why.",
+    "report": "Last night in one page: what needs you, what is new.",
     "restore": "Bring back what was moved to the trash.",
     "scrub": "Read every byte again, oldest reading first.",
     "search": "Pictures by what is said of them.",

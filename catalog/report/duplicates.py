@@ -1,0 +1,49 @@
+"""What exact copies waste."""
+
+from catalog.asking import Asking
+from catalog.display import text
+from catalog.duplicates import Group, exact
+from catalog.render import size
+from catalog.report.section import Last, Rows, Section
+from catalog.report.words import many
+
+SHOWN = 8
+
+
+def section(asking: Asking, now: float, last: Last) -> Section:
+    """Groups of the same bytes, the most wasteful first."""
+    groups = wasted = copies = 0
+    first: list[Group] = []
+    for group in exact(asking.database):
+        groups, wasted, copies = groups + 1, wasted + group.bytes_freed, copies + len(group.paths) - 1
+        if len(first) < SHOWN and group.bytes_freed:
+            first.append(group)
+    return Section(
+        "Duplicates",
+        f"{many(copies, 'exact copy', 'exact copies')} of {many(groups, 'picture')} take {size(wasted)}"
+        + _grown(wasted, last)
+        if groups
+        else "No file is there twice",
+        rows=Rows(
+            ("frees", "copies", "kept"),
+            tuple((size(one.bytes_freed), f"{len(one.paths) - 1}", one.keep) for one in first),
+            right=("frees", "copies"),
+        )
+        if first
+        else None,
+        more="catalog dups" if groups else "",
+        record={
+            "groups": groups,
+            "copies": copies,
+            "bytes_freed": wasted,
+            "most": [
+                {"keep": text(one.keep), "paths": [text(path) for path in one.paths], "bytes_freed": one.bytes_freed}
+                for one in first
+            ],
+        },
+    )
+
+
+def _grown(wasted: int, last: Last) -> str:
+    before = int(last.record("duplicates").get("bytes_freed", wasted))
+    return f", {size(abs(wasted - before))} {'more' if wasted > before else 'less'}" if wasted != before else ""

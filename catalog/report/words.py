@@ -1,0 +1,42 @@
+"""Figures and days as a sentence has them. Pure."""
+
+import time
+
+DAY = 86400.0
+
+
+def many(count: int, noun: str, plural: str = "") -> str:
+    """`1 file`, `2,000 files`; `no files`."""
+    word = noun if count == 1 else plural or f"{noun}s"
+    return f"{count:,} {word}" if count else f"no {word}"
+
+
+def change(now: float, before: float | None) -> str:
+    """`+12`, `-3`, `=`; "" where nothing is known of before."""
+    if before is None:
+        return ""
+    return f"{now - before:+,.0f}" if now != before else "="
+
+
+def day_of(at: float) -> str:
+    """The local date, YYYY-MM-DD."""
+    return time.strftime("%Y-%m-%d", time.localtime(at))
+
+
+def utc_day(number: int) -> str:
+    """The date of a day that is counted from the epoch in UTC."""
+    return time.strftime("%Y-%m-%d", time.gmtime(number * DAY))
+
+
+def clock(at: float) -> str:
+    """Local time as people write it: `21 November 2026, 06:30`."""
+    local = time.localtime(at)
+    return f"{local.tm_mday} {time.strftime('%B %Y, %H:%M', local)}"
+
+
+def ago(seconds: float) -> str:
+    """`5 minutes`, `3 hours`, `12 days`."""
+    for unit, length in (("day", DAY), ("hour", 3600.0), ("minute", 60.0)):
+        if seconds >= 2 * length or (unit == "minute"):
+            return many(max(0, round(seconds / length)), unit)
+    raise AssertionError
