@@ -10,13 +10,17 @@ from catalog.faults import UsageFault
 NAME = "catalogd.service"
 SCRUB = "catalog-scrub.service"
 TIMER = "catalog-scrub.timer"
+REPORT = "catalog-report.service"
+REPORT_TIMER = "catalog-report.timer"
+TIMERS = (TIMER, REPORT_TIMER)
+ONCE = {"scrub": SCRUB, "report": REPORT}  # the command each of them runs
 STATE = Path("/var/lib/catalogd")  # what `StateDirectory=catalogd` stands for
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
     """What differs from machine to machine. `program` is catalogd, with catalog beside it; `user` and `group` only for
-    the units of the whole machine.
+    the units of the whole machine. `sends`: the owner has a command that sends the report, over a network say.
     """
 
     program: Path
@@ -24,17 +28,22 @@ class Site:
     state: Path
     user: str = ""
     group: str = ""
+    sends: bool = False
 
 
 def personal_units(site: Site) -> dict[str, str]:
     """The units for one person's own service manager, by name."""
-    scrub = _set(_template("catalog-scrub-user.service"), "ExecStart", _scrub(site))
-    return {NAME: personal_unit(site), SCRUB: scrub, TIMER: _template(TIMER)}
+    scrub = _set(_template("catalog-scrub-user.service"), "ExecStart", _once(site, "scrub"))
+    report = _set(_template("catalog-report-user.service"), "ExecStart", _once(site, "report"))
+    return {NAME: personal_unit(site), SCRUB: scrub, REPORT: report, **_timers()}
 
 
 def system_units(site: Site) -> dict[str, str]:
     """The units for the whole machine, run as one user, by name. Raises UsageFault for a path no unit can hold."""
-    return {NAME: system_unit(site), SCRUB: _for_machine(SCRUB, site, _scrub(site)), TIMER: _template(TIMER)}
+    scrub, report = (
+        _for_machine(name, site, _once(site, word)) for name, word in ((SCRUB, "scrub"), (REPORT, "report"))
+    )
+    return {NAME: system_unit(site), SCRUB: scrub, REPORT: _heard(report) if site.sends else report, **_timers()}
 
 
 def personal_unit(site: Site) -> str:
@@ -60,6 +69,17 @@ def _for_machine(name: str, site: Site, command: str) -> str:
     return text
 
 
+def _timers() -> dict[str, str]:
+    return {name: _template(name) for name in TIMERS}
+
+
+def _heard(text: str) -> str:
+    """With a network, for the command that sends the report: shut in there, it would fail each night."""
+    text = re.sub(r"(?m)^IPAddressDeny=.*\n", "", text)
+    text = _set(text, "RestrictAddressFamilies", "AF_UNIX AF_INET AF_INET6 AF_NETLINK")
+    return _set(text, "PrivateNetwork", "no")
+
+
 def _template(name: str) -> str:
     return (files("catalog.units") / name).read_text(encoding="utf-8")
 
@@ -72,8 +92,8 @@ def _serve(site: Site) -> str:
     return _command(site.program, site.config)
 
 
-def _scrub(site: Site) -> str:
-    return f"{_command(site.program.with_name('catalog'), site.config)} scrub"
+def _once(site: Site, word: str) -> str:
+    return f"{_command(site.program.with_name('catalog'), site.config)} {word}"
 
 
 def _command(program: Path, config: Path) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -12,16 +13,16 @@ from catalog.faults import PlaceFault, UsageFault
 from catalog.program import service_program
 from catalog.runner import Runner, may_run, owner_of
 from catalog.systemctl import Manager
-from catalog.unit import NAME, SCRUB, TIMER, Site, personal_units, system_units
+from catalog.unit import NAME, REPORT, SCRUB, TIMERS, Site, personal_units, system_units
 
 PRIVATE = (Path("/tmp"), Path("/var/tmp"))  # a service of the whole machine has its own, empty ones
-UNITS = (TIMER, SCRUB, NAME)  # the timer first: it must not start what is going away
+UNITS = (*TIMERS, SCRUB, REPORT, NAME)  # the timers first: they must not start what is going away
 personal_option = click.option("--user", "personal", is_flag=True, help="Your own service manager; needs no root.")
 
 
 @click.group("service", context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
-    """Install or remove the systemd units: the service and its nightly scrub."""
+    """Install or remove the systemd units: the service, its nightly scrub and report."""
 
 
 @command.command("install")
@@ -36,12 +37,12 @@ def install(ctx: click.Context, personal: bool, run_as: str | None, only_print: 
     if personal and run_as:
         raise UsageFault("--user and --run-as exclude each other", "Your own services run as you: leave out --run-as.")
     manager = Manager(personal)
-    site = Site(service_program(), config.path.absolute(), config.state)
+    site = Site(service_program(), config.path.absolute(), config.state, sends=bool(config.report.command.strip()))
     if personal:
         units = personal_units(site)
     else:
         runner = owner_of(config.roots[0], run_as)
-        units = system_units(Site(site.program, site.config, site.state, runner.user, runner.group))
+        units = system_units(replace(site, user=runner.user, group=runner.group))
     if only_print:
         click.echo("\n".join(f"# {manager.folder / name}\n{text}" for name, text in units.items()), nl=False)
         return
@@ -53,7 +54,7 @@ def install(ctx: click.Context, personal: bool, run_as: str | None, only_print: 
 @command.command("uninstall")
 @personal_option
 def uninstall(personal: bool) -> None:
-    """Stop the service and the timer and remove their units. The catalog and the configuration stay."""
+    """Stop the service and the timers and remove their units. The catalog and the configuration stay."""
     manager = Manager(personal)
     there = [name for name in UNITS if (manager.folder / name).exists()]
     if not there:
@@ -62,7 +63,7 @@ def uninstall(personal: bool) -> None:
     _need_root(personal)
     for name in there:
         if manager.runs:
-            manager.ask(*(("stop",) if name == SCRUB else ("disable", "--now")), name)
+            manager.ask(*(("stop",) if name in (SCRUB, REPORT) else ("disable", "--now")), name)
         (manager.folder / name).unlink()
     if manager.runs:
         manager.ask("daemon-reload")
@@ -97,9 +98,9 @@ def _start(manager: Manager, changed: dict[str, bool]) -> None:
         click.echo(f"unit: {manager.folder / name}" + ("" if fresh else " (as it was)"), err=True)
     steps = (
         ("daemon-reload",),
-        ("enable", NAME, TIMER),
+        ("enable", NAME, *TIMERS),
         ("restart" if changed[NAME] else "start", NAME),
-        ("restart" if changed[TIMER] else "start", TIMER),
+        *(("restart" if changed[name] else "start", name) for name in TIMERS),
     )
     if manager.runs:
         for step in steps:

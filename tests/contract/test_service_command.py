@@ -68,9 +68,10 @@ def test_without_systemd_it_writes_the_unit_and_says_what_to_type(home: Path) ->
     assert scrub.with_suffix(".timer").exists()
     for line in (
         "daemon-reload",
-        "enable catalogd.service catalog-scrub.timer",
+        "enable catalogd.service catalog-scrub.timer catalog-report.timer",
         "restart catalogd.service",
         "restart catalog-scrub.timer",
+        "restart catalog-report.timer",
     ):
         assert f"  systemctl --user {line}\n" in result.stderr
     assert "loginctl enable-linger" in result.stderr
@@ -83,11 +84,9 @@ def test_with_systemd_it_starts_the_service_and_a_second_time_leaves_it_running(
     assert call("install", "--user").exit_code == 0
     assert call("install", "--user").exit_code == 0
     lines = [line.removeprefix("--user ") for line in asked.read_text().splitlines()]
-    first = ["daemon-reload", "enable catalogd.service catalog-scrub.timer"]
-    assert lines == [
-        *(*first, "restart catalogd.service", "restart catalog-scrub.timer"),
-        *(*first, "start catalogd.service", "start catalog-scrub.timer"),
-    ]
+    first = ["daemon-reload", "enable catalogd.service catalog-scrub.timer catalog-report.timer"]
+    units = ("catalogd.service", "catalog-scrub.timer", "catalog-report.timer")
+    assert lines == [*first, *(f"restart {unit}" for unit in units), *first, *(f"start {unit}" for unit in units)]
 
 
 def test_a_service_that_will_not_start_is_an_error_that_names_the_journal(
@@ -106,9 +105,11 @@ def test_uninstall_removes_the_unit_and_nothing_else(home: Path, monkeypatch: py
     before = (home / "config.toml").read_text()
     assert call("uninstall", "--user").exit_code == 0
     assert list((home / "xdg" / "systemd" / "user").iterdir()) == []
-    assert asked.read_text().splitlines()[-4:] == [
+    assert asked.read_text().splitlines()[-6:] == [
         "--user disable --now catalog-scrub.timer",
+        "--user disable --now catalog-report.timer",
         "--user stop catalog-scrub.service",
+        "--user stop catalog-report.service",
         "--user disable --now catalogd.service",
         "--user daemon-reload",
     ]
@@ -120,7 +121,7 @@ def test_uninstall_removes_the_unit_and_nothing_else(home: Path, monkeypatch: py
 def test_a_unit_alone_from_an_older_version_is_removed_too(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = with_systemctl(home, monkeypatch, "")
     call("install", "--user")
-    for name in ("catalog-scrub.service", "catalog-scrub.timer"):
+    for name in ("catalog-scrub.service", "catalog-scrub.timer", "catalog-report.service", "catalog-report.timer"):
         (home / "xdg" / "systemd" / "user" / name).unlink()
     assert call("uninstall", "--user").exit_code == 0
     assert asked.read_text().splitlines()[-2:] == ["--user disable --now catalogd.service", "--user daemon-reload"]
@@ -129,11 +130,21 @@ def test_a_unit_alone_from_an_older_version_is_removed_too(home: Path, monkeypat
 def test_print_shows_every_unit_and_its_place(home: Path) -> None:
     printed = call("install", "--user", "--print").stdout
     folder = home / "xdg" / "systemd" / "user"
-    for name in ("catalogd.service", "catalog-scrub.service", "catalog-scrub.timer"):
+    names = ("catalogd.service", "catalog-scrub.service", "catalog-report.service")
+    for name in (*names, "catalog-scrub.timer", "catalog-report.timer"):
         assert f"# {folder / name}\n" in printed
-    assert printed.count("ExecStart=") == 2
-    assert "OnCalendar=*-*-* 02:00:00\n" in printed
+    assert printed.count("ExecStart=") == len(names)
+    for hour in ("02:00", "06:30"):
+        assert f"OnCalendar=*-*-* {hour}:00\n" in printed
     assert not folder.exists()
+
+
+def test_a_command_that_sends_the_report_opens_the_network_to_it(home: Path) -> None:
+    shut = call("install", "--print", "--run-as", SOMEBODY).stdout
+    with (home / "config.toml").open("a") as file:
+        file.write('[report]\ncommand = "mail -s catalogd alice"\n')
+    opened = call("install", "--print", "--run-as", SOMEBODY).stdout
+    assert (shut.count("PrivateNetwork=no"), opened.count("PrivateNetwork=no")) == (0, 1)
 
 
 def test_without_a_configuration_it_says_how_to_make_one(home: Path) -> None:
@@ -185,7 +196,7 @@ def test_install_gives_the_catalog_to_the_account(home: Path, monkeypatch: pytes
     result = call("install", "--run-as", SOMEBODY)
     assert result.exit_code == 0, result.exception
     assert {place.owner() for place in (home / "state", home / "state" / "catalog.db")} == {SOMEBODY}
-    for name in ("catalogd.service", "catalog-scrub.service"):
+    for name in ("catalogd.service", "catalog-scrub.service", "catalog-report.service"):
         assert f"\nUser={SOMEBODY}\n" in (home / "system" / name).read_text()
 
 

@@ -12,7 +12,19 @@ import pytest
 from household import Household, picture, until
 
 from catalog.faults import UsageFault
-from catalog.unit import NAME, SCRUB, STATE, TIMER, Site, personal_unit, personal_units, system_unit, system_units
+from catalog.unit import (
+    NAME,
+    REPORT,
+    REPORT_TIMER,
+    SCRUB,
+    STATE,
+    TIMER,
+    Site,
+    personal_unit,
+    personal_units,
+    system_unit,
+    system_units,
+)
 
 PR_SET_MDWE, PR_GET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN = 65, 66, 1  # linux/prctl.h, since 6.3
 PROGRAM = Path(sys.executable)  # systemd wants to see a program that exists
@@ -30,12 +42,12 @@ def analyze(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 @needs_systemd
-@pytest.mark.parametrize("name", ["catalogd.service", SCRUB])
+@pytest.mark.parametrize("name", ["catalogd.service", SCRUB, REPORT])
 @pytest.mark.parametrize("user", ["mail", "root"])
 def test_exposure_is_at_most_one_and_a_half_with_a_gpu(tmp_path: Path, user: str, name: str) -> None:
     place = tmp_path / name
     unit = system_units(Site(PROGRAM, CONFIG, Path("/srv/state"), user, user))[name]
-    assert "char-nvidia-uvm rw" in values(unit, "DeviceAllow")
+    assert ("char-nvidia-uvm rw" in values(unit, "DeviceAllow")) == (name != REPORT), "it needs no GPU"
     place.write_text(unit)
     found = analyze("security", "--offline=true", "--threshold=15", str(place))
     assert found.returncode == 0, found.stdout[-400:] + found.stderr
@@ -74,6 +86,31 @@ def test_the_scrub_is_shut_in_like_the_service_and_gives_way_to_all(units: dict[
     assert "RemoveIPC=yes" not in scrub, "it ends each night, and the service runs as the same user"
 
 
+def test_the_report_is_shut_in_like_the_scrub_but_for_the_gpu() -> None:
+    """It has thumbnails made of hostile files."""
+    scrub, report = (set(system_units(SITE)[name].split("[Service]")[1].splitlines()) for name in (SCRUB, REPORT))
+    shut = {line for line in scrub if re.match(r"(Protect|Private|Restrict|SystemCall|Capab|Memory|NoNew|IP)", line)}
+    assert shut - report == {"PrivateDevices=no"}
+    assert {"PrivateDevices=yes", "CPUSchedulingPolicy=idle", "Type=oneshot"} <= report
+    assert SCRUB in values(system_units(SITE)[REPORT], "After")[0].split(), "it tells what tonight's scrub has found"
+
+
+def test_only_who_sends_the_report_gets_a_network_and_only_the_report() -> None:
+    quiet = system_units(SITE)
+    sending = system_units(Site(PROGRAM, CONFIG, STATE, "mail", "mail", sends=True))
+    assert values(quiet[REPORT], "PrivateNetwork") == ["yes"]
+    assert values(sending[REPORT], "PrivateNetwork") == ["no"]
+    assert "AF_INET" in values(sending[REPORT], "RestrictAddressFamilies")[0].split()
+    assert values(sending[REPORT], "IPAddressDeny") == []
+    assert {name for name, text in sending.items() if text != quiet[name]} == {REPORT}
+
+
+def test_the_report_comes_after_scrub_and_backup() -> None:
+    timer = system_units(SITE)[REPORT_TIMER]
+    assert (values(timer, "OnCalendar"), values(timer, "Persistent")) == (["*-*-* 06:30:00"], ["true"])
+    assert values(timer, "WantedBy") == ["timers.target"]
+
+
 def test_the_timer_is_nightly_and_makes_up_for_a_night_that_was_missed() -> None:
     timer = system_units(SITE)[TIMER]
     assert (values(timer, "OnCalendar"), values(timer, "Persistent")) == (["*-*-* 02:00:00"], ["true"])
@@ -82,7 +119,7 @@ def test_the_timer_is_nightly_and_makes_up_for_a_night_that_was_missed() -> None
 
 def test_a_state_of_the_owners_choice_is_the_only_place_to_write() -> None:
     units = system_units(Site(PROGRAM, CONFIG, Path("/srv/my catalog/100%"), "mail", "mail"))
-    for unit in (units[NAME], units[SCRUB]):
+    for unit in (units[NAME], units[SCRUB], units[REPORT]):
         assert values(unit, "ReadWritePaths") == ['"/srv/my catalog/100%%"']
         assert values(unit, "StateDirectory") == []
         assert values(unit, "ProtectSystem") == ["strict"]
@@ -98,8 +135,9 @@ def test_the_command_line_survives_any_path() -> None:
     for unit in (system_unit(site), personal_unit(site)):
         assert values(unit, "ExecStart") == ['"/opt/a b/catalogd" --config "/etc/$$HOME/say \\"hi\\"\\\\.toml"']
     for units in (system_units(site), personal_units(site)):
-        scrub = '"/opt/a b/catalog" --config "/etc/$$HOME/say \\"hi\\"\\\\.toml" scrub'
-        assert values(units[SCRUB], "ExecStart") == [scrub]
+        catalog = '"/opt/a b/catalog" --config "/etc/$$HOME/say \\"hi\\"\\\\.toml"'
+        assert values(units[SCRUB], "ExecStart") == [f"{catalog} scrub"]
+        assert values(units[REPORT], "ExecStart") == [f"{catalog} report"]
 
 
 def test_a_path_that_could_forge_a_line_is_refused() -> None:
