@@ -29,15 +29,21 @@ typedef struct {
     float noise;                  /* as far as quantisation moves a block at most: sqrt(sum of (Q / 2)^2) */
     int latched;
     int8_t depth[64];             /* Al of the last scan of each coefficient, -1 before the first */
-    const Table *dc_table, *ac_table;
+    const Table *dc_table;
+    Table *ac_table;
     int predicted;
 } Component;
+
+static const uint8_t natural[64] = {
+    0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25, 18, 11, 4,  5,  12, 19, 26, 33, 40, 48,
+    41, 34, 27, 20, 13, 6,  7,  14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23,
+    30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63};
 
 /* The AC coefficients of one block, as they came. */
 typedef struct {
     int count;
-    uint8_t place[64];
-    float value[64]; /* dequantised */
+    uint8_t place[66];
+    float value[66]; /* dequantised */
     float energy;
     Four edges;
 } Block;
@@ -69,40 +75,61 @@ static inline enum Fault dc_difference(Bits *b, const Table *table, int *differe
     return SOUND;
 }
 
-static inline enum Fault ac_sequential(Bits *b, const Component *c, Block *block)
+static inline enum Fault ac_sequential(Bits *bits, const Component *c, Block *block)
 {
     const Table *table = c->ac_table;
+    Bits held = *bits, *b = &held; /* in registers, whatever is stored in the block */
     Four edges = {0, 0, 0, 0};
     float energy = 0;
-    int count = 0, zeros = 0;
-    for (int k = 1; k < 64; k++) {
+    int count = 0, zeros = -1; /* the count of coefficients when zeros were last spelled out */
+    enum Fault fault = SOUND;
+    for (int k = 0, ended = 0; k < 63 && !ended && !fault;) {
+        int longer = 0;
+        refill(b);
+        for (int turn = 0; turn < 56 / AHEAD && !ended && !longer; turn++) {
+            Pair p = table->pair[b->held >> (64 - AHEAD)];
+            int one = k + p.step[0], two = one + p.step[1];
+            longer = two > 62; /* past the end of the block, or at it, where no EOB follows */
+            if (longer)
+                break;
+            drop(b, p.bits);
+            float first = (float)p.first, second = (float)p.second;
+            float size = first * c->scale[one], next = second * c->scale[two];
+            block->place[count] = (uint8_t)one, block->place[count + 1] = (uint8_t)two;
+            block->value[count] = size, block->value[count + 1] = next;
+            count += p.count;
+            energy += size * size; /* add(), in registers */
+            energy += next * next;
+            edges += c->edge[one] * first;
+            edges += c->edge[two] * second;
+            k = two, ended = p.end;
+        }
+        if (!longer)
+            continue;
         Symbol s = peek(b, table);
-        k += s.run;
-        if (s.size) {
-            if (k > 63)
-                return INDEX;
-            float quantised = (float)value(b, s), size = quantised * c->scale[k]; /* add(), in registers */
-            drop(b, s.bits);
+        k += s.run + 1;
+        if (!s.bits)
+            fault = CODE;
+        else if (k > 63 && s.size)
+            fault = INDEX;
+        if (s.size && !fault) {
+            float quantised = (float)value(b, s), size = quantised * c->scale[k];
             block->place[count] = (uint8_t)k;
             block->value[count++] = size;
             energy += size * size;
             edges += c->edge[k] * quantised;
-            zeros = 0;
-            continue;
         }
-        if (!s.bits)
-            return CODE;
-        drop(b, s.bits);
-        if (!s.run)
-            break; /* EOB */
-        if (s.run < 15)
-            return CODE;
-        if (k > 63)
-            return INDEX;
-        zeros = 1;
+        if (!fault)
+            drop(b, s.bits);
+        if (!s.size && !fault) {
+            ended = !s.run; /* EOB */
+            zeros = ended ? zeros : count;
+            fault = ended ? SOUND : s.run < 15 ? CODE : k > 63 ? INDEX : SOUND;
+        }
     }
+    *bits = held;
     block->count = count, block->energy = energy, block->edges = edges;
-    return zeros ? WASTE : SOUND; /* sixteen zeros, and then nothing: EOB alone says the same */
+    return fault ? fault : zeros == count ? WASTE : SOUND; /* sixteen zeros, then nothing: EOB alone says the same */
 }
 
 static inline int eob_run(Bits *b, Symbol s) /* the blocks that end here, this one first: G.1.2.2 */
@@ -114,6 +141,8 @@ static inline int eob_run(Bits *b, Symbol s) /* the blocks that end here, this o
 /* Progressive, first scan of a band: G.1.2.2. */
 static inline enum Fault ac_first(Bits *b, const Component *c, size_t at, const int band[4], int *eobrun)
 {
+    int16_t *kept = c->kept[at];
+    uint64_t filled = 0;
     for (int k = band[0]; k <= band[1]; k++) {
         Symbol s = peek(b, c->ac_table);
         if (!s.bits)
@@ -125,72 +154,87 @@ static inline enum Fault ac_first(Bits *b, const Component *c, size_t at, const 
         k += s.run;
         if (k > band[1])
             return INDEX;
-        if (s.size) {
-            c->kept[at][k] = (int16_t)(value(b, s) * (1 << band[2]));
-            c->filled[at] |= (uint64_t)1 << k;
-        }
+        kept[k] = (int16_t)(s.size ? value(b, s) * (1 << band[2]) : 0);
+        filled |= (uint64_t)(s.size > 0) << k;
         drop(b, s.bits);
     }
+    c->filled[at] |= filled;
     return SOUND;
 }
 
-static inline void correct(Bits *b, int16_t *coefficient, int bit)
+/* Another bit for each coefficient of `places`, which are not zero yet. No branch: half of the bits are set. */
+static inline void correct(Bits *b, int16_t kept[64], uint64_t places, int bit)
 {
-    if (take(b, 1))
-        *coefficient = (int16_t)(*coefficient + (*coefficient < 0 ? -bit : bit));
+    for (; places; places &= places - 1) {
+        int16_t *coefficient = &kept[__builtin_ctzll(places)];
+        int sign = *coefficient >> 15, set = -(int)take(b, 1);
+        *coefficient = (int16_t)(*coefficient + (((bit ^ sign) - sign) & set));
+    }
 }
 
 /* Progressive, a band refined by one bit: G.1.2.3. */
 static inline enum Fault ac_refine(Bits *b, const Component *c, size_t at, const int band[4], int *eobrun)
 {
-    int k = band[0], bit = 1 << band[2];
-    uint64_t old = c->filled[at];
+    int bit = 1 << band[2];
     int16_t *kept = c->kept[at];
-    while (k <= band[1] && !*eobrun) {
+    uint64_t fresh = 0, rest = (~(uint64_t)0 >> (63 - band[1])) & (~(uint64_t)0 << band[0]); /* places still to come */
+    const uint64_t old = c->filled[at];
+    while (rest && !*eobrun) {
         Symbol s = peek(b, c->ac_table);
-        int fresh = 0;
         if (!s.bits || s.size > 1)
             return CODE;
         if (!s.size && s.run < 15) {
             *eobrun = eob_run(b, s);
             break;
         }
-        if (s.size)
-            fresh = value(b, s) < 0 ? -bit : bit;
+        int sign = s.size ? value(b, s) : 0;
         drop(b, s.bits);
-        for (int zeros = s.run; k <= band[1]; k++)
-            if (old >> k & 1)
-                correct(b, &kept[k], bit);
-            else if (zeros-- == 0)
-                break;
-        if (k > band[1])
+        uint64_t zeros = rest & ~old;
+        for (int run = s.run; run; run--)
+            zeros &= zeros - 1;
+        uint64_t place = zeros & -zeros, passed = place ? rest & (place - 1) : rest;
+        correct(b, kept, passed & old, bit);
+        if (!place)
             return INDEX;
-        if (fresh) {
-            kept[k] = (int16_t)fresh;
-            c->filled[at] |= (uint64_t)1 << k;
+        if (sign) {
+            kept[__builtin_ctzll(place)] = (int16_t)(sign * bit);
+            fresh |= place;
         }
-        k++;
+        rest &= ~(passed | place);
     }
-    uint64_t rest = k <= band[1] ? old >> k << k & ~(uint64_t)0 >> (63 - band[1]) : 0;
-    for (; rest; rest &= rest - 1)
-        correct(b, &kept[__builtin_ctzll(rest)], bit);
+    c->filled[at] |= fresh;
+    correct(b, kept, rest & old, bit);
     return SOUND;
 }
 
+/* The cosines of A.3.3, for frequency n: of samples 0..3 of a column, and of sample x in every lane. Samples 7..4 have
+ * the same, with the sign turned where n is odd. */
+typedef struct {
+    Four column[8], row[4][8];
+} Basis;
+
 /* Squared distance from the block to the nearest one whose samples all lie in 0..255, or up to `ceiling` above. */
-static float outside(const Block *block, float level, float ceiling, const Four basis[64][16])
+static float outside(const Block *block, float level, float ceiling, const Basis *basis)
 {
-    Four samples[16], sum = {0, 0, 0, 0};
-    for (int i = 0; i < 16; i++)
-        samples[i] = (Four){level, level, level, level};
-    for (int n = 0; n < block->count; n++)
-        for (int i = 0; i < 16; i++)
-            samples[i] += basis[block->place[n]][i] * block->value[n];
-    const Four high = {127 + ceiling, 127 + ceiling, 127 + ceiling, 127 + ceiling}, low = {-128, -128, -128, -128};
-    for (int i = 0; i < 16; i++) {
-        Four above = samples[i] - high, below = low - samples[i];
-        above = (Four)((Mask)above & (above > 0)), below = (Four)((Mask)below & (below > 0));
-        sum += above * above + below * below;
+    const Four none = {0, 0, 0, 0}, high = none + (127 + ceiling), low = none - 128;
+    Four part[2][8], half[2][8], sum = none; /* columns: of even and odd frequencies; upper and (upwards) lower half */
+    memset(part, 0, sizeof part);
+    for (int n = 0; n < block->count; n++) {
+        int v = natural[block->place[n]] >> 3, u = natural[block->place[n]] & 7;
+        part[v & 1][u] += basis->column[v] * block->value[n];
+    }
+    for (int u = 0; u < 8; u++)
+        half[0][u] = part[0][u] + part[1][u], half[1][u] = part[0][u] - part[1][u];
+    for (int i = 0; i < 8; i++) {
+        const Four *in = half[i & 1], *row = basis->row[i >> 1];
+        Four even = in[0] * row[0] + in[2] * row[2] + in[4] * row[4] + in[6] * row[6] + level;
+        Four odd = in[1] * row[1] + in[3] * row[3] + in[5] * row[5] + in[7] * row[7];
+        Four samples[2] = {even + odd, even - odd};
+        for (int side = 0; side < 2; side++) {
+            Four above = samples[side] - high, below = low - samples[side];
+            above = (Four)((Mask)above & (above > 0)), below = (Four)((Mask)below & (below > 0));
+            sum += above * above + below * below;
+        }
     }
     return sum[0] + sum[1] + sum[2] + sum[3];
 }
@@ -198,7 +242,7 @@ static float outside(const Block *block, float level, float ceiling, const Four 
 /* An encoder transforms samples within 0..255 and rounds each coefficient by Q/2 at most, so that the decoded block is
  * no farther than `noise` from one within the range (projection onto a convex set brings no two points farther apart);
  * no clean file comes to three quarters of it. mozjpeg alone overshoots white, by up to 31, and on purpose. */
-static inline enum Fault plausible(const Block *block, const Component *c, int dc, const Four basis[64][16])
+static inline enum Fault plausible(const Block *block, const Component *c, int dc, const Basis *basis)
 {
     float level = (float)dc * c->scale[0] / 8, slack = c->scale[0] / 16 + 0.5f, least = c->noise * 0.75f;
     if (level > 127 + slack || level < -128 - slack)

@@ -34,12 +34,7 @@ typedef struct {
     int64_t counts[KINDS], pads_ones, pads_zeros, left;
 } Walk;
 
-static const uint8_t natural[64] = {
-    0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25, 18, 11, 4,  5,  12, 19, 26, 33, 40, 48,
-    41, 34, 27, 20, 13, 6,  7,  14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23,
-    30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63};
-
-static Four basis[64][16]; /* samples of one unit of each coefficient, in zigzag order: set once, when loaded */
+static Basis basis; /* set once, when loaded */
 
 static int note(Walk *w, enum Fault kind, const Component *c, int64_t block_row)
 {
@@ -85,7 +80,7 @@ static inline enum Fault assess(Component *c, size_t at, const Block *block)
 {
     float level = (float)c->dc[at] * c->scale[0];
     c->edges[at] = block->edges + (Four){level, level, level, level};
-    return plausible(block, c, c->dc[at], basis);
+    return plausible(block, c, c->dc[at], &basis);
 }
 
 static inline enum Fault sequential(Bits *b, Component *c, size_t at)
@@ -106,55 +101,62 @@ static inline enum Fault sequential(Bits *b, Component *c, size_t at)
     return doubt ? doubt : fault;
 }
 
-static enum Fault progressive(Walk *w, Bits *b, Component *c, const int band[4], size_t at)
+static inline enum Fault dc_only(Bits *b, Component *c, const int band[4], size_t at)
 {
-    enum Fault fault = SOUND;
     int difference;
-    if (band[0]) {
-        if (band[3])
-            fault = ac_refine(b, c, at, band, &w->eobrun);
-        else if (!w->eobrun)
-            fault = ac_first(b, c, at, band, &w->eobrun);
-        w->eobrun -= w->eobrun > 0;
-        return fault;
-    }
     if (band[3]) {
         c->dc[at] = (int16_t)(c->dc[at] | (int)(take(b, 1) << band[2]));
         return SOUND;
     }
-    fault = dc_difference(b, c->dc_table, &difference);
+    enum Fault fault = dc_difference(b, c->dc_table, &difference);
     int dc = c->predicted + difference;
     c->predicted = dc > 2047 ? 2047 : dc < -2048 ? -2048 : dc;
     c->dc[at] = (int16_t)(c->predicted * (1 << band[2]));
     return fault;
 }
 
-/* The MCUs from `first` to before `past`, in one stretch of bits. Returns 0 where there is no way on. */
-static int segment(Walk *w, Component *const *scan, int ns, const int band[4], int64_t first, int64_t past)
+/* Blocks `first` to before `past` of one component, of a band of AC. Returns 0 where there is no way on. */
+static int bands(Walk *w, Bits *b, const Component *c, const int band[4], int64_t first, int64_t past)
 {
-    Bits b = {0, 0, w->segment, w->segment, 0};
-    b.length = unstuff(w);
+    int64_t y = first / c->wide, x = first % c->wide;
+    int eobrun = 0;
+    for (int64_t block = first; block < past; block++) {
+        if (eobrun && !band[3]) { /* a first scan has nothing to read for these */
+            int64_t empty = eobrun < past - block ? eobrun : past - block;
+            eobrun -= (int)empty;
+            block += empty - 1;
+            y = (block + 1) / c->wide, x = (block + 1) % c->wide;
+            continue;
+        }
+        size_t at = (size_t)(y * c->stride + x);
+        enum Fault fault = band[3] ? ac_refine(b, c, at, band, &eobrun) : ac_first(b, c, at, band, &eobrun);
+        eobrun -= eobrun > 0;
+        if (bits_left(b) < 0)
+            fault = SHORT;
+        if (fault && note(w, fault, c, y))
+            return 0;
+        if (++x == c->wide)
+            x = 0, y++;
+    }
+    w->eobrun = eobrun;
+    return 1;
+}
+
+/* MCUs `first` to before `past`, all or the DC of them. Returns 0 where there is no way on. */
+static int blocks(Walk *w, Bits *b, Component *const *scan, int ns, const int band[4], int64_t first, int64_t past)
+{
     int64_t across = ns > 1 ? scan[0]->stride / scan[0]->h : scan[0]->wide;
-    const uint8_t *end = b.begin + b.length;
-    w->eobrun = 0;
     for (int i = 0; i < ns; i++)
         scan[i]->predicted = 0;
     for (int64_t mcu = first, row = first / across, column = first % across; mcu < past; mcu++) {
-        if (w->eobrun && !band[3]) { /* a first scan has nothing to read for these */
-            int64_t empty = w->eobrun < past - mcu ? w->eobrun : past - mcu;
-            w->eobrun -= (int)empty;
-            mcu += empty - 1;
-            row = (mcu + 1) / across, column = (mcu + 1) % across;
-            continue;
-        }
         for (int i = 0; i < ns; i++) {
             Component *c = scan[i];
             int wide = ns > 1 ? c->h : 1, high = ns > 1 ? c->v : 1;
             for (int64_t y = row * high; y < (row + 1) * high; y++)
                 for (int64_t x = column * wide; x < (column + 1) * wide; x++) {
                     size_t at = (size_t)(y * c->stride + x);
-                    enum Fault fault = w->progressive ? progressive(w, &b, c, band, at) : sequential(&b, c, at);
-                    if (b.next > end && bits_left(&b) < 0)
+                    enum Fault fault = w->progressive ? dc_only(b, c, band, at) : sequential(b, c, at);
+                    if (bits_left(b) < 0)
                         fault = SHORT;
                     if (fault && note(w, fault, c, y))
                         return 0;
@@ -165,8 +167,19 @@ static int segment(Walk *w, Component *const *scan, int ns, const int band[4], i
             row++;
         }
     }
+    return 1;
+}
+
+/* The MCUs from `first` to before `past`, in one stretch of bits. Returns 0 where there is no way on. */
+static int segment(Walk *w, Component *const *scan, int ns, const int band[4], int64_t first, int64_t past)
+{
+    Bits b = {0, 0, w->segment, w->segment, 0};
+    b.length = unstuff(w);
+    w->eobrun = 0;
+    if (!(band[0] ? bands(w, &b, scan[0], band, first, past) : blocks(w, &b, scan, ns, band, first, past)))
+        return 0;
     Component *c = scan[0];
-    int64_t row = (past - 1) / across, left = bits_left(&b);
+    int64_t across = ns > 1 ? c->stride / c->h : c->wide, row = (past - 1) / across, left = bits_left(&b);
     if (ns > 1)
         row *= c->v;
     w->left = left;
@@ -263,6 +276,8 @@ static int scan(Walk *w, size_t at, size_t stop)
         return 0;
     if (!in_order(list, ns, band))
         return !note(w, SCRIPT, 0, 0);
+    for (int i = 0; i < ns && !w->progressive; i++)
+        pair_up(list[i]->ac_table);
     Component *c = list[0];
     int64_t total = ns > 1 ? (int64_t)(c->stride / c->h) * (c->rows / c->v) : (int64_t)c->wide * c->high;
     int64_t step = w->interval ? w->interval : total;
@@ -312,7 +327,7 @@ static int frame(Walk *w, size_t at, size_t stop, int marker)
         c->stride = across * c->h, c->rows = down * c->v;
         size_t blocks = (size_t)c->stride * (size_t)c->rows;
         c->dc = calloc(blocks, sizeof *c->dc);
-        c->kept = w->progressive ? calloc(blocks, sizeof *c->kept) : 0;
+        c->kept = w->progressive ? malloc(blocks * sizeof *c->kept) : 0; /* read only where `filled` says so */
         c->filled = w->progressive ? calloc(blocks, sizeof *c->filled) : 0;
         c->edges = calloc(blocks, sizeof *c->edges);
         if (!c->dc || !c->edges || (w->progressive && (!c->kept || !c->filled)))
@@ -469,16 +484,15 @@ static PyObject *py_walk(PyObject *self, PyObject *args)
     return result;
 }
 
-static int transform(PyObject *unused) /* the inverse of A.3.3, for one unit of each coefficient */
+static int transform(PyObject *unused)
 {
     (void)unused;
-    float cosine[8][8];
-    for (int x = 0; x < 8; x++)
-        for (int u = 0; u < 8; u++)
-            cosine[x][u] = u ? 0.5f * cosf((float)(2 * x + 1) * (float)u * 0.19634954f) : 0.35355339f;
-    for (int k = 0; k < 64; k++)
-        for (int i = 0; i < 64; i++)
-            basis[k][i / 4][i % 4] = cosine[i / 8][natural[k] >> 3] * cosine[i % 8][natural[k] & 7];
+    for (int x = 0; x < 4; x++)
+        for (int u = 0; u < 8; u++) {
+            float cosine = u ? 0.5f * cosf((float)(2 * x + 1) * (float)u * 0.19634954f) : 0.35355339f;
+            basis.column[u][x] = cosine;
+            basis.row[x][u] = (Four){cosine, cosine, cosine, cosine};
+        }
     return 0;
 }
 

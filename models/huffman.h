@@ -6,22 +6,34 @@
 #ifndef CATALOGD_HUFFMAN_H
 #define CATALOGD_HUFFMAN_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
-enum { LOOK = 9, SPARE = 512 }; /* the longest block: 64 coefficients of 16 + 11 bits are 216 bytes */
+enum { LOOK = 9, AHEAD = 10, SPARE = 512 }; /* the longest block: 64 coefficients of 16 + 11 bits are 216 bytes */
 
 /* How the bits of one symbol are laid out. `bits` counts code and appended magnitude; 0 means no valid code. */
 typedef struct {
     uint8_t bits, code, size, run;
 } Symbol;
 
+/* What the next AHEAD bits say of a sequential block: up to two coefficients, magnitudes and all, and its end. Half as
+ * many look-ups, each of which waits for the one before. */
 typedef struct {
-    int defined;
+    int16_t first;
+    int8_t second;     /* 0: there is none */
+    uint8_t step[2];   /* places from the coefficient before to each */
+    uint8_t bits;      /* 0: longer than AHEAD, or another symbol; step[1] is then past every block */
+    uint8_t count, end;
+} Pair;
+
+typedef struct {
+    int defined, paired;
     Symbol look[1 << LOOK]; /* by the next LOOK bits; bits == 0 where the code is longer or there is none */
     uint32_t above[18];     /* of each length, left-aligned in 16 bits: the first value past its codes */
     int32_t first[17];      /* of each length: index of its first symbol minus its first code */
     Symbol symbol[256];
+    Pair pair[1 << AHEAD]; /* only if `paired` */
 } Table;
 
 typedef struct {
@@ -98,7 +110,7 @@ static int build(Table *table, const uint8_t lengths[16], const uint8_t *values,
     uint32_t code = 0;
     int at = 0;
     uint8_t seen[256] = {0};
-    memset(table, 0, sizeof *table);
+    memset(table, 0, offsetof(Table, pair));
     for (int length = 1; length <= 16; length++, code <<= 1) {
         table->first[length] = at - (int32_t)code;
         for (int n = lengths[length - 1]; n; n--, at++, code++) {
@@ -117,6 +129,37 @@ static int build(Table *table, const uint8_t lengths[16], const uint8_t *values,
     }
     table->defined = 1;
     return 1;
+}
+
+static Pair look_ahead(const Table *table, uint64_t held)
+{
+    Pair p = {0, 0, {0, 0}, 0, 0, 0};
+    Bits b = {held, AHEAD, 0, 0, 0};
+    while (!p.end) {
+        Symbol s = table->look[b.held >> (64 - LOOK)];
+        int room = p.count == 0 ? 16 : p.count == 1 ? 7 : 0; /* bits of magnitude */
+        if (!s.bits || s.bits > b.count || s.size > room || (!s.size && s.run))
+            break;
+        if (s.size && !p.count)
+            p.first = (int16_t)value(&b, s);
+        else if (s.size)
+            p.second = (int8_t)value(&b, s);
+        if (s.size)
+            p.step[p.count++] = (uint8_t)(s.run + 1);
+        p.end = !s.size;
+        p.bits = (uint8_t)(p.bits + s.bits);
+        drop(&b, s.bits);
+    }
+    if (!p.bits)
+        p.step[1] = 64;
+    return p;
+}
+
+static void pair_up(Table *table)
+{
+    for (uint64_t i = 0; !table->paired && i < 1 << AHEAD; i++)
+        table->pair[i] = look_ahead(table, i << (64 - AHEAD));
+    table->paired = 1;
 }
 
 #endif
