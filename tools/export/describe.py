@@ -3,7 +3,7 @@
 import hashlib
 import json
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ def describe(folder: Path, source: Source, said: dict[str, Any]) -> None:
         "output": {"name": OUTPUT, "normalised": True},
         "opset": OPSET,
         "source": {"family": source.family, "name": source.name, "revision": source.revision},
-        "made_with": {name: version(name) for name in packages} | {"python": platform.python_version()},
+        "made_with": {name: _version(name) for name in packages} | {"python": platform.python_version()},
     }
     (folder / "bundle.json").write_text(json.dumps(said | description, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
@@ -72,6 +72,13 @@ def text_words(folder: Path, words: Words, goldens: list[str]) -> dict[str, Any]
         "logit_bias": words.logit_bias,
         "goldens": goldens,
     }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return version(f"{name}-gpu")  # ONNX Runtime goes by two names
 
 
 def _sha256(path: Path) -> str:

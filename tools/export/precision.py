@@ -14,9 +14,14 @@ def quantise(path: Path) -> None:
     Static quantisation lost: calibrated ranges break the cosine (0.5 to 0.9). Integer convolutions lost: ONNX Runtime
     runs them slower than those in float32.
     """
-    small = path.with_suffix(".int8")
-    quantize_dynamic(path, small, op_types_to_quantize=["MatMul"], per_channel=True, weight_type=QuantType.QInt8)
+    bare, small = path.with_suffix(".bare"), path.with_suffix(".int8")
+    graph = onnx.load(path)
+    # The shapes between are inferred anew; those that the exporter noted need not agree once operators are merged.
+    del graph.graph.value_info[:]
+    bare.write_bytes(graph.SerializeToString())
+    quantize_dynamic(bare, small, op_types_to_quantize=["MatMul"], per_channel=True, weight_type=QuantType.QInt8)
     graph = onnx.load(small)
+    bare.unlink()
     small.unlink()
     strip(graph)
     save(graph, path)
