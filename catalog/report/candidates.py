@@ -34,9 +34,7 @@ def section(asking: Asking, now: float, last: Last) -> Section:
             ("p_delete", "frees", "file", "why"),
             tuple(map(_row, found[:LISTED])),
             right=("p_delete", "frees"),
-        )
-        if found
-        else None,
+        ),
         thumbnails=tuple(Thumbnail(one.files[0].path, (size(_bytes(one)), *one.why), one.p_delete) for one in found),
         more="catalog candidates" if found else "",
         record={

@@ -27,7 +27,7 @@ def section(asking: Asking, now: float, last: Last) -> Section:
         f"{many(total, 'file')} damaged, {len(fresh)} of them new" if total else "Nothing has rotted",
         alarm=_alarm(total, len(fresh)),
         lines=(f"Bytes that changed since: {told}",) if told else (),
-        rows=Rows(("found", "verdict", "file", "evidence", "whole copy"), tuple(map(_row, found))) if found else None,
+        rows=Rows(("found", "verdict", "file", "evidence", "whole copy"), tuple(map(_row, found))),
         thumbnails=tuple(Thumbnail(one.entry.path, (one.verdict, one.evidence, _whole(one))) for one in found),
         more="catalog damage" if total else "",
         record={"total": total, "new": len(fresh), "verdicts": changed, "files": [_record(one) for one in found]},

@@ -22,9 +22,7 @@ def section(asking: Asking, now: float, last: Last) -> Section:
             ("p_delete", "label", "file"),
             tuple((f"{doubt.p_delete:.3f}", doubt.label, file.path) for doubt, file in shown),
             right=("p_delete",),
-        )
-        if shown
-        else None,
+        ),
         thumbnails=tuple(Thumbnail(file.path, (f"labelled {doubt.label}",), doubt.p_delete) for doubt, file in shown),
         more="catalog label doubts" if found else "",
         record={

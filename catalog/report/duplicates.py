@@ -28,9 +28,7 @@ def section(asking: Asking, now: float, last: Last) -> Section:
             ("frees", "copies", "kept"),
             tuple((size(one.bytes_freed), f"{len(one.paths) - 1}", one.keep) for one in first),
             right=("frees", "copies"),
-        )
-        if first
-        else None,
+        ),
         more="catalog dups" if groups else "",
         record={
             "groups": groups,

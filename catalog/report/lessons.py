@@ -21,9 +21,7 @@ def section(asking: Asking, now: float, last: Last) -> Section:
         f"{told if labels else 'Nothing is labelled'}" + (f"; these {len(found)} would teach most" if found else ""),
         rows=Rows(
             ("p_delete", "file"), tuple((f"{chance:.3f}", entry.path) for entry, chance in found), right=("p_delete",)
-        )
-        if found
-        else None,
+        ),
         thumbnails=tuple(Thumbnail(entry.path, (), chance) for entry, chance in found),
         more="catalog next" if found else "",
         record={

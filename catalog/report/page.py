@@ -79,7 +79,7 @@ def _section(name: str, section: Section, pictures: Pictures) -> str:
 
 def _pictured(section: Section) -> bool:
     """Whether the thumbnails say what the table does: the same files, and more of them."""
-    return len(section.thumbnails) >= len(section.rows.rows) if section.rows and section.thumbnails else False
+    return bool(section.thumbnails) and len(section.thumbnails) >= len(section.rows.rows)
 
 
 def _words(text: str) -> str:

@@ -35,9 +35,7 @@ def section(asking: Asking, now: float, last: Last) -> Section:
         rows=Rows(
             ("reason", "file", "detail"),
             tuple((one.reason or "", one.path, one.detail or "") for one in found),
-        )
-        if found
-        else None,
+        ),
         more="catalog rejected" if total else "",
         record={
             "total": total,

@@ -8,11 +8,17 @@ Cell = str | bytes  # bytes are a path: each way of showing escapes it by its ow
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A table. Columns named in `right` hold figures."""
+    """A table; nothing is shown of one without rows. Columns named in `right` hold figures."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     right: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.rows)
+
+
+NO_ROWS = Rows((), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ class Section:
     headline: str
     alarm: str = ""
     lines: tuple[str, ...] = ()
-    rows: Rows | None = None
+    rows: Rows = NO_ROWS
     thumbnails: tuple[Thumbnail, ...] = ()
     plot: Plot | None = None
     more: str = ""

@@ -25,7 +25,7 @@ def section(asking: Asking, now: float, last: Last) -> Section:
         f"{many(len(fresh), 'new picture')} that may be damaged, {total:,} in all"
         if total
         else "No picture looks damaged",
-        rows=Rows(("file", "why"), tuple((one.path, one.detail or "") for one in found)) if found else None,
+        rows=Rows(("file", "why"), tuple((one.path, one.detail or "") for one in found)),
         thumbnails=tuple(Thumbnail(one.path, (one.detail or "",), one.p_delete) for one in found),
         more="catalog ls --suspect" if total else "",
         record={

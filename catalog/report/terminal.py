@@ -28,7 +28,7 @@ def _section(section: Section, sheet: Sheet) -> None:
         sheet.line(line)
     if section.plot is not None:
         sheet.spark(section.plot.caption, [point.value for point in section.plot.points])
-    if section.rows is not None:
+    if section.rows:
         rows = [tuple(map(shown, row)) for row in section.rows.rows]
         lead = next((place for place, cell in enumerate(section.rows.rows[0]) if isinstance(cell, bytes)), 0)
         sheet.table(section.rows.columns, rows, section.rows.right, lead)
