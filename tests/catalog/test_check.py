@@ -68,7 +68,7 @@ def orphan(house: Household, connection: apsw.Connection) -> None:
         "DELETE FROM content WHERE id = (SELECT max(content) FROM file WHERE state = 'ok')",
         "INSERT INTO history(file, content, size, mtime_ns, seen_at, verdict) VALUES (99, 1, 0, 0, 0, 'first')",
         "INSERT INTO vector(content, model, seq, live, data) VALUES (1, 99, 1, 1, zeroblob(16))",
-        "INSERT INTO label VALUES (98, 'keep', 'owner', 0.0)",
+        "INSERT INTO label(content, value, source, at) VALUES (98, 'keep', 'owner', 0.0)",
         "INSERT INTO directory(volume, path) VALUES (94, x'2f7468657265')",
         "UPDATE directory SET volume = 95 WHERE id = (SELECT max(directory) FROM file WHERE state = 'ok')",
     ):
