@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
@@ -37,12 +37,13 @@ def of_path(trashed: list[Deed], path: bytes) -> list[Deed]:
     return exact[-1:] or [deed for deed in trashed if low <= deed.path < high]
 
 
-def restore_all(database: Database, ledger: Ledger, deeds: Iterable[Deed], folder: bytes | None) -> Iterable[Outcome]:
-    """Each to its old place, or into `folder`; the latest first, so that of two from one place the later one wins.
+def restore_all(database: Database, ledger: Ledger, deeds: list[Deed], folder: bytes | None) -> Iterator[Outcome]:
+    """Each to its old place, or into `folder`. `deeds`: as the journal has them, whatever a clock says; the last comes
+    first, so that of two from one place the later one wins.
 
     Raises JournalFault, StoreFault.
     """
-    for deed in sorted(deeds, key=lambda deed: -deed.at):
+    for deed in reversed(deeds):
         goal = deed.path if folder is None else os.path.join(folder, os.path.basename(deed.path))
         try:
             yield _restore(database, ledger, replace(deed, goal=goal))

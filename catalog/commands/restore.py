@@ -57,7 +57,7 @@ def _restored(asking: Asking, paths: tuple[bytes, ...], last: bool, folder: byte
 def _wanted(trashed: list[Deed], paths: tuple[bytes, ...], last: bool) -> list[Deed]:
     if not paths:
         return of_last_run(trashed) if last else trashed
-    found: dict[str, Deed] = {}
+    found: set[str] = set()
     for path in paths:
         below = of_path(trashed, path)
         if not below:
@@ -65,5 +65,5 @@ def _wanted(trashed: list[Deed], paths: tuple[bytes, ...], last: bool) -> list[D
                 f"nothing of {show(path)} was moved to the trash and lies there: nothing was restored",
                 "`catalog trash --list` shows what there is.",
             )
-        found.update((deed.id, deed) for deed in below)
-    return list(found.values())
+        found.update(deed.id for deed in below)
+    return [deed for deed in trashed if deed.id in found]
