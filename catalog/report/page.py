@@ -12,10 +12,9 @@ from html import escape
 from catalog.display import show
 from catalog.report.contents import Report
 from catalog.report.darkroom import Pictures
-from catalog.report.section import Cell, Rows, Section, Thumbnail
+from catalog.report.section import Cell, Rows, Section, Thumbnail, shown
 from catalog.report.style import STYLE
 from catalog.report.svg import svg
-from catalog.report.terminal import shown
 from catalog.report.words import clock, many
 
 
@@ -32,11 +31,11 @@ def page(report: Report, pictures: Pictures) -> str:
 <meta name="referrer" content="no-referrer"/>
 <meta name="color-scheme" content="light dark"/>
 <meta name="viewport" content="width=device-width, initial-scale=1"/>
-<title>{escape(title)}</title>
+<title>{_text(title)}</title>
 <style>{STYLE}</style>
 </head>
 <body>
-<header><p class="brand">catalogd</p><h1>{escape(clock(report.at))}</h1><p class="since">{escape(since)}</p></header>
+<header><p class="brand">catalogd</p><h1>{escape(clock(report.at))}</h1><p class="since">{_text(since)}</p></header>
 <main>
 {_alarms(report)}
 {sections}
@@ -57,7 +56,7 @@ def _alarms(report: Report) -> str:
         return '<section class="calm"><h2>Nothing needs you</h2></section>'
     count = len(report.alarms)
     items = "".join(
-        f'<li><a href="#{escape(name)}">{escape(section.title)}</a><span>{_words(section.alarm)}</span></li>'
+        f'<li><a href="#{_text(name)}">{_text(section.title)}</a><span>{_words(section.alarm)}</span></li>'
         for name, section in report.alarms.items()
     )
     needs = "needs" if count == 1 else "need"
@@ -66,15 +65,15 @@ def _alarms(report: Report) -> str:
 
 def _section(name: str, section: Section, pictures: Pictures) -> str:
     parts = [
-        f'<h2>{escape(section.title)}</h2><p class="headline">{_words(section.headline)}</p>',
+        f'<h2>{_text(section.title)}</h2><p class="headline">{_words(section.headline)}</p>',
         *(f"<p>{_words(line)}</p>" for line in section.lines),
         svg(section.plot) if section.plot else "",
         _grid(section.thumbnails, pictures),
         _table(section.rows) if section.rows and not _pictured(section) else "",
-        f'<p class="more"><code>{escape(section.more)}</code></p>' if section.more else "",
+        f'<p class="more"><code>{_text(section.more)}</code></p>' if section.more else "",
     ]
     kind = ' class="red"' if section.alarm else ""
-    return f'<section id="{escape(name)}"{kind}>{"".join(parts)}</section>'
+    return f'<section id="{_text(name)}"{kind}>{"".join(parts)}</section>'
 
 
 def _pictured(section: Section) -> bool:
@@ -82,23 +81,27 @@ def _pictured(section: Section) -> bool:
     return bool(section.thumbnails) and len(section.thumbnails) >= len(section.rows.rows)
 
 
+def _text(cell: Cell) -> str:
+    return escape(shown(cell))
+
+
 def _words(text: str) -> str:
     """A sentence; what stands in backquotes is to be typed."""
     parts = shown(text).split("`")
     if len(parts) % 2 == 0:  # one of them belongs to a name
-        return escape(shown(text))
+        return _text(text)
     return "".join(f"<code>{escape(part)}</code>" if place % 2 else escape(part) for place, part in enumerate(parts))
 
 
 def _table(rows: Rows) -> str:
-    head = "".join(f"<th{_side(name, rows)}>{escape(name)}</th>" for name in rows.columns)
+    head = "".join(f"<th{_side(name, rows)}>{_text(name)}</th>" for name in rows.columns)
     body = "".join(f"<tr>{''.join(map(_cell, row, rows.columns, [rows] * len(row)))}</tr>" for row in rows.rows)
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _cell(cell: Cell, name: str, rows: Rows) -> str:
     side = ' class="path"' if isinstance(cell, bytes) else _side(name, rows)
-    return f"<td{side}>{escape(shown(cell))}</td>"
+    return f"<td{side}>{_text(cell)}</td>"
 
 
 def _side(name: str, rows: Rows) -> str:
@@ -115,10 +118,10 @@ def _card(one: Thumbnail, picture: str | None) -> str:
     folder, name = (show(part) for part in os.path.split(one.path))
     none = '<span class="none">cannot be shown</span>'
     image = f'<img src="data:image/jpeg;base64,{picture}" alt=""/>' if picture else none
-    words = "".join(f"<li>{escape(shown(word))}</li>" for word in one.words if word)
+    words = "".join(f"<li>{_text(word)}</li>" for word in one.words if word)
     return (
         f'<li class="card"><div class="frame">{image}{_chance(one.p_delete)}</div>'
-        f'<p class="name">{escape(name)}</p><p class="folder">{escape(folder)}</p>'
+        f'<p class="name">{_text(name)}</p><p class="folder">{escape(folder)}</p>'
         + (f'<ul class="why">{words}</ul>' if words else "")
         + "</li>"
     )

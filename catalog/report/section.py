@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from catalog.display import show
+
 Cell = str | bytes  # bytes are a path: each way of showing escapes it by its own rules
 
 
@@ -89,3 +91,10 @@ class Last:
     def record(self, section: str) -> dict[str, Any]:
         """What a section told last time; empty where it told nothing."""
         return self.report.records.get(section, {}) if self.report else {}
+
+
+def shown(cell: Cell) -> str:
+    """A cell, or a sentence, as one line of text that any terminal and any page can hold: what a decoder says of a
+    hostile file may have that file's own bytes in it.
+    """
+    return show(cell if isinstance(cell, bytes) else cell.encode("utf-8", "surrogateescape"))

@@ -2,7 +2,7 @@
 
 from html import escape
 
-from catalog.report.section import Plot, Point
+from catalog.report.section import Plot, Point, shown
 
 WIDTH, HEIGHT = 600, 96
 GAP = 0.24  # of a bar's place
@@ -12,14 +12,18 @@ FLOOR = 2.0  # pixels: what is not zero is seen
 def svg(plot: Plot) -> str:
     """The whole of it, with words for whoever cannot see it."""
     drawn = _line(plot.points) if plot.kind == "line" else _bars(plot.points)
-    label = escape(f"{plot.caption}: {_spoken(plot)}")
+    label = _text(f"{plot.caption}: {_spoken(plot)}")
     first, last = plot.points[0].label, plot.points[-1].label
     return (
         f'<figure class="plot"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}"'
         f' preserveAspectRatio="none">{drawn}</svg>'
-        f'<div class="axis"><span>{escape(first)}</span><span class="top">{escape(_top(plot))}</span>'
-        f"<span>{escape(last)}</span></div><figcaption>{escape(plot.caption)}</figcaption></figure>"
+        f'<div class="axis"><span>{_text(first)}</span><span class="top">{_text(_top(plot))}</span>'
+        f"<span>{_text(last)}</span></div><figcaption>{_text(plot.caption)}</figcaption></figure>"
     )
+
+
+def _text(words: str) -> str:
+    return escape(shown(words))
 
 
 def _bars(points: tuple[Point, ...]) -> str:
@@ -27,7 +31,7 @@ def _bars(points: tuple[Point, ...]) -> str:
     step = WIDTH / len(points)
     parts = [f'<line class="floor" x1="0" y1="{HEIGHT}" x2="{WIDTH}" y2="{HEIGHT}"/>']
     for place, point in enumerate(points):
-        title = f"<title>{escape(point.label)}: {_figure(point.value)}</title>"
+        title = f"<title>{_text(point.label)}: {_figure(point.value)}</title>"
         rects = _bar(place * step + step * GAP / 2, step * (1 - GAP), _high(point.value, most), _high(point.bad, most))
         parts.append(f"<g>{title}{rects}</g>")
     return "".join(parts)

@@ -18,12 +18,14 @@ from household import Household, picture
 from PIL import Image
 from report_house import EVIL, call, fill, place, rot, teach, told
 
+from catalog.render import Sheet
 from catalog.report import darkroom
 from catalog.report.contents import Report
 from catalog.report.darkroom import develop
 from catalog.report.page import page, policy
 from catalog.report.section import Last, Plot, Point, Rows, Section, Thumbnail
 from catalog.report.svg import svg
+from catalog.report.terminal import write
 from catalog.report.thumbnail import EDGE, small
 from catalog.settings import IntakeSettings
 
@@ -133,8 +135,12 @@ def test_no_text_gets_out_of_its_place(evil: str) -> None:
         plot=Plot(evil, (Point(evil, 1.0), Point(evil, 2.0))),
         more=evil,
     )
-    text = page(Report(time.time(), Last(0.0), {"one": section}), {})
+    report = Report(time.time(), Last(0.0), {"one": section})
+    text = page(report, {})
     self_contained(text)
+    sheet = Sheet(width=80)
+    write(report, sheet)
+    assert {"\x1b", "\x00", "\u202e", "\udcff"} & set(sheet.text) == set()
     harmless = page(Report(time.time(), Last(0.0), {"one": _harmless()}), {})
     assert Names(text).seen - {"code"} <= Names(harmless).seen
 
