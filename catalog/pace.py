@@ -49,9 +49,7 @@ class Pace:
                 " other; a GPU, or fewer `[model] threads`, would part them"
             )
         if self.loader < self.model:
-            return (
-                "the model waits for the reading: raise `[intake] workers` where cores are idle"
-            )
+            return "the model waits for the reading: raise `[intake] workers` where cores are idle"
         return "the reading waits for the model: a GPU, an int8 bundle or a smaller model would help"
 
 

@@ -71,9 +71,7 @@ def known_files(database: Database, volume: int) -> int:
     return int(held - new)
 
 
-def lost_files(
-    database: Database, volume: int, paths: Iterable[bytes]
-) -> Iterator[int]:
+def lost_files(database: Database, volume: int, paths: Iterable[bytes]) -> Iterator[int]:
     """The known files at or below `paths`, but for those that stand elsewhere on the volume, as after a rename.
 
     One query a directory: where most of a large volume is missing, one a file would take an hour.
@@ -91,15 +89,11 @@ def lost_files(
                     yield from _lost(database, volume, inner, None)
 
 
-def _lost(
-    database: Database, volume: int, directory: int | None, names: set[bytes] | None
-) -> Iterator[int]:
+def _lost(database: Database, volume: int, directory: int | None, names: set[bytes] | None) -> Iterator[int]:
     """Of one directory: all known files, or those so named."""
     for id_, name, twins in database.rows(ROWS, directory):
         wanted = names is None or name in names
-        if wanted and not (
-            twins and any(map(_stands, database.rows(TWINS, volume, id_)))
-        ):
+        if wanted and not (twins and any(map(_stands, database.rows(TWINS, volume, id_)))):
             yield id_
 
 
@@ -108,10 +102,7 @@ def _stands(row: Row) -> bool:
         found = look(join(row[0], row[1]))
     except OSError:
         return False
-    return (
-        found is not None
-        and (found.st_ino, found.st_size, found.st_mtime_ns) == row[2:]
-    )
+    return found is not None and (found.st_ino, found.st_size, found.st_mtime_ns) == row[2:]
 
 
 def lately(database: Database, path: bytes, now: float) -> tuple[int, int]:
@@ -129,9 +120,7 @@ def lately(database: Database, path: bytes, now: float) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
-def declare(
-    database: Database, volume: bytes, accepted: bool, paths: list[bytes], now: float
-) -> int:
+def declare(database: Database, volume: bytes, accepted: bool, paths: list[bytes], now: float) -> int:
     """Record what a scan did not find as gone, and how many. Inside a transaction."""
     gone = miss_all(database, paths, now)
     if gone:
@@ -151,21 +140,15 @@ def weigh(database: Database, volume: Volume, missed: int, now: float) -> Loss:
         return Loss(0, 0)
     known = known_files(database, volume.id)
     before, most = lately(database, volume.path, now)
-    return Loss(
-        missed, known, before, most or known + before
-    )  # before the first scan of what is read: nothing came
+    return Loss(missed, known, before, most or known + before)  # before the first scan of what is read: nothing came
 
 
-def brake(
-    database: Database, paths: list[bytes], percent: float, now: float
-) -> list[Volume]:
+def brake(database: Database, paths: list[bytes], percent: float, now: float) -> list[Volume]:
     """Hold each volume of which `paths` miss too much; returns those volumes. Inside a transaction."""
     stopped = []
     for volume in volumes(database):
         mine = [path for path in paths if volume_of(database, path) == volume.id]
-        loss = weigh(
-            database, volume, sum(1 for _ in lost_files(database, volume.id, mine)), now
-        )
+        loss = weigh(database, volume, sum(1 for _ in lost_files(database, volume.id, mine)), now)
         if volume.away is None and pulls(loss, percent, volume.accepted or 0):
             hold(database, volume.id, loss, now)
             stopped.append(volume)
@@ -221,9 +204,7 @@ def accept(database: Database, path: bytes, now: float) -> int:
 
     The next scan of the whole volume declares them gone. One that misses more pulls the brake again.
     """
-    row = database.row(
-        "SELECT missed FROM volume WHERE path = ? AND missed IS NOT NULL", path
-    )
+    row = database.row("SELECT missed FROM volume WHERE path = ? AND missed IS NOT NULL", path)
     if row is None:
         return 0
     database.run(

@@ -62,9 +62,7 @@ def _print(lesson: Lesson) -> None:
     table(("held out", "head (95 %)", "without pixels", "chance"), rows)
     wrong = record["noise"]
     if any(wrong):
-        click.echo(
-            f"labels that look wrong: {wrong[0]:.1%} of the keeps, {wrong[1]:.1%} of the deletes"
-        )
+        click.echo(f"labels that look wrong: {wrong[0]:.1%} of the keeps, {wrong[1]:.1%} of the deletes")
     click.echo(f"head {lesson.head} is {'in use' if lesson.used else 'kept, not used'}: {lesson.why}", err=True)
 
 
