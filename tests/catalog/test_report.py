@@ -10,7 +10,7 @@ import pytest
 from household import Household, picture, until
 from report_house import COUNT, EVIL, NOTHING, asking, call, fill, place, rot, teach, told, write
 
-from catalog.report import keep
+from catalog.report import contents, keep
 from catalog.report.contents import SECTIONS
 from catalog.report.damage import row_after
 from catalog.report.head import Mean, drifted
@@ -263,6 +263,12 @@ def test_no_name_can_forge_a_line(full: Household) -> None:
     as_json = json.loads(call(full, "report", "--json").stdout)
     paths = [os.fsencode(one["path"]) for one in as_json["sections"]["damage"]["files"]]
     assert paths == [full.root + b"/" + EVIL]
+
+
+def test_every_file_that_makes_a_section_is_in_the_list() -> None:
+    folder = Path(contents.__file__).parent
+    makers = {file.stem for file in folder.glob("*.py") if "\ndef section(" in file.read_text()}
+    assert {make.__module__.rpartition(".")[2] for make in SECTIONS.values()} == makers
 
 
 def test_nothing_is_compared_with_nothing() -> None:
