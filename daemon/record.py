@@ -119,6 +119,10 @@ def look_again(database: Database, result: Restless, now: float, rest: float) ->
         due = now + back_off(task.attempts)
         reject(database, task.file, task.signature, Reason.UNREADABLE, str(error), None, now, due)
         return False
+    if found is None and task.content is not None:
+        # Known bytes end by what the kernel tells or by a scan, which knows how much else is missing: see the brake.
+        postpone(database, task.file, task.signature, now + RESTLESS_LONG, failed=False)
+        return True
     if found is None:
         miss(database, task.path, now)
     elif stat.S_ISREG(found.st_mode):

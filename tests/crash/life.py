@@ -142,15 +142,24 @@ class Life:
         assert house.stop() == 0
         assert house.findings() == []
 
+    def given_up(self) -> list[bytes]:
+        """Files that were in hand at three deaths in a row: taken for the cause of them, and tried again in a day."""
+        rows = self.house.rows(
+            "SELECT d.path, f.name FROM file f JOIN directory d ON d.id = f.directory"
+            " WHERE f.reason = 'crashes the decoder' AND f.due > unixepoch()"
+        )
+        return [os.path.join(*row) for row in rows]
+
     def judge(self) -> None:
         """Nothing is lost, nothing is there twice."""
         root = len(self.house.root) + 1
         states = {os.fsdecode(path[root:]): state for path, state in self.house.states().items() if state[0] != "gone"}
         assert states.keys() == self.files.keys()
+        struck = {os.fsdecode(path[root:]) for path in self.given_up()}
         for name, data in self.files.items():
-            state, sha256, _ = states[name]
-            assert sha256 == hashlib.sha256(data).digest(), name
-            assert state in ("ok", "rejected"), name
+            state, sha256, reason = states[name]
+            assert state in ("ok", "rejected"), (name, reason)
+            assert name in struck or sha256 == hashlib.sha256(data).digest(), (name, state, reason)
         vectors = self.house.vectors()
         assert {sha256 for state, sha256, _ in states.values() if state == "ok"} <= vectors.keys()
         assert {sha256: vectors.get(sha256) for sha256 in self.vectors} == self.vectors  # none was made a second time

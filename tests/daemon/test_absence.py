@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import apsw
 import pytest
 from fusefs import view
 from household import Household, picture, until
@@ -192,6 +193,25 @@ def test_a_share_that_lists_half_of_what_it_has(house: Household) -> None:
         assert disk_.opened() == []
         assert readings(house) == before
         assert house.stop() == 0
+
+
+def test_known_files_that_are_to_be_read_again_are_not_gone_because_they_are_not_found(house: Household) -> None:
+    """As after a chmod of everything: the readers are quicker than the scan, and know nothing of the whole."""
+    with share(house) as disk_:
+        passes(house, 0, ALL)
+        vectors = house.vectors()
+        disk_.say("hide a", *(f"hide {seed}.png" for seed in range(FILES, FILES + 5)))
+        connection = apsw.Connection(str(house.config.database))
+        connection.execute("UPDATE file SET state = 'pending', due = 1.0")
+        connection.close()
+        passes(house, 4, AWAY, "is held")
+        assert house.rows("SELECT count(*) FROM file WHERE state = 'gone'") == [(0,)]
+        disk_.say()
+        connection = apsw.Connection(str(house.config.database))
+        connection.execute("UPDATE file SET due = 1.0 WHERE state = 'pending'")  # the minute until the next try
+        connection.close()
+        passes(house, 0, ALL)
+        assert house.vectors() == vectors
 
 
 def test_a_share_that_dies_while_it_is_scanned(house: Household) -> None:
