@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageChops, ImageFilter, ImageOps
 
 from tools.default_model.pictures import canvas_picture
 
@@ -74,9 +74,10 @@ def large_jpeg(image: Image.Image, path: Path) -> None:
 
 def huge_jpeg(image: Image.Image, path: Path) -> None:
     """Ten megapixels with the grain of a camera, which a shortcut in decoding has to survive."""
-    smooth = np.asarray(image.resize((4000, 2600), Image.Resampling.BICUBIC), np.float32)
-    grain = np.random.default_rng(1).normal(0, 5, (1300, 2000, 1)).repeat(2, axis=0).repeat(2, axis=1)
-    Image.fromarray(np.clip(smooth + grain, 0, 255).astype(np.uint8)).save(path, "JPEG", quality=70)
+    smooth = image.resize((4000, 2600), Image.Resampling.BICUBIC)
+    coarse = np.random.default_rng(1).normal(128, 5, (1300, 2000)).astype(np.uint8)
+    grain = Image.fromarray(coarse).resize(smooth.size, Image.Resampling.NEAREST)
+    ImageChops.add(smooth, Image.merge("RGB", (grain,) * 3), offset=-128).save(path, "JPEG", quality=70)
 
 
 # Name, picture kind, height, width, how it is written.
