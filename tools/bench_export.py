@@ -31,6 +31,7 @@ from tools.export.describe import describe, preprocess_words
 from tools.export.families import load_source
 from tools.export.graph import ImageGraph
 from tools.export.make import write_image
+from tools.export.shortcut import jpegs_below
 from tools.export.source import Source
 
 SEED, COUNT, BATCHES = 1, 16, (1, 8)
@@ -74,11 +75,11 @@ def source_of(model: str, folder: Path) -> Source:
 def sample(recipe: Any, folder: Path | None) -> np.ndarray:
     """uint8 [COUNT, H, W, 3]: real pictures where there is a folder of them, else drawn ones."""
     size = (recipe.width, recipe.height)
-    files = sorted(folder.rglob("*.jpg"))[:: max(1, len(sorted(folder.rglob("*.jpg"))) // COUNT)] if folder else []
-    drawn = [Image.open(path).convert("RGB") for path in files[:COUNT]] or [
-        Image.fromarray(picture(SEED, index)) for index in range(COUNT)
-    ]
-    return np.stack([np.asarray(image.resize(size, Image.Resampling.BICUBIC)) for image in drawn])
+    files = jpegs_below(folder) if folder else []
+    some = files[:: max(1, len(files) // COUNT)][:COUNT]
+    drawn = [] if some else [Image.fromarray(picture(SEED, index)) for index in range(COUNT)]
+    images = [Image.open(path).convert("RGB") for path in some] or drawn
+    return np.stack([np.asarray(image.resize(size, Image.Resampling.BICUBIC)) for image in images])
 
 
 def eager(source: Source, kind: torch.dtype) -> Run:

@@ -44,12 +44,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Made]:
         from small import BUILDERS
 
         from tools.export.make import Wish, make_bundle
+        from tools.export.shortcut import jpegs_below
 
         folder = tmp_path_factory.mktemp(family)
         (folder / "source").mkdir()
         source = BUILDERS[family](folder / "source")
-        jpegs = tuple(sorted((CORPUS / "photo").glob("*.jpg"))[:3])
-        return Made(source, make_bundle(source, folder / "bundle", Wish(strangers=16, jpegs=jpegs)))
+        wish = Wish(strangers=16, jpegs=jpegs_below(CORPUS / "photo")[:3])
+        return Made(source, make_bundle(source, folder / "bundle", wish))
 
     return make
 

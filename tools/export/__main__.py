@@ -16,6 +16,7 @@ from typing import get_args
 from models.bundle import Precision
 from tools.export.families import FAMILIES, load_source
 from tools.export.make import Wish, make_bundle
+from tools.export.shortcut import jpegs_below
 from tools.export.source import ExportError
 
 
@@ -47,7 +48,7 @@ def main(words: list[str] | None = None) -> int:
         threshold=given.threshold,
         strangers=given.strangers,
         licence=given.licence,
-        jpegs=tuple(sorted(given.jpegs.rglob("*.jp*g"))) if given.jpegs else (),
+        jpegs=tuple(jpegs_below(given.jpegs)) if given.jpegs else (),
     )
     try:
         source = load_source(given.model, given.weights, given.seed, words=not given.pictures_only)

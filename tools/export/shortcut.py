@@ -18,6 +18,11 @@ LEAST = 0.999
 KINDS = ("subject_picture", "leaves_picture", "page_picture", "captioned_picture")
 
 
+def jpegs_below(folder: Path) -> list[Path]:
+    """Files named like JPEGs, in order."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg"))
+
+
 def draw_jpegs(folder: Path, seed: int) -> list[Path]:
     """Large drawn JPEGs, where there are no real ones to measure with."""
     rows = tuple((f"{kind}.jpg", kind, 520, 800, huge_jpeg) for kind in KINDS)
