@@ -72,7 +72,8 @@ class Scout:
     def _follow(self, hint: Hint) -> None:
         now = time.time()
         if isinstance(hint, Rescan):
-            self._rescan(hint.path, hint.why)
+            if not self._ignored(hint.path):  # a scan asks this of what is below its top, not of the top itself
+                self._rescan(hint.path, hint.why)
         elif isinstance(hint, Dirty):
             if not self._ignored(hint.path):
                 self._dirty(hint, now)
