@@ -15,14 +15,14 @@ from catalog.evidence import SHOWN, evidence
 from catalog.faults import UsageFault
 from catalog.heads import in_use
 from catalog.keeper import Candidate, keeper
-from catalog.likeness import hits
+from catalog.likeness import hits_each
 from catalog.model_rows import Model, current
 from catalog.reasons import Known, reasons
 from catalog.vectors import unpack
 from models.head import Head
 
 Floats = NDArray[np.float32]
-PAGE = 200
+PAGE = 200  # rows looked at together at most: without the service each page is a pass over all vectors
 ALIKE = 12  # neighbours that are looked at for a better copy
 JUDGES = 20  # labelled pictures most like one, whose fates are told
 # Not what the owner keeps, not what is out of reach. What was labelled `delete` leads: it only waits for the trash.
@@ -72,17 +72,20 @@ def candidates(asking: Asking, count: int, least: float = 0.0) -> Iterator[Propo
     near = serving_bundle(asking.config, asking.database).near_duplicate_cosine
     judges = labelled(asking, model)
     given = offset = 0
-    while rows := asking.database.rows(RANKED, model.id, kept.id, PAGE, offset):
-        offset += PAGE
-        for row in rows:
-            if row[1] < least and row[2] != "delete":
-                return
-            found = _proposal(asking, model, kept.head, near, judges, row)
+    page = min(PAGE, 2 * count)
+    while rows := asking.database.rows(RANKED, model.id, kept.id, page, offset):
+        offset += page
+        rows = [row for row in rows if row[1] >= least or row[2] == "delete"]
+        vectors = unpack([row[3] for row in rows], model.dims)
+        for row, vector, alike in zip(rows, vectors, hits_each(asking, model, vectors, ALIKE), strict=True):
+            found = _proposal(asking, kept.head, [hit for hit in alike if hit[1] >= near], judges, vector, row)
             if found is not None:
                 yield found
                 given += 1
                 if given == count:
                     return
+        if len(rows) < page:
+            return
 
 
 def labelled(asking: Asking, model: Model) -> tuple[Floats, NDArray[np.bool_]]:
@@ -95,19 +98,17 @@ def labelled(asking: Asking, model: Model) -> tuple[Floats, NDArray[np.bool_]]:
 
 def _proposal(
     asking: Asking,
-    model: Model,
     head: Head,
-    near: float,
+    near: list[tuple[int, float]],
     judges: tuple[Floats, NDArray[np.bool_]],
+    vector: Floats,
     row: tuple[Any, ...],
 ) -> Proposal | None:
-    content, p_delete, label, data, detail, suspect, format_, width, height, camera = row
-    vector = unpack([data], model.dims)[0]
+    content, p_delete, label, _, detail, suspect, format_, width, height, camera = row
     strangers = parted(asking.database, content)
-    found = hits(asking, model, vector, ALIKE)
-    alike = [(other, cosine) for other, cosine in found if cosine >= near and other not in strangers]
+    alike = [other for other, _ in near if other not in strangers]
     groups: dict[int, list[Candidate]] = {}
-    for part in evidence(asking.database, [content, *(other for other, _ in alike if other != content)], SHOWN):
+    for part in evidence(asking.database, [content, *(other for other in alike if other != content)], SHOWN):
         groups |= part
     files = [file for file in groups.get(content, []) if not file.away]
     if not files:

@@ -52,13 +52,31 @@ def _stored(asking: Asking, model: Model, entry: Entry) -> Any:
 
 def hits(asking: Asking, model: Model, vector: "np.ndarray", count: int) -> list[tuple[int, float]]:
     """The `count` contents (at most `MOST`) nearest to a unit vector, float32 [D]: (content id, cosine), best first."""
+    return hits_each(asking, model, vector[None], count)[0]
+
+
+def hits_each(asking: Asking, model: Model, vectors: "np.ndarray", count: int) -> list[list[tuple[int, float]]]:
+    """`hits` of each vector, float32 [N, D]. Without the service all of them cost one pass over what is stored."""
+    found: list[list[tuple[int, float]]] = []
+    for vector in vectors:
+        answer = _asked(asking, vector, count)
+        if answer is None:
+            break
+        found.append(answer)
+    if len(found) < len(vectors):
+        from catalog.vectors import nearest_each
+
+        rest = nearest_each(asking.database, model.id, model.dims, vectors[len(found) :], count)
+        found += [[(content, cosine) for _, content, cosine in best] for best in rest]
+    return found
+
+
+def _asked(asking: Asking, vector: "np.ndarray", count: int) -> list[tuple[int, float]] | None:
     wire = base64.b64encode(vector.astype("<f4").tobytes()).decode("ascii")
     answer = ask(asking.config.state, {"op": "similar", "vector": wire, "k": count})
-    if answer is not None and answer.get("ok"):
-        return [(int(content), float(cosine)) for content, cosine in answer["hits"]]
-    from catalog.vectors import nearest
-
-    return [(content, cosine) for _, content, cosine in nearest(asking.database, model.id, model.dims, vector, count)]
+    if answer is None or not answer.get("ok"):
+        return None
+    return [(int(content), float(cosine)) for content, cosine in answer["hits"]]
 
 
 def embedded(asking: Asking, path: bytes) -> "np.ndarray":

@@ -58,6 +58,9 @@ def run(config_file: str | None, *, once: bool, verbose: bool, scrub: ScrubOrder
             if not service.renewed:
                 return _verdict(service, signals)
             config = service.config
+            del service
+            gc.unfreeze()  # it refers to itself in circles and holds the old index: gigabytes of a large collection
+            gc.collect()
     finally:
         os.close(lock)
 

@@ -124,6 +124,16 @@ def test_candidates_lead_with_what_would_go_and_never_hold_what_is_kept(house: H
     assert not kept & {name(line) for line in found}
 
 
+def test_candidates_are_the_same_with_and_without_the_service_however_few_are_asked_for(house: Household) -> None:
+    label(house)
+    call(house, "train")
+    alone = proposed(house)
+    assert [proposed(house, "-n", str(count)) for count in (1, 3, 17)] == [alone[:1], alone[:3], alone[:17]]
+    house.start()
+    assert until(lambda: not house.busy()), house.tail()
+    assert proposed(house) == alone
+
+
 def test_the_best_of_several_near_copies_is_not_proposed(house: Household) -> None:
     root = Path(os.fsdecode(house.root))
     image = Image.open(BytesIO(shot(501, True)))

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,6 +60,28 @@ def test_one_pass_ends_with_the_new_model_and_keeps_the_old_vectors(house: House
     assert house.rows("SELECT count(*) FROM vector") == [(2 * PICTURES,)]
     assert owed(house) == 0
     assert house.findings() == []
+
+
+LIVES = """
+import sys, weakref
+import daemon.run
+lives = []
+class Counted(daemon.run.Service):
+    def __init__(self, *given):
+        super().__init__(*given)
+        lives.append(weakref.ref(self))
+        print("alive:", sum(life() is not None for life in lives))
+daemon.run.Service = Counted
+daemon.run.run(sys.argv[1], once=True, verbose=False)
+"""
+
+
+def test_the_service_of_the_old_model_is_let_go_before_the_next_one_is_made(house: Household, tmp_path: Path) -> None:
+    choose(house, other_bundle(tmp_path / "other"))
+    done = subprocess.run(
+        [sys.executable, "-c", LIVES, str(house.config_path)], capture_output=True, text=True, timeout=100
+    )
+    assert done.stdout.splitlines() == ["alive: 1", "alive: 1"], done.stderr
 
 
 def test_going_back_computes_nothing_again(house: Household, tmp_path: Path) -> None:
