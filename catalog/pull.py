@@ -10,6 +10,7 @@ from pathlib import Path
 
 from catalog.faults import PlaceFault, UsageFault
 from models.bundle import Bundle, BundleError, load_bundle
+from models.described import sha256_of
 from models.layout import FILES
 
 INSTALL = "pip install 'catalogd[models]'"
@@ -67,10 +68,7 @@ def _make(fetched: Fetched, source: str, draft: Path, sha256: str) -> Bundle:
 
 
 def _expect(weights: Path, sha256: str) -> None:
-    import hashlib
-
-    with weights.open("rb") as file:
-        actual = hashlib.file_digest(file, "sha256").hexdigest()
+    actual = sha256_of(weights)
     if actual != sha256.lower():
         raise BundleError(f"its weights have the SHA-256 {actual}, not the one that was asked for")
 

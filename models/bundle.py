@@ -10,7 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from models.described import REMEDY, BundleError, Needed, check_choice, check_digest, check_keys, check_present
+from models.described import (
+    REMEDY,
+    BundleError,
+    Needed,
+    check_choice,
+    check_digest,
+    check_keys,
+    check_present,
+    read_object,
+)
 from models.recipe import Colour, Interpolation, Recipe, Resize, Rounding
 from models.tower import Tower, read_tower
 
@@ -130,18 +139,9 @@ def load_bundle(folder: Path) -> Bundle:
 
 
 def _description(folder: Path) -> dict[str, Any]:
-    path = folder / "bundle.json"
     if not folder.is_dir():
         raise BundleError(f"no model in {folder}: the folder does not exist; {REMEDY}")
-    try:
-        said = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise BundleError(f"{path} is missing: the folder holds no model bundle; {REMEDY}") from None
-    except (OSError, ValueError) as error:
-        raise BundleError(f"{path} cannot be read ({error}): {REMEDY}") from error
-    if not isinstance(said, dict):
-        raise BundleError(f"{path} is not a JSON object: {REMEDY}")
-    return said
+    return read_object(folder / "bundle.json")
 
 
 def _check(where: str, said: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """What a bundle's description must hold: each key of its kind, each file of its digest, nothing that is unknown."""
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,25 @@ Needed = dict[str, Kind]
 
 class BundleError(Exception):
     """A bundle that cannot be used; the message says which file, what is wrong with it, and what to do."""
+
+
+def read_object(path: Path, remedy: str = REMEDY) -> dict[str, Any]:
+    """The JSON object in a file. Raises BundleError where there is none."""
+    try:
+        said = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise BundleError(f"{path} is missing: {remedy}") from None
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path} cannot be read ({error}): {remedy}") from error
+    if not isinstance(said, dict):
+        raise BundleError(f"{path} is not a JSON object: {remedy}")
+    return said
+
+
+def sha256_of(path: Path) -> str:
+    """In hexadecimal digits. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_keys(where: str, said: dict[str, Any], needed: Needed, optional: Needed | None = None) -> None:
@@ -40,8 +60,7 @@ def check_choice(where: str, what: str, value: object, choices: tuple[object, ..
 def check_digest(path: Path, expected: str) -> None:
     """Raises BundleError for a file that is absent, unreadable, or not the one whose SHA-256 is expected."""
     try:
-        with path.open("rb") as file:
-            actual = hashlib.file_digest(file, "sha256").hexdigest()
+        actual = sha256_of(path)
     except OSError as error:
         raise BundleError(f"{path} cannot be read ({error.strerror}): {REMEDY}") from error
     if actual != expected:

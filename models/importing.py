@@ -5,7 +5,6 @@ normalisation, the untouched graph. It shares nothing with ours but the graph's 
 that whoever prepared the repository did so faithfully: that is for an export from PyTorch.
 """
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -15,12 +14,13 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from models.bundle import default_folder
-from models.described import BundleError
+from models.described import BundleError, sha256_of
 from models.fit import FILTERS
 from models.graph_edit import PIXELS, TOKENS, VECTOR, Facts, GraphError, fold_image, fold_text
 from models.layout import Layout, Text, read_layout
 from models.recipe import Recipe
 from models.session import run_once
+from models.tower import tower_words
 
 BACKGROUND = (255, 255, 255)
 # Cosine of near copies in CLIP's kind of space; an export measures it on pictures, here there are none to measure on.
@@ -52,7 +52,7 @@ def import_bundle(source: Path, target: Path, name: str, revision: str) -> None:
         text = None if layout.text is None else _text(layout, layout.text, target)
     except GraphError as error:
         raise BundleError(str(error)) from error
-    said = _said(layout, facts, vectors, name, revision, goldens) | {"graph_sha256": _digest(target / "model.onnx")}
+    said = _said(layout, facts, vectors, name, revision, goldens) | {"graph_sha256": sha256_of(target / "model.onnx")}
     (target / "bundle.json").write_text(json.dumps(said | ({"text": text} if text else {}), indent=1), "utf-8")
 
 
@@ -141,23 +141,14 @@ def _text(layout: Layout, text: Text, target: Path) -> dict[str, Any]:
     ids, mask = token_rows(tokenizer, list(STRINGS), text.clean, text.length, pad)
     vectors = run_once(target / "text.onnx", *((ids, mask) if masked else (ids,)))
     np.savez_compressed(target / "goldens" / "text.npz", ids=ids, vectors=vectors)
-    return {
-        "graph": "text.onnx",
-        "graph_sha256": _digest(target / "text.onnx"),
-        "tokenizer": "tokenizer.json",
-        "tokenizer_sha256": _digest(target / "tokenizer.json"),
-        "clean": list(text.clean),
-        "length": text.length,
-        "pad": pad,
-        "ids": TOKENS,
-        "mask": TOKENS + "_mask" if masked else None,
-        "output": VECTOR,
-        "logit_scale": None,
-        "logit_bias": None,
-        "goldens": list(STRINGS),
-    }
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return tower_words(
+        target,
+        clean=text.clean,
+        length=text.length,
+        pad=pad,
+        side="right",
+        inputs=(TOKENS, TOKENS + "_mask" if masked else None),
+        output=VECTOR,
+        logit=(None, None),
+        goldens=list(STRINGS),
+    )

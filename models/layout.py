@@ -4,13 +4,12 @@
 open_clip's description of the model (https://github.com/mlfoundations/open_clip).
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from models.clean import Step
-from models.described import BundleError
+from models.described import BundleError, read_object
 
 FILES = (
     "config.json",
@@ -22,6 +21,7 @@ FILES = (
     "textual/tokenizer.json",
     "textual/tokenizer_config.json",
 )
+AGAIN = "pull the model again"
 RESIZES = {"shortest": "shortest", "squash": "squash"}
 FILTERS = {"bicubic": "bicubic", "bilinear": "bilinear"}
 
@@ -52,7 +52,7 @@ def read_layout(folder: Path) -> Layout:
     """Raises BundleError for a folder without that layout, or for preprocessing that cannot be followed exactly."""
     if not (folder / "visual" / "model.onnx").is_file():
         raise BundleError(f"{folder} has no visual/model.onnx: it is not a prepared ONNX repository")
-    said = _read(folder / "visual" / "preprocess_cfg.json")
+    said = read_object(folder / "visual" / "preprocess_cfg.json", AGAIN)
     size = _size(said, folder)
     return Layout(
         folder,
@@ -63,18 +63,6 @@ def read_layout(folder: Path) -> Layout:
         _three(said, "std", folder),
         _text(folder) if (folder / "textual" / "model.onnx").is_file() else None,
     )
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        said = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise BundleError(f"{path} is missing: pull the model again") from None
-    except (OSError, ValueError) as error:
-        raise BundleError(f"{path} cannot be read ({error}): pull the model again") from error
-    if not isinstance(said, dict):
-        raise BundleError(f"{path} is not a JSON object: pull the model again")
-    return said
 
 
 def _size(said: dict[str, Any], folder: Path) -> int:
@@ -97,13 +85,13 @@ def _choice(said: dict[str, Any], key: str, known: dict[str, str], default: str 
 def _three(said: dict[str, Any], key: str, folder: Path) -> list[float]:
     value = said.get(key)
     if not isinstance(value, list) or len(value) != 3 or not all(isinstance(v, int | float) for v in value):
-        raise BundleError(f"{folder}: {key} {value!r} is not three numbers: pull the model again")
+        raise BundleError(f"{folder}: {key} {value!r} is not three numbers: {AGAIN}")
     return [float(v) for v in value]
 
 
 def _text(folder: Path) -> Text:
-    config = _read(folder / "config.json").get("text_cfg", {})
-    tokenizer = _read(folder / "textual" / "tokenizer_config.json")
+    config = read_object(folder / "config.json", AGAIN).get("text_cfg", {})
+    tokenizer = read_object(folder / "textual" / "tokenizer_config.json", AGAIN)
     pad = tokenizer.get("pad_token")
     pad = pad.get("content") if isinstance(pad, dict) else pad
     if not isinstance(pad, str):

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from models.clean import Step
-from models.described import Needed, check_choice, check_digest, check_keys, check_present
+from models.described import Needed, check_choice, check_digest, check_keys, check_present, sha256_of
 
 Side = Literal["left", "right"]
 NEEDED: Needed = {
@@ -49,6 +49,37 @@ class Tower:
     logit_bias: float | None
     goldens: tuple[str, ...]
     reference: Path
+
+
+def tower_words(
+    folder: Path,
+    *,
+    clean: tuple[Step, ...],
+    length: int,
+    pad: int,
+    side: Side,
+    inputs: tuple[str, str | None],
+    output: str,
+    logit: tuple[float | None, float | None],
+    goldens: list[str],
+) -> dict[str, Any]:
+    """What `read_tower` reads, of a folder that holds text.onnx and tokenizer.json. `inputs`: ids and mask."""
+    return {
+        "graph": "text.onnx",
+        "graph_sha256": sha256_of(folder / "text.onnx"),
+        "tokenizer": "tokenizer.json",
+        "tokenizer_sha256": sha256_of(folder / "tokenizer.json"),
+        "clean": list(clean),
+        "length": length,
+        "pad": pad,
+        "side": side,
+        "ids": inputs[0],
+        "mask": inputs[1],
+        "output": output,
+        "logit_scale": logit[0],
+        "logit_bias": logit[1],
+        "goldens": goldens,
+    }
 
 
 def read_tower(folder: Path, said: dict[str, Any]) -> Tower:

@@ -1,13 +1,14 @@
 """bundle.json, version 2: what the service reads before it trusts a graph."""
 
-import hashlib
 import json
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from models.described import sha256_of
 from models.recipe import Recipe
+from models.tower import tower_words
 from tools.export.graph import IDS, MASK, OPSET, OUTPUT, PIXELS
 from tools.export.source import Preprocess, Source, Words
 
@@ -21,7 +22,7 @@ def describe(folder: Path, source: Source, said: dict[str, Any]) -> None:
     description = {
         "version": 2,
         "graph": "model.onnx",
-        "graph_sha256": _sha256(folder / "model.onnx"),
+        "graph_sha256": sha256_of(folder / "model.onnx"),
         "input": {"name": PIXELS, "layout": "NHWC", "dtype": "uint8", "height": recipe.height, "width": recipe.width},
         "output": {"name": OUTPUT, "normalised": True},
         "opset": OPSET,
@@ -56,22 +57,17 @@ def preprocess_words(preprocess: Preprocess, scaled_jpeg: float) -> dict[str, An
 
 def text_words(folder: Path, words: Words, goldens: list[str]) -> dict[str, Any]:
     """The part "text"."""
-    return {
-        "graph": "text.onnx",
-        "graph_sha256": _sha256(folder / "text.onnx"),
-        "tokenizer": "tokenizer.json",
-        "tokenizer_sha256": _sha256(folder / "tokenizer.json"),
-        "clean": list(words.clean),
-        "length": words.length,
-        "pad": words.pad,
-        "side": words.side,
-        "ids": IDS,
-        "mask": MASK if words.masked else None,
-        "output": OUTPUT,
-        "logit_scale": words.logit_scale,
-        "logit_bias": words.logit_bias,
-        "goldens": goldens,
-    }
+    return tower_words(
+        folder,
+        clean=words.clean,
+        length=words.length,
+        pad=words.pad,
+        side=words.side,
+        inputs=(IDS, MASK if words.masked else None),
+        output=OUTPUT,
+        logit=(words.logit_scale, words.logit_bias),
+        goldens=goldens,
+    )
 
 
 def _version(name: str) -> str:
@@ -79,8 +75,3 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return version(f"{name}-gpu")  # ONNX Runtime goes by two names
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

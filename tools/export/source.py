@@ -1,6 +1,5 @@
 """What a family of models hands to the exporter: PyTorch modules, and the source's own way to them."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from PIL import Image
 from torch import nn
 
 from models.clean import Step
+from models.described import sha256_of
 from models.recipe import Recipe
 from models.tower import Side
 
@@ -76,5 +76,4 @@ def revision(weights: Path | None, seed: int | None, published: str) -> str:
         return f"random seed {seed}"
     if weights is None:
         return published
-    with weights.open("rb") as file:
-        return f"{weights.name} sha256:{hashlib.file_digest(file, 'sha256').hexdigest()[:16]}"
+    return f"{weights.name} sha256:{sha256_of(weights)[:16]}"
