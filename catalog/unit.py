@@ -13,7 +13,6 @@ TIMER = "catalog-scrub.timer"
 REPORT = "catalog-report.service"
 REPORT_TIMER = "catalog-report.timer"
 TIMERS = (TIMER, REPORT_TIMER)
-ONCE = {"scrub": SCRUB, "report": REPORT}  # the command each of them runs
 STATE = Path("/var/lib/catalogd")  # what `StateDirectory=catalogd` stands for
 
 

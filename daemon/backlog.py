@@ -3,13 +3,13 @@
 Nothing is queued: what is left is what has no vector, so a restart goes on where the last one stopped.
 """
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from catalog.db import Database
 from catalog.signature import Signature
 from catalog.tree import join
+from daemon.handout import Handout
 from daemon.messages import Task
 
 CHUNK = 64
@@ -27,24 +27,22 @@ EVERY = OWED.format(source="content c")
 END = 1 << 62
 
 
-class Backlog:
-    """A feed of the next model's intake. `take` belongs to one thread; `release` may be called from any.
+class Backlog(Handout):
+    """A feed of the next model's intake. `take` belongs to one thread.
 
     Rounds go down through the contents; the next one begins where the last began, and finds what came meanwhile.
     """
 
     def __init__(self, path: Path, model: int, busy: Callable[[], bool]) -> None:
         """`busy`: whether new files wait to be read; they go first."""
+        super().__init__()
         self._busy = busy
         self._database = Database(path, write=False)
         self._model = model
         self._sql, self._floor, self._below = LABELLED, 0, END
         self._top = 0  # the newest content that this round has met
         self._waiting: list[Task] = []
-        self._lock = threading.Lock()
-        self._out: set[int] = set()
         self.level = False  # the last round found nothing
-        self.wake = threading.Event()
 
     def take(self) -> Task | None:
         """The next task; None while nothing is owed."""
@@ -55,16 +53,14 @@ class Backlog:
         return self._waiting.pop() if self._waiting else None
 
     def _fetch(self) -> None:
+        held = self.held()
         rows = self._database.rows(self._sql, self._floor, self._below, self._model, CHUNK)
         if rows:
             self._below = rows[-1][0]
             self._top = max(self._top, rows[0][0])
             tasks = [Task(row[1], join(row[2], row[3]), Signature(*row[4:8]), 0) for row in rows]
-            with self._lock:
-                self.level = False
-                fresh = [task for task in tasks if task.file not in self._out]
-                self._out.update(task.file for task in fresh)
-            self._waiting = fresh[::-1]
+            self.level = False
+            self._waiting = self.claim(tasks, held)[::-1]
             return
         started_anew = self._below == END
         if self._sql is LABELLED:
@@ -73,15 +69,3 @@ class Backlog:
             self._floor = max(self._floor, self._top)
             self.level = started_anew
         self._below = END
-
-    def release(self, file: int) -> None:
-        """The outcome for a file is committed, or it was given up for this time."""
-        with self._lock:
-            self._out.discard(file)
-        self.wake.set()
-
-    @property
-    def out(self) -> int:
-        """Tasks that are handed out or about to be."""
-        with self._lock:
-            return len(self._out)

@@ -1,6 +1,5 @@
 """Pending files are the queue: durable, bounded, newest first. This hands them out, each to one reader at a time."""
 
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from catalog.db import Database
 from catalog.signature import Signature
 from catalog.tree import join
+from daemon.handout import Handout
 from daemon.messages import Task
 
 CHUNK = 64  # rows fetched at once: small, so that a file that just came does not wait behind a long list
@@ -29,17 +29,15 @@ def _task(row: tuple[Any, ...]) -> Task:
     return Task(row[0], join(row[1], row[2]), Signature(*row[3:7]), *row[7:])
 
 
-class Feed:
-    """Called by the intake thread, but for `release` and `wake`, which any thread may use."""
+class Feed(Handout):
+    """Called by the intake thread, but for what a handout is."""
 
     def __init__(self, path: Path) -> None:
+        super().__init__()
         self._path = path
         self._database = Database(path, write=False)
         self._asking: Database | None = None
-        self._lock = threading.Lock()
-        self._out: set[int] = set()
         self._waiting: list[Task] = []
-        self.wake = threading.Event()
 
     def take(self) -> Task | None:
         """The next task, or None while nothing is due."""
@@ -48,25 +46,9 @@ class Feed:
         return self._waiting.pop() if self._waiting else None
 
     def _fetch(self) -> None:
-        with self._lock:
-            out = set(self._out)
-        rows = self._database.rows(DUE, time.time(), CHUNK + len(out))
-        tasks = [_task(row) for row in rows if row[0] not in out]
-        with self._lock:
-            self._out.update(task.file for task in tasks)
-        self._waiting = tasks[::-1]
-
-    def release(self, file: int) -> None:
-        """The outcome for a file is committed: it may be handed out again should it be due again."""
-        with self._lock:
-            self._out.discard(file)
-        self.wake.set()
-
-    @property
-    def out(self) -> int:
-        """How many tasks are handed out or about to be."""
-        with self._lock:
-            return len(self._out)
+        held = self.held()
+        rows = self._database.rows(DUE, time.time(), CHUNK + len(held))
+        self._waiting = self.claim([_task(row) for row in rows], held)[::-1]
 
     def exhausted(self) -> bool:
         """Whether nothing is pending that could be read within the next half minute. For the supervisor's thread."""
