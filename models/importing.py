@@ -19,7 +19,7 @@ from models.fit import FILTERS
 from models.graph_edit import PIXELS, TOKENS, VECTOR, Facts, GraphError, fold_image, fold_text
 from models.layout import Layout, Text, read_layout
 from models.recipe import Recipe
-from models.session import run_once
+from models.runtime import run_once
 from models.tower import tower_words
 
 BACKGROUND = (255, 255, 255)

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from models.bundle import Bundle, BundleError
 from models.clean import Step, clean
-from models.session import TextSession
+from models.text_session import TextSession
 from models.tower import Side
 
 REMEDY = "export the model again, or choose another with `catalog model use`"

@@ -7,13 +7,14 @@ from source import ROOMS, imports, modules
 OWNERS = {
     "watchdog": {"daemon/watch.py"},
     "apsw": {"catalog/db.py"},
-    "onnxruntime": {"models/session.py"},
+    "onnxruntime": {"models/runtime.py"},
     "tokenizers": {"models/text.py"},
     "hnswlib": {"catalog/neighbours.py"},
     "huggingface_hub": {"catalog/pull.py"},
     "onnx": {"models/graph_edit.py"},
     "rich": {"catalog/render.py"},
     "simplejpeg": {"models/jpeg.py"},
+    "deflate": {"models/png_pixels.py"},
     "pillow_heif": {"models/heif.py"},
     "tomllib": {"catalog/config.py", "catalog/config_edit.py"},
 }

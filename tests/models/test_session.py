@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import numpy as np
 import pytest
 from tiny_bundle import DIMS, SIDE, reference_vectors, write_tiny_bundle
 
-from models import session as room
+from models import provider as room
 from models.bundle import Bundle, BundleError, load_bundle
-from models.session import CPU, ProviderError, Session, has_gpu
+from models.provider import CPU, has_gpu
+from models.session import ProviderError, Session
 
 gpu = has_gpu()
 
@@ -22,13 +24,61 @@ def pixels(count: int) -> np.ndarray:
     return np.random.default_rng(count).integers(0, 256, (count, SIDE, SIDE, 3)).astype(np.uint8)
 
 
+@pytest.fixture(scope="module")
+def bound(tiny: Bundle) -> Session:
+    """Batches at one place, as on a GPU."""
+    return Session(tiny, provider="cpu", threads=1, bound=True)
+
+
+@pytest.mark.parametrize("kind", ["session", "bound"])
 @pytest.mark.parametrize("count", [1, 7, 8, 9, 40])
-def test_unit_vectors_in_the_order_of_the_pictures(session: Session, count: int) -> None:
-    vectors = session.run(pixels(count))
+def test_unit_vectors_in_the_order_of_the_pictures(kind: str, count: int, request: pytest.FixtureRequest) -> None:
+    vectors = request.getfixturevalue(kind).run(pixels(count))
     assert vectors.shape == (count, DIMS)
     assert vectors.dtype == np.float32
     assert np.allclose(vectors, reference_vectors(pixels(count)), atol=1e-5)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+
+
+def test_bound_vectors_are_those_of_a_plain_run_and_outlive_the_next_batch(session: Session, bound: Session) -> None:
+    first = bound.run(pixels(8))
+    kept = first.copy()
+    second = bound.run(255 - pixels(8))
+    assert np.array_equal(first, kept)
+    assert np.array_equal(first, session.run(pixels(8)))
+    assert np.array_equal(second, session.run(255 - pixels(8)))
+
+
+def test_bound_batches_have_one_size(tiny: Bundle) -> None:
+    session = Session(tiny, provider="cpu", threads=1, batch=6, bound=True)
+    wide = Cramped(session._live, 100)
+    session._live = wide
+    for count in (1, 6, 7, 20):
+        assert np.allclose(session.run(pixels(count)), reference_vectors(pixels(count)), atol=1e-5)
+    assert set(wide.sizes) == {6}
+
+
+def test_threads_share_a_bound_session(bound: Session) -> None:
+    counts = [1, 3, 8, 17] * 8
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda count: bound.run(pixels(count)), counts))
+    for count, vectors in zip(counts, found, strict=True):
+        assert np.allclose(vectors, reference_vectors(pixels(count)), atol=1e-5)
+
+
+def test_what_is_bound_does_not_take_other_pixels(bound: Session) -> None:
+    with pytest.raises(ValueError, match="dimension"):
+        bound.run(np.zeros((8, 3, SIDE, SIDE), np.uint8))
+    with pytest.raises(ValueError, match="type"):
+        bound.run(pixels(8).astype(np.float32))
+
+
+def test_a_batch_of_the_owners_choice(tiny: Bundle) -> None:
+    session = Session(tiny, provider="cpu", threads=1, batch=3)
+    cramped = Cramped(session._live, 100)
+    session._live = cramped
+    session.run(pixels(7))
+    assert (session.batch, cramped.sizes) == (3, [3, 3, 1])
 
 
 def test_failures_are_raised(session: Session) -> None:
@@ -65,16 +115,26 @@ class Cramped:
     def __init__(self, live: Any, room: int) -> None:
         self.live, self.room, self.sizes = live, room, []
 
-    def run(self, outputs: Any, given: dict[str, np.ndarray], options: Any = None) -> Any:
-        size = len(next(iter(given.values())))
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.live, name)
+
+    def run(self, outputs: Any, given: dict[str, np.ndarray]) -> Any:
+        self.enter(len(next(iter(given.values()))))
+        return self.live.run(outputs, given)
+
+    def run_with_iobinding(self, binding: Any, options: Any = None) -> None:
+        self.enter(binding.get_outputs()[0].shape()[0])
+        self.live.run_with_iobinding(binding, options)
+
+    def enter(self, size: int) -> None:
         self.sizes.append(size)
         if size > self.room:
             raise RuntimeError("BFCArena: Failed to allocate memory for requested buffer of size 1")
-        return self.live.run(outputs, given, options)
 
 
-def test_when_memory_runs_out_batches_get_smaller_and_nothing_is_lost(tiny: Bundle) -> None:
-    session = Session(tiny, provider="cpu", threads=1)
+@pytest.mark.parametrize("bound", [False, True])
+def test_when_memory_runs_out_batches_get_smaller_and_nothing_is_lost(tiny: Bundle, bound: bool) -> None:
+    session = Session(tiny, provider="cpu", threads=1, bound=bound)
     cramped = Cramped(session._live, 3)
     session._live = cramped
     assert np.allclose(session.run(pixels(20)), reference_vectors(pixels(20)), atol=1e-5)
@@ -103,12 +163,15 @@ def test_without_a_gpu(tiny: Bundle) -> None:
     assert (session.provider, session.warning) == (CPU, "")
     with pytest.raises(ProviderError, match=r"catalogd\[cuda\]"):
         Session(tiny, provider="cuda")
+    with pytest.raises(ProviderError, match=r"no NVIDIA device.*TensorRT 10"):
+        Session(tiny, provider="tensorrt")
 
 
 def test_a_gpu_that_is_there_and_not_used_is_said_loudly(
     tiny: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(room, "DEVICE_NODES", (tmp_path,))
+    (tmp_path / "nvidia0").touch()
+    monkeypatch.setattr(room, "DEVICES", tmp_path)
     monkeypatch.setattr("onnxruntime.get_available_providers", lambda: [CPU])
     session = Session(tiny)
     assert session.provider == CPU
@@ -117,6 +180,23 @@ def test_a_gpu_that_is_there_and_not_used_is_said_loudly(
     assert Session(tiny, provider="cpu").warning == ""
     with pytest.raises(ProviderError, match="without CUDA"):
         Session(tiny, provider="cuda")
+    with pytest.raises(ProviderError, match="without TensorRT"):
+        Session(tiny, provider="tensorrt")
+
+
+@pytest.mark.skipif(gpu, reason="this machine has an NVIDIA device")
+@pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
+def test_a_provider_that_is_installed_and_does_not_start_is_not_replaced(
+    tiny: Bundle, provider: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A device node without a driver behind it: ONNX Runtime itself would print on stdout and go on with the CPU."""
+    (tmp_path / "nvidiactl").touch()
+    monkeypatch.setattr(room, "DEVICES", tmp_path)
+    with pytest.raises(ProviderError, match="cannot run on the GPU"):
+        Session(tiny, provider=provider)  # type: ignore[arg-type]
+    session = Session(tiny)
+    assert session.provider == CPU and "runs on the CPU" in session.warning
+    assert capfd.readouterr().out == ""
 
 
 def fresh(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
