@@ -1,13 +1,14 @@
-"""Files whose bytes changed behind an unchanged name, size and date: what became of each, from rows."""
+"""Files whose bytes a scrub found changed, and that their owner did not change: what became of each, from rows."""
 
 from dataclasses import dataclass
 
 from catalog.db import Database
-from catalog.entries import Entry, entry_at
-from catalog.scrub_runs import BETRAYED
+from catalog.entries import Entry, entry_at, entry_of
+from catalog.scrub_runs import BETRAYED, Run
 
 WAITS = "waits to be read again"
 HEALED = "read well at the second look"  # a bad cable, a bad bit of memory: what is on the disk is as it was
+REST = 30.0  # seconds: what falls due within them is worth waiting for
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +29,17 @@ class Betrayal:
 
 
 def betrayals(database: Database, since: float) -> list[Betrayal]:
-    """What scrubs met since a time, in the order of paths."""
-    rows = database.rows(
+    """What scrubs met since a time, in the order of paths; also what was judged rotten behind a new date."""
+    met = database.rows(
         "SELECT path, min(at) FROM event WHERE kind = ? AND at >= ? AND path IS NOT NULL GROUP BY path", BETRAYED, since
     )
-    found = ((entry_at(database, path), at) for path, at in rows)
-    return [_judge(database, entry, at) for entry, at in found if entry is not None and entry.state != "gone"]
+    rotten = database.rows(
+        "SELECT file, min(seen_at) FROM history WHERE verdict IN ('rot', 'rot?') AND seen_at >= ? GROUP BY file", since
+    )
+    found = {entry.id: (entry, at) for file, at in rotten if (entry := entry_of(database, file)) is not None}
+    found |= {entry.id: (entry, at) for path, at in met if (entry := entry_at(database, path)) is not None}
+    listed = sorted(found.values(), key=lambda one: one[0].path)
+    return [_judge(database, entry, at) for entry, at in listed if entry.state != "gone"]
 
 
 def _judge(database: Database, entry: Entry, at: float) -> Betrayal:
@@ -44,6 +50,10 @@ def _judge(database: Database, entry: Entry, at: float) -> Betrayal:
     return Betrayal(entry.path, word, evidence, entry.state, entry.reason, entry.detail)
 
 
-def unjudged(database: Database, since: float) -> int:
-    """How many of them wait to be read again."""
-    return sum(one.verdict == WAITS for one in betrayals(database, since))
+def unjudged(database: Database, run: Run) -> int:
+    """How many files that differ wait to be read again: what is known of a changed one may be that it is damaged."""
+    waiting = sum(one.verdict == WAITS for one in betrayals(database, run.started))
+    if run.changed and run.ended is not None:
+        asked = "SELECT count(*) FROM file WHERE due <= ? AND state = 'pending' AND content IS NOT NULL"
+        waiting += int(database.value(asked, run.ended + REST))
+    return waiting

@@ -72,7 +72,7 @@ class ByService:
 
     def _await_verdicts(self, run: Run) -> None:
         deadline = time.monotonic() + JUDGE_SECONDS
-        while unjudged(self._asking.database, run.started) and time.monotonic() < deadline:
+        while unjudged(self._asking.database, run) and time.monotonic() < deadline:
             time.sleep(TICK)
 
     def stop(self) -> Run | None:

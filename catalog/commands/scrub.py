@@ -91,7 +91,7 @@ def _print(run: Run, lost: list[Betrayal], verified: dict[str, Any], tonights: b
     _line("sound", figure(run.sound))
     for name, count, note in (
         ("different", run.different, "other bytes behind the same size and date"),
-        ("changed", run.changed, "written since: read as new"),
+        ("changed", run.changed, "written since: read as new, and judged"),
         ("gone", run.gone, ""),
         ("unreadable", run.unreadable, "`catalog rejected` lists them; tried again later"),
         ("skipped", run.skipped, "nothing can be said of them now"),

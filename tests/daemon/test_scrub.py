@@ -143,6 +143,18 @@ def test_a_file_that_changed_or_vanished_unseen_is_what_a_scan_would_make_of_it(
     assert house.findings() == []
 
 
+def test_damage_behind_a_new_date_is_told_too(make: Callable[..., Household]) -> None:
+    house = make()
+    names = furnish(house, 5)
+    data = bytearray(path(house, "03.png").read_bytes())
+    data[-20] ^= 1
+    path(house, "03.png").write_bytes(data)
+    found = scrub(house, code=1)
+    assert (found["sound"], found["changed"], found["different"]) == (4, 1, 0)
+    assert [(one["path"].rpartition("/")[2], one["verdict"]) for one in found["betrayed"]] == [("03.png", "rot?")]
+    assert states(house) == dict.fromkeys(names, "ok") | {"03.png": "rejected bad checksum"}
+
+
 def test_a_root_that_is_away_is_left_alone_and_told(make: Callable[..., Household]) -> None:
     house = make(roots=2)
     furnish(house, 2)
