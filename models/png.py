@@ -2,10 +2,12 @@
 
 import struct
 import zlib
+from typing import NamedTuple
 
 from models.exif import read_exif
 from models.fault import complete
 from models.plain import load_plain, open_plain
+from models.png_pixels import quick_pixels
 from models.raster import Raster, check_pixels
 from models.reason import Reason, Unfit
 from models.recipe import Recipe
@@ -13,21 +15,33 @@ from models.recipe import Recipe
 SIGNATURE, LAST = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 
 
+class Chunks(NamedTuple):
+    """`exif`: the eXIf chunk. `stream`: what the IDAT chunks hold; none if others stand between or behind them."""
+
+    exif: bytes
+    frames: int
+    stream: list[memoryview]
+
+
 def decode_png(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     """Raises Unfit(CHECKSUM) for any chunk, also one that carries no pixels: its bytes are not what was written."""
-    exif, frames = walk(data)
+    chunks = walk(data)
     width, height = struct.unpack_from(">II", data, 16)
     check_pixels(width, height, max_pixels)
     with complete():
-        raster = load_plain(open_plain("PngImagePlugin", "PngImageFile", data), max_pixels)
-    raster.exif, raster.orientation = exif, read_exif(exif).orientation
-    raster.note = f"animated, {frames} frames" if frames > 1 else ""
+        opened = open_plain("PngImagePlugin", "PngImageFile", data)
+        image = quick_pixels(opened, chunks.stream) if chunks.frames == 1 else None
+        raster = Raster(image, width, height) if image else load_plain(opened, max_pixels)
+    raster.exif, raster.orientation = chunks.exif, read_exif(chunks.exif).orientation
+    raster.note = f"animated, {chunks.frames} frames" if chunks.frames > 1 else ""
     return raster
 
 
-def walk(data: bytes) -> tuple[bytes, int]:
-    """(the eXIf chunk, number of frames) after checking every chunk up to IEND. Bytes after IEND are let be."""
-    view, at, exif, frames = memoryview(data), len(SIGNATURE), b"", 1
+def walk(data: bytes) -> Chunks:
+    """Checks every chunk up to IEND. Bytes after IEND are let be."""
+    view, at, exif, frames, last = memoryview(data), len(SIGNATURE), b"", 1, b""
+    stream: list[memoryview] = []
+    stretches = 0
     while True:
         if at + 12 > len(data):
             raise Unfit(Reason.TRUNCATED, "no IEND chunk")
@@ -46,9 +60,12 @@ def walk(data: bytes) -> tuple[bytes, int]:
         if zlib.crc32(view[at + 4 : end - 4]) != int.from_bytes(view[end - 4 : end], "big"):
             raise Unfit(Reason.CHECKSUM, f"chunk {kind.decode()} at byte {at}")
         if kind == b"IEND":
-            return exif, frames
-        if kind == b"eXIf":
+            return Chunks(exif, frames, stream if last == b"IDAT" and stretches == 1 else [])
+        if kind == b"IDAT":
+            stretches += last != kind
+            stream.append(view[at + 8 : end - 4])
+        elif kind == b"eXIf":
             exif = data[at + 8 : end - 4]
         elif kind == b"acTL" and length >= 4:
             frames = int.from_bytes(view[at + 8 : at + 12], "big")
-        at = end
+        at, last = end, kind
