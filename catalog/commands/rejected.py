@@ -17,7 +17,15 @@ DAYS = 90
 
 
 @click.command("rejected")
-@click.option("--csv", "csv_file", type=click.File("w", lazy=False), metavar="FILE", help="Write CSV; - is stdout.")
+@click.option(
+    "--csv",
+    "csv_file",
+    type=click.File("w", lazy=False),
+    is_flag=False,
+    flag_value="-",
+    metavar="[FILE]",
+    help="Write CSV, to stdout without a FILE.",
+)
 @click.option("--rates", "as_rates", is_flag=True, help="Damaged images by root and day instead of the files.")
 @json_option
 @asks
@@ -65,4 +73,4 @@ def _print_rates(days: Iterable[dict[str, Any]]) -> None:
     ]
     if rows:
         table(("day", "files", "damaged", "percent", "root", ""), rows, right=("files", "damaged", "percent"))
-    click.echo(f"{len(rows)} days", err=True)
+    click.echo(f"{len(rows)} day{'' if len(rows) == 1 else 's'}", err=True)

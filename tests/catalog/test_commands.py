@@ -149,6 +149,7 @@ def test_dups_exact_and_near(home: Household) -> None:
 def test_rejected_as_json_and_as_csv(home: Household, tmp_path: Path) -> None:
     assert {line["reason"] for line in lines(home, "rejected")} == {"truncated", "wrong type for its name"}
     ask(home, "rejected", "--csv", str(tmp_path / "list.csv"))
+    assert ask(home, "rejected", "--csv") == (tmp_path / "list.csv").read_text()
     with (tmp_path / "list.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["reason"] for row in rows} == {"truncated", "wrong type for its name"}
