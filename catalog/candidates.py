@@ -12,8 +12,7 @@ from catalog.asking import Asking
 from catalog.bundles import serving_bundle
 from catalog.display import text
 from catalog.evidence import SHOWN, evidence
-from catalog.faults import UsageFault
-from catalog.heads import in_use
+from catalog.heads import needed
 from catalog.keeper import Candidate, keeper
 from catalog.likeness import hits_each
 from catalog.model_rows import Model, current
@@ -64,11 +63,9 @@ def candidates(asking: Asking, count: int, least: float = 0.0) -> Iterator[Propo
 
     Raises UsageFault without a head.
     """
-    kept, model = in_use(asking.database), current(asking.database)
-    if kept is None or model is None:
-        raise UsageFault(
-            "nothing was learned yet", "Label some (`catalog label keep|delete PATH…`), then `catalog train`."
-        )
+    kept, model = needed(asking.database), current(asking.database)
+    if model is None:
+        return
     near = serving_bundle(asking.config, asking.database).near_duplicate_cosine
     judges = labelled(asking, model)
     given = offset = 0

@@ -48,6 +48,12 @@ class Entry:
         """The whole path."""
         return join(self.directory, self.name)
 
+    def scored(self, least: float | None, most: float | None) -> bool:
+        """Whether p_delete lies within the limits; one without p_delete lies within none. Pure."""
+        if least is None and most is None:
+            return True
+        return self.p_delete is not None and (least or 0.0) <= self.p_delete <= (1.0 if most is None else most)
+
     def record(self) -> dict[str, Any]:
         """The line that `ls --json` promises."""
         return {
@@ -67,7 +73,9 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which files. Empty fields take all; `below` is a directory; `suspect` takes ok files that may be damaged."""
+    """Which files. Empty fields take all; `below` is a directory; `suspect` takes ok files that may be damaged;
+    `least` and `most` are limits of p_delete.
+    """
 
     states: tuple[str, ...] = ()
     reason: str = ""
@@ -75,6 +83,8 @@ class Filter:
     below: bytes = b""
     name: str = ""
     suspect: bool = False
+    least: float | None = None
+    most: float | None = None
 
     def matches(self, entry: Entry) -> bool:
         """Whether an entry is wanted. Pure."""
@@ -82,6 +92,7 @@ class Filter:
             (not self.states or entry.state in self.states)
             and (not self.reason or (entry.reason or "").startswith(self.reason))
             and (not self.format or entry.format == self.format)
+            and entry.scored(self.least, self.most)
             and (not self.suspect or (entry.state, entry.reason) == ("ok", SUSPECT))
             and self.name.lower() in entry.name.decode("utf-8", "replace").lower()
         )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from catalog.db import Database
+from catalog.faults import UsageFault
 from catalog.model_rows import Model, current
 from models.head import Head, HeadError, unpack
 
@@ -24,11 +25,25 @@ COLUMNS = "id, model, made_at, role IS NOT NULL, seq, data"
 
 def in_use(database: Database) -> Kept | None:
     """The head that scores, if it was trained for the model that answers: other vectors mean nothing to it."""
+    head, model = standing(database), current(database)
+    return head if head is not None and model is not None and head.model == model.id else None
+
+
+def standing(database: Database) -> Kept | None:
+    """The head whose scores stand: the one that scores, or till there is one for a new model, the one before."""
     row = database.row(f"SELECT {COLUMNS} FROM head WHERE role = 'current'")
-    model = current(database)
-    if row is None or model is None or row[1] != model.id:
-        return None
-    return _kept(row)
+    return None if row is None else _kept(row)
+
+
+def needed(database: Database) -> Kept:
+    """The head whose scores stand. Raises UsageFault without one."""
+    head = standing(database)
+    if head is None:
+        raise UsageFault(
+            "nothing was learned yet, so no file has a p_delete",
+            "Label some, ten of each kind at least (`catalog label keep|delete PATH…`), then `catalog train`.",
+        )
+    return head
 
 
 def kept(database: Database) -> list[Kept]:

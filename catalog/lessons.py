@@ -5,8 +5,7 @@ from numpy.typing import NDArray
 
 from catalog.asking import Asking
 from catalog.entries import Entry, holders
-from catalog.faults import UsageFault
-from catalog.heads import in_use
+from catalog.heads import needed
 from catalog.model_rows import current
 from catalog.vectors import unpack
 
@@ -22,9 +21,9 @@ UNCERTAIN = (
 
 def lessons(asking: Asking, count: int) -> list[tuple[Entry, float]]:
     """(file, p_delete), the most telling first. Raises UsageFault without a head."""
-    kept, model = in_use(asking.database), current(asking.database)
-    if kept is None or model is None:
-        raise UsageFault("nothing was learned yet", "Label ten of each kind first, then `catalog train`.")
+    kept, model = needed(asking.database), current(asking.database)
+    if model is None:
+        return []
     middle = (kept.head.keep_below + kept.head.delete_above) / 2
     rows = asking.database.rows(UNCERTAIN, model.id, kept.id, middle, POOL * count)
     chosen = spread(unpack([row[2] for row in rows], model.dims), count) if rows else []

@@ -10,6 +10,7 @@ from catalog.asking import Asking
 from catalog.bundles import serving_bundle
 from catalog.entries import Entry, holders
 from catalog.faults import PlaceFault, StoreFault, UsageFault
+from catalog.heads import needed
 from catalog.likeness import MOST, embedded, hits
 from catalog.model_rows import Model, current
 from catalog.models import held
@@ -34,15 +35,19 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Only:
-    """Which pictures may answer; what is left empty takes all. Dates are ISO 8601, compared as text; sizes in bytes."""
+    """Which pictures may answer; what is left empty takes all. Dates are ISO 8601, compared as text; sizes in bytes;
+    `least` and `most` are of p_delete.
+    """
 
     below: bytes = b""
     since: str = ""
     until: str = ""
     label: str = ""
     format: str = ""
-    least: int = 0
-    most: int = 0
+    larger: int = 0
+    smaller: int = 0
+    least: float | None = None
+    most: float | None = None
 
     @property
     def narrow(self) -> bool:
@@ -50,7 +55,7 @@ class Only:
         return self != Only()
 
     def takes(self, entry: Entry, taken_at: str | None, label: str | None) -> bool:
-        """Whether a picture may answer. Pure. One without a date is not in any span of dates."""
+        """Whether a picture may answer. Pure. One without a date is not in any span of dates; so with p_delete."""
         low, high = below(self.below) if self.below else (b"", b"\xff")
         day = (taken_at or "")[: len(self.until)]
         return (
@@ -59,16 +64,20 @@ class Only:
             and (not self.until or "" < day <= self.until)
             and (not self.label or label == self.label)
             and (not self.format or entry.format == self.format)
-            and entry.size >= self.least
-            and (not self.most or entry.size <= self.most)
+            and entry.size >= self.larger
+            and (not self.smaller or entry.size <= self.smaller)
+            and entry.scored(self.least, self.most)
         )
 
 
 def search(asking: Asking, question: Question, only: Only, count: int) -> Iterator[tuple[Entry, float]]:
     """The `count` files that answer best: (file, cosine), best first. A picture of the question does not answer itself.
 
-    Raises StoreFault without vectors, UsageFault for a model that knows no words or a question that says nothing.
+    Raises StoreFault without vectors, UsageFault for a model that knows no words, a question that says nothing, or
+    limits of p_delete without a head.
     """
+    if (only.least, only.most) != (None, None):
+        needed(asking.database)
     model = current(asking.database)
     if model is None:
         raise StoreFault("the catalog holds no vectors yet", "Run `catalogd --once` first.")

@@ -16,6 +16,7 @@ from catalog.rates import rates
 from catalog.running import running
 from catalog.scrub_runs import last, night, spent
 from catalog.snapshot import read_header
+from catalog.succession import head_standing
 from catalog.switching import switching
 from catalog.volume_rows import volumes
 
@@ -45,6 +46,7 @@ def standing(asking: Asking) -> dict[str, Any]:
         "vectors": vectors,
         "index": live["index"] if live else _index(asking, model.digest if model else "", seq),
         "model": _model(model, live) | {"next": switching(database, live)},
+        "head": head_standing(database, live),
         "roots": [
             {
                 "path": text(v.path),

@@ -33,6 +33,7 @@ from daemon.scrub import Scrubber
 from daemon.sentry import Sentry
 from daemon.stage import JOIN_SECONDS, Stages
 from daemon.successor import Successor
+from daemon.trainer import Trainer
 from daemon.worker import Orders
 from daemon.write import Change, Writer
 
@@ -99,6 +100,7 @@ class Service:
         self.writer.listen(self.feed.wake)
         self.writer.listen(self._index_wake)
         self.scorer = Scorer(config.database, self.writer)
+        self.trainer = Trainer(config, self.writer, self._stop)
         self.answerer = Answerer(
             config.state / "socket",
             operations(self.index.search, self.network, self.live, self._ask_to_reload, self.scrubber),
@@ -117,6 +119,7 @@ class Service:
         self.stages.repeat("clock", self.clock.step)
         if self.scrub is None:
             self.stages.repeat("scan", self.scanner.step)
+            self.stages.repeat("train", self.trainer.step)
         if self.scrub is not None or not self.once:
             self.stages.run("scrub", self.scrubber.run)
         if self.successor is not None:
@@ -141,7 +144,8 @@ class Service:
             self.successor.wake()
         self.answerer.stop()
         self.stages.join(
-            "scan", "scout", "sentry", "scrub", "keep", "score", "clock", "intake", "embed", "next-intake", "next-embed"
+            *("scan", "scout", "sentry", "scrub", "keep", "train", "score", "clock"),
+            *("intake", "embed", "next-intake", "next-embed"),
         )
         self.writer.stop()
         self.stages.join("write")
@@ -174,6 +178,7 @@ class Service:
             and self.feed.out == 0
             and self.feed.exhausted()
             and not self.index.lag
+            and (self.scrub is not None or not self.trainer.behind)
             and not self.scorer.lag
             and (self.successor is None or self.refusal is not None)
         )
@@ -191,6 +196,7 @@ class Service:
             "watch": self.sentry.told(),
             "scrub": self.scrubber.progress(),
             "next": None if self.successor is None else self.successor.progress(),
+            "training": self.trainer.training,
             "scanning": text(self.scanner.scanning),
             "in_work": self.feed.out,
             "done": self.done,

@@ -9,8 +9,10 @@ from catalog.asking import Asking, asks, json_option, put_lines
 from catalog.db import Database
 from catalog.faults import UsageFault
 from catalog.heads import Kept, kept, use
+from catalog.model_rows import current
 from catalog.running import running
 from catalog.scoring import catch_up
+from catalog.succession import head_standing, told
 
 
 @click.group("head")
@@ -23,26 +25,34 @@ def command() -> None:
 @asks
 def list_(asking: Asking, as_json: bool) -> None:
     """Every head with its held-out figures, the newest first."""
-    found = kept(asking.database)
+    found, names = kept(asking.database), _names(asking.database)
     if as_json:
-        put_lines(_line(one) for one in found)
+        put_lines(_line(one, names) for one in found)
         return
     from catalog.render import table
 
-    columns = ("head", "made", "in use", "labels", "auc", "average precision", "calibration error")
-    table(columns, (_row(one) for one in found), right=("labels",))
+    columns = ("head", "made", "model", "in use", "labels", "auc", "average precision", "calibration error")
+    table(columns, (_row(one, names) for one in found), right=("labels",))
+    standing = head_standing(asking.database, None)
+    if standing["state"] == "owed":
+        click.echo(f"head {told(standing)}", err=True)
 
 
-def _line(one: Kept) -> dict[str, Any]:
+def _names(database: Database) -> dict[int, str]:
+    return dict(database.rows("SELECT id, name FROM model"))
+
+
+def _line(one: Kept, names: dict[int, str]) -> dict[str, Any]:
     made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(one.made_at))
-    return {"head": one.id, "made_at": made, "used": one.used, "model": one.head.model, **one.head.record}
+    model = {"model": one.head.model, "model_name": names[one.model]}
+    return {"head": one.id, "made_at": made, "used": one.used, **model, **one.head.record}
 
 
-def _row(one: Kept) -> tuple[object, ...]:
+def _row(one: Kept, names: dict[int, str]) -> tuple[object, ...]:
     figures = one.head.record["figures"]
     made = time.strftime("%Y-%m-%d %H:%M", time.gmtime(one.made_at))
     told = (_figure(figures[name]) for name in ("auc", "average_precision", "calibration_error"))
-    return one.id, made, "yes" if one.used else "", f"{one.head.record['labels']:,}", *told
+    return one.id, made, names[one.model], "yes" if one.used else "", f"{one.head.record['labels']:,}", *told
 
 
 def _figure(figure: list[float | None]) -> str:
@@ -55,8 +65,16 @@ def _figure(figure: list[float | None]) -> str:
 @asks
 def use_(asking: Asking, number: int) -> None:
     """Have HEAD score everything from now on; no pixel is read for it."""
-    if number not in {one.id for one in kept(asking.database)}:
+    chosen = next((one for one in kept(asking.database) if one.id == number), None)
+    if chosen is None:
         raise UsageFault(f"there is no head {number}", "See `catalog head list`.")
+    model = current(asking.database)
+    if model is not None and chosen.model != model.id:
+        name = _names(asking.database)[chosen.model]
+        raise UsageFault(
+            f"head {number} was trained for the model {name}, its weights mean nothing to {model.name}",
+            "Choose one of this model, or `catalog train` another.",
+        )
     database = Database(asking.config.database, write=True)
     try:
         with database.transaction():

@@ -16,6 +16,8 @@ STATES = ("pending", "ok", "rejected", "gone", "unreachable")
 @click.option("--format", "format_", default="", metavar="FORMAT", help="Only this format: jpeg, png, heif, …")
 @click.option("--name", default="", metavar="PART", help="Only names that hold this text, in either case.")
 @click.option("--suspect", is_flag=True, help="Only files that are ok, but may be damaged; says why.")
+@click.option("--least", type=click.FloatRange(0, 1), help="Only from this p_delete on.")
+@click.option("--most", type=click.FloatRange(0, 1), help="Only up to this p_delete.")
 @json_option
 @asks
 def command(
@@ -26,10 +28,16 @@ def command(
     format_: str,
     name: str,
     suspect: bool,
+    least: float | None,
+    most: float | None,
     as_json: bool,
 ) -> None:
     """List files, of all roots or below FOLDER."""
-    wanted = Filter(states, reason, format_, folder or b"", name, suspect)
+    if (least, most) != (None, None):
+        from catalog.heads import needed
+
+        needed(asking.database)
+    wanted = Filter(states, reason, format_, folder or b"", name, suspect, least, most)
     found = entries(asking.database, wanted)
     if as_json:
         put_lines(entry.record() for entry in found)

@@ -21,6 +21,8 @@ from catalog.size import Size
 @click.option("--format", "format_", default="", metavar="FORMAT", help="Only this format: jpeg, png, heif, …")
 @click.option("--larger", type=Size(), default=0, metavar="SIZE", help="Only files of at least this size, such as 5MB.")
 @click.option("--smaller", type=Size(), default=0, metavar="SIZE", help="Only files of at most this size.")
+@click.option("--least", type=click.FloatRange(0, 1), help="Only from this p_delete on.")
+@click.option("--most", type=click.FloatRange(0, 1), help="Only up to this p_delete.")
 @json_option
 @asks
 def command(
@@ -36,6 +38,8 @@ def command(
     format_: str,
     larger: int,
     smaller: int,
+    least: float | None,
+    most: float | None,
     as_json: bool,
 ) -> None:
     """Pictures that TEXT describes: cosine and path. Several TEXTs, pictures and negations are taken together.
@@ -44,7 +48,7 @@ def command(
     """
     if not words and not pictures:
         raise UsageFault("there is nothing to look for", 'Say what: `catalog search "a shrine under a full moon"`.')
-    only = Only(below or b"", since, until, label or "", format_, larger, smaller)
+    only = Only(below or b"", since, until, label or "", format_, larger, smaller, least, most)
     found = search(asking, Question(words, unlike, pictures), only, count)
     if as_json:
         put_lines(described(entry, cosine) for entry, cosine in found)

@@ -8,6 +8,7 @@ from catalog.asking import Asking, asks, json_option, put
 from catalog.display import safe
 from catalog.rates import NORMAL
 from catalog.standing import standing
+from catalog.succession import told as head_told
 from catalog.switching import told
 from catalog.volume_rows import remedy_of
 
@@ -29,6 +30,7 @@ def _print(found: dict[str, Any]) -> None:
     for name, value, alarm in (
         *_files(found),
         *_derived(found),
+        *_head(found["head"]),
         *_roots(found),
         *_damage(found),
         *_backup(found),
@@ -85,6 +87,13 @@ def _derived(found: dict[str, Any]) -> list[Line]:
         if model["next"]["problem"]:
             lines.append(("", f"  {model['next']['problem']}", True))
     return lines + [("  " + key, model[key], True) for key in ("warning", "problem") if model[key]]
+
+
+def _head(head: dict[str, Any]) -> list[Line]:
+    if head["state"] == "none":
+        return []
+    lines = [("head", head_told(head), False)]
+    return lines + ([("  problem", head["problem"], True)] if head["problem"] else [])
 
 
 def _damage(found: dict[str, Any]) -> list[Line]:

@@ -2,7 +2,7 @@
 
 from catalog.asking import Asking
 from catalog.candidates import Proposal, candidates
-from catalog.heads import Kept, in_use
+from catalog.heads import Kept, standing
 from catalog.render import size
 from catalog.report.section import Last, Rows, Section, Thumbnail
 from catalog.report.words import many
@@ -18,7 +18,7 @@ LIKELY = (
 
 def section(asking: Asking, now: float, last: Last) -> Section:
     """The first of `catalog candidates`, with the bytes of all that the head is sure of or that is labelled so."""
-    head = in_use(asking.database)
+    head = standing(asking.database)
     if head is None:
         return Section("Candidates", "Nothing was learned yet: label some pictures, then `catalog train`")
     contents, freed = _likely(asking, head)

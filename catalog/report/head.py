@@ -5,11 +5,12 @@ from typing import Any, NamedTuple
 
 from catalog.asking import Asking
 from catalog.db import Database
-from catalog.heads import in_use
+from catalog.heads import standing
 from catalog.moment import moment
 from catalog.report.section import Last, Plot, Point, Section
 from catalog.report.words import DAY, ago, many
 from catalog.scoring import lag
+from catalog.succession import head_standing
 
 NEW_DAYS = 7
 BINS = 20
@@ -37,12 +38,13 @@ class Mean(NamedTuple):
 
 def section(asking: Asking, now: float, last: Last) -> Section:
     """Held-out figures as they were at training, drift, and a histogram of p_delete."""
-    kept = in_use(asking.database)
+    kept = standing(asking.database)
     if kept is None:
         return Section("Head", "Nothing was learned yet", record={"id": None})
     told = kept.head.record
     new, old = _means(asking.database, kept.id, now - NEW_DAYS * DAY)
     moved, waiting = drifted(new, old), lag(asking.database)
+    owed = head_standing(asking.database, None)
     return Section(
         "Head",
         f"Head {kept.id}, trained {ago(max(0.0, now - kept.made_at))} ago on {many(told['labels'], 'label')}"
@@ -50,9 +52,10 @@ def section(asking: Asking, now: float, last: Last) -> Section:
         lines=(
             *([_drift(new, old, moved)] if new.files and old.files else []),
             *([f"{many(waiting, 'change')} not scored yet"] if waiting else []),
+            *([f"It is of the model before. {owed['problem']}".strip()] if owed["state"] == "owed" else []),
         ),
         plot=_plot(asking.database, kept.id),
-        more="catalog train" if moved else "",
+        more="catalog train" if moved or owed["state"] == "owed" else "",
         record={
             "id": kept.id,
             "made_at": moment(kept.made_at),

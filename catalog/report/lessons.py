@@ -2,7 +2,7 @@
 
 from catalog.asking import Asking
 from catalog.display import text
-from catalog.heads import in_use
+from catalog.heads import standing
 from catalog.lessons import lessons
 from catalog.report.section import Last, Rows, Section, Thumbnail
 from catalog.report.words import many
@@ -14,7 +14,7 @@ def section(asking: Asking, now: float, last: Last) -> Section:
     """The first of `catalog next`, and how many labels there are."""
     kinds: dict[str, int] = dict(asking.database.rows("SELECT value, count(*) FROM label GROUP BY value"))
     labels = sum(kinds.values())
-    found = lessons(asking, SHOWN) if in_use(asking.database) is not None else []
+    found = lessons(asking, SHOWN) if standing(asking.database) is not None else []
     told = f"{many(labels, 'label')}: {kinds.get('keep', 0):,} keep, {kinds.get('delete', 0):,} delete"
     return Section(
         "Labels that would help",

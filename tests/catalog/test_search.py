@@ -104,3 +104,8 @@ def test_a_model_without_words_says_which_ones_have_them(house: Household, tmp_p
 def test_a_question_without_anything_to_look_for_is_refused(house: Household) -> None:
     assert isinstance(ask(house).exception, UsageFault)
     assert isinstance(ask(house, "--like", "/nowhere", "--not", "red").exception, Exception)
+
+
+def test_limits_of_p_delete_need_a_head(house: Household) -> None:
+    result = ask(house, "red", "--least", "0.5")
+    assert isinstance(result.exception, UsageFault) and "p_delete" in result.exception.problem

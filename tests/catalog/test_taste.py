@@ -67,6 +67,20 @@ def test_a_head_ranks_what_nobody_labelled(house: Household) -> None:
     assert min(p for p, kind in fresh if kind == "b") > max(p for p, kind in fresh if kind == "a")
 
 
+def test_lists_are_narrowed_by_p_delete_and_say_so_where_there_is_none(house: Household) -> None:
+    result = call(house, "ls", "--least", "0.5")
+    assert isinstance(result.exception, UsageFault) and "catalog train" in result.exception.remedy
+    label(house)
+    call(house, "train")
+    for least, most, kind in (("0.5", "1", "b"), ("0", "0.5", "a")):
+        lines = call(house, "ls", "--least", least, "--most", most, "--json").stdout.splitlines()
+        assert {Path(json.loads(line)["path"]).name[0] for line in lines} == {kind}
+    anywhere = str(next(Path(os.fsdecode(house.root)).glob("a*.png")))
+    lines = call(house, "search", "--like", anywhere, "--least", "0.5", "-k", str(COUNT), "--json").stdout.splitlines()
+    assert len(lines) == COUNT // 2
+    assert {Path(json.loads(line)["path"]).name[0] for line in lines} == {"b"}
+
+
 def test_a_new_file_is_scored_by_the_running_service(house: Household) -> None:
     label(house)
     call(house, "train")
