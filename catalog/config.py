@@ -21,7 +21,7 @@ from catalog.settings import (
 
 TRASHES = (".Trash-*", ".Trash", ".local/share/Trash")
 IGNORED = ("Thumbs.db", "desktop.ini", ".DS_Store", "._*", "@eaDir", "#recycle", *TRASHES)
-PROVIDERS = ("auto", "cpu", "cuda")
+PROVIDERS = ("auto", "cpu", "cuda", "tensorrt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,9 @@ def _parse(place: Path, table: dict[str, Any]) -> Config:
     wanted = config.model.provider
     if wanted not in PROVIDERS:
         raise UsageFault(f"no such provider: `{wanted}` in {place}", f"Known are {', '.join(PROVIDERS)}.")
+    devices = config.model.devices
+    if not devices or len(set(devices)) < len(devices):
+        raise UsageFault(f"`devices` in {place} has none, or one of them twice", "Number the GPUs: `devices = [0, 1]`.")
     return config
 
 
@@ -129,6 +132,9 @@ def _value(kind: Any, value: Any, where: str) -> Any:
         good = isinstance(value, bool)
     elif kind in (int, float):
         good = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool) and value >= 0
+    elif kind == tuple[int, ...]:
+        good = isinstance(value, list) and all(type(item) is int and item >= 0 for item in value)
+        value = tuple(value) if good else value
     else:
         good = isinstance(value, list) and all(isinstance(item, str) for item in value)
         value = tuple(value) if good else value

@@ -31,7 +31,7 @@ from models.traits import Told, traits
 
 if TYPE_CHECKING:
     from models.bundle import Bundle
-    from models.session import Session
+    from models.session_pool import Network
 
 BATCH = 64  # files a transaction
 MEGA = 1 << 20
@@ -47,7 +47,7 @@ class Embedder:
             raise StoreFault("the catalog holds no vectors yet", "Run `catalogd --once` first.")
         self._asking, self._model = asking, model
         self._bundle = _bundle(asking, model)
-        self._session: Session | None = None
+        self._session: Network | None = None
         self._begun = False
 
     def contents(self, paths: Iterable[bytes], told: Callable[[], object]) -> Iterator[Reading]:
@@ -104,11 +104,11 @@ class Embedder:
         if database.row("SELECT 1 FROM file WHERE content = ? LIMIT 1", content) is None:
             remember(database, [(_traits(one), content)])
 
-    def _ready(self) -> "Session":
+    def _ready(self) -> "Network":
         from models.attest import attest
 
         if self._session is None:
-            session = open_session(self._bundle, self._asking.config.model)
+            session = open_session(self._bundle, self._asking.config)
             word = attest(self._bundle, session)
             if not word.ok:
                 raise PlaceFault(f"the model may not be used: {word.word}", "See `catalog doctor`.")

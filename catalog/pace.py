@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle, islice
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
@@ -17,17 +18,18 @@ if TYPE_CHECKING:
 
     from models.bundle import Bundle
     from models.recipe import Recipe
-    from models.session import Session
+    from models.session_pool import Network
 
 SAMPLE = 96  # pictures to read
 RUNS = 5
+BATCHES = 12
 CLOSE = 0.9  # of the slower part alone: what both together reach where neither is in the other's way
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
     """`one`: seconds for one picture through the model. Rates are pictures a second: the reading processes alone, the
-    model alone in batches of `batch`, and both at once; 0 where there was no picture to read.
+    model alone in batches of `batch`, and both at once; 0 where there was no picture to read. `gpus`: how many run it.
     """
 
     one: float
@@ -36,6 +38,7 @@ class Pace:
     workers: int
     loader: float
     both: float
+    gpus: int = 0
 
     @property
     def verdict(self) -> str:
@@ -44,16 +47,17 @@ class Pace:
             return "no picture in the catalog to time the reading with"
         slower = min(self.loader, self.model)
         if self.both < CLOSE * slower:
-            return (
-                f"together they reach {self.both / slower:.0%} of the slower one: they take the same cores from each"
-                " other; a GPU, or fewer `[model] threads`, would part them"
-            )
+            told = f"together they reach {self.both / slower:.0%} of the slower one: they take each other's cores"
+            if self.gpus:
+                return f"{told}, and a GPU is fed by a core, too; fewer `[intake] workers` leave it one"
+            return f"{told}; a GPU, or fewer `[model] threads`, would part them"
         if self.loader < self.model:
             return "the model waits for the reading: raise `[intake] workers` where cores are idle"
-        return "the reading waits for the model: a GPU, an int8 bundle or a smaller model would help"
+        cure = "another GPU, an fp16 bundle" if self.gpus else "a GPU, an int8 bundle"
+        return f"the reading waits for the model: {cure} or a smaller model would help"
 
 
-def measure(asking: Asking, bundle: "Bundle", session: "Session") -> Pace:
+def measure(asking: Asking, bundle: "Bundle", session: "Network") -> Pace:
     """Time the parts one after the other, then together."""
     import numpy as np
 
@@ -62,9 +66,11 @@ def measure(asking: Asking, bundle: "Bundle", session: "Session") -> Pace:
     one = _seconds(lambda: session.run(blank[:1]))
     model = session.batch / _seconds(lambda: session.run(blank))
     workers = asking.config.intake.workers or len(os.sched_getaffinity(0))
-    paths = _sample(asking)
+    paths, gpus = _sample(asking), len(session.devices)
     if not paths:
-        return Pace(one, session.batch, model, workers, 0.0, 0.0)
+        return Pace(one, session.batch, model, workers, 0.0, 0.0, gpus)
+    if gpus:  # a GPU is through with few pictures before its first batch is a small part of the time
+        paths = list(islice(cycle(paths), max(len(paths), BATCHES * session.batch)))
     with ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool:
         read = partial(pixels, recipe=recipe)
         sum(1 for _ in pool.map(read, paths[: 2 * workers]))  # the processes start, and import
@@ -74,7 +80,7 @@ def measure(asking: Asking, bundle: "Bundle", session: "Session") -> Pace:
         started = time.perf_counter()
         count = sum(len(batch) for batch in _batches(pool.map(read, paths, chunksize=2), session.batch, session.run))
         both = count / (time.perf_counter() - started)
-    return Pace(one, session.batch, model, workers, loader, both)
+    return Pace(one, session.batch, model, workers, loader, both, gpus)
 
 
 def pixels(path: bytes, recipe: "Recipe") -> "np.ndarray | None":

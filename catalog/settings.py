@@ -15,15 +15,16 @@ class IntakeSettings:
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """Embedding: `bundle` is `default`, a pulled one's name or a folder; `provider` is auto, cpu or cuda; 0 lets us
-    choose. `device`: which GPU; `gpu_memory_mb`: 0 is no limit; `idle_minutes`: 0 keeps the model loaded.
+    """Embedding: `bundle` is `default`, a pulled one's name or a folder; `provider` is auto, cpu, cuda or tensorrt; 0
+    lets us choose. `devices`: which GPUs share the work; `batch` and `gpu_memory_mb` (0: no limit) are for each;
+    `idle_minutes`: 0 keeps the model loaded.
     """
 
     bundle: str = "default"
     provider: str = "auto"
     threads: int = 0
     batch: int = 0
-    device: int = 0
+    devices: tuple[int, ...] = (0,)
     gpu_memory_mb: int = 0
     idle_minutes: float = 0.0
 

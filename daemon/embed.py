@@ -56,7 +56,7 @@ class Embedder:
     """Runs in one thread, behind a queue of two batches: one in work, one ready."""
 
     def __init__(self, batch: int, deliver: Callable[[Embedded | Rejected], None], stop: threading.Event) -> None:
-        self.batch = batch
+        self._batch = batch
         self._deliver = deliver
         self._stop = stop
         self._queue: queue.Queue[Decoded | None] = queue.Queue(2 * batch)
@@ -64,6 +64,19 @@ class Embedder:
         self.images = 0
         self.batches = 0
         self.seconds = 0.0
+
+    @property
+    def batch(self) -> int:
+        """Images that are run at once. The queue goes by it: were it smaller, readers would stand still meanwhile."""
+        return self._batch
+
+    @batch.setter
+    def batch(self, images: int) -> None:
+        """Whoever waits for room is let in at once."""
+        self._batch = images
+        with self._queue.mutex:  # nothing in it is lost, whichever size it had
+            self._queue.maxsize = 2 * images
+            self._queue.not_full.notify_all()
 
     def put(self, decoded: Decoded) -> None:
         """Blocks while two batches wait. At a stop the image is dropped: its file stays pending."""

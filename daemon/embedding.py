@@ -37,7 +37,7 @@ def keep_embedding(
             stop.wait(RETRY_SECONDS)
             continue
         told(None)
-        embedder.batch = settings.batch or session.batch
+        embedder.batch = session.batch
         recipe = network.bundle.recipe
         embedder.run(session, (recipe.height, recipe.width), 60 * settings.idle_minutes or float("inf"))
         del session  # the last name of it but the network's own

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from catalog.config import Config
 from catalog.faults import PlaceFault
 from catalog.model_rows import attested
 from catalog.sessions import open_session
-from catalog.settings import ModelSettings
 from daemon.write import Writer
 from models.bundle import Bundle
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from models.session import Session
+    from models.session_pool import Network as Live
     from models.text import TextEncoder
 
 log = structlog.get_logger()
@@ -26,20 +26,21 @@ log = structlog.get_logger()
 class Network:
     """The session, opened when it is first needed. `problem`: why nothing is embedded, or ""."""
 
-    def __init__(self, bundle: Bundle, settings: ModelSettings, model: int, writer: Writer) -> None:
+    def __init__(self, bundle: Bundle, config: Config, model: int, writer: Writer) -> None:
         self.bundle = bundle
-        self._settings = settings
+        self._config = config
+        self._settings = config.model
         self._model = model
         self._writer = writer
         self._lock = threading.Lock()
-        self._session: Session | None = None
+        self._session: Live | None = None
         self._words: TextEncoder | None = None
         self._used = 0.0
         self.problem = ""
         self.provider = ""
         self.cosine = 0.0
 
-    def open(self) -> "Session":
+    def open(self) -> "Live":
         """The attested session. Raises PlaceFault, and says so in `problem`, where there is none to be had."""
         with self._lock:
             self._used = time.monotonic()
@@ -83,11 +84,11 @@ class Network:
                 self._session = self._words = None
                 log.info("model_let_go", model=self.bundle.name, idle_minutes=round(idle / 60, 1))
 
-    def _start(self) -> "Session":
+    def _start(self) -> "Live":
         from models.attest import attest
 
         started = time.monotonic()
-        session = open_session(self.bundle, self._settings)
+        session = open_session(self.bundle, self._config)
         found = attest(self.bundle, session)
         if not found.ok:
             raise PlaceFault("the model is not attested on this machine, so nothing is embedded", found.word)

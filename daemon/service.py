@@ -66,7 +66,7 @@ class Service:
         self.clock = Clock(self._ask, self._stop)
         choice = choose(config, self._ask)
         bundle, self.model, self._problem = choice.bundle, choice.model, choice.problem
-        self.network = Network(bundle, config.model, self.model, self.writer)
+        self.network = Network(bundle, config, self.model, self.writer)
         self.hands = Hands(config.state)
         self._ask(blame(self.hands.left_over()))
         self.guard = Guard(config, self.writer)

@@ -47,7 +47,7 @@ class Successor:
         self._writer, self._stop, self._settings = writer, stop, config.model
         self._database = Database(config.database, write=False)
         self._asking = threading.Lock()
-        self.network = Network(bundle, config.model, model, writer)
+        self.network = Network(bundle, config, model, writer)
         self.backlog = Backlog(config.database, model, busy)
         self.embedder = Embedder(config.model.batch or 8, self._record, stop)
         self.intake = Intake(

@@ -12,7 +12,7 @@ import numpy as np
 from models.bundle import Bundle
 from models.picture import read_picture
 from models.recipe import Recipe
-from models.session import Session
+from models.session_pool import Network
 
 SAME = 99.0  # dB that stand for "equal in every byte"
 SPREAD = 0.1  # mean squared distance of goldens' vectors to their mean below which that counts more than the cosine
@@ -34,7 +34,7 @@ class Attestation:
     unexplained: float = 0.0
 
 
-def attest(bundle: Bundle, session: Session) -> Attestation:
+def attest(bundle: Bundle, session: Network) -> Attestation:
     """Never raises for a bad model: a golden that cannot be read or run is a failed attestation."""
     if not bundle.goldens:
         return Attestation(0.0, 0.0, "", False, f"{bundle.name} has no goldens: export it again with some")
@@ -79,7 +79,7 @@ def most_unexplained(threshold: float) -> float:
 
 
 def _judge(
-    bundle: Bundle, session: Session, vectors: np.ndarray, expected: np.ndarray, reference: np.ndarray, pixels: float
+    bundle: Bundle, session: Network, vectors: np.ndarray, expected: np.ndarray, reference: np.ndarray, pixels: float
 ) -> Attestation:
     found, lost = cosines(vectors, reference), unexplained(vectors, reference)
     worst = int(np.argmin(found))

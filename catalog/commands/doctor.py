@@ -13,12 +13,14 @@ from catalog.backup_standing import backup_standing
 from catalog.bundles import find_bundle
 from catalog.display import show
 from catalog.faults import Fault
+from catalog.hardware import advice, running_on
 from catalog.migration import RECOVER
 from catalog.mounts import mount_of, read_mounts
 from catalog.pace import lines, measure
 from catalog.sessions import open_session
 from catalog.volume_rows import remedy_of, volumes
 from catalog.volumes import observe
+from models.provider import gpus
 
 if TYPE_CHECKING:
     from models.bundle import Bundle
@@ -137,8 +139,9 @@ def model(asking: Asking) -> Iterator[Finding]:
     from models.attest import attest
 
     bundle = find_bundle(asking.config)
-    session = open_session(bundle, asking.config.model)
-    yield Finding("provider", not session.warning, session.provider, session.warning)
+    session = open_session(bundle, asking.config)
+    hint = advice(session, asking.config.model.provider, bundle.precision, gpus())
+    yield Finding("provider", not session.warning, running_on(session), hint)
     found = attest(bundle, session)
     yield Finding(
         "goldens", found.ok, f"{bundle.name} {bundle.id}: {found.word}", "" if found.ok else "See the line above."

@@ -108,7 +108,7 @@ def _attested(asking: Asking, name: str | None) -> tuple[str, bool, dict[str, An
     from models.text import TextEncoder
 
     bundle = _bundle(asking, name)
-    session = open_session(bundle, asking.config.model)
+    session = open_session(bundle, asking.config)
     found = attest(bundle, session)
     word, ok = found.word, found.ok
     figures = {"name": bundle.name, "id": bundle.id, "cosine": found.cosine, "provider": session.provider}

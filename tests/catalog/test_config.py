@@ -27,6 +27,13 @@ def load(folder: Path, text: str) -> object:
         (GOOD + "[intake]\nworkers = '3'\n", "wrong type"),
         (GOOD + "[intake]\nworkers = -1\n", "wrong type"),
         (GOOD + "[intake]\nworkers = true\n", "wrong type"),
+        (GOOD + "[model]\nprovider = 'gpu'\n", "Known are auto, cpu, cuda, tensorrt"),
+        (GOOD + "[model]\ndevices = 0\n", "wrong type"),
+        (GOOD + "[model]\ndevices = ['0']\n", "wrong type"),
+        (GOOD + "[model]\ndevices = [true]\n", "wrong type"),
+        (GOOD + "[model]\ndevices = [-1]\n", "wrong type"),
+        (GOOD + "[model]\ndevices = []\n", "devices = [0, 1]"),
+        (GOOD + "[model]\ndevices = [1, 1]\n", "one of them twice"),
         (GOOD + "intake = 3\n", "has to be a table"),
         ('state = "/x"\n', "lacks `roots`"),
         ('state = "x"\nroots = ["/y"]\n', "not an absolute path"),
@@ -41,6 +48,10 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, words: str) -> None:
         load(tmp_path, text)
     assert words in f"{raised.value.problem} {raised.value.remedy}"
     assert raised.value.remedy
+
+
+def test_gpus_are_numbers(tmp_path: Path) -> None:
+    assert load(tmp_path, GOOD + "[model]\ndevices = [2, 0]\n").model.devices == (2, 0)  # type: ignore[attr-defined]
 
 
 def test_no_configuration_says_how_to_make_one(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ CASES = {
     "reading is slower": (Pace(0.01, 8, 500.0, 2, 200.0, 195.0), "the model waits for the reading"),
     "the model is slower": (Pace(0.01, 8, 50.0, 2, 200.0, 49.0), "the reading waits for the model"),
     "they share cores": (Pace(0.01, 8, 300.0, 2, 300.0, 150.0), "reach 50% of the slower one"),
+    "they share cores beside a GPU": (Pace(0.01, 64, 300.0, 2, 300.0, 150.0, 1), "fewer `[intake] workers`"),
+    "the GPU is slower": (Pace(0.01, 64, 50.0, 2, 200.0, 49.0, 1), "another GPU"),
     "nothing to read": (Pace(0.01, 8, 300.0, 2, 0.0, 0.0), "no picture in the catalog"),
 }
 

@@ -158,6 +158,8 @@ def _settings() -> Iterator[tuple[str, str]]:
 
 
 def _toml(value: object) -> str:
+    if isinstance(value, tuple) and all(isinstance(inner, int) for inner in value):
+        return json.dumps(value)
     if isinstance(value, tuple):
         return ", ".join(json.dumps(inner) for inner in value)
     return json.dumps(value) if isinstance(value, str | bool) else f"{value:g}"

@@ -75,3 +75,30 @@ def test_a_full_queue_does_not_hold_up_the_end() -> None:
     embedder.put(decoded(1))
     stop.set()
     embedder.put(decoded(2))  # would block for ever
+
+
+def test_the_queue_grows_with_the_batch_and_loses_nothing() -> None:
+    """A GPU's batches are larger than those that were planned for before the model was open; readers must not stand
+    still while one is in work.
+    """
+    stop, network, done = threading.Event(), Picky(), []
+    embedder = Embedder(1, done.append, stop)
+    reader = threading.Thread(target=lambda: [embedder.put(decoded(number)) for number in range(16)])
+    reader.start()
+    reader.join(0.2)
+    assert reader.is_alive()  # two batches of one wait, and nobody takes them
+    embedder.batch = 8
+    reader.join(60)
+    assert not reader.is_alive()
+    thread = threading.Thread(target=embedder.run, args=(network, SHAPE))
+    thread.start()
+    tick = threading.Event()
+    for _ in range(6000):
+        if len(done) == 16:
+            break
+        tick.wait(0.01)
+    stop.set()
+    embedder.wake()
+    thread.join(60)
+    assert network.sizes == [8, 8]
+    assert [result.decoded.task.file for result in done] == list(range(16))
