@@ -9,6 +9,7 @@ BENCH ?= damage verdicts pass scan latency memory scrub index model
 INSTALL := $(BIN)/python -m pip install --constraint constraints.txt
 export ORT_DISABLE_TELEMETRY := 1
 SOURCES := catalog daemon models systemd tests tools
+EXTENSION := $(wildcard models/*.c models/*.h)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-export lint stress bench clean
@@ -44,14 +45,14 @@ $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("CPython 3.11 or later is needed: make PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
+$(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt $(EXTENSION)
 	$(INSTALL) --editable .
 	@touch $@
 
-$(VENV)/.installed-export: $(BIN)/python pyproject.toml constraints.txt constraints-export.txt
+$(VENV)/.installed-export: $(BIN)/python pyproject.toml constraints.txt $(EXTENSION) constraints-export.txt
 	$(INSTALL) --constraint constraints-export.txt --editable '.[export,test]'
 	@touch $@ $(VENV)/.installed $(VENV)/.installed-test
 
-$(VENV)/.installed-%: $(BIN)/python pyproject.toml constraints.txt
+$(VENV)/.installed-%: $(BIN)/python pyproject.toml constraints.txt $(EXTENSION)
 	$(INSTALL) --editable '.[$*]'
 	@touch $@ $(VENV)/.installed

@@ -10,8 +10,15 @@ say() { printf '%s%s%s\n' "$dim" "$1" "$off"; }
 
 # A command line as one would type it.
 show() {
+  local word
   printf '%s$' "$bold"
-  printf ' %q' "$@"
+  for word in "$@"; do
+    case $word in
+      *\'*) printf ' %q' "$word" ;;
+      *[!A-Za-z0-9/._=-]*) printf " '%s'" "$word" ;;
+      *) printf ' %s' "$word" ;;
+    esac
+  done
   printf '%s\n' "$off"
 }
 
@@ -80,6 +87,19 @@ if [ -n "$example" ]; then
 else
   say "No image could be read."
 fi
+
+if [ $# -eq 0 ]; then
+  section "Some memes go, some photos stay: what else would?"
+  typed catalog label delete "$images/Memes/*2[0-4]*"
+  typed catalog label keep "$images/Photos/*/*"
+  typed catalog train
+  # What was labelled `delete` leads the list; below it stands what nobody has looked at.
+  last 8 catalog candidates -n 20
+fi
+
+section "The nightly report, also as a page with pictures"
+first 24 catalog report --html "$place/report.html" || true
+say "$place/report.html"
 
 section "Next"
 say "catalog --help                 all commands"

@@ -30,4 +30,4 @@ def command(asking: Asking, paths: tuple[bytes, ...]) -> None:
         count = part(database, asking.config.state, list(contents), time.time())
     finally:
         database.close()
-    click.echo(f"{count} pairs set apart", err=True)
+    click.echo(f"{count} pair{'' if count == 1 else 's'} set apart", err=True)

@@ -35,8 +35,8 @@ def clock(at: float) -> str:
 
 
 def ago(seconds: float) -> str:
-    """`5 minutes`, `3 hours`, `12 days`."""
-    for unit, length in (("day", DAY), ("hour", 3600.0), ("minute", 60.0)):
-        if seconds >= 2 * length or (unit == "minute"):
-            return many(max(0, round(seconds / length)), unit)
-    raise AssertionError
+    """`5 minutes`, `3 hours`, `12 days`; `less than a minute`."""
+    for unit, length in (("day", DAY), ("hour", 3600.0)):
+        if seconds >= 2 * length:
+            return many(round(seconds / length), unit)
+    return many(round(seconds / 60), "minute") if seconds >= 60 else "less than a minute"
