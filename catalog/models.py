@@ -100,6 +100,11 @@ def remove_bundle(config: Config, name: str) -> bool:
     return True
 
 
+def remove_engines(config: Config, digest: str) -> None:
+    """Delete what TensorRT has built for a model; it builds that again on demand."""
+    shutil.rmtree(config.state / "engines" / digest, ignore_errors=True)
+
+
 def description(bundle: Bundle) -> dict[str, Any]:
     """All that makes a vector, for `catalog model show`: what the bundle says, its digest, and this machine's part."""
     import json

@@ -11,7 +11,10 @@ from models.described import BundleError
 from models.provider import BATCH, CPU, CUDA, GPU, INSTALL, Chain, Provider, chain, has_gpu, wanted
 from models.runtime import Binding, Graph, check_dims, create, fixed_batch, missing, shrinking
 
-NO_MEMORY = re.compile(r"out of memory|failed to allocate|bad_alloc|bad allocation|CUDA_ERROR_OUT_OF_MEMORY", re.I)
+# The words of the allocators: the arena's own, and the one for its limit; CUDA's; those of cuBLAS and cuDNN; C++'s.
+NO_MEMORY = re.compile(
+    r"failed to allocate|smaller than requested bytes|out.of.memory|_ALLOC_FAILED|bad_alloc|bad allocation", re.I
+)
 
 
 class ProviderError(Exception):

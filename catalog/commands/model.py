@@ -10,7 +10,7 @@ from catalog.bundles import bundle_folder, open_bundle, serving_bundle
 from catalog.config_edit import write_setting
 from catalog.db import Database
 from catalog.faults import PlaceFault
-from catalog.models import Held, description, drop_vectors, held, remove_bundle
+from catalog.models import Held, description, drop_vectors, held, remove_bundle, remove_engines
 from catalog.sessions import open_session
 
 FINDINGS = 1
@@ -149,6 +149,8 @@ def drop(asking: Asking, name: str) -> None:
         count = drop_vectors(database, digest) if digest else 0
     finally:
         database.close()
+    if digest:
+        remove_engines(asking.config, digest)
     removed = remove_bundle(asking.config, name)
     click.echo(f"{count:,} vectors deleted" + (", the bundle removed" if removed else ""), err=True)
 

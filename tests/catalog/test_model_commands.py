@@ -83,8 +83,12 @@ def test_use_switches_and_drop_frees_the_old_vectors(house: Household) -> None:
     assert until(lambda: listed(house)["other"]["role"] == "current"), house.tail()
     assert until(lambda: not house.busy()), house.tail()
     old = str(house.folder / "bundle")
+    engines = [house.state / "engines" / str(listed(house)[name]["id"]) for name in (old, "other")]
+    for folder in engines:
+        folder.mkdir(parents=True)
     assert "6 vectors deleted" in call(house, "model", "drop", old).stderr
     assert (house.folder / "bundle" / "model.onnx").exists()  # the owner's folder, not ours
+    assert [folder.exists() for folder in engines] == [False, True]
     assert house.stop() == 0
     assert house.rows("SELECT count(*) FROM vector") == [(6,)]
     assert house.findings() == []

@@ -1,15 +1,22 @@
 """Batches: full under load, halved around a culprit, nothing lost."""
 
 import threading
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_bundle import DIMS, SIDE, reference_vectors, write_tiny_bundle
 
 from catalog.results import Facts
 from catalog.signature import Signature
+from catalog.vectors import unpack
 from daemon.embed import Embedder, embed
 from daemon.messages import Decoded, Embedded, Rejected, Task
+from models.bundle import load_bundle
 from models.reason import Reason
+from models.session import Session
+from models.session_pool import SessionPool
 
 SHAPE = (2, 2)
 
@@ -102,3 +109,27 @@ def test_the_queue_grows_with_the_batch_and_loses_nothing() -> None:
     thread.join(60)
     assert network.sizes == [8, 8]
     assert [result.decoded.task.file for result in done] == list(range(16))
+
+
+def test_several_devices_get_one_batch_in_order(tmp_path: Path) -> None:
+    """Two sessions on the CPU stand for two GPUs: together they take a batch of both, and it comes out in order."""
+    bundle = load_bundle(write_tiny_bundle(tmp_path / "bundle"))
+    pool = SessionPool([Session(bundle, provider="cpu", threads=1, batch=4, bound=True) for _ in range(2)])
+    stop, done = threading.Event(), []
+    embedder = Embedder(pool.batch, done.append, stop)
+    drawn = np.random.default_rng(5).integers(0, 256, (16, SIDE, SIDE, 3)).astype(np.uint8)
+    for number, one in enumerate(drawn):
+        embedder.put(replace(decoded(number), pixels=one.tobytes()))
+    thread = threading.Thread(target=embedder.run, args=(pool, (SIDE, SIDE)))
+    thread.start()
+    tick = threading.Event()
+    for _ in range(6000):
+        if len(done) == 16:
+            break
+        tick.wait(0.01)
+    stop.set()
+    embedder.wake()
+    thread.join(60)
+    assert (embedder.batches, [result.decoded.task.file for result in done]) == (2, list(range(16)))
+    vectors = unpack([result.vector for result in done], DIMS)
+    assert np.allclose(vectors, reference_vectors(drawn), atol=2e-3)

@@ -1,7 +1,8 @@
 """What the exporter's tests need, and what they are about."""
 
+import os
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 if TYPE_CHECKING:
     from models.bundle import Bundle
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
 
 NEEDED = ("torch", "torchvision", "onnx", "onnxscript", "timm", "open_clip", "transformers", "uform")
 MISSING = [name for name in NEEDED if find_spec(name) is None]
+PROVIDER = cast(Literal["cpu", "cuda", "tensorrt"], os.environ.get("CATALOG_TEST_PROVIDER", "cpu"))
 FAMILIES = (
     "open_clip_clip",
     "open_clip_siglip2",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from needed import FAMILIES, Made
+from needed import FAMILIES, PROVIDER, Made
 
 from models.attest import attest, unexplained
 from models.attest_text import attest_text
@@ -35,7 +35,7 @@ def readable(paths: list[Path], recipe: Recipe) -> list[Path]:
 
 def test_real_files_get_the_sources_vectors(family: str, made: Callable[[str], Made], real_files: list[Path]) -> None:
     source, bundle = made(family)
-    session = Session(bundle, provider="cpu", threads=2)
+    session = Session(bundle, provider=PROVIDER, threads=2)
     paths = readable(real_files, bundle.recipe)
     assert len(paths) > 15
     _, reference = picture_vectors(source, paths)
@@ -50,7 +50,7 @@ def test_real_files_get_the_sources_vectors(family: str, made: Callable[[str], M
 
 def test_it_is_attested_and_says_where_it_came_from(family: str, made: Callable[[str], Made]) -> None:
     source, bundle = made(family)
-    session = Session(bundle, provider="cpu", threads=2)
+    session = Session(bundle, provider=PROVIDER, threads=2)
     said = attest(bundle, session)
     assert said.ok, said.word
     assert said.cosine > 0.999
