@@ -35,11 +35,11 @@ padding:.1em .35em}
 .wide{overflow-x:auto;margin-top:1rem}
 table{border-collapse:collapse;font-size:.92rem;min-width:60%}
 th{font-weight:500;color:var(--soft);text-align:left;padding:.35rem 1.4rem .35rem 0;border-bottom:1px solid var(--line)}
-td{padding:.42rem 1.4rem .42rem 0;vertical-align:top;border-bottom:1px solid var(--line);overflow-wrap:anywhere}
+td{padding:.42rem 1.4rem .42rem 0;vertical-align:top;border-bottom:1px solid var(--line);overflow-wrap:break-word}
 th:last-child,td:last-child{padding-right:0}
 tbody tr:last-child td{border-bottom:0}
 .right{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-td.path{font:.86em/1.6 ui-monospace,"SF Mono","DejaVu Sans Mono",monospace}
+td.path{overflow-wrap:anywhere;font:.86em/1.6 ui-monospace,"SF Mono","DejaVu Sans Mono",monospace}
 .plot{margin:1.4rem 0 .4rem;max-width:46rem}
 .plot svg{display:block;width:100%;height:6rem;overflow:visible}
 .bar{fill:var(--accent)}.bad{fill:var(--red)}.floor{stroke:var(--line);stroke-width:1}
