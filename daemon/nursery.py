@@ -1,8 +1,9 @@
 """The process that workers are forked from."""
 
 import multiprocessing.forkserver
+import os
 
-PRELOAD = ["daemon.cli", "daemon.worker", "models.jpeg", "models.png"]
+PRELOAD = ["daemon.cli", "daemon.worker", "models.jpeg", "models.png", "PIL.PngImagePlugin"]
 
 
 def start_nursery() -> None:
@@ -10,6 +11,8 @@ def start_nursery() -> None:
 
     Forking the service itself, with its threads, would not be safe. It imports beside us while we import the rest.
     """
+    # Threads of NumPy's BLAS spin for a thirtieth of a second before they sleep, also when they are just born.
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)
     multiprocessing.forkserver.ensure_running()

@@ -21,6 +21,7 @@ from daemon.progress import Progress
 from daemon.service import Service
 
 TICK = 0.1
+HASTE = 0.02  # of a pass that somebody waits for the end of
 log = structlog.get_logger()
 
 
@@ -84,7 +85,7 @@ def _supervise(service: Service, signals: Signals, config: Config) -> None:
     beaten = 0.0
     with Progress(service, shown=service.once and service.scrub is None) as progress:
         while not signals.stop and not service.stages.failed.is_set():
-            time.sleep(TICK)
+            time.sleep(HASTE if service.once else TICK)
             progress.update()
             service.renew()
             if service.renewed:
