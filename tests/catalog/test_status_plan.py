@@ -29,7 +29,7 @@ def test_status_walks_through_no_table_of_files(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(Database, "rows", listening)
     standing(asking)
     assert len(asked) > 10
-    for sql, values in list(asked):
+    for sql, values in asked:
         for step in rows(asking.database, "EXPLAIN QUERY PLAN " + sql, *values):
             walked = WALK.search(step[3])
             assert walked is None or walked[1] in SMALL, (step[3], sql)
