@@ -106,6 +106,7 @@ def _head(model: Model, trained: Trained) -> Head:
         trained.keep_below,
         trained.delete_above,
         trained.record,
+        trained.hidden,
     )
 
 

@@ -47,6 +47,22 @@ def calibrate(logits: Doubles, wanted: NDArray[np.float32]) -> Link:
     return found
 
 
+def across(logits: Doubles, wanted: NDArray[np.float32], folds: NDArray[np.int64]) -> Doubles:
+    """Chances of each fold by the link of the others: the calibration, too, is judged on what it has not seen."""
+    chances = np.zeros(len(logits))
+    for fold in np.unique(folds):
+        inside = folds != fold
+        chances[~inside] = calibrate(logits[inside], wanted[inside]).chances(logits[~inside])
+    return chances
+
+
+def losses(chances: Doubles, wanted: NDArray[np.float32]) -> Doubles:
+    """The log loss of each row, float64 [N]; none is infinite."""
+    right = np.where(wanted > 0.5, chances, 1 - chances)
+    told: Doubles = -np.log(np.maximum(right, EDGE))
+    return told
+
+
 def _binned(logits: Doubles, wanted: Doubles) -> tuple[Doubles, Doubles, Doubles]:
     """Mean logits of bins of equal counts, how many rows each has, and how many of them were deleted."""
     order = np.argsort(logits, kind="stable")

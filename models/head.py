@@ -1,4 +1,6 @@
-"""The keep/delete head: one weight a feature. What is stored is a few kilobytes that no program has to trust."""
+"""The keep/delete head: one weight a feature, or a small network of them. What is stored, a few kilobytes or, of a
+network, a hundred, no program has to trust.
+"""
 
 import json
 import struct
@@ -9,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.logistic import sigmoid
+from models.net import Hidden
 
 Floats = NDArray[np.float32]
 MAGIC = b"catalogd-head\x01"
@@ -21,10 +24,10 @@ class HeadError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """`weights`: float32 [F], scaling and slope folded in.
+    """`weights`: float32 [F], scaling and slope folded in; with `hidden`, float32 [F, units].
 
-    p_delete = floor + (ceiling - floor) * sigmoid(features @ weights + bias)
-    (models.calibration says why).
+    p_delete = floor + (ceiling - floor) * sigmoid(logit + bias), where logit = features @ weights, or
+    tanh(features @ weights + hidden.shift) @ hidden.outer (models.calibration says why).
 
     `model`: digest of the bundle whose embedding comes first among the features. `features`: names of those that
     follow it. `keep_below`, `delete_above`: between them the head does not know, and says so. `record`: how it was
@@ -40,6 +43,7 @@ class Head:
     keep_below: float
     delete_above: float
     record: dict[str, Any]
+    hidden: Hidden | None = None
 
     def chances(self, *parts: Floats) -> Floats:
         """p_delete of each row: float32 [N, F] → float32 [N]. The columns may come in several parts, in their order:
@@ -50,7 +54,9 @@ class Head:
             raise HeadError(f"{width} features, the head knows {len(self.weights)}")
         ends = np.cumsum([part.shape[1] for part in parts])[:-1]
         sums = [part @ own for part, own in zip(parts, np.split(self.weights, ends), strict=True)]
-        inner = sigmoid(np.sum(sums, axis=0).astype(np.float64) + self.bias)
+        whole: Floats = np.sum(sums, axis=0)
+        logits = whole if self.hidden is None else self.hidden.sums(whole)
+        inner = sigmoid(logits.astype(np.float64) + self.bias)
         chances: Floats = (self.floor + (self.ceiling - self.floor) * inner).astype(np.float32)
         return chances
 
@@ -61,11 +67,14 @@ class Head:
         return "keep" if chance <= self.keep_below else "unsure"
 
     def pack(self) -> bytes:
-        """A magic word, the length of a JSON header, the header, the weights as little-endian float32."""
+        """A magic word, the length of a JSON header, the header, and as little-endian float32 the weights, row by row,
+        then what is hidden.
+        """
         said = {
             "model": self.model,
             "features": list(self.features),
             "count": len(self.weights),
+            "units": 0 if self.hidden is None else len(self.hidden.outer),
             "bias": self.bias,
             "floor": self.floor,
             "ceiling": self.ceiling,
@@ -74,7 +83,9 @@ class Head:
             "record": self.record,
         }
         header = json.dumps(said, allow_nan=False).encode()
-        return MAGIC + LENGTH.pack(len(header)) + header + self.weights.astype("<f4").tobytes()
+        behind = () if self.hidden is None else (self.hidden.shift, self.hidden.outer)
+        numbers = np.concatenate([self.weights.ravel(), *behind]).astype("<f4")
+        return MAGIC + LENGTH.pack(len(header)) + header + numbers.tobytes()
 
 
 def unpack(data: bytes) -> Head:
@@ -85,8 +96,9 @@ def unpack(data: bytes) -> Head:
     (length,) = LENGTH.unpack_from(data, len(MAGIC))
     try:
         said = json.loads(data[start : start + length])
-        weights = np.frombuffer(data[start + length :], "<f4").astype(np.float32)
-        head = Head(
+        numbers = np.frombuffer(data[start + length :], "<f4").astype(np.float32)
+        weights, hidden = _shaped(numbers, int(said["count"]), int(said["units"]))
+        return Head(
             said["model"],
             tuple(said["features"]),
             weights,
@@ -96,9 +108,17 @@ def unpack(data: bytes) -> Head:
             float(said["keep_below"]),
             float(said["delete_above"]),
             said["record"],
+            hidden,
         )
     except (ValueError, KeyError, TypeError) as error:
         raise HeadError(f"the head is damaged: {error}") from error
-    if len(weights) != said["count"] or not np.isfinite(weights).all():
+
+
+def _shaped(numbers: Floats, count: int, units: int) -> tuple[Floats, Hidden | None]:
+    """Raises HeadError for more or fewer numbers than that, or none."""
+    if count < 1 or units < 0 or len(numbers) != (count * units + 2 * units or count) or not np.isfinite(numbers).all():
         raise HeadError("the head is damaged: its weights are cut or no numbers")
-    return head
+    if not units:
+        return numbers, None
+    weights, shift, outer = np.split(numbers, [count * units, count * units + units])
+    return weights.reshape(count, units), Hidden(shift, outer)

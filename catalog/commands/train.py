@@ -60,6 +60,8 @@ def _print(lesson: Lesson) -> None:
     if record["newest"] is not None:
         rows.append(("auc of the newest", _three(record["newest"]["auc"]), "", "0.500"))
     table(("held out", "head (95 %)", "without pixels", "chance"), rows)
+    if record["kind"] == "net":
+        click.echo("a small network: it tells more of what it had not seen than one weight a feature")
     wrong = record["noise"]
     if any(wrong):
         click.echo(f"labels that look wrong: {wrong[0]:.1%} of the keeps, {wrong[1]:.1%} of the deletes")
