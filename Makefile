@@ -12,7 +12,7 @@ SOURCES := catalog daemon models systemd tests tools
 EXTENSION := $(wildcard models/*.c models/*.h)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-export lint stress bench clean
+.PHONY: help demo test test-export lint stress bench bench-gpu clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ stress: $(VENV)/.installed-test ## The long runs that the suite leaves out
 
 bench: $(VENV)/.installed-bench ## Measure speed and memory (about an hour; one of them: BENCH=pass)
 	@for one in $(BENCH); do echo "== $$one"; $(BIN)/python -m tools.bench_$$one || exit 1; done
+
+bench-gpu: $(VENV)/.installed-export ## On a machine with an NVIDIA GPU: the tests that need it, and its rates
+	$(INSTALL) --constraint constraints-export.txt --editable '.[cuda,export,test]'
+	$(BIN)/python -m tools.bench_gpu
 
 clean: ## Remove the environment, the demo and every cache
 	rm -rf $(VENV) demo build dist models/*.so ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,72 @@
+"""The script for whoever has a GPU runs to its end without one, on the CPU, and says that there is none."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from household import picture
+from tiny_bundle import SIDE, write_tiny_bundle
+
+from models.bundle import load_bundle
+from models.provider import CPU, has_gpu
+from models.session import Session
+from tools.pipeline_rates import Loader, pipeline_rate
+
+HOME = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle with a golden, and a few JPEGs of which one cannot be read."""
+    folder = tmp_path_factory.mktemp("bench")
+    write_tiny_bundle(folder / "bundle", {"golden.png": picture(-1)})
+    (folder / "jpegs").mkdir()
+    for number in range(5):
+        (folder / "jpegs" / f"{number}.jpg").write_bytes(picture(number, "JPEG"))
+    (folder / "jpegs" / "cut.jpg").write_bytes(picture(9, "JPEG")[:200])
+    return folder
+
+
+def bench(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    call = [sys.executable, "-m", "tools.bench_gpu", "--bundles", str(folder / "bundle"), "--workers", "2"]
+    call += ["--pictures", str(folder / "jpegs"), "--seconds", "0.2", "--rounds", "2", *words]
+    return subprocess.run(call, cwd=HOME, capture_output=True, text=True, timeout=110)
+
+
+def test_all_figures_come_out_on_a_cpu(folder: Path) -> None:
+    done = bench(folder, "--provider", "cpu", "--json")
+    assert done.returncode == 0, done.stderr
+    row = json.loads(done.stdout)
+    assert row["runs_on"] == f"{CPU}, batches of 8" and row["goldens"].startswith("attested")
+    assert row["cosine"] == pytest.approx(1, abs=1e-5)
+    assert min(row["loader"], row["model_alone"], row["pipeline"], row["ratio"], row["megabytes"]) > 0
+    assert "ONNX Runtime" in done.stderr
+    if not has_gpu():
+        assert "no GPU was found" in done.stderr
+
+
+@pytest.mark.skipif(has_gpu(), reason="this machine has an NVIDIA device")
+def test_without_a_gpu_it_names_the_remedy(folder: Path) -> None:
+    done = bench(folder, "--no-tests")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "no GPU was found" in done.stderr and "catalogd[cuda]" in done.stderr
+
+
+def test_a_picture_that_is_lost_on_the_way_is_no_rate(folder: Path) -> None:
+    class Broken(Session):
+        def run(self, pixels: np.ndarray) -> np.ndarray:
+            raise RuntimeError("CUDA error 700")
+
+    bundle = load_bundle(folder / "bundle")
+    loader = Loader(bundle, [os.fsencode(path) for path in sorted((folder / "jpegs").iterdir())], 1)
+    try:
+        read = list(loader.read(6))
+        assert [one.shape for one in read] == [(SIDE, SIDE, 3)] * 5
+        with pytest.raises(RuntimeError, match=r"5 pictures were not embedded: CUDA error 700"):
+            pipeline_rate(Broken(bundle, provider="cpu"), bundle, loader, 6)
+    finally:
+        loader.close()
