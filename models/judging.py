@@ -49,6 +49,13 @@ class Ranked:
         gone = self.wanted * weights
         return np.cumsum(gone)[self.ends], np.cumsum(weights - gone)[self.ends]
 
+    def shared(self, weights: Doubles) -> Doubles:
+        """The share of deleted ones among the rows of each row's score."""
+        gone, kept = self.steps(weights)
+        gone, kept = np.diff(gone, prepend=0.0), np.diff(kept, prepend=0.0)
+        shares: Doubles = np.repeat(gone / np.maximum(gone + kept, 1e-12), np.diff(self.ends, prepend=-1))
+        return shares
+
 
 Measure = Callable[[Ranked, Doubles], float]  # weights: how often each row was drawn
 
@@ -84,10 +91,12 @@ def precision_at(first: int) -> Measure:
 
 
 def calibration_error(ranked: Ranked, weights: Doubles) -> float:
-    """How far stated chances (the scores) are from what happened, 0 to 1."""
+    """How far stated chances (the scores) are from what happened, 0 to 1. Rows of one score share what happened:
+    where a bin ends among them, nothing hangs on their order.
+    """
     starts = np.unique(np.linspace(0, len(weights), BINS + 1)[:-1].astype(np.int64))
     stated = np.add.reduceat(ranked.scores * weights, starts)
-    happened = np.add.reduceat(ranked.wanted * weights, starts)
+    happened = np.add.reduceat(ranked.shared(weights) * weights, starts)
     return float(np.abs(stated - happened).sum() / weights.sum())
 
 

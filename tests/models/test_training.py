@@ -8,7 +8,7 @@ import pytest
 
 from models.folds import grouped
 from models.head import LENGTH, MAGIC, Head, HeadError, unpack
-from models.judging import auc, simply
+from models.judging import auc, calibration_error, simply
 from models.logistic import fit
 from models.training import Labelled, TooFew, Trained, train
 
@@ -142,3 +142,12 @@ def test_too_few_labels_are_counted() -> None:
     wanted[:4] = 1
     with pytest.raises(TooFew, match=r"26 labels say keep and 4 say delete; 6 more of delete"):
         train(replace(few, wanted=wanted))
+
+
+def test_calibration_of_equal_scores_does_not_hang_on_their_order() -> None:
+    wanted = np.repeat([0.0, 1.0], [60, 40])
+    even = np.full(100, 0.4)
+    assert simply(calibration_error, wanted, even) == pytest.approx(0)
+    assert simply(calibration_error, wanted[::-1].copy(), even) == pytest.approx(0)
+    assert simply(calibration_error, wanted, even + 0.3) == pytest.approx(0.3)
+    assert simply(calibration_error, wanted, np.where(wanted > 0.5, 0.9, 0.1)) == pytest.approx(0.1)
