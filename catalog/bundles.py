@@ -1,5 +1,6 @@
 """Where bundles lie, and which one answers: the one that made the vectors, even while another is being prepared."""
 
+import os
 from pathlib import Path
 
 from catalog.config import Config
@@ -15,7 +16,19 @@ def bundle_folder(name: str, state: Path) -> Path:
     """The folder of a bundle: `default`, the name of one that was pulled into the state directory, or a path."""
     if name == DEFAULT:
         return default_folder()
-    return Path(name).expanduser() if "/" in name else state / "models" / name
+    return Path(os.path.abspath(Path(name).expanduser())) if "/" in name else state / "models" / name
+
+
+def named_bundle(name: str, state: Path) -> Bundle:
+    """The bundle that a person named. Raises PlaceFault where there is none, with what may have been meant."""
+    folder = bundle_folder(name, state)
+    if not folder.is_dir():
+        meant = f"The folder is ./{name}, with the slash. " if Path(name).is_dir() else ""
+        raise PlaceFault(f"there is no model {name}", f"{meant}`catalog model list` names those that are at hand.")
+    if (folder / "visual" / "model.onnx").is_file() and not (folder / "bundle.json").exists():
+        remedy = f"Have one made of it: `catalog model pull {name}`."
+        raise PlaceFault(f"{name} is a prepared repository and no bundle yet", remedy)
+    return open_bundle(folder)
 
 
 def find_bundle(config: Config) -> Bundle:
@@ -28,7 +41,8 @@ def open_bundle(folder: Path) -> Bundle:
     try:
         return load_bundle(folder)
     except BundleError as error:
-        raise PlaceFault(str(error), 'Or set `bundle = "default"` under [model].') from error
+        remedy = "See `catalog model list`; `catalog model use default` takes the embedded one."
+        raise PlaceFault(str(error), remedy) from error
 
 
 def serving_bundle(config: Config, database: Database) -> Bundle:

@@ -92,10 +92,21 @@ def attested(database: Database, model: int, provider: str, cosine: float, now: 
     )
 
 
+LAST = "v.live = 0 AND EXISTS (SELECT 1 FROM label l WHERE l.content = v.content)"  # the label's only picture is gone
+
+
 def drop(database: Database, model: int, limit: int) -> int:
-    """Delete up to `limit` vectors of a model that has no role; returns how many. In a transaction."""
+    """Delete up to `limit` vectors of a model that has no role; returns how many. In a transaction.
+
+    Those of labelled contents that no file holds any more stay: a label teaches nothing without its vector.
+    """
     return database.run(
         "DELETE FROM vector WHERE id IN (SELECT v.id FROM vector v JOIN model m ON m.id = v.model"
-        " WHERE v.model = ? AND m.role IS NULL LIMIT ?)",
+        f" WHERE v.model = ? AND m.role IS NULL AND NOT ({LAST}) LIMIT ?)",
         *(model, limit),
     )
+
+
+def irreplaceable(database: Database, model: int) -> int:
+    """How many vectors of a model `drop` lets stand."""
+    return int(database.value(f"SELECT count(*) FROM vector v WHERE v.model = ? AND {LAST}", model))

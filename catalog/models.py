@@ -12,6 +12,7 @@ from catalog.db import Database
 from catalog.faults import PlaceFault, UsageFault
 from models.bundle import Bundle, BundleError, load_bundle
 
+PIXELS = ("numpy", "pillow", "simplejpeg", "deflate", "pillow-heif")  # what makes them
 PIECE = 10_000  # vectors that are deleted in one transaction: the writer of the service waits for it
 
 
@@ -70,13 +71,13 @@ def _open(folder: Path) -> tuple[Bundle | None, str]:
         return None, str(error)
 
 
-def drop_vectors(database: Database, digest: str) -> int:
-    """Delete the vectors of a model that neither answers nor is being prepared; returns how many."""
-    from catalog.model_rows import drop
+def drop_vectors(database: Database, digest: str) -> tuple[int, int]:
+    """Delete the vectors of a model that neither answers nor is being prepared; returns how many, and how many stay."""
+    from catalog.model_rows import drop, irreplaceable
 
     row = database.row("SELECT id, role FROM model WHERE digest = ?", digest)
     if row is None:
-        return 0
+        return 0, 0
     if row[1] is not None:
         raise UsageFault(f"this model is {row[1]}", "Take another one first: `catalog model use NAME`.")
     dropped = 0
@@ -85,7 +86,7 @@ def drop_vectors(database: Database, digest: str) -> int:
             count = drop(database, row[0], PIECE)
         dropped += count
         if count < PIECE:
-            return dropped
+            return dropped, irreplaceable(database, row[0])
 
 
 def remove_bundle(config: Config, name: str) -> bool:
@@ -118,7 +119,7 @@ def description(bundle: Bundle) -> dict[str, Any]:
             return None
 
     said: dict[str, Any] = json.loads((bundle.folder / "bundle.json").read_text("utf-8"))
-    names = ("catalogd", "onnxruntime-gpu", "onnxruntime", "numpy", "pillow", "simplejpeg", "pillow-heif", "tokenizers")
+    names = ("catalogd", "onnxruntime-gpu", "onnxruntime", "tokenizers", *PIXELS)
     runs = {name: found for name in names if (found := installed(name))}
     return {
         "id": bundle.id,

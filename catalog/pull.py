@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalog.bundles import DEFAULT
 from catalog.faults import PlaceFault, UsageFault
 from models.bundle import Bundle, BundleError, load_bundle
 from models.described import sha256_of
@@ -15,6 +16,7 @@ from models.layout import FILES
 
 INSTALL = "pip install 'catalogd[models]'"
 OWN = ("bundle.json", "*.onnx", "*.onnx.data", "tokenizer.json", "goldens/*")  # a repository that holds a bundle
+NAME = re.compile(r"\w[\w.+ -]*")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -32,6 +34,8 @@ def pull(state: Path, source: str, name: str, revision: str, offline: bool, sha2
     What is half done lies beside it and is begun anew the next time; files that were fetched are not fetched again.
     Raises PlaceFault without a network or for a source that is not there, UsageFault for one that cannot be used.
     """
+    if not NAME.fullmatch(name) or name == DEFAULT:
+        raise UsageFault(f"a model cannot be called {name!r}", "Take another --name: letters, digits, and -_. within.")
     target = state / "models" / name
     if target.exists():
         raise UsageFault(f"there is a model {name} already", "Take another --name, or `catalog model drop` it first.")
@@ -40,7 +44,7 @@ def pull(state: Path, source: str, name: str, revision: str, offline: bool, sha2
     shutil.rmtree(draft, ignore_errors=True)
     try:
         draft.mkdir(parents=True)
-        bundle = _make(fetched, source, draft, sha256)
+        bundle = _make(fetched, source, name, draft, sha256)
         os.replace(draft, target)
     except BundleError as error:
         raise UsageFault(f"{source} cannot be used: {error}", "Nothing was changed.") from error
@@ -51,16 +55,19 @@ def pull(state: Path, source: str, name: str, revision: str, offline: bool, sha2
     return bundle if bundle.folder == target else load_bundle(target)
 
 
-def _make(fetched: Fetched, source: str, draft: Path, sha256: str) -> Bundle:
+def _make(fetched: Fetched, source: str, name: str, draft: Path, sha256: str) -> Bundle:
     if (fetched.folder / "bundle.json").exists():
         shutil.copytree(fetched.folder, draft, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*"))
         weights = draft / "model.onnx"
     else:
         try:
-            from models.importing import import_bundle
+            from models.importing import Origin, import_bundle
         except ModuleNotFoundError as error:
             raise PlaceFault(f"{error.name} is not installed", f"To import models: {INSTALL}.") from error
-        import_bundle(fetched.folder, draft, source, fetched.revision or "a folder")
+        origin = Origin(source, fetched.revision)
+        if not fetched.revision:
+            origin = Origin(str(fetched.folder.resolve()), "a folder")
+        import_bundle(fetched.folder, draft, name, origin)
         weights = fetched.folder / "visual" / "model.onnx"
     if sha256:
         _expect(weights, sha256)

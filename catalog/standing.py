@@ -6,12 +6,13 @@ from typing import Any
 from catalog.ask import ask
 from catalog.asking import Asking
 from catalog.backup_standing import backup_standing
+from catalog.bundles import bundle_folder
 from catalog.coverage import coverage
 from catalog.damage import count as rot
 from catalog.db import Database
 from catalog.display import text
 from catalog.entries import suspects
-from catalog.model_rows import Model, current
+from catalog.model_rows import Model, current, following
 from catalog.rates import rates
 from catalog.running import running
 from catalog.scrub_runs import last, night, spent
@@ -29,7 +30,7 @@ def standing(asking: Asking) -> dict[str, Any]:
     database, state = asking.database, asking.config.state
     with database.snapshot():
         files, reasons = _files(database)
-        model = current(database)
+        model, after = current(database), following(database)
         vectors, seq = _vectors(database, model.id if model else None)
         away = {volume.path: volume.away for volume in volumes(database) if volume.away}
         damage = [
@@ -45,7 +46,7 @@ def standing(asking: Asking) -> dict[str, Any]:
         "reasons": reasons,
         "vectors": vectors,
         "index": live["index"] if live else _index(asking, model.digest if model else "", seq),
-        "model": _model(model, live) | {"next": switching(database, live)},
+        "model": _model(model, live) | {"next": switching(database, live), "wanted": _wanted(asking, model, after)},
         "head": head_standing(database, live),
         "roots": [
             {
@@ -110,6 +111,15 @@ def _model(model: Model | None, live: dict[str, Any] | None) -> dict[str, Any]:
         "warning": said.get("warning", ""),
         "problem": said.get("problem", ""),
     }
+
+
+def _wanted(asking: Asking, model: Model | None, after: Model | None) -> str | None:
+    """The bundle of the configuration, where it neither answers nor is being prepared. Told by its folder: to read the
+    bundle itself is to hash its weights.
+    """
+    wanted = asking.config.model.bundle
+    taken = {one.folder for one in (model, after) if one is not None}
+    return None if not taken or str(bundle_folder(wanted, asking.config.state)) in taken else wanted
 
 
 def _scrub(database: Database, live: dict[str, Any] | None) -> dict[str, Any]:

@@ -27,7 +27,12 @@ class Choice:
     bundle: Bundle
     model: int
     following: tuple[Bundle, int] | None = None
-    problem: str = ""  # why the wanted bundle is not used, while the old one goes on answering
+    fault: PlaceFault | None = None  # why the wanted bundle is not used, while the old one goes on answering
+
+    @property
+    def problem(self) -> str:
+        """The same in words, or ""."""
+        return "" if self.fault is None else f"{self.fault.problem}. {self.fault.remedy}"
 
 
 def choose(config: Config, ask: Ask) -> Choice:
@@ -44,7 +49,7 @@ def choose(config: Config, ask: Ask) -> Choice:
         if held is None or old is None:
             raise
         log.error("next_model_unusable", problem=fault.problem, remedy=fault.remedy)
-        return Choice(old, held.id, problem=f"{fault.problem}. {fault.remedy}")
+        return Choice(old, held.id, fault=fault)
     old = None if held is None or held.digest == wanted.id else _old(held, ask)
     if held is None or old is None:
         return Choice(wanted, int(ask(partial(_enter, wanted, register))))

@@ -43,11 +43,25 @@ class Progress:
         self._looked = now
         done, left = self._service.done, self._pending()
         if self._bar is not None:
-            word = "reading" if left or done else "scanning"
-            self._bar.update(self._task, completed=done, total=(done + left) or None, description=word)
+            self._draw(done, left)
         elif now - self._said >= LINE_SECONDS:
             self._said = now
-            log.info("progress", read=done, left=left, per_second=round(done / (now - self._started), 1))
+            rate = round(done / (now - self._started), 1)
+            log.info("progress", read=done, left=left, per_second=rate, **self._following())
+
+    def _draw(self, done: int, left: int) -> None:
+        word = "reading" if left or done else "scanning"
+        following = {} if left else self._following()
+        if following:
+            word, done, left = f"embedding for {following['next']}", following["embedded"], following["left"]
+        self._bar.update(self._task, completed=done, total=(done + left) or None, description=word)
+
+    def _following(self) -> dict[str, Any]:
+        """How far the next model is, where there is one."""
+        if self._service.successor is None:
+            return {}
+        told = self._service.successor.progress()
+        return {"next": told["name"], "embedded": told["done"], "left": told["total"] - told["done"]}
 
     def _pending(self) -> int:
         return int(self._database.value("SELECT coalesce(sum(files), 0) FROM tally WHERE state = 'pending'"))

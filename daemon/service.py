@@ -65,7 +65,7 @@ class Service:
     def _assemble(self, config: Config, once: bool) -> None:
         self.clock = Clock(self._ask, self._stop)
         choice = choose(config, self._ask)
-        bundle, self.model, self._problem = choice.bundle, choice.model, choice.problem
+        bundle, self.model, self._choice = choice.bundle, choice.model, choice
         self.network = Network(bundle, config, self.model, self.writer)
         self.hands = Hands(config.state)
         self._ask(blame(self.hands.left_over()))
@@ -191,7 +191,7 @@ class Service:
             "model": {
                 "provider": self.network.provider,
                 "warning": self.network.warning,
-                "problem": self.network.problem or self._problem,
+                "problem": self.network.problem or self._choice.problem,
             },
             "watch": self.sentry.told(),
             "scrub": self.scrubber.progress(),
@@ -210,8 +210,9 @@ class Service:
 
     @property
     def refusal(self) -> Fault | None:
-        """Why the next model cannot be used here, if it cannot."""
-        return None if self.successor is None else self.successor.refused
+        """Why the wanted model cannot be used here, if it cannot."""
+        wanted = self._choice.fault if self.scrub is None else None
+        return wanted if self.successor is None else self.successor.refused
 
     def _ask(self, change: Change) -> Any:
         """Ask the writer; should its store have failed, say that and not that it is gone."""

@@ -8,7 +8,7 @@ that whoever prepared the repository did so faithfully: that is for an export fr
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -38,8 +38,18 @@ STRINGS = (
 )
 
 
-def import_bundle(source: Path, target: Path, name: str, revision: str) -> None:
-    """Write the bundle of a prepared repository into the empty folder `target`. Raises BundleError."""
+class Origin(NamedTuple):
+    """Where a repository came from: its name or folder, and its commit."""
+
+    name: str
+    revision: str
+
+
+def import_bundle(source: Path, target: Path, name: str, origin: Origin) -> None:
+    """Write the bundle of a prepared repository into the empty folder `target`. `name`: what it is called here.
+
+    Raises BundleError.
+    """
     layout = read_layout(source)
     goldens = sorted(p.name for p in (default_folder() / "goldens").iterdir() if p.suffix != ".npz")
     (target / "goldens").mkdir(parents=True)
@@ -52,12 +62,12 @@ def import_bundle(source: Path, target: Path, name: str, revision: str) -> None:
         text = None if layout.text is None else _text(layout, layout.text, target)
     except GraphError as error:
         raise BundleError(str(error)) from error
-    said = _said(layout, facts, vectors, name, revision, goldens) | {"graph_sha256": sha256_of(target / "model.onnx")}
+    said = _said(layout, facts, vectors, name, origin, goldens) | {"graph_sha256": sha256_of(target / "model.onnx")}
     (target / "bundle.json").write_text(json.dumps(said | ({"text": text} if text else {}), indent=1), "utf-8")
 
 
 def _said(
-    layout: Layout, facts: Facts, vectors: np.ndarray, name: str, revision: str, goldens: list[str]
+    layout: Layout, facts: Facts, vectors: np.ndarray, name: str, origin: Origin, goldens: list[str]
 ) -> dict[str, Any]:
     return {
         "name": name,
@@ -89,7 +99,7 @@ def _said(
         "golden_threshold": 0.999,
         "golden_decibels": 40.0,
         "precision": facts.precision,
-        "source": {"family": "onnx", "name": name, "revision": revision},
+        "source": {"family": "onnx", "name": origin.name, "revision": origin.revision},
         "attested": {},
     }
 

@@ -5,6 +5,7 @@ import click
 from catalog.asking import Asking, BytesPath, asks, json_option, put_lines
 from catalog.display import show
 from catalog.entries import Filter, entries
+from catalog.format_name import Format
 
 STATES = ("pending", "ok", "rejected", "gone", "unreachable")
 
@@ -13,7 +14,7 @@ STATES = ("pending", "ok", "rejected", "gone", "unreachable")
 @click.argument("folder", type=BytesPath(), required=False)
 @click.option("--state", "states", type=click.Choice(STATES), multiple=True, help="Only these states (repeatable).")
 @click.option("--reason", default="", help="Only reasons that begin so.")
-@click.option("--format", "format_", default="", metavar="FORMAT", help="Only this format: jpeg, png, heif, …")
+@click.option("--format", "format_", type=Format(), default="", help="Only this format: jpeg, png, heif, …")
 @click.option("--name", default="", metavar="PART", help="Only names that hold this text, in either case.")
 @click.option("--suspect", is_flag=True, help="Only files that are ok, but may be damaged; says why.")
 @click.option("--least", type=click.FloatRange(0, 1), help="Only from this p_delete on.")

@@ -1,15 +1,16 @@
 """`catalog model`: the bundles at hand, what they are, whether they hold here, and which one answers."""
 
+import os
 from typing import Any
 
 import click
 
 from catalog.ask import ask
 from catalog.asking import Asking, asks, json_option, put, put_lines
-from catalog.bundles import bundle_folder, open_bundle, serving_bundle
+from catalog.bundles import bundle_folder, named_bundle, serving_bundle
 from catalog.config_edit import write_setting
 from catalog.db import Database
-from catalog.faults import PlaceFault
+from catalog.faults import PlaceFault, UsageFault
 from catalog.models import Held, description, drop_vectors, held, remove_bundle, remove_engines
 from catalog.sessions import open_session
 
@@ -85,7 +86,7 @@ def _flat(found: dict[str, Any], before: str = "") -> list[tuple[str, str]]:
 def _bundle(asking: Asking, name: str | None) -> Any:
     if name is None:
         return serving_bundle(asking.config, asking.database)
-    return open_bundle(bundle_folder(name, asking.config.state))
+    return named_bundle(name, asking.config.state)
 
 
 @command.command("check")
@@ -128,7 +129,7 @@ def use(asking: Asking, name: str) -> None:
     word, ok, figures = _attested(asking, name)
     if not ok:
         raise PlaceFault(f"{name} is not attested on this machine: {word}", "Nothing was changed.")
-    chosen = str(folder) if "/" in name else name
+    chosen = str(folder) if "/" in name else name  # a relative path would mean another folder to the service
     write_setting(asking.config.path, "model", "bundle", chosen)
     click.echo(f"{figures['name']} {figures['id']}: {word}", err=True)
     answer = ask(asking.config.state, {"op": "reload"})
@@ -144,15 +145,19 @@ def use(asking: Asking, name: str) -> None:
 def drop(asking: Asking, name: str) -> None:
     """Delete the vectors of NAME, and its bundle if it was pulled. Not the model that answers, nor the next one."""
     digest = _digest(asking, name)
+    if bundle_folder(name, asking.config.state) == bundle_folder(asking.config.model.bundle, asking.config.state):
+        raise UsageFault(f"{name} is what the configuration wants", "Take another one first: `catalog model use NAME`.")
     database = Database(asking.config.database, write=True)
     try:
-        count = drop_vectors(database, digest) if digest else 0
+        count, kept = drop_vectors(database, digest) if digest else (0, 0)
     finally:
         database.close()
     if digest:
         remove_engines(asking.config, digest)
     removed = remove_bundle(asking.config, name)
     click.echo(f"{count:,} vectors deleted" + (", the bundle removed" if removed else ""), err=True)
+    if kept:
+        click.echo(f"{kept:,} kept: of labelled pictures that are gone, which nothing could make again", err=True)
 
 
 def _digest(asking: Asking, name: str) -> str | None:
@@ -176,7 +181,7 @@ def pull_(asking: Asking, source: str, name: str | None, revision: str, sha256: 
     """Fetch a prepared ONNX model from the hub (OWNER/NAME) or a folder, and make it ready for `catalog model use`."""
     from catalog.pull import pull
 
-    called = name or source.rstrip("/").rsplit("/", 1)[-1]
+    called = name or os.path.basename(os.path.abspath(source))
     bundle = pull(asking.config.state, source, called, revision, offline, sha256)
     word, ok, _ = _attested(asking, called)
     click.echo(f"{called} {bundle.id}: {word}", err=True)

@@ -3,8 +3,10 @@
 import click
 
 from catalog.asking import Asking, BytesPath, asks, json_option, put_lines
+from catalog.day import Day
 from catalog.display import show
 from catalog.faults import UsageFault
+from catalog.format_name import Format
 from catalog.search import Only, Question, described, search
 from catalog.size import Size
 
@@ -15,10 +17,10 @@ from catalog.size import Size
 @click.option("--not", "unlike", multiple=True, metavar="TEXT", help="And not like this (repeatable).")
 @click.option("--like", "pictures", type=BytesPath(), multiple=True, help="And like this picture (repeatable).")
 @click.option("--below", type=BytesPath(), help="Only in this folder.")
-@click.option("--since", default="", metavar="DATE", help="Only taken on that day or later: 2021, 2021-05, 2021-05-31.")
-@click.option("--until", default="", metavar="DATE", help="Only taken on that day or earlier.")
+@click.option("--since", type=Day(), default="", help="Only taken on that day or later: 2021, 2021-05, 2021-05-31.")
+@click.option("--until", type=Day(), default="", help="Only taken on that day or earlier.")
 @click.option("--label", type=click.Choice(["keep", "delete"]), default=None, help="Only what you labelled so.")
-@click.option("--format", "format_", default="", metavar="FORMAT", help="Only this format: jpeg, png, heif, …")
+@click.option("--format", "format_", type=Format(), default="", help="Only this format: jpeg, png, heif, …")
 @click.option("--larger", type=Size(), default=0, metavar="SIZE", help="Only files of at least this size, such as 5MB.")
 @click.option("--smaller", type=Size(), default=0, metavar="SIZE", help="Only files of at most this size.")
 @click.option("--least", type=click.FloatRange(0, 1), help="Only from this p_delete on.")
@@ -46,12 +48,15 @@ def command(
 
     It needs a model that knows words; see `catalog model list`.
     """
+    words = tuple(word for word in words if word.strip())
     if not words and not pictures:
         raise UsageFault("there is nothing to look for", 'Say what: `catalog search "a shrine under a full moon"`.')
     only = Only(below or b"", since, until, label or "", format_, larger, smaller, least, most)
-    found = search(asking, Question(words, unlike, pictures), only, count)
+    found = list(search(asking, Question(words, unlike, pictures), only, count))
     if as_json:
         put_lines(described(entry, cosine) for entry, cosine in found)
         return
+    if not found:
+        click.echo("no picture fits", err=True)
     for entry, cosine in found:
         click.echo(f"{cosine:.4f}\t{show(entry.path)}")

@@ -86,6 +86,11 @@ def _derived(found: dict[str, Any]) -> list[Line]:
         lines.append(("  next", told(model["next"]), False))
         if model["next"]["problem"]:
             lines.append(("", f"  {model['next']['problem']}", True))
+    if model["wanted"] and not model["problem"]:
+        way = "not taken up yet; should it stay so, see the service's log"
+        if not found["daemon"]["running"]:
+            way = "start the service, or run `catalogd --once`"
+        lines.append(("  wanted", f"{model['wanted']}: {way}", False))
     return lines + [("  " + key, model[key], True) for key in ("warning", "problem") if model[key]]
 
 

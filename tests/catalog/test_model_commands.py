@@ -13,7 +13,7 @@ from tiny_bundle import write_tiny_bundle
 from catalog import edge
 from catalog.cli import cli
 from catalog.config_edit import with_setting
-from catalog.faults import UsageFault
+from catalog.faults import PlaceFault, UsageFault
 
 OTHER = {"resize": "squash", "interpolation": "bilinear", "scaled_jpeg": 2.0, "background": [255] * 3}
 
@@ -91,6 +91,62 @@ def test_use_switches_and_drop_frees_the_old_vectors(house: Household) -> None:
     assert [folder.exists() for folder in engines] == [False, True]
     assert house.stop() == 0
     assert house.rows("SELECT count(*) FROM vector") == [(6,)]
+    assert house.findings() == []
+
+
+def test_a_folder_is_chosen_by_its_whole_path(house: Household, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(house.state / "models")
+    assert call(house, "model", "use", "./other").exception is None
+    assert house.config.model.bundle == str(house.state / "models" / "other")
+    told = json.loads(call(house, "status", "--json").stdout)["model"]
+    assert told["wanted"] == house.config.model.bundle
+    assert house.once().returncode == 0
+    told = json.loads(call(house, "status", "--json").stdout)["model"]
+    assert (told["name"], told["wanted"]) == ("other", None)
+
+
+def test_what_may_have_been_meant_is_said(house: Household, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(house.folder)
+    (house.folder / "prepared" / "visual").mkdir(parents=True)
+    (house.folder / "prepared" / "visual" / "model.onnx").write_bytes(b"")
+    for name, remedy in (("nothing", "model list"), ("bundle", "./bundle"), ("./prepared", "model pull ./prepared")):
+        fault = call(house, "model", "use", name).exception
+        assert isinstance(fault, PlaceFault) and remedy in fault.remedy
+    (house.folder / "bundle" / "bundle.json").unlink()
+    assert "bundle.json is missing" in str(call(house, "model", "use", "./bundle").exception)
+
+
+def test_a_name_that_is_no_name_is_refused(house: Household) -> None:
+    source = str(house.folder / "bundle")
+    for name in ("../other", "default", ".hidden", "a/b", ""):
+        assert isinstance(call(house, "model", "pull", source, "--name", name).exception, UsageFault) == (name != "")
+    assert sorted(path.name for path in (house.state / "models").iterdir()) == ["bundle", "other"]
+
+
+def test_what_the_configuration_wants_is_not_dropped(house: Household) -> None:
+    assert call(house, "model", "use", "other").exception is None
+    assert isinstance(call(house, "model", "drop", "other").exception, UsageFault)
+    assert (house.state / "models" / "other" / "bundle.json").exists()
+
+
+def test_a_pass_says_that_the_wanted_bundle_cannot_be_used(house: Household) -> None:
+    assert call(house, "model", "use", "other").exception is None
+    (house.state / "models" / "other" / "model.onnx").write_bytes(b"")
+    Path(os.fsdecode(house.root), "late.png").write_bytes(picture(77))
+    done = house.once()
+    assert done.returncode == 4 and "altered or cut" in done.stderr
+    assert house.rows("SELECT count(*) FROM vector") == [(7,)]  # the model that answers did its work
+
+
+def test_vectors_that_nothing_could_make_again_are_kept(house: Household) -> None:
+    gone = Path(os.fsdecode(house.root), "0.png")
+    assert call(house, "label", "delete", str(gone)).exception is None
+    gone.unlink()
+    assert call(house, "model", "use", "other").exception is None
+    assert house.once().returncode == 0
+    told = call(house, "model", "drop", str(house.folder / "bundle")).stderr
+    assert "5 vectors deleted" in told and "1 kept" in told
+    assert house.rows("SELECT count(*) FROM vector v JOIN model m ON m.id = v.model WHERE m.name = 'tiny'") == [(1,)]
     assert house.findings() == []
 
 

@@ -121,6 +121,7 @@ def test_a_folder_needs_no_network_and_a_fixed_batch_is_kept(house: Household, t
     bundle = load_bundle(house.state / "models" / "prepared")
     session = Session(bundle, provider="cpu")
     assert bundle.text is None and session.batch == 1
+    assert (bundle.name, bundle.source.name) == ("prepared", str(tmp_path / "prepared"))
     assert attest(bundle, session).ok
 
 

@@ -87,7 +87,9 @@ def test_filters_leave_out_what_does_not_fit(house: Household) -> None:
     night = os.path.join(os.fsdecode(house.root), "night")
     assert len(names(ask(house, "red", "-k", "9", "--json"))) == 4
     assert "other.png" not in names(ask(house, "red", "--below", night, "-k", "9", "--json"))
-    assert names(ask(house, "red", "--format", "jpeg", "--json")) == []
+    assert names(ask(house, "red", "--format", "JPG", "--json")) == []
+    assert len(names(ask(house, "red", "--format", "png", "--json"))) == 4
+    assert "no picture fits" in ask(house, "red", "--format", "jpeg").stderr
     assert names(ask(house, "red", "--larger", "1MB", "--json")) == []
     assert names(ask(house, "red", "--since", "2020", "--json")) == []  # none of them says when it was taken
 
@@ -103,6 +105,7 @@ def test_a_model_without_words_says_which_ones_have_them(house: Household, tmp_p
 
 def test_a_question_without_anything_to_look_for_is_refused(house: Household) -> None:
     assert isinstance(ask(house).exception, UsageFault)
+    assert isinstance(ask(house, " ", "").exception, UsageFault)
     assert isinstance(ask(house, "--like", "/nowhere", "--not", "red").exception, Exception)
 
 

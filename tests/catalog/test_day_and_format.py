@@ -1,0 +1,37 @@
+"""Days and formats as people type them."""
+
+import click
+import pytest
+
+from catalog.day import is_day
+from catalog.format_name import ENDINGS, FORMATS, Format
+from models.formats import FORMATS as TABLE
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2021", True),
+        ("2021-05", True),
+        ("2024-02-29", True),
+        ("2023-02-29", False),
+        ("2021-13", False),
+        ("21", False),
+        ("2021-5", False),
+        ("banana", False),
+        ("2021-05-31T10:00", False),
+        ("0000", False),
+    ],
+)
+def test_a_day_is_of_the_calendar(text: str, expected: bool) -> None:
+    assert is_day(text) is expected
+
+
+def test_every_ending_of_the_table_names_its_format() -> None:
+    assert [row.name for row in TABLE] == list(FORMATS)
+    for row in TABLE:
+        for ending in row.extensions:
+            assert Format().convert(f".{ending.upper()}", None, None) == row.name
+    assert set(ENDINGS) <= {ending for row in TABLE for ending in row.extensions}
+    with pytest.raises(click.BadParameter, match="jpeg, png"):
+        Format().convert("doc", None, None)
