@@ -50,7 +50,7 @@ MODELS = {
     "small": "timm:test_vit",
 }
 LARGE = ("ViT-B/32", "SigLIP 2 B/16 224")
-SEED, SAMPLE, LEAST_COSINE, LEAST_RATIO, CROWD = 1, 256, 0.999, 0.90, 1024
+SEED, SAMPLE, BATCHES, LEAST_COSINE, LEAST_RATIO, CROWD = 1, 256, 20, 0.999, 0.90, 1024
 HOME = Path(__file__).parents[1]
 GPU_TESTS, FAMILY_TESTS = ["-m", "gpu", "tests"], ["tests/export/test_families.py", "--timeout", "600"]
 
@@ -155,7 +155,7 @@ def measure(bundle: Bundle, given: argparse.Namespace, paths: list[bytes], state
         for _ in range(given.rounds):
             model = model_rate(session, batch, given.seconds)
             reading = loader.rate(len(some))
-            count = max(6 * session.batch, round(given.seconds * min(model, reading)))
+            count = max(BATCHES * session.batch, round(given.seconds * min(model, reading)))
             reading = loader.rate(count)
             rates.append((reading, model, pipeline_rate(session, bundle, loader, count)))
     finally:

@@ -54,20 +54,27 @@ def model_rate(session: Network, batch: np.ndarray, seconds: float) -> float:
 
 
 def pipeline_rate(session: Network, bundle: Bundle, loader: Loader, count: int) -> float:
-    """Reading processes, the service's queue and its embedding thread; raises RuntimeError for a picture that fails."""
-    stop, results = threading.Event(), list[Embedded | Rejected]()
-    embedder = Embedder(session.batch, results.append, stop)
+    """Reading processes, the service's queue and its embedding thread, from the end of the first batch on: while that
+    is being filled nothing can be embedded. Raises RuntimeError for a picture that fails, or too few of them.
+    """
+    stop, results, moments = threading.Event(), list[Embedded | Rejected](), list[float]()
+
+    def deliver(result: Embedded | Rejected) -> None:
+        moments.append(time.perf_counter())
+        results.append(result)
+
+    first = session.batch
+    embedder = Embedder(first, deliver, stop)
     shape = (bundle.recipe.height, bundle.recipe.width)
     thread = threading.Thread(target=embedder.run, args=(session, shape))
     thread.start()
     try:
-        began, given = time.perf_counter(), 0
+        given = 0
         for one in loader.read(count):
             embedder.put(Decoded(Task(given, b"", NO_SIGNATURE, 0), bytes(32), NO_FACTS, one.tobytes()))
             given += 1
         while len(results) < given:
             time.sleep(0.001)
-        took = time.perf_counter() - began
     finally:
         stop.set()
         embedder.wake()
@@ -75,4 +82,6 @@ def pipeline_rate(session: Network, bundle: Bundle, loader: Loader, count: int) 
     lost = [result for result in results if isinstance(result, Rejected)]
     if lost:
         raise RuntimeError(f"{len(lost)} pictures were not embedded: {lost[0].detail}")
-    return given / took
+    if given <= first:
+        raise RuntimeError(f"{given} pictures can be read; more than {first} are needed")
+    return (given - first) / (moments[-1] - moments[first - 1])
