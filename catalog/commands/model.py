@@ -161,11 +161,12 @@ def drop(asking: Asking, name: str) -> None:
 
 
 def _digest(asking: Asking, name: str) -> str | None:
+    folder = bundle_folder(name, asking.config.state)
     for one in held(asking.config, asking.database):
-        if one.name == name and one.bundle is not None:
+        if folder == one.folder and one.bundle is not None:
             return one.bundle.id
     row = asking.database.row("SELECT digest FROM model WHERE name = ? OR digest = ?", name, name)
-    if row is None and not bundle_folder(name, asking.config.state).exists():
+    if row is None and not folder.exists():
         raise PlaceFault(f"there is no model {name}", "See `catalog model list`.")
     return None if row is None else str(row[0])
 
