@@ -2,9 +2,10 @@
 
     python -m tools.bench_rescore [--vectors 1000000] [--dims 512]
 
-"product" reads the same vectors in the same blocks and multiplies them by the same weights, and writes nothing. Both
-run in a fresh process each, which tells its peak of memory. The catalog is made first, in a temporary folder (1.2 kB a
-vector), and takes longer than either.
+"product" reads the same vectors in the same blocks and multiplies them by the same weights, and writes nothing;
+"rescore" is a head of one weight a feature, "network" one with a hidden layer. Each runs in a process of its own, which
+tells its peak of memory and its processor time. The catalog is made first, in a temporary folder (1.2 kB a vector), and
+takes longer than any of them.
 """
 
 import argparse
@@ -24,13 +25,14 @@ from catalog.model_rows import current
 from catalog.scoring import catch_up
 from catalog.vectors import live_blocks, pack
 from models.head import Head
+from models.net import UNITS, Hidden
 from models.traits import TRAITS
 
 BATCH = 5000
 
 
 def furnish(path: Path, vectors: int, dims: int) -> None:
-    """A catalog of random unit vectors with a head in use."""
+    """A catalog of random unit vectors, never scored."""
     dice = np.random.default_rng(0)
     database = Database(path, write=True)
     database.run("INSERT INTO model VALUES (1, 'bench', 'bench', ?, 'none', 1.0, 0.0, 'current', NULL)", dims)
@@ -48,12 +50,20 @@ def furnish(path: Path, vectors: int, dims: int) -> None:
             database.many(
                 "INSERT INTO vector VALUES (?, ?, 1, ?, 1, ?)", [(i, i, i, d) for i, d in zip(ids, packed, strict=True)]
             )
+    database.shrink_log()
+    database.close()
+
+
+def renew(path: Path, dims: int, units: int) -> None:
+    """Put a new head to use; a network of so many units, or a line for 0."""
+    dice = np.random.default_rng(1)
+    hidden = Hidden(*dice.normal(size=(2, units)).astype(np.float32)) if units else None
+    weights = dice.normal(size=(dims + len(TRAITS), *([units] if units else []))).astype(np.float32)
+    database = Database(path, write=True)
     model = current(database)
     assert model is not None
-    weights = dice.normal(size=dims + len(TRAITS)).astype(np.float32)
     with database.transaction():
-        use(database, keep(database, model, Head("bench", TRAITS, weights, 0.0, 0.0, 1.0, 0.1, 0.9, {}), 0.0))
-    database.shrink_log()
+        use(database, keep(database, model, Head("bench", TRAITS, weights, 0.0, 0.0, 1.0, 0.1, 0.9, {}, hidden), 0.0))
     database.close()
 
 
@@ -87,7 +97,7 @@ def alone(what: str, path: Path, dims: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print both, and their ratio."""
+    """Print them, and how many bare products each takes."""
     parser = argparse.ArgumentParser(description="A new head over every vector, beside the bare matrix product.")
     parser.add_argument("--vectors", type=int, default=1_000_000)
     parser.add_argument("--dims", type=int, default=512)
@@ -96,21 +106,25 @@ def main() -> None:
     given = parser.parse_args()
     if given.alone:
         started = time.perf_counter()
-        rows = rescore(given.catalog) if given.alone == "rescore" else product(given.catalog, given.dims)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-        print(json.dumps({"seconds": time.perf_counter() - started, "rows": rows, "megabytes": peak}))
+        rows = product(given.catalog, given.dims) if given.alone == "product" else rescore(given.catalog)
+        seconds = time.perf_counter() - started
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        told = {"processor": used.ru_utime + used.ru_stime, "megabytes": used.ru_maxrss / 1000}
+        print(json.dumps({"seconds": seconds, "rows": rows, **told}))
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "catalog.db"
         furnish(path, given.vectors, given.dims)
-        bare = alone("product", path, given.dims)
-        ours = alone("rescore", path, given.dims)
-    for name, one in (("product", bare), ("rescore", ours)):
-        rate = one["rows"] / one["seconds"]
+        found = {"product": alone("product", path, given.dims)}
+        for name, units in (("rescore", 0), ("network", UNITS)):
+            renew(path, given.dims, units)
+            found[name] = alone(name, path, given.dims)
+    bare = found["product"]["seconds"]
+    for name, one in found.items():
         print(
-            f"{name:<8} {one['rows']:,.0f} vectors {one['seconds']:6.2f} s {rate:10,.0f}/s {one['megabytes']:6.0f} MB"
+            f"{name:<8} {one['rows']:,.0f} vectors {one['seconds']:6.2f} s {one['rows'] / one['seconds']:10,.0f}/s"
+            f" {one['processor']:6.2f} s of processors {one['megabytes']:6.0f} MB {one['seconds'] / bare:6.2f} products"
         )
-    print(f"rescoring takes {ours['seconds'] / bare['seconds']:.2f} times the bare product")
 
 
 if __name__ == "__main__":
