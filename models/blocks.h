@@ -15,6 +15,7 @@ enum Fault {
 
 typedef float Four __attribute__((vector_size(16)));
 typedef int32_t Mask __attribute__((vector_size(16)));
+typedef uint8_t Packed __attribute__((vector_size(4)));
 
 typedef struct {
     int id, h, v, tq, wide, high; /* sampling factors; blocks that the picture covers */
@@ -32,6 +33,8 @@ typedef struct {
     const Table *dc_table;
     Table *ac_table;
     int predicted;
+    uint8_t *tiles;               /* pixels of each block, 2^log by 2^log; null: none are wanted */
+    int log;
 } Component;
 
 static const uint8_t natural[64] = {

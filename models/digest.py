@@ -15,7 +15,7 @@ LIKE = 4  # leading bytes that must agree before the rest says anything
 DECODERS = ("pillow", "simplejpeg", "pillow-heif")
 
 
-def digest(reduced: "Image.Image", small: "Image.Image", recipe: Recipe) -> bytes:
+def digest(reduced: "Image.Image", small: "Image.Image", recipe: Recipe, maker: str = "") -> bytes:
     """16 bytes: 4 of what made the pixels, 4 of `reduced`, 8 of `small`.
 
     `small`: the picture as stored, decoded and resized to the model's size; `reduced`: the same averaged down to no
@@ -24,7 +24,7 @@ def digest(reduced: "Image.Image", small: "Image.Image", recipe: Recipe) -> byte
     of the smaller makes digests good enough to be looked up among millions. 30 to 200 microseconds for both.
     """
     coarse = zlib.crc32(reduced.tobytes(), zlib.crc32(b"%d %d " % reduced.size)).to_bytes(4, "little")
-    return _maker(recipe, small.size) + coarse + hashlib.sha256(small.tobytes()).digest()[: LENGTH - LIKE - 4]
+    return _maker(recipe, small.size, maker) + coarse + hashlib.sha256(small.tobytes()).digest()[: LENGTH - LIKE - 4]
 
 
 def same_pixels(one: bytes | None, other: bytes | None) -> bool | None:
@@ -35,9 +35,9 @@ def same_pixels(one: bytes | None, other: bytes | None) -> bool | None:
 
 
 @lru_cache(256)
-def _maker(recipe: Recipe, size: tuple[int, int]) -> bytes:
+def _maker(recipe: Recipe, size: tuple[int, int], maker: str) -> bytes:
     """Another size, as a recipe that is not square has it for a turned picture, or another decoder: other pixels."""
     from importlib.metadata import version  # not for commands that only compare
 
-    made = f"{recipe} {size} " + " ".join(f"{name} {version(name)}" for name in DECODERS)
+    made = f"{recipe} {size} {maker} " + " ".join(f"{name} {version(name)}" for name in DECODERS)
     return zlib.crc32(made.encode()).to_bytes(LIKE, "little")

@@ -12,6 +12,7 @@
 
 #include "blocks.h"
 #include "breaks.h"
+#include "paint.h"
 
 typedef struct {
     const uint8_t *data;
@@ -23,6 +24,8 @@ typedef struct {
     Component c[4];
     int components, width, height, hmax, vmax, progressive, interval;
     int64_t max_pixels;
+    int eighths;              /* of each edge that pixels are wanted of: 1 or 2; 0: none */
+    int odd;                  /* something stands there that libjpeg may warn of */
     int scans, eobrun;
     int unfit;                /* a process that is not walked: arithmetic, lossless, 12 bits */
     int ended;                /* the end-of-image marker was reached */
@@ -35,6 +38,7 @@ typedef struct {
 } Walk;
 
 static Basis basis; /* set once, when loaded */
+static Means means;
 
 static int note(Walk *w, enum Fault kind, const Component *c, int64_t block_row)
 {
@@ -80,6 +84,8 @@ static inline enum Fault assess(Component *c, size_t at, const Block *block)
 {
     float level = (float)c->dc[at] * c->scale[0];
     c->edges[at] = block->edges + (Four){level, level, level, level};
+    if (c->tiles)
+        paint(c->tiles + (at << 2 * c->log), c->log, block, level, &means);
     return plausible(block, c, c->dc[at], &basis);
 }
 
@@ -220,8 +226,10 @@ static int scan_header(Walk *w, size_t at, size_t stop, Component **scan, int ba
         return 0;
     const uint8_t *tail = w->data + at + 1 + 2 * ns;
     band[0] = tail[0], band[1] = tail[1], band[2] = tail[2] & 15, band[3] = tail[2] >> 4;
-    if (!w->progressive)
+    if (!w->progressive) {
+        w->odd |= tail[0] || tail[1] != 63 || tail[2];
         band[0] = band[2] = band[3] = 0, band[1] = 63; /* some cameras write others; no decoder minds */
+    }
     if (band[1] > 63 || band[0] > band[1] || band[2] > 13 || (band[3] && band[3] != band[2] + 1) ||
         (w->progressive && (band[0] ? ns > 1 : band[1] > 0)))
         return 0;
@@ -252,8 +260,9 @@ static int scan_header(Walk *w, size_t at, size_t stop, Component **scan, int ba
     return ns == 1 || blocks <= 10;
 }
 
-static int in_order(Component *const *scan, int ns, const int band[4])
+static int in_order(Walk *w, Component *const *scan, int ns, const int band[4])
 {
+    w->odd |= band[0] && scan[0]->depth[0] < 0; /* AC before any DC */
     for (int i = 0; i < ns; i++)
         for (int k = band[0]; k <= band[1]; k++) {
             if (band[3] ? scan[i]->depth[k] != band[3] : scan[i]->depth[k] != -1)
@@ -274,7 +283,7 @@ static int scan(Walk *w, size_t at, size_t stop)
         return !note(w, HEADER, 0, 0);
     if (w->unfit)
         return 0;
-    if (!in_order(list, ns, band))
+    if (!in_order(w, list, ns, band))
         return !note(w, SCRIPT, 0, 0);
     for (int i = 0; i < ns && !w->progressive; i++)
         pair_up(list[i]->ac_table);
@@ -334,6 +343,11 @@ static int frame(Walk *w, size_t at, size_t stop, int marker)
             return -1;
     }
     w->components = n;
+    int64_t across = ((int64_t)w->width * w->eighths + 7) / 8, down = ((int64_t)w->height * w->eighths + 7) / 8;
+    w->odd |= stop - at != 6 + 3 * (size_t)n || w->width > 65500 || w->height > 65500;
+    w->odd |= w->c[0].id == 'R' && w->c[n / 2].id == 'G'; /* and no YCbCr, perhaps */
+    if (w->eighths < 1 || w->eighths > 2 || across * down > LARGEST || !prepare(w->c, n, w->eighths - 1))
+        w->odd = 1;
     return 1;
 }
 
@@ -349,6 +363,8 @@ static int huffman_tables(Walk *w, size_t at, size_t stop) /* B.2.4.2 */
             return !note(w, TABLES, 0, 0);
         if (!build(&w->tables[4 * type + number], w->data + at + 1, w->data + at + 17, !type))
             return !note(w, TABLES, 0, 0);
+        for (int i = 0; i < sum; i++)
+            w->odd |= !type && w->data[at + 17 + (size_t)i] > 15; /* no fault before it is used, but for libjpeg */
         at += 17 + (size_t)sum;
     }
     return 1;
@@ -378,6 +394,7 @@ static int walk(Walk *w)
         return -1;
     for (w->at = 2; w->at < w->size;) {
         const uint8_t *found = memchr(w->data + w->at, 0xFF, w->size - w->at);
+        w->odd |= found != w->data + w->at;
         w->at = found ? (size_t)(found - w->data) : w->size;
         while (w->at < w->size && w->data[w->at] == 0xFF)
             w->at++;
@@ -388,6 +405,9 @@ static int walk(Walk *w)
             w->ended = 1;
             return 1;
         }
+        w->odd |= marker < 0xC0 || (marker > 0xC2 && marker != 0xC4 && marker < 0xDA) || marker == 0xDC ||
+                  (marker > 0xDD && marker < 0xE0) || (marker >= 0xF0 && marker != 0xFE) ||
+                  (marker >= 0xE0 && marker < 0xF0 && w->scans); /* read_header() has not seen it */
         if (marker <= 1 || (marker >= 0xD0 && marker <= 0xD8))
             continue; /* no length; a restart behind the last interval is harmless */
         if (w->at + 2 > w->size || word(w, w->at) < 2 || w->at + word(w, w->at) > w->size)
@@ -402,6 +422,8 @@ static int walk(Walk *w)
             go = quantisation_tables(w, body, stop);
         else if (marker == 0xDD && stop - body == 2)
             w->interval = (int)word(w, body);
+        else if (marker == 0xDD)
+            w->odd = 1;
         else if (marker >= 0xC0 && marker <= 0xCF && marker != 0xC8 && marker != 0xCC)
             go = frame(w, body, stop, marker);
         if (go <= 0)
@@ -441,16 +463,43 @@ static int judge(Walk *w)
     return w->broken.score < 0 ? -1 : 0;
 }
 
+/* The pixels as (channels, width, height, bytes), None where libjpeg is to make them, or NULL with an exception. */
+static PyObject *pixels(const Walk *w)
+{
+    int doubts = w->odd || !w->ended || w->scans > 100;
+    for (int i = 0; i < KINDS; i++)
+        doubts |= w->counts[i] && i != OVERSHOOT && i != WASTE && i != PADDING;
+    if (doubts)
+        return Py_NewRef(Py_None);
+    int wide = (w->width * w->eighths + 7) / 8, high = (w->height * w->eighths + 7) / 8, done;
+    int channels = w->components == 1 ? 1 : 4;
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)wide * high * channels);
+    if (!bytes)
+        return NULL;
+    uint8_t *to = (uint8_t *)PyBytes_AsString(bytes);
+    Py_BEGIN_ALLOW_THREADS
+    done = colour(to, w->c, w->components, wide, high);
+    Py_END_ALLOW_THREADS
+    if (!done) {
+        Py_DECREF(bytes);
+        return PyErr_NoMemory();
+    }
+    return Py_BuildValue("(iiiN)", channels, wide, high, bytes);
+}
+
 static PyObject *report(const Walk *w)
 {
     int mcu = 8 * (w->components > 1 ? w->vmax : 1);
     PyObject *counts = PyTuple_New(KINDS);
     for (int i = 0; counts && i < KINDS; i++)
         PyTuple_SetItem(counts, i, PyLong_FromLongLong(w->counts[i]));
-    return counts ? Py_BuildValue("(iiiinnLLLifiiN)", w->kind, w->scans, w->scan, w->row, (Py_ssize_t)w->offset,
+    PyObject *made = counts ? pixels(w) : NULL;
+    if (counts && !made)
+        Py_DECREF(counts);
+    return made ? Py_BuildValue("(iiiinnLLLifiiNN)", w->kind, w->scans, w->scan, w->row, (Py_ssize_t)w->offset,
                                   (Py_ssize_t)w->at, (long long)w->left, (long long)w->pads_ones,
                                   (long long)w->pads_zeros, w->ended, w->broken.score, w->broken.row * mcu,
-                                  w->blank * mcu, counts)
+                                  w->blank * mcu, counts, made)
                   : NULL;
 }
 
@@ -458,14 +507,14 @@ static PyObject *py_walk(PyObject *self, PyObject *args)
 {
     Py_buffer view;
     long long max_pixels;
-    int done;
+    int done, eighths = 0;
     PyObject *result = NULL;
     (void)self;
-    if (!PyArg_ParseTuple(args, "y*L", &view, &max_pixels))
+    if (!PyArg_ParseTuple(args, "y*L|i", &view, &max_pixels, &eighths))
         return NULL;
     Walk *w = calloc(1, sizeof *w);
     if (w) {
-        w->data = view.buf, w->size = (size_t)view.len, w->max_pixels = max_pixels;
+        w->data = view.buf, w->size = (size_t)view.len, w->max_pixels = max_pixels, w->eighths = eighths;
         Py_BEGIN_ALLOW_THREADS
         done = walk(w);
         if (done >= 0)
@@ -476,7 +525,7 @@ static PyObject *py_walk(PyObject *self, PyObject *args)
         else
             result = w->unfit ? Py_NewRef(Py_None) : report(w);
         for (int i = 0; i < 4; i++)
-            free(w->c[i].dc), free(w->c[i].kept), free(w->c[i].filled), free(w->c[i].edges);
+            free(w->c[i].dc), free(w->c[i].kept), free(w->c[i].filled), free(w->c[i].edges), free(w->c[i].tiles);
         free(w->segment), free(w->tables), free(w);
     } else
         PyErr_NoMemory();
@@ -493,11 +542,12 @@ static int transform(PyObject *unused)
             basis.column[u][x] = cosine;
             basis.row[x][u] = (Four){cosine, cosine, cosine, cosine};
         }
+    set_means(&means);
     return 0;
 }
 
 static PyMethodDef methods[] = {
-    {"walk", py_walk, METH_VARARGS, "walk(data, max_pixels): see models/entropy.pyi"},
+    {"walk", py_walk, METH_VARARGS, "walk(data, max_pixels, eighths): see models/entropy.pyi"},
     {NULL, NULL, 0, NULL},
 };
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, transform}, {0, NULL}};

@@ -57,7 +57,7 @@ def fit(raster: Raster, recipe: Recipe) -> Fitted:
     reduced, box = _reduce(image, size, recipe, box)
     small = reduced if reduced.size == size and not box else reduced.resize(size, FILTERS[recipe.interpolation], box)
     # Only what was averaged is known to be small: a digest of any raster would take as long as decoding it.
-    made = digest(reduced if reduced.size != image.size else small, small, recipe)
+    made = digest(reduced if reduced.size != image.size else small, small, recipe, raster.maker)
     # Turned when small: turning 12 megapixels costs more than decoding them.
     if raster.orientation in UPRIGHT:
         small = small.transpose(UPRIGHT[raster.orientation])

@@ -1,6 +1,8 @@
 """JPEG: every bit of its scans is walked first; then libjpeg-turbo decodes it, with its warnings as faults.
 
-The walk (entropy.c) sees what libjpeg passes over, and where; libjpeg is the second, independent judge.
+The walk (entropy.c) sees what libjpeg passes over, and where; libjpeg is the second, independent judge. Only a picture
+that is to be shrunk to a quarter or less, and in which the walk met nothing at all that libjpeg could mind, is not read
+twice: the walk makes its pixels.
 """
 
 import re
@@ -36,12 +38,14 @@ def decode_jpeg(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     check_pixels(header.width, header.height, max_pixels)
     if header.precision != 8:
         raise Unfit(Reason.UNSUPPORTED, f"JPEG of {header.precision} bits a channel")
-    walk = walk_jpeg(data, max_pixels)
+    orientation = read_exif(header.exif).orientation if header.exif else 1
+    least = _least(header, orientation, recipe)
+    walk = walk_jpeg(data, max_pixels, _eighths(header, least, data))
     if walk:
         check_walk(walk, header, len(data))
-    orientation = read_exif(header.exif).orientation if header.exif else 1
+    painted = walk.pixels if walk else None
     try:
-        image, note = _decode(data, header, _least(header, orientation, recipe))
+        image, note = (_painted(*painted), "") if painted else _decode(data, header, least)
     except ValueError as error:
         unfit = fault(error)
         if unfit.reason is Reason.UNSUPPORTED and header.process in COMMON:
@@ -53,7 +57,9 @@ def decode_jpeg(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
         note = f"{note}; {behind}" if note else behind
     elif behind:
         suspect = suspect or behind
-    return Raster(image, header.width, header.height, orientation, header.exif, note, suspect)
+    return Raster(
+        image, header.width, header.height, orientation, header.exif, note, suspect, "walk" if painted else ""
+    )
 
 
 def _least(header: JpegHeader, orientation: int, recipe: Recipe) -> tuple[int, int]:
@@ -67,6 +73,19 @@ def _least(header: JpegHeader, orientation: int, recipe: Recipe) -> tuple[int, i
     if sideways:
         width, height = height, width
     return ceil(height * factor), ceil(width * factor)
+
+
+def _eighths(header: JpegHeader, least: tuple[int, int], data: bytes) -> int:
+    """The size in eighths that the walk is to paint; 0: libjpeg's matter."""
+    for eighths in (1, 2):
+        if 0 < least[0] <= ceil(header.height * eighths / 8) and least[1] <= ceil(header.width * eighths / 8):
+            return eighths if header.ordinary(data) else 0
+    return 0
+
+
+def _painted(channels: int, width: int, height: int, pixels: bytes) -> Image.Image:
+    mode, layout = ("L", "L") if channels == 1 else ("RGB", "RGBX")
+    return Image.frombytes(mode, (width, height), pixels, "raw", layout)
 
 
 def _decode(data: bytes, header: JpegHeader, least: tuple[int, int]) -> tuple[Image.Image, str]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from models.reason import Reason, Unfit
 
-SOI, EOI, SOS, APP0, APP1, APP14, APP15, COM = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xEE, 0xEF, 0xFE
+SOI, EOI, SOS, APP0, APP1, APP2, APP14, APP15, COM = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 BARE = frozenset(range(0xD0, 0xD8)) | {0x00, 0x01}  # markers without a length: restarts, stuffing, TEM
 
@@ -27,6 +27,21 @@ class JpegHeader:
         """The same picture without application data and stray bytes; JFIF 1.x and Adobe stay: they set the colours."""
         kept = [data[a:b] for marker, a, b in self.segments if _carries(marker, data[a:b])]
         return b"".join([b"\xff\xd8", *kept, data[self.scan :]])
+
+    def ordinary(self, data: bytes) -> bool:
+        """Whether libjpeg has no remark on the application data, and none of it says other colours than YCbCr."""
+        profiles = 0
+        for marker, start, stop in self.segments:
+            body = data[start + 4 : min(stop, start + 18)]
+            if marker == APP0 and body[:5] == b"JFIF\0" and body[5:6] != b"\1":
+                return False
+            if marker == APP14 and body[:5] == b"Adobe" and body[11:12] != b"\1":
+                return False
+            if marker == APP2 and body[:12] == b"ICC_PROFILE\0":
+                profiles += 1
+                if profiles > 1 or body[12:14] != b"\1\1":
+                    return False
+        return True
 
 
 def _carries(marker: int, segment: bytes) -> bool:

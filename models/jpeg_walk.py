@@ -33,6 +33,7 @@ class Walk(NamedTuple):
     `end`: offset behind the end-of-image marker if `ended`. `left`: bits between the last MCU and the marker.
     `ones`, `zeros`: segments padded so. `break_score`: how clearly the picture breaks at `break_row` (see breaks.h);
     `blank_row`: from where on it is blank, 0 if it is not. `counts`: of each Fault.
+    `pixels`: channels, width, height and bytes (grey or RGBX) of the shrunk picture, where the walk has them.
     """
 
     fault: Fault
@@ -49,11 +50,15 @@ class Walk(NamedTuple):
     break_row: int
     blank_row: int
     counts: tuple[int, ...]
+    pixels: "entropy.Pixels | None" = None
 
 
-def walk_jpeg(data: bytes, max_pixels: int) -> Walk | None:
-    """None for what has no Huffman codes or not 8 bits. Raises MemoryError; above `max_pixels` it gives HEADER."""
-    report = entropy.walk(data, max_pixels)
+def walk_jpeg(data: bytes, max_pixels: int, eighths: int = 0) -> Walk | None:
+    """None for what has no Huffman codes or not 8 bits. Raises MemoryError; above `max_pixels` it gives HEADER.
+
+    `eighths`: 1 or 2, of the size at which pixels are wanted, if libjpeg could have nothing to complain of.
+    """
+    report = entropy.walk(data, max_pixels, eighths)
     if report is None:
         return None
     return Walk(Fault(report[0]), *report[1:9], bool(report[9]), *report[10:])

@@ -17,7 +17,8 @@ class Raster:
     """`image`: any mode, as stored, possibly shrunk by the decoder; `width`, `height`: the stored picture's own.
 
     `orientation`: EXIF 1..8 still to be applied. `exif`: the TIFF-structured block (bytes), empty where there is none.
-    `suspect`: why the picture may be damaged although it decodes.
+    `suspect`: why the picture may be damaged although it decodes. `maker`: who made the pixels, where it is not the
+    format's usual decoder: they are only like that one's.
     """
 
     image: "Image"
@@ -27,6 +28,7 @@ class Raster:
     exif: bytes = b""
     note: str = ""
     suspect: str = ""
+    maker: str = ""
 
 
 def check_pixels(width: int, height: int, max_pixels: int) -> None:
