@@ -6,6 +6,7 @@ from catalog.db import Database
 from catalog.faults import UsageFault
 from catalog.model_rows import Model, current
 from models.head import Head, HeadError, unpack
+from models.traits import TRAITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,12 @@ def kept(database: Database) -> list[Kept]:
 
 
 def _kept(row: tuple[int, int, float, int, int, bytes]) -> Kept | None:
+    """None for bytes that are no head, and for one of another version's features: it can score nothing here."""
     try:
-        return Kept(row[0], row[1], row[2], bool(row[3]), row[4], unpack(row[5]))
+        head = unpack(row[5])
     except HeadError:
         return None
+    return Kept(row[0], row[1], row[2], bool(row[3]), row[4], head) if head.features == TRAITS else None
 
 
 def keep(database: Database, model: Model, head: Head, now: float) -> int:

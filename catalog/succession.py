@@ -1,7 +1,8 @@
 """A head after a change of model: other vectors mean nothing to the one in use, so one has to be trained anew.
 
-Nothing is noted down for it. That the head in use is of another model than the one that answers says all: a service
-that is killed before it is done finds it so at its next start. Who never trained has no head in use, and gets none.
+Nothing is noted down for it. That the head in use is of another model than the one that answers, or of features that
+another version had, says all: a service that is killed before it is done finds it so at its next start. Who never
+trained has no head in use, and gets none.
 """
 
 from dataclasses import dataclass
@@ -41,11 +42,15 @@ class Owed:
 
 
 def owed(database: Database, now: float) -> Owed | None:
-    """None where the head in use is of the model that answers, where none was ever in use, and while labelled files
-    have still to be embedded.
+    """None where the head in use can score, where none was ever in use, and while labelled files have still to be
+    embedded.
     """
     row = database.row(HEAD)
-    if row is None or row[2] is None or not row[3]:
+    if row is None or row[2] is None:
+        return None
+    from catalog.heads import in_use  # brings numpy, which `status` does without
+
+    if in_use(database) is not None:
         return None
     if database.rows(COMING, now + SOON, row[2]):
         return None

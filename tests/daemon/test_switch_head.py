@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ from PIL import Image
 from switch_house import choose, other_bundle
 
 from catalog.cli import cli
+from catalog.db import Database
 from catalog.faults import UsageFault
 from catalog.succession import Owed
 from daemon.trainer import REST_SECONDS, RETRY_SECONDS, due, train
+from models.head import unpack
 
 COUNT, LABELLED = 32, 12  # pictures; labels of each kind
 HEADS = "SELECT m.name, h.role FROM head h JOIN model m ON m.id = h.model ORDER BY h.id"
@@ -150,6 +153,20 @@ def test_the_new_head_scores_where_labelled_files_are_embedded_after_the_switch(
     assert scored(trained) == COUNT
     (line, *_) = call(trained, "head", "list", "--json").stdout.splitlines()
     assert json.loads(line)["labels"] == 2 * LABELLED
+
+
+def test_a_head_that_cannot_score_any_more_is_followed_by_one_that_can(house: Household) -> None:
+    call(house, "train")
+    ((data,),) = house.rows("SELECT data FROM head")
+    old = unpack(data)
+    for broken in (replace(old, features=(*old.features[:-1], "of another version")).pack(), b"no head"):
+        database = Database(house.config.database, write=True)
+        database.run("UPDATE head SET data = ? WHERE role = 'current'", broken)
+        database.close()
+        done = house.once()
+        assert done.returncode == 0, done.stderr
+        assert unpack(house.rows("SELECT data FROM head WHERE role = 'current'")[0][0]).features == old.features
+    assert house.rows("SELECT count(*) FROM head") == [(3,)]
 
 
 def test_a_training_that_cannot_be_done_says_why(house: Household) -> None:
