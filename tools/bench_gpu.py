@@ -39,7 +39,7 @@ from catalog.hardware import running_on
 from catalog.sessions import open_session
 from catalog.settings import ModelSettings
 from models.attest import attest, cosines
-from models.bundle import Bundle, load_bundle
+from models.bundle import Bundle, default_folder, load_bundle
 from models.provider import gpus, has_gpu
 from models.session import Session
 from tools.pipeline_rates import Loader, model_rate, pipeline_rate
@@ -52,7 +52,10 @@ MODELS = {
 LARGE = ("ViT-B/32", "SigLIP 2 B/16 224")
 SEED, SAMPLE, BATCHES, LEAST_COSINE, LEAST_RATIO, CROWD = 1, 256, 20, 0.999, 0.90, 1024
 HOME = Path(__file__).parents[1]
-GPU_TESTS, FAMILY_TESTS = ["-m", "gpu", "tests"], ["tests/export/test_families.py", "--timeout", "600"]
+GPU_TESTS, FAMILY_TESTS = (
+    ["-m", "gpu", "tests"],
+    ["-k", "test_families or test_needs", "--timeout", "600", "tests/export"],
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,17 +137,18 @@ def crowded(bundle: Bundle, provider: str, device: int, some: np.ndarray) -> str
     session = Session(bundle, provider="cuda", device=device, memory_mb=limit, batch=CROWD)
     many = np.resize(some, (CROWD, *some.shape[1:]))
     try:
-        worst = float(cosines(session.run(many)[: len(some)], Session(bundle, provider="cuda").run(some)).min())
+        worst = float(
+            cosines(session.run(many)[: len(some)], Session(bundle, provider="cuda", device=device).run(some)).min()
+        )
     except Exception as error:
         return f"FAILED with {limit} MB: {error}"
     return f"{CROWD} at once with {limit} MB became {session.batch}, cosine {worst:.5f}"
 
 
-def measure(bundle: Bundle, given: argparse.Namespace, paths: list[bytes], state: Path) -> Row:
-    """One bundle. Raises PlaceFault for a provider that cannot be had."""
-    settings = ModelSettings(provider=given.provider, devices=tuple(given.devices))
+def measure(bundle: Bundle, given: argparse.Namespace, paths: list[bytes], config: Config) -> Row:
+    """One bundle. Raises PlaceFault where its graph cannot be loaded."""
     before = megabytes()
-    session = open_session(bundle, Config(state / "config.toml", state, (), model=settings))
+    session = open_session(bundle, config)
     goldens = attest(bundle, session)
     loader = Loader(bundle, paths, given.workers or len(os.sched_getaffinity(0)))
     try:
@@ -204,13 +208,16 @@ def main() -> int:
     print(*machine(), sep="\n", file=sys.stderr)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
+        settings = ModelSettings(provider=given.provider, devices=tuple(given.devices))
+        config = Config(folder / "config.toml", folder / "state", (), model=settings)
         try:
+            open_session(load_bundle(default_folder()), config)  # the word that a provider cannot be had comes first
             if not given.no_tests and given.provider != "cpu":
                 well = tests(given.provider)
             paths = pictures(given.pictures, folder)
             made = (exported(name, given.precision, folder) for name in given.only)
             for bundle in map(load_bundle, given.bundles) if given.bundles else made:
-                row = measure(bundle, given, paths, folder / "state")
+                row = measure(bundle, given, paths, config)
                 well = good(row, given.provider != "cpu") and well
                 print(json.dumps(asdict(row)) if given.json else shown(row), flush=True)
         except PlaceFault as fault:
