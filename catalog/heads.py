@@ -39,6 +39,11 @@ def standing(database: Database) -> Kept | None:
 def needed(database: Database) -> Kept:
     """The head whose scores stand. Raises UsageFault without one."""
     head = standing(database)
+    if head is None and database.rows("SELECT 1 FROM head WHERE role = 'current'"):
+        raise UsageFault(
+            "the head in use is damaged, or of another version of catalogd",
+            "Train another: `catalog train`; the service does it by itself.",
+        )
     if head is None:
         raise UsageFault(
             "nothing was learned yet, so no file has a p_delete",

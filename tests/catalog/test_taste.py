@@ -13,6 +13,7 @@ from household import Household, until
 from PIL import Image
 
 from catalog.cli import cli
+from catalog.db import Database
 from catalog.faults import UsageFault
 
 COUNT = 40
@@ -191,6 +192,16 @@ def test_the_most_telling_labels_are_unlabelled_and_unlike(house: Household) -> 
     lines = [json.loads(line) for line in call(house, "next", "-n", "5", "--json").stdout.splitlines()]
     assert len(lines) == 5 == len({line["path"] for line in lines})
     assert all(json.loads(call(house, "show", line["path"], "--json").stdout)["label"] is None for line in lines)
+
+
+def test_a_head_that_cannot_be_read_is_called_that(house: Household) -> None:
+    label(house)
+    call(house, "train")
+    database = Database(house.config.database, write=True)
+    database.run("UPDATE head SET data = substr(data, 1, 100)")
+    database.close()
+    for command in ("candidates", "next"):
+        assert "damaged" in str(call(house, command).exception)
 
 
 def test_without_a_head_the_way_to_one_is_named(house: Household) -> None:
