@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from models.session_pool import Network
 
 BATCH = 64  # files a transaction
+NO_MODEL = 0  # has made no vector
 MEGA = 1 << 20
 
 
@@ -63,18 +64,19 @@ class Embedder:
             else:
                 told()
                 yield Reading(path, *held)
-        readings = read_all(unknown, self._orders()) if unknown else iter(())
+        readings = read_all(unknown, self.orders()) if unknown else iter(())
         while batch := list(islice(readings, BATCH)):
             self._store([one for one in batch if one.facts is not None])
             for one in batch:
                 told()
                 yield one
 
-    def _orders(self) -> Orders:
+    def orders(self, *, known: bool = True) -> Orders:
+        """For the readers. `known` False: pixels are wanted of what has a vector, too."""
         intake = self._asking.config.intake
         return Orders(
             self._asking.config.database,
-            self._model.id,
+            self._model.id if known else NO_MODEL,
             self._bundle.recipe,
             intake.workers or len(os.sched_getaffinity(0)),
             intake.memory_mb * MEGA,
@@ -85,10 +87,7 @@ class Embedder:
     def _store(self, batch: list[Reading]) -> None:
         if not batch:
             return
-        recipe = self._bundle.recipe
-        shape = (recipe.height, recipe.width, 3)
-        pixels = np.stack([np.frombuffer(one.pixels, np.uint8).reshape(shape) for one in batch])
-        vectors = pack(self._ready().run(pixels))
+        vectors = pack(self.network().run(np.stack([self.shaped(one) for one in batch])))
         database = Database(self._asking.config.database, write=True)
         try:
             with database.transaction():
@@ -104,7 +103,13 @@ class Embedder:
         if database.row("SELECT 1 FROM file WHERE content = ? LIMIT 1", content) is None:
             remember(database, [(_traits(one), content)])
 
-    def _ready(self) -> "Network":
+    def shaped(self, one: Reading) -> np.ndarray:
+        """Its pixels, uint8 [H, W, 3]."""
+        recipe = self._bundle.recipe
+        return np.frombuffer(one.pixels, np.uint8).reshape(recipe.height, recipe.width, 3)
+
+    def network(self) -> "Network":
+        """The model, loaded and attested once. Raises PlaceFault for one that may not be used."""
         from models.attest import attest
 
         if self._session is None:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -50,8 +50,9 @@ class Pupils:
     fresh: list[tuple[bytes, int]]
 
 
-def teach(asking: Asking, *, force: bool = False, seed: int = 0) -> Lesson:
-    """Train, compare, store; use the new head if it is better, or if `force` says so.
+def teach(asking: Asking, *, force: bool = False, seed: int = 0, views: int = 0) -> Lesson:
+    """Train, compare, store; use the new head if it is better, or if `force` says so. `views`: so many augmented ones
+    of each labelled picture that still lies under a root are learned from, too.
 
     Raises UsageFault with too few labels, StoreFault without vectors.
     """
@@ -59,6 +60,8 @@ def teach(asking: Asking, *, force: bool = False, seed: int = 0) -> Lesson:
     if model is None:
         raise StoreFault("the catalog holds no vectors yet", "Run `catalogd --once` first.")
     pupils = _pupils(asking, model)
+    if views:
+        pupils = _augmented(asking, pupils, views, seed)
     try:
         trained = train(pupils.labelled, seed)
     except TooFew as error:
@@ -85,6 +88,14 @@ def _pupils(asking: Asking, model: Model) -> Pupils:
         model.dims,
     )
     return Pupils(described.contents, labelled, np.array([row[4] for row in rows]), described.fresh)
+
+
+def _augmented(asking: Asking, pupils: Pupils, count: int, seed: int) -> Pupils:
+    from catalog.augment import augment  # decoders and the model: not for a training that reads no pixel
+
+    labelled = pupils.labelled
+    made = augment(asking, pupils.contents, labelled.rows, labelled.dims, count, seed)
+    return replace(pupils, labelled=replace(labelled, views=made))
 
 
 def _time(taken_at: str | None, mtime_ns: int | None) -> float:

@@ -11,6 +11,7 @@ from models.calibration import Doubles, across, losses
 from models.folds import Integers
 from models.judging import auc, simply
 from models.logistic import Floats, Line, fit
+from models.material import Material
 from models.net import Net, fit_net
 
 Kind = Literal["line", "net"]
@@ -32,32 +33,33 @@ class Chosen:
     logits: Doubles
 
 
-def choose(rows: Floats, wanted: Floats, groups: Integers, folds: Integers, seed: int) -> Chosen:
-    """Try both on the same folds. `rows`: float32 [N, F], of about unit variance."""
-    strength, logits = _line(rows, wanted, folds)
+def choose(material: Material, groups: Integers, folds: Integers, seed: int) -> Chosen:
+    """Try both on the same folds."""
+    strength, logits = _line(material, folds)
     net = partial(fit_net, seed=seed)
-    bent = _trial(net, rows, wanted, folds, logits)
-    if bent is not None and proved(wanted, groups, folds, logits, bent):
+    bent = _trial(net, material, folds, logits)
+    if bent is not None and proved(material.wanted, groups, folds, logits, bent):
         return Chosen("net", net, strength, bent)
     return Chosen("line", partial(fit, strength=strength), strength, logits)
 
 
-def held_out(learn: Learn, rows: Floats, wanted: Floats, folds: Integers) -> Doubles:
+def held_out(learn: Learn, material: Material, folds: Integers) -> Doubles:
     """Logits of each fold by what was learned from the others: float64 [N]."""
-    logits = np.zeros(len(rows))
+    logits = np.zeros(len(folds))
     for fold in np.unique(folds):
         inside = folds != fold
-        logits[~inside] = learn(rows[inside], wanted[inside]).logits(rows[~inside])
+        logits[~inside] = learn(*material.where(inside)).logits(material.rows[~inside])
     return logits
 
 
-def _line(rows: Floats, wanted: Floats, folds: Integers) -> tuple[float, Doubles]:
+def _line(material: Material, folds: Integers) -> tuple[float, Doubles]:
     """The strength whose held-out log loss is least, and its held-out logits.
 
     From the strictest up, each fold begun where it was with the strength before; the loss falls and then rises, so the
     loosest ones, which take the longest, are left out once it has risen.
     """
-    parts = [(rows[folds != fold], wanted[folds != fold], folds == fold) for fold in np.unique(folds)]
+    rows, wanted = material.rows, material.wanted
+    parts = [(*material.where(folds != fold), folds == fold) for fold in np.unique(folds)]
     lines: list[Line | None] = [None] * len(parts)
     best, chosen, held = np.inf, STRENGTHS[0], np.zeros(len(rows))
     for strength in STRENGTHS:
@@ -72,14 +74,14 @@ def _line(rows: Floats, wanted: Floats, folds: Integers) -> tuple[float, Doubles
     return chosen, held
 
 
-def _trial(net: Learn, rows: Floats, wanted: Floats, folds: Integers, line: Doubles) -> Doubles | None:
+def _trial(net: Learn, material: Material, folds: Integers, line: Doubles) -> Doubles | None:
     """The network's held-out logits; None where it is behind after the first folds."""
-    logits = np.zeros(len(rows))
-    seen = np.zeros(len(rows), bool)
-    goal = wanted.astype(np.float64)
+    logits = np.zeros(len(folds))
+    seen = np.zeros(len(folds), bool)
+    goal = material.wanted.astype(np.float64)
     for tried, fold in enumerate(np.unique(folds), 1):
         outside = folds == fold
-        logits[outside] = net(rows[~outside], wanted[~outside]).logits(rows[outside])
+        logits[outside] = net(*material.where(~outside)).logits(material.rows[outside])
         seen |= outside
         if tried == TRIAL and not simply(auc, goal[seen], logits[seen]) > simply(auc, goal[seen], line[seen]):
             return None

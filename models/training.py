@@ -25,6 +25,7 @@ from models.judging import (
     within_groups,
 )
 from models.logistic import Line, fit
+from models.material import Material, Views
 from models.net import Hidden, Net
 
 Floats = NDArray[np.float32]
@@ -44,6 +45,7 @@ class TooFew(Exception):
 class Labelled:
     """`rows`: float32 [N, F], the embedding first (`dims` numbers). `wanted`: float32 [N], 1 = delete. `groups`:
     int64 [N], equal for near duplicates. `times`: float64 [N], seconds since the epoch, of the picture or its file.
+    `views`: more to learn from, never to be judged on.
     """
 
     rows: Floats
@@ -51,6 +53,7 @@ class Labelled:
     groups: Integers
     times: Doubles
     dims: int
+    views: Views | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +79,15 @@ def train(labelled: Labelled, seed: int = 0) -> Trained:
     _enough(labelled)
     wanted = labelled.wanted
     centre, scale = _scaling(labelled.rows, labelled.dims)
-    rows = (labelled.rows - centre) / scale
+    views = labelled.views and Views((labelled.views.rows - centre) / scale, labelled.views.of)
+    material = Material((labelled.rows - centre) / scale, wanted, views)
     folds = grouped(labelled.groups, wanted, FOLDS, seed)
-    chosen = choose(rows, wanted, labelled.groups, folds, seed)
+    chosen = choose(material, labelled.groups, folds, seed)
     link = calibrate(chosen.logits, wanted)
     chances = across(chosen.logits, wanted, folds)
-    weights, bias, hidden = _raw(chosen.learn(rows, wanted), link, centre, scale)
+    weights, bias, hidden = _raw(chosen.learn(*material.whole()), link, centre, scale)
     keep_below, delete_above = limits(wanted.astype(np.float64), chances)
-    record = _record(labelled, rows, folds, chosen, chances, seed) | {"noise": [link.floor, 1 - link.ceiling]}
+    record = _record(labelled, material, folds, chosen, chances, seed) | {"noise": [link.floor, 1 - link.ceiling]}
     return Trained(weights, bias, hidden, link, keep_below, delete_above, link.chances(chosen.logits), record)
 
 
@@ -136,15 +140,16 @@ RANKING: dict[str, Measure] = {
 
 
 def _record(
-    labelled: Labelled, rows: Floats, folds: Integers, chosen: Chosen, chances: Doubles, seed: int
+    labelled: Labelled, material: Material, folds: Integers, chosen: Chosen, chances: Doubles, seed: int
 ) -> dict[str, Any]:
     wanted, groups = labelled.wanted.astype(np.float64), labelled.groups
     line = partial(fit, strength=chosen.strength)
-    bare = held_out(line, rows[:, labelled.dims :], labelled.wanted, folds)
+    bare = held_out(line, material.columns(labelled.dims), folds)
     return {
         "labels": len(wanted),
         "deleted": int(wanted.sum()),
         "groups": len(np.unique(groups)),
+        "views": 0 if material.views is None else len(material.views.of),
         "kind": chosen.kind,
         "strength": chosen.strength,
         "folds": FOLDS,
@@ -154,17 +159,17 @@ def _record(
         | {"within_bursts": _number(within_groups(wanted, chosen.logits, groups))},
         "no_pixels": _told(judged(RANKING, wanted, bare, groups, seed)),
         "chance": {"auc": 0.5, "average_precision": round(float(wanted.mean()), 6)},
-        "newest": _newest(labelled, rows, chosen),
+        "newest": _newest(labelled, material, chosen),
     }
 
 
-def _newest(labelled: Labelled, rows: Floats, chosen: Chosen) -> dict[str, Any] | None:
+def _newest(labelled: Labelled, material: Material, chosen: Chosen) -> dict[str, Any] | None:
     """Learned from the older part, asked of the newest: what the owner will see next. None where a class is missing."""
     late = latest(labelled.groups, labelled.times, NEWEST)
     old, new = labelled.wanted[~late], labelled.wanted[late].astype(np.float64)
     if len(set(old.tolist())) < 2 or len(set(new.tolist())) < 2:
         return None
-    logits = chosen.learn(rows[~late], old).logits(rows[late])
+    logits = chosen.learn(*material.where(~late)).logits(material.rows[late])
     told = judged({"auc": auc, "average_precision": average_precision}, new, logits, labelled.groups[late], 0)
     return {"labels": len(new), **_told(told)}
 

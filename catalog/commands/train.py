@@ -16,11 +16,18 @@ FIGURES = ("auc", "average_precision", "precision_at_10", "precision_at_100", "p
 @click.command("train")
 @click.option("--force", is_flag=True, help="Use the new head even if it is not better than the one before.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the folds and the intervals.")
+@click.option(
+    "--views",
+    type=click.IntRange(0, 16),
+    default=0,
+    show_default=True,
+    help="Learn also from so many changed views of each picture: mirrored, cut, compressed. Reads the files again.",
+)
 @json_option
 @asks
-def command(asking: Asking, force: bool, seed: int, as_json: bool) -> None:
+def command(asking: Asking, force: bool, seed: int, views: int, as_json: bool) -> None:
     """Learn to tell what you would delete. The figures are of pictures whose likes it had not seen."""
-    lesson = teach(asking, force=force, seed=seed)
+    lesson = teach(asking, force=force, seed=seed, views=views)
     scored = 0
     if lesson.used and not running(asking.config.state):
         scored = _score(asking)
@@ -44,6 +51,8 @@ def _print(lesson: Lesson) -> None:
 
     record = lesson.record
     click.echo(f"{record['labels']:,} labels, {record['deleted']:,} of them delete, in {record['groups']:,} groups")
+    if record["views"]:
+        click.echo(f"{record['views']:,} changed views of them were learned from, too")
     rows = [
         (
             name.replace("_", " "),
