@@ -12,8 +12,11 @@ def detail(image: Image.Image) -> float:
     A ratio, so that contrast cancels out: noise gives about 1.7, a sharp photo 1.1 to 1.6, one that is blurred by
     3 pixels of 500 gives 0.3 to 0.7.
     """
-    plane = np.asarray(image)
-    rows = plane[:: max(1, len(plane) // ROWS)]
+    width, height = image.size
+    step = max(1, height // ROWS)
+    if step > 1:  # the middle row of each stripe: handing over all of them takes longer than the sums do
+        image = image.resize((width, height // step), Image.Resampling.NEAREST, (0, 0, width, height // step * step))
+    rows = np.asarray(image)
     grey = (rows if rows.ndim == 2 else rows[:, :, 1]).astype(np.int16)
     if grey.shape[1] < 3:
         return 0.0

@@ -22,7 +22,7 @@ from models.reason import Reason, Unfit
 from models.recipe import Recipe
 
 COMMON = frozenset({0xC0, 0xC1, 0xC2})  # baseline, extended, progressive; all with Huffman codes
-COLOURS = {1: "GRAY", 3: "RGB", 4: "CMYK"}
+COLOURS = {1: "GRAY", 3: "RGBX", 4: "CMYK"}  # RGBX: Pillow has four bytes a pixel as well
 # Complaints about metadata only: seen in sound files in the wild. The picture is proved by a second strict decode
 # without the metadata. More stray bytes than that between two segments mean that something there was overwritten.
 HARMLESS = re.compile(
@@ -113,7 +113,7 @@ def _strictly(data: bytes, components: int, least: tuple[int, int]) -> Image.Ima
         return Image.fromarray(pixels[:, :, 0])
     if components == 4:  # Adobe stores ink inverted, and so does everybody who writes four channels
         return Image.frombuffer("CMYK", pixels.shape[1::-1], 255 - pixels, "raw", "CMYK", 0, 1)
-    return Image.fromarray(pixels)
+    return Image.frombytes("RGB", pixels.shape[1::-1], pixels, "raw", "RGBX")
 
 
 def _leniently(data: bytes, header: JpegHeader) -> tuple[Image.Image, str]:
