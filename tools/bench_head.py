@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.label_doubts import judge
-from models.folds import grouped
+from models.folds import Integers, grouped
 from models.judging import auc, average_precision, calibration_error, judged, simply
 from models.training import FOLDS, Doubles, Floats, Labelled, train
 from tools.head_tasks import corpus_tasks, synthetic
@@ -72,27 +72,37 @@ def script(epochs: int, batch: int, steps: int | None = None) -> Method | None:
     return method
 
 
-def held_out(method: Method, task: Labelled, seed: int, folds: int = FOLDS) -> tuple[Doubles, NDArray[np.bool_]]:
-    """Predictions for each of the first folds by all others, from the embedding; and which rows those are."""
-    placed = grouped(task.groups, task.wanted, FOLDS, seed)
+def held_out(method: Method, task: Labelled, placed: Integers, folds: int = FOLDS) -> Doubles:
+    """Predictions for each of the first folds by all others, from the embedding."""
     rows = np.ascontiguousarray(task.rows[:, : task.dims])
     chances = np.zeros(len(task.wanted))
     for fold in range(folds):
         inside = placed != fold
         chances[~inside] = method(rows[inside], task.wanted[inside], rows[~inside])
-    return chances, placed < folds
+    return chances
 
 
-def figures(task: Labelled, chances: Doubles, asked: NDArray[np.bool_], seed: int) -> Figures:
-    """Of the rows that were asked; the AUC with its interval over groups."""
-    wanted, chances = task.wanted[asked].astype(np.float64), chances[asked]
-    whole = judged({"auc": auc}, wanted, chances, task.groups[asked], seed)["auc"]
-    told = {"auc": whole.value, "low": whole.low, "high": whole.high}
+def figures(task: Labelled, chances: Doubles, placed: Integers, folds: int = FOLDS) -> Figures:
+    """AUC and average precision are means over the first folds: what two trainings state need not have one scale, least
+    so of the script's. The interval joins those of the folds.
+    """
+    parts = [_figures(task, chances, placed == fold) for fold in range(folds)]
+    told = mean(parts)
+    half = float(np.sqrt(sum(one["half"] ** 2 for one in parts))) / folds
+    asked = placed < folds
     return told | {
-        "ap": simply(average_precision, wanted, chances),
-        "ece": simply(calibration_error, wanted, chances),
-        "least": least(chances),
+        "low": told["auc"] - half,
+        "high": told["auc"] + half,
+        "ece": simply(calibration_error, task.wanted[asked].astype(np.float64), chances[asked]),
+        "least": least(chances[asked]),
     }
+
+
+def _figures(task: Labelled, chances: Doubles, asked: NDArray[np.bool_]) -> Figures:
+    wanted, chances = task.wanted[asked].astype(np.float64), chances[asked]
+    whole = judged({"auc": auc}, wanted, chances, task.groups[asked], 0)["auc"]
+    precision = simply(average_precision, wanted, chances)
+    return {"auc": whole.value, "half": (whole.high - whole.low) / 2, "ap": precision}
 
 
 def least(chances: Doubles) -> float:
@@ -107,13 +117,16 @@ def ours(task: Labelled, seed: int, folds: int = FOLDS) -> Figures:
     started = time.perf_counter()
     trained = train(task, seed)
     seconds = time.perf_counter() - started
-    asked = grouped(task.groups, task.wanted, FOLDS, seed) < folds
-    told = figures(task, trained.held_out, asked, seed)
-    return told | {
+    return figures(task, trained.held_out, split(task, seed), folds) | {
         "ece": trained.record["figures"]["calibration_error"][0],  # by links that had not seen the fold either
         "seconds": seconds,
         "net": float(trained.record["kind"] == "net"),
     }
+
+
+def split(task: Labelled, seed: int) -> Integers:
+    """The fold of each row, as our head parts them."""
+    return grouped(task.groups, task.wanted, FOLDS, seed)
 
 
 def mean(tables: Sequence[Figures]) -> Figures:
@@ -135,11 +148,13 @@ def script_seconds(task: Labelled, epochs: int) -> float | None:
 def measure(task: Labelled, epochs: int, batch: int, splits: int, script_folds: int) -> dict[str, Figures]:
     """All methods on one task; the script's network on so many folds of each split, 0 = not at all."""
     seeds = range(splits)
-    table = {"our head": mean([ours(task, seed) for seed in seeds])}
-    whole = np.ones(len(task.wanted), bool)
+    parts = [split(task, seed) for seed in seeds]
     even = np.full(len(task.wanted), float(task.wanted.mean()))
-    table["30 nearest"] = mean([figures(task, held_out(neighbours, task, seed)[0], whole, seed) for seed in seeds])
-    table["chance"] = figures(task, even, whole, 0)
+    table = {
+        "our head": mean([ours(task, seed) for seed in seeds]),
+        "30 nearest": mean([figures(task, held_out(neighbours, task, placed), placed) for placed in parts]),
+        "chance": figures(task, even, parts[0]),
+    }
     network, seconds = script(epochs, batch), script_seconds(task, epochs) if script_folds else None
     if network is not None and seconds is not None:
         name = "the script's network"
@@ -147,8 +162,9 @@ def measure(task: Labelled, epochs: int, batch: int, splits: int, script_folds: 
             part = f", {script_folds} of {FOLDS}"
             table[f"our head{part}"] = mean([ours(task, seed, script_folds) for seed in seeds])
             name += part
-        asked = [figures(task, *held_out(network, task, seed, script_folds), seed) for seed in seeds]
-        table[name] = mean(asked) | {"seconds": seconds}
+        asked = [held_out(network, task, placed, script_folds) for placed in parts]
+        told = [figures(task, one, placed, script_folds) for one, placed in zip(asked, parts, strict=True)]
+        table[name] = mean(told) | {"seconds": seconds}
     return table
 
 
@@ -178,10 +194,12 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--batch", type=int, default=16, help="of the script's network; 1 is as written")
     parser.add_argument("--splits", type=int, default=3, help="of each task of the corpus")
+    parser.add_argument("--task", action="append", default=[], help="only those whose names hold this word; repeatable")
     parser.add_argument("--no-script", action="store_true", help="leave the script's network out")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     tasks = corpus_tasks(given.corpus) if given.corpus.is_dir() else {}
+    tasks = {name: task for name, task in tasks.items() if any(word in name for word in given.task or [""])}
     network = (given.epochs, given.batch)
     folds = (0, 0) if given.no_script else (FOLDS, 1)
     table = {}
