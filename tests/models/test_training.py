@@ -50,6 +50,18 @@ def told(head: Head, task: Labelled) -> float:
     return simply(auc, task.wanted.astype(float), head.chances(task.rows).astype(float))
 
 
+def test_labels_that_part_without_a_fault_make_nobody_certain() -> None:
+    """Kept and deleted lie far apart, and nothing between them was ever labelled."""
+    wanted = np.arange(120) % 2 == 0
+    rows = 0.1 * points(120, 3)
+    rows[:, 0] += np.where(wanted, 1.0, -1.0)
+    head = head_of(train(labelled(rows, wanted)))
+    between = 0.1 * points(50, 4)
+    assert told(head, labelled(rows, wanted)) == 1.0
+    assert ((head.chances(between.astype(np.float32)) > 0.02) & (head.chances(between.astype(np.float32)) < 0.98)).all()
+    assert 0.9 < np.median(head.chances(rows[wanted].astype(np.float32))) < 0.999
+
+
 def test_a_straight_taste_gets_a_line_and_the_raw_weights_tell_it() -> None:
     trained = train(straight())
     assert trained.record["kind"] == "line" and trained.hidden is None
