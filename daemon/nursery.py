@@ -3,7 +3,7 @@
 import multiprocessing.forkserver
 import os
 
-PRELOAD = ["daemon.cli", "daemon.worker", "models.jpeg", "models.png", "PIL.PngImagePlugin"]
+PRELOAD = ["daemon.tether", "daemon.cli", "daemon.worker", "models.jpeg", "models.png", "PIL.PngImagePlugin"]
 
 
 def start_nursery() -> None:

@@ -87,6 +87,38 @@ def test_a_file_that_takes_the_service_down_is_given_up(house: Household) -> Non
     assert until(lambda: verdicts(house) == expected), (verdicts(house), house.tail())
 
 
+@pytest.mark.timeout(300)
+def test_a_worker_that_hangs_ends_with_a_service_that_is_killed(house: Household) -> None:
+    settings = house.config_path.read_text("utf-8").replace("seconds = 2.0", "seconds = 600.0")
+    house.config_path.write_text(settings, "utf-8")
+    furnish(house, b"hang.png")
+    house.start(ready=False, PYTHONPATH=EVIL)
+    assert until(partial(in_hand, house, b"hang.png")), house.tail()
+    assert house.service is not None
+    family = descendants(house.service.pid)
+    assert len(family) >= 3  # the nursery, its tracker, a worker
+    house.kill()
+    assert until(lambda: not any(lives(pid) for pid in family)), [pid for pid in family if lives(pid)]
+
+
+def descendants(pid: int) -> set[int]:
+    """All processes below one."""
+    children = {int(word) for task in Path(f"/proc/{pid}/task").iterdir() for word in _children(task)}
+    return children.union(*(descendants(child) for child in children))
+
+
+def _children(task: Path) -> list[str]:
+    return (task / "children").read_text().split()
+
+
+def lives(pid: int) -> bool:
+    """Whether it is there, and not only waiting to be buried."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def struck(house: Household, name: bytes, strikes: int) -> bool:
     """Whether a file has so many strikes."""
     return bool(row(house, name) and row(house, name)[0][1] >= strikes)
