@@ -16,9 +16,10 @@ from catalog.wordings import known, stored
 STEP = 8  # names embedded at a time: under a second for a base model on two cores
 LOOK = 1024  # scores looked at for them
 
-# Newest first: what has just come is what its owner looks for.
+# Newest first: what has just come is what its owner looks for. CROSS JOIN keeps the order of the tables: the
+# planner would go through all vectors of the model, and sort.
 WAITING = (
-    "SELECT b.content FROM bare b JOIN vector v ON v.content = b.content AND v.model = ?"
+    "SELECT b.content FROM bare b CROSS JOIN vector v ON v.content = b.content AND v.model = ?"
     " ORDER BY b.content DESC LIMIT ?"
 )
 THESE = (

@@ -199,3 +199,19 @@ def test_another_text_half_of_the_same_model_is_another_thing_to_learn(house: Ho
     assert house.rows("SELECT count(DISTINCT tower) FROM wording") == [(2,)]
     assert house.once().returncode == 0
     assert len(named(house)) == 2 * COUNT + 1 and apart(named(house))
+
+
+def test_a_text_half_that_may_not_be_used_leaves_the_scores_and_is_told(house: Household, tmp_path: Path) -> None:
+    train(house)
+    goldens = tmp_path / "talking" / "goldens" / "text.npz"
+    good = goldens.read_bytes()
+    with np.load(goldens) as stored:
+        wrong = {"ids": stored["ids"], "vectors": -stored["vectors"]}
+    np.savez(goldens, **wrong)
+    done = house.once()
+    assert done.returncode == 0 and "names_not_embedded" in done.stderr
+    assert house.rows("SELECT count(*) FROM score") == [(2 * COUNT,)]
+    assert len(named(house)) == 2 * LABELLED
+    goldens.write_bytes(good)
+    assert house.once().returncode == 0
+    assert len(named(house)) == 2 * COUNT
