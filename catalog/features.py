@@ -11,6 +11,7 @@ from catalog.display import text
 from catalog.tree import join
 from catalog.vectors import unpack
 from models.traits import TRAITS, Told, traits
+from models.wording import wording
 
 Floats = NDArray[np.float32]
 UNTOLD = (
@@ -21,6 +22,14 @@ UNTOLD = (
 )
 
 
+class Fresh(NamedTuple):
+    """What a file tells without its pixels, for its content. `traits`: packed; `words`: what its name says."""
+
+    traits: bytes
+    words: str
+    content: int
+
+
 class Described(NamedTuple):
     """`contents`: ids. `vectors`: float32 [N, dims]. `traits`: float32 [N, traits]. `fresh`: those that were computed
     now, to be stored.
@@ -29,7 +38,7 @@ class Described(NamedTuple):
     contents: list[int]
     vectors: Floats
     traits: Floats
-    fresh: list[tuple[bytes, int]]
+    fresh: list[Fresh]
 
     @property
     def rows(self) -> Floats:
@@ -43,24 +52,29 @@ def describe(database: Database, found: Sequence[tuple[int, bytes, bytes | None]
     told = [packed for _, _, packed in found]
     untold = [place for place, packed in enumerate(told) if packed is None or len(packed) != 2 * len(TRAITS)]
     fresh = _tell(database, [contents[place] for place in untold])
-    made = {content: packed for packed, content in fresh}
+    made = {one.content: one.traits for one in fresh}
     for place in untold:
         told[place] = made[contents[place]]
     rest = unpack([packed for packed in told if packed is not None], len(TRAITS))
     return Described(contents, unpack([vector for _, vector, _ in found], dims), rest, fresh)
 
 
-def _tell(database: Database, contents: list[int]) -> list[tuple[bytes, int]]:
+def _tell(database: Database, contents: list[int]) -> list[Fresh]:
     fresh = []
     for start in range(0, len(contents), 500):
         part = contents[start : start + 500]
         for row in database.rows(UNTOLD.format(marks=",".join("?" * len(part))), *part):
             path = text(join(row[9], row[10])) if row[9] is not None else ""
             told = Told(row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8] is not None, path)
-            fresh.append((traits(told).astype("<f2").tobytes(), int(row[0])))
+            fresh.append(fresh_of(told, int(row[0])))
     return fresh
 
 
-def remember(database: Database, fresh: list[tuple[bytes, int]]) -> None:
-    """Store traits. In a transaction."""
-    database.many("UPDATE content SET traits = ? WHERE id = ?", fresh)
+def fresh_of(told: Told, content: int) -> Fresh:
+    """To be stored for a content. Pure."""
+    return Fresh(traits(told).astype("<f2").tobytes(), wording(told.path), content)
+
+
+def remember(database: Database, fresh: list[Fresh]) -> None:
+    """Store what was computed. In a transaction."""
+    database.many("UPDATE content SET traits = ?, words = ? WHERE id = ?", fresh)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from catalog.db import Database
 from catalog.faults import UsageFault
 from catalog.model_rows import Model, current
+from catalog.wordings import Owner
 from models.head import Head, HeadError, unpack
 from models.traits import TRAITS
 
@@ -19,6 +20,11 @@ class Kept:
     used: bool
     seq: int
     head: Head
+
+    @property
+    def tower(self) -> Owner:
+        """Whose vectors of names it wants; its id is "" for none."""
+        return Owner(self.model, self.head.tower, self.head.dims)
 
 
 COLUMNS = "id, model, made_at, role IS NOT NULL, seq, data"
@@ -63,7 +69,8 @@ def _kept(row: tuple[int, int, float, int, int, bytes]) -> Kept | None:
         head = unpack(row[5])
     except HeadError:
         return None
-    return Kept(row[0], row[1], row[2], bool(row[3]), row[4], head) if head.features == TRAITS else None
+    known = head.features[: len(TRAITS)] == TRAITS and len(head.features) == len(TRAITS) + bool(head.tower)
+    return Kept(row[0], row[1], row[2], bool(row[3]), row[4], head) if known else None
 
 
 def keep(database: Database, model: Model, head: Head, now: float) -> int:
@@ -79,3 +86,4 @@ def use(database: Database, head: int) -> None:
     """Have this head score everything from now on. In a transaction."""
     database.run("UPDATE head SET role = NULL WHERE role IS NOT NULL")
     database.run("UPDATE head SET role = 'current', seq = 0 WHERE id = ?", head)
+    database.run("DELETE FROM bare")

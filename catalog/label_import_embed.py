@@ -20,14 +20,14 @@ from catalog.content_at import content_at
 from catalog.db import Database
 from catalog.display import text
 from catalog.faults import PlaceFault, StoreFault
-from catalog.features import remember
+from catalog.features import Fresh, fresh_of, remember
 from catalog.label_import_read import Orders, Reading, read_all, recognised
 from catalog.model_rows import Model, current
 from catalog.results import add_vector, content_id
 from catalog.running import running
 from catalog.sessions import open_session
 from catalog.vectors import pack
-from models.traits import Told, traits
+from models.traits import Told
 
 if TYPE_CHECKING:
     from models.bundle import Bundle
@@ -101,7 +101,7 @@ class Embedder:
         content = content_id(database, one.sha256, one.size, one.facts, one.blocks)
         add_vector(database, content, self._model.id, vector)
         if database.row("SELECT 1 FROM file WHERE content = ? LIMIT 1", content) is None:
-            remember(database, [(_traits(one), content)])
+            remember(database, [_fresh(one, content)])
 
     def shaped(self, one: Reading) -> np.ndarray:
         """Its pixels, uint8 [H, W, 3]."""
@@ -136,10 +136,9 @@ def _bundle(asking: Asking, model: Model) -> "Bundle":
     return bundle
 
 
-def _traits(one: Reading) -> bytes:
+def _fresh(one: Reading, content: int) -> Fresh:
     """By the bare name: the folder it was sorted into says what its label is, and must not teach that."""
     facts = one.facts
     assert facts is not None
     shown = (facts.format, facts.width, facts.height, one.size, facts.camera, facts.taken_at, facts.detail)
-    told = Told(*shown, bool(facts.suspect), text(os.path.basename(one.path)))
-    return traits(told).astype("<f2").tobytes()
+    return fresh_of(Told(*shown, bool(facts.suspect), text(os.path.basename(one.path))), content)

@@ -107,6 +107,14 @@ def drop(database: Database, model: int, limit: int) -> int:
     )
 
 
+def drop_wordings(database: Database, model: int) -> None:
+    """Delete what a model that has no role made of names: it makes them again. In a transaction."""
+    database.run(
+        "DELETE FROM wording WHERE model IN (SELECT id FROM model WHERE id = ? AND role IS NULL)",
+        model,
+    )
+
+
 def irreplaceable(database: Database, model: int) -> int:
     """How many vectors of a model `drop` lets stand."""
     return int(database.value(f"SELECT count(*) FROM vector v WHERE v.model = ? AND {LAST}", model))

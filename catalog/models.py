@@ -73,13 +73,15 @@ def _open(folder: Path) -> tuple[Bundle | None, str]:
 
 def drop_vectors(database: Database, digest: str) -> tuple[int, int]:
     """Delete the vectors of a model that neither answers nor is being prepared; returns how many, and how many stay."""
-    from catalog.model_rows import drop, irreplaceable
+    from catalog.model_rows import drop, drop_wordings, irreplaceable
 
     row = database.row("SELECT id, role FROM model WHERE digest = ?", digest)
     if row is None:
         return 0, 0
     if row[1] is not None:
         raise UsageFault(f"this model is {row[1]}", "Take another one first: `catalog model use NAME`.")
+    with database.transaction():
+        drop_wordings(database, row[0])
     dropped = 0
     while True:
         with database.transaction():

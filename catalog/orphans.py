@@ -63,6 +63,7 @@ MENDS: dict[tuple[str, str], Mend] = {
     ("history", "content"): _drop("history"),
     ("vector", "content"): _drop("vector"),
     ("vector", "model"): _drop("vector"),
+    ("wording", "model"): _drop("wording"),
     ("label", "content"): _drop("label"),
     ("volume", "volume"): _volume_of_no_root,
     ("directory", "volume"): _directory_of_no_volume,

@@ -161,6 +161,15 @@ CREATE TABLE label(                            -- the owner's choices: nobody ca
 ) STRICT;
 
 ALTER TABLE content ADD COLUMN traits BLOB;    -- what the file tells without pixels, float16 (models.traits)
+ALTER TABLE content ADD COLUMN words TEXT;     -- and what its name says (models.wording): stored together
+
+CREATE TABLE wording(                          -- a text tower's vectors of names, float16 of unit length
+  model INTEGER NOT NULL REFERENCES model(id),
+  tower TEXT NOT NULL,                         -- its text half, which can be changed without the rest (models.tower)
+  words TEXT NOT NULL,
+  data BLOB NOT NULL,
+  PRIMARY KEY (model, tower, words)
+) STRICT;
 
 CREATE TABLE head(                             -- every head that was ever trained
   id INTEGER PRIMARY KEY,
@@ -179,6 +188,10 @@ CREATE TABLE score(
   head INTEGER NOT NULL,
   p_delete REAL NOT NULL
 ) STRICT;
+
+-- Scored by the head in use without the vector of its name, which that head wants. A table of its own: a column, and an
+-- index of it, would cost a head that wants no names, too.
+CREATE TABLE bare(content INTEGER PRIMARY KEY) STRICT;
 
 CREATE TABLE apart(                            -- pairs that the owner says are no duplicates; one < other
   one INTEGER NOT NULL REFERENCES content(id),

@@ -3,8 +3,9 @@
 from typing import NamedTuple
 
 from catalog.db import Database
-from catalog.features import describe, remember
+from catalog.features import Described, Fresh, describe, remember
 from catalog.heads import Kept, in_use
+from catalog.wordings import names, phrases
 
 BLOCK = 8192
 
@@ -17,19 +18,35 @@ REST = (
     "SELECT v.content, v.data, c.traits, v.seq, v.live FROM vector v JOIN content c ON c.id = v.content"
     " WHERE v.model = ? AND v.seq = ?"
 )
+STORE = (
+    "INSERT INTO score(content, head, p_delete) VALUES (?, ?, ?)"
+    " ON CONFLICT DO UPDATE SET head = excluded.head, p_delete = excluded.p_delete"
+)
+
+
+class Scores(NamedTuple):
+    """`given`: (content, head, p_delete). Of a head that wants names, `full` and `bare`: contents that were scored with
+    the vectors of theirs, and those without.
+    """
+
+    given: list[tuple[int, int, float]]
+    full: list[tuple[int]]
+    bare: list[tuple[int]]
 
 
 class Scored(NamedTuple):
-    """`scores`: (content, head, p_delete). `seq`: the change log is scored up to there, by `head`."""
+    """`seq`: the change log is scored up to there, by `head`."""
 
     head: int
     seq: int
-    scores: list[tuple[int, int, float]]
-    fresh: list[tuple[bytes, int]]
+    scores: Scores
+    fresh: list[Fresh]
 
 
-def next_block(database: Database, kept: Kept, dims: int) -> Scored | None:
-    """Score what follows in the change log; None where there is nothing. Reads only."""
+def next_block(database: Database, kept: Kept) -> Scored | None:
+    """Score what follows in the change log; None where there is nothing. Reads only: a name whose vector is not stored
+    is not waited for (catalog.naming).
+    """
     rows = database.rows(ROWS, kept.model, kept.seq, BLOCK)
     if not rows:
         return None
@@ -38,11 +55,24 @@ def next_block(database: Database, kept: Kept, dims: int) -> Scored | None:
         rows = [row for row in rows if row[3] != last] + database.rows(REST, kept.model, last)
     living = [(content, data, told) for content, data, told, _, live in rows if live]
     if not living:
-        return Scored(kept.id, last, [], [])
-    described = describe(database, living, dims)
-    chances = kept.head.chances(described.vectors, described.traits)
-    scores = [(content, kept.id, p) for content, p in zip(described.contents, chances.tolist(), strict=True)]
-    return Scored(kept.id, last, scores, described.fresh)
+        return Scored(kept.id, last, Scores([], [], []), [])
+    described = describe(database, living, kept.head.dims)
+    return Scored(kept.id, last, score(database, kept, described), described.fresh)
+
+
+def score(database: Database, kept: Kept, described: Described) -> Scores:
+    """By a head, with the names' vectors that are stored. Reads only."""
+    parts = [described.vectors, described.traits]
+    full: list[tuple[int]] = []
+    bare: list[tuple[int]] = []
+    if kept.tower.id:
+        named = names(database, kept.tower, phrases(database, described))
+        parts.append(named.vectors)
+        for content, lacks in zip(described.contents, named.bare.tolist(), strict=True):
+            (bare if lacks else full).append((content,))
+    chances = kept.head.chances(*parts)
+    given = [(content, kept.id, p) for content, p in zip(described.contents, chances.tolist(), strict=True)]
+    return Scores(given, full, bare)
 
 
 def record(database: Database, scored: Scored) -> None:
@@ -52,11 +82,14 @@ def record(database: Database, scored: Scored) -> None:
     ):
         return
     remember(database, scored.fresh)
-    database.many(
-        "INSERT INTO score(content, head, p_delete) VALUES (?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET head = excluded.head, p_delete = excluded.p_delete",
-        scored.scores,
-    )
+    store(database, scored.scores)
+
+
+def store(database: Database, scores: Scores) -> None:
+    """Write scores of the head in use down. In a transaction."""
+    database.many(STORE, scores.given)
+    database.many("DELETE FROM bare WHERE content = ?", scores.full)
+    database.many("INSERT OR IGNORE INTO bare VALUES (?)", scores.bare)
 
 
 def lag(database: Database) -> int:
@@ -72,11 +105,10 @@ def catch_up(database: Database) -> int:
     """Score all that is owed, in short transactions; returns how many contents. For a command without a service."""
     count = 0
     while (kept := in_use(database)) is not None:
-        dims = len(kept.head.weights) - len(kept.head.features)
-        scored = next_block(database, kept, dims)
+        scored = next_block(database, kept)
         if scored is None:
             break
         with database.transaction():
             record(database, scored)
-        count += len(scored.scores)
+        count += len(scored.scores.given)
     return count

@@ -1,19 +1,18 @@
 """Search by words, by pictures, and by both: one vector is made of all of them, and the nearest pictures answer."""
 
-import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from catalog.ask import ask
 from catalog.asking import Asking
 from catalog.bundles import serving_bundle
 from catalog.entries import Entry, holders
-from catalog.faults import PlaceFault, StoreFault, UsageFault
+from catalog.faults import StoreFault, UsageFault
 from catalog.heads import needed
 from catalog.likeness import MOST, embedded, hits
 from catalog.model_rows import Model, current
 from catalog.models import held
+from catalog.speaking import Speaker
 from catalog.tree import below
 
 if TYPE_CHECKING:
@@ -144,20 +143,9 @@ def _vector(asking: Asking, question: Question) -> "np.ndarray":
 
 def in_words(asking: Asking, bundle: "Bundle", texts: list[str]) -> "np.ndarray":
     """float32 [N, D]: the service's text model where it runs, else ours, loaded for this question."""
-    import numpy as np
-
     if bundle.text is None:
         raise UsageFault(f"the model {bundle.name} knows pictures only, it cannot be asked in words", _others(asking))
-    answer = ask(asking.config.state, {"op": "words", "texts": texts}, timeout=60.0)
-    if answer is not None and answer.get("ok"):
-        return np.frombuffer(base64.b64decode(answer["vectors"]), np.float32).reshape(len(texts), bundle.dims)
-    from models.attest_text import open_text
-    from models.bundle import BundleError
-
-    try:
-        return open_text(bundle).encode(texts)
-    except BundleError as error:
-        raise PlaceFault(str(error), "Pull or export it again.") from error
+    return Speaker(asking.config, bundle).say(texts)
 
 
 def _others(asking: Asking) -> str:

@@ -13,10 +13,11 @@ from catalog.asking import Asking
 from catalog.bundles import serving_bundle
 from catalog.db import Database
 from catalog.faults import StoreFault, UsageFault
-from catalog.features import describe, remember
+from catalog.features import Fresh, describe, remember
 from catalog.heads import Kept, in_use, keep, use
+from catalog.label_names import Told, label_names
 from catalog.model_rows import Model, current
-from models.head import Head
+from models.head import NAME, Head
 from models.judging import auc, simply
 from models.training import Labelled, TooFew, Trained, train
 from models.traits import TRAITS
@@ -42,24 +43,28 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True)
 class Pupils:
-    """Labelled contents and when each label was given."""
+    """Labelled contents and when each label was given. `features`: what a head names them."""
 
     contents: list[int]
     labelled: Labelled
     given: np.ndarray
-    fresh: list[tuple[bytes, int]]
+    fresh: list[Fresh]
+    features: tuple[str, ...]
 
 
-def teach(asking: Asking, *, force: bool = False, seed: int = 0, views: int = 0) -> Lesson:
+def teach(
+    asking: Asking, *, force: bool = False, seed: int = 0, views: int = 0, told: Told = lambda names: None
+) -> Lesson:
     """Train, compare, store; use the new head if it is better, or if `force` says so. `views`: so many augmented ones
-    of each labelled picture that still lies under a root are learned from, too.
+    of each labelled picture that still lies under a root are learned from, too. `told` hears how many names are to be
+    embedded first, if any.
 
     Raises UsageFault with too few labels, StoreFault without vectors.
     """
     model = current(asking.database)
     if model is None:
         raise StoreFault("the catalog holds no vectors yet", "Run `catalogd --once` first.")
-    pupils = _pupils(asking, model)
+    pupils = _pupils(asking, model, told)
     if views:
         pupils = _augmented(asking, pupils, views, seed)
     try:
@@ -68,26 +73,29 @@ def teach(asking: Asking, *, force: bool = False, seed: int = 0, views: int = 0)
         raise UsageFault(
             str(error), "Label more: `catalog label keep|delete PATH…`; `catalog next` names good ones."
         ) from error
-    head = _head(model, trained)
+    head = _head(model, trained, pupils.features)
     old = in_use(asking.database)
     better, why = (True, "asked for") if force else compare(old, trained, pupils)
     return Lesson(_store(asking, model, head, better, pupils, trained), better, why, head.record)
 
 
-def _pupils(asking: Asking, model: Model) -> Pupils:
+def _pupils(asking: Asking, model: Model, told: Told) -> Pupils:
     rows = asking.database.rows(LABELS, model.id)
     if not rows:
         raise UsageFault("nothing is labelled yet", "Choose: `catalog label keep|delete PATH…`.")
     described = describe(asking.database, [(row[0], row[1], row[2]) for row in rows], model.dims)
     least = serving_bundle(asking.config, asking.database).near_duplicate_cosine
+    letters = label_names(asking, model, described, told)
     labelled = Labelled(
-        described.rows,
+        described.rows if letters is None else np.hstack([described.rows, letters.vectors]),
         np.array([row[3] == "delete" for row in rows], np.float32),
-        groups(described.rows[:, : model.dims], least),
+        groups(described.vectors, least),
         np.array([_time(row[5], row[6]) for row in rows]),
         model.dims,
+        named=letters is not None,
     )
-    return Pupils(described.contents, labelled, np.array([row[4] for row in rows]), described.fresh)
+    features = TRAITS if letters is None else (*TRAITS, NAME + letters.tower)
+    return Pupils(described.contents, labelled, np.array([row[4] for row in rows]), described.fresh, features)
 
 
 def _augmented(asking: Asking, pupils: Pupils, count: int, seed: int) -> Pupils:
@@ -105,11 +113,11 @@ def _time(taken_at: str | None, mtime_ns: int | None) -> float:
         return (mtime_ns or 0) / 1e9
 
 
-def _head(model: Model, trained: Trained) -> Head:
+def _head(model: Model, trained: Trained, features: tuple[str, ...]) -> Head:
     link = trained.link
     return Head(
         model.digest,
-        TRAITS,
+        features,
         trained.weights,
         trained.bias,
         link.floor,
@@ -130,13 +138,15 @@ def compare(old: Kept | None, trained: Trained, pupils: Pupils) -> tuple[bool, s
         return True, "there was none"
     unseen = pupils.given > old.made_at
     wanted = pupils.labelled.wanted[unseen].astype(np.float64)
-    if len(wanted) < UNSEEN or len(set(wanted.tolist())) < 2:
+    strange = old.head.features not in (TRAITS, pupils.features)  # names by another tower mean nothing to ours
+    if len(wanted) < UNSEEN or len(set(wanted.tolist())) < 2 or strange:
         now, before = trained.record["figures"]["auc"][0], old.head.record["figures"]["auc"][1]
         if now >= before - MARGIN:
             return True, f"as good as the one before, as far as {len(wanted)} new labels can tell"
         return False, f"its AUC of {now:.3f} lies under the interval of the one before, from {before:.3f}"
     ours = simply(auc, wanted, trained.held_out[unseen])
-    theirs = simply(auc, wanted, old.head.chances(pupils.labelled.rows[unseen]).astype(np.float64))
+    rows = pupils.labelled.rows[unseen, : len(old.head.weights)]  # it may know no names, which come last
+    theirs = simply(auc, wanted, old.head.chances(rows).astype(np.float64))
     words = f"AUC {ours:.3f} against {theirs:.3f} on {len(wanted)} labels that neither has seen"
     return ours >= theirs - MARGIN, words
 

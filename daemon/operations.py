@@ -80,11 +80,12 @@ def scrub(scrubber: "Scrubber", request: dict[str, Any]) -> dict[str, Any]:
 
 
 def words(network: Network, request: dict[str, Any]) -> dict[str, Any]:
-    """`texts`: a list of strings. Answers `vectors`: base64 of float32 [N, dims]."""
+    """`texts`: a list of strings. Answers `vectors`: base64 of float32 [N, dims], and the id of the `tower`."""
     texts = request.get("texts")
     if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
         raise UsageFault("the request has no usable `texts`", "Ask with the `catalog` command.")
-    return {"vectors": base64.b64encode(network.words(texts).tobytes()).decode("ascii")}
+    vectors = base64.b64encode(network.words(texts).tobytes()).decode("ascii")
+    return {"vectors": vectors, "tower": network.bundle.text and network.bundle.text.id}
 
 
 def _array(request: dict[str, Any], key: str, kind: type) -> Any:

@@ -10,6 +10,7 @@ from catalog.bundles import find_bundle
 from catalog.config import Config
 from catalog.display import text
 from catalog.faults import Fault, StoreFault
+from catalog.wordings import Owner
 from daemon.answer import Answerer
 from daemon.choice import choose
 from daemon.clock import Clock
@@ -99,7 +100,8 @@ class Service:
             self.successor = Successor(config, *choice.following, self.model, self.writer, self._stop, self._reading)
         self.writer.listen(self.feed.wake)
         self.writer.listen(self._index_wake)
-        self.scorer = Scorer(config.database, self.writer)
+        tower = Owner(self.model, bundle.text.id if bundle.text else "", bundle.dims)
+        self.scorer = Scorer(config.database, self.writer, tower, self.network.words)
         self.trainer = Trainer(config, self.writer, self._stop)
         self.answerer = Answerer(
             config.state / "socket",

@@ -16,6 +16,7 @@ from models.net import Hidden
 Floats = NDArray[np.float32]
 MAGIC = b"catalogd-head\x01"
 LENGTH = struct.Struct("<I")
+NAME = "name by "  # a text tower: not one feature but as many as the embedding has, the vector of the file's name
 
 
 class HeadError(Exception):
@@ -30,8 +31,8 @@ class Head:
     tanh(features @ weights + hidden.shift) @ hidden.outer (models.calibration says why).
 
     `model`: digest of the bundle whose embedding comes first among the features. `features`: names of those that
-    follow it. `keep_below`, `delete_above`: between them the head does not know, and says so. `record`: how it was
-    trained and how good it is, plain JSON.
+    follow it; one that begins with NAME is as many as the embedding has. `keep_below`, `delete_above`: between
+    them the head does not know, and says so. `record`: how it was trained and how good it is, plain JSON.
     """
 
     model: str
@@ -44,6 +45,18 @@ class Head:
     delete_above: float
     record: dict[str, Any]
     hidden: Hidden | None = None
+
+    @property
+    def tower(self) -> str:
+        """The id of the text tower whose vectors of files' names come last among the features, "" without."""
+        last = self.features[-1] if self.features else ""
+        return last.removeprefix(NAME) if last.startswith(NAME) else ""
+
+    @property
+    def dims(self) -> int:
+        """How many numbers the embedding has."""
+        blocks = 2 if self.tower else 1
+        return (len(self.weights) - len(self.features) + blocks - 1) // blocks
 
     def chances(self, *parts: Floats) -> Floats:
         """p_delete of each row: float32 [N, F] → float32 [N]. The columns may come in several parts, in their order:

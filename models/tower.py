@@ -1,5 +1,7 @@
 """The text half of a bundle, as described: a graph from token ids to vectors, its tokeniser, its goldens."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -24,11 +26,14 @@ NEEDED: Needed = {
     "goldens": list,
 }
 OPTIONAL: Needed = {"side": str}
+MEANING = ("graph_sha256", "tokenizer_sha256", "clean", "length", "pad", "side", "ids", "mask", "output")
 
 
 @dataclass(frozen=True, slots=True)
 class Tower:
-    """`clean`: what happens to a string before the tokeniser. `length`: tokens a row, filled with `pad` at `side`.
+    """`id`: 16 hex digits over graph, tokeniser and what is done before them; vectors of texts of different ids are not
+    comparable. `clean`: what happens to a string before the tokeniser. `length`: tokens a row, filled with `pad` at
+    `side`.
 
     `ids`, `mask`: inputs of the graph, int64 [N, length]; the mask is 1 where a token stands, None where the model
     takes none. `logit_scale`, `logit_bias`: what the model's own head makes of a cosine (scale * cosine + bias, before
@@ -36,6 +41,7 @@ class Tower:
     vectors `reference` holds (int64 [N, length], float32 [N, dims]).
     """
 
+    id: str
     graph: Path
     tokenizer: Path
     clean: tuple[Step, ...]
@@ -82,6 +88,12 @@ def tower_words(
     }
 
 
+def _digest(said: dict[str, Any]) -> str:
+    """A bundle's own id does not cover its text half: the vectors of its pictures stay when that is changed."""
+    text = json.dumps([said.get(key) for key in MEANING])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def read_tower(folder: Path, said: dict[str, Any]) -> Tower:
     """Raises BundleError for a wrong key, a missing or altered graph or tokeniser, lost goldens."""
     where = f"{folder / 'bundle.json'}, text"
@@ -95,6 +107,7 @@ def read_tower(folder: Path, said: dict[str, Any]) -> Tower:
     check_present(reference, "its text")
     scale, bias = said["logit_scale"], said["logit_bias"]
     return Tower(
+        id=_digest(said),
         graph=graph,
         tokenizer=tokenizer,
         clean=tuple(said["clean"]),

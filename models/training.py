@@ -45,7 +45,7 @@ class TooFew(Exception):
 class Labelled:
     """`rows`: float32 [N, F], the embedding first (`dims` numbers). `wanted`: float32 [N], 1 = delete. `groups`:
     int64 [N], equal for near duplicates. `times`: float64 [N], seconds since the epoch, of the picture or its file.
-    `views`: more to learn from, never to be judged on.
+    `views`: more to learn from, never to be judged on. `named`: the last `dims` numbers are of the file's name.
     """
 
     rows: Floats
@@ -54,6 +54,7 @@ class Labelled:
     times: Doubles
     dims: int
     views: Views | None = None
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def train(labelled: Labelled, seed: int = 0) -> Trained:
     """Raises TooFew."""
     _enough(labelled)
     wanted = labelled.wanted
-    centre, scale = _scaling(labelled.rows, labelled.dims)
+    centre, scale = _scaling(labelled.rows, labelled.dims, labelled.named)
     views = labelled.views and Views((labelled.views.rows - centre) / scale, labelled.views.of)
     material = Material((labelled.rows - centre) / scale, wanted, views)
     folds = grouped(labelled.groups, wanted, FOLDS, seed)
@@ -109,12 +110,14 @@ def _enough(labelled: Labelled) -> None:
         raise TooFew(f"{kept} labels say keep and {deleted} say delete; {' and '.join(short)} are needed")
 
 
-def _scaling(rows: Floats, dims: int) -> tuple[Floats, Floats]:
+def _scaling(rows: Floats, dims: int, named: bool) -> tuple[Floats, Floats]:
     """(centre, scale), float32 [F] each. One scale for the whole embedding, whose spread tells which of its directions
-    matter: made equal, the faint ones cost up to 0.02 of AUC (the default model's vectors of real pictures).
+    matter: made equal, the faint ones cost up to 0.02 of AUC (the default model's vectors of real pictures). So with
+    the name's.
     """
     spread = rows.var(0)
-    spread[:dims] = spread[:dims].mean() if dims else 0
+    for block in (slice(dims), slice(-dims, None))[: 1 + named] if dims else ():
+        spread[block] = spread[block].mean()
     scale = np.sqrt(spread)
     return rows.mean(0), np.where(scale > 1e-6, scale, 1).astype(np.float32)
 
@@ -150,6 +153,7 @@ def _record(
         "deleted": int(wanted.sum()),
         "groups": len(np.unique(groups)),
         "views": 0 if material.views is None else len(material.views.of),
+        "named": labelled.named,
         "kind": chosen.kind,
         "strength": chosen.strength,
         "folds": FOLDS,

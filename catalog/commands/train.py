@@ -27,7 +27,7 @@ FIGURES = ("auc", "average_precision", "precision_at_10", "precision_at_100", "p
 @asks
 def command(asking: Asking, force: bool, seed: int, views: int, as_json: bool) -> None:
     """Learn to tell what you would delete. The figures are of pictures whose likes it had not seen."""
-    lesson = teach(asking, force=force, seed=seed, views=views)
+    lesson = teach(asking, force=force, seed=seed, views=views, told=_names)
     scored = 0
     if lesson.used and not running(asking.config.state):
         scored = _score(asking)
@@ -35,6 +35,10 @@ def command(asking: Asking, force: bool, seed: int, views: int, as_json: bool) -
         put({"head": lesson.head, "used": lesson.used, "why": lesson.why, "scored": scored, **lesson.record})
     else:
         _print(lesson)
+
+
+def _names(count: int) -> None:
+    click.echo(f"{count:,} file names are embedded first, once", err=True)
 
 
 def _score(asking: Asking) -> int:
@@ -53,6 +57,8 @@ def _print(lesson: Lesson) -> None:
     click.echo(f"{record['labels']:,} labels, {record['deleted']:,} of them delete, in {record['groups']:,} groups")
     if record["views"]:
         click.echo(f"{record['views']:,} changed views of them were learned from, too")
+    if record["named"]:
+        click.echo("what the model understands of the files' names was learned from, too")
     rows = [
         (
             name.replace("_", " "),

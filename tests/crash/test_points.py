@@ -31,7 +31,11 @@ BOTH = {
 OF_LOSSES = ("scan.losses",)
 OF_SWITCHES = ("switch", "switched")  # tried in tests/daemon/test_switch.py
 OF_HEADS = ("train", "trained")  # tried in tests/daemon/test_switch_head.py
-OF_SCORES = ("score",)  # tried in tests/catalog/test_taste.py
+OF_SCORES = (
+    "score",
+    "score.words",
+    "score.named",
+)  # tried in tests/catalog/test_taste.py and tests/daemon/test_names.py
 WATCHING = {"scout.hints": 1, "sentry.step": 1, "answer": 3}
 
 

@@ -14,20 +14,20 @@ STRINGS = ("Red  moon", "", "a shrine &amp; a moon", "blue " * 40)
 TABLE = np.random.default_rng(5).normal(size=(len(WORDS), DIMS)).astype(np.float32)
 
 
-def tower_graph() -> bytes:
-    """An ONNX model: int64 [N, 6] to float32 [N, 48] of length 1."""
+def tower_graph(table: np.ndarray = TABLE) -> bytes:
+    """An ONNX model: int64 [N, 6] to float32 [N, 48] of length 1. `table`: float32 [words, 48]."""
     nodes = [
         _node("Gather", ["table", "ids"], "rows", _int("axis", 0)),
         _node("ReduceMean", "rows", "mean", _ints("axes", [1]), _int("keepdims", 0)),
         _node("LpNormalization", "mean", "said", _int("axis", 1), _int("p", 2)),
     ]
-    shape = _bytes(1, b"".join(_number(size) for size in TABLE.shape))
-    table = shape + _varint(2, FLOAT) + _bytes(8, b"table") + _bytes(9, TABLE.tobytes())
+    shape = _bytes(1, b"".join(_number(size) for size in table.shape))
+    tensor = shape + _varint(2, FLOAT) + _bytes(8, b"table") + _bytes(9, table.tobytes())
     graph = b"".join(
         [
             *(_bytes(1, node) for node in nodes),
             _bytes(2, b"tower"),
-            _bytes(5, table),
+            _bytes(5, tensor),
             _bytes(11, _value("ids", INT64, [LENGTH])),
             _bytes(12, _value("said", FLOAT, [DIMS])),
         ]
@@ -45,15 +45,21 @@ def tower_tokens(texts: tuple[str, ...] = STRINGS) -> np.ndarray:
     return np.array(rows, np.int64)
 
 
-def tower_vectors(ids: np.ndarray) -> np.ndarray:
+def tower_vectors(ids: np.ndarray, table: np.ndarray = TABLE) -> np.ndarray:
     """What the graph gives, by numpy: float32 [N, 48]."""
-    mean = TABLE[ids].mean(axis=1)
+    mean = table[ids].mean(axis=1)
     vectors: np.ndarray = mean / np.linalg.norm(mean, axis=1, keepdims=True)
     return vectors
 
 
-def write_talking_bundle(folder: Path, goldens: dict[str, bytes] | None = None, **changes: Any) -> Path:
-    """A bundle of version 2 with a text tower; `changes` replace keys of its text part."""
+def write_talking_bundle(
+    folder: Path, goldens: dict[str, bytes] | None = None, more: dict[str, np.ndarray] | None = None, **changes: Any
+) -> Path:
+    """A bundle of version 2 with a text tower; `changes` replace keys of its text part. `more`: words that it knows
+    beside its own, and their vectors, float32 [48].
+    """
+    known = (*WORDS, *(more or {}))
+    table = np.vstack([TABLE, *(more or {}).values()]).astype(np.float32)
     tokenizer = {
         "version": "1.0",
         "truncation": {"direction": "Right", "max_length": LENGTH, "strategy": "LongestFirst", "stride": 0},
@@ -67,12 +73,12 @@ def write_talking_bundle(folder: Path, goldens: dict[str, bytes] | None = None, 
             "cls": ["<s>", 2],
         },
         "decoder": None,
-        "model": {"type": "WordLevel", "vocab": {word: at for at, word in enumerate(WORDS)}, "unk_token": "<unk>"},
+        "model": {"type": "WordLevel", "vocab": {word: at for at, word in enumerate(known)}, "unk_token": "<unk>"},
     }
     words = json.dumps(tokenizer).encode()
     text = {
         "graph": "text.onnx",
-        "graph_sha256": hashlib.sha256(tower_graph()).hexdigest(),
+        "graph_sha256": hashlib.sha256(tower_graph(table)).hexdigest(),
         "tokenizer": "tokenizer.json",
         "tokenizer_sha256": hashlib.sha256(words).hexdigest(),
         "clean": ["tidy", "html", "spaces", "lower"],
@@ -94,7 +100,7 @@ def write_talking_bundle(folder: Path, goldens: dict[str, bytes] | None = None, 
         "text": text | changes,
     }
     write_tiny_bundle(folder, goldens, **second)
-    (folder / "text.onnx").write_bytes(tower_graph())
+    (folder / "text.onnx").write_bytes(tower_graph(table))
     (folder / "tokenizer.json").write_bytes(words)
     (folder / "goldens").mkdir(exist_ok=True)
     ids = tower_tokens()

@@ -1,0 +1,27 @@
+"""What the name of a file says."""
+
+import pytest
+
+from models.wording import wording
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/srv/Summer/Old Boat_02.jpg", "old boat"),
+        ("IMG_1234.JPG", "img"),
+        ("DSC01234.jpg", "dsc"),
+        ("n02643566_lionfish.JPEG", "lionfish"),
+        ("d41d8cd98f00b204e9800998ecf8427e.png", ""),
+        ("dQw4w9WgXcQ.webp", ""),
+        ("9f86d081-884c-4d63-a0ff-3b2e9f1c7a55.jpeg", ""),
+        ("20240612_093011.jpg", ""),
+        ("cafe\u0301 \u82b1\u706b.png", "caf\u00e9 \u82b1\u706b"),
+        ("a \udcff b\udcfe wall.png", "wall"),
+        (".hidden", "hidden"),
+        ("v1.2 final (copy).tar.png", "final copy tar"),
+        ("", ""),
+    ],
+)
+def test_words_and_nothing_else(path: str, said: str) -> None:
+    assert wording(path) == said
