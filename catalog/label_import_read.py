@@ -1,6 +1,5 @@
 """Read pictures that need not lie under a root, in processes of their own: a hostile file costs only itself."""
 
-import ctypes
 import hashlib
 import os
 import resource
@@ -19,13 +18,13 @@ from catalog.blocks import sums
 from catalog.db import Database
 from catalog.faults import PlaceFault
 from catalog.results import Facts
+from catalog.tether import tether
 from models.proof import PROOF
 from models.reason import Reason, Unfit
 
 if TYPE_CHECKING:
     from models.recipe import Recipe
 
-PR_SET_PDEATHSIG = 1
 AHEAD = 4  # files in hand for each process
 RECOGNISED = (
     "SELECT 1 FROM content c JOIN vector v ON v.content = c.id WHERE c.sha256 = ? AND v.model = ? AND c.proof >= ?"
@@ -153,7 +152,7 @@ def begin(orders: Orders) -> None:
     global _orders, _database
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command itself is interrupted, and ends us
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends a decoder wherever it hangs
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    tether()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (now + orders.memory_bytes,) * 2)

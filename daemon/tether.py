@@ -1,12 +1,9 @@
-"""Ends this process with its parent: imported by the nursery, and by nothing else, before all that it preloads.
+"""Ties this process to its parent: imported by the nursery, and by nothing else, before all that it preloads.
 
 It would end by itself with the last of its pipe, which its workers hold too. One that hangs holds it for ever, and was
 left behind with it where the kernel or a person had killed the service.
 """
 
-import ctypes
-import signal
+from catalog.tether import tether
 
-PR_SET_PDEATHSIG = 1
-
-ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+tether()

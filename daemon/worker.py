@@ -1,6 +1,5 @@
 """The body of a worker process: tasks in, outcomes out, within limits that cost one file and not the service."""
 
-import ctypes
 import resource
 import signal
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from catalog.db import Database
+from catalog.tether import tether
 from daemon.compare import Past
 from daemon.examine import examine
 from daemon.messages import Outcome, Rejected, Task
@@ -15,7 +15,6 @@ from models.picture import Recipe
 from models.proof import PROOF
 from models.reason import Reason
 
-PR_SET_PDEATHSIG = 1
 RECYCLE_SHARE = 2  # a worker that ever held more than 1/2 of its limit makes room for a fresh one
 
 
@@ -84,7 +83,7 @@ def _confine(memory_bytes: int) -> None:
     """The parent alone handles signals from a terminal; a limit on address space turns a bomb into MemoryError."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    tether()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     limit = _address_space() + memory_bytes
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

@@ -81,7 +81,7 @@ def list_(asking: Asking, as_json: bool) -> None:
         put_lines(lines)
         return
     for one in lines:
-        gone = "" if one["paths"] else "\t(no file any more)"
+        gone = "" if one["paths"] else "\t(no file in the catalog)"
         click.echo(f"{one['label']}\t{one['source']}\t{one['at'][:16]}\t{safe(one['path'])}{gone}")
 
 
@@ -101,7 +101,7 @@ def doubts_(asking: Asking, count: int, all_labels: bool, as_json: bool) -> None
         put_lines(lines)
         return
     for one in lines:
-        gone = "" if one["paths"] else "\t(no file any more)"
+        gone = "" if one["paths"] else "\t(no file in the catalog)"
         click.echo(f"{one['p_delete']:.3f}\t{one['label']}\t{safe(one['path'])}{gone}")
     if not trained(asking.database):
         click.echo("no label was judged yet: run `catalog train` first", err=True)

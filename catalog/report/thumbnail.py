@@ -4,11 +4,9 @@
 small JPEG in base64, or nothing. It may die of a file or never come to an end; catalog.report.darkroom sees to that.
 """
 
-import ctypes
 import logging
 import os
 import resource
-import signal
 import stat
 import sys
 import warnings
@@ -18,10 +16,11 @@ from pathlib import Path
 
 from PIL import Image, ImageFile, ImageOps
 
+from catalog.tether import tether
+
 EDGE = 320  # pixels of the longer side: sharp at 160 on a dense screen
 QUALITY = 72
 MAX_BYTES = 256_000_000
-PR_SET_PDEATHSIG = 1
 FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 BACKGROUND = (255, 255, 255)
 
@@ -80,7 +79,7 @@ def read(path: bytes) -> bytes:
 
 def confine(memory: int) -> None:
     """So much memory more than now, no file to write, no core; and an end with the parent."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    tether()
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + memory
     for kind, most in ((resource.RLIMIT_AS, limit), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0)):
