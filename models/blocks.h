@@ -33,8 +33,8 @@ typedef struct {
     const Table *dc_table;
     Table *ac_table;
     int predicted;
-    uint8_t *tiles;               /* pixels of each block, 2^log by 2^log; null: none are wanted */
-    int log;
+    uint8_t *samples;             /* of the shrunk picture, [rows << log][stride << log]; null: none are wanted */
+    int log;                      /* of how many of them each edge of a block has */
 } Component;
 
 static const uint8_t natural[64] = {
@@ -210,34 +210,45 @@ static inline enum Fault ac_refine(Bits *b, const Component *c, size_t at, const
     return SOUND;
 }
 
-/* The cosines of A.3.3, for frequency n: of samples 0..3 of a column, and of sample x in every lane. Samples 7..4 have
+/* The cosines of A.3.3, for frequency n: of samples 0..3 of a row, and of sample y in every lane. Samples 7..4 have
  * the same, with the sign turned where n is odd. */
 typedef struct {
-    Four column[8], row[4][8];
+    Four across[8], down[4][8];
 } Basis;
+
+/* All samples but for what `level` leaves of the mean: rows as 0..3 from the left, and 0..3 from the right (A.3.3). */
+static inline void transform(const Block *block, float level, const Basis *basis, Four left[8], Four right[8])
+{
+    const Four none = {0, 0, 0, 0};
+    Four part[2][8], half[2][8]; /* rows of even and of odd frequencies; from the left and from the right */
+    for (int v = 0; v < 8; v++)
+        part[0][v] = part[1][v] = none; /* memset() would take longer than the sums */
+    for (int n = 0; n < block->count; n++) {
+        int v = natural[block->place[n]] >> 3, u = natural[block->place[n]] & 7;
+        part[u & 1][v] += basis->across[u] * block->value[n];
+    }
+    for (int v = 0; v < 8; v++)
+        half[0][v] = part[0][v] + part[1][v], half[1][v] = part[0][v] - part[1][v];
+    for (int y = 0; y < 4; y++)
+        for (int side = 0; side < 2; side++) {
+            const Four *in = half[side], *row = basis->down[y];
+            Four even = in[0] * row[0] + in[2] * row[2] + in[4] * row[4] + in[6] * row[6] + (none + level);
+            Four odd = in[1] * row[1] + in[3] * row[3] + in[5] * row[5] + in[7] * row[7];
+            Four *out = side ? right : left;
+            out[y] = even + odd, out[7 - y] = even - odd;
+        }
+}
 
 /* Squared distance from the block to the nearest one whose samples all lie in 0..255, or up to `ceiling` above. */
 static float outside(const Block *block, float level, float ceiling, const Basis *basis)
 {
     const Four none = {0, 0, 0, 0}, high = none + (127 + ceiling), low = none - 128;
-    Four part[2][8], half[2][8], sum = none; /* columns: of even and odd frequencies; upper and (upwards) lower half */
-    memset(part, 0, sizeof part);
-    for (int n = 0; n < block->count; n++) {
-        int v = natural[block->place[n]] >> 3, u = natural[block->place[n]] & 7;
-        part[v & 1][u] += basis->column[v] * block->value[n];
-    }
-    for (int u = 0; u < 8; u++)
-        half[0][u] = part[0][u] + part[1][u], half[1][u] = part[0][u] - part[1][u];
-    for (int i = 0; i < 8; i++) {
-        const Four *in = half[i & 1], *row = basis->row[i >> 1];
-        Four even = in[0] * row[0] + in[2] * row[2] + in[4] * row[4] + in[6] * row[6] + level;
-        Four odd = in[1] * row[1] + in[3] * row[3] + in[5] * row[5] + in[7] * row[7];
-        Four samples[2] = {even + odd, even - odd};
-        for (int side = 0; side < 2; side++) {
-            Four above = samples[side] - high, below = low - samples[side];
-            above = (Four)((Mask)above & (above > 0)), below = (Four)((Mask)below & (below > 0));
-            sum += above * above + below * below;
-        }
+    Four samples[16], sum = none;
+    transform(block, level, basis, samples, samples + 8);
+    for (int i = 0; i < 16; i++) {
+        Four above = samples[i] - high, below = low - samples[i];
+        above = (Four)((Mask)above & (above > 0)), below = (Four)((Mask)below & (below > 0));
+        sum += above * above + below * below;
     }
     return sum[0] + sum[1] + sum[2] + sum[3];
 }

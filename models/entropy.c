@@ -24,7 +24,7 @@ typedef struct {
     Component c[4];
     int components, width, height, hmax, vmax, progressive, interval;
     int64_t max_pixels;
-    int eighths;              /* of each edge that pixels are wanted of: 1 or 2; 0: none */
+    int eighths;              /* of each edge that pixels are wanted of: 1, 2, 4 or 8; 0: none */
     int odd;                  /* something stands there that libjpeg may warn of */
     int scans, eobrun;
     int unfit;                /* a process that is not walked: arithmetic, lossless, 12 bits */
@@ -80,16 +80,18 @@ static size_t unstuff(Walk *w)
     return (size_t)(to - w->segment);
 }
 
-static inline enum Fault assess(Component *c, size_t at, const Block *block)
+static inline enum Fault assess(Component *c, size_t at, size_t x, const Block *block)
 {
     float level = (float)c->dc[at] * c->scale[0];
     c->edges[at] = block->edges + (Four){level, level, level, level};
-    if (c->tiles)
-        paint(c->tiles + (at << 2 * c->log), c->log, block, level, &means);
+    if (c->samples) {
+        size_t above = at - x, room = (size_t)c->stride << c->log;
+        paint(c->samples + (above << 2 * c->log) + (x << c->log), room, c->log, block, level, &means, &basis);
+    }
     return plausible(block, c, c->dc[at], &basis);
 }
 
-static inline enum Fault sequential(Bits *b, Component *c, size_t at)
+static inline enum Fault sequential(Bits *b, Component *c, size_t at, size_t x)
 {
     int difference;
     Block block;
@@ -103,7 +105,7 @@ static inline enum Fault sequential(Bits *b, Component *c, size_t at)
     fault = ac_sequential(b, c, &block);
     if (fault && fault < RANGE)
         return fault;
-    enum Fault doubt = assess(c, at, &block);
+    enum Fault doubt = assess(c, at, x, &block);
     return doubt ? doubt : fault;
 }
 
@@ -161,7 +163,7 @@ static int blocks(Walk *w, Bits *b, Component *const *scan, int ns, const int ba
             for (int64_t y = row * high; y < (row + 1) * high; y++)
                 for (int64_t x = column * wide; x < (column + 1) * wide; x++) {
                     size_t at = (size_t)(y * c->stride + x);
-                    enum Fault fault = w->progressive ? dc_only(b, c, band, at) : sequential(b, c, at);
+                    enum Fault fault = w->progressive ? dc_only(b, c, band, at) : sequential(b, c, at, (size_t)x);
                     if (bits_left(b) < 0)
                         fault = SHORT;
                     if (fault && note(w, fault, c, y))
@@ -346,7 +348,8 @@ static int frame(Walk *w, size_t at, size_t stop, int marker)
     int64_t across = ((int64_t)w->width * w->eighths + 7) / 8, down = ((int64_t)w->height * w->eighths + 7) / 8;
     w->odd |= stop - at != 6 + 3 * (size_t)n || w->width > 65500 || w->height > 65500;
     w->odd |= w->c[0].id == 'R' && w->c[n / 2].id == 'G'; /* and no YCbCr, perhaps */
-    if (w->eighths < 1 || w->eighths > 2 || across * down > LARGEST || !prepare(w->c, n, w->eighths - 1))
+    const int log = w->eighths == 8 ? 3 : w->eighths == 4 ? 2 : w->eighths - 1;
+    if (log < 0 || 1 << log != w->eighths || across * down > LARGEST || !prepare(w->c, n, log))
         w->odd = 1;
     return 1;
 }
@@ -453,7 +456,7 @@ static int judge(Walk *w)
                     int k = __builtin_ctzll(rest);
                     add(&block, c, k, c->kept[at][k]);
                 }
-                enum Fault fault = assess(c, at, &block);
+                enum Fault fault = assess(c, at, (size_t)x, &block);
                 if (fault)
                     note(w, fault, c, y);
             }
@@ -525,7 +528,7 @@ static PyObject *py_walk(PyObject *self, PyObject *args)
         else
             result = w->unfit ? Py_NewRef(Py_None) : report(w);
         for (int i = 0; i < 4; i++)
-            free(w->c[i].dc), free(w->c[i].kept), free(w->c[i].filled), free(w->c[i].edges), free(w->c[i].tiles);
+            free(w->c[i].dc), free(w->c[i].kept), free(w->c[i].filled), free(w->c[i].edges), free(w->c[i].samples);
         free(w->segment), free(w->tables), free(w);
     } else
         PyErr_NoMemory();
@@ -533,14 +536,14 @@ static PyObject *py_walk(PyObject *self, PyObject *args)
     return result;
 }
 
-static int transform(PyObject *unused)
+static int set_tables(PyObject *unused)
 {
     (void)unused;
     for (int x = 0; x < 4; x++)
         for (int u = 0; u < 8; u++) {
             float cosine = u ? 0.5f * cosf((float)(2 * x + 1) * (float)u * 0.19634954f) : 0.35355339f;
-            basis.column[u][x] = cosine;
-            basis.row[x][u] = (Four){cosine, cosine, cosine, cosine};
+            basis.across[u][x] = cosine;
+            basis.down[x][u] = (Four){cosine, cosine, cosine, cosine};
         }
     set_means(&means);
     return 0;
@@ -550,7 +553,7 @@ static PyMethodDef methods[] = {
     {"walk", py_walk, METH_VARARGS, "walk(data, max_pixels, eighths): see models/entropy.pyi"},
     {NULL, NULL, 0, NULL},
 };
-static PyModuleDef_Slot slots[] = {{Py_mod_exec, transform}, {0, NULL}};
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, set_tables}, {0, NULL}};
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "entropy", NULL, 0, methods, slots, NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit_entropy(void)

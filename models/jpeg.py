@@ -1,8 +1,8 @@
 """JPEG: every bit of its scans is walked first; then libjpeg-turbo decodes it, with its warnings as faults.
 
 The walk (entropy.c) sees what libjpeg passes over, and where; libjpeg is the second, independent judge. Only a picture
-that is to be shrunk to a quarter or less, and in which the walk met nothing at all that libjpeg could mind, is not read
-twice: the walk makes its pixels.
+that is to be shrunk, and in which the walk met nothing at all that libjpeg could mind, is not read twice: the walk makes
+its pixels.
 """
 
 import re
@@ -77,7 +77,7 @@ def _least(header: JpegHeader, orientation: int, recipe: Recipe) -> tuple[int, i
 
 def _eighths(header: JpegHeader, least: tuple[int, int], data: bytes) -> int:
     """The size in eighths that the walk is to paint; 0: libjpeg's matter."""
-    for eighths in (1, 2):
+    for eighths in (1, 2, 4, 8):
         if 0 < least[0] <= ceil(header.height * eighths / 8) and least[1] <= ceil(header.width * eighths / 8):
             return eighths if header.ordinary(data) else 0
     return 0

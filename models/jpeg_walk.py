@@ -56,7 +56,7 @@ class Walk(NamedTuple):
 def walk_jpeg(data: bytes, max_pixels: int, eighths: int = 0) -> Walk | None:
     """None for what has no Huffman codes or not 8 bits. Raises MemoryError; above `max_pixels` it gives HEADER.
 
-    `eighths`: 1 or 2, of the size at which pixels are wanted, if libjpeg could have nothing to complain of.
+    `eighths`: 1, 2, 4 or 8, of the size at which pixels are wanted, if libjpeg could have nothing to complain of.
     """
     report = entropy.walk(data, max_pixels, eighths)
     if report is None:

@@ -1,20 +1,34 @@
-/* Pixels of a picture that is to be shrunk to an eighth or a quarter, out of the blocks that the walk has read anyway:
- * libjpeg would read all bits for a second time, for a handful of pixels. Only for pictures of which it could have
- * nothing to complain; the same as its own to 3 of 255 (jidctred.c averages, too; it rounds more often), but that
- * colours which are halved one way only are not smoothed.
+/* Pixels of a picture that is to be shrunk, out of the blocks that the walk has read anyway: libjpeg would read all bits
+ * for a second time. At an eighth, a quarter, half or all of its size. Only for pictures of which it could have nothing
+ * to complain; the same as its own to 3 of 255 (jidctred.c averages, too; it rounds more often), but that halved colours
+ * are not smoothed.
  */
 #ifndef CATALOGD_PAINT_H
 #define CATALOGD_PAINT_H
 
 #include <stdlib.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "blocks.h"
 
 enum { LARGEST = 1 << 24 }; /* pixels painted */
 
-/* What each coefficient, in zigzag order, adds to the means of a block's quarters and sixteenths (A.3.3). */
+static inline uint8_t clip(int value)
+{
+    return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
+}
+
+static inline Four mirrored(Four row)
+{
+    return (Four){row[3], row[2], row[1], row[0]};
+}
+
+/* What each frequency adds to the means of two and of four samples of a row of eight (A.3.3); `down` as in Basis. */
 typedef struct {
-    Four quarter[64], sixteenth[64][4];
+    Four halves[64], quarters[8], down[2][8];
 } Means;
 
 static float mean_cosine(int n, int part, int parts)
@@ -28,40 +42,73 @@ static float mean_cosine(int n, int part, int parts)
 static void set_means(Means *means)
 {
     for (int k = 0; k < 64; k++)
-        for (int i = 0; i < 16; i++) {
-            int v = natural[k] >> 3, u = natural[k] & 7;
-            means->sixteenth[k][i / 4][i % 4] = mean_cosine(v, i / 4, 4) * mean_cosine(u, i % 4, 4);
-            if (i < 4)
-                means->quarter[k][i] = mean_cosine(v, i / 2, 2) * mean_cosine(u, i % 2, 2);
+        for (int i = 0; i < 4; i++)
+            means->halves[k][i] = mean_cosine(natural[k] >> 3, i / 2, 2) * mean_cosine(natural[k] & 7, i % 2, 2);
+    for (int n = 0; n < 8; n++)
+        for (int i = 0; i < 4; i++) {
+            means->quarters[n][i] = mean_cosine(n, i, 4);
+            means->down[i & 1][n][i] = means->down[i & 1][n][3 - i] = mean_cosine(n, i & 1, 4);
         }
 }
 
-static inline void store(uint8_t *to, Four samples)
+/* Means of 2 x 2 samples, but for what `level` leaves of the mean. */
+static inline void shrink(const Block *block, float level, const Means *means, Four rows[4])
 {
-    const Four none = {0, 0, 0, 0}, full = none + 255;
-    samples = (Four)((Mask)samples & (samples > none));
-    Mask over = samples > full, whole = __builtin_convertvector(samples, Mask);
-    Packed packed = __builtin_convertvector((whole & ~over) | (over & 255), Packed);
-    memcpy(to, &packed, 4);
+    const Four none = {0, 0, 0, 0};
+    Four part[8] = {none, none, none, none, none, none, none, none};
+    for (int n = 0; n < block->count; n++) {
+        int at = natural[block->place[n]];
+        part[at >> 3] += means->quarters[at & 7] * block->value[n];
+    }
+    for (int y = 0; y < 2; y++) {
+        const Four *row = means->down[y];
+        Four even = part[0] * row[0] + part[2] * row[2] + part[4] * row[4] + part[6] * row[6] + (none + level);
+        Four odd = part[1] * row[1] + part[3] * row[3] + part[5] * row[5] + part[7] * row[7];
+        rows[y] = even + odd, rows[3 - y] = even - odd;
+    }
 }
 
-/* One block as uint8 [2^log][2^log]; `level` is its dequantised DC. */
-static inline void paint(uint8_t *tile, int log, const Block *block, float level, const Means *means)
+/* As bytes, cut off at 0 and 255. */
+static inline void store(uint8_t to[16], Four a, Four b, Four c, Four d)
 {
-    float grey = level / 8 + 128.5f;
-    Four samples[4] = {{grey, grey, grey, grey}, {grey, grey, grey, grey}, {grey, grey, grey, grey}, {grey, grey, grey, grey}};
+#ifdef __SSE2__
+    __m128i low = _mm_packs_epi32(_mm_cvttps_epi32(a), _mm_cvttps_epi32(b));
+    __m128i high = _mm_packs_epi32(_mm_cvttps_epi32(c), _mm_cvttps_epi32(d));
+    _mm_storeu_si128((__m128i *)(void *)to, _mm_packus_epi16(low, high));
+#else
+    const Four list[4] = {a, b, c, d};
+    for (int i = 0; i < 16; i++)
+        to[i] = clip((int)list[i / 4][i % 4]);
+#endif
+}
+
+/* One block as uint8 [2^log][2^log], in rows of `room` bytes; `level` is its dequantised DC. */
+static inline void paint(uint8_t *to, size_t room, int log, const Block *block, float level, const Means *means,
+                         const Basis *basis)
+{
+    const float grey = level / 8 + 128.5f;
+    uint8_t bytes[16];
     if (log == 0)
-        *tile = (uint8_t)(grey < 0 ? 0 : grey > 255 ? 255 : grey);
+        *to = clip((int)grey);
     else if (log == 1) {
+        Four sum = {grey, grey, grey, grey};
         for (int n = 0; n < block->count; n++)
-            samples[0] += means->quarter[block->place[n]] * block->value[n];
-        store(tile, samples[0]);
-    } else {
-        for (int n = 0; n < block->count; n++)
-            for (int y = 0; y < 4; y++)
-                samples[y] += means->sixteenth[block->place[n]][y] * block->value[n];
+            sum += means->halves[block->place[n]] * block->value[n];
+        store(bytes, sum, sum, sum, sum);
+        memcpy(to, bytes, 2), memcpy(to + room, bytes + 2, 2);
+    } else if (log == 2) {
+        Four rows[4];
+        shrink(block, grey, means, rows);
+        store(bytes, rows[0], rows[1], rows[2], rows[3]);
         for (int y = 0; y < 4; y++)
-            store(tile + 4 * y, samples[y]);
+            memcpy(to + (size_t)y * room, bytes + 4 * y, 4);
+    } else {
+        Four left[8], right[8];
+        transform(block, grey, basis, left, right);
+        for (int y = 0; y < 8; y += 2) {
+            store(bytes, left[y], mirrored(right[y]), left[y + 1], mirrored(right[y + 1]));
+            memcpy(to + (size_t)y * room, bytes, 8), memcpy(to + (size_t)(y + 1) * room, bytes + 8, 8);
+        }
     }
 }
 
@@ -76,53 +123,53 @@ static int prepare(Component *list, int components, int log)
         if (c->h > (i ? 1 : 2) || c->v > (i ? 1 : 2))
             return 0;
         /* Colours that are halved both ways shrink half as much; libjpeg has it so, too. */
-        c->log = i && first->h == 2 && first->v == 2 ? log + 1 : log;
-        c->tiles = malloc((size_t)c->stride * (size_t)c->rows << 2 * c->log);
-        if (!c->tiles)
+        c->log = log < 3 && i && first->h == 2 && first->v == 2 ? log + 1 : log;
+        c->samples = malloc((size_t)c->stride * (size_t)c->rows << 2 * c->log);
+        if (!c->samples)
             return 0;
     }
     return 1;
 }
 
-/* Row `y` of the picture, `width` samples and up to 7 more. */
-static void line(uint8_t *to, const Component *c, int y, int width, int halved)
+/* Row `y` of the picture, `width` samples and one more; `room` for them. */
+static const uint8_t *line(const Component *c, int y, int width, int halved, uint8_t *room)
 {
-    const int edge = 1 << c->log;
-    const uint8_t *from = c->tiles + ((size_t)(y >> c->log) * (size_t)c->stride << 2 * c->log);
-    from += (y & (edge - 1)) << c->log;
-    for (int x = 0; x < width; from += edge * edge)
-        for (int i = 0; i < edge << halved; i++)
-            to[x++] = from[i >> halved];
+    const uint8_t *from = c->samples + (size_t)y * ((size_t)c->stride << c->log);
+    for (int x = 0; halved && x < width; x += 2)
+        room[x] = room[x + 1] = from[x >> 1];
+    return halved ? room : from;
 }
 
-static inline uint8_t clip(float value)
+/* RGBX out of a row of YCbCr (JFIF 1.02, page 3), in 16 bits, as every processor has them by the dozen. */
+static void mix(uint8_t *to, const uint8_t *y, const uint8_t *cb, const uint8_t *cr, int width)
 {
-    return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
+    for (int x = 0; x < width; x++) {
+        int16_t blue = (int16_t)(cb[x] * 2 - 256), red = (int16_t)(cr[x] * 2 - 256), grey = y[x]; /* twice, about 0 */
+        int16_t r = (int16_t)(grey + red / 2 + (int16_t)((red * 13173 + 32768) >> 16)); /* 0.402 */
+        int16_t b = (int16_t)(grey + blue - (int16_t)((blue * 7471 + 32768) >> 16));    /* 0.228 */
+        int16_t g = (int16_t)(grey - (int16_t)((blue * 11277 + red * 23401 + 32768) >> 16)); /* 0.344136, 0.714136 */
+        to[4 * x] = clip(r), to[4 * x + 1] = clip(g), to[4 * x + 2] = clip(b), to[4 * x + 3] = 255;
+    }
 }
 
-/* RGBX, or grey, [height][width], out of the tiles (JFIF 1.02, page 3). Returns 0 without memory. */
+/* RGBX, or grey, [height][width], out of the samples. Returns 0 without memory. */
 static int colour(uint8_t *to, const Component *list, int components, int width, int height)
 {
-    const size_t room = (size_t)width + 8;
-    uint8_t *lines = malloc(3 * room);
     const Component *last = &list[components - 1];
     const int halved_x = list[0].h == 2 && last->log == list[0].log, halved_y = list[0].v == 2 && last->log == list[0].log;
-    for (int y = 0; lines && y < height; y++) {
-        line(lines, &list[0], y, width, 0);
+    uint8_t *room = malloc(2 * ((size_t)width + 1));
+    for (int y = 0; room && y < height; y++, to += (components == 1 ? 1 : 4) * (size_t)width) {
+        const uint8_t *grey = line(&list[0], y, width, 0, room);
         if (components == 1) {
-            memcpy(to, lines, (size_t)width), to += width;
+            memcpy(to, grey, (size_t)width);
             continue;
         }
-        line(lines + room, &list[1], y >> halved_y, width, halved_x);
-        line(lines + 2 * room, &list[2], y >> halved_y, width, halved_x);
-        for (size_t x = 0; x < (size_t)width; x++, to += 4) {
-            float grey = (float)lines[x] + 0.5f, cb = (float)lines[room + x] - 128, cr = (float)lines[2 * room + x] - 128;
-            to[0] = clip(grey + 1.402f * cr), to[2] = clip(grey + 1.772f * cb), to[3] = 255;
-            to[1] = clip(grey - 0.344136f * cb - 0.714136f * cr);
-        }
+        const uint8_t *cb = line(&list[1], y >> halved_y, width, halved_x, room);
+        const uint8_t *cr = line(&list[2], y >> halved_y, width, halved_x, room + width + 1);
+        mix(to, grey, cb, cr, width);
     }
-    free(lines);
-    return lines != 0;
+    free(room);
+    return room != 0;
 }
 
 #endif

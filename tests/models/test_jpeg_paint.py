@@ -49,7 +49,7 @@ def libjpeg(data: bytes, width: int, height: int, colours: str = "RGB") -> np.nd
 @pytest.mark.parametrize("size", [(200, 152), (8, 8), (1, 1), (17, 33), (95, 203), (1001, 7)])
 @pytest.mark.parametrize("sampling", ["4:4:4", "4:2:2", "4:2:0", "grey"])
 @pytest.mark.parametrize("progressive", [False, True])
-@pytest.mark.parametrize("eighths", [1, 2])
+@pytest.mark.parametrize("eighths", [1, 2, 4, 8])
 def test_as_libjpeg_has_them(size: tuple[int, int], sampling: str, progressive: bool, eighths: int) -> None:
     options: dict[str, Any] = {"mode": "L"} if sampling == "grey" else {"subsampling": sampling}
     data = jpeg(*size, progressive=progressive, restart_marker_blocks=0 if progressive else 5, **options)
@@ -72,7 +72,8 @@ def test_an_upright_half_sampling_is_painted_too() -> None:
 def test_colours_of_another_kind_are_left_to_libjpeg() -> None:
     assert painted(jpeg(mode="CMYK"), 1) is None
     assert painted(jpeg(keep_rgb=True), 1) is None
-    assert painted(jpeg(), 4) is None
+    assert painted(jpeg(), 3) is None
+    assert painted(jpeg(), 16) is None
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def describe(folder: Path, seed: int, near_duplicate: float, goldens: list[str])
         "preprocess": {
             "resize": "squash",
             "interpolation": "bilinear",
-            "scaled_jpeg": 2,
+            "scaled_jpeg": 1,
             "background": list(BACKGROUND),
         },
         "near_duplicate_cosine": near_duplicate,

@@ -18,14 +18,25 @@ FREQUENCIES = 10
 FLATNESS = (0.004, 0.015, 0.05, 0.15)
 
 
+def luma(picture: Tensor) -> Tensor:
+    """Picture in 0..1, float32 [B, 3, S, S], to Y in 0..1, [B, 1, S, S]."""
+    red, green, blue = picture.split(1, 1)
+    return red * TO_YCC[0][0] + green * TO_YCC[0][1] + blue * TO_YCC[0][2]
+
+
 def luma_chroma(picture: Tensor) -> Tensor:
     """Picture in 0..1, float32 [B, 3, S, S], to Y in 0..1 and Cb, Cr in -0.5..0.5."""
     return functional.conv2d(picture, torch.tensor(TO_YCC).view(3, 3, 1, 1))
 
 
 def pooled(maps: Tensor, cells: int) -> Tensor:
-    """Average [B, C, S, S] over a grid: [B, C, cells, cells]."""
-    return functional.avg_pool2d(maps, maps.shape[-1] // cells)
+    """Average [B, C, S, S] over a grid: [B, C, cells, cells].
+
+    Two matrix products: ONNX Runtime's pooling of a few large maps takes ten times as long on a CPU.
+    """
+    edge = maps.shape[-1] // cells
+    across = torch.eye(cells).repeat_interleave(edge, 1) / edge
+    return across @ (maps @ across.T)
 
 
 def mirrored_mean(maps: Tensor) -> Tensor:
@@ -66,26 +77,26 @@ class Statistics(nn.Module):
 
     def forward(self, picture: Tensor) -> Tensor:
         """Concatenate every group of statistics."""
-        colours = luma_chroma(picture)
-        groups = [*self.layout(colours), *self.spectrum(colours), *self.histograms(colours)]
-        brightness = colours[:, :1]
+        small = luma_chroma(pooled(picture, 32))
+        groups = [*self.layout(small), *self.spectrum(small), *self.histograms(small)]
+        brightness = luma(picture)
         for _ in range(3):
             groups += self.contrast(brightness)
             # Edges at full size are mostly noise and the costliest of all.
-            brightness = functional.avg_pool2d(brightness, 2)
+            brightness = pooled(brightness, brightness.shape[-1] // 2)
             groups += self.gradients(brightness)
         return torch.cat(groups, 1)
 
-    def layout(self, colours: Tensor) -> list[Tensor]:
-        """Where the colours lie on coarse grids."""
-        fine, coarse = pooled(colours, 8), pooled(colours, 4)
+    def layout(self, small: Tensor) -> list[Tensor]:
+        """Where the colours, float32 [B, 3, 32, 32], lie on coarse grids."""
+        fine, coarse = pooled(small, 8), pooled(small, 4)
         return [mirrored_mean(fine) * 6, turned_mean(fine) * 6, turned_mean(coarse) * 8]
 
-    def spectrum(self, colours: Tensor) -> list[Tensor]:
+    def spectrum(self, small: Tensor) -> list[Tensor]:
         """Magnitudes of low DCT coefficients: mirroring only changes their signs."""
         basis = self.get_buffer("basis")
-        luma = (basis @ pooled(colours[:, :1], 32) @ basis.T).abs()
-        chroma = (basis[:5] @ pooled(colours[:, 1:], 32) @ basis[:5].T).abs()
+        luma = (basis @ small[:, :1] @ basis.T).abs()
+        chroma = (basis[:5] @ small[:, 1:] @ basis[:5].T).abs()
         groups = []
         for magnitudes in (luma * 0.6, chroma):
             # A quarter turn swaps (i, j) and (j, i); greater and lesser do not care.
@@ -96,13 +107,13 @@ class Statistics(nn.Module):
             groups += [lesser[..., rows, columns].flatten(1)]
         return groups
 
-    def histograms(self, colours: Tensor) -> list[Tensor]:
+    def histograms(self, small: Tensor) -> list[Tensor]:
         """Soft histograms of brightness and of colour."""
-        small = functional.avg_pool2d(colours, 4)
-        bright = torch.exp(-(((small[:, :1] - self.get_buffer("levels")) * 12) ** 2)).mean((2, 3))
+        away = (small[:, :1] - self.get_buffer("levels")) * 12
+        bright = torch.exp(-away * away).mean((2, 3))
         blue, red = self.get_buffer("hues")
-        away = (small[:, 1:2] - blue) ** 2 + (small[:, 2:3] - red) ** 2
-        tint = torch.exp(-150 * away).mean((2, 3))
+        bluer, redder = small[:, 1:2] - blue, small[:, 2:3] - red
+        tint = torch.exp(-150 * (bluer * bluer + redder * redder)).mean((2, 3))
         return [torch.log(bright + 0.01), torch.log(tint + 0.003)]
 
     def gradients(self, brightness: Tensor) -> list[Tensor]:
@@ -110,10 +121,10 @@ class Statistics(nn.Module):
         edges = functional.conv2d(functional.pad(brightness, (1, 1, 1, 1), mode="replicate"), self.get_buffer("sobel"))
         across, down = edges[:, :1], edges[:, 1:]
         # The exporter takes a smaller addend for zero and drops it: a flat picture would divide by zero.
-        squared = across**2 + down**2 + 1e-6
+        squared = across * across + down * down + 1e-6
         strength = squared.sqrt()
         # The doubled angle makes an edge the same from either side.
-        doubled = torch.cat([across**2 - down**2, 2 * across * down], 1) / squared
+        doubled = torch.cat([across * across - down * down, 2 * across * down], 1) / squared
         alike = functional.conv2d(doubled, self.get_buffer("directions"))
         oriented = pooled(torch.exp(4 * (alike - 1)) * strength, 4)
         flat = [torch.sigmoid((limit - strength) * 400).mean((2, 3)) for limit in FLATNESS]
@@ -121,8 +132,9 @@ class Statistics(nn.Module):
 
     def contrast(self, brightness: Tensor) -> list[Tensor]:
         """Local variance on a coarse grid at one scale."""
-        local = functional.avg_pool2d(brightness, 4)
-        variance = functional.avg_pool2d(brightness**2, 4) - local**2
+        cells = brightness.shape[-1] // 4
+        local = pooled(brightness, cells)
+        variance = pooled(brightness * brightness, cells) - local * local
         spread = torch.log(pooled(variance.clamp_min(0), 4) * 300 + 0.02)
         return [mirrored_mean(spread), turned_mean(spread)]
 
