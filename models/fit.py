@@ -51,13 +51,12 @@ def fit(raster: Raster, recipe: Recipe) -> Fitted:
     if middle := recipe.visible(*image.size):
         image, box = image.crop(middle), None
         width, height = image.size
-    sideways = raster.orientation in SIDEWAYS
-    fitted = recipe.fitted(*((height, width) if sideways else (width, height)))
-    size = fitted[::-1] if sideways else fitted
+    size = recipe.stored(width, height, raster.orientation in SIDEWAYS)
     reduced, box = _reduce(image, size, recipe, box)
     small = reduced if reduced.size == size and not box else reduced.resize(size, FILTERS[recipe.interpolation], box)
-    # Only what was averaged is known to be small: a digest of any raster would take as long as decoding it.
-    made = digest(reduced if reduced.size != image.size else small, small, recipe, raster.maker)
+    # Only what was shrunk is known to be small: a digest of any raster would take as long as decoding it.
+    shrunk = reduced.size != (raster.width, raster.height)
+    made = digest(reduced if shrunk else small, small, recipe, raster.maker)
     # Turned when small: turning 12 megapixels costs more than decoding them.
     if raster.orientation in UPRIGHT:
         small = small.transpose(UPRIGHT[raster.orientation])
@@ -66,10 +65,13 @@ def fit(raster: Raster, recipe: Recipe) -> Fitted:
 
 
 def _covered(raster: Raster) -> Box | None:
-    """The part of a shrunk JPEG that the picture covers: its transform scales by eighths and rounds up.
+    """The part of a shrunk image that the picture covers: averages and a JPEG's transform, by eighths, round up.
 
     Resizing all of it instead would stretch the picture by up to a pixel (45 instead of 55 dB to the exact result).
     """
+    across, down = raster.averaged
+    if raster.averaged != (1, 1):
+        return 0, 0, raster.width / across, raster.height / down
     for eighths in range(1, 8):
         width, height = raster.width * eighths / 8, raster.height * eighths / 8
         if raster.image.size == (ceil(width), ceil(height)):
@@ -80,26 +82,14 @@ def _covered(raster: Raster) -> Box | None:
 def _reduce(
     image: Image.Image, size: tuple[int, int], recipe: Recipe, box: Box | None
 ) -> tuple[Image.Image, Box | None]:
-    """RGB or L, averaged over whole pixels down to twice the size at least, and the part of it that is the picture.
-
-    Pillow's own `reducing_gap`, done here since its result is wanted: a third of the time of one resize, cosine 0.9998
-    at least (measured).
-    """
-    factors = _factors(image, size, recipe, box)
+    """RGB or L, averaged over whole pixels as `recipe.averaged` says, and the part of it that is the picture."""
+    left, top, right, bottom = box or (0, 0, *image.size)
+    factors = recipe.averaged(right - left, bottom - top, size)
     if factors == (1, 1):
         return flatten(image, recipe.background), box
     reduced = _opaque(image, factors) or flatten(image, recipe.background).reduce(factors)
-    left, top, right, bottom = box or (0, 0, *image.size)
     across, down = factors
     return reduced, (left / across, top / down, right / across, bottom / down)
-
-
-def _factors(image: Image.Image, size: tuple[int, int], recipe: Recipe, box: Box | None) -> tuple[int, int]:
-    if recipe.scaled_jpeg <= 0 or recipe.interpolation == "nearest":
-        return 1, 1
-    gap = max(2.0, recipe.scaled_jpeg)
-    left, top, right, bottom = box or (0, 0, *image.size)
-    return int((right - left) / size[0] / gap) or 1, int((bottom - top) / size[1] / gap) or 1
 
 
 def _opaque(image: Image.Image, factors: tuple[int, int]) -> Image.Image | None:

@@ -1,8 +1,8 @@
 """JPEG: every bit of its scans is walked first; then libjpeg-turbo decodes it, with its warnings as faults.
 
 The walk (entropy.c) sees what libjpeg passes over, and where; libjpeg is the second, independent judge. Only a picture
-that is to be shrunk, and in which the walk met nothing at all that libjpeg could mind, is not read twice: the walk makes
-its pixels.
+that is to be shrunk, and in which the walk met nothing at all that libjpeg could mind, is not read twice: the walk
+makes its pixels.
 """
 
 import re
@@ -67,11 +67,7 @@ def _least(header: JpegHeader, orientation: int, recipe: Recipe) -> tuple[int, i
     factor = recipe.scaled_jpeg
     if factor <= 0:
         return 0, 0
-    sideways = orientation in SIDEWAYS
-    shown = (header.height, header.width) if sideways else (header.width, header.height)
-    width, height = recipe.fitted(*shown)
-    if sideways:
-        width, height = height, width
+    width, height = recipe.stored(header.width, header.height, orientation in SIDEWAYS)
     return ceil(height * factor), ceil(width * factor)
 
 

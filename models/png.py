@@ -7,7 +7,7 @@ from typing import NamedTuple
 from models.exif import read_exif
 from models.fault import complete
 from models.plain import load_plain, open_plain
-from models.png_pixels import quick_pixels
+from models.png_pixels import quick_raster
 from models.raster import Raster, check_pixels
 from models.reason import Reason, Unfit
 from models.recipe import Recipe
@@ -30,9 +30,10 @@ def decode_png(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     check_pixels(width, height, max_pixels)
     with complete():
         opened = open_plain("PngImagePlugin", "PngImageFile", data)
-        image = quick_pixels(opened, chunks.stream) if chunks.frames == 1 else None
-        raster = Raster(image, width, height) if image else load_plain(opened, max_pixels)
-    raster.exif, raster.orientation = chunks.exif, read_exif(chunks.exif).orientation
+        orientation = read_exif(chunks.exif).orientation
+        quick = quick_raster(opened, chunks.stream, recipe, orientation) if chunks.frames == 1 else None
+        raster = quick or load_plain(opened, max_pixels)
+    raster.exif, raster.orientation = chunks.exif, orientation
     raster.note = f"animated, {chunks.frames} frames" if chunks.frames > 1 else ""
     return raster
 

@@ -10,14 +10,19 @@ from collections.abc import Sequence
 import deflate
 from PIL import Image, ImageFile
 
-from models.rows import unfilter
+from models.raster import SIDEWAYS, Raster
+from models.recipe import Recipe
+from models.rows import average, unfilter
 
 CHANNELS = {"L": 1, "P": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 MOST = 96 << 20  # bytes: Pillow needs no second copy of an enormous picture
 
 
-def quick_pixels(opened: ImageFile.ImageFile, stream: Sequence[memoryview]) -> Image.Image | None:
-    """What `opened.load()` would give, of the contents of all IDAT chunks; None where that has to be called.
+def quick_raster(
+    opened: ImageFile.ImageFile, stream: Sequence[memoryview], recipe: Recipe, orientation: int
+) -> Raster | None:
+    """What `opened.load()` would give, of the contents of all IDAT chunks, averaged where the recipe allows that; None
+    where that has to be called.
 
     Raises MemoryError.
     """
@@ -33,6 +38,25 @@ def quick_pixels(opened: ImageFile.ImageFile, stream: Sequence[memoryview]) -> I
         return None
     if len(rows) != size or not unfilter(rows, row, channels):
         return None
+    if recipe.visible(width, height) is None:
+        factors = recipe.averaged(width, height, recipe.stored(width, height, orientation in SIDEWAYS))
+        image = _averaged(opened, memoryview(rows)[: row * height], factors)
+        if image is not None:
+            return Raster(image, width, height, averaged=factors)
     image = Image.frombuffer(opened.mode, opened.size, rows, "raw", opened.mode, 0, 1)
     image.palette, image.info = opened.palette, opened.info
-    return image
+    return Raster(image, width, height)
+
+
+def _averaged(opened: ImageFile.ImageFile, rows: memoryview, factors: tuple[int, int]) -> Image.Image | None:
+    """RGB or L, as `fit` would make of an opaque picture, which this is not where None comes back."""
+    kind, colours = opened.palette.getdata() if opened.palette else ("RGB", b"")
+    if factors == (1, 1) or opened.mode == "LA" or "transparency" in opened.info or kind != "RGB":
+        return None
+    width, height = opened.size
+    across, down = factors
+    made = average(rows, width, CHANNELS[opened.mode], across, down, bytes(colours))
+    if made is None:
+        return None
+    mode, raw = ("L", "L") if opened.mode == "L" else ("RGB", "RGBX")
+    return Image.frombytes(mode, (-(-width // across), -(-height // down)), made, "raw", raw)

@@ -16,6 +16,7 @@ SIDEWAYS = frozenset({5, 6, 7, 8})
 class Raster:
     """`image`: any mode, as stored, possibly shrunk by the decoder; `width`, `height`: the stored picture's own.
 
+    `averaged`: whole pixels, across and down, of which the decoder has made one.
     `orientation`: EXIF 1..8 still to be applied. `exif`: the TIFF-structured block (bytes), empty where there is none.
     `suspect`: why the picture may be damaged although it decodes. `maker`: who made the pixels, where it is not the
     format's usual decoder: they are only like that one's.
@@ -29,6 +30,7 @@ class Raster:
     note: str = ""
     suspect: str = ""
     maker: str = ""
+    averaged: tuple[int, int] = (1, 1)
 
 
 def check_pixels(width: int, height: int, max_pixels: int) -> None:

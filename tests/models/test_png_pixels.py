@@ -9,23 +9,28 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
+from models.fit import fit
+from models.plain import load_plain
 from models.png import SIGNATURE, decode_png, walk
-from models.png_pixels import quick_pixels
+from models.png_pixels import quick_raster
 from models.recipe import Recipe
-from models.rows import unfilter
+from models.rows import average, unfilter
 
 COLOURS = {"L": 0, "RGB": 2, "P": 3, "LA": 4, "RGBA": 6}
 CHANNELS = {"L": 1, "RGB": 3, "P": 1, "LA": 2, "RGBA": 4}
-RECIPE = Recipe(8, 8)
+EXACT = Recipe(8, 8)
+AVERAGED = Recipe(8, 8, scaled_jpeg=1.0)
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def png(mode: str, width: int, height: int, stream: bytes, *, between: bytes = b"", extra: bytes = b"") -> bytes:
+def png(
+    mode: str, width: int, height: int, stream: bytes, *, between: bytes = b"", extra: bytes = b"", colours: int = 256
+) -> bytes:
     head = struct.pack(">IIBBBBB", width, height, 8, COLOURS[mode], 0, 0, 0)
-    palette = chunk(b"PLTE", bytes(range(256)) * 3) if mode == "P" else b""
+    palette = chunk(b"PLTE", (bytes(range(256)) * 3)[: 3 * colours]) if mode == "P" else b""
     half = len(stream) // 2
     body = chunk(b"IDAT", stream[:half]) + between + chunk(b"IDAT", stream[half:])
     return SIGNATURE + chunk(b"IHDR", head) + palette + extra + body + chunk(b"IEND", b"")
@@ -39,8 +44,9 @@ def rows(mode: str, width: int, height: int, filters: list[int]) -> bytes:
     )
 
 
-def quick(data: bytes) -> Image.Image | None:
-    return quick_pixels(Image.open(BytesIO(data)), walk(data).stream)  # type: ignore[arg-type]
+def quick(data: bytes, recipe: Recipe = EXACT) -> Image.Image | None:
+    raster = quick_raster(Image.open(BytesIO(data)), walk(data).stream, recipe, 1)  # type: ignore[arg-type]
+    return raster.image if raster else None
 
 
 @pytest.mark.parametrize("mode", COLOURS)
@@ -52,6 +58,57 @@ def test_the_same_pixels_as_pillow(mode: str, size: tuple[int, int], filters: li
     assert ours is not None
     assert (ours.mode, ours.size, ours.tobytes()) == (theirs.mode, theirs.size, theirs.tobytes())
     assert ours.convert("RGBA").tobytes() == theirs.convert("RGBA").tobytes()
+
+
+def fitted(data: bytes, recipe: Recipe, *, slowly: bool) -> tuple[bytes, bytes]:
+    """The model's pixels and the digest, by the quick way or by Pillow's."""
+    raster = load_plain(Image.open(BytesIO(data)), 10**8) if slowly else decode_png(data, recipe, 10**8)  # type: ignore[arg-type]
+    made = fit(raster, recipe)
+    return made.pixels.tobytes(), made.digest
+
+
+@pytest.mark.parametrize("mode", COLOURS)
+@pytest.mark.parametrize("size", [(64, 40), (131, 23), (17, 400), (47, 49), (16, 16)])
+@pytest.mark.parametrize("opaque", [False, True])
+def test_averaged_to_what_pillow_averages_to(mode: str, size: tuple[int, int], opaque: bool) -> None:
+    stream = rows(mode, *size, [0])
+    if opaque and mode in ("LA", "RGBA"):
+        row = size[0] * CHANNELS[mode] + 1
+        stream = b"".join(
+            stream[at : at + 1] + clear(stream[at + 1 : at + row], CHANNELS[mode]) for at in range(0, len(stream), row)
+        )
+    data = png(mode, *size, zlib.compress(stream))
+    assert fitted(data, AVERAGED, slowly=False) == fitted(data, AVERAGED, slowly=True)
+
+
+def clear(row: bytes, channels: int) -> bytes:
+    """The same with every pixel opaque."""
+    return bytes(255 if at % channels == channels - 1 else value for at, value in enumerate(row))
+
+
+def test_colours_that_a_palette_lacks_are_black() -> None:
+    """As Pillow shows indices that there is no colour for: a file with some is odd, and not damaged."""
+    data = png("P", 60, 60, zlib.compress(rows("P", 60, 60, [0])), colours=9)
+    raster = decode_png(data, AVERAGED, 10**6)
+    assert raster.averaged == (3, 3)
+    assert raster.image.tobytes() == Image.open(BytesIO(data)).convert("RGB").reduce(3).tobytes()
+
+
+def test_what_lies_sideways_is_averaged_as_it_is_stored() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    written = BytesIO()
+    Image.effect_noise((90, 40), 60).convert("RGB").save(written, "PNG", exif=exif)
+    recipe = Recipe(16, 8, scaled_jpeg=1.0)
+    assert decode_png(written.getvalue(), recipe, 10**6).averaged == (2, 2)
+    assert fitted(written.getvalue(), recipe, slowly=False) == fitted(written.getvalue(), recipe, slowly=True)
+
+
+def test_averages_that_do_not_fit_are_refused() -> None:
+    for width, bpp, across, down in ((0, 1, 2, 2), (3, 2, 2, 2), (4, 3, 2, 2), (3, 3, 0, 2), (3, 3, 2, 257)):
+        assert average(bytes(9), width, bpp, across, down, b"") is None
+    assert average(bytes(9), 3, 3, 2, 2, bytes(768)) is None
+    assert average(bytes(9), 3, 1, 2, 2, b"") == bytes(4)
 
 
 def test_a_transparent_colour_stays_transparent() -> None:
@@ -90,7 +147,7 @@ def test_what_is_not_ordinary_is_left_to_pillow() -> None:
 def test_a_picture_in_pieces_is_one_picture() -> None:
     """Its verdict is still the decoder's."""
     stream = zlib.compress(rows("RGB", 20, 20, [4]))
-    whole = decode_png(png("RGB", 20, 20, stream), RECIPE, 1000)
+    whole = decode_png(png("RGB", 20, 20, stream), EXACT, 1000)
     assert whole.image.tobytes() == Image.open(BytesIO(png("RGB", 20, 20, stream))).tobytes()
 
 
