@@ -3,7 +3,10 @@
 import multiprocessing.forkserver
 import os
 
-PRELOAD = ["daemon.tether", "daemon.cli", "daemon.worker", "models.jpeg", "models.png", "PIL.PngImagePlugin"]
+PRELOAD = [
+    *("daemon.tether", "daemon.cli", "daemon.worker", "daemon.examine", "daemon.known"),
+    *("models.jpeg", "models.png", "PIL.PngImagePlugin"),
+]
 
 
 def start_nursery() -> None:

@@ -24,6 +24,7 @@ from daemon.scan import Scan
 from daemon.write import Writer
 
 BATCH = 1000  # sightings that go into the catalog at once; the walk waits for them, so that memory stays flat
+FIRST = 32  # the first ones, so that readers begin at once; then twice as many each time
 RETRY_MINUTES = 1.0  # after a scan from which nothing could be concluded
 TRIES = 3  # scans of a volume that changes under them, in a single pass
 log = structlog.get_logger()
@@ -151,12 +152,12 @@ class Scanner:
         return frozenset(known | {mount.path for mount in mounts}) - {volume.path}
 
     def _walk(self, scan: Scan, top: bytes) -> None:
-        batch = []
+        batch, size = [], FIRST
         for seen in scan.walk(top):
             batch += seen
-            if len(batch) >= BATCH:
+            if len(batch) >= size:
                 self._writer.ask(partial(see_all, batch=batch, now=time.time()))
-                batch = []
+                batch, size = [], min(2 * size, BATCH)
             point("scan.batch")
             self.files = scan.tally.files
         if batch:

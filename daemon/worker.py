@@ -6,14 +6,10 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from catalog.db import Database
 from catalog.tether import tether
-from daemon.compare import Past
-from daemon.examine import examine
 from daemon.messages import Outcome, Rejected, Task
-from models.picture import Recipe
-from models.proof import PROOF
 from models.reason import Reason
+from models.recipe import Recipe
 
 RECYCLE_SHARE = 2  # a worker that ever held more than 1/2 of its limit makes room for a fresh one
 
@@ -31,6 +27,10 @@ class Orders:
 
 def work(pipe: Connection, orders: Orders) -> None:
     """Answer tasks until the pipe closes, or until memory has grown so far that a new process is cheaper."""
+    # The parent, which starts us, is to begin without the decoders; the nursery has them already.
+    from daemon.examine import examine
+    from daemon.known import Catalog
+
     _confine(orders.memory_bytes)
     known = Catalog(orders.database, orders.model)
     pipe.send(None)  # ready: from here on, an end is some file's doing
@@ -46,33 +46,6 @@ def work(pipe: Connection, orders: Orders) -> None:
         pipe.send(outcome)
         if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > orders.memory_bytes // RECYCLE_SHARE:
             return
-
-
-class Catalog:
-    """What a worker asks of the catalog, read-only."""
-
-    def __init__(self, path: Path, model: int) -> None:
-        self._database = Database(path, write=False)
-        self._model = model
-
-    def recognised(self, sha256: bytes) -> bool:
-        """Whether these bytes were proved by these validators and have a vector already."""
-        return bool(
-            self._database.value(
-                "SELECT 1 FROM content c JOIN vector v ON v.content = c.id"
-                " WHERE c.sha256 = ? AND v.model = ? AND c.proof >= ?",
-                *(sha256, self._model, PROOF),
-            )
-        )
-
-    def past(self, content: int) -> Past | None:
-        """A content by its row's id, for comparison with what took its place."""
-        row = self._database.row(
-            "SELECT c.id, c.sha256, c.bytes, c.blocks, v.data FROM content c"
-            " LEFT JOIN vector v ON v.content = c.id AND v.model = ? WHERE c.id = ?",
-            *(self._model, content),
-        )
-        return None if row is None else Past(*row)
 
 
 def _starved(task: Task) -> Outcome:
