@@ -140,14 +140,21 @@ static const uint8_t *line(const Component *c, int y, int width, int halved, uin
     return halved ? room : from;
 }
 
-/* RGBX out of a row of YCbCr (JFIF 1.02, page 3), in 16 bits, as every processor has them by the dozen. */
+/* x times share / 32768, in 16 bits: eight at once, as every processor has them. */
+static inline int16_t part(int16_t x, int16_t share)
+{
+    return (int16_t)((x * share) >> 16);
+}
+
+/* RGBX out of a row of YCbCr (JFIF 1.02, page 3). */
 static void mix(uint8_t *to, const uint8_t *y, const uint8_t *cb, const uint8_t *cr, int width)
 {
     for (int x = 0; x < width; x++) {
-        int16_t blue = (int16_t)(cb[x] * 2 - 256), red = (int16_t)(cr[x] * 2 - 256), grey = y[x]; /* twice, about 0 */
-        int16_t r = (int16_t)(grey + red / 2 + (int16_t)((red * 13173 + 32768) >> 16)); /* 0.402 */
-        int16_t b = (int16_t)(grey + blue - (int16_t)((blue * 7471 + 32768) >> 16));    /* 0.228 */
-        int16_t g = (int16_t)(grey - (int16_t)((blue * 11277 + red * 23401 + 32768) >> 16)); /* 0.344136, 0.714136 */
+        int16_t grey = y[x], blue = (int16_t)(cb[x] * 4 - 512), red = (int16_t)(cr[x] * 4 - 512); /* fourfold, about 0 */
+        int16_t r = (int16_t)((int16_t)(part(red, 13173) + 1) >> 1), b = (int16_t)((int16_t)(part(blue, 7471) + 1) >> 1);
+        int16_t g = (int16_t)((int16_t)(part(blue, 11277) + part(red, 23401) + 1) >> 1); /* 0.344136, 0.714136 */
+        r = (int16_t)(grey + (red >> 2) + r), b = (int16_t)(grey + (blue >> 1) - b); /* 1 + 0.402, 2 - 0.228 */
+        g = (int16_t)(grey - g);
         to[4 * x] = clip(r), to[4 * x + 1] = clip(g), to[4 * x + 2] = clip(b), to[4 * x + 3] = 255;
     }
 }

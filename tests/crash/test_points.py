@@ -147,6 +147,17 @@ def test_killed_between_two_batches_of_losses(house: Household, lost: int, code:
 
 
 @pytest.mark.timeout(300)
+def test_the_first_files_are_known_long_before_a_walk_ends(house: Household) -> None:
+    """Readers begin with them. All at the end, and a walk of millions that is cut short would have been for nothing."""
+    for number in range(60):
+        os.mkdir(os.path.join(house.root, b"%02d" % number))
+        Path(os.fsdecode(house.root), f"{number:02}", "a.png").write_bytes(picture(number))
+    done = house.once(CATALOGD_KILL_AT="scan.batch:40")
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert len(house.states()) == 32
+
+
+@pytest.mark.timeout(300)
 def test_killed_at_any_moment_over_and_over(house: Household) -> None:
     """Six lives, each ended after a seeded while: the last one finds everything in order."""
     dice = random.Random(41)
