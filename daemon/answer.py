@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from catalog.ask import CHUNK, socket_address
-from catalog.faults import Fault
+from catalog.faults import Fault, PlaceFault
 
 CONNECTIONS = 16
 BACKLOG = 64
@@ -35,25 +35,29 @@ class Answerer:
         self._free = threading.Semaphore(CONNECTIONS)
         self._stopping = threading.Event()
         self._open: set[socket.socket] = set()
+        self._listener: socket.socket | None = None
 
     def start(self) -> None:
         """Take the place of whatever socket lies there and listen.
 
         Raises:
-            OSError: the directory is absent or not writable.
+            PlaceFault: the directory is absent or not writable, or something that is no socket stands there.
         """
-        folder = os.open(self.path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            self._listener = _listen(folder, self.path.name)
-            self._inode = os.stat(self.path.name, dir_fd=folder).st_ino
-        finally:
-            os.close(folder)
+            self._listener, self._inode = _listen(self.path)
+        except OSError as error:
+            raise PlaceFault(
+                f"cannot listen at {self.path}: {os.strerror(error.errno or 0).lower()}",
+                "See that its directory is there and writable for this user, and that no directory has its name.",
+            ) from error
         self._thread = threading.Thread(target=self._accept, name="answer", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Stop listening, end the connections, remove the socket if it is still ours."""
         self._stopping.set()
+        if self._listener is None:
+            return
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -66,11 +70,12 @@ class Answerer:
                 self.path.unlink()
 
     def _accept(self) -> None:
-        while not self._stopping.is_set():
+        listener = self._listener
+        while listener is not None and not self._stopping.is_set():
             if not self._free.acquire(timeout=1.0):
                 continue  # those who wait, wait in the backlog
             try:
-                line, _ = self._listener.accept()
+                line, _ = listener.accept()
             except OSError:
                 self._free.release()
                 self._stopping.wait(0.05)  # out of descriptors is no reason to spin
@@ -125,21 +130,26 @@ class Answerer:
             return _refusal(f"the service failed to answer: {error!r}", "See the service's log.")
 
 
-def _listen(folder: int, name: str) -> socket.socket:
-    """Born owner-only (bind takes the mode of the socket's own inode) and renamed into place only when it listens."""
+def _listen(path: Path) -> tuple[socket.socket, int]:
+    """The listener and its inode: born owner-only (bind takes the mode of the socket's own inode), and renamed into
+    place only when it listens.
+    """
+    new = f"{path.name}.new"
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    new = f"{name}.new"
     try:
         with suppress(FileNotFoundError):
             os.unlink(new, dir_fd=folder)
         os.fchmod(listener.fileno(), 0o600)
         listener.bind(socket_address(folder, new))
         listener.listen(BACKLOG)
-        os.rename(new, name, src_dir_fd=folder, dst_dir_fd=folder)
+        os.rename(new, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+        return listener, os.stat(path.name, dir_fd=folder).st_ino
     except OSError:
         listener.close()
         raise
-    return listener
+    finally:
+        os.close(folder)
 
 
 def _is_ours(line: socket.socket) -> bool:

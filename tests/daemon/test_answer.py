@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from household import Household
 
 from catalog.ask import ask, socket_address
-from catalog.faults import UsageFault
+from catalog.faults import PlaceFault, UsageFault
 from daemon import answer as answer_module
 from daemon.answer import CONNECTIONS, Answerer
 
@@ -220,8 +221,24 @@ def test_a_state_path_longer_than_a_socket_address_works(tmp_path: Path) -> None
 
 def test_no_directory_no_service(tmp_path: Path) -> None:
     assert ask(tmp_path / "absent", {"op": "echo"}) is None
-    with pytest.raises(FileNotFoundError):
-        Answerer(tmp_path / "absent" / "socket", OPERATIONS).start()
+    answerer = Answerer(tmp_path / "absent" / "socket", OPERATIONS)
+    with pytest.raises(PlaceFault, match="no such file"):
+        answerer.start()
+    answerer.stop()
+
+
+def test_a_pass_that_cannot_listen_says_why(tmp_path: Path) -> None:
+    """And ends in order: the stages that had begun before it are stopped."""
+    house = Household(tmp_path)
+    socket_path = house.config.state / "socket"
+    (socket_path / "in the way").mkdir(parents=True)
+    done = house.once()
+    assert done.returncode == 4
+    assert f"error: cannot listen at {socket_path}: is a directory" in done.stderr
+    assert "Traceback" not in done.stderr
+    (socket_path / "in the way").rmdir()
+    socket_path.rmdir()
+    assert house.once().returncode == 0
 
 
 @pytest.mark.parametrize("says", [b"", b"garbage\n", b"[1]\n", b'{"ok": true'])

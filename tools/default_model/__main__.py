@@ -19,7 +19,7 @@ from .pictures import pictures
 from .train import Schedule, train
 from .whitening import as_bytes, as_floats, view_features, whitening
 
-LOG = logging.getLogger("default_model")
+LOG = logging.getLogger(__package__)  # and of all that is below it: the training tells how far it is
 STORED = 160
 TRAINED_ON, WHITENED_ON, CALIBRATED_ON = 24_000, 4_096, 1_000
 QUARTER_TURNS = 0.06
