@@ -22,6 +22,7 @@ from daemon.service import Service
 
 TICK = 0.1
 HASTE = 0.02  # of a pass that somebody waits for the end of
+STALE = 5.0  # seconds: how old what `systemctl status` shows may become
 log = structlog.get_logger()
 
 
@@ -96,7 +97,7 @@ def _supervise(service: Service, signals: Signals, config: Config) -> None:
                 signals.reload = service.reload_asked = False
                 _reload(service, config)
             # Only from here, and only while every stage lives: a watchdog that a timer feeds proves nothing.
-            if beat is not None and time.monotonic() - beaten >= beat and not service.stages.dead():
+            if beat is not None and time.monotonic() - beaten >= min(beat, STALE) and not service.stages.dead():
                 beaten = time.monotonic()
                 notify("WATCHDOG=1", f"STATUS={service.done} files read since the start")
 

@@ -84,6 +84,19 @@ def test_a_life_as_the_manager_hears_it(tmp_path: Path, ear: Ear) -> None:
         house.close()
 
 
+def test_what_the_manager_shows_is_not_as_old_as_the_watchdog_allows(tmp_path: Path) -> None:
+    ear = Ear(str(tmp_path / "notify"))
+    house = Household(tmp_path)
+    (Path(os.fsdecode(house.root)) / "a.png").write_bytes(picture(1))
+    house.start(ready=False, NOTIFY_SOCKET=ear.address, WATCHDOG_USEC=str(600 * 10**6))
+    try:
+        said = [lines for _ in range(2) for lines in ear.hear_until("WATCHDOG=1")]
+        assert said[-1] == ["WATCHDOG=1", "STATUS=1 files read since the start"]
+    finally:
+        house.close()
+        ear.close()
+
+
 def test_a_reload_of_a_wrong_configuration_is_refused_and_the_service_lives_on(tmp_path: Path) -> None:
     ear = Ear(str(tmp_path / "notify"))
     house = Household(tmp_path)
