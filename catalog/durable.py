@@ -31,9 +31,14 @@ def sync_folder(folder: Path) -> None:
 
 
 def hand_over(path: Path) -> None:
-    """What root makes in the service's folder is to belong to the service, as SQLite does it for its own files."""
+    """What root makes in the service's folder is to belong to the service, as SQLite does it for its own files.
+
+    Where it does already, nothing is asked for: a service that runs as root, without root's privileges, may not.
+    """
     if os.geteuid() == 0:
-        owner = os.stat(path.parent)
+        owner, made = os.stat(path.parent), os.stat(path, follow_symlinks=False)
+        if (owner.st_uid, owner.st_gid) == (made.st_uid, made.st_gid):
+            return
         os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 

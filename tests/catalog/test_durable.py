@@ -1,0 +1,35 @@
+"""What is made in the state directory belongs to whoever the directory belongs to."""
+
+import os
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from catalog.durable import make_folder
+from catalog.faults import PlaceFault
+
+
+def refuse(*_: object, **__: object) -> NoReturn:
+    """As a kernel answers root that was started without its privileges."""
+    raise PermissionError(1, "Operation not permitted")
+
+
+def test_root_without_privileges_makes_what_is_its_own_already(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "chown", refuse)
+    make_folder(tmp_path / "reports")
+    assert (tmp_path / "reports").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give something away")
+def test_root_gives_to_the_owner_of_the_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    os.chown(state, 1234, 5678)
+    make_folder(state / "reports")
+    made = (state / "reports").stat()
+    assert (made.st_uid, made.st_gid) == (1234, 5678)
+    monkeypatch.setattr(os, "chown", refuse)
+    with pytest.raises(PlaceFault, match="not permitted"):
+        make_folder(state / "backups")
