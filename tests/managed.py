@@ -26,7 +26,8 @@ mount --rbind /sys "$root/sys"
 mount --rbind /dev "$root/dev"
 mount -t tmpfs none "$root/run"
 for place in "$@"; do mkdir -p "$root$place"; mount --bind "$place" "$root$place"; done
-printf '[Unit]\\nDescription=No unit but those of the test\\n' > "$root/etc/systemd/system/test.target"
+rm -rf "$root"/{etc,lib}/systemd/system/*.{wants,requires} # no timer, no sysctl, no udev of this machine's own
+printf '[Unit]\\nWants=systemd-journald.service\\n' > "$root/etc/systemd/system/test.target"
 exec chroot "$root" env -i container=test PATH=/usr/sbin:/usr/bin:/sbin:/bin \
     /lib/systemd/systemd --system --unit=test.target --log-target=console
 """
