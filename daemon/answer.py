@@ -48,9 +48,9 @@ class Answerer:
         except OSError as error:
             raise PlaceFault(
                 f"cannot listen at {self.path}: {os.strerror(error.errno or 0).lower()}",
-                "See that its directory is there and writable for this user, and that no directory has its name.",
+                "See that its directory is there, writable for this user and not full, and that only a socket has its name.",
             ) from error
-        self._thread = threading.Thread(target=self._accept, name="answer", daemon=True)
+        self._thread = threading.Thread(target=self._accept, args=(self._listener,), name="answer", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -69,9 +69,8 @@ class Answerer:
             if self.path.stat().st_ino == self._inode:
                 self.path.unlink()
 
-    def _accept(self) -> None:
-        listener = self._listener
-        while listener is not None and not self._stopping.is_set():
+    def _accept(self, listener: socket.socket) -> None:
+        while not self._stopping.is_set():
             if not self._free.acquire(timeout=1.0):
                 continue  # those who wait, wait in the backlog
             try:

@@ -11,7 +11,7 @@ from managed import Managed
 
 # A clone that lies in /tmp would be hidden from its own units.
 SEEN = "PrivateTmp=no\nReadWritePaths=/tmp\n" if sys.prefix.startswith(("/tmp/", "/var/tmp/")) else ""
-QUICK = {"catalogd": "RestartSec=1\nWatchdogSec=6\n"}  # sooner than a person would have it
+QUICK = {"catalogd": "RestartSec=3\nWatchdogSec=6\n"}  # sooner than a person would have it
 PICTURES = 12
 
 

@@ -18,7 +18,7 @@ FREQUENCIES = 10
 FLATNESS = (0.004, 0.015, 0.05, 0.15)
 
 
-def luma(picture: Tensor) -> Tensor:
+def brightness_of(picture: Tensor) -> Tensor:
     """Picture in 0..1, float32 [B, 3, S, S], to Y in 0..1, [B, 1, S, S]."""
     red, green, blue = picture.split(1, 1)
     return red * TO_YCC[0][0] + green * TO_YCC[0][1] + blue * TO_YCC[0][2]
@@ -79,7 +79,7 @@ class Statistics(nn.Module):
         """Concatenate every group of statistics."""
         small = luma_chroma(pooled(picture, 32))
         groups = [*self.layout(small), *self.spectrum(small), *self.histograms(small)]
-        brightness = luma(picture)
+        brightness = brightness_of(picture)
         for _ in range(3):
             groups += self.contrast(brightness)
             # Edges at full size are mostly noise and the costliest of all.
