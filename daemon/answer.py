@@ -48,7 +48,7 @@ class Answerer:
         except OSError as error:
             raise PlaceFault(
                 f"cannot listen at {self.path}: {os.strerror(error.errno or 0).lower()}",
-                "See that its directory is there, writable for this user and not full, and that only a socket has its name.",
+                "See that its directory is there, writable and not full, and that nothing but a socket has its name.",
             ) from error
         self._thread = threading.Thread(target=self._accept, args=(self._listener,), name="answer", daemon=True)
         self._thread.start()
