@@ -10,11 +10,15 @@ Extent = tuple[int, int]
 
 @dataclass(slots=True)
 class Item:
-    """`extents`: (start, stop) in the file. `config`: the decoder configuration (hvcC, av1C) without its header."""
+    """`extents`: (start, stop) in the file. `config`: the decoder configuration (hvcC, av1C) without its header.
+
+    `size`: width and height in pixels, as the container says (ispe); None where it does not.
+    """
 
     kind: bytes = b""
     extents: list[Extent] = field(default_factory=list)
     config: bytes = b""
+    size: tuple[int, int] | None = None
 
     def data(self, whole: bytes) -> bytes:
         """Its bytes, put together."""
@@ -63,7 +67,7 @@ def items(data: bytes) -> dict[int, Item]:
         _names(inner[b"iinf"], found)
         _places(inner[b"iloc"], found, inner.get(b"idat"), len(data))
         if b"iprp" in inner:
-            _configurations(dict(inner[b"iprp"].boxes()), found)
+            _properties(dict(inner[b"iprp"].boxes()), found)
     return found
 
 
@@ -100,7 +104,7 @@ def _places(box: Reader, found: dict[int, Item], inside: Reader | None, end: int
                 raise Unfit(Reason.DAMAGED, f"item {number} runs past its box")
 
 
-def _configurations(boxes: dict[bytes, Reader], found: dict[int, Item]) -> None:
+def _properties(boxes: dict[bytes, Reader], found: dict[int, Item]) -> None:
     if b"ipco" not in boxes or b"ipma" not in boxes:
         return
     properties = [(kind, box.data[box.at : box.stop]) for kind, box in boxes[b"ipco"].boxes()]
@@ -111,5 +115,12 @@ def _configurations(boxes: dict[bytes, Reader], found: dict[int, Item]) -> None:
         number = box.number(4 if head >> 24 else 2)
         for _ in range(box.number(1)):
             place = box.number(wide) & (0x7FFF if wide == 2 else 0x7F)
-            if 0 < place <= len(properties) and number in found and properties[place - 1][0] in (b"hvcC", b"av1C"):
-                found[number].config = properties[place - 1][1]
+            if 0 < place <= len(properties) and number in found:
+                _describe(found[number], *properties[place - 1])
+
+
+def _describe(item: Item, kind: bytes, value: bytes) -> None:
+    if kind in (b"hvcC", b"av1C"):
+        item.config = value
+    elif kind == b"ispe":
+        item.size = int.from_bytes(value[4:8], "big"), int.from_bytes(value[8:12], "big")

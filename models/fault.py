@@ -14,7 +14,8 @@ CUT_SHORT = re.compile(
 )
 NO_MEMORY = re.compile(r"memory allocation|insufficient memory|out of memory|cannot allocate|unable to allocate", re.I)
 NOT_OURS = re.compile(
-    r"unsupported(?! marker)|not supported|not implemented|unknown pixel mode|cannot handle|no decoder|precision",
+    r"unsupported(?! marker)|not supported|not implemented|cannot handle|no decoder|precision"
+    r"|unknown (?:pixel mode|raw mode|PCX mode|TGA map depth)",
     re.I,
 )
 
@@ -36,10 +37,13 @@ def fault(error: BaseException) -> Unfit:
 
 
 def _words(error: BaseException) -> str:
+    cause = error.__cause__
+    if isinstance(error, SyntaxError) and cause and str(error) == str(cause):  # Pillow, of a plugin's own KeyError
+        error = cause
     words = " ".join(str(error).split())
     words = re.sub(r"<_io\.BytesIO object at 0x[0-9a-f]+>", "the file", words)
     if isinstance(error, LookupError | struct.error | TypeError | ZeroDivisionError | AssertionError):
-        words = f"{type(error).__name__} {words}"  # their words alone ("198") say nothing
+        words = f"what it says makes no sense to the decoder ({type(error).__name__} {words})"
     return words[:300].strip() or type(error).__name__
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from struct import unpack_from
 
 from models.bmff import is_avif, is_heif
 from models.bmp import decode_bmp
@@ -12,6 +13,7 @@ from models.jpeg import decode_jpeg
 from models.lookalike import looks_like, unreadable_picture
 from models.plain import Decoder, plain
 from models.png import SIGNATURE, decode_png
+from models.psd import decode_psd
 from models.reason import Reason, Unfit
 from models.tga import decode_tga, is_tga
 from models.tiff import decode_tiff
@@ -55,6 +57,18 @@ def _is_bmp(data: bytes) -> bool:
     return data.startswith(b"BM") and 12 <= int.from_bytes(data[14:18], "little") <= 124  # the header's own size
 
 
+def _is_sgi(data: bytes) -> bool:
+    return data.startswith(b"\x01\xda") and data[2] < 2 and data[3] in (1, 2) and data[4:5] == b"\0" and 0 < data[5] < 4
+
+
+def _is_pcx(data: bytes) -> bool:
+    """A magic number of one byte: the other fields of its header must be possible as well."""
+    if len(data) < 128 or data[0] != 10 or data[1] not in (0, 2, 3, 4, 5) or data[2] != 1:
+        return False
+    left, top, right, bottom = unpack_from("<4H", data, 4)
+    return data[3] in (1, 2, 4, 8) and left <= right and top <= bottom and data[64] == 0 and 0 < data[65] <= 4
+
+
 # QOI, DDS and PNM in decimal digits are left out: Pillow reads them in Python, at a second a megapixel (measured).
 FORMATS = (
     Format("jpeg", starts(b"\xff\xd8"), ("jpg", "jpeg", "jpe", "jfif", "mpo"), decode_jpeg),
@@ -71,8 +85,10 @@ FORMATS = (
         ("jp2", "j2k", "jpf", "jpx"),
         plain("Jpeg2KImagePlugin", "Jpeg2KImageFile"),
     ),
-    Format("psd", starts(b"8BPS\0\1"), ("psd",), plain("PsdImagePlugin", "PsdImageFile", pages=True)),
+    Format("psd", starts(b"8BPS\0\1"), ("psd",), decode_psd),
     Format("pnm", _is_pnm, ("ppm", "pgm", "pbm", "pnm"), plain("PpmImagePlugin", "PpmImageFile")),
+    Format("sgi", _is_sgi, ("sgi", "rgb", "rgba", "bw"), plain("SgiImagePlugin", "SgiImageFile")),
+    Format("pcx", _is_pcx, ("pcx",), plain("PcxImagePlugin", "PcxImageFile")),
     Format("ico", _is_ico, ("ico",), decode_ico),
     Format("icns", starts(b"icns"), ("icns",), decode_icns),
     Format("tga", is_tga, ("tga",), decode_tga),

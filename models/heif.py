@@ -4,13 +4,24 @@ from functools import cache
 from typing import Any
 
 from models.bmff import check_boxes
-from models.bmff_items import items
+from models.bmff_items import Item, items
 from models.hevc import check_units, follow
 from models.holes import check_holes
 from models.plain import load_plain, open_plain
 from models.raster import Raster, check_pixels
 from models.reason import Reason, Unfit
 from models.recipe import Recipe
+
+# Codings that a HEIF may hold and the libheif of its wheel may not know (ISO/IEC 23008-12, 23001-17).
+FOREIGN = {
+    b"unci": "uncompressed pixels",
+    b"j2k1": "JPEG 2000",
+    b"jpeg": "JPEG",
+    b"avc1": "H.264",
+    b"vvc1": "H.266",
+    b"evc1": "MPEG-5 EVC",
+    b"av01": "AV1",
+}
 
 
 @cache
@@ -28,10 +39,9 @@ def _libheif() -> Any:
 def decode_heif(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     """The primary picture. Raises Unfit or what libheif says."""
     media = check_boxes(data)
-    units = _units(data)
-    pictures = _libheif().open_heif(data, convert_hdr_to_8bit=True)
-    if not len(pictures):
-        raise Unfit(Reason.DAMAGED, "no picture in the container")
+    found = items(data)
+    units = {number: check_units(number, item, data) for number, item in found.items() if item.kind == b"hvc1"}
+    pictures = _pictures(data, found)
     primary = pictures[pictures.primary_index]
     width, height = primary.size
     check_pixels(width, height, max_pixels)
@@ -43,14 +53,27 @@ def decode_heif(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     return Raster(image, image.width, image.height, exif=exif, note=note, suspect=follow(units))
 
 
-def _units(data: bytes) -> dict[int, list[bytes]]:
-    return {number: check_units(number, item, data) for number, item in items(data).items() if item.kind == b"hvc1"}
+def _pictures(data: bytes, found: dict[int, Item]) -> Any:
+    try:
+        pictures = _libheif().open_heif(data, convert_hdr_to_8bit=True)
+        if len(pictures):
+            return pictures
+        raise Unfit(Reason.DAMAGED, "no picture in the container")
+    except Exception as error:
+        foreign = next((FOREIGN[item.kind] for item in found.values() if item.kind in FOREIGN), "")
+        if foreign:
+            raise Unfit(Reason.UNSUPPORTED, f"HEIF that holds {foreign}") from error
+        raise
 
 
 def decode_avif(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     """The first frame, turned as Pillow reports the container's word. Raises Unfit or what libavif says."""
     media = check_boxes(data)
-    items(data)
+    for item in items(data).values():
+        if item.size:
+            check_pixels(*item.size, max_pixels)
+        elif item.kind == b"av01":  # as transparency was written before 2021; libavif refuses it, and so do browsers
+            raise Unfit(Reason.UNSUPPORTED, "AVIF with a part that does not say its size")
     _one_thread()
     image = open_plain("AvifImagePlugin", "AvifImageFile", data)
     for start, stop in media:

@@ -7,7 +7,8 @@ from models.raster import Raster, check_pixels
 from models.reason import Reason, Unfit
 from models.recipe import Recipe
 
-DIB, ROW = 40, 16
+HEADERS = frozenset({40, 52, 56, 108, 124})  # bytes of a bitmap's header, by its version
+ROW = 16
 
 
 def decode_ico(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
@@ -26,7 +27,7 @@ def _prove(data: bytes, number: int, start: int, stop: int, max_pixels: int) -> 
     part = data[start:stop]
     if part.startswith(SIGNATURE):
         walk(part)
-    elif int.from_bytes(part[:4], "little") == DIB:
+    elif int.from_bytes(part[:4], "little") in HEADERS:
         _prove_bitmap(part, number, max_pixels)
     else:
         raise Unfit(Reason.DAMAGED, f"no picture at byte {start}, where icon {number + 1} should be")
@@ -36,11 +37,11 @@ def _prove_bitmap(part: bytes, number: int, max_pixels: int) -> None:
     """A bitmap of twice its height: the picture, and the mask behind it, which writers of 32 bits may leave out."""
     width, height = int.from_bytes(part[4:8], "little"), int.from_bytes(part[8:12], "little") // 2
     check_pixels(width, height, max_pixels)
-    bits, colours = int.from_bytes(part[14:16], "little"), int.from_bytes(part[32:36], "little")
+    header, bits, colours = (int.from_bytes(part[at:stop], "little") for at, stop in ((0, 4), (14, 16), (32, 36)))
     palette = 4 * (colours or 2**bits) if bits <= 8 else 0
     rows = (width * bits + 31) // 32 * 4 * height
     mask = (width + 31) // 32 * 4 * height if bits < 32 else 0
-    if bits not in (1, 4, 8, 16, 24, 32) or DIB + palette + rows + mask > len(part):
+    if bits not in (1, 4, 8, 16, 24, 32) or header + palette + rows + mask > len(part):
         raise Unfit(Reason.DAMAGED, f"icon {number + 1} says {width}x{height} pixels in {len(part)} bytes")
 
 

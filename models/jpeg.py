@@ -65,7 +65,7 @@ def decode_jpeg(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
 def _least(header: JpegHeader, orientation: int, recipe: Recipe) -> tuple[int, int]:
     """(height, width) of stored pixels below which the decoder must not shrink; (0, 0) = not at all."""
     factor = recipe.scaled_jpeg
-    if factor <= 0:
+    if factor <= 0 or header.process not in COMMON:  # TurboJPEG crashes when told to shrink a lossless JPEG
         return 0, 0
     width, height = recipe.stored(header.width, header.height, orientation in SIDEWAYS)
     return ceil(height * factor), ceil(width * factor)

@@ -25,7 +25,7 @@ class JpegHeader:
 
     def without_metadata(self, data: bytes) -> bytes:
         """The same picture without application data and stray bytes; JFIF 1.x and Adobe stay: they set the colours."""
-        kept = [data[a:b] for marker, a, b in self.segments if _carries(marker, data[a:b])]
+        kept = [data[a:b] for marker, a, b in self.segments if _carries(marker, data[a:b], self.components)]
         return b"".join([b"\xff\xd8", *kept, data[self.scan :]])
 
     def ordinary(self, data: bytes) -> bool:
@@ -44,11 +44,11 @@ class JpegHeader:
         return True
 
 
-def _carries(marker: int, segment: bytes) -> bool:
+def _carries(marker: int, segment: bytes, components: int) -> bool:
     if marker == APP0:
         return segment[4:10] == b"JFIF\0\1"
-    if marker == APP14:
-        return segment[4:9] == b"Adobe" and segment[-1] <= 2
+    if marker == APP14:  # 2 is YCCK: in three channels it means nothing, and everybody reads YCbCr
+        return segment[4:9] == b"Adobe" and segment[-1] <= (1 if components == 3 else 2)
     return not (APP0 < marker <= APP15 or marker == COM)
 
 

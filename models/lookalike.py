@@ -25,7 +25,15 @@ PICTURES = (
     (b"\xc5\xd0\xd3\xc6", "PostScript"),
     (b"\xd7\xcd\xc6\x9a", "Windows metafile"),
     (b"AT&TFORM", "DjVu"),
+    (b"/* XPM */", "X pixmap"),
+    (b"P1", "portable bitmap in decimal digits"),
+    (b"P2", "portable graymap in decimal digits"),
+    (b"P3", "portable pixmap in decimal digits"),
+    (b"PF\n", "portable float map"),
+    (b"Pf\n", "portable float map"),
 )
+IFF = {b"ILBM": "IFF picture", b"PBM ": "IFF picture", b"ACBM": "IFF picture"}
+OS2 = frozenset({b"BM", b"CI", b"CP", b"IC", b"PT"})  # what an OS/2 array of bitmaps, icons or pointers may hold
 OTHERS = (
     (b"%PDF", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive or office document"),
@@ -67,6 +75,18 @@ def unreadable_picture(data: bytes) -> str:
     """The name of a picture format that is known but not decoded, or ""."""
     if data[4:12] == b"ftypcrx ":
         return "camera raw (Canon CR3)"
+    if data[4:12] == b"ftypmif3":
+        return "HEIF in its short form"
+    if data.startswith(b"FORM") and data[8:12] in IFF:
+        return IFF[data[8:12]]
+    if data.startswith(b"BA") and data[14:16] in OS2:
+        return "OS/2 icon or bitmap array"
+    if data.startswith(b"\0\0\2\0") and data[4:5] != b"\0" and data[5:6] == data[9:10] == b"\0":
+        return "Windows cursor"
+    if data.startswith(b"\x28\0\0\0") and data[12:14] == b"\1\0" and data[14:15] in b"\1\4\x08\x10\x18\x20":
+        return "bitmap without its file header"
+    if data[:7] == b"#define" and b"_width" in data[:200]:
+        return "X bitmap"
     return next((name for magic, name in PICTURES if data.startswith(magic)), "")
 
 

@@ -6,12 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 # "TIFFFillStrip: Read error on strip 0; ...", "Fax4Decode: Bad code word ...", "tempfile.tif: ... not configured."
-LIBTIFF = re.compile(rb"^(?:_?TIFF\w+|_tiff\w+|\w+(?:Decode|Setup)\w*|O?JPEG\w*|tempfile\.tif): ")
+LIBTIFF = re.compile(
+    rb"^(?:_?TIFF\w+|_tiff\w+|\w+(?:Decode|Setup)\w*|O?JPEG\w*|EstimateStrip\w+|MissingRequired|tempfile\.tif): "
+)
+METADATA = b"TIFFFetchNormalTag: "  # a tag that it leaves out; those of the picture itself it fetches elsewhere
 
 
 @contextmanager
 def overhear() -> Iterator[list[str]]:
-    """The list is filled with libtiff's lines on leaving, also by an exception. Other writers' lines are passed on."""
+    """The list is filled with libtiff's lines of the picture on leaving, also by an exception.
+
+    Other writers' lines are passed on.
+    """
     lines: list[str] = []
     kept, ear = os.dup(2), os.memfd_create("overheard")
     os.dup2(ear, 2)
@@ -23,6 +29,8 @@ def overhear() -> Iterator[list[str]]:
         os.close(ear)
         os.close(kept)
         for line in said:
+            if line.startswith(METADATA):
+                continue
             if LIBTIFF.match(line):
                 lines.append(line.decode("utf-8", "replace").strip())
             else:

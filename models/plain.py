@@ -22,6 +22,7 @@ Decoder = Callable[[bytes, Recipe, int], Raster]
 warnings.filterwarnings("ignore", module=r"PIL\.")
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 logging.getLogger("PIL").propagate = False
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # without one, its errors go to the terminal all the same
 
 
 def guard_bombs(max_pixels: int) -> None:

@@ -1,13 +1,17 @@
 """TGA has no magic number: recognised by its footer, or by a header whose every field fits the length of the file."""
 
+from collections.abc import Iterator
+
 from models.holes import lost_rows
 from models.plain import load_plain, open_plain
-from models.raster import Raster
+from models.raster import Raster, check_pixels
+from models.reason import Reason, Unfit
 from models.recipe import Recipe
 
 FOOTER = b"TRUEVISION-XFILE.\0"
 RAW = {1: {8, 16}, 2: {16, 24, 32}, 3: {8, 16}}  # image type: bits a pixel
 PACKED = {9: {8, 16}, 10: {16, 24, 32}, 11: {8, 16}}
+DEPTHS = frozenset({15, 16, 24, 32})  # bits of a palette's colour
 APPENDED = 8192  # bytes behind the pixels that do not make a picture another thing
 
 
@@ -15,34 +19,75 @@ def is_tga(data: bytes) -> bool:
     """Strict: a false yes would call somebody's text or archive a damaged picture."""
     if len(data) < 18:
         return False
-    palette, kind, bits = data[1], data[2], data[16]
-    width, height = data[12] | data[13] << 8, data[14] | data[15] << 8
-    if palette > 1 or not width or not height or bits not in (RAW | PACKED).get(kind, ()):
+    palette, kind, depth = data[1], data[2], data[7]
+    if palette > 1 or not all(_size(data)) or data[16] not in (RAW | PACKED).get(kind, ()):
         return False
     if FOOTER in data[-APPENDED:]:
         return True
-    if (palette == 0 and any(data[3:8])) or (palette == 1 and data[7] not in (15, 16, 24, 32)):
+    if data[17] & 0xC0 or not (depth in DEPTHS if palette else not any(data[3:7]) and depth in DEPTHS | {0}):
         return False
-    return kind in RAW and not data[17] & 0xC0 and 0 <= len(data) - sum(_pixels(data)) <= APPENDED
+    return 0 <= len(data) - _end(data) <= APPENDED
 
 
 def decode_tga(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
-    """Raises what Pillow raises. Suspect where uncompressed pixels and the length of the file do not fit."""
-    raster = load_plain(open_plain("TgaImagePlugin", "TgaImageFile", data), max_pixels)
-    if data[2] in RAW:
-        start, length = _pixels(data)
+    """Raises Unfit, or what Pillow raises. Suspect where pixels and the length of the file do not fit."""
+    check_pixels(*_size(data), max_pixels)
+    raw = data if data[2] in RAW else _unpacked(data)
+    raster = load_plain(open_plain("TgaImagePlugin", "TgaImageFile", raw), max_pixels)
+    if raster.image.mode == "RGBA" and raster.image.getchannel("A").getextrema() == (0, 0):
+        raster.image = raster.image.convert("RGB")  # many writers left the fourth byte empty: not a blank picture
+    raster.suspect = _length(data, _end(data))
+    if data[2] in RAW and not raster.suspect:
         upwards = not data[17] & 0x20
-        raster.suspect = _length(data, start + length) or lost_rows(
-            data, start, start + length, raster.height, upwards=upwards
-        )
+        raster.suspect = lost_rows(data, _start(data), _end(data), raster.height, upwards=upwards)
     return raster
 
 
-def _pixels(data: bytes) -> tuple[int, int]:
-    """Where uncompressed pixels begin, and how many bytes they take."""
+def _size(data: bytes) -> tuple[int, int]:
+    return data[12] | data[13] << 8, data[14] | data[15] << 8
+
+
+def _start(data: bytes) -> int:
     table = (data[5] | data[6] << 8) * ((data[7] + 7) // 8) if data[1] else 0
-    width, height = data[12] | data[13] << 8, data[14] | data[15] << 8
-    return 18 + data[0] + table, width * height * ((data[16] + 7) // 8)
+    return 18 + data[0] + table
+
+
+def _end(data: bytes) -> int:
+    """Where the pixels end; past the end of the data where some are missing."""
+    width, height = _size(data)
+    each = (data[16] + 7) // 8
+    if data[2] in RAW:
+        return _start(data) + width * height * each
+    end, left = _start(data), width * height
+    for stop, pixels in _packets(data):
+        end, left = stop, left - pixels
+    return end if left <= 0 else len(data) + 1
+
+
+def _packets(data: bytes) -> Iterator[tuple[int, int]]:
+    """(end, pixels) of each run-length packet, until there are as many pixels as there should be."""
+    width, height = _size(data)
+    at, left, each = _start(data), width * height, (data[16] + 7) // 8
+    while left > 0 and at < len(data):
+        pixels = (data[at] & 0x7F) + 1
+        at += 1 + (each if data[at] & 0x80 else each * pixels)
+        left -= pixels
+        yield at, pixels
+
+
+def _unpacked(data: bytes) -> bytes:
+    """The same picture uncompressed: packets may run from row to row, as version 1 allowed, and Pillow refuses."""
+    width, height = _size(data)
+    at, parts, left = _start(data), [data[:2], bytes([data[2] & 7]), data[3 : _start(data)]], width * height
+    for stop, pixels in _packets(data):
+        part = data[at + 1 : stop]
+        parts.append(part * pixels if data[at] & 0x80 else part)
+        at, left = stop, left - pixels
+    if left > 0 or at > len(data):
+        raise Unfit(Reason.TRUNCATED, f"the data ends {max(left, 1)} pixels before the picture does")
+    if left < 0:
+        raise Unfit(Reason.DAMAGED, "a run of pixels goes on past the picture")
+    return b"".join(parts)
 
 
 def _length(data: bytes, expected: int) -> str:

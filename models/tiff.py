@@ -3,8 +3,6 @@
 Camera raw in a TIFF's clothes is told apart: its page one is a thumbnail.
 """
 
-from typing import Any, Literal
-
 from PIL import ImageFile
 
 from models.fault import fault
@@ -14,11 +12,8 @@ from models.plain import PROVE, load_plain, open_plain
 from models.raster import Raster
 from models.reason import Reason, Unfit
 from models.recipe import Recipe
-from models.tiff_directory import check_directories
-
-SUBFILE, COMPRESSION, PHOTOMETRIC, SUB_IFDS, DNG_VERSION = 254, 259, 262, 330, 50706
-RAW_COMPRESSION = frozenset({32767, 32769, 32770, 34713, 65000, 65535})  # Sony, Epson, Samsung, Nikon, Kodak, Pentax
-RAW_PHOTOMETRIC = frozenset({32803, 34892})  # colour filter array, linear raw
+from models.tiff_directory import check_directories, first_directory
+from models.tiff_kind import foreign, half_known
 
 
 def decode_tiff(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
@@ -28,17 +23,24 @@ def decode_tiff(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     """
     if data.startswith(b"MM\0+"):
         raise Unfit(Reason.UNSUPPORTED, "BigTIFF in big-endian order")  # Pillow reads the magic of one order only
+    page = first_directory(data)
+    if words := foreign(page):
+        raise Unfit(Reason.UNSUPPORTED, words)
     error: Exception | None = None
-    with overhear() as words:
+    with overhear() as lines:
         try:
             image = open_plain("TiffImagePlugin", "TiffImageFile", data)
             raster = _decode(image, data, max_pixels)
         except Exception as raised:
             error = raised
-    if words and not isinstance(error, Unfit):
-        error = Unfit(_judge(words[-1]), words[-1])
+    if lines and not isinstance(error, Unfit):
+        error = Unfit(_judge(lines[-1]), lines[-1])
+    if error and page.at + 2 > len(data):  # many writers put it last, so that a cut file loses it first
+        raise Unfit(Reason.TRUNCATED, f"the directory should be at byte {page.at}, the file has {len(data)}")
+    if error and (words := half_known(page)):
+        raise Unfit(Reason.UNSUPPORTED, words) from error
     if error:
-        raise _cut_short(data) or error
+        raise error
     raster.suspect = _suspect(image, data, raster)
     return raster
 
@@ -47,16 +49,6 @@ def _judge(words: str) -> Reason:
     if "not configured" in words or "not supported" in words:
         return Reason.UNSUPPORTED
     return Reason.TRUNCATED if "Read error" in words else Reason.DAMAGED
-
-
-def _cut_short(data: bytes) -> Unfit | None:
-    """A directory past the end: many writers put it last, so that a cut file loses it first."""
-    big = data[2:3] == b"+"
-    order: Literal["little", "big"] = "little" if data[:1] == b"I" else "big"
-    directory = int.from_bytes(data[8:16] if big else data[4:8], order)
-    if directory + 2 <= len(data):
-        return None
-    return Unfit(Reason.TRUNCATED, f"the directory should be at byte {directory}, the file has {len(data)}")
 
 
 def _suspect(image: ImageFile.ImageFile, data: bytes, raster: Raster) -> str:
@@ -72,7 +64,9 @@ def _suspect(image: ImageFile.ImageFile, data: bytes, raster: Raster) -> str:
 
 
 def _prove_pages(image: ImageFile.ImageFile) -> str:
-    pages, left = getattr(image, "n_frames", 1), PROVE
+    pages, left = _pages(image), PROVE
+    if not pages:
+        return "a later page is not described"
     for page in range(1, pages):
         with overhear() as words:
             try:
@@ -90,21 +84,19 @@ def _prove_pages(image: ImageFile.ImageFile) -> str:
     return ""
 
 
+def _pages(image: ImageFile.ImageFile) -> int:
+    """0 where Pillow cannot count them, because one that follows is none."""
+    try:
+        return getattr(image, "n_frames", 1)
+    except (TypeError, SyntaxError, ValueError, OSError, LookupError):
+        return 0
+
+
 def _decode(image: ImageFile.ImageFile, data: bytes, max_pixels: int) -> Raster:
-    if is_raw(getattr(image, "tag_v2", {})):
-        raise Unfit(Reason.UNSUPPORTED, "camera raw")
-    pages = getattr(image, "n_frames", 1)
+    pages = _pages(image)
     image.seek(0)
     raster = load_plain(image, max_pixels, pages=True)
     raster.orientation = 1  # Pillow turns a TIFF upright by itself
     raster.exif = data if data[2:4] in (b"*\0", b"\0*") else b""
     raster.note = f"first of {pages} pages" if pages > 1 else ""
     return raster
-
-
-def is_raw(tags: Any) -> bool:
-    """Whether the first directory is a raw file's: marked so, or a reduced copy beside hidden full-size ones."""
-    if DNG_VERSION in tags or tags.get(COMPRESSION) in RAW_COMPRESSION or tags.get(PHOTOMETRIC) in RAW_PHOTOMETRIC:
-        return True
-    reduced = tags.get(SUBFILE, 0)
-    return SUB_IFDS in tags and isinstance(reduced, int) and bool(reduced & 1)

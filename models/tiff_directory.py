@@ -48,19 +48,16 @@ class Found:
 
 def check_directories(data: bytes) -> Found:
     """Follows every directory. Never raises for what the bytes say."""
-    order: Order = "little" if data[:1] == b"I" else "big"
-    big = data[2:3] == b"+" or data[3:4] == b"+"
-    found = Found()
+    first = first_directory(data)
+    found = Found(raw=first.raw())
     seen: set[int] = set()
-    queue = [int.from_bytes(data[8:16] if big else data[4:8], order)]
+    queue = [first.at]
     while queue and len(seen) < MOST:
         at = queue.pop(0)
         if at in seen:
             continue
-        page = _Directory(data, at, order, big)
+        page = Directory(data, at, first.order, first.big)
         found.faults += page.faults()
-        if not seen:
-            found.raw = page.raw()
         seen.add(at)
         queue += page.further()
     return found
@@ -78,11 +75,11 @@ class _Entry:
         return self.at + self.count * SIZES.get(self.kind, 0)
 
 
-class _Directory:
-    """One directory: `at` is where it lies."""
+class Directory:
+    """One directory: `at` is where it lies, `big` that the file is a BigTIFF."""
 
     def __init__(self, data: bytes, at: int, order: Order, big: bool) -> None:
-        self._data, self._at, self._order, self._big = data, at, order, big
+        self._data, self.at, self.order, self.big = data, at, order, big
         self._head, self._row, self._word = (8, 20, 8) if big else (2, 12, 4)
         count = self._number(at, self._head) if at + self._head <= len(data) else 0
         self._end = at + self._head + count * self._row
@@ -91,10 +88,10 @@ class _Directory:
         self._sound = count > 0 and fits
 
     def _number(self, at: int, size: int) -> int:
-        return int.from_bytes(self._data[at : at + size], self._order)
+        return int.from_bytes(self._data[at : at + size], self.order)
 
     def _entries(self) -> Iterator[_Entry]:
-        for at in range(self._at + self._head, self._end, self._row):
+        for at in range(self.at + self._head, self._end, self._row):
             tag, kind = self._number(at, 2), self._number(at + 2, 2)
             count, value = self._number(at + 4, self._word), at + 4 + self._word
             inside = count * SIZES.get(kind, 0) <= self._word
@@ -103,11 +100,11 @@ class _Directory:
     def faults(self) -> Iterator[str]:
         """What does not fit."""
         if not self._sound:
-            yield f"no directory at byte {self._at}"
+            yield f"no directory at byte {self.at}"
             return
-        tags = [self._number(at, 2) for at in range(self._at + self._head, self._end, self._row)]
+        tags = [self._number(at, 2) for at in range(self.at + self._head, self._end, self._row)]
         if any(one >= other for one, other in pairwise(tags)):
-            yield f"the directory at byte {self._at} is not in order"
+            yield f"the directory at byte {self.at} is not in order"
         for entry in self.entries.values():
             yield from self._of(entry)
         if self._strips_missing():
@@ -172,6 +169,13 @@ class _Directory:
             return []
         nested = [at for tag in NESTED for at in self.numbers(tag)]
         return [at for at in (*nested, self._number(self._end, self._word)) if at]
+
+
+def first_directory(data: bytes) -> Directory:
+    """The one of page one; without entries where there is none."""
+    order: Order = "little" if data[:1] == b"I" else "big"
+    big = data[2:3] == b"+" or data[3:4] == b"+"
+    return Directory(data, int.from_bytes(data[8:16] if big else data[4:8], order), order, big)
 
 
 def _is_words(value: bytes) -> bool:

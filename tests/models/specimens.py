@@ -71,6 +71,8 @@ SPECIMENS: dict[str, tuple[Callable[[], bytes], Callable[[], bytes]]] = {
     ),
     "icns": (lambda: saved(scene(128, 128), "ICNS"), lambda: saved(scene(256, 256, 2), "ICNS")),
     "tga": (lambda: saved(scene(), "TGA"), lambda: saved(scene().convert("L"), "TGA", compression="tga_rle")),
+    "sgi": (lambda: saved(scene(), "SGI"), lambda: saved(scene().convert("L"), "SGI", bpc=2)),
+    "pcx": (lambda: saved(scene(), "PCX"), lambda: saved(scene().convert("L"), "PCX")),
 }
 
 
