@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from struct import unpack_from
 
 from models.bmff import is_avif, is_heif
 from models.bmp import decode_bmp
@@ -11,6 +10,7 @@ from models.heif import decode_avif, decode_heif
 from models.icon import decode_icns, decode_ico
 from models.jpeg import decode_jpeg
 from models.lookalike import looks_like, unreadable_picture
+from models.pcx import decode_pcx, is_pcx
 from models.plain import Decoder, plain
 from models.png import SIGNATURE, decode_png
 from models.psd import decode_psd
@@ -61,14 +61,6 @@ def _is_sgi(data: bytes) -> bool:
     return data.startswith(b"\x01\xda") and data[2] < 2 and data[3] in (1, 2) and data[4:5] == b"\0" and 0 < data[5] < 4
 
 
-def _is_pcx(data: bytes) -> bool:
-    """A magic number of one byte: the other fields of its header must be possible as well."""
-    if len(data) < 128 or data[0] != 10 or data[1] not in (0, 2, 3, 4, 5) or data[2] != 1:
-        return False
-    left, top, right, bottom = unpack_from("<4H", data, 4)
-    return data[3] in (1, 2, 4, 8) and left <= right and top <= bottom and data[64] == 0 and 0 < data[65] <= 4
-
-
 # QOI, DDS and PNM in decimal digits are left out: Pillow reads them in Python, at a second a megapixel (measured).
 FORMATS = (
     Format("jpeg", starts(b"\xff\xd8"), ("jpg", "jpeg", "jpe", "jfif", "mpo"), decode_jpeg),
@@ -88,7 +80,7 @@ FORMATS = (
     Format("psd", starts(b"8BPS\0\1"), ("psd",), decode_psd),
     Format("pnm", _is_pnm, ("ppm", "pgm", "pbm", "pnm"), plain("PpmImagePlugin", "PpmImageFile")),
     Format("sgi", _is_sgi, ("sgi", "rgb", "rgba", "bw"), plain("SgiImagePlugin", "SgiImageFile")),
-    Format("pcx", _is_pcx, ("pcx",), plain("PcxImagePlugin", "PcxImageFile")),
+    Format("pcx", is_pcx, ("pcx",), decode_pcx),
     Format("ico", _is_ico, ("ico",), decode_ico),
     Format("icns", starts(b"icns"), ("icns",), decode_icns),
     Format("tga", is_tga, ("tga",), decode_tga),

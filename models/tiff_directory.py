@@ -31,7 +31,8 @@ SINGLE = frozenset((256, 257, 259, 262, 266, 274, 277, 278, 282, 283, 284, 296))
 CHOICES = {266: (1, 2), 284: (1, 2), 296: (1, 2, 3)}  # fill order, planar configuration, unit of resolution
 DATED = (305, 306)  # the writer's name and the date: nobody writes them as nothing but NUL
 HEIGHT, SAMPLES, ROWS_PER_STRIP, PLANAR = 257, 277, 278, 284
-COMPRESSION, STRIPS, STRIP_SIZES, TILES, TILE_SIZES, XMP, COPYRIGHT = 259, 273, 279, 324, 325, 700, 33432
+COMPRESSION, STRIPS, STRIP_SIZES, XMP, COPYRIGHT = 259, 273, 279, 700, 33432
+TILE_WIDTH, TILES, TILE_SIZES = 322, 324, 325
 NESTED = (330, 34665, 34853)  # SubIFDs, Exif, GPS
 MOST = 1000  # directories; a chain longer than that is a loop
 
@@ -152,6 +153,8 @@ class Directory:
 
     def _strips_missing(self) -> bool:
         """A strip for every so many rows, and once more for every plane."""
+        if TILE_WIDTH in self.entries:  # old writers named their tiles in the strips' tags
+            return False
         rows, height, strips = (self.numbers(tag) for tag in (ROWS_PER_STRIP, HEIGHT, STRIPS))
         if not (rows and rows[0] and height and strips):
             return False
@@ -159,9 +162,9 @@ class Directory:
         return len(strips) != -(-height[0] // rows[0]) * planes
 
     def raw(self) -> list[Extent]:
-        """Where uncompressed pixels lie."""
-        plain = self.numbers(COMPRESSION) in ([], [1])
-        return (self._parts(STRIPS, STRIP_SIZES) or self._parts(TILES, TILE_SIZES)) if plain else []
+        """Where uncompressed strips lie. Tiles are left out: those at the edges are filled up with zeros."""
+        plain = self.numbers(COMPRESSION) in ([], [1]) and TILE_WIDTH not in self.entries
+        return self._parts(STRIPS, STRIP_SIZES) if plain else []
 
     def further(self) -> list[int]:
         """Where other directories should be: nested ones, and the next page's."""

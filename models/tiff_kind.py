@@ -3,12 +3,13 @@
 Read here and not from Pillow, which refuses some of them before it shows a tag.
 """
 
-from models.tiff_directory import COMPRESSION, PLANAR, Directory
+from models.tiff_directory import COMPRESSION, PLANAR, TILE_WIDTH, TILES, Directory
 
 SUBFILE, BITS, PHOTOMETRIC, SUB_IFDS, DNG_VERSION = 254, 258, 262, 330, 50706
 RAW_COMPRESSION = frozenset({32767, 32769, 32770, 34713, 65000, 65535})  # Sony, Epson, Samsung, Nikon, Kodak, Pentax
 RAW_PHOTOMETRIC = frozenset({32803, 34892})  # colour filter array, linear raw
-OLD_JPEG, JPEG, YCBCR, SEPARATE = 6, 7, 6, 2
+PLAIN, OLD_JPEG, JPEG, THUNDERSCAN = 1, 6, 7, 32809
+YCBCR, SEPARATE = 6, 2
 FOREIGN = {
     9: "JBIG",
     10: "JBIG",
@@ -37,14 +38,20 @@ def foreign(page: Directory) -> str:
 
 
 def half_known(page: Directory) -> str:
-    """A coding that libtiff reads of some writers only, so that its failure says nothing of the file; else ""."""
+    """A coding that the decoders know of some writers only, so that their failure says nothing of the file; else ""."""
     compression = _only(page, COMPRESSION)
     if compression == OLD_JPEG:
         return "TIFF with old-style JPEG"
     if compression == JPEG and any(bits != 8 for bits in page.numbers(BITS)):
         return "TIFF with JPEG of more than 8 bits a channel"
+    if compression == THUNDERSCAN:
+        return "TIFF with ThunderScan compression"
     if _only(page, PHOTOMETRIC) == YCBCR and _only(page, PLANAR) == SEPARATE:
         return "TIFF of separate YCbCr planes"
+    if _only(page, PHOTOMETRIC) == YCBCR and compression in (0, PLAIN):
+        return "TIFF of uncompressed YCbCr"
+    if TILE_WIDTH in page.entries and TILES not in page.entries:
+        return "TIFF whose tiles are named as strips"
     return ""
 
 

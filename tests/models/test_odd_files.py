@@ -206,6 +206,28 @@ def test_pictures_that_are_not_decoded_have_a_name(data: bytes, words: str) -> N
     assert (unfit.reason, unfit.detail) == (Reason.UNSUPPORTED, words)
 
 
+def test_pcx_without_compression_is_named_and_not_misread() -> None:
+    sound = saved(scene(), "PCX")
+    assert refusal(sound[:2] + b"\0" + sound[3:]).detail == "PCX without compression"
+
+
+def test_zeros_that_fill_up_the_tiles_of_a_tiff_are_no_lost_sector() -> None:
+    """Two tiles of 128 x 128 across for 160 pixels: the right one is mostly filling."""
+    pixels = np.zeros((128, 256), np.uint8)
+    pixels[:100, :160] = np.asarray(scene(160, 100).convert("L")).clip(1)
+    tiles = pixels[:, :128].tobytes() + pixels[:, 128:].tobytes()
+    rows = [(256, 160), (257, 100), (258, 8), (259, 1), (262, 1), (277, 1), (322, 128), (323, 128)]
+    places, sizes = 8 + len(tiles), 16 + len(tiles)
+    directory = struct.pack("<H", len(rows) + 2) + b"".join(
+        struct.pack("<HHII", tag, 3, 1, value) for tag, value in rows
+    )
+    directory += struct.pack("<HHII", 324, 4, 2, places) + struct.pack("<HHII", 325, 4, 2, sizes) + bytes(4)
+    start = struct.pack("<4sI", b"II*\0", 24 + len(tiles))
+    tiff = start + tiles + struct.pack("<4I", 8, 8 + 128 * 128, 128 * 128, 128 * 128) + directory
+    picture = read(tiff)
+    assert (picture.width, picture.height, picture.suspect) == (160, 100, "")
+
+
 @pytest.mark.parametrize("make", [lambda: saved(scene(), "PCX"), lambda: saved(scene(), "SGI")])
 def test_a_cut_old_picture_is_rejected(make: Callable[[], bytes]) -> None:
     sound = make()
