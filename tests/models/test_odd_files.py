@@ -212,20 +212,19 @@ def test_pcx_without_compression_is_named_and_not_misread() -> None:
 
 
 def test_zeros_that_fill_up_the_tiles_of_a_tiff_are_no_lost_sector() -> None:
-    """Two tiles of 128 x 128 across for 160 pixels: the right one is mostly filling."""
+    """Two tiles of 128 x 128 for 160 x 64 pixels: the lower half of each is filling, and whole sectors of the file."""
     pixels = np.zeros((128, 256), np.uint8)
-    pixels[:60, :160] = np.asarray(scene(160, 60).convert("L")).clip(1)
+    pixels[:64, :160] = np.asarray(scene(160, 64).convert("L")).clip(1)
     tiles = pixels[:, :128].tobytes() + pixels[:, 128:].tobytes()
-    rows = [(256, 160), (257, 60), (258, 8), (259, 1), (262, 1), (277, 1), (322, 128), (323, 128)]
-    places, sizes = 8 + len(tiles), 16 + len(tiles)
-    directory = struct.pack("<H", len(rows) + 2) + b"".join(
-        struct.pack("<HHII", tag, 3, 1, value) for tag, value in rows
-    )
-    directory += struct.pack("<HHII", 324, 4, 2, places) + struct.pack("<HHII", 325, 4, 2, sizes) + bytes(4)
-    start = struct.pack("<4sI", b"II*\0", 24 + len(tiles))
-    tiff = start + tiles + struct.pack("<4I", 8, 8 + 128 * 128, 128 * 128, 128 * 128) + directory
-    picture = read(tiff)
-    assert (picture.width, picture.height, picture.suspect) == (160, 60, "")
+    start, size = 4096, 128 * 128
+    places = start + len(tiles)
+    rows = [(256, 160), (257, 64), (258, 8), (259, 1), (262, 1), (277, 1), (322, 128), (323, 128)]
+    entries = [struct.pack("<HHII", tag, 3, 1, value) for tag, value in rows]
+    entries += [struct.pack("<HHII", 324, 4, 2, places), struct.pack("<HHII", 325, 4, 2, places + 8)]
+    directory = struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
+    head = struct.pack("<4sI", b"II*\0", places + 16).ljust(start, b"\1")
+    picture = read(head + tiles + struct.pack("<4I", start, start + size, size, size) + directory)
+    assert (picture.width, picture.height, picture.suspect) == (160, 64, "")
 
 
 @pytest.mark.parametrize("make", [lambda: saved(scene(), "PCX"), lambda: saved(scene(), "SGI")])
