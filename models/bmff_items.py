@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from struct import unpack
 
 from models.reason import Reason, Unfit
 
@@ -12,13 +13,15 @@ Extent = tuple[int, int]
 class Item:
     """`extents`: (start, stop) in the file. `config`: the decoder configuration (hvcC, av1C) without its header.
 
-    `size`: width and height in pixels, as the container says (ispe); None where it does not.
+    `size`: width and height in pixels, as the container says (ispe); None where it does not. `crop`: the clean
+    aperture (clap), eight numbers: width, height, and how far right and down of the middle, each by its divisor.
     """
 
     kind: bytes = b""
     extents: list[Extent] = field(default_factory=list)
     config: bytes = b""
     size: tuple[int, int] | None = None
+    crop: tuple[int, ...] = ()
 
     def data(self, whole: bytes) -> bytes:
         """Its bytes, put together."""
@@ -57,11 +60,7 @@ def items(data: bytes) -> dict[int, Item]:
 
     Raises Unfit(TRUNCATED) for an item beyond the end of the file, Unfit(DAMAGED) for boxes that do not fit.
     """
-    meta = next((box for kind, box in Reader(data, 0, len(data)).boxes() if kind == b"meta"), None)
-    if meta is None:
-        return {}
-    meta.number(4)
-    inner = dict(meta.boxes())
+    inner = _meta(data)
     found: dict[int, Item] = {}
     if b"iinf" in inner and b"iloc" in inner:
         _names(inner[b"iinf"], found)
@@ -69,6 +68,20 @@ def items(data: bytes) -> dict[int, Item]:
         if b"iprp" in inner:
             _properties(dict(inner[b"iprp"].boxes()), found)
     return found
+
+
+def primary(data: bytes) -> int:
+    """The id of the item that is the picture; 0 where none is named."""
+    box = _meta(data).get(b"pitm")
+    return box.number(4 if box.number(4) >> 24 else 2) if box else 0
+
+
+def _meta(data: bytes) -> dict[bytes, Reader]:
+    meta = next((box for kind, box in Reader(data, 0, len(data)).boxes() if kind == b"meta"), None)
+    if meta is None:
+        return {}
+    meta.number(4)
+    return dict(meta.boxes())
 
 
 def _names(box: Reader, found: dict[int, Item]) -> None:
@@ -124,3 +137,5 @@ def _describe(item: Item, kind: bytes, value: bytes) -> None:
         item.config = value
     elif kind == b"ispe":
         item.size = int.from_bytes(value[4:8], "big"), int.from_bytes(value[8:12], "big")
+    elif kind == b"clap" and len(value) >= 32:
+        item.crop = unpack(">IIIIiIiI", value[:32])

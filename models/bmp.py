@@ -14,7 +14,9 @@ PACKED, SPARE = (1, 2), 8  # RLE of 8 and 4 bits; bytes of padding behind its en
 def decode_bmp(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     """Raises what Pillow raises. Suspect where the header states another length than the file has."""
     raster = load_plain(open_plain("BmpImagePlugin", "BmpImageFile", data), max_pixels)
-    raster.suspect = _length(data) or _palette(data, raster) or _end(data, raster.height) or _zeros(data, raster)
+    raster.suspect = (
+        _length(data) or _palette(data, raster) or _end(data, raster.width, raster.height) or _zeros(data, raster)
+    )
     return raster
 
 
@@ -40,7 +42,7 @@ def _palette(data: bytes, raster: Raster) -> str:
     return f"colour {last} in a palette of {colours}" if isinstance(last, int) and last >= colours else ""
 
 
-def _end(data: bytes, height: int) -> str:
+def _end(data: bytes, width: int, height: int) -> str:
     """Run-length coding (of 8 or 4 bits) ends in a mark of its own, after as many rows as there are.
 
     A coder that leaves rows short, for transparency, does so all over; a few odd ones among equal rows have lost a run.
@@ -59,7 +61,7 @@ def _end(data: bytes, height: int) -> str:
             lengths.append(column)
             row, column = row + 1, 0
         elif code == 1:
-            return _rows(row, height, stop - at, lengths)
+            return _rows(row, width, height, stop - at, [*lengths, column])
         elif code == 2:
             column, row = column + data[at], row + (data[at + 1] if at < stop else 0)
             at += 2
@@ -70,7 +72,11 @@ def _end(data: bytes, height: int) -> str:
     return "no end mark behind the last row"
 
 
-def _rows(row: int, height: int, left: int, lengths: list[int]) -> str:
+def _rows(row: int, width: int, height: int, left: int, lengths: list[int]) -> str:
+    wide = next((number for number, length in enumerate(lengths) if length > -(-width // 4) * 4), None)
+    if wide is not None:  # up to a multiple of four there are writers that fill rows up
+        return f"row {height - 1 - wide} of {height} has {lengths[wide]} pixels, the picture is {width} wide"
+    lengths = lengths[:-1]  # the last one may end with the picture, without a mark of its own
     if row < height - 1 or left >= SPARE:
         return f"the last row ends at {row} of {height}"
     common, times = Counter(lengths).most_common(1)[0] if lengths else (0, 0)

@@ -72,6 +72,8 @@ def _covered(raster: Raster) -> Box | None:
     across, down = raster.averaged
     if raster.averaged != (1, 1):
         return 0, 0, raster.width / across, raster.height / down
+    if raster.image.size == (raster.width, raster.height):  # 7/8 of 7 pixels, rounded up, are 7 as well
+        return None
     for eighths in range(1, 8):
         width, height = raster.width * eighths / 8, raster.height * eighths / 8
         if raster.image.size == (ceil(width), ceil(height)):

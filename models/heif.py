@@ -1,10 +1,11 @@
 """HEIC/HEIF through libheif, AVIF through Pillow's libavif: both turn the picture by the container's own word."""
 
 from functools import cache
+from math import floor
 from typing import Any
 
 from models.bmff import check_boxes
-from models.bmff_items import Item, items
+from models.bmff_items import Item, items, primary
 from models.hevc import check_units, follow
 from models.holes import check_holes
 from models.plain import load_plain, open_plain
@@ -69,7 +70,8 @@ def _pictures(data: bytes, found: dict[int, Item]) -> Any:
 def decode_avif(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     """The first frame, turned as Pillow reports the container's word. Raises Unfit or what libavif says."""
     media = check_boxes(data)
-    for item in items(data).values():
+    found = items(data)
+    for item in found.values():
         if item.size:
             check_pixels(*item.size, max_pixels)
         elif item.kind == b"av01":  # as transparency was written before 2021; libavif refuses it, and so do browsers
@@ -78,7 +80,26 @@ def decode_avif(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     image = open_plain("AvifImagePlugin", "AvifImageFile", data)
     for start, stop in media:
         check_holes(data, start, stop, [image.info[kind] for kind in ("exif", "xmp") if kind in image.info])
-    return load_plain(image, max_pixels)
+    raster = load_plain(image, max_pixels)
+    if (main := found.get(primary(data))) and main.crop:
+        _crop(raster, main.crop)
+    return raster
+
+
+def _crop(raster: Raster, aperture: tuple[int, ...]) -> None:
+    """To the clean aperture (ISO/IEC 14496-12, 12.1.4), which libheif applies to a HEIF and Pillow to no AVIF.
+
+    It comes before any turn. One that does not lie inside of the picture is passed over, as browsers do.
+    """
+    wide, wide_by, high, high_by, right, right_by, down, down_by = aperture
+    if not (wide_by and high_by and right_by and down_by):
+        return
+    width, height = round(wide / wide_by), round(high / high_by)
+    left = floor((raster.width - width) / 2 + right / right_by)
+    top = floor((raster.height - height) / 2 + down / down_by)
+    if left >= 0 < width <= raster.width - left and top >= 0 < height <= raster.height - top:
+        raster.image = raster.image.crop((left, top, left + width, top + height))
+        raster.width, raster.height = width, height
 
 
 @cache

@@ -2,6 +2,8 @@
 
 from struct import unpack_from
 
+from PIL import ImageOps
+
 from models.plain import load_plain, open_plain
 from models.raster import Raster
 from models.reason import Reason, Unfit
@@ -9,6 +11,7 @@ from models.recipe import Recipe
 
 HEADER = 128  # bytes
 VERSIONS = (0, 2, 3, 4, 5)
+PALETTE = 16  # where its sixteen colours of three bytes begin
 
 
 def is_pcx(data: bytes) -> bool:
@@ -23,4 +26,7 @@ def decode_pcx(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     """Raises Unfit(UNSUPPORTED) where the rows are not packed, otherwise what Pillow raises."""
     if data[2] == 0:  # Pillow takes them for packed all the same
         raise Unfit(Reason.UNSUPPORTED, "PCX without compression")
-    return load_plain(open_plain("PcxImagePlugin", "PcxImageFile", data), max_pixels)
+    raster = load_plain(open_plain("PcxImagePlugin", "PcxImageFile", data), max_pixels)
+    if raster.image.mode == "1" and sum(data[PALETTE : PALETTE + 3]) > sum(data[PALETTE + 3 : PALETTE + 6]):
+        raster.image = ImageOps.invert(raster.image)  # Pillow shows every bit that is set in white
+    return raster

@@ -13,7 +13,9 @@ from models.raster import Raster
 from models.reason import Reason, Unfit
 from models.recipe import Recipe
 from models.tiff_directory import check_directories, first_directory
+from models.tiff_jpeg import check_strips
 from models.tiff_kind import foreign, half_known
+from models.tiff_pixels import as_meant, reading
 
 
 def decode_tiff(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
@@ -27,10 +29,11 @@ def decode_tiff(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     if words := foreign(page):
         raise Unfit(Reason.UNSUPPORTED, words)
     error: Exception | None = None
-    with overhear() as lines:
+    with overhear() as lines, reading(page):
         try:
             image = open_plain("TiffImagePlugin", "TiffImageFile", data)
             raster = _decode(image, data, max_pixels)
+            raster.image = as_meant(raster.image, page)
         except Exception as raised:
             error = raised
     if lines and not isinstance(error, Unfit):
@@ -41,7 +44,7 @@ def decode_tiff(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
         raise Unfit(Reason.UNSUPPORTED, words) from error
     if error:
         raise error
-    raster.suspect = _suspect(image, data, raster)
+    raster.suspect = check_strips(page, data, max_pixels) or _suspect(image, data, raster)
     return raster
 
 
@@ -96,6 +99,8 @@ def _decode(image: ImageFile.ImageFile, data: bytes, max_pixels: int) -> Raster:
     pages = _pages(image)
     image.seek(0)
     raster = load_plain(image, max_pixels, pages=True)
+    if pages != 1:
+        raster.image = image.copy()  # the later ones are proved in the same object
     raster.orientation = 1  # Pillow turns a TIFF upright by itself
     raster.exif = data if data[2:4] in (b"*\0", b"\0*") else b""
     raster.note = f"first of {pages} pages" if pages > 1 else ""

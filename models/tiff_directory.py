@@ -128,15 +128,17 @@ class Directory:
             yield f"tag {entry.tag} is {self.numbers(entry.tag)[0]}"
         elif entry.stop > len(self._data):
             yield f"the value of tag {entry.tag} runs past the end"
-        elif entry.kind == ASCII and entry.tag != COPYRIGHT and not _is_words(self._bytes(entry)):
+        elif entry.kind == ASCII and entry.tag != COPYRIGHT and not _is_words(self.bytes(entry.tag)):
             yield f"tag {entry.tag} is no text"
-        elif entry.tag in DATED and entry.kind == ASCII and entry.count > 1 and not any(self._bytes(entry)):
+        elif entry.tag in DATED and entry.kind == ASCII and entry.count > 1 and not any(self.bytes(entry.tag)):
             yield f"tag {entry.tag} is nothing but zeros"
-        elif entry.tag == XMP and not _is_xml(self._bytes(entry)):
+        elif entry.tag == XMP and not _is_xml(self.bytes(entry.tag)):
             yield "its XMP metadata is broken"
 
-    def _bytes(self, entry: _Entry) -> bytes:
-        return self._data[entry.at : entry.stop]
+    def bytes(self, tag: int) -> bytes:
+        """What a tag holds; nothing where it is absent."""
+        entry = self.entries.get(tag)
+        return self._data[entry.at : entry.stop] if entry else b""
 
     def numbers(self, tag: int) -> list[int]:
         """The whole numbers of a tag; none where it is absent or runs past the end."""
@@ -145,6 +147,10 @@ class Directory:
             return []
         size = SIZES[entry.kind]
         return [self._number(at, size) for at in range(entry.at, entry.stop, size)]
+
+    def only(self, tag: int) -> int:
+        """The first number of a tag, 0 where there is none."""
+        return next(iter(self.numbers(tag)), 0)
 
     def _parts(self, places: int, sizes: int) -> list[Extent]:
         return [
@@ -160,6 +166,10 @@ class Directory:
             return False
         planes = (self.numbers(SAMPLES) or [1])[0] if self.numbers(PLANAR) == [2] else 1
         return len(strips) != -(-height[0] // rows[0]) * planes
+
+    def pieces(self) -> list[Extent]:
+        """Where its strips or tiles lie, in the order of the picture."""
+        return self._parts(STRIPS, STRIP_SIZES) or self._parts(TILES, TILE_SIZES)
 
     def raw(self) -> list[Extent]:
         """Where uncompressed strips lie. Tiles are left out: those at the edges are filled up with zeros."""

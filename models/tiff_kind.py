@@ -29,7 +29,7 @@ FOREIGN = {
 
 def foreign(page: Directory) -> str:
     """What this file is, if it is nothing that can be decoded here; else ""."""
-    compression, photometric, subfile = (_only(page, tag) for tag in (COMPRESSION, PHOTOMETRIC, SUBFILE))
+    compression, photometric, subfile = (page.only(tag) for tag in (COMPRESSION, PHOTOMETRIC, SUBFILE))
     if DNG_VERSION in page.entries or compression in RAW_COMPRESSION or photometric in RAW_PHOTOMETRIC:
         return "camera raw"
     if SUB_IFDS in page.entries and subfile & 1:  # a reduced copy beside hidden full-size ones
@@ -39,22 +39,17 @@ def foreign(page: Directory) -> str:
 
 def half_known(page: Directory) -> str:
     """A coding that the decoders know of some writers only, so that their failure says nothing of the file; else ""."""
-    compression = _only(page, COMPRESSION)
+    compression = page.only(COMPRESSION)
     if compression == OLD_JPEG:
         return "TIFF with old-style JPEG"
     if compression == JPEG and any(bits != 8 for bits in page.numbers(BITS)):
         return "TIFF with JPEG of more than 8 bits a channel"
     if compression == THUNDERSCAN:
         return "TIFF with ThunderScan compression"
-    if _only(page, PHOTOMETRIC) == YCBCR and _only(page, PLANAR) == SEPARATE:
+    if page.only(PHOTOMETRIC) == YCBCR and page.only(PLANAR) == SEPARATE:
         return "TIFF of separate YCbCr planes"
-    if _only(page, PHOTOMETRIC) == YCBCR and compression in (0, PLAIN):
+    if page.only(PHOTOMETRIC) == YCBCR and compression in (0, PLAIN):
         return "TIFF of uncompressed YCbCr"
     if TILE_WIDTH in page.entries and TILES not in page.entries:
         return "TIFF whose tiles are named as strips"
     return ""
-
-
-def _only(page: Directory, tag: int) -> int:
-    values = page.numbers(tag)
-    return values[0] if values else 0

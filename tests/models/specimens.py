@@ -20,6 +20,13 @@ def scene(width: int = 120, height: int = 80, seed: int = 1) -> Image.Image:
     return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
 
 
+def fading() -> Image.Image:
+    """The scene, transparent above and opaque below."""
+    image = scene().convert("RGBA")
+    image.putalpha(Image.linear_gradient("L").resize(image.size))
+    return image
+
+
 def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
     """The bytes that Pillow writes."""
     out = BytesIO()

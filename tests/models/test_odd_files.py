@@ -9,27 +9,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from PIL import Image
-from specimens import heic, psd, reason_of, saved, scene
+from reading import EXACT, read, refusal, resized
+from specimens import fading, psd, reason_of, saved, scene
 
-from models.picture import Picture, Recipe, Unfit, read_picture
+from models.picture import Recipe
 from models.reason import Reason
 
-EXACT = Recipe(48, 64, "squash", "bicubic", 0)
 SHRINKING = Recipe(8, 8, "squash", "bicubic", 1.0)
-
-
-def read(data: bytes, recipe: Recipe = EXACT) -> Picture:
-    return read_picture(data, recipe)
-
-
-def refusal(data: bytes) -> Unfit:
-    with pytest.raises(Unfit) as caught:
-        read(data)
-    return caught.value
-
-
-def resized(image: Image.Image) -> np.ndarray:
-    return np.asarray(image.convert("RGB").resize((64, 48), Image.Resampling.BICUBIC))
 
 
 def lossless_jpeg(width: int, height: int) -> bytes:
@@ -89,13 +75,6 @@ def test_a_tga_may_name_the_depth_of_a_palette_that_it_has_not() -> None:
     assert refusal(tga(scene(), spare=7)).reason is Reason.NOT_IMAGE
 
 
-def fading() -> Image.Image:
-    """The scene, transparent above and opaque below."""
-    image = scene().convert("RGBA")
-    image.putalpha(Image.linear_gradient("L").resize(image.size))
-    return image
-
-
 def test_a_tga_whose_fourth_byte_is_always_empty_is_not_blank() -> None:
     empty = scene().convert("RGBA")
     empty.putalpha(0)
@@ -115,76 +94,6 @@ def test_an_icon_may_have_a_longer_bitmap_header() -> None:
 def test_a_deep_photoshop_document_is_unsupported(depth: int) -> None:
     unfit = refusal(psd(scene(), depth))
     assert (unfit.reason, unfit.detail) == (Reason.UNSUPPORTED, f"Photoshop document of {depth} bits a channel")
-
-
-def retagged(tiff: bytes, tag: int, *, to: int | None = None, value: int | None = None) -> bytes:
-    """The first directory's entry of `tag` with another number, or another value of 16 bits."""
-    (first,) = struct.unpack_from("<I", tiff, 4)
-    for at in range(first + 2, first + 2 + 12 * struct.unpack_from("<H", tiff, first)[0], 12):
-        if struct.unpack_from("<H", tiff, at)[0] == tag:
-            changed = bytearray(tiff)
-            if to is not None:
-                struct.pack_into("<H", changed, at, to)
-            if value is not None:
-                struct.pack_into("<H", changed, at + 8, value)
-            return bytes(changed)
-    raise AssertionError(f"no tag {tag}")
-
-
-@pytest.mark.parametrize(
-    ("tag", "value", "words"),
-    [
-        (259, 34712, "TIFF with JPEG 2000"),
-        (259, 50002, "TIFF with JPEG XL"),
-        (259, 6, "TIFF with old-style JPEG"),
-        (259, 34713, "camera raw"),
-        (262, 32803, "camera raw"),
-    ],
-)
-def test_a_tiff_of_foreign_coding_is_unsupported(tag: int, value: int, words: str) -> None:
-    unfit = refusal(retagged(saved(scene(), "TIFF"), tag, value=value))
-    assert (unfit.reason, unfit.detail) == (Reason.UNSUPPORTED, words)
-
-
-def test_a_page_that_is_none_behind_a_sound_one_makes_a_tiff_suspect() -> None:
-    sound = saved(scene(), "TIFF")
-    (first,) = struct.unpack_from("<I", sound, 4)
-    end = first + 2 + 12 * struct.unpack_from("<H", sound, first)[0]
-    picture = read(sound[:end] + struct.pack("<I", 100) + sound[end + 4 :])
-    assert picture.suspect
-    assert np.array_equal(picture.pixels, resized(scene()))
-
-
-def test_a_tag_that_libtiff_leaves_out_is_no_damage(capfd: pytest.CaptureFixture[str]) -> None:
-    sound = saved(scene(), "TIFF", compression="tiff_lzw", software="made here")
-    picture = read(retagged(sound, 305, to=0))
-    assert np.array_equal(picture.pixels, resized(scene()))
-    assert capfd.readouterr().err == ""
-
-
-def test_an_avif_part_without_a_size_is_unsupported() -> None:
-    sound = saved(fading(), "AVIF", speed=9)
-    at = sound.index(b"ipma") + 4
-    assert sound[at : at + 8] == struct.pack(">II", 0, 2)
-    first = at + 8
-    second = first + 3 + sound[first + 2]
-    places = range(second + 3, second + 3 + sound[second + 2])
-    changed = bytearray(sound)
-    changed[places[0]] = sound[places[1]]  # of the transparency, its size is named first
-    unfit = refusal(bytes(changed))
-    assert (unfit.reason, unfit.detail) == (Reason.UNSUPPORTED, "AVIF with a part that does not say its size")
-
-
-def test_the_container_says_how_large_an_avif_is_before_anything_is_decoded() -> None:
-    sound = bytearray(saved(scene(), "AVIF", speed=9))
-    at = sound.index(b"ispe") + 8
-    sound[at : at + 8] = struct.pack(">II", 40_000, 40_000)
-    assert refusal(bytes(sound)).reason is Reason.PIXELS
-
-
-def test_a_heif_of_foreign_coding_is_unsupported() -> None:
-    unfit = refusal(heic(scene()).replace(b"hvc1", b"unci"))
-    assert (unfit.reason, unfit.detail) == (Reason.UNSUPPORTED, "HEIF that holds uncompressed pixels")
 
 
 @pytest.mark.parametrize(
@@ -211,20 +120,18 @@ def test_pcx_without_compression_is_named_and_not_misread() -> None:
     assert refusal(sound[:2] + b"\0" + sound[3:]).detail == "PCX without compression"
 
 
-def test_zeros_that_fill_up_the_tiles_of_a_tiff_are_no_lost_sector() -> None:
-    """Two tiles of 128 x 128 for 160 x 64 pixels: the lower half of each is filling, and whole sectors of the file."""
-    pixels = np.zeros((128, 256), np.uint8)
-    pixels[:64, :160] = np.asarray(scene(160, 64).convert("L")).clip(1)
-    tiles = pixels[:, :128].tobytes() + pixels[:, 128:].tobytes()
-    start, size = 4096, 128 * 128
-    places = start + len(tiles)
-    rows = [(256, 160), (257, 64), (258, 8), (259, 1), (262, 1), (277, 1), (322, 128), (323, 128)]
-    entries = [struct.pack("<HHII", tag, 3, 1, value) for tag, value in rows]
-    entries += [struct.pack("<HHII", 324, 4, 2, places), struct.pack("<HHII", 325, 4, 2, places + 8)]
-    directory = struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
-    head = struct.pack("<4sI", b"II*\0", places + 16).ljust(start, b"\1")
-    picture = read(head + tiles + struct.pack("<4I", start, start + size, size, size) + directory)
-    assert (picture.width, picture.height, picture.suspect) == (160, 64, "")
+def test_a_tiny_picture_is_shown_whole() -> None:
+    for side in range(1, 12):
+        small = scene(12, 12).crop((0, 0, side, side))
+        assert np.array_equal(read(saved(small, "PNG")).pixels, resized(small)), side
+
+
+def test_a_palette_of_two_colours_decides_what_is_white_in_a_pcx() -> None:
+    sound = saved(scene().convert("1"), "PCX")
+    black_first = sound[:16] + bytes(3) + b"\xff" * 3 + sound[22:]
+    white_first = sound[:16] + b"\xff" * 3 + bytes(3) + sound[22:]
+    assert np.abs(255 - read(white_first).pixels.astype(int) - read(black_first).pixels).max() <= 2
+    assert np.array_equal(read(black_first).pixels, read(sound).pixels)
 
 
 @pytest.mark.parametrize("make", [lambda: saved(scene(), "PCX"), lambda: saved(scene(), "SGI")])

@@ -1,0 +1,23 @@
+"""What many tests ask of a decoder: the picture, the refusal, and what Pillow would show."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from models.picture import Picture, Recipe, Unfit, read_picture
+
+EXACT = Recipe(48, 64, "squash", "bicubic", 0)
+
+
+def read(data: bytes, recipe: Recipe = EXACT) -> Picture:
+    return read_picture(data, recipe)
+
+
+def refusal(data: bytes) -> Unfit:
+    with pytest.raises(Unfit) as caught:
+        read(data)
+    return caught.value
+
+
+def resized(image: Image.Image) -> np.ndarray:
+    return np.asarray(image.convert("RGB").resize((64, 48), Image.Resampling.BICUBIC))
