@@ -50,7 +50,9 @@ def _is_pnm(data: bytes) -> bool:
 
 
 def _is_ico(data: bytes) -> bool:
-    return data.startswith(b"\0\0\1\0") and 0 < data[4] | data[5] << 8 < 256 and data[9] in (0, 255)
+    if not data.startswith(b"\0\0\1\0") or len(data) < 22:  # its header and the row of one picture
+        return False
+    return 0 < data[4] | data[5] << 8 < 256 and data[9] in (0, 255)
 
 
 def _is_bmp(data: bytes) -> bool:
@@ -58,7 +60,9 @@ def _is_bmp(data: bytes) -> bool:
 
 
 def _is_sgi(data: bytes) -> bool:
-    return data.startswith(b"\x01\xda") and data[2] < 2 and data[3] in (1, 2) and data[4:5] == b"\0" and 0 < data[5] < 4
+    if not data.startswith(b"\x01\xda") or len(data) < 512:  # its header
+        return False
+    return data[2] < 2 and data[3] in (1, 2) and data[4] == 0 and 0 < data[5] < 4
 
 
 # QOI, DDS and PNM in decimal digits are left out: Pillow reads them in Python, at a second a megapixel (measured).

@@ -1,5 +1,6 @@
 """Each row of the table: both specimens are read, as that format, and show what plain Pillow shows."""
 
+from contextlib import suppress
 from io import BytesIO
 
 import numpy as np
@@ -8,8 +9,8 @@ import pytest
 from PIL import Image
 from specimens import SPECIMENS, specimen
 
-from models.formats import EXTENSIONS, FORMATS
-from models.picture import Picture, Recipe, read_picture
+from models.formats import EXTENSIONS, FORMATS, recognise
+from models.picture import Picture, Recipe, Unfit, read_picture
 
 EXACT = Recipe(48, 64, "squash", "bicubic", 0)
 SCALED = Recipe(48, 64, "squash", "bicubic", 1.0)
@@ -61,6 +62,13 @@ def test_same_pixels_as_plain_pillow(name: str, which: int) -> None:
 def test_no_other_row_claims_it(name: str) -> None:
     for which in (0, 1):
         assert [row.name for row in FORMATS if row.sniff(specimen(name, which))] == [name]
+
+
+@pytest.mark.parametrize("name", sorted(SPECIMENS))
+def test_a_file_of_a_few_bytes_is_asked_without_an_error(name: str) -> None:
+    for length in range(40):
+        with suppress(Unfit):
+            recognise(specimen(name)[:length])
 
 
 def test_notes_say_what_was_left_out() -> None:
