@@ -3,7 +3,8 @@
  *
  * Such a break runs along the lower edge of the MCUs before the first wrong one, steps down by one MCU there, and runs
  * on along the lower edge of the MCUs after it: in coding order, one stretch of exactly one row of MCUs, over all of
- * which the same difference is added to what the edge would show. No horizon does that.
+ * which the same difference is added to what the edge would show. A horizon that slopes by a row of MCUs nearly does
+ * that, too; but it goes on at an end of the stretch, or within the blocks, or brings other edges along.
  */
 #ifndef CATALOGD_BREAKS_H
 #define CATALOGD_BREAKS_H
@@ -22,7 +23,7 @@ enum { EFFORT = 40 };
 /* One component's edges between rows of MCUs, [rows][across], and what is usual around each. */
 typedef struct {
     int rows, across, h, v;
-    float q, *step, *scale, *sum, *weight, *weighted, *found, *spare, *excess;
+    float q, *step, *scale, *sum, *weight, *weighted, *found, *shift, *excess;
     int64_t budget; /* steps that may still be looked at, so that no picture takes longer than its size allows */
 } Seam;
 
@@ -46,7 +47,7 @@ static void measure(Seam *s, const Component *c)
             size_t below = (size_t)(s->v * (r + 1)) * (size_t)c->stride + (size_t)x;
             s->step[r * wide + x] = c->edges[below][0] - c->edges[below - (size_t)c->stride][1];
         }
-    float *sizes = s->found, *signs = s->spare; /* free until the search */
+    float *sizes = s->found, *signs = s->shift; /* free until the search */
     for (int r = 0; r < s->rows; r++) {
         const float *step = s->step + r * wide;
         float *size = sizes + r * wide, *sign = signs + r * wide;
@@ -108,7 +109,55 @@ static float upright(const Seam *s, const Component *c, int row, int column, flo
     return least > 0.8f ? 0 : least < 0.4f ? 1 : (0.8f - least) / 0.4f;
 }
 
-static float evidence(Seam *s, const Component *c, int at)
+/* How clearly the stretch ends on both sides: how much better the steps before and behind it, in the same two rows,
+ * agree with none than with `shift`, a cell. A horizon or a table goes on there. */
+static float apart(const Seam *s, int at, float shift)
+{
+    int across = s->across, column = at % across, past = at + across, stop = past + across - column;
+    float before = agreement(s, at - column, at, shift) / (float)column;
+    float behind = agreement(s, past, stop, shift) / (float)(stop - past), worse = before > behind ? before : behind;
+    return worse < 0 ? -worse : 0;
+}
+
+/* 1 where the blocks on both sides of the step go either way, 0 where they go its way: an edge of the picture itself is
+ * seldom so sharp and so straight that it lies between two rows of blocks and nowhere within them. */
+static float sudden(const Seam *s, const Component *c, int at, float shift)
+{
+    int wide = s->across * s->h;
+    float sum = 0;
+    for (int x = at * s->h; x < at * s->h + wide; x++) {
+        const Four *below = c->edges + (size_t)(s->v * (x / wide + 1)) * (size_t)c->stride + (size_t)(x % wide);
+        const Four *above = below - c->stride;
+        sum += within((below[0][1] - below[0][0]) * s->scale[x], 2);
+        sum += within((above[0][1] - above[0][0]) * s->scale[x], 2);
+    }
+    float same_way = (shift > 0 ? sum : -sum) / (float)(2 * wide);
+    return same_way < 0 ? 1 : same_way > 1 ? 0 : 1 - same_way;
+}
+
+/* How many of these steps are small once `shift` is taken from them, by the same bounded measure. */
+static float small(const Seam *s, int first, int past, float shift)
+{
+    float sum = 0;
+    for (int x = first * s->h; x < past * s->h; x++) {
+        float rest = (s->step[x] - shift) * s->scale[x];
+        sum += 1 / (1 + rest * rest);
+    }
+    return sum;
+}
+
+/* 1 where the stretch, but for the shift, steps no more than the rest of its two rows, less where it does: something in
+ * the picture lies there, as likely as not in the other components. */
+static float calm(const Seam *s, int at, float shift)
+{
+    int start = at - at % s->across, past = at + s->across;
+    float outside = small(s, start, at, 0) + small(s, past, start + 2 * s->across, 0); /* as many as inside */
+    float share = small(s, at, past, shift) / outside;
+    return share < 1 ? share : 1;
+}
+
+/* Of a break at `at`, and the `shift` that fits best. */
+static float evidence(Seam *s, const Component *c, int at, float *fitting)
 {
     int across = s->across, cells = s->rows * across, row = at / across, turn = (row + 1) * across;
     int past = at + across < cells ? at + across : cells;
@@ -127,36 +176,49 @@ static float evidence(Seam *s, const Component *c, int at)
         if (first <= fair * after - 0.7f * sqrtf(after) || second <= fair * before - 0.7f * sqrtf(before) || least <= 0)
             continue;
         all *= (least < 4 ? least / 4 : 1) * upright(s, c, row, at % across, share * shift);
-        best = all > best ? all : best;
+        if (all > best)
+            best = all, *fitting = share * shift;
     }
     return best;
 }
 
-static float near_by(const Seam *s, int at)
+/* The place within one of `at` where most was found: components need not agree to the cell. */
+static int strongest(const Seam *s, int at)
 {
-    float most = 0;
-    for (int i = at - 1; i <= at + 1; i++)
-        if (i >= 0 && i < s->rows * s->across && s->found[i] > most)
-            most = s->found[i];
+    int cells = s->rows * s->across, most = at;
+    for (int i = at > 0 ? at - 1 : at; i <= at + 1 && i < cells; i++)
+        most = s->found[i] > s->found[most] ? i : most;
     return most;
 }
 
 /* The best place for a break by all components together, by how far it stands out from the second best elsewhere, in
- * cells, times the root of its mean agreement. */
-static Break best_place(const Seam *seams, int count)
+ * cells, times how clearly it ends there, how suddenly it steps, and how calm the rest is.
+ *
+ * Of 2,846 whole pictures 8 come above CLEAR_BREAK, with 38 % of the single flipped bits that shift what follows but
+ * leave every code valid. Without the three factors 47 did, for as many of the bits. */
+static Break best_place(const Seam *seams, const Component *list, int count)
 {
     int across = seams[0].across, cells = seams[0].rows * across, best = 0;
-    float *total = seams[0].sum, second = 0; /* no longer needed as sums */
+    float *total = seams[0].sum, second = 0, clear = 0, calmest = 1; /* no longer needed as sums */
     for (int i = 0; i < cells; i++) {
         total[i] = 0;
         for (int n = 0; n < count; n++)
-            total[i] += near_by(&seams[n], i);
+            total[i] += seams[n].found[strongest(&seams[n], i)];
         best = total[i] > total[best] ? i : best;
     }
     for (int i = 0; i < cells; i++)
         if (abs(i - best) > 2 * across && total[i] > second)
             second = total[i];
-    return (Break){(total[best] - second) * sqrtf(total[best] / (float)across), best / across + 1};
+    for (int n = 0; n < count; n++) {
+        const Seam *s = &seams[n];
+        int at = strongest(s, best);
+        float found = s->found[at], shift = found > 0 ? s->shift[at] : 0;
+        float rest = at % across ? calm(s, at, shift) : 1; /* the best may lie one beside the break itself */
+        calmest = rest < calmest ? rest : calmest;
+        if (found > 0)
+            clear += found * apart(s, at, shift) * sudden(s, &list[n], at, shift);
+    }
+    return (Break){(total[best] - second) * calmest * clear / total[best], best / across + 1};
 }
 
 /* Of a picture whose components are interleaved, or that has one. Returns score -1 without memory. */
@@ -186,12 +248,12 @@ static Break find_break(const Component *list, int count, int interval)
                           f + 5 * blocks + 2 * cells + 2, f + 2 * blocks, f + 3 * blocks, f + 4 * blocks, EFFORT * (int64_t)blocks};
         measure(&seams[n], c);
         for (int i = 0; i < (int)cells; i++) {
-            seams[n].found[i] = evidence(&seams[n], c, i);
+            seams[n].found[i] = evidence(&seams[n], c, i, &seams[n].shift[i]);
             any |= seams[n].found[i] > 0;
         }
     }
     if (any && found.score >= 0)
-        found = best_place(seams, count);
+        found = best_place(seams, list, count);
     for (int n = 0; n < count; n++)
         free(room[n]);
     return found;

@@ -69,6 +69,18 @@ def test_edges_of_the_picture_itself_are_no_break() -> None:
             assert shown(image, quality=quality).suspect == ""
 
 
+@pytest.mark.parametrize("soft", [2, 3, 5])
+@pytest.mark.parametrize("fall", [5, 9, 13, 17])
+def test_a_horizon_that_slopes_from_one_row_to_the_next_is_no_break(fall: int, soft: int) -> None:
+    """As a break it runs along two rows, and steps down between them; but it goes on within the blocks."""
+    down, right = np.mgrid[:HEIGHT, :WIDTH].astype(float)
+    for top in range(142, 158, 2):
+        ground = 1 / (1 + np.exp((top + fall * (1 - right / WIDTH) - down) / soft))
+        pixels = np.asarray(PICTURE) * 0.5 + 60 + ground[..., None] * np.array((50, 0, -50))
+        horizon = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+        assert walked(horizon, quality=85, subsampling=0).break_score < CLEAR_BREAK
+
+
 @pytest.mark.parametrize("colour", [(128, 128, 128), (0, 135, 0)])
 def test_half_a_picture_over_the_filling_of_decoders(colour: tuple[int, int, int]) -> None:
     half = PICTURE.copy()
