@@ -8,7 +8,8 @@ from datetime import datetime
 MAKE, MODEL, ORIENTATION, EXIF_IFD = 0x010F, 0x0110, 0x0112, 0x8769
 DATE_TIME_ORIGINAL, OFFSET_TIME_ORIGINAL = 0x9003, 0x9011
 WANTED = frozenset({MAKE, MODEL, ORIENTATION, EXIF_IFD, DATE_TIME_ORIGINAL, OFFSET_TIME_ORIGINAL})
-BYTE, ASCII, SHORT, LONG, UTF8 = 1, 2, 3, 4, 129
+ASCII, UTF8 = 2, 129
+NUMBERS = {1: "B", 3: "H", 4: "I", 8: "h", 9: "i"}  # some editors write the orientation with a sign
 ENTRIES = 512  # a directory that claims more is damaged; real ones hold fewer than 60
 ZONE = re.compile(r"[+-]\d\d:\d\d")
 
@@ -60,7 +61,7 @@ def _value(block: bytes, order: str, place: int, kind: int, length: int) -> int 
         start = place if length <= 4 else struct.unpack_from(order + "I", block, place)[0]
         raw = block[start : start + min(length, 256)]
         return raw.split(b"\0", 1)[0].decode("utf-8", "replace").strip()
-    code = {BYTE: "B", SHORT: "H", LONG: "I"}.get(kind)
+    code = NUMBERS.get(kind)
     return struct.unpack_from(order + code, block, place)[0] if code and length else None
 
 

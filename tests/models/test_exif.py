@@ -2,6 +2,7 @@
 
 import struct
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -61,3 +62,10 @@ def test_damaged_metadata_never_raises(noise: bytes, at: int) -> None:
     sound = block("Google", "Pixel 7").tobytes()
     assert isinstance(read_exif(sound[:at] + noise + sound[at + len(noise) :]), Exif)
     assert isinstance(read_exif(b"II*\0" + noise), Exif)
+
+
+@pytest.mark.parametrize(("kind", "code"), [(1, "B"), (3, "H"), (4, "I"), (8, "h"), (9, "i")])
+def test_an_orientation_is_read_from_any_whole_number(kind: int, code: str) -> None:
+    value = struct.pack("<" + code, 6).ljust(4, b"\0")
+    block = b"II*\0" + struct.pack("<IHHHI", 8, 1, 0x0112, kind, 1) + value + bytes(4)
+    assert read_exif(block).orientation == 6
