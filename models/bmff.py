@@ -3,6 +3,7 @@
 from models.reason import Reason, Unfit
 
 HEIF = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
+HEIF |= {b"jpeg", b"jpgs", b"j2ki", b"avci", b"vvic"}  # stills of other codings in the same boxes
 AVIF = frozenset({b"avif", b"avis"})
 GENERIC = frozenset({b"mif1", b"msf1", b"miaf"})
 
@@ -16,7 +17,7 @@ def brands(data: bytes) -> list[bytes]:
 
 
 def is_heif(data: bytes) -> bool:
-    """An HEVC still, or a generic one that does not say it is AV1."""
+    """An HEVC still, one of another coding, or a generic one that does not say it is AV1."""
     names = brands(data)
     return bool(names) and (names[0] in HEIF or (names[0] in GENERIC and not is_avif(data)))
 

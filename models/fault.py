@@ -14,7 +14,7 @@ CUT_SHORT = re.compile(
 )
 NO_MEMORY = re.compile(r"memory allocation|insufficient memory|out of memory|cannot allocate|unable to allocate", re.I)
 NOT_OURS = re.compile(
-    r"unsupported(?! marker)|not supported|not implemented|cannot handle|no decoder|precision"
+    r"unsupported(?! marker)|not supported|not been built in|not implemented|cannot handle|no decoder|precision"
     r"|unknown (?:pixel mode|raw mode|PCX mode|TGA map depth)",
     re.I,
 )

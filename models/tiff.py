@@ -14,7 +14,7 @@ from models.reason import Reason, Unfit
 from models.recipe import Recipe
 from models.tiff_directory import check_directories, first_directory
 from models.tiff_jpeg import check_strips
-from models.tiff_kind import foreign, half_known
+from models.tiff_kind import FOREIGN, foreign, half_known
 from models.tiff_pixels import as_meant, reading
 
 
@@ -80,6 +80,8 @@ def _prove_pages(image: ImageFile.ImageFile) -> str:
                 image.load()
             except Exception as error:
                 unfit = fault(error)
+                if error.args[:1] and error.args[0] in FOREIGN:  # Pillow's KeyError for a compression that it lacks
+                    continue
                 if unfit.reason in (Reason.DAMAGED, Reason.TRUNCATED):
                     words.append(unfit.detail)
         if words and _judge(words[-1]) is not Reason.UNSUPPORTED:
