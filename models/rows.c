@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "packed.h"
+
 typedef int16_t Pixel __attribute__((vector_size(8))); /* up to four channels */
 typedef uint8_t Packed __attribute__((vector_size(4)));
 typedef uint8_t Wide __attribute__((vector_size(32)));
@@ -227,8 +229,29 @@ static PyObject *py_average(PyObject *self, PyObject *args)
     return made || PyErr_Occurred() ? made : Py_NewRef(Py_None);
 }
 
+static PyObject *py_first_bad_row(PyObject *self, PyObject *args)
+{
+    Py_buffer view, starts, lengths;
+    Py_ssize_t width, each;
+    int64_t found = 0;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*y*y*nn", &view, &starts, &lengths, &width, &each))
+        return NULL;
+    const int sizes = starts.len == lengths.len && starts.len % 8 == 0 && each >= 0 && each <= 2;
+    if (sizes) {
+        Py_BEGIN_ALLOW_THREADS
+        found = first_bad_row(view.buf, view.len, starts.buf, lengths.buf, starts.len / 8, width, each);
+        Py_END_ALLOW_THREADS
+    } else
+        PyErr_SetString(PyExc_ValueError, "starts and lengths are int64, as many of the one as of the other");
+    PyBuffer_Release(&view), PyBuffer_Release(&starts), PyBuffer_Release(&lengths);
+    return sizes ? PyLong_FromLongLong(found) : NULL;
+}
+
 static PyMethodDef methods[] = {
     {"average", py_average, METH_VARARGS, "average(rows, width, pixel_bytes, across, down, palette): see models/rows.pyi"},
+    {"first_bad_row", py_first_bad_row, METH_VARARGS,
+     "first_bad_row(data, starts, lengths, width, each): see models/rows.pyi"},
     {"unfilter", py_unfilter, METH_VARARGS, "unfilter(data, row_bytes, pixel_bytes): see models/rows.pyi"},
     {NULL, NULL, 0, NULL},
 };

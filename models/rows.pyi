@@ -1,4 +1,6 @@
-"""PNG's row filters, and averages of rows, in C (rows.c)."""
+"""PNG's row filters, averages of rows, and a proof of packed rows, in C (rows.c)."""
+
+import numpy as np
 
 def unfilter(data: bytearray, row_bytes: int, pixel_bytes: int, /) -> bool:
     """Undo the filters in place: rows of a filter's byte and `row_bytes` others become rows without the former, at the
@@ -11,4 +13,10 @@ def average(
     """Means of `across` x `down` pixels, fewer at the right and at the bottom, as `Image.reduce` rounds them: grey for
     one byte a pixel without a `palette` (RGB), else RGBX. None where four bytes a pixel are not opaque, and for sizes
     that do not fit or factors above 256.
+    """
+
+def first_bad_row(data: bytes, starts: np.ndarray, lengths: np.ndarray, width: int, each: int, /) -> int:
+    """Index of the first row, of `lengths` bytes from `starts` (int64, contiguous), that lies outside of `data` or does
+    not unpack to exactly `width` units; -1 where there is none. `each`: bytes of a unit of SGI's coding (1 or 2), or 0
+    for PackBits, whose packets must fill the row as well. Raises ValueError for arrays of unlike size.
     """
