@@ -7,18 +7,19 @@ from collections.abc import Iterable, Iterator
 
 from models.reason import Reason, Unfit
 
-HOLE = bytes(2048)
+HOLE = 2048  # bytes
 SECTOR = 4096
 ZERO_TAIL = 512  # bytes
 
 
-def check_holes(data: bytes, start: int, stop: int, metadata: Iterable[bytes] = ()) -> None:
-    """Raises Unfit(DAMAGED) for 2 KiB of zeros in data[start:stop], unless they lie in a block of `metadata`.
+def check_holes(data: bytes, start: int, stop: int, metadata: Iterable[bytes] = (), least: int = HOLE) -> None:
+    """Raises Unfit(DAMAGED) for `least` zero bytes in data[start:stop], unless they lie in a block of `metadata`.
 
-    For HEVC, which forbids three zero bytes in a row, and AV1, whose arithmetic coder makes none even of flat colour.
+    For HEVC, which forbids three zero bytes in a row, AV1, whose arithmetic coder makes none even of flat colour, and
+    JPEG 2000, which makes one for every packet of nothing.
     """
     spans = [(place, place + len(block)) for block in metadata if block and (place := data.find(block)) >= 0]
-    for begin, end in _runs(data, start, stop, HOLE):
+    for begin, end in _runs(data, start, stop, bytes(least)):
         if not any(first <= begin < last for first, last in spans):
             raise _lost(begin, end)
 
@@ -26,24 +27,26 @@ def check_holes(data: bytes, start: int, stop: int, metadata: Iterable[bytes] = 
 def check_sectors(data: bytes, start: int, stop: int) -> None:
     """Raises Unfit(DAMAGED) for zeros that fill whole sectors of the file, from edge to edge or to the end.
 
-    For WebP, whose coders do write long zeros for flat colour, but not between two multiples of 4096.
+    For WebP and JPEG 2000, whose coders do write long zeros for flat colour, but not between two multiples of 4096.
     """
     for begin, end in _sectors(data, start, stop):
         raise _lost(begin, end)
 
 
-def lost_rows(data: bytes, start: int, stop: int, height: int, *, upwards: bool = False) -> str:
+def lost_rows(data: bytes, start: int, stop: int, height: int, *, upwards: bool = False, planes: int = 1) -> str:
     """Words for zeros among uncompressed pixels, of which `height` rows fill data[start:stop]; "" where none look lost.
 
     Black is a colour, so that this makes a file suspect and no more. Lost look whole sectors of the file, and an end of
     zeros that begins in the middle of a row under pixels that are not black. `upwards`: the last row is stored first.
+    `planes`: how many times there are `height` rows, one channel behind the other.
     """
     stop = min(stop, len(data))
-    row = (stop - start) // height if height > 0 else 0
+    row = (stop - start) // (height * planes) if height > 0 and planes > 0 else 0
     if row <= 0:
         return ""
     for begin, end in [*_sectors(data, start, stop), *_tail(data, start, stop, row)]:
-        first, last = (begin - start) // row, (end - 1 - start) // row
+        plane, first = divmod((begin - start) // row, height)
+        last = min((end - 1 - start) // row - plane * height, height - 1)
         if upwards:
             first, last = height - 1 - last, height - 1 - first
         return f"{end - begin} zero bytes from row {first} of {height}"
