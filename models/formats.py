@@ -9,6 +9,7 @@ from models.gif import decode_gif
 from models.heif import decode_avif, decode_heif
 from models.icon import decode_icns, decode_ico
 from models.jpeg import decode_jpeg
+from models.jpeg2000 import decode_jpeg2000
 from models.lookalike import looks_like, unreadable_picture
 from models.pcx import decode_pcx, is_pcx
 from models.plain import Decoder, plain
@@ -79,7 +80,7 @@ FORMATS = (
         "jpeg2000",
         starts(b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),
         ("jp2", "j2k", "jpf", "jpx"),
-        plain("Jpeg2KImagePlugin", "Jpeg2KImageFile"),
+        decode_jpeg2000,
     ),
     Format("psd", starts(b"8BPS\0\1"), ("psd",), decode_psd),
     Format("pnm", _is_pnm, ("ppm", "pgm", "pbm", "pnm"), plain("PpmImagePlugin", "PpmImageFile")),

@@ -1,0 +1,23 @@
+"""JPEG 2000 (T.800): zeros in its codestream, which OpenJPEG decodes without a word, and channels in another order."""
+
+from models.codestream import find_codestream
+from models.holes import check_holes, check_sectors
+from models.jp2_channels import arranged
+from models.plain import load_plain, open_plain
+from models.raster import Raster
+from models.recipe import Recipe
+
+
+def decode_jpeg2000(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
+    """Raises Unfit(DAMAGED) for zeros that no coder writes, Unfit(UNSUPPORTED) for strange channels.
+
+    Otherwise what Pillow raises, and that first: a cut is then called a cut.
+    """
+    image = open_plain("Jpeg2KImagePlugin", "Jpeg2KImageFile", data)
+    raster = load_plain(image, max_pixels)
+    if found := find_codestream(data):
+        check_sectors(data, found.start, found.stop)
+        if found.zeros:
+            check_holes(data, found.start, found.stop, least=found.zeros)
+    raster.image = arranged(raster.image, data)
+    return raster
