@@ -12,10 +12,12 @@ from models.jpeg import decode_jpeg
 from models.jpeg2000 import decode_jpeg2000
 from models.lookalike import looks_like, unreadable_picture
 from models.pcx import decode_pcx, is_pcx
-from models.plain import Decoder, plain
+from models.plain import Decoder
 from models.png import SIGNATURE, decode_png
+from models.pnm import decode_pnm
 from models.psd import decode_psd
 from models.reason import Reason, Unfit
+from models.sgi import decode_sgi, is_sgi
 from models.tga import decode_tga, is_tga
 from models.tiff import decode_tiff
 from models.webp import decode_webp
@@ -60,12 +62,6 @@ def _is_bmp(data: bytes) -> bool:
     return data.startswith(b"BM") and 12 <= int.from_bytes(data[14:18], "little") <= 124  # the header's own size
 
 
-def _is_sgi(data: bytes) -> bool:
-    if not data.startswith(b"\x01\xda") or len(data) < 512:  # its header
-        return False
-    return data[2] < 2 and data[3] in (1, 2) and data[4] == 0 and 0 < data[5] < 4
-
-
 # QOI, DDS and PNM in decimal digits are left out: Pillow reads them in Python, at a second a megapixel (measured).
 FORMATS = (
     Format("jpeg", starts(b"\xff\xd8"), ("jpg", "jpeg", "jpe", "jfif", "mpo"), decode_jpeg),
@@ -83,8 +79,8 @@ FORMATS = (
         decode_jpeg2000,
     ),
     Format("psd", starts(b"8BPS\0\1"), ("psd",), decode_psd),
-    Format("pnm", _is_pnm, ("ppm", "pgm", "pbm", "pnm"), plain("PpmImagePlugin", "PpmImageFile")),
-    Format("sgi", _is_sgi, ("sgi", "rgb", "rgba", "bw"), plain("SgiImagePlugin", "SgiImageFile")),
+    Format("pnm", _is_pnm, ("ppm", "pgm", "pbm", "pnm"), decode_pnm),
+    Format("sgi", is_sgi, ("sgi", "rgb", "rgba", "bw"), decode_sgi),
     Format("pcx", is_pcx, ("pcx",), decode_pcx),
     Format("ico", _is_ico, ("ico",), decode_ico),
     Format("icns", starts(b"icns"), ("icns",), decode_icns),

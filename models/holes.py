@@ -9,6 +9,7 @@ from models.reason import Reason, Unfit
 
 HOLE = 2048  # bytes
 SECTOR = 4096
+FEW = 4 * SECTOR
 ZERO_TAIL = 512  # bytes
 
 
@@ -44,7 +45,9 @@ def lost_rows(data: bytes, start: int, stop: int, height: int, *, upwards: bool 
     row = (stop - start) // (height * planes) if height > 0 and planes > 0 else 0
     if row <= 0:
         return ""
-    for begin, end in [*_sectors(data, start, stop), *_tail(data, start, stop, row)]:
+    for begin, end in [*_sectors(data, start, stop), *_tail(data, start, stop, row, row * height)]:
+        if _bar(begin - start, end - start, row, height):
+            continue
         plane, first = divmod((begin - start) // row, height)
         last = min((end - 1 - start) // row - plane * height, height - 1)
         if upwards:
@@ -53,16 +56,29 @@ def lost_rows(data: bytes, start: int, stop: int, height: int, *, upwards: bool 
     return ""
 
 
-def _tail(data: bytes, start: int, stop: int, row: int) -> Iterator[tuple[int, int]]:
+def _bar(begin: int, end: int, row: int, height: int) -> bool:
+    """Whole rows: textures are as wide as a power of two, so that their rows and the sectors of a file may coincide.
+
+    Many of them, or some at an edge, are then a black bar or an empty part sooner than a loss.
+    """
+    if -begin % row > 1 or end % row > 1:
+        return False
+    first, after = (begin + 1) // row, end // row
+    return end - begin > FEW or first % height == 0 or first // height < after // height
+
+
+def _tail(data: bytes, start: int, stop: int, row: int, plane: int) -> Iterator[tuple[int, int]]:
     begin = start + len(data[start:stop].rstrip(b"\0"))
     column = (begin - start) % row
     above = data[begin - row : begin - column]
+    other = data[begin - plane : stop - plane] if begin - start >= plane else b""  # the same pixels in the plane before
     if (
         stop - begin >= ZERO_TAIL
         and begin - start >= row
         and column
         and len(above) >= 16
         and above.count(0) * 10 <= len(above)
+        and other.count(0) * 2 <= len(other)
     ):
         yield begin, stop
 

@@ -42,15 +42,6 @@ def open_plain(module: str, name: str, data: bytes) -> ImageFile.ImageFile:
     return _plugin(module, name)(BytesIO(data))
 
 
-def plain(module: str, name: str, *, pages: bool = False) -> Decoder:
-    """A decoder of a format that needs no more than its Pillow plugin: cap, full decode, EXIF where it has any."""
-
-    def decode(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
-        return load_plain(open_plain(module, name, data), max_pixels, pages=pages)
-
-    return decode
-
-
 def load_plain(image: ImageFile.ImageFile, max_pixels: int, *, pages: bool = False) -> Raster:
     """Decodes the first frame in full, and proves later ones; `pages`: what follows are other pictures, not frames.
 
