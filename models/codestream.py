@@ -10,6 +10,7 @@ END = b"\xff\xd9"  # packets cannot hold it
 # Measured: 12 zeros in a row are the most in 27 sound files, and 30 in 400 that OpenJPEG made. A packet of nothing is a
 # zero byte, so that a flat tile of other encoders is as many as it has packets.
 LEAST, MORE = 64, 16
+ENDED = 4  # coding style: every packet's header ends in a mark (EPH), also an empty one's
 RAW_BITS = 0x41  # code-block styles without an arithmetic coder (bypass, high throughput): zeros of any length
 
 
@@ -53,7 +54,7 @@ def _zeros(segments: dict[int, bytes]) -> int:
         coding = segments[COD]
         if COC in segments or coding[8] & RAW_BITS:
             return 0
-        return max(LEAST, _packets(segments[SIZ], coding) + MORE)
+        return LEAST if coding[0] & ENDED else max(LEAST, _packets(segments[SIZ], coding) + MORE)
     except (KeyError, IndexError, error):
         return 0
 

@@ -77,6 +77,11 @@ def test_packets_of_nothing_are_no_hole() -> None:
     picture = read(empty_packets(packets))
     assert set(picture.pixels.ravel()) == {128}
     assert verdict(empty_packets(2 * packets)) == Reason.DAMAGED
+    marked = bytearray(empty_packets(packets))
+    marked[marked.index(b"\xff\x52") + 4] |= 4  # each of them would end in a mark
+    found = find_codestream(bytes(marked))
+    assert found is not None
+    assert found.zeros == 64
 
 
 def test_raw_bits_may_be_zeros() -> None:
