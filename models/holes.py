@@ -34,18 +34,22 @@ def check_sectors(data: bytes, start: int, stop: int) -> None:
         raise _lost(begin, end)
 
 
-def lost_rows(data: bytes, start: int, stop: int, height: int, *, upwards: bool = False, planes: int = 1) -> str:
+def lost_rows(
+    data: bytes, start: int, stop: int, height: int, *, upwards: bool = False, planes: int = 1, paper: bool = False
+) -> str:
     """Words for zeros among uncompressed pixels, of which `height` rows fill data[start:stop]; "" where none look lost.
 
     Black is a colour, so that this makes a file suspect and no more. Lost look whole sectors of the file, and an end of
     zeros that begins in the middle of a row under pixels that are not black. `upwards`: the last row is stored first.
-    `planes`: how many times there are `height` rows, one channel behind the other.
+    `planes`: how many times there are `height` rows, one channel behind the other. `paper`: zeros are white, and what
+    is white below the last line of a page is no sign of loss.
     """
     stop = min(stop, len(data))
     row = (stop - start) // (height * planes) if height > 0 and planes > 0 else 0
     if row <= 0:
         return ""
-    for begin, end in [*_sectors(data, start, stop), *_tail(data, start, stop, row, row * height)]:
+    tail = [] if paper else _tail(data, start, stop, row, row * height)
+    for begin, end in [*_sectors(data, start, stop), *tail]:
         if _bar(begin - start, end - start, row, height):
             continue
         plane, first = divmod((begin - start) // row, height)

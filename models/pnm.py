@@ -17,7 +17,8 @@ def decode_pnm(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     if stop > len(data):
         raise Unfit(Reason.TRUNCATED, f"{stop - len(data)} bytes of the picture are missing")
     raster = load_plain(image, max_pixels)
-    raster.suspect = lost_rows(data, start, stop, raster.height) or _more(data, stop)
+    lost = lost_rows(data, start, stop, raster.height, paper=raster.image.mode == "1")
+    raster.suspect = lost or _more(data, stop)
     return raster
 
 

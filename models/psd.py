@@ -27,7 +27,8 @@ def decode_psd(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     raster = load_plain(open_plain("PsdImagePlugin", "PsdImageFile", _alone(data, layout, coding)), max_pixels)
     raster.image = _right(raster.image, layout)
     if coding == RAW:
-        lost = lost_rows(data, layout.at + 2, stop, layout.height, planes=layout.channels)
+        paper = layout.mode == BITMAP
+        lost = lost_rows(data, layout.at + 2, stop, layout.height, planes=layout.channels, paper=paper)
         raster.suspect = lost or _more(len(data) - stop)
     return raster
 

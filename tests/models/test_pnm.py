@@ -52,3 +52,11 @@ def test_what_follows_is_another_picture_or_was_put_in() -> None:
     for more in (sound, b"\n", b"\n\n" + sound):
         assert suspicion(sound + more) == ""
     assert suspicion(sound[:9000] + b"xyz\x80" + sound[9000:]) == "4 bytes more than its header says"
+
+
+def test_white_below_the_last_line_of_a_page_is_no_loss() -> None:
+    page = BITS.copy()
+    page.paste(255, (0, 200, 500, 400))
+    page.paste(0, (0, 199, 500, 200))  # a rule, of which the last row ends a little earlier
+    page.paste(0, (0, 200, 250, 201))
+    assert suspicion(saved(page, "PPM")) == ""
