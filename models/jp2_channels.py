@@ -11,17 +11,22 @@ from PIL import Image
 from models.jp2_boxes import boxes, first
 from models.reason import Reason, Unfit
 
-COLOUR, OPACITY, UNSPECIFIED = 0, 1, 0xFFFF  # what a channel is
+COLOUR, OPACITY, PREMULTIPLIED, UNSPECIFIED = 0, 1, 2, 0xFFFF  # what a channel is
 NAMES = {1: "L", 3: "RGB"}  # modes of so many colours
+SIZ, DEPTH = b"\xff\x4f\xff\x51", 42  # where a codestream begins, and how far in stand the first component's bits
 DIRECT = 0  # a channel that is a component as it stands, and no column of the palette
 
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """Channels, by number: `colours` in the order of their colour space, `opacity` none or one."""
+    """Channels, by number: `colours` in the order of their colour space, `opacity` none or one.
+
+    `alpha`: "A", or "a" where the colours are multiplied by it already, as Pillow names them.
+    """
 
     colours: list[int]
     opacity: list[int]
+    alpha: str = "A"
 
 
 def arranged(image: Image.Image, data: bytes) -> Image.Image:
@@ -31,7 +36,8 @@ def arranged(image: Image.Image, data: bytes) -> Image.Image:
         return image
     parts = {box.kind: data[box.start : box.stop] for box in boxes(data, header.start, header.stop)}
     if b"pclr" in parts:
-        return _with_palette(image, parts)
+        siz = data.find(SIZ, header.stop)
+        return _with_palette(image, parts, image.mode == "P" or (siz >= 0 and data[siz + DEPTH] == 7))
     return _in_order(image, _roles(parts[b"cdef"])) if b"cdef" in parts else image
 
 
@@ -39,26 +45,34 @@ def _roles(definition: bytes) -> Roles:
     rows = [unpack_from(">3H", definition, at) for at in range(2, len(definition) - 5, 6)]
     colours = sorted((colour, channel) for channel, kind, colour in rows if kind == COLOUR)
     others = [(kind, colour, channel) for channel, kind, colour in rows if kind not in (COLOUR, UNSPECIFIED)]
-    if len(others) > 1 or any((kind, colour) != (OPACITY, 0) for kind, colour, _ in others):
+    if len(others) > 1 or any(kind not in (OPACITY, PREMULTIPLIED) or colour for kind, colour, _ in others):
         raise Unfit(Reason.UNSUPPORTED, "JPEG 2000 with more than plain transparency")
-    return Roles([channel for _, channel in colours], [channel for _, _, channel in others])
+    alpha = "a" if others and others[0][0] == PREMULTIPLIED else "A"
+    return Roles([channel for _, channel in colours], [channel for _, _, channel in others], alpha)
 
 
 def _in_order(image: Image.Image, roles: Roles) -> Image.Image:
     wanted, bands = roles.colours + roles.opacity, image.getbands()
-    if wanted == list(range(len(bands))) and bool(roles.opacity) == (bands[-1] == "A"):
+    if wanted == list(range(len(bands))) and (roles.alpha if roles.opacity else "") == bands[-1].strip("LRGBCMYK"):
         return image
     mode = "CMYK" if image.mode == "CMYK" else NAMES.get(len(roles.colours), "")
     if not mode or len(mode) != len(roles.colours) or max(wanted) >= len(bands) or image.mode.startswith("I"):
         raise _strange(roles)
-    return Image.merge(mode + "A" * len(roles.opacity), [image.getchannel(channel) for channel in wanted])
+    channels = [image.getchannel(channel) for channel in wanted]
+    return Image.merge(mode + roles.alpha * len(roles.opacity), channels)
 
 
-def _with_palette(image: Image.Image, parts: dict[bytes, bytes]) -> Image.Image:
+def _with_palette(image: Image.Image, parts: dict[bytes, bytes], whole: bool) -> Image.Image:
+    """`whole`: numbers of 8 bits; Pillow spreads fewer over the range of a byte where it sees no palette."""
     palette = parts[b"pclr"]
     colours, wide = unpack_from(">HB", palette)
     table = palette[3 + wide : 3 + wide + colours * wide]
-    if any(depth != 7 for depth in palette[3 : 3 + wide]) or image.mode not in ("L", "P") or _is_cmyk(image):
+    if (
+        any(depth != 7 for depth in palette[3 : 3 + wide])
+        or image.mode not in ("L", "P")
+        or _is_cmyk(image)
+        or not whole
+    ):
         raise Unfit(Reason.UNSUPPORTED, "JPEG 2000 with a palette of other than RGB of 8 bits")
     if len(table) < colours * wide:
         raise Unfit(Reason.DAMAGED, f"a palette of {len(table)} bytes for {colours} colours")

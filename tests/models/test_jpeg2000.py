@@ -119,8 +119,18 @@ def test_transparency_may_come_first_or_not_be_any() -> None:
     assert np.array_equal(read(with_header(first, defined((0, 1, 0), *moved))).pixels, np.asarray(expected))
     assert np.array_equal(read(with_header(last, defined(*colours, (3, 1, 0)))).pixels, np.asarray(expected))
     assert np.array_equal(read(with_header(last, defined(*colours, (3, 0xFFFF, 0xFFFF)))).pixels, SCENE)
-    for strange in ((3, 2, 0), (3, 0, 4), (3, 1, 1)):
+    for strange in ((3, 3, 0), (3, 0, 4), (3, 1, 1)):
         assert verdict(with_header(last, defined(*colours, strange))) == Reason.UNSUPPORTED
+
+
+def test_colours_may_be_multiplied_by_their_transparency() -> None:
+    alpha = np.asarray(Image.linear_gradient("L").resize((120, 80)))
+    expected = Image.new("RGB", (120, 80), "white")
+    expected.paste(Image.fromarray(SCENE), mask=Image.fromarray(alpha))
+    dimmed = np.rint(SCENE * (alpha[:, :, None] / 255)).astype(np.uint8)
+    stored = saved(Image.fromarray(np.dstack([dimmed, alpha])), "JPEG2000")
+    shown = read(with_header(stored, defined((0, 0, 1), (1, 0, 2), (2, 0, 3), (3, 2, 0)))).pixels
+    assert np.abs(shown.astype(int) - np.asarray(expected)).max() <= 2
 
 
 def with_palette(colours: np.ndarray, columns: tuple[int, ...], *, depth: int = 7, kind: int = 1) -> bytes:
