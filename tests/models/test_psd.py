@@ -6,9 +6,10 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 from PIL import Image
+from reading import refusal
 from specimens import reason_of, scene
 
-from models.picture import Picture, Recipe, Unfit, read_picture
+from models.picture import Picture, Recipe, read_picture
 from models.reason import Reason
 from models.rows import first_bad_row
 
@@ -58,12 +59,6 @@ def channels(pixels: np.ndarray) -> list[np.ndarray]:
 
 def read(data: bytes, recipe: Recipe = EXACT) -> Picture:
     return read_picture(data, recipe)
-
-
-def refusal(data: bytes) -> Unfit:
-    with pytest.raises(Unfit) as caught:
-        read(data)
-    return caught.value
 
 
 @pytest.mark.parametrize("coding", [0, 1])
