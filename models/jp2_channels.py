@@ -8,12 +8,12 @@ from struct import unpack_from
 
 from PIL import Image
 
+from models.codestream import depth
 from models.jp2_boxes import boxes, first
 from models.reason import Reason, Unfit
 
 COLOUR, OPACITY, PREMULTIPLIED, UNSPECIFIED = 0, 1, 2, 0xFFFF  # what a channel is
 NAMES = {1: "L", 3: "RGB"}  # modes of so many colours
-SIZ, DEPTH = b"\xff\x4f\xff\x51", 42  # where a codestream begins, and how far in stand the first component's bits
 DIRECT = 0  # a channel that is a component as it stands, and no column of the palette
 
 
@@ -36,8 +36,7 @@ def arranged(image: Image.Image, data: bytes) -> Image.Image:
         return image
     parts = {box.kind: data[box.start : box.stop] for box in boxes(data, header.start, header.stop)}
     if b"pclr" in parts:
-        siz = data.find(SIZ, header.stop)
-        return _with_palette(image, parts, image.mode == "P" or (siz >= 0 and data[siz + DEPTH] == 7))
+        return _with_palette(image, parts, image.mode == "P" or depth(data) == 8)
     return _in_order(image, _roles(parts[b"cdef"])) if b"cdef" in parts else image
 
 

@@ -1,10 +1,11 @@
 """JPEG 2000 (T.800): zeros in its codestream, which OpenJPEG decodes without a word, and channels in another order."""
 
-from models.codestream import find_codestream
+from models.codestream import depth, find_codestream
 from models.holes import check_holes, check_sectors
 from models.jp2_channels import arranged
 from models.plain import load_plain, open_plain
 from models.raster import Raster
+from models.reason import Reason, Unfit
 from models.recipe import Recipe
 
 
@@ -14,6 +15,9 @@ def decode_jpeg2000(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     Otherwise what Pillow raises, and that first: a cut is then called a cut.
     """
     image = open_plain("Jpeg2KImagePlugin", "Jpeg2KImageFile", data)
+    bits = depth(data)
+    if bits > 8 and not image.mode.startswith("I"):  # Pillow rounds them up to 256, which it keeps as 0: white is black
+        raise Unfit(Reason.UNSUPPORTED, f"JPEG 2000 in colours of {bits} bits a channel")
     raster = load_plain(image, max_pixels)
     if found := find_codestream(data):
         check_sectors(data, found.start, found.stop)

@@ -26,6 +26,7 @@ PICTURES = (
     (b"\xd7\xcd\xc6\x9a", "Windows metafile"),
     (b"AT&TFORM", "DjVu"),
     (b"/* XPM */", "X pixmap"),
+    (b"\x59\xa6\x6a\x95", "Sun raster"),
     (b"P1", "portable bitmap in decimal digits"),
     (b"P2", "portable graymap in decimal digits"),
     (b"P3", "portable pixmap in decimal digits"),

@@ -133,6 +133,17 @@ def test_colours_may_be_multiplied_by_their_transparency() -> None:
     assert np.abs(shown.astype(int) - np.asarray(expected)).max() <= 2
 
 
+def test_colours_of_more_than_eight_bits_are_unsupported_and_greys_are_read() -> None:
+    """Pillow shows the white of a deep colour picture in black. It writes none: one is made to say that it is deep."""
+    deep = bytearray(saved(scene(), "JPEG2000", no_jp2=True))
+    for component in range(3):
+        deep[42 + 3 * component] = 15
+    assert verdict(bytes(deep)) == Reason.UNSUPPORTED
+    grey = Image.fromarray(np.asarray(scene().convert("L")).astype(np.uint16) * 257)
+    shown = read(saved(grey, "JPEG2000")).pixels.astype(int)
+    assert np.abs(shown - np.asarray(scene().convert("L").convert("RGB"))).max() <= 1
+
+
 def with_palette(colours: np.ndarray, columns: tuple[int, ...], *, depth: int = 7, kind: int = 1) -> bytes:
     """`colours`: uint8 [256, columns]; the picture is a gradient of indices."""
     wide = colours.shape[1]
