@@ -9,7 +9,8 @@ from contextlib import contextmanager
 LIBTIFF = re.compile(
     rb"^(?:_?TIFF\w+|_tiff\w+|\w+(?:Decode|Setup)\w*|O?JPEG\w*|EstimateStrip\w+|MissingRequired|tempfile\.tif): "
 )
-METADATA = b"TIFFFetchNormalTag: "  # a tag that it leaves out; those of the picture itself it fetches elsewhere
+# A tag that it leaves out (those of the picture itself it fetches elsewhere), and what ends the decoding anyway.
+PASSED_OVER = (b"TIFFFetchNormalTag: ", b"LibJpeg: ", b"initYCbCrConversion: ")
 
 
 @contextmanager
@@ -29,7 +30,7 @@ def overhear() -> Iterator[list[str]]:
         os.close(ear)
         os.close(kept)
         for line in said:
-            if line.startswith(METADATA):
+            if line.startswith(PASSED_OVER):
                 continue
             if LIBTIFF.match(line):
                 lines.append(line.decode("utf-8", "replace").strip())
