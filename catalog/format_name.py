@@ -9,13 +9,14 @@ from click.shell_completion import CompletionItem
 # compares them.
 FORMATS = (
     *("jpeg", "png", "webp", "gif", "heif", "avif", "tiff", "bmp", "jpeg2000"),
-    *("psd", "pnm", "ico", "icns", "tga"),
+    *("psd", "pnm", "sgi", "pcx", "ico", "icns", "tga"),
 )
 ENDINGS = {
     **dict.fromkeys(("jpg", "jpe", "jfif", "mpo"), "jpeg"),
     **dict.fromkeys(("heic", "hif"), "heif"),
     **dict.fromkeys(("jp2", "j2k", "jpf", "jpx"), "jpeg2000"),
     **dict.fromkeys(("ppm", "pgm", "pbm"), "pnm"),
+    **dict.fromkeys(("rgb", "rgba", "bw"), "sgi"),
     **{"apng": "png", "tif": "tiff", "dib": "bmp"},
 }
 

@@ -39,7 +39,8 @@ DAMAGE = frozenset(
 )
 ANOTHER = frozenset({Reason.UNSUPPORTED, Reason.PIXELS})
 SEALED = frozenset({"png"})  # every chunk has its checksum: who could write new ones that fit meant to
-LOOSE = frozenset({"bmp", "pnm", "tga", "tiff", "psd", "ico", "icns"})  # a brush may change some bytes and no others
+# A brush may change some bytes and no others.
+LOOSE = frozenset({"bmp", "pnm", "tga", "tiff", "psd", "sgi", "pcx", "ico", "icns"})
 # What follows an edit is other bytes in one coded stream; raw pixels cannot become more or fewer without another shape.
 WHOLE = frozenset({"jpeg", "webp", "bmp", "pnm"})
 MOST = 0.5  # of the old bytes stand, and a new coding would have left none of them
