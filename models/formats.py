@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from models.avif import decode_avif
 from models.bmff import is_avif, is_heif
 from models.bmp import decode_bmp
 from models.gif import decode_gif
-from models.heif import decode_avif, decode_heif
+from models.heif import decode_heif
 from models.icon import decode_icns, decode_ico
 from models.jpeg import decode_jpeg
 from models.jpeg2000 import decode_jpeg2000

@@ -1,5 +1,7 @@
 """GIF (89a specification): every block up to the trailer, then the frames."""
 
+from PIL import Image
+
 from models.fault import complete
 from models.plain import load_plain, open_plain
 from models.raster import Raster, check_pixels
@@ -13,7 +15,21 @@ def decode_gif(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     """The first frame as it is shown. Raises Unfit or what Pillow raises."""
     walk(data, max_pixels)
     with complete():
-        return load_plain(open_plain("GifImagePlugin", "GifImageFile", data), max_pixels)
+        opened = open_plain("GifImagePlugin", "GifImageFile", data)
+        covered = opened.tile[0].extents if opened.tile else None
+        raster = load_plain(opened, max_pixels)
+    if covered and covered != (0, 0, *raster.image.size) and "transparency" not in raster.image.info:
+        raster.image = _uncovered(raster.image, covered)
+    return raster
+
+
+def _uncovered(image: Image.Image, covered: tuple[int, int, int, int]) -> Image.Image:
+    """A first frame may leave a part of the screen empty: nothing is there, and not the palette's first colour."""
+    alpha = Image.new("L", image.size, 0)
+    alpha.paste(255, covered)
+    shown = image.convert("RGBA")
+    shown.putalpha(alpha)
+    return shown
 
 
 def walk(data: bytes, max_pixels: int) -> int:

@@ -5,6 +5,7 @@ from struct import pack
 import numpy as np
 from PIL import Image, ImageChops
 
+from models.exif import read_exif
 from models.holes import lost_rows
 from models.plain import load_plain, open_plain
 from models.psd_layout import BITMAP, INDEXED, INKS, PsdLayout, read_layout
@@ -15,6 +16,7 @@ from models.recipe import Recipe
 from models.rows import first_bad_row
 
 RAW, PACKED, ZIPPED = 0, 1, (2, 3)
+DEEP = 16  # bits a channel
 
 
 def decode_psd(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
@@ -24,8 +26,10 @@ def decode_psd(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     check_pixels(layout.width, layout.height, max_pixels)
     coding = int.from_bytes(data[layout.at : layout.at + 2], "big")
     stop = _packed(data, layout) if coding == PACKED else _raw(data, layout, coding)
-    raster = load_plain(open_plain("PsdImagePlugin", "PsdImageFile", _alone(data, layout, coding)), max_pixels)
-    raster.image = _right(raster.image, layout)
+    raster = load_plain(open_plain("PsdImagePlugin", "PsdImageFile", _alone(data, layout, coding)), 2 * max_pixels)
+    raster.image = _right(_upper(raster.image) if layout.depth == DEEP else raster.image, layout)
+    raster.width, raster.height = layout.width, layout.height
+    raster.exif, raster.orientation = layout.exif, read_exif(layout.exif).orientation
     if coding == RAW:
         paper = layout.mode == BITMAP
         lost = lost_rows(data, layout.at + 2, stop, layout.height, planes=layout.channels, paper=paper)
@@ -34,7 +38,7 @@ def decode_psd(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
 
 
 def _check_kind(layout: PsdLayout) -> None:
-    if layout.depth in (16, 32):
+    if layout.depth == 32:
         raise Unfit(Reason.UNSUPPORTED, f"Photoshop document of {layout.depth} bits a channel")
     if layout.mode == INKS and layout.channels > 1:  # Pillow shows the first one alone
         raise Unfit(Reason.UNSUPPORTED, "Photoshop document of separate inks")
@@ -77,12 +81,23 @@ def _packed(data: bytes, layout: PsdLayout) -> int:
 
 
 def _alone(data: bytes, layout: PsdLayout, coding: int) -> bytes:
-    """A document of the flattened picture's own channels, and nothing else: Pillow would misread others."""
-    head = data[:12] + pack(">H", layout.shown) + data[14:26] + pack(">I", len(layout.palette)) + layout.palette
+    """A document of the flattened picture's own channels, and nothing else: Pillow would misread others.
+
+    It reads no 16 bits a channel: they are shown to it as a picture of 8 bits that is twice as wide.
+    """
+    size = (layout.width * 2, 8) if layout.depth == DEEP else (layout.width, layout.depth)
+    head = data[:12] + pack(">HIIHH", layout.shown, layout.height, *size, layout.mode)
+    head += pack(">I", len(layout.palette)) + layout.palette
     table = layout.at + 2
     end = table + 2 * layout.channels * layout.height if coding == PACKED else table
     kept = data[table : table + 2 * layout.shown * layout.height] if coding == PACKED else b""
     return b"".join((head, bytes(8), data[layout.at : table], kept, memoryview(data)[end:]))
+
+
+def _upper(twice: Image.Image) -> Image.Image:
+    """Every other byte of a row, the upper half of each number."""
+    values = np.ascontiguousarray(np.asarray(twice)[:, ::2])
+    return Image.frombytes(twice.mode, values.shape[1::-1], values.tobytes())
 
 
 def _right(image: Image.Image, layout: PsdLayout) -> Image.Image:

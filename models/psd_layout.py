@@ -6,7 +6,7 @@ from struct import error, unpack_from
 
 from models.reason import Reason, Unfit
 
-VERSION_INFO = 1057  # image resource; its fifth byte: hasRealMergedData
+VERSION_INFO, EXIF = 1057, 1058  # image resources; of the first the fifth byte: hasRealMergedData
 BITMAP, INDEXED, RGB, INKS = 0, 2, 3, 7  # colour modes
 CHANNELS = {0: 1, 1: 1, 2: 1, 3: 3, 4: 4, 7: 1, 8: 1, 9: 3}  # of each mode
 
@@ -16,7 +16,8 @@ class PsdLayout:
     """`channels`: all that are stored, one plane behind the other; `mode`: Adobe's number; `palette`: its bytes.
 
     `layers`: how many; below zero where the first channel behind the colours is the flattened picture's transparency.
-    `merged`: False where the writer says that the flattened picture is none. `at`: byte where its section begins.
+    `merged`: False where the writer says that the flattened picture is none. `exif`: the TIFF-structured block, empty
+    where there is none. `at`: byte where the flattened picture's section begins.
     """
 
     channels: int
@@ -27,6 +28,7 @@ class PsdLayout:
     palette: bytes
     layers: int
     merged: bool
+    exif: bytes
     at: int
 
     @property
@@ -55,14 +57,16 @@ def read_layout(data: bytes) -> PsdLayout:
 def _read(data: bytes) -> PsdLayout:
     channels, height, width, depth, mode = unpack_from(">HIIHH", data, 12)
     palette, resources, layers = _sections(data)
-    merged = all(len(block) < 5 or block[4] for block in _resources(data[slice(*resources)], VERSION_INFO))
+    blocks = data[slice(*resources)]
+    merged = all(len(block) < 5 or block[4] for block in _resources(blocks, VERSION_INFO))
+    exif = next(_resources(blocks, EXIF), b"")
     count = 0
     if layers[1] - layers[0] >= 6 and any(data[layers[0] : layers[0] + 4]):
         (count,) = unpack_from(">h", data, layers[0] + 4)
     unpack_from(">H", data, layers[1])
     if channels < CHANNELS.get(mode, 1):
         raise Unfit(Reason.DAMAGED, f"{channels} channels in colour mode {mode}")
-    return PsdLayout(channels, height, width, depth, mode, data[slice(*palette)], count, merged, layers[1])
+    return PsdLayout(channels, height, width, depth, mode, data[slice(*palette)], count, merged, exif, layers[1])
 
 
 def _sections(data: bytes) -> list[tuple[int, int]]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from PIL import Image, ImageChops
+
 from models.holes import lost_rows
 from models.plain import load_plain, open_plain
 from models.raster import Raster, check_pixels
@@ -34,6 +36,8 @@ def decode_tga(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     check_pixels(*_size(data), max_pixels)
     raw = data if data[2] in RAW else _unpacked(data)
     raster = load_plain(open_plain("TgaImagePlugin", "TgaImageFile", raw), max_pixels)
+    if data[16] == 16 and raster.image.mode == "RGBA":
+        raster.image = _with_attribute(raster.image, data[17])
     if raster.image.mode == "RGBA" and raster.image.getchannel("A").getextrema() == (0, 0):
         raster.image = raster.image.convert("RGB")  # many writers left the fourth byte empty: not a blank picture
     raster.suspect = _length(data, _end(data))
@@ -41,6 +45,14 @@ def decode_tga(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
         upwards = not data[17] & 0x20
         raster.suspect = lost_rows(data, _start(data), _end(data), raster.height, upwards=upwards)
     return raster
+
+
+def _with_attribute(image: Image.Image, descriptor: int) -> Image.Image:
+    """The sixteenth bit: none of the picture's, or set where it is opaque; Pillow takes it for the contrary."""
+    if not descriptor & 0x0F:
+        return image.convert("RGB")
+    image.putalpha(ImageChops.invert(image.getchannel("A")))
+    return image
 
 
 def _size(data: bytes) -> tuple[int, int]:

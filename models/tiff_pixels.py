@@ -7,10 +7,11 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from models.flatten import flatten
+from models.reason import Reason, Unfit
 from models.tiff_directory import COMPRESSION, PLANAR, Directory
 from models.tiff_kind import BITS, PHOTOMETRIC, SEPARATE
 
-COLOUR_MAP, SAMPLE_FORMAT, UNSIGNED = 320, 339, 1
+COLOUR_MAP, SAMPLE_FORMAT, UNSIGNED, SIGNED = 320, 339, 1, 2
 WHITE_IS_ZERO = 0
 WHITE = (255, 255, 255)
 
@@ -31,7 +32,9 @@ def reading(page: Directory) -> Iterator[None]:
 
 
 def as_meant(image: Image.Image, page: Directory) -> Image.Image:
-    """The same image, or one with other values, of `page` as Pillow loaded it."""
+    """The same image, or one with other values, of `page` as Pillow loaded it. Raises Unfit(UNSUPPORTED)."""
+    if image.mode in ("LA", "La") and page.only(PLANAR) == SEPARATE:
+        raise Unfit(Reason.UNSUPPORTED, "TIFF of separate planes of grey and transparency")  # Pillow shows none of it
     if image.mode == "P":
         return _with_map(image, page)
     if image.mode != "F" and not image.mode.startswith("I"):
@@ -54,6 +57,8 @@ def _values(stored: np.ndarray, mode: str, page: Directory) -> np.ndarray | None
         return stored.byteswap()  # libtiff has turned them already, and Pillow turned them once more
     if mode == "I" and bits == 32 and page.only(SAMPLE_FORMAT) in (0, UNSIGNED):
         return stored.view(np.uint32).astype(np.float32)
+    if mode == "I" and bits == 16 and page.only(SAMPLE_FORMAT) == SIGNED and stored.min(initial=0) < 0:
+        return (stored + 32768).astype(np.uint16)
     return None
 
 

@@ -69,3 +69,15 @@ def test_an_avif_is_cropped_as_its_container_says() -> None:
     assert np.abs(picture.pixels.astype(int) - expected).mean() < 1
     outside = struct.pack(">IIIIiIiI", 500, 1, 40, 1, 0, 1, 0, 1)
     assert (read(with_aperture(whole, outside)).width, read(whole).width) == (120, 120)
+
+
+def test_an_avif_whose_exif_is_broken_is_shown_and_suspect() -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "Canon"
+    sound = saved(scene(), "AVIF", speed=9, exif=exif.tobytes())
+    start = sound.index(b"mdat")
+    block = min(at for at in (sound.find(b"II*\0", start), sound.find(b"MM\0*", start)) if at >= 0)
+    broken = sound[: block - 4] + b"\0\xff\xff\xff" + sound[block:]
+    picture = read(broken)
+    assert picture.suspect == "its EXIF metadata is broken"
+    assert np.array_equal(picture.pixels, read(sound).pixels)

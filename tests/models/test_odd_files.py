@@ -90,10 +90,9 @@ def test_an_icon_may_have_a_longer_bitmap_header() -> None:
     assert np.array_equal(read(icon).pixels, read(sound).pixels)
 
 
-@pytest.mark.parametrize("depth", [16, 32])
-def test_a_deep_photoshop_document_is_unsupported(depth: int) -> None:
-    unfit = refusal(psd(scene(), depth))
-    assert (unfit.reason, unfit.detail) == (Reason.UNSUPPORTED, f"Photoshop document of {depth} bits a channel")
+def test_floats_of_photoshop_are_unsupported() -> None:
+    unfit = refusal(psd(scene(), 32))
+    assert (unfit.reason, unfit.detail) == (Reason.UNSUPPORTED, "Photoshop document of 32 bits a channel")
 
 
 @pytest.mark.parametrize(
@@ -139,3 +138,23 @@ def test_a_cut_old_picture_is_rejected(make: Callable[[], bytes]) -> None:
     sound = make()
     assert reason_of(lambda: read(sound)) == "ok"
     assert reason_of(lambda: read(sound[: len(sound) // 2])) in (Reason.TRUNCATED, Reason.DAMAGED)
+
+
+@pytest.mark.parametrize("bit", [0, 1])
+def test_the_sixteenth_bit_of_a_tga_is_set_where_it_is_opaque(bit: int) -> None:
+    """Left half with the bit, right half without; `bit`: whether the header says that there is one."""
+    white = np.full((48, 64), 0x7FFF, np.uint16) & 0x001F  # blue
+    white[:, :32] |= 0x8000
+    head = struct.pack("<BBBHHBHHHHBB", 0, 0, 2, 0, 0, 0, 0, 0, 64, 48, 16, 0x20 | bit)
+    shown = read(head + white.astype("<u2").tobytes()).pixels
+    assert tuple(shown[24, 8]) == (0, 0, 255)
+    assert tuple(shown[24, 56]) == ((255, 255, 255) if bit else (0, 0, 255))
+
+
+def test_what_the_first_frame_of_a_gif_leaves_empty_is_empty() -> None:
+    small = saved(Image.new("P", (32, 24), 0), "GIF")
+    framed = small[:6] + struct.pack("<HH", 64, 48) + small[10:]
+    place = framed.index(b",", 13 + (3 << (framed[10] & 7) + 1 if framed[10] & 0x80 else 0)) + 1
+    shown = read(framed[:place] + struct.pack("<HH", 16, 12) + framed[place + 4 :]).pixels
+    assert tuple(shown[24, 32]) == (0, 0, 0)
+    assert tuple(shown[2, 2]) == tuple(shown[46, 62]) == (255, 255, 255)

@@ -36,6 +36,7 @@ def document(
     merged: bool = True,
     coding: int = 1,
     depth: int = 8,
+    exif: bytes = b"",
 ) -> bytes:
     """`planes`: uint8 [height, bytes of a row] each."""
     stored = [plane.astype(np.uint8) for plane in planes]
@@ -46,6 +47,8 @@ def document(
     resources = (
         b"8BIM\x04\x04\x03abc\0\0\0\1x\0" + struct.pack(">4sHHI", b"8BIM", 1057, 0, len(version)) + version + b"\0"
     )
+    if exif:
+        resources += struct.pack(">4sHHI", b"8BIM", 1058, 0, len(exif)) + exif + bytes(len(exif) % 2)
     info = struct.pack(">Ih", 2, layers) if layers else b""
     sections = b"".join(struct.pack(">I", len(part)) + part for part in (palette, resources, info))
     rows = [(packed if coding == 1 else bytes)(row.tobytes()) for plane in stored for row in plane]
@@ -188,3 +191,21 @@ def test_rows_are_followed_within_the_data_alone() -> None:
     assert first_bad_row(row * 2, starts, lengths - np.array([0, 2**62]), 100, 0) == 1
     with pytest.raises(ValueError, match="int64"):
         first_bad_row(row, starts, lengths[:1], 100, 0)
+
+
+@pytest.mark.parametrize("coding", [0, 1])
+@pytest.mark.parametrize("spare", [0, 1])
+def test_sixteen_bits_a_channel_are_shown_by_their_upper_half(coding: int, spare: int) -> None:
+    low = np.random.default_rng(3).integers(0, 256, SCENE.shape).astype(np.uint16)
+    deep = ((SCENE.astype(np.uint16) << 8) | low).astype(">u2")
+    planes = [np.ascontiguousarray(plane).view(np.uint8) for plane in [*channels(deep), *[deep[:, :, 0]] * spare]]
+    picture = read(document(planes, coding=coding, depth=16))
+    assert (picture.width, picture.height, picture.suspect) == (WIDTH, HEIGHT, "")
+    assert np.array_equal(picture.pixels, SCENE)
+
+
+def test_a_photoshop_document_is_turned_and_dated_by_its_exif() -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F], exif[0x0110] = 6, "Canon", "EOS R6"
+    picture = read(document(channels(SCENE), exif=exif.tobytes().removeprefix(b"Exif\0\0")))
+    assert (picture.width, picture.height, picture.camera) == (HEIGHT, WIDTH, "Canon EOS R6")

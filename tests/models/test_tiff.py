@@ -171,3 +171,15 @@ def changed(data: bytes) -> bool:
         return bool(read(data).suspect)
     except Unfit:
         return True
+
+
+def test_separate_planes_of_grey_and_transparency_are_not_shown_blank() -> None:
+    planes = [zlib.compress(plane.tobytes()) for plane in (GREY, GREY)]
+    unfit = refusal(tiff("<", 8, 2, {284: 2, 338: 2, 259: 8}, planes))
+    assert (unfit.reason, "grey and transparency" in unfit.detail) == (Reason.UNSUPPORTED, True)
+
+
+def test_signed_numbers_of_sixteen_bits_begin_below_zero() -> None:
+    signed = (GREY.astype(np.int32) * 257 - 32768).astype("<i2")
+    shown = read(tiff("<", 16, 1, {339: 2}, [signed.tobytes()])).pixels.astype(int)
+    assert np.abs(shown - resized(scene().convert("L"))).max() <= 1
