@@ -16,7 +16,6 @@ ENDINGS = {
     **dict.fromkeys(("heic", "hif"), "heif"),
     **dict.fromkeys(("jp2", "j2k", "jpf", "jpx"), "jpeg2000"),
     **dict.fromkeys(("ppm", "pgm", "pbm"), "pnm"),
-    **dict.fromkeys(("rgb", "rgba", "bw"), "sgi"),
     **{"apng": "png", "tif": "tiff", "dib": "bmp"},
 }
 

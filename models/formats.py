@@ -81,7 +81,7 @@ FORMATS = (
     ),
     Format("psd", starts(b"8BPS\0\1"), ("psd",), decode_psd),
     Format("pnm", _is_pnm, ("ppm", "pgm", "pbm", "pnm"), decode_pnm),
-    Format("sgi", is_sgi, ("sgi", "rgb", "rgba", "bw"), decode_sgi),
+    Format("sgi", is_sgi, ("sgi",), decode_sgi),
     Format("pcx", is_pcx, ("pcx",), decode_pcx),
     Format("ico", _is_ico, ("ico",), decode_ico),
     Format("icns", starts(b"icns"), ("icns",), decode_icns),

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from models.bmff import check_boxes
-from models.bmff_items import Item, items
+from models.bmff_items import Item, items, primary
 from models.hevc import check_units, follow
 from models.holes import check_holes
 from models.raster import Raster, check_pixels
@@ -42,29 +42,37 @@ def decode_heif(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     media = check_boxes(data)
     found = items(data)
     units = {number: check_units(number, item, data) for number, item in found.items() if item.kind == b"hvc1"}
-    with _known(found):
+    foreign = _foreign(found, found.get(primary(data)))
+    with _known(foreign):
         pictures = _libheif().open_heif(data, convert_hdr_to_8bit=True)
         if not len(pictures):
             raise Unfit(Reason.DAMAGED, "no picture in the container")
-    primary = pictures[pictures.primary_index]
-    width, height = primary.size
+    shown = pictures[pictures.primary_index]
+    width, height = shown.size
     check_pixels(width, height, max_pixels)
-    exif = primary.info.get("exif") or b""  # before to_pillow, which resets the orientation that libheif has applied
+    exif = shown.info.get("exif") or b""  # before to_pillow, which resets the orientation that libheif has applied
     for start, stop in media:
-        check_holes(data, start, stop, [exif, *(block["data"] for block in primary.info.get("metadata", ()))])
-    with _known(found):
-        image = primary.to_pillow()
+        check_holes(data, start, stop, [exif, *(block["data"] for block in shown.info.get("metadata", ()))])
+    with _known(foreign):
+        image = shown.to_pillow()
     note = f"first of {len(pictures)} pictures" if len(pictures) > 1 else ""
     return Raster(image, image.width, image.height, exif=exif, note=note, suspect=follow(units))
 
 
+def _foreign(found: dict[int, Item], main: Item | None) -> str:
+    """The picture's coding, if it is a foreign one. A thumbnail in JPEG says nothing: cameras put it beside HEVC."""
+    if main and main.kind in FOREIGN:
+        return FOREIGN[main.kind]
+    kinds = [item.kind for item in found.values()]  # of which a grid is made
+    return "" if b"hvc1" in kinds else next((FOREIGN[kind] for kind in kinds if kind in FOREIGN), "")
+
+
 @contextmanager
-def _known(found: dict[int, Item]) -> Iterator[None]:
+def _known(foreign: str) -> Iterator[None]:
     """Around libheif: what it says of a coding that it lacks is no fault of the file."""
     try:
         yield
     except Exception as error:
-        foreign = next((FOREIGN[item.kind] for item in found.values() if item.kind in FOREIGN), "")
         if foreign:
             raise Unfit(Reason.UNSUPPORTED, f"HEIF that holds {foreign}") from error
         raise

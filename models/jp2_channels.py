@@ -52,7 +52,8 @@ def _roles(definition: bytes) -> Roles:
 
 def _in_order(image: Image.Image, roles: Roles) -> Image.Image:
     wanted, bands = roles.colours + roles.opacity, image.getbands()
-    if wanted == list(range(len(bands))) and (roles.alpha if roles.opacity else "") == bands[-1].strip("LRGBCMYK"):
+    alpha = bands[-1] if bands[-1] in ("A", "a") else ""
+    if wanted == list(range(len(bands))) and alpha == roles.alpha * len(roles.opacity):
         return image
     mode = "CMYK" if image.mode == "CMYK" else NAMES.get(len(roles.colours), "")
     if not mode or len(mode) != len(roles.colours) or max(wanted) >= len(bands) or image.mode.startswith("I"):

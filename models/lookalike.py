@@ -1,5 +1,7 @@
 """What bytes that are no image look like, so that the quarantine list says more than "no"."""
 
+import re
+
 # Pictures that this service cannot read: the owner should know that they are pictures.
 PICTURES = (
     (b"\xff\x0a", "JPEG XL"),
@@ -27,13 +29,11 @@ PICTURES = (
     (b"AT&TFORM", "DjVu"),
     (b"/* XPM */", "X pixmap"),
     (b"\x59\xa6\x6a\x95", "Sun raster"),
-    (b"P1", "portable bitmap in decimal digits"),
-    (b"P2", "portable graymap in decimal digits"),
-    (b"P3", "portable pixmap in decimal digits"),
     (b"PF\n", "portable float map"),
     (b"Pf\n", "portable float map"),
 )
-IFF = {b"ILBM": "IFF picture", b"PBM ": "IFF picture", b"ACBM": "IFF picture"}
+IFF = frozenset({b"ILBM", b"PBM ", b"ACBM"})
+DECIMAL = re.compile(rb"P[1-3]\s+(?:#|\d)")  # and not every text that begins so
 OS2 = frozenset({b"BM", b"CI", b"CP", b"IC", b"PT"})  # what an OS/2 array of bitmaps, icons or pointers may hold
 OTHERS = (
     (b"%PDF", "a PDF document"),
@@ -79,15 +79,17 @@ def unreadable_picture(data: bytes) -> str:
     if data[4:12] == b"ftypmif3":
         return "HEIF in its short form"
     if data.startswith(b"FORM") and data[8:12] in IFF:
-        return IFF[data[8:12]]
+        return "IFF picture"
     if data.startswith(b"BA") and data[14:16] in OS2:
         return "OS/2 icon or bitmap array"
     if data.startswith(b"\0\0\2\0") and data[4:5] != b"\0" and data[5:6] == data[9:10] == b"\0":
         return "Windows cursor"
     if data.startswith(b"\x28\0\0\0") and data[12:14] == b"\1\0" and data[14:15] in b"\1\4\x08\x10\x18\x20":
         return "bitmap without its file header"
-    if data[:7] == b"#define" and b"_width" in data[:200]:
+    if data[:7] == b"#define" and b"_width " in data[:300] and b"_height " in data[:300]:
         return "X bitmap"
+    if DECIMAL.match(data):
+        return "portable map in decimal digits"
     return next((name for magic, name in PICTURES if data.startswith(magic)), "")
 
 

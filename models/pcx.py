@@ -2,7 +2,7 @@
 
 from struct import unpack_from
 
-from PIL import ImageOps
+from PIL import ImageChops
 
 from models.plain import load_plain, open_plain
 from models.raster import Raster
@@ -28,5 +28,5 @@ def decode_pcx(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
         raise Unfit(Reason.UNSUPPORTED, "PCX without compression")
     raster = load_plain(open_plain("PcxImagePlugin", "PcxImageFile", data), max_pixels)
     if raster.image.mode == "1" and sum(data[PALETTE : PALETTE + 3]) > sum(data[PALETTE + 3 : PALETTE + 6]):
-        raster.image = ImageOps.invert(raster.image)  # Pillow shows every bit that is set in white
+        raster.image = ImageChops.invert(raster.image)  # Pillow shows every bit that is set in white
     return raster

@@ -39,7 +39,7 @@ def decode_psd(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
 
 def _check_kind(layout: PsdLayout) -> None:
     if layout.depth == 32:
-        raise Unfit(Reason.UNSUPPORTED, f"Photoshop document of {layout.depth} bits a channel")
+        raise Unfit(Reason.UNSUPPORTED, "Photoshop document of 32 bits a channel")
     if layout.mode == INKS and layout.channels > 1:  # Pillow shows the first one alone
         raise Unfit(Reason.UNSUPPORTED, "Photoshop document of separate inks")
     if layout.mode == INDEXED and len(layout.palette) != 768:

@@ -40,10 +40,10 @@ def decode_tga(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
         raster.image = _with_attribute(raster.image, data[17])
     if raster.image.mode == "RGBA" and raster.image.getchannel("A").getextrema() == (0, 0):
         raster.image = raster.image.convert("RGB")  # many writers left the fourth byte empty: not a blank picture
-    raster.suspect = _length(data, _end(data))
+    end = _end(data)
+    raster.suspect = _length(data, end)
     if data[2] in RAW and not raster.suspect:
-        upwards = not data[17] & 0x20
-        raster.suspect = lost_rows(data, _start(data), _end(data), raster.height, upwards=upwards)
+        raster.suspect = lost_rows(data, _start(data), end, raster.height, upwards=not data[17] & 0x20)
     return raster
 
 

@@ -40,7 +40,8 @@ def decode_tiff(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
         error = Unfit(_judge(lines[-1]), lines[-1])
     if error and page.at + 2 > len(data):  # many writers put it last, so that a cut file loses it first
         raise Unfit(Reason.TRUNCATED, f"the directory should be at byte {page.at}, the file has {len(data)}")
-    if error and (words := half_known(page)):
+    whole = all(stop <= len(data) for _, stop in page.pieces())
+    if error and whole and (words := half_known(page)):
         raise Unfit(Reason.UNSUPPORTED, words) from error
     if error:
         raise error
@@ -80,7 +81,7 @@ def _prove_pages(image: ImageFile.ImageFile) -> str:
                 image.load()
             except Exception as error:
                 unfit = fault(error)
-                if error.args[:1] and error.args[0] in FOREIGN:  # Pillow's KeyError for a compression that it lacks
+                if isinstance(error, KeyError) and error.args[0] in FOREIGN:  # a compression that Pillow lacks
                     continue
                 if unfit.reason in (Reason.DAMAGED, Reason.TRUNCATED):
                     words.append(unfit.detail)

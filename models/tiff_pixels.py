@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageChops
 
 from models.flatten import flatten
 from models.reason import Reason, Unfit
@@ -44,7 +44,7 @@ def as_meant(image: Image.Image, page: Directory) -> Image.Image:
         image = Image.fromarray(values)
     # Pillow turns WhiteIsZero round in 8 bits only. What range other numbers have, flatten finds out.
     inverted = page.entries.get(PHOTOMETRIC) and page.only(PHOTOMETRIC) == WHITE_IS_ZERO
-    return ImageOps.invert(flatten(image, WHITE)) if inverted else image
+    return ImageChops.invert(flatten(image, WHITE)) if inverted else image
 
 
 def _values(stored: np.ndarray, mode: str, page: Directory) -> np.ndarray | None:

@@ -81,3 +81,15 @@ def test_an_avif_whose_exif_is_broken_is_shown_and_suspect() -> None:
     picture = read(broken)
     assert picture.suspect == "its EXIF metadata is broken"
     assert np.array_equal(picture.pixels, read(sound).pixels)
+
+
+def test_damage_beside_a_foreign_thumbnail_is_damage() -> None:
+    """Cameras put a small JPEG beside the HEVC: an item of that kind says nothing of the picture."""
+    exif = Image.Exif()
+    exif[0x010F] = "Canon"
+    sound = heic(scene(), exif=exif.tobytes())
+    named = sound.index(b"Exif", sound.index(b"iinf"))
+    beside = sound[:named] + b"jpeg" + sound[named + 4 :]
+    assert read(beside).format == "heif"
+    config = beside.index(b"hvcC") + 4
+    assert refusal(beside[: config + 30] + bytes(60) + beside[config + 90 :]).reason is Reason.DAMAGED

@@ -98,7 +98,7 @@ def test_floats_of_photoshop_are_unsupported() -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"P3\n1 1\n255\n1 2 3\n", "portable pixmap in decimal digits"),
+        (b"P3\n1 1\n255\n1 2 3\n", "portable map in decimal digits"),
         (b"PF\n1 1\n-1\n" + bytes(12), "portable float map"),
         (b"/* XPM */\nstatic char *a[] = {", "X pixmap"),
         (b"#define a_width 8\n#define a_height 1\nstatic char a_bits[] = {0x01};", "X bitmap"),
@@ -158,3 +158,11 @@ def test_what_the_first_frame_of_a_gif_leaves_empty_is_empty() -> None:
     shown = read(framed[:place] + struct.pack("<HH", 16, 12) + framed[place + 4 :]).pixels
     assert tuple(shown[24, 32]) == (0, 0, 0)
     assert tuple(shown[2, 2]) == tuple(shown[46, 62]) == (255, 255, 255)
+
+
+@pytest.mark.parametrize(
+    "text", [b"P2P networks, a survey\n", b"P1 is urgent\n", b"#define MAX_WIDTH 4\nint line_width = 3;\n"]
+)
+def test_text_that_begins_like_a_picture_is_text(text: bytes) -> None:
+    unfit = refusal(text)
+    assert (unfit.reason, unfit.detail) == (Reason.NOT_IMAGE, "text")

@@ -183,3 +183,9 @@ def test_signed_numbers_of_sixteen_bits_begin_below_zero() -> None:
     signed = (GREY.astype(np.int32) * 257 - 32768).astype("<i2")
     shown = read(tiff("<", 16, 1, {339: 2}, [signed.tobytes()])).pixels.astype(int)
     assert np.abs(shown - resized(scene().convert("L"))).max() <= 1
+
+
+def test_a_cut_tiff_of_half_known_coding_is_cut_and_not_unsupported() -> None:
+    whole = retagged(saved(scene(), "TIFF"), 259, value=6)
+    assert refusal(whole).reason is Reason.UNSUPPORTED
+    assert refusal(whole[:-2000]).reason in (Reason.TRUNCATED, Reason.DAMAGED)
