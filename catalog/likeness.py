@@ -2,7 +2,8 @@
 
 import base64
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from catalog.ask import ask
 from catalog.asking import Asking
@@ -10,6 +11,8 @@ from catalog.bundles import serving_bundle
 from catalog.display import show
 from catalog.entries import Entry, entry_at, holders
 from catalog.faults import PlaceFault, StoreFault, UsageFault
+from catalog.matching import MOST as CONTESTANTS
+from catalog.matching import Found, told_apart
 from catalog.model_rows import Model, current
 
 if TYPE_CHECKING:
@@ -19,8 +22,17 @@ MOST = 10_000  # what the service gives in one answer
 SPARE = 8  # contents to ask for beyond k: one may have lost its last file a moment ago
 
 
-def similar(asking: Asking, path: bytes, count: int) -> Iterator[tuple[Entry, float]]:
-    """The `count` files nearest to the image at `path`, itself left out: (file, cosine), best first.
+class Likeness(NamedTuple):
+    """A file like another one. `same`: see catalog.matching.Found."""
+
+    entry: Entry
+    cosine: float
+    same: float | None
+
+
+def similar(asking: Asking, path: bytes, count: int) -> Iterator[Likeness]:
+    """The `count` files nearest to the image at `path`, itself left out, best first; where several are equally near,
+    those first that show the very same picture.
 
     Of a content that several files hold, each file is given. `path` need not be in the catalog.
     """
@@ -29,13 +41,18 @@ def similar(asking: Asking, path: bytes, count: int) -> Iterator[tuple[Entry, fl
         raise StoreFault("the catalog holds no vectors yet", "Run `catalogd --once` first.")
     entry = entry_at(asking.database, path)
     vector = None if entry is None else _stored(asking, model, entry)
+    own = None if entry is None or vector is None else entry.content
     if vector is None:
         vector = embedded(asking, path)
+    found = [Found(*hit) for hit in hits(asking, model, vector, max(count, CONTESTANTS) + SPARE)]
+    copies, others = [one for one in found if one.content == own], [one for one in found if one.content != own]
+    max_pixels = int(asking.config.intake.max_megapixels * 1e6)
+    others = told_apart(others, path, partial(holders, asking.database), max_pixels)
     given = 0
-    for content, cosine in hits(asking, model, vector, count + SPARE):
+    for content, cosine, same in [*copies, *others]:
         for other in holders(asking.database, content):
             if other.path != path and other.state in ("ok", "unreachable", "pending"):
-                yield other, cosine
+                yield Likeness(other, cosine, same)
                 given += 1
                 if given == count:
                     return

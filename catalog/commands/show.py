@@ -42,7 +42,7 @@ def _record(asking: Asking, entry: Entry, count: int) -> dict[str, Any]:
         "note": _note(entry, more[2]),
         "history": _history(asking, entry),
         "copies": [text(copy.path) for copy in copies if copy.id != entry.id],
-        "neighbours": [{"path": text(other.path), "cosine": round(cosine, 4)} for other, cosine in near],
+        "neighbours": [{"path": text(one.entry.path), "cosine": round(one.cosine, 4)} for one in near],
     }
 
 

@@ -4,7 +4,7 @@ import click
 
 from catalog.asking import Asking, BytesPath, asks, json_option, put_lines
 from catalog.display import show, text
-from catalog.likeness import similar
+from catalog.likeness import Likeness, similar
 
 
 @click.command("similar")
@@ -16,7 +16,12 @@ def command(asking: Asking, path: bytes, count: int, as_json: bool) -> None:
     """The images most like PATH, which need not be in the catalog: cosine (1 is the same) and path."""
     found = similar(asking, path, count)
     if as_json:
-        put_lines({"path": text(entry.path), "cosine": round(cosine, 6)} for entry, cosine in found)
+        put_lines(_record(one) for one in found)
         return
-    for entry, cosine in found:
-        click.echo(f"{cosine:.4f}\t{show(entry.path)}")
+    for one in found:
+        click.echo(f"{one.cosine:.4f}\t{show(one.entry.path)}")
+
+
+def _record(one: Likeness) -> dict[str, object]:
+    same = None if one.same is None else round(one.same, 4)
+    return {"path": text(one.entry.path), "cosine": round(one.cosine, 6), "same": same}

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-WIDTHS = (32, 48, 80, 120)
+WIDTHS = (32, 48, 80, 112)
 HEAD = 256
 
 
@@ -19,20 +19,19 @@ class Residual(nn.Module):
 
     def __init__(self, before: int, after: int, stride: int = 1) -> None:
         super().__init__()
-        self.stride = stride
         self.first = nn.Conv2d(before, after, 3, stride, 1, bias=False)
         self.first_norm = nn.BatchNorm2d(after)
         self.second = nn.Conv2d(after, after, 3, 1, 1, bias=False)
         self.second_norm = nn.BatchNorm2d(after)
         same = before == after and stride == 1
-        self.shortcut = None if same else nn.Conv2d(before, after, 1, bias=False)
+        self.shortcut = None if same else nn.Conv2d(before, after, 1, stride, bias=False)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Filter `maps`, float32 [B, C, H, W]."""
         filtered = functional.relu(self.first_norm(self.first(maps)))
         filtered = self.second_norm(self.second(filtered))
         if self.shortcut is not None:
-            maps = self.shortcut(functional.avg_pool2d(maps, 2) if self.stride == 2 else maps)
+            maps = self.shortcut(maps)
         return functional.relu(maps + filtered)
 
 
@@ -41,12 +40,10 @@ class Trunk(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(3, WIDTHS[0], 7, 4, 2, bias=False)
+        self.stem = nn.Conv2d(3, WIDTHS[0], 7, 5, 3, bias=False)
         self.stem_norm = nn.BatchNorm2d(WIDTHS[0])
-        stages = [nn.Sequential(Residual(WIDTHS[0], WIDTHS[0]))]
-        for before, after in pairwise(WIDTHS):
-            stages.append(nn.Sequential(Residual(before, after, 2), Residual(after, after)))
-        self.stages = nn.ModuleList(stages)
+        pairs = pairwise(WIDTHS)
+        self.stages = nn.ModuleList(nn.Sequential(Residual(a, b, 2), Residual(b, b)) for a, b in pairs)
         self.head = nn.Conv2d(WIDTHS[-1], HEAD, 1, bias=False)
         self.head_norm = nn.BatchNorm2d(HEAD)
         self.size = 2 * HEAD + WIDTHS[2]
@@ -57,7 +54,7 @@ class Trunk(nn.Module):
         pooled = []
         for place, stage in enumerate(self.stages):
             maps = stage(maps)
-            if place == 2:
+            if place == 1:
                 pooled.append(maps.mean((2, 3)))
         last = functional.relu(self.head_norm(self.head(maps)))
         return torch.cat([last.mean((2, 3)), last.amax((2, 3)) * 0.25, *pooled], 1)

@@ -105,7 +105,8 @@ def view_batches(pixels: Pixels, augment: Augmenter, schedule: Schedule, seed: i
 def train(pixels: Pixels, augment: Augmenter, schedule: Schedule, seed: int, checkpoint: Path | None = None) -> Trunk:
     """Train a trunk on pictures, uint8 [N, S, S, 3]; returns it ready for inference.
 
-    Set the number of PyTorch's threads to half the cores before: a second thread makes the views.
+    Set the number of PyTorch's threads to half the cores before: a second thread makes the views. In float32: where
+    a processor has no bfloat16 of its own, that is ten times as slow, and where it has, other weights come out.
     """
     torch.manual_seed(seed)
     trunk = Trunk()
@@ -117,9 +118,7 @@ def train(pixels: Pixels, augment: Augmenter, schedule: Schedule, seed: int, che
     for step, views in enumerate(view_batches(pixels, augment, schedule, seed)):
         for group in optimiser.param_groups:
             group["lr"] = schedule.rate_at(step)
-        with torch.autocast("cpu", torch.bfloat16):
-            features = trunk(views)
-        linear, bent = projector(features.float())
+        linear, bent = projector(trunk(views))
         loss, found = contrast(linear, schedule.temperature)
         loss = loss + 0.5 * contrast(bent, 2 * schedule.temperature)[0]
         optimiser.zero_grad()
