@@ -37,15 +37,19 @@ class Placements:
 
 
 def placements(queries: Floats, candidates: Floats, keep: int) -> Placements:
-    """The `keep` likeliest for each candidate [K, S, S]; `queries` [8, S, S] are the symmetries of one."""
+    """The likeliest on each candidate [K, S, S], and the `keep` likeliest that differ in more than the candidate.
+
+    `queries` [8, S, S] are the symmetries of one. Of twins each would have the same placements, and crowd out others.
+    """
     found = [_cut(queries, candidates, *shares) for shares in PARTS]
     found += [_framed(queries, candidates, *shares) for shares in WHOLES]
     found += [_turned(queries, candidates, turn) for turn in TURNS]
     scores = np.stack([score for score, _ in found], 2).reshape(len(candidates), -1)  # [K, 8 * kinds]
     maps = np.stack([maps for _, maps in found], 2).reshape(len(candidates), -1, 2, 3)
-    best = np.argsort(-scores, 1)[:, :keep]
-    candidate = np.repeat(np.arange(len(candidates)), keep)
-    return Placements(candidate, (best // len(found)).ravel(), maps[candidate, best.ravel()])
+    kinds = np.argsort(-scores.max(0))[:keep]
+    candidate = np.concatenate([np.arange(len(candidates)), scores[:, kinds].argmax(0)])
+    kind = np.concatenate([scores.argmax(1), kinds])
+    return Placements(candidate, kind // len(found), maps[candidate, kind])
 
 
 def _cut(queries: Floats, candidates: Floats, height: float, width: float) -> tuple[Floats, Floats]:

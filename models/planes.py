@@ -27,7 +27,7 @@ def symmetries(plane: Floats) -> Floats:
 
 def resized(planes: Floats, height: int, width: int) -> Floats:
     """[..., S, S] to [..., height, width] by a triangle filter, wide enough not to alias."""
-    shrunk: Floats = _triangles(height, planes.shape[-2]) @ planes @ _triangles(width, planes.shape[-1]).T
+    shrunk: Floats = np.matmul(_triangles(height, planes.shape[-2]), planes) @ _triangles(width, planes.shape[-1]).T
     return shrunk
 
 
@@ -35,9 +35,8 @@ def resized(planes: Floats, height: int, width: int) -> Floats:
 def _triangles(after: int, before: int) -> Floats:
     step = before / after
     centres = (np.arange(after) + 0.5) * step - 0.5
-    weights = np.maximum(0, 1 - np.abs(np.arange(before) - centres[:, None]) / max(step, 1.0)).astype(np.float32)
-    shares: Floats = weights / weights.sum(1, keepdims=True)
-    return shares
+    weights = np.maximum(0, 1 - np.abs(np.arange(before) - centres[:, None]) / max(step, 1.0))
+    return np.asarray(weights / weights.sum(1, keepdims=True), np.float32)
 
 
 def smoothed(planes: Floats, axis: int, times: int = 1) -> Floats:

@@ -15,7 +15,7 @@ from models.planes import Floats, brightness, symmetries
 
 SIDE = 128  # of the pictures, squashed to a square
 COARSE, MIDDLE = 32, 64
-KEEP, FINALISTS = 2, 4
+KEEP, FINALISTS = 24, 4
 APART = 0.04  # of the half side: placements that are nearer to one another are one
 
 

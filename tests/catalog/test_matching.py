@@ -1,0 +1,114 @@
+"""The nearest by their vectors, put in order by what they show."""
+
+import hashlib
+import os
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw
+
+from catalog.entries import Entry
+from catalog.matching import MOST, Found, contestants, ranked, told_apart
+
+
+def entry(path: Path, state: str = "ok") -> Entry:
+    data = path.read_bytes()
+    sha256 = hashlib.sha256(data).hexdigest().upper()
+    folder, name = os.path.split(os.fsencode(path))
+    facts = (len(data), "png", 160, 160, 1, 0.0, None, None, None)
+    return Entry(1, folder, name, state, None, None, sha256, *facts)
+
+
+def page(word: str) -> Image.Image:
+    image = Image.new("RGB", (160, 160), "white")
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 0, 160, 30), fill=(0, 90, 160))
+    for row in range(4):
+        draw.text((10, 40 + 28 * row), word[row:] + word, fill="black", font_size=20)
+    return image
+
+
+WORDS = ("orange", "purple", "yellow")
+
+
+@pytest.fixture()
+def pages(tmp_path: Path) -> dict[int, Path]:
+    """Three twins, by the ids of their contents."""
+    made = {number: tmp_path / f"{word}.png" for number, word in enumerate(WORDS, 1)}
+    for number, path in made.items():
+        page(WORDS[number - 1]).save(path)
+    return made
+
+
+@pytest.fixture()
+def query(tmp_path: Path) -> bytes:
+    """The second page, smaller, lighter, and compressed."""
+    buffer = BytesIO()
+    page(WORDS[1]).resize((120, 120)).point(lambda level: 40 + level * 0.8).save(buffer, "JPEG", quality=60)
+    (tmp_path / "query.jpg").write_bytes(buffer.getvalue())
+    return os.fsencode(tmp_path / "query.jpg")
+
+
+FOUND = [Found(1, 0.98), Found(2, 0.97), Found(3, 0.96), Found(4, 0.4)]
+
+
+def order(found: list[Found]) -> list[int]:
+    return [one.content for one in found]
+
+
+def test_the_very_picture_comes_before_its_twins(pages: dict[int, Path], query: bytes) -> None:
+    told = told_apart(FOUND, query, lambda content: [entry(pages[content])], 10**8)
+    assert told[0].content == 2 and (told[0].same or 0) > 0.95
+    assert sorted(order(told)) == [1, 2, 3, 4]
+    assert told[-1] == Found(4, 0.4), "what is far behind is not looked at"
+    assert {one.content: one.cosine for one in told} == {one.content: one.cosine for one in FOUND}
+
+
+def test_nothing_is_read_where_one_is_alone(query: bytes) -> None:
+    alone = [Found(1, 0.98), Found(2, 0.8)]
+    assert told_apart(alone, query, lambda content: pytest.fail("read"), 10**8) == alone
+
+
+@pytest.mark.parametrize("harm", ["away", "gone", "changed", "damaged"])
+def test_what_cannot_be_read_keeps_its_place(pages: dict[int, Path], query: bytes, harm: str) -> None:
+    files = {content: [entry(path)] for content, path in pages.items()}
+    if harm == "away":
+        files[2] = [entry(pages[2], "unreachable")]
+    elif harm == "gone":
+        pages[2].unlink()
+    elif harm == "changed":
+        page("other").save(pages[2])
+    else:
+        pages[2].write_bytes(pages[2].read_bytes()[:200])
+        files[2] = [entry(pages[2])]
+    told = told_apart(FOUND, query, lambda content: files[content], 10**8)
+    assert next(one for one in told if one.content == 2).same is None
+    assert sorted(order(told)) == [1, 2, 3, 4]
+
+
+def test_another_file_of_the_content_serves_as_well(pages: dict[int, Path], query: bytes, tmp_path: Path) -> None:
+    (tmp_path / "copy.png").write_bytes(pages[2].read_bytes())
+    files = {content: [entry(path)] for content, path in pages.items()}
+    files[2].append(entry(tmp_path / "copy.png"))
+    pages[2].unlink()
+    assert told_apart(FOUND, query, lambda content: files[content], 10**8)[0].content == 2
+
+
+def test_a_query_that_cannot_be_read_leaves_the_order(pages: dict[int, Path], tmp_path: Path) -> None:
+    missing = os.fsencode(tmp_path / "missing.png")
+    assert told_apart(FOUND, missing, lambda content: [entry(pages[content])], 10**8) == FOUND
+
+
+def test_who_contends() -> None:
+    assert contestants([]) == 0
+    assert contestants([0.9]) == 0
+    assert contestants([0.9, 0.79]) == 0
+    assert contestants([0.9, 0.81, 0.5]) == 2
+    assert contestants([0.9] * 100) == MOST
+
+
+def test_ranking_moves_only_the_same_picture() -> None:
+    found = [Found(1, 0.9, 0.3), Found(2, 0.89, 0.9), Found(3, 0.88), Found(4, 0.87, 0.99)]
+    assert order(ranked(found)) == [4, 2, 1, 3]
+    assert ranked([]) == []
