@@ -111,7 +111,7 @@ class Neighbours:
         """Make these labels (int64 [N]) answer no more. Labels that are not live are left as they are."""
         with self._lock.alone():
             self._make_room(ids)
-            for label in np.unique(ids[self._states[ids] == LIVE]).tolist():
+            for label in set(ids[self._states[ids] == LIVE].tolist()):  # np.unique would import all of numpy.ma
                 self._graph.mark_deleted(label)
                 self._turn(label, DELETED)
 
@@ -170,7 +170,7 @@ class Neighbours:
         self._live += int(new.sum())
 
     def _revive(self, ids: Integers) -> None:
-        for label in np.unique(ids).tolist():
+        for label in set(ids.tolist()):
             self._graph.unmark_deleted(label)
             self._turn(label, LIVE)
 

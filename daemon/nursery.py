@@ -5,7 +5,7 @@ import os
 
 PRELOAD = [
     *("daemon.tether", "daemon.cli", "daemon.worker", "daemon.examine", "daemon.known"),
-    *("models.jpeg", "models.png", "PIL.PngImagePlugin"),
+    *("models.jpeg", "models.png", "PIL.PngImagePlugin", "models.decoders", "_strptime"),
 ]
 
 
