@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 REACH = 0.1  # of cosine: of 19 changes of 499 pictures, 0.2 % had their original further behind the nearest
+HOPELESS = 0.55  # of the cosine of near duplicates: what has less is seldom the same picture (one query of 500)
 MOST = 24  # pictures that are laid upon the query, at 15 ms each
 SAME = 0.85  # share that is explained: changes of one picture have 0.89 and more, strangers seldom over 0.8
 
@@ -27,8 +28,12 @@ class Found(NamedTuple):
     same: float | None = None
 
 
-def contestants(cosines: Sequence[float]) -> int:
-    """How many of the nearest, whose falling cosines these are, may be meant as well as the first: 0 if it is alone."""
+def contestants(cosines: Sequence[float], near: float) -> int:
+    """How many of the nearest, whose falling cosines these are, may be meant as well as the first: 0 if it is alone, or
+    another picture altogether. `near`: from which cosine on the model calls two pictures near duplicates.
+    """
+    if not cosines or cosines[0] < HOPELESS * near:
+        return 0
     within = sum(cosine >= cosines[0] - REACH for cosine in cosines[:MOST])
     return within if within > 1 else 0
 
@@ -39,13 +44,15 @@ def ranked(found: Sequence[Found]) -> list[Found]:
     return sorted(same, key=lambda one: -(one.same or 0.0)) + [one for one in found if one not in same]
 
 
-def told_apart(found: list[Found], query: bytes, of: Callable[[int], Sequence[Entry]], max_pixels: int) -> list[Found]:
+def told_apart(
+    found: list[Found], query: bytes, of: Callable[[int], Sequence[Entry]], near: float, max_pixels: int
+) -> list[Found]:
     """`found`, best first, with those in front that show the picture in the file `query`.
 
-    `of` tells the files of a content. Their pixels are read where more than one may be meant, from files that are at
+    `of` tells the files of a content, `near` is for `contestants`. Their pixels are read where more than one may be meant, from files that are at
     hand and whose bytes are still those of the catalog. What cannot be read keeps its place among the rest.
     """
-    count = contestants([one.cosine for one in found])
+    count = contestants([one.cosine for one in found], near)
     shown = _pixels(query, None, max_pixels) if count else None
     if shown is None:
         return found

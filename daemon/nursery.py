@@ -4,18 +4,24 @@ import multiprocessing.forkserver
 import os
 
 PRELOAD = [
-    *("daemon.tether", "daemon.cli", "daemon.worker", "daemon.examine", "daemon.known"),
-    *("models.jpeg", "models.png", "PIL.PngImagePlugin", "models.decoders", "_strptime"),
+    *("daemon.tether", "daemon.start", "daemon.worker", "daemon.examine", "daemon.known"),
+    *("models.jpeg", "models.png", "PIL.PngImagePlugin", "_strptime"),
 ]
+THREADS = "OPENBLAS_NUM_THREADS"
 
 
 def start_nursery() -> None:
-    """Start it: single-threaded and with the decoders imported, so that a worker costs milliseconds.
+    """Start it, if it does not run: single-threaded, and with the decoders imported: a worker costs milliseconds.
 
     Forking the service itself, with its threads, would not be safe. It imports beside us while we import the rest.
     """
-    # Threads of NumPy's BLAS spin for a thirtieth of a second before they sleep, also when they are just born.
+    # Threads of NumPy's BLAS spin for a thirtieth of a second before they sleep, also when they are just born. The
+    # nursery has none: nobody there multiplies matrices, and what has threads is not to be forked.
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOAD)
+    before = os.environ.get(THREADS)
+    os.environ[THREADS] = "1"
+    multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOAD)
     multiprocessing.forkserver.ensure_running()
+    del os.environ[THREADS]
+    if before is not None:
+        os.environ[THREADS] = before

@@ -37,7 +37,7 @@ def same_pixels(one: bytes | None, other: bytes | None) -> bool | None:
 @lru_cache(256)
 def _maker(recipe: Recipe, size: tuple[int, int], maker: str) -> bytes:
     """Another size, as a recipe that is not square has it for a turned picture, or another decoder: other pixels."""
-    from models.decoders import DECODERS  # not for commands that only compare
+    from PIL import __version__ as pillow  # not for commands that only compare
 
-    made = f"{recipe} {size} {maker} {OURS} {DECODERS}"
+    made = f"{recipe} {size} {maker} {OURS} pillow {pillow}"
     return zlib.crc32(made.encode()).to_bytes(LIKE, "little")

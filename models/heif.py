@@ -56,7 +56,8 @@ def decode_heif(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     with _known(foreign):
         image = shown.to_pillow()
     note = f"first of {len(pictures)} pictures" if len(pictures) > 1 else ""
-    return Raster(image, image.width, image.height, exif=exif, note=note, suspect=follow(units))
+    maker = f"pillow-heif {_libheif().__version__}"
+    return Raster(image, image.width, image.height, exif=exif, note=note, suspect=follow(units), maker=maker)
 
 
 def _foreign(found: dict[int, Item], main: Item | None) -> str:

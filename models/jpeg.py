@@ -57,9 +57,8 @@ def decode_jpeg(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
         note = f"{note}; {behind}" if note else behind
     elif behind:
         suspect = suspect or behind
-    return Raster(
-        image, header.width, header.height, orientation, header.exif, note, suspect, "walk" if painted else ""
-    )
+    maker = "walk" if painted else f"simplejpeg {simplejpeg.__version__}"
+    return Raster(image, header.width, header.height, orientation, header.exif, note, suspect, maker)
 
 
 def _least(header: JpegHeader, orientation: int, recipe: Recipe) -> tuple[int, int]:

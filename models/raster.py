@@ -18,8 +18,8 @@ class Raster:
 
     `averaged`: whole pixels, across and down, of which the decoder has made one.
     `orientation`: EXIF 1..8 still to be applied. `exif`: the TIFF-structured block (bytes), empty where there is none.
-    `suspect`: why the picture may be damaged although it decodes. `maker`: who made the pixels, where it is not the
-    format's usual decoder: they are only like that one's.
+    `suspect`: why the picture may be damaged although it decodes. `maker`: who made the pixels, where it is not
+    Pillow: another's are only like them.
     """
 
     image: "Image"

@@ -120,10 +120,10 @@ def _share(originals: NDArray[np.uint8]) -> None:
     _originals = originals
 
 
-def similar_hit(right: int, query: NDArray[np.uint8], alike: Vectors) -> float:
+def similar_hit(near: float, right: int, query: NDArray[np.uint8], alike: Vectors) -> float:
     """recall@1 of one query by the rule of catalog.matching, from its likeness to each entry, float32 [entries]."""
     order = np.argsort(-alike, kind="stable")
-    count = contestants(alike[order[:64]].tolist())
+    count = contestants(alike[order].tolist(), near)
     if count:
         told = register(query, _originals[order[:count]])
         if told.max() >= SAME:
@@ -194,7 +194,9 @@ def _measured(bundle: Bundle, files: Sequence[Described], pool: ProcessPoolExecu
     for place, change in enumerate(CHANGES, 1):
         pixels = [file.pixels[place] for file in files]
         alike = bundle.embed(np.stack(pixels)) @ entries.T
-        similar = np.array(list(pool.map(similar_hit, range(len(files)), pixels, alike, chunksize=8)))
+        similar = np.array(
+            list(pool.map(partial(similar_hit, bundle.threshold), range(len(files)), pixels, alike, chunksize=8))
+        )
         row = {"similar": float(similar.mean()), "model": found_first(alike)}
         lenient["model"].append(found_twin(alike, same))
         by_folder += np.stack([similar, hits_first(alike)]) / len(CHANGES)

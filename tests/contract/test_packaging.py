@@ -69,7 +69,7 @@ def test_it_carries_its_licence_and_both_commands(wheel: zipfile.ZipFile) -> Non
     names = {name.partition(".dist-info/")[2]: name for name in wheel.namelist()}
     assert b"Apache License" in wheel.read(names["licenses/LICENSE"])
     entry = wheel.read(names["entry_points.txt"]).decode()
-    assert "catalogd = daemon.cli:main" in entry
+    assert "catalogd = daemon.start:main" in entry
     assert "catalog = catalog.cli:main" in entry
 
 
