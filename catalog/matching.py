@@ -49,8 +49,9 @@ def told_apart(
 ) -> list[Found]:
     """`found`, best first, with those in front that show the picture in the file `query`.
 
-    `of` tells the files of a content, `near` is for `contestants`. Their pixels are read where more than one may be meant, from files that are at
-    hand and whose bytes are still those of the catalog. What cannot be read keeps its place among the rest.
+    `of` tells the files of a content, `near` is for `contestants`. Where more than one may be meant, their pixels are
+    read from files that are at hand and whose bytes are still those of the catalog. What cannot be read keeps its place
+    among the rest.
     """
     count = contestants([one.cosine for one in found], near)
     shown = _pixels(query, None, max_pixels) if count else None

@@ -28,16 +28,24 @@ import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from catalog.matching import SAME, contestants
-from models.registration import SIDE, register
+from models.registration import SIDE
 from tools.changes import CHANGES
 from tools.goldens import as_colour
+from tools.recall import (
+    TWINS,
+    Codes,
+    Vectors,
+    code_likeness,
+    found_first,
+    found_twin,
+    hits_first,
+    share_originals,
+    similar_hit,
+    twins,
+)
 
 SETS = ("photo", "meme", "screenshot", "camera")
 WORKING_SIDE = 512
-TWINS = 4.0  # levels of 255, root mean square at the model's size: about what JPEG quality 50 changes there
-Vectors = NDArray[np.float32]
-Codes = NDArray[np.bool_]
 HASHES: dict[str, Callable[[Image.Image], imagehash.ImageHash]] = {
     "pHash 64": imagehash.phash,
     "dHash 64": imagehash.dhash,
@@ -102,70 +110,6 @@ def describe(side: int, resampling: Image.Resampling, path: Path) -> Described |
     return Described(path.parent.name, digest, pixels, codes)
 
 
-def hits_first(alike: Vectors) -> NDArray[np.float64]:
-    """recall@1 of each query of a square [queries, entries] of similarities; the right answers are on the diagonal."""
-    right = np.diag(alike)[:, None]
-    ahead, level = (alike > right).sum(1), (alike == right).sum(1)
-    # A vector that is no number equals nothing, itself included: no hit.
-    hits: NDArray[np.float64] = ((ahead == 0) & (level > 0)) / np.maximum(level, 1)
-    return hits
-
-
-_originals: NDArray[np.uint8]
-
-
-def _share(originals: NDArray[np.uint8]) -> None:
-    """Give a process what all its questions are about."""
-    global _originals
-    _originals = originals
-
-
-def similar_hit(near: float, right: int, query: NDArray[np.uint8], alike: Vectors) -> float:
-    """recall@1 of one query by the rule of catalog.matching, from its likeness to each entry, float32 [entries]."""
-    order = np.argsort(-alike, kind="stable")
-    count = contestants(alike[order].tolist(), near)
-    if count:
-        told = register(query, _originals[order[:count]])
-        if told.max() >= SAME:
-            best = order[:count][told == told.max()]
-            return float(right in best) / len(best)
-    return float(hits_first_of(alike, right))
-
-
-def hits_first_of(alike: Vectors, right: int) -> float:
-    """`hits_first` of one row."""
-    level = int((alike == alike[right]).sum())
-    return 0.0 if level == 0 or (alike > alike[right]).any() else 1 / level
-
-
-def found_first(alike: Vectors) -> float:
-    """The mean of `hits_first`."""
-    return float(np.mean(hits_first(alike)))
-
-
-def twins(originals: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Which originals [n, S, S, 3] are the same picture but for less than `TWINS`: bool [n, n]."""
-    flat = originals.reshape(len(originals), -1).astype(np.float32)
-    squares = (flat**2).sum(1)
-    apart = np.maximum(squares[:, None] + squares - 2 * flat @ flat.T, 0) / flat.shape[1]
-    alike: NDArray[np.bool_] = np.sqrt(apart) < TWINS
-    np.fill_diagonal(alike, True)
-    return alike
-
-
-def found_twin(alike: Vectors, same: NDArray[np.bool_]) -> float:
-    """The share of queries whose nearest entry is their original or a twin of it."""
-    own, other = np.where(same, alike, -np.inf).max(1), np.where(same, -np.inf, alike).max(1)
-    return float(np.mean(own > other))
-
-
-def code_likeness(queries: Codes, entries: Codes) -> Vectors:
-    """Minus the Hamming distances: float32 [queries, entries]."""
-    signs, others = queries.astype(np.float32) * 2 - 1, entries.astype(np.float32) * 2 - 1
-    likeness: Vectors = np.rint(signs @ others.T)
-    return likeness
-
-
 def images_per_second(bundle: Bundle, batch: int, seconds: float = 3.0) -> float:
     """The graph alone on random pixels."""
     pixels = np.random.default_rng(0).integers(0, 256, (batch, bundle.side, bundle.side, 3), np.uint8)
@@ -179,7 +123,9 @@ def images_per_second(bundle: Bundle, batch: int, seconds: float = 3.0) -> float
 
 def measure(bundle: Bundle, files: Sequence[Described], threads: int) -> dict[str, Any]:
     """The table: for every change recall@1 of each method, and the share of pairs above the bundle's threshold."""
-    pool = ProcessPoolExecutor(threads, initializer=_share, initargs=(np.stack([file.pixels[0] for file in files]),))
+    pool = ProcessPoolExecutor(
+        threads, initializer=share_originals, initargs=(np.stack([file.pixels[0] for file in files]),)
+    )
     with pool:
         return _measured(bundle, files, pool)
 

@@ -76,6 +76,29 @@ def test_a_flat_picture_has_nothing_to_compare() -> None:
     assert told[1].max() < SAME
 
 
+def odd_pictures() -> Pixels:
+    """Nothing, everything, edges, points and noise."""
+    places = np.arange(SIDE)
+    steps = [
+        np.zeros(SIDE),
+        np.full(SIDE, 255),
+        places * 2,
+        (places % 2) * 255,
+        (places > 60) * 255,
+        (places == 9) * 255,
+    ]
+    planes = [np.add.outer(one, other) / 2 for one in steps for other in (steps[0], one)]
+    planes.append(np.random.default_rng(0).integers(0, 256, (SIDE, SIDE)))
+    return np.repeat(np.stack(planes).astype(np.uint8)[..., None], 3, -1)
+
+
+def test_no_picture_is_too_odd() -> None:
+    pictures = odd_pictures()
+    for query in pictures:
+        told = register(query, pictures)
+        assert told.shape == (len(pictures),) and ((told >= 0) & (told <= 1)).all()
+
+
 def test_all_levels_of_one_picture_are_explained_by_itself() -> None:
     one = squashed(scene(4))
     assert register(one, one[None])[0] > 0.999

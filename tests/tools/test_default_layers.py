@@ -18,12 +18,12 @@ from tools.default_model.whitening import whitening  # noqa: E402
 
 
 def test_statistics_do_not_see_mirroring() -> None:
-    pictures = torch.rand(3, 3, 64, 64)
+    pictures = torch.rand(3, 3, 64, 64) * 2 - 1
     assert torch.allclose(Statistics()(pictures), Statistics()(pictures.flip(-1)), atol=1e-3)
 
 
 def test_half_of_the_statistics_do_not_see_quarter_turns() -> None:
-    smooth = torch.nn.functional.interpolate(torch.rand(3, 3, 9, 9), size=64, mode="bicubic").clamp(0, 1)
+    smooth = torch.nn.functional.interpolate(torch.rand(3, 3, 9, 9), size=64, mode="bicubic").clamp(0, 1) * 2 - 1
     apart = (Statistics()(smooth) - Statistics()(torch.rot90(smooth, 1, (2, 3)))).abs().amax(0)
     assert 0.3 < float((apart < 1e-2).float().mean()) < 0.9
 

@@ -8,7 +8,8 @@ import pytest
 
 pytest.importorskip("imagehash", reason="the benchmark compares with imagehash")
 
-from tools.bench_model import CHANGES, HASHES, describe, found_first, load_bundle, markdown, measure
+from tools.bench_model import CHANGES, HASHES, describe, load_bundle, markdown, measure
+from tools.recall import found_first
 
 
 def test_changed_copies_are_found(bundle_folder: Path, real_files: Path) -> None:
@@ -17,9 +18,10 @@ def test_changed_copies_are_found(bundle_folder: Path, real_files: Path) -> None
     described = map(partial(describe, bundle.side, bundle.filter), paths)
     files = [file for file in described if file is not None]
     assert len(files) > 10
-    figures = measure(bundle, files)
+    figures = measure(bundle, files, 2)
     assert len(CHANGES) == 19
     assert figures["mean"]["model"] >= 0.96
+    assert figures["mean"]["similar"] >= max(0.98, figures["mean"]["model"])
     assert figures["mean"]["model"] > max(figures["mean"][name] for name in HASHES)
     text = markdown({**figures, "files": {"used": 1, "undecodable": 0, "repeated": 0}, "images/s": {}})
     assert text.count("\n| ") >= 20
