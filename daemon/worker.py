@@ -1,5 +1,6 @@
 """The body of a worker process: tasks in, outcomes out, within limits that cost one file and not the service."""
 
+import gc
 import resource
 import signal
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ def work(pipe: Connection, orders: Orders) -> None:
     from daemon.examine import examine
     from daemon.known import Catalog
 
+    gc.freeze()  # what the nursery imported lives to the end, and stays shared memory as long as nobody walks it
     _confine(orders.memory_bytes)
     known = Catalog(orders.database, orders.model)
     pipe.send(None)  # ready: from here on, an end is some file's doing
