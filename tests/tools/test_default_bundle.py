@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,8 @@ def test_input_and_output_are_as_described(told: dict[str, Any], session: onnxru
 
 def test_the_graph_names_no_place_it_was_made_at(bundle_folder: Path, told: dict[str, Any]) -> None:
     data = (bundle_folder / told["graph"]).read_bytes()
-    assert not any(word in data for word in (b"site-packages", b"/tools/", b"stack_trace", b".py"))
+    # A whole file name: three bytes such as ".py" stand among five million of weights by chance, every fourth time.
+    assert not re.search(rb"site-packages|/tools/|stack_trace|[\w/]{3}\.py\b", data)
 
 
 def test_goldens_are_there_and_small(bundle_folder: Path, told: dict[str, Any]) -> None:
