@@ -14,6 +14,7 @@ from catalog.faults import PlaceFault, StoreFault, UsageFault
 from catalog.matching import MOST as CONTESTANTS
 from catalog.matching import Found, told_apart
 from catalog.model_rows import Model, current
+from catalog.reading import read_whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -109,10 +110,8 @@ def embedded(asking: Asking, path: bytes) -> "np.ndarray":
 
     bundle = serving_bundle(asking.config, asking.database)
     try:
-        with open(path, "rb") as file:
-            picture = read_picture(
-                file.read(), bundle.recipe, max_pixels=int(asking.config.intake.max_megapixels * 1e6)
-            )
+        max_pixels = int(asking.config.intake.max_megapixels * 1e6)
+        picture = read_picture(read_whole(path), bundle.recipe, max_pixels=max_pixels)
     except OSError as error:
         raise PlaceFault(f"cannot read {show(path)}: {error.strerror}", "Mend the path.") from error
     except Unfit as unfit:

@@ -3,11 +3,11 @@
 """
 
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from catalog.entries import Entry
+from catalog.reading import read_whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,9 +87,7 @@ def _pixels(path: bytes, sha256: str | None, max_pixels: int) -> "np.ndarray | N
     from models.registration import SIDE
 
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would keep us waiting
-        with open(handle, "rb", buffering=0) as file:
-            data = file.readall()
+        data = read_whole(path)
         if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256.lower():
             return None
         recipe = Recipe(SIDE, SIDE, "squash", "bilinear", scaled_jpeg=1)

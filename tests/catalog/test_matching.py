@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from catalog.entries import Entry
 from catalog.matching import MOST, Found, contestants, ranked, told_apart
+from catalog.reading import read_whole
 
 
 def entry(path: Path, state: str = "ok") -> Entry:
@@ -115,3 +116,8 @@ def test_ranking_moves_only_the_same_picture() -> None:
     found = [Found(1, 0.9, 0.3), Found(2, 0.89, 0.9), Found(3, 0.88), Found(4, 0.87, 0.99)]
     assert order(ranked(found)) == [4, 2, 1, 3]
     assert ranked([]) == []
+
+
+def test_a_pipe_keeps_nobody_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    assert read_whole(os.fsencode(tmp_path / "pipe.jpg")) == b""
