@@ -136,8 +136,9 @@ class Service:
         """End in order: nothing new comes in, what is in work is dropped (it stays pending), what was handed to the
         writer is committed, the index is saved.
         """
-        self.sentry.stop()
         self._stop.set()
+        self.stages.join("sentry")  # it tends the watches, which are for one thread at a time
+        self.sentry.stop()
         self.scanner.stop()
         self.feed.wake.set()
         self.embedder.wake()
@@ -146,7 +147,7 @@ class Service:
             self.successor.wake()
         self.answerer.stop()
         self.stages.join(
-            *("scan", "scout", "sentry", "scrub", "keep", "train", "score", "clock"),
+            *("scan", "scout", "scrub", "keep", "train", "score", "clock"),
             *("intake", "embed", "next-intake", "next-embed"),
         )
         self.writer.stop()
