@@ -48,8 +48,7 @@ def similar(asking: Asking, path: bytes, count: int) -> Iterator[Likeness]:
     found = [Found(*hit) for hit in hits(asking, model, vector, max(count, CONTESTANTS) + SPARE)]
     copies, others = [one for one in found if one.content == own], [one for one in found if one.content != own]
     max_pixels = int(asking.config.intake.max_megapixels * 1e6)
-    near = serving_bundle(asking.config, asking.database).near_duplicate_cosine
-    others = told_apart(others, path, partial(holders, asking.database), near, max_pixels)
+    others = told_apart(others, path, partial(holders, asking.database), max_pixels)
     given = 0
     for content, cosine, same in [*copies, *others]:
         for other in holders(asking.database, content):

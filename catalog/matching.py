@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 REACH = 0.1  # of cosine: of 19 changes of 499 pictures, 0.2 % had their original further behind the nearest
-HOPELESS = 0.55  # of the cosine of near duplicates: what has less is seldom the same picture (one query of 500)
+HOPELESS = 0.4  # a cosine: what has less is seldom the same picture, to the default model (one query of 500)
 MOST = 24  # pictures that are laid upon the query, at 15 ms each
 SAME = 0.85  # share that is explained: changes of one picture have 0.89 and more, strangers seldom over 0.8
 
@@ -28,11 +28,11 @@ class Found(NamedTuple):
     same: float | None = None
 
 
-def contestants(cosines: Sequence[float], near: float) -> int:
+def contestants(cosines: Sequence[float]) -> int:
     """How many of the nearest, whose falling cosines these are, may be meant as well as the first: 0 if it is alone, or
-    another picture altogether. `near`: from which cosine on the model calls two pictures near duplicates.
+    another picture altogether. No bundle is asked for a threshold: to open one takes as long as to hash its weights.
     """
-    if not cosines or cosines[0] < HOPELESS * near:
+    if not cosines or cosines[0] < HOPELESS:
         return 0
     within = sum(cosine >= cosines[0] - REACH for cosine in cosines[:MOST])
     return within if within > 1 else 0
@@ -44,16 +44,14 @@ def ranked(found: Sequence[Found]) -> list[Found]:
     return sorted(same, key=lambda one: -(one.same or 0.0)) + [one for one in found if one not in same]
 
 
-def told_apart(
-    found: list[Found], query: bytes, of: Callable[[int], Sequence[Entry]], near: float, max_pixels: int
-) -> list[Found]:
+def told_apart(found: list[Found], query: bytes, of: Callable[[int], Sequence[Entry]], max_pixels: int) -> list[Found]:
     """`found`, best first, with those in front that show the picture in the file `query`.
 
-    `of` tells the files of a content, `near` is for `contestants`. Where more than one may be meant, their pixels are
+    `of` tells the files of a content. Where more than one may be meant, their pixels are
     read from files that are at hand and whose bytes are still those of the catalog. What cannot be read keeps its place
     among the rest.
     """
-    count = contestants([one.cosine for one in found], near)
+    count = contestants([one.cosine for one in found])
     shown = _pixels(query, None, max_pixels) if count else None
     if shown is None:
         return found

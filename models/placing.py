@@ -11,9 +11,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from models.planes import Floats, grid, resized, sampled
 
-WHOLE = ((1.0, 1.0),)
 # Heights and widths of a window, as shares. The query is cut out of the candidate:
-PARTS = WHOLE + tuple((share, share) for share in (0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.5))
+PARTS = tuple((share, share) for share in (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.5))
 # Or the candidate stands in the query, below a caption or within a frame:
 WHOLES = (
     *((share, share) for share in (0.95, 0.9, 0.85, 0.8, 0.7, 0.6)),

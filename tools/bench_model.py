@@ -140,9 +140,7 @@ def _measured(bundle: Bundle, files: Sequence[Described], pool: ProcessPoolExecu
     for place, change in enumerate(CHANGES, 1):
         pixels = [file.pixels[place] for file in files]
         alike = bundle.embed(np.stack(pixels)) @ entries.T
-        similar = np.array(
-            list(pool.map(partial(similar_hit, bundle.threshold), range(len(files)), pixels, alike, chunksize=8))
-        )
+        similar = np.array(list(pool.map(similar_hit, range(len(files)), pixels, alike, chunksize=8)))
         row = {"similar": float(similar.mean()), "model": found_first(alike)}
         lenient["model"].append(found_twin(alike, same))
         by_folder += np.stack([similar, hits_first(alike)]) / len(CHANGES)

@@ -18,10 +18,10 @@ def share_originals(originals: NDArray[np.uint8]) -> None:
     _originals = originals
 
 
-def similar_hit(near: float, right: int, query: NDArray[np.uint8], alike: Vectors) -> float:
+def similar_hit(right: int, query: NDArray[np.uint8], alike: Vectors) -> float:
     """recall@1 of one query by the rule of catalog.matching, from its likeness to each entry, float32 [entries]."""
     order = np.argsort(-alike, kind="stable")
-    count = contestants(alike[order].tolist(), near)
+    count = contestants(alike[order].tolist())
     if count:
         told = register(query, _originals[order[:count]])
         if told.max() >= SAME:
