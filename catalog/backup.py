@@ -10,9 +10,8 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from catalog.db import Database
 from catalog.durable import make_folder
@@ -38,8 +37,7 @@ MARKS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Backup:
+class Backup(NamedTuple):
     """One copy. `at`: when it was made, in seconds since the epoch."""
 
     path: Path

@@ -9,7 +9,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from catalog.flip import find_flip
 
@@ -19,8 +19,7 @@ SECTOR = 512
 HOLE = re.compile(rb"\0{512,}")
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """What of the old bytes is found in the new ones, block by block.
 
     `in_place`: there are as many bytes as before. `leading`, `trailing`: bytes that stand at the start, and counted

@@ -1,8 +1,8 @@
 """Files whose bytes were lost, as judged and not overruled since; and what the owner says about it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from catalog import journal
 from catalog.db import Database
@@ -27,8 +27,7 @@ STANDING = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Damage:
+class Damage(NamedTuple):
     """A file that has rotted, or may have. `at`: seconds since the epoch when that was found.
 
     `lost`: the SHA-256 of what it held before, in hex; `copies`: files that hold that and can be read now.

@@ -1,8 +1,7 @@
 """Files as people ask for them: rows joined with their content and their volume."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from catalog.db import Database
 from catalog.display import text
@@ -22,8 +21,7 @@ SELECT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One file. `state` is what the owner is told: files of an absent volume are `unreachable`."""
 
     id: int
@@ -71,8 +69,7 @@ class Entry:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(NamedTuple):
     """Which files. Empty fields take all; `below` is a directory; `suspect` takes ok files that may be damaged;
     `least` and `most` are limits of p_delete.
     """

@@ -1,6 +1,6 @@
 """The heads that were trained, and which one is in use."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from catalog.db import Database
 from catalog.faults import UsageFault
@@ -10,8 +10,7 @@ from models.head import Head, HeadError, unpack
 from models.traits import TRAITS
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """One row. `seq`: the change log is scored up to there."""
 
     id: int

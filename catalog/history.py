@@ -3,7 +3,7 @@
 A file that is met for the first time is only noted: nothing is compared, and nothing more is asked of the catalog.
 """
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from catalog.db import Database
 from catalog.judge import judge
@@ -20,8 +20,7 @@ LAST = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Fate:
+class Fate(NamedTuple):
     """What became of the bytes that were read. `reason`: why they are rejected, None where they are well."""
 
     reason: Reason | None = None
@@ -67,7 +66,7 @@ def add(database: Database, file: int, seen: Signature, content: int, now: float
 def _clues(database: Database, clues: Clues, before: int, after: int) -> Clues:
     """Clues about another past say nothing. Bytes that were known need no embedding: both vectors are here."""
     clues = clues if clues.past == before else NOTHING
-    return clues if clues.cosine is not None else replace(clues, cosine=_cosine(database, before, after))
+    return clues if clues.cosine is not None else clues._replace(cosine=_cosine(database, before, after))
 
 
 def _cosine(database: Database, before: int, after: int) -> float | None:

@@ -1,7 +1,6 @@
 """What a choice made by hand changes: a second look is remembered, a mere repetition is not. Pure."""
 
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import replace
 
 from catalog.label_doubts import CONFIRMED
 from catalog.label_import import OWN, OWNER
@@ -25,5 +24,5 @@ def decide(
         if value == "clear" or old is None or old.value != value:
             made[sha256] = Choice(sha256, size, value, OWNER if value == "clear" else source, round(now, 3), path)
         elif sha256 in doubted or old.source not in OWN:
-            made[sha256] = replace(old, source=source, at=round(old.at + LATER, 3), path=path)
+            made[sha256] = old._replace(source=source, at=round(old.at + LATER, 3), path=path)
     return list(made.values())

@@ -4,7 +4,6 @@ The table answers queries; the journal is what is believed. Both are brought tog
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,8 +25,7 @@ HELD = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """What was chosen for a content of `size` bytes. `at`: seconds since the epoch, to the millisecond.
 
     `path`: where the owner saw it, for people; nothing hangs on it.
@@ -126,7 +124,7 @@ def believed(database: Database, state: Path) -> dict[bytes, Choice]:
     named = {choice.sha256: choice.path for choice in spoken}
     found = {choice.sha256: choice for choice in [*table, *compare(table, spoken).unheld]}
     return {
-        sha256: replace(choice, path=named.get(sha256, choice.path))
+        sha256: choice._replace(path=named.get(sha256, choice.path))
         for sha256, choice in found.items()
         if choice.value != "clear"
     }

@@ -2,15 +2,14 @@
 afresh for it. `provider` and `cosine` are those of this machine's last attestation.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from catalog.db import Database
 
 COLUMNS = "id, digest, name, dims, provider, cosine, folder"
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(NamedTuple):
     """One row. `digest`: the bundle's id. `folder`: where the bundle lay when it was last used here."""
 
     id: int

@@ -7,7 +7,7 @@ service.
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # Network, cluster and guest filesystems: another machine changes files and no event fires here (inotify(7),
 # "Limitations and caveats"). virtiofs, vboxsf, vmhgfs and prl_fs are the same case, with the host as the other
@@ -19,8 +19,7 @@ _REMOTE = _NETWORK | _CLUSTER | _GUEST | {"fuse"}
 _ESCAPE = re.compile(rb"\\([0-7]{3})")
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(NamedTuple):
     """One visible mount. `device` is what `os.stat(path).st_dev` gives, `mount_id` is unique while it is mounted."""
 
     path: bytes

@@ -1,7 +1,7 @@
 """Decide what a sighting of a path means. Pure: no clock, no disk, no catalog."""
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from catalog.signature import Signature
 
@@ -14,8 +14,7 @@ class Step(Enum):
     READ = "read"  # new, changed, or back
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """What the catalog holds of a path."""
 
     id: int

@@ -1,9 +1,8 @@
 """How many of a day's images arrive damaged. One in two hundred is normal; one in five is a broken way in."""
 
 import time
-from dataclasses import dataclass
 from math import sqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 from catalog.db import Database
 from catalog.display import text
@@ -14,8 +13,7 @@ Z = 1.96  # the normal quantile of a 95 % interval
 NORMAL = "0.5 %"  # what a sound collection has
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(NamedTuple):
     """One root's images of one day (UTC, in days since the epoch): those read for the first time, or with new bytes."""
 
     path: bytes

@@ -4,7 +4,7 @@ Every change holds only while the row still carries the signature that was read:
 has a newer sighting, stays pending, and is read again.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from catalog.db import Database
 from catalog.history import NOTHING, UNCHANGED, Fate, remember
@@ -14,8 +14,7 @@ from models.proof import PROOF
 from models.reason import Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What decoding told of a content."""
 
     format: str | None

@@ -2,7 +2,7 @@
 
 import json
 import time
-from dataclasses import asdict, dataclass, replace
+from typing import NamedTuple
 
 from catalog.db import Database, Row
 
@@ -12,8 +12,7 @@ NOON = 12
 ROW = "SELECT id, detail FROM event WHERE kind = ?"
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """One run, kept in one row that grows with it. Times in seconds since the epoch, amounts in bytes.
 
     `limit`: what it may read; `before`: what others had read of the same budget. `skipped`: files of which nothing
@@ -77,25 +76,25 @@ def begin_continuous(database: Database, nightly: int, now: float) -> Run:
     if known is None or known.started < since:
         return _insert(database, Run(0, now, max(0, nightly - all_), all_, continuous=True), now)
     before = all_ - known.bytes
-    return replace(known, limit=max(0, nightly - before), before=before, ended=None)
+    return known._replace(limit=max(0, nightly - before), before=before, ended=None)
 
 
 def _insert(database: Database, run: Run, now: float) -> Run:
     id_ = database.value("INSERT INTO event(at, kind) VALUES (?, ?) RETURNING id", now, KIND)
-    made = replace(run, id=int(id_))
+    made = run._replace(id=int(id_))
     save(database, made, now)
     return made
 
 
 def save(database: Database, run: Run, now: float) -> None:
     """Write down how far a run has come: in one row, since a row every few seconds would be 60,000 a year."""
-    detail = {name: value for name, value in asdict(run).items() if name != "id"}
+    detail = {name: value for name, value in run._asdict().items() if name != "id"}
     database.run("UPDATE event SET at = ?, detail = ? WHERE id = ?", now, json.dumps(detail), run.id)
 
 
 def end(database: Database, run: Run, now: float) -> Run:
     """The run is over. Inside a transaction."""
-    over = replace(run, ended=now)
+    over = run._replace(ended=now)
     save(database, over, now)
     return over
 

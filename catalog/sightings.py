@@ -4,7 +4,7 @@ Scans and hints come here with possibly old knowledge; the decision is made agai
 so a message that comes twice, late or out of order does no harm.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from catalog.db import Database
 from catalog.plan import Known, Step, back_off, plan
@@ -14,8 +14,7 @@ from catalog.volume_rows import stands
 from models.reason import Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """A regular file, or with `reason` something that is not read (a link, a device, what nobody can look at)."""
 
     path: bytes

@@ -5,8 +5,7 @@ another version had, says all: a service that is killed before it is done finds 
 trained has no head in use, and gets none.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from catalog.db import Database
 from catalog.moment import moment
@@ -28,8 +27,7 @@ FAILED, TRAINED = "not trained", "trained"  # kinds of events
 LAST = f"SELECT kind, detail FROM event WHERE kind IN ('{FAILED}', '{TRAINED}') ORDER BY at DESC, id DESC LIMIT 1"
 
 
-@dataclass(frozen=True, slots=True)
-class Owed:
+class Owed(NamedTuple):
     """A head for `model`. `labels`: how many have a vector of it, of `given` in all; `newest`: when the last was given.
 
     What cannot be learned from one of these cannot be learned from an equal one.

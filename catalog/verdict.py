@@ -1,7 +1,7 @@
 """What a judge of changed bytes is given, and what it answers."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from catalog.blocks import Standing
 from models.reason import Reason
@@ -26,8 +26,7 @@ class Word(StrEnum):
 DAMAGING = (Word.ROT, Word.ROT_PERHAPS)
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(NamedTuple):
     """A content. `format`: None where it could not be read as a picture. `width`, `height`: as displayed, in pixels."""
 
     format: str | None = None
@@ -40,8 +39,7 @@ class Side:
     picture: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Clues:
+class Clues(NamedTuple):
     """What the reader of the new bytes found while the old content's sums and vector were at hand.
 
     `past`: the content they belong to, by its id. `coded`: the bytes of the new file that are the compressed picture
@@ -56,8 +54,7 @@ class Clues:
     turned: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """All that is known of one change.
 
     `betrayed`: size, mtime and ctime are as at the last proof. `same_mtime`: of these, mtime is. `reason`, `detail`:
@@ -76,8 +73,7 @@ class Case:
     elsewhere: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """`evidence`: what it was judged from, for people."""
 
     word: Word

@@ -8,8 +8,8 @@ deletion.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
 from catalog.db import Database, Row
 from catalog.results import note
@@ -32,8 +32,7 @@ TWINS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
+class Loss(NamedTuple):
     """What a scan did not find of a volume, in files that were read before."""
 
     missed: int  # and stands nowhere else on the volume

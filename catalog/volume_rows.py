@@ -1,7 +1,7 @@
 """The rows of volumes: making them, and telling that one went away or came back."""
 
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from catalog.db import Database
 from catalog.mounts import read_mounts
@@ -13,8 +13,7 @@ COLUMNS = "id, root, path, kind, identity, away, since, missed, known, accepted"
 VOUCHERS = 32  # known files to look at when a filesystem's identity changed
 
 
-@dataclass(frozen=True, slots=True)
-class Volume:
+class Volume(NamedTuple):
     """One row."""
 
     id: int

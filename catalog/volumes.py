@@ -6,15 +6,14 @@ written once by `catalog init`, and a sub-mount is known by its filesystem's own
 
 import os
 import uuid
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from catalog.mounts import Mount, is_remote, mount_of
 
 MARKER = b".catalogd-root"
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(NamedTuple):
     """What stands at a volume's path now. Two equal ones mean: the same thing was mounted all along."""
 
     problem: str  # why it cannot be read; "" if it can

@@ -2,10 +2,9 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -20,8 +19,7 @@ log = structlog.get_logger()
 Ask = Callable[[Callable[[Database], Any]], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """The bundle that answers with its row, and the bundle that is to follow it with its row, if any."""
 
     bundle: Bundle

@@ -1,7 +1,6 @@
 """A content beside the one that its path held before: what only the reader of the new bytes can tell."""
 
-from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -22,8 +21,7 @@ class Network(Protocol):
         """Embed a batch."""
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
+class Past(NamedTuple):
     """The content that a path held: its row's id, its bytes' size and sums, its vector (float16) where it has one."""
 
     content: int
@@ -52,10 +50,10 @@ def liken(clues: Clues, network: Network, pixels: Pixels, vector: Pixels, before
     old = unpack([before], len(vector))[0]
     straight = float(old @ vector)
     if straight >= TURN:
-        return replace(clues, cosine=straight)
+        return clues._replace(cosine=straight)
     others = _turned(pixels)
     best = float(np.max(network.run(np.stack(others)) @ old)) if others else straight
-    return replace(clues, cosine=max(straight, best), turned=best > straight and best >= TURN)
+    return clues._replace(cosine=max(straight, best), turned=best > straight and best >= TURN)
 
 
 def _turned(pixels: Pixels) -> list[Pixels]:

@@ -4,7 +4,6 @@ import errno
 import hashlib
 import os
 import stat
-from dataclasses import replace
 from typing import Protocol
 
 from catalog.blocks import sums
@@ -73,9 +72,9 @@ def _read(handle: int, task: Task, recipe: Recipe, max_bytes: int, max_pixels: i
     if data is None:
         detail = f"{before.st_size} bytes; the limit is {max_bytes}"
         return Rejected(task, "read", Reason.LARGE, detail, digest, clues=clues)
-    outcome = replace(_decode(task, data, digest, recipe, max_pixels), blocks=sums(data), clues=clues)
+    outcome = _decode(task, data, digest, recipe, max_pixels)._replace(blocks=sums(data), clues=clues)
     if isinstance(outcome, Decoded) and past is not None and clues.past:
-        return replace(outcome, before=past.vector)
+        return outcome._replace(before=past.vector)
     return outcome
 
 

@@ -2,8 +2,8 @@
 
 import os
 import time
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from catalog.config import Config
 from catalog.db import Database
@@ -16,8 +16,7 @@ from daemon.write import Writer
 PSEUDO = frozenset({"proc", "sysfs", "devtmpfs", "devpts", "cgroup2", "cgroup", "mqueue", "autofs", "securityfs"})
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(NamedTuple):
     """A volume went away or came back (a new one comes back for the first time)."""
 
     volume: Volume

@@ -1,6 +1,6 @@
 """What stages hand to one another: frozen values, each complete in itself, so that a stage may run anywhere."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from catalog.history import NOTHING
 from catalog.results import Facts
@@ -9,8 +9,7 @@ from catalog.verdict import Clues
 from models.reason import Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """A file to read, as the catalog last saw it. `content`: the row of what it held, None for a new one."""
 
     file: int
@@ -20,8 +19,7 @@ class Task:
     content: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """A healthy image. `pixels`: uint8, C order, the model's height × width × 3. `blocks`: its sums (catalog.blocks).
 
     `clues`, `before`: what it has to do with the content that the path held, and that one's vector (float16).
@@ -36,8 +34,7 @@ class Decoded:
     before: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Recognised:
+class Recognised(NamedTuple):
     """These bytes are known and have their vector already: nothing to compute."""
 
     task: Task
@@ -45,8 +42,7 @@ class Recognised:
     clues: Clues = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(NamedTuple):
     """The file cannot be embedded. `transient`: it may heal by itself, so try again later."""
 
     task: Task
@@ -59,15 +55,13 @@ class Rejected:
     clues: Clues = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class Restless:
+class Restless(NamedTuple):
     """What stands at the path is not what the catalog last saw, or changed while it was read: look again."""
 
     task: Task
 
 
-@dataclass(frozen=True, slots=True)
-class Died:
+class Died(NamedTuple):
     """The worker died or was ended over this file."""
 
     task: Task
@@ -78,15 +72,13 @@ class Died:
 Outcome = Decoded | Recognised | Rejected | Restless | Died
 
 
-@dataclass(frozen=True, slots=True)
-class ScrubOrder:
+class ScrubOrder(NamedTuple):
     """A scrub that was asked for: of at most `limit` bytes; None: of what is left of tonight's budget."""
 
     limit: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Embedded:
+class Embedded(NamedTuple):
     """A vector for a decoded image: float16 bytes, as stored. `clues`: those of the image, and its likeness."""
 
     decoded: Decoded

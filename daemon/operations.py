@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +75,7 @@ def scrub(scrubber: "Scrubber", request: dict[str, Any]) -> dict[str, Any]:
         raise StoreFault("another pass works on this catalog", "Scrub once it has ended.")
     limit = request.get("limit")
     run, fresh = scrubber.request(None if limit is None else int(limit))
-    return scrubber.progress() | {"run": asdict(run), "fresh": fresh}
+    return scrubber.progress() | {"run": run._asdict(), "fresh": fresh}
 
 
 def words(network: Network, request: dict[str, Any]) -> dict[str, Any]:

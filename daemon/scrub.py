@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -98,7 +97,7 @@ class Scrubber:
         """The run at work that somebody asked for, if there is one; and whether anything is read at all."""
         shift = self._shift
         return {
-            "run": None if shift is None else asdict(shift.run),
+            "run": None if shift is None else shift.run._asdict(),
             "work": None if shift is None else shift.work,
             "running": shift is not None or self._settings.continuous,
         }

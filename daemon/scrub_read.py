@@ -7,8 +7,8 @@ import mmap
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from catalog.signature import Signature, look, signature
 from daemon.page_cache import PAGE, Footprint
@@ -18,8 +18,7 @@ FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)  # says nothing of the file
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """A file as the catalog holds it. `sha256` and `content` are None for one that was never read to its end.
 
     `read_at`: when its bytes were read last, in seconds since the epoch, 0 for never. `stale`: validators of an older
@@ -46,8 +45,7 @@ class Finding(Enum):
     SKIPPED = "skipped"  # nothing can be said now
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """One file read. `size`: how many bytes were read; `sha256`: of them; `detail`: the system's words, if any."""
 
     target: Target

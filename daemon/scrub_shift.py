@@ -1,7 +1,6 @@
 """One run at work: what it reads next, what it has read, and what of that is committed."""
 
 import time
-from dataclasses import replace
 from functools import partial
 
 from catalog.scrub_runs import Run, end
@@ -44,7 +43,7 @@ class Shift:
     def take(self, reading: Reading) -> None:
         """Account for a file."""
         run, word = self.run, reading.finding.value
-        self.run = replace(run, files=run.files + 1, bytes=run.bytes + reading.size, **{word: getattr(run, word) + 1})
+        self.run = run._replace(files=run.files + 1, bytes=run.bytes + reading.size, **{word: getattr(run, word) + 1})
         self._readings.append(reading)
         if len(self._readings) >= BATCH or time.monotonic() - self._committed >= COMMIT_SECONDS:
             self.commit()

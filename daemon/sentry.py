@@ -1,9 +1,8 @@
 """Join the watcher and the guard: what is away is not watched, what is back is watched afresh and scanned."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 
@@ -20,8 +19,7 @@ CHECK_SECONDS = 5.0
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(NamedTuple):
     """A subtree that the kernel does not watch for us; a timer scans it."""
 
     path: bytes

@@ -3,9 +3,9 @@
 import gc
 import resource
 import signal
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NamedTuple
 
 from catalog.tether import tether
 from daemon.messages import Outcome, Rejected, Task
@@ -15,8 +15,7 @@ from models.recipe import Recipe
 RECYCLE_SHARE = 2  # a worker that ever held more than 1/2 of its limit makes room for a fresh one
 
 
-@dataclass(frozen=True, slots=True)
-class Orders:
+class Orders(NamedTuple):
     """All a worker needs to know, once."""
 
     database: Path

@@ -6,9 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -23,8 +22,7 @@ Change = Callable[[Database], Any]
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A change, and what follows its commit. `answer` gives the change's result, or the store's failure."""
 
     change: Change

@@ -5,7 +5,7 @@ variance unexplained (1 - R², https://en.wikipedia.org/wiki/Fraction_of_varianc
 lie close together gives a cosine near 1 to anything, but not the reference's differences.
 """
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,8 +19,7 @@ SPREAD = 0.1  # mean squared distance of goldens' vectors to their mean below wh
 PIXELS = "reinstall pillow and simplejpeg in the versions that catalogd pins"
 
 
-@dataclass(frozen=True, slots=True)
-class Attestation:
+class Attestation(NamedTuple):
     """`cosine`, `pixels` (PSNR, dB): of the worst golden (`worst`); `word`: for people, with the remedy.
 
     `unexplained`: variance of the reference vectors that ours do not explain, 0..; 0 where it cannot be told.
@@ -44,7 +43,7 @@ def attest(bundle: Bundle, session: Network) -> Attestation:
         pixels = _read(bundle, bundle.recipe)
         vectors = session.run(pixels)
         if bundle.golden_decibels is not None and bundle.recipe.scaled_jpeg > 0:
-            pixels = _read(bundle, replace(bundle.recipe, scaled_jpeg=0.0))
+            pixels = _read(bundle, bundle.recipe._replace(scaled_jpeg=0.0))
     except Exception as error:
         return Attestation(0.0, 0.0, "", False, f"{bundle.name} cannot embed its goldens ({error}): reinstall catalogd")
     likeness = [_psnr(*pair) for pair in zip(pixels, expected, strict=True)]

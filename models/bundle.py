@@ -8,7 +8,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from models.described import (
     REMEDY,
@@ -52,8 +52,7 @@ OPTIONAL_PREPROCESS: Needed = {"edge": list, "rounding": str, "centre": str, "fi
 NEEDED_SOURCE: Needed = {"family": str, "name": str, "revision": str}
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Where a model came from. `revision`: of its weights (a tag, a commit, a digest), or "random seed N"."""
 
     family: str = ""

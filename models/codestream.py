@@ -1,7 +1,7 @@
 """Where the packets of a JPEG 2000 lie, and how many zeros in a row they may hold (T.800, annexes A and B)."""
 
-from dataclasses import dataclass
 from struct import error, unpack_from
+from typing import NamedTuple
 
 from models.jp2_boxes import first
 
@@ -15,8 +15,7 @@ ENDED = 4  # coding style: every packet's header ends in a mark (EPH), also an e
 RAW_BITS = 0x41  # code-block styles without an arithmetic coder (bypass, high throughput): zeros of any length
 
 
-@dataclass(frozen=True, slots=True)
-class Codestream:
+class Codestream(NamedTuple):
     """`start`, `stop`: bytes from the first tile-part to the end mark. `zeros`: so many in a row are a hole; 0: any may
     be sound."""
 

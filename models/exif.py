@@ -2,8 +2,8 @@
 
 import re
 import struct
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 MAKE, MODEL, ORIENTATION, EXIF_IFD = 0x010F, 0x0110, 0x0112, 0x8769
 DATE_TIME_ORIGINAL, OFFSET_TIME_ORIGINAL = 0x9003, 0x9011
@@ -14,8 +14,7 @@ ENTRIES = 512  # a directory that claims more is damaged; real ones hold fewer t
 ZONE = re.compile(r"[+-]\d\d:\d\d")
 
 
-@dataclass(frozen=True, slots=True)
-class Exif:
+class Exif(NamedTuple):
     """`orientation` 1..8; `taken_at` ISO 8601, with an offset where the camera wrote one; `camera` make and model."""
 
     orientation: int = 1

@@ -1,7 +1,7 @@
 """The table of formats: to add one, add one row here and two samples to its test."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from models.avif import decode_avif
 from models.bmff import is_avif, is_heif
@@ -26,8 +26,7 @@ from models.webp import decode_webp
 Sniff = Callable[[bytes], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(NamedTuple):
     """`name` as stored in the catalog, `sniff` by content alone, `extensions` in lower case without a dot."""
 
     name: str

@@ -4,8 +4,7 @@ network, a hundred, no program has to trust.
 
 import json
 import struct
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +22,7 @@ class HeadError(Exception):
     """Bytes that are no head, or one for other features."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """`weights`: float32 [F], scaling and slope folded in; with `hidden`, float32 [F, units].
 
     p_delete = floor + (ceiling - floor) * sigmoid(logit + bias), where logit = features @ weights, or

@@ -3,8 +3,8 @@
 It also leaves out what a palette has twice, so that all further colours are wrong.
 """
 
-from dataclasses import dataclass
 from struct import unpack_from
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -17,8 +17,7 @@ NAMES = {1: "L", 3: "RGB"}  # modes of so many colours
 DIRECT = 0  # a channel that is a component as it stands, and no column of the palette
 
 
-@dataclass(frozen=True, slots=True)
-class Roles:
+class Roles(NamedTuple):
     """Channels, by number: `colours` in the order of their colour space, `opacity` none or one.
 
     `alpha`: "A", or "a" where the colours are multiplied by it already, as Pillow names them.

@@ -3,7 +3,7 @@
 A library would bring 100 MB of packages for one convex function of a few hundred weights.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,7 @@ ENOUGH = 1e-3  # of the gradient's length, relative to its first
 SUFFICIENT = 1e-4  # Armijo's constant
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """`weights`: float64 [F]; the logit of a row x is x @ weights + bias."""
 
     weights: Doubles

@@ -4,7 +4,7 @@ Products of the leading directions, random Fourier features (Rahimi & Recht 2007
 with tastes of their own, and a straight path beside the hidden layer did, too.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,7 @@ STEPS = (300, 1500)
 MOMENTS = (0.9, 0.999)
 
 
-@dataclass(frozen=True, slots=True)
-class Hidden:
+class Hidden(NamedTuple):
     """What lies behind the first weights: float32 [units] each."""
 
     shift: Floats
@@ -34,8 +33,7 @@ class Hidden:
         return told
 
 
-@dataclass(frozen=True, slots=True)
-class Net:
+class Net(NamedTuple):
     """`inner`: float32 [F, UNITS]; `shift`, `outer`: float32 [UNITS]. The logit of a row x is
     tanh(x @ inner + shift) @ outer + bias.
     """

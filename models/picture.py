@@ -1,6 +1,6 @@
 """Bytes to a proved picture in the model's own shape: the only door into the decoders."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,8 +16,7 @@ from models.recipe import Recipe
 __all__ = ["Picture", "Recipe", "Unfit", "read_picture"]
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(NamedTuple):
     """`width`, `height`: as displayed, in pixels. `pixels`: uint8 [recipe.height, recipe.width, 3], C-contiguous.
 
     `taken_at`: ISO 8601 from EXIF DateTimeOriginal. `note`: "" or a short remark (animated, 12 frames).

@@ -1,8 +1,8 @@
 """The sections of a Photoshop document (Adobe's file format specification): what each says of the flattened picture."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from struct import error, unpack_from
+from typing import NamedTuple
 
 from models.reason import Reason, Unfit
 
@@ -11,8 +11,7 @@ BITMAP, INDEXED, RGB, INKS = 0, 2, 3, 7  # colour modes
 CHANNELS = {0: 1, 1: 1, 2: 1, 3: 3, 4: 4, 7: 1, 8: 1, 9: 3}  # of each mode
 
 
-@dataclass(frozen=True, slots=True)
-class PsdLayout:
+class PsdLayout(NamedTuple):
     """`channels`: all that are stored, one plane behind the other; `mode`: Adobe's number; `palette`: its bytes.
 
     `layers`: how many; below zero where the first channel behind the colours is the flattened picture's transparency.

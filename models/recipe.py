@@ -1,7 +1,6 @@
 """How a model wants its picture: size, way of resizing, filter. Pure arithmetic, no pixels."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Resize = Literal["squash", "shortest", "pad"]
 Interpolation = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
@@ -12,8 +11,7 @@ Colour = tuple[int, int, int]
 WIDEST = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(NamedTuple):
     """A model's preprocessing, verbatim from its bundle.
 
     `height`, `width`: pixels of the model's input. `resize`: "squash" ignores the aspect, "shortest" resizes until

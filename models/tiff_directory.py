@@ -7,7 +7,7 @@ the picture can be decoded says the decoder.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 from xml.parsers.expat import ExpatError, ParserCreate
 
 Order = Literal["little", "big"]
@@ -64,16 +64,15 @@ def check_directories(data: bytes) -> Found:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(NamedTuple):
     tag: int
     kind: int
-    count: int
+    values: int
     at: int  # where its values lie
 
     @property
     def stop(self) -> int:
-        return self.at + self.count * SIZES.get(self.kind, 0)
+        return self.at + self.values * SIZES.get(self.kind, 0)
 
 
 class Directory:
@@ -122,15 +121,15 @@ class Directory:
             yield f"tag {entry.tag} has type {entry.kind}"
         elif 254 <= entry.tag < XMP and entry.tag not in KNOWN:
             yield f"there is no tag {entry.tag}"
-        elif entry.tag in SINGLE and entry.count != 1:
-            yield f"tag {entry.tag} has {entry.count} values"
+        elif entry.tag in SINGLE and entry.values != 1:
+            yield f"tag {entry.tag} has {entry.values} values"
         elif entry.tag in CHOICES and self.numbers(entry.tag)[0] not in CHOICES[entry.tag]:
             yield f"tag {entry.tag} is {self.numbers(entry.tag)[0]}"
         elif entry.stop > len(self._data):
             yield f"the value of tag {entry.tag} runs past the end"
         elif entry.kind == ASCII and entry.tag != COPYRIGHT and not _is_words(self.bytes(entry.tag)):
             yield f"tag {entry.tag} is no text"
-        elif entry.tag in DATED and entry.kind == ASCII and entry.count > 1 and not any(self.bytes(entry.tag)):
+        elif entry.tag in DATED and entry.kind == ASCII and entry.values > 1 and not any(self.bytes(entry.tag)):
             yield f"tag {entry.tag} is nothing but zeros"
         elif entry.tag == XMP and not _is_xml(self.bytes(entry.tag)):
             yield "its XMP metadata is broken"

@@ -2,9 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from models.clean import Step
 from models.described import Needed, check_choice, check_digest, check_keys, check_present, sha256_of
@@ -29,8 +28,7 @@ OPTIONAL: Needed = {"side": str}
 MEANING = ("graph_sha256", "tokenizer_sha256", "clean", "length", "pad", "side", "ids", "mask", "output")
 
 
-@dataclass(frozen=True, slots=True)
-class Tower:
+class Tower(NamedTuple):
     """`id`: 16 hex digits over graph, tokeniser and what is done before them; vectors of texts of different ids are not
     comparable. `clean`: what happens to a string before the tokeniser. `length`: tokens a row, filled with `pad` at
     `side`.

@@ -3,7 +3,7 @@
 import math
 import re
 import zlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +27,7 @@ PLAIN = (
 TRAITS = (*PLAIN, *(f"word {number}" for number in range(BUCKETS)))
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """`width`, `height` in pixels as shown; `size` in bytes; `taken_at` ISO 8601; `path`: as text, for its words."""
 
     format: str | None

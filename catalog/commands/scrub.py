@@ -80,7 +80,7 @@ def _within(path: bytes, root: bytes) -> bool:
 
 def _record(run: Run, lost: list[Betrayal], verified: dict[str, Any]) -> dict[str, Any]:
     listed = [asdict(one) | {"path": text(one.path)} for one in lost]
-    return asdict(run) | {"betrayed": listed, "verified": verified}
+    return run._asdict() | {"betrayed": listed, "verified": verified}
 
 
 def _print(run: Run, lost: list[Betrayal], verified: dict[str, Any], tonights: bool) -> None:

@@ -1,7 +1,5 @@
 """The truth table of verdicts: each rule, and which one goes before which."""
 
-from dataclasses import replace
-
 import pytest
 
 from catalog.blocks import Standing
@@ -11,7 +9,7 @@ from models.reason import Reason
 
 OLD, NEW, OTHER_DECODER = b"aaaa" + b"1" * 12, b"aaaa" + b"2" * 12, b"bbbb" + b"2" * 12
 JPEG = Side("jpeg", 640, 480, picture=OLD)
-CHANGED = replace(JPEG, picture=NEW)
+CHANGED = JPEG._replace(picture=NEW)
 UNREAD = Side()
 SECTOR = Standing(True, 40_000, 50_000, 0.95, 40_000, 45_000)
 GONE = Standing(False, 0, 0, 0.0, 0, 90_000)
@@ -28,7 +26,7 @@ def word(case: Case) -> Word:
 
 def edit(**changes: object) -> Case:
     """A change after which no old byte stands; all else by name."""
-    return replace(Case(JPEG, CHANGED, told(standing=GONE, cosine=0.9)), **changes)  # type: ignore[arg-type]
+    return Case(JPEG, CHANGED, told(standing=GONE, cosine=0.9))._replace(**changes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -42,7 +40,7 @@ def edit(**changes: object) -> Case:
     ],
 )
 def test_what_changes_behind_unchanged_dates_is_rot_whatever_it_is(case: Case) -> None:
-    assert word(replace(case, betrayed=True)) is Word.ROT
+    assert word(case._replace(betrayed=True)) is Word.ROT
     assert word(case) is not Word.ROT
 
 
@@ -98,7 +96,7 @@ def test_the_same_pixels() -> None:
 
 
 def test_the_same_pixels_as_far_as_can_be_told() -> None:
-    after = replace(JPEG, picture=OTHER_DECODER)
+    after = JPEG._replace(picture=OTHER_DECODER)
     assert word(Case(JPEG, after, told(standing=SECTOR, cosine=1.0))) is Word.METADATA
     assert word(Case(JPEG, after, told(standing=SECTOR, cosine=1.0, coded=CODED))) is Word.ROT_PERHAPS
     assert word(Case(JPEG, after, told(standing=GONE, cosine=1.0))) is Word.EDIT
@@ -111,23 +109,23 @@ def test_frames_that_nobody_compared() -> None:
 
 @pytest.mark.parametrize("kind", ["jpeg", "bmp"])
 def test_nobody_edits_a_single_bit_of_a_picture(kind: str) -> None:
-    flip = replace(SECTOR, flip=8 * 41_000)
-    before, after = replace(JPEG, format=kind), replace(CHANGED, format=kind)
+    flip = SECTOR._replace(flip=8 * 41_000)
+    before, after = JPEG._replace(format=kind), CHANGED._replace(format=kind)
     assert word(Case(before, after, told(standing=flip, cosine=0.3))) is Word.ROT_PERHAPS
     assert "bit 0 of byte 41000" in judge(Case(before, after, told(standing=flip))).evidence
 
 
 def test_a_bit_of_metadata_may_be_an_orientation() -> None:
-    flip = replace(SECTOR, flip=8 * 500)
+    flip = SECTOR._replace(flip=8 * 500)
     assert word(Case(JPEG, JPEG, told(standing=flip, coded=CODED))) is Word.METADATA
 
 
 def test_newly_suspect() -> None:
-    after = replace(CHANGED, suspect="grey from row 200")
+    after = CHANGED._replace(suspect="grey from row 200")
     quarter = Standing(False, 30_000, 0, 0.3, 30_000, 99_000)
     assert word(Case(JPEG, after, told(standing=quarter, cosine=0.7))) is Word.ROT_PERHAPS
     assert word(Case(JPEG, after, told(standing=GONE, cosine=0.7))) is Word.EDIT
-    assert word(Case(replace(JPEG, suspect="grey"), after, told(standing=quarter, cosine=0.7))) is Word.EDIT
+    assert word(Case(JPEG._replace(suspect="grey"), after, told(standing=quarter, cosine=0.7))) is Word.EDIT
 
 
 SHIFTED = Standing(False, 30_000, 60_000, 0.98, 30_000, 31_000)
@@ -140,32 +138,32 @@ SHIFTED = Standing(False, 30_000, 60_000, 0.98, 30_000, 31_000)
         ("heif", SECTOR, Word.ROT_PERHAPS),
         ("png", SECTOR, Word.EDIT),  # its checksums were written anew
         ("bmp", SECTOR, Word.EDIT),  # a brush
-        ("bmp", replace(SECTOR, holes=4096), Word.ROT_PERHAPS),
+        ("bmp", SECTOR._replace(holes=4096), Word.ROT_PERHAPS),
         ("jpeg", SHIFTED, Word.ROT_PERHAPS),
         ("bmp", SHIFTED, Word.ROT_PERHAPS),
         ("tiff", SHIFTED, Word.EDIT),  # one strip was written anew
-        ("jpeg", replace(SHIFTED, leading=0, share=0.6), Word.ROT_PERHAPS),  # a byte of the tables was lost,
-        ("jpeg", replace(SHIFTED, trailing=0, share=0.6), Word.EDIT),
-        ("jpeg", replace(SHIFTED, trailing=0, share=0.95), Word.EDIT),
-        ("jpeg", replace(SHIFTED, share=0.4), Word.EDIT),
+        ("jpeg", SHIFTED._replace(leading=0, share=0.6), Word.ROT_PERHAPS),  # a byte of the tables was lost,
+        ("jpeg", SHIFTED._replace(trailing=0, share=0.6), Word.EDIT),
+        ("jpeg", SHIFTED._replace(trailing=0, share=0.95), Word.EDIT),
+        ("jpeg", SHIFTED._replace(share=0.4), Word.EDIT),
     ],
 )
 def test_overwritten(kind: str, standing: Standing, expected: Word) -> None:
-    case = Case(replace(JPEG, format=kind), replace(CHANGED, format=kind), told(standing=standing, cosine=0.99))
+    case = Case(JPEG._replace(format=kind), CHANGED._replace(format=kind), told(standing=standing, cosine=0.99))
     assert word(case) is expected
 
 
 def test_a_lost_end_that_hardly_shows() -> None:
-    end = replace(SHIFTED, leading=95_000, trailing=0, share=0.95)
+    end = SHIFTED._replace(leading=95_000, trailing=0, share=0.95)
     assert word(Case(JPEG, CHANGED, told(standing=end, cosine=0.9999))) is Word.ROT_PERHAPS
 
 
 def test_rows_that_were_cut_off_are_no_rot() -> None:
-    before, after = replace(JPEG, format="pnm"), replace(CHANGED, format="pnm", height=400)
+    before, after = JPEG._replace(format="pnm"), CHANGED._replace(format="pnm", height=400)
     assert word(Case(before, after, told(standing=SHIFTED, cosine=0.9))) is Word.EDIT
 
 
-SHOT = replace(JPEG, taken_at="2013-07-27T15:15:00", camera="Canon")
+SHOT = JPEG._replace(taken_at="2013-07-27T15:15:00", camera="Canon")
 
 
 @pytest.mark.parametrize(
@@ -173,13 +171,13 @@ SHOT = replace(JPEG, taken_at="2013-07-27T15:15:00", camera="Canon")
     [
         (JPEG, CHANGED, told(cosine=0.5), Word.EDIT),
         (JPEG, CHANGED, told(cosine=0.4), Word.REPLACED),
-        (JPEG, replace(CHANGED, width=480, height=640), told(cosine=0.95, turned=True), Word.EDIT),
-        (SHOT, replace(SHOT, picture=NEW), told(cosine=0.3), Word.EDIT),
-        (SHOT, replace(SHOT, picture=NEW), told(cosine=0.0), Word.REPLACED),
-        (SHOT, replace(SHOT, picture=NEW, taken_at="2013-07-27T15:15:01"), told(cosine=0.9), Word.REPLACED),
-        (SHOT, replace(SHOT, picture=NEW, taken_at="2013-07-27T16:15:00"), told(cosine=0.9999), Word.EDIT),
+        (JPEG, CHANGED._replace(width=480, height=640), told(cosine=0.95, turned=True), Word.EDIT),
+        (SHOT, SHOT._replace(picture=NEW), told(cosine=0.3), Word.EDIT),
+        (SHOT, SHOT._replace(picture=NEW), told(cosine=0.0), Word.REPLACED),
+        (SHOT, SHOT._replace(picture=NEW, taken_at="2013-07-27T15:15:01"), told(cosine=0.9), Word.REPLACED),
+        (SHOT, SHOT._replace(picture=NEW, taken_at="2013-07-27T16:15:00"), told(cosine=0.9999), Word.EDIT),
         (JPEG, CHANGED, Clues(), Word.EDIT),
-        (JPEG, replace(CHANGED, width=100), Clues(), Word.REPLACED),
+        (JPEG, CHANGED._replace(width=100), Clues(), Word.REPLACED),
     ],
 )
 def test_likeness(before: Side, after: Side, clues: Clues, expected: Word) -> None:
@@ -187,7 +185,7 @@ def test_likeness(before: Side, after: Side, clues: Clues, expected: Word) -> No
 
 
 def test_every_verdict_says_what_it_was_judged_from() -> None:
-    evidence = judge(replace(edit(), same_mtime=True)).evidence
+    evidence = judge(edit()._replace(same_mtime=True)).evidence
     assert "cosine 0.900" in evidence
     assert "no old bytes stand" in evidence
     assert "mtime is as it was" in evidence

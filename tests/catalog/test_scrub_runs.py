@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,7 +44,7 @@ def test_a_night_is_one_night_when_the_clocks_are_changed(zone: None) -> None:
 
 
 def used(database: Database, run: Run, amount: int, now: float) -> Run:
-    grown = replace(run, bytes=run.bytes + amount)
+    grown = run._replace(bytes=run.bytes + amount)
     save(database, grown, now)
     return grown
 

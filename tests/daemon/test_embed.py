@@ -1,7 +1,6 @@
 """Batches: full under load, halved around a culprit, nothing lost."""
 
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -119,7 +118,7 @@ def test_several_devices_get_one_batch_in_order(tmp_path: Path) -> None:
     embedder = Embedder(pool.batch, done.append, stop)
     drawn = np.random.default_rng(5).integers(0, 256, (16, SIDE, SIDE, 3)).astype(np.uint8)
     for number, one in enumerate(drawn):
-        embedder.put(replace(decoded(number), pixels=one.tobytes()))
+        embedder.put(decoded(number)._replace(pixels=one.tobytes()))
     thread = threading.Thread(target=embedder.run, args=(pool, (SIDE, SIDE)))
     thread.start()
     tick = threading.Event()

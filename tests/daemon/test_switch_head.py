@@ -5,7 +5,6 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -159,7 +158,7 @@ def test_a_head_that_cannot_score_any_more_is_followed_by_one_that_can(house: Ho
     call(house, "train")
     ((data,),) = house.rows("SELECT data FROM head")
     old = unpack(data)
-    for broken in (replace(old, features=(*old.features[:-1], "of another version")).pack(), b"no head"):
+    for broken in (old._replace(features=(*old.features[:-1], "of another version")).pack(), b"no head"):
         database = Database(house.config.database, write=True)
         database.run("UPDATE head SET data = ? WHERE role = 'current'", broken)
         database.close()

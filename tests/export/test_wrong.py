@@ -112,7 +112,7 @@ def test_sixteen_bits_read_as_eight(made: Callable[[str], Made], tmp_path: Path)
 
 def test_nothing_is_left_of_a_bundle_that_is_refused(made: Callable[[str], Made], tmp_path: Path) -> None:
     source = made("timm_vit").source
-    squashed = replace(source.preprocess, recipe=replace(source.preprocess.recipe, resize="squash"))
+    squashed = replace(source.preprocess, recipe=source.preprocess.recipe._replace(resize="squash"))
     with pytest.raises(ExportError, match=r"refused: .*the pixels differ"):
         make_bundle(replace(source, preprocess=squashed), tmp_path / "out", Wish(strangers=16))
     assert list(tmp_path.iterdir()) == []

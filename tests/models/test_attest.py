@@ -43,7 +43,7 @@ def test_a_sound_bundle(bundle: Bundle, live: Session) -> None:
 
 
 def test_pixels_that_differ(bundle: Bundle, live: Session) -> None:
-    wrong = replace(bundle, recipe=replace(bundle.recipe, resize="pad", background=(0, 0, 0)))
+    wrong = replace(bundle, recipe=bundle.recipe._replace(resize="pad", background=(0, 0, 0)))
     said = attest(wrong, live)
     assert not said.ok
     assert "the pixels differ" in said.word

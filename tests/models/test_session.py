@@ -99,7 +99,7 @@ def test_a_bundle_that_lies_about_its_shapes(tmp_path: Path, tiny: Bundle) -> No
     with pytest.raises(BundleError, match=f"gives {DIMS} numbers, its bundle says 7"):
         Session(load_bundle(write_tiny_bundle(tmp_path / "tiny", dims=7)), provider="cpu")
     with pytest.raises(BundleError, match="its bundle says 64 x 32"):
-        Session(replace(tiny, recipe=replace(tiny.recipe, width=64)), provider="cpu")
+        Session(replace(tiny, recipe=tiny.recipe._replace(width=64)), provider="cpu")
 
 
 def test_a_graph_that_is_cut_although_its_digest_holds(tmp_path: Path, tiny: Bundle) -> None:

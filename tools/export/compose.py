@@ -84,7 +84,7 @@ def _crop(read: _Read, step: Any) -> _Read:
     edge = read.recipe.edge
     # Where a crop is larger than what was resized, torchvision adds black edges: no model is known to want them.
     check(edge is not None and size[0] <= edge[0] and size[1] <= edge[1], step)
-    return replace(read, cropped=True, recipe=replace(read.recipe, height=size[0], width=size[1]))
+    return replace(read, cropped=True, recipe=read.recipe._replace(height=size[0], width=size[1]))
 
 
 def _crop_or_pad(read: _Read, step: Any) -> _Read:
@@ -93,7 +93,7 @@ def _crop_or_pad(read: _Read, step: Any) -> _Read:
     assert read.recipe is not None
     fill = (step.fill,) * 3 if isinstance(step.fill, int) else tuple(step.fill)
     check(len(fill) == 3 and all(isinstance(part, int) for part in fill), step)
-    return replace(read, recipe=replace(read.recipe, fill=fill))
+    return replace(read, recipe=read.recipe._replace(fill=fill))
 
 
 def _convert(read: _Read, step: Any) -> _Read:

@@ -1,7 +1,6 @@
 """How early a decoder may shrink a large JPEG: as early as the vectors do not show it."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +34,7 @@ def measure_shortcuts(bundle: Bundle, session: Session, jpegs: Sequence[Path]) -
     exact = session.run(_pixels(data, bundle.recipe))
     found: dict[str, float] = {}
     for factor in FACTORS:
-        vectors = session.run(_pixels(data, replace(bundle.recipe, scaled_jpeg=factor)))
+        vectors = session.run(_pixels(data, bundle.recipe._replace(scaled_jpeg=factor)))
         found[f"{factor:g}"] = round(float(cosines(vectors, exact).min()), 6)
         if found[f"{factor:g}"] >= LEAST and unexplained(vectors, exact) <= most_unexplained(LEAST):
             return factor, found
