@@ -17,6 +17,7 @@ from daemon.points import point
 from models.reason import Reason
 
 LINGER = 0.03  # seconds to wait for one more image before a batch that is not full is run
+WAITING = 128  # images that may wait for a model that is being opened: as many as are read meanwhile
 IDLE = 5.0  # seconds between looks around when there is nothing to do
 log = structlog.get_logger()
 
@@ -53,13 +54,15 @@ def _liken(network: Network, image: Decoded, pixels: Pixels, vector: Pixels) -> 
 
 
 class Embedder:
-    """Runs in one thread, behind a queue of two batches: one in work, one ready."""
+    """Runs in one thread, behind a queue of two batches, one in work and one ready: once the model is open, and says
+    how many images a batch are.
+    """
 
     def __init__(self, batch: int, deliver: Callable[[Embedded | Rejected], None], stop: threading.Event) -> None:
         self._batch = batch
         self._deliver = deliver
         self._stop = stop
-        self._queue: queue.Queue[Decoded | None] = queue.Queue(2 * batch)
+        self._queue: queue.Queue[Decoded | None] = queue.Queue(max(WAITING, 2 * batch))
         self._begun = threading.Event()
         self.images = 0
         self.batches = 0

@@ -21,7 +21,7 @@ from daemon.progress import Progress
 from daemon.service import Service
 
 TICK = 0.1
-HASTE = 0.02  # of a pass that somebody waits for the end of
+HASTE = 0.01  # of a pass that somebody waits for the end of
 STALE = 5.0  # seconds: how old what `systemctl status` shows may become
 log = structlog.get_logger()
 
@@ -74,6 +74,7 @@ def _serve(config: Config, once: bool, scrub: ScrubOrder | None, signals: Signal
         service.start()
         notify("READY=1", f"MAINPID={os.getpid()}")
         gc.freeze()  # what lives now lives to the end: the collector need not walk it again and again
+        gc.enable()
         _supervise(service, signals, config)
     finally:
         notify("EXTEND_TIMEOUT_USEC=120000000" if service.renewed else "STOPPING=1\nEXTEND_TIMEOUT_USEC=120000000")

@@ -2,6 +2,7 @@
 before the command line is even read.
 """
 
+import gc
 import sys
 
 ASKING = {"-h", "--help", "--version"}  # and nothing is to be done
@@ -9,6 +10,7 @@ ASKING = {"-h", "--help", "--version"}  # and nothing is to be done
 
 def main() -> None:
     """Start the nursery, then the command. Workers import this file again, so all else is imported here."""
+    gc.disable()  # until the service runs: what is imported stays, and there is nothing to be found
     if not ASKING & set(sys.argv[1:]):
         from daemon.nursery import start_nursery
 

@@ -4,6 +4,9 @@ It would end by itself with the last of its pipe, which its workers hold too. On
 left behind with it where the kernel or a person had killed the service.
 """
 
+import gc
+
 from catalog.tether import tether
 
 tether()
+gc.disable()  # what is preloaded stays; a worker collects its own

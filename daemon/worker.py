@@ -32,6 +32,7 @@ def work(pipe: Connection, orders: Orders) -> None:
     from daemon.known import Catalog
 
     gc.freeze()  # what the nursery imported lives to the end, and stays shared memory as long as nobody walks it
+    gc.enable()
     _confine(orders.memory_bytes)
     known = Catalog(orders.database, orders.model)
     pipe.send(None)  # ready: from here on, an end is some file's doing

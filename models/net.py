@@ -4,12 +4,15 @@ Products of the leading directions, random Fourier features (Rahimi & Recht 2007
 with tastes of their own, and a straight path beside the hidden layer did, too.
 """
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.logistic import Doubles, Floats, sigmoid
+
+if TYPE_CHECKING:
+    from numpy.random import Generator  # the service has no use for it, and it takes a while to load
 
 UNITS = 32
 DECAY = 0.01  # of every weight: L2
@@ -71,7 +74,7 @@ def fit_net(rows: Floats, wanted: Floats, seed: int) -> Net:
     return Net(inner, shift, outer, float(bias[0]))
 
 
-def _begun(rows: Floats, wanted: Floats, dice: np.random.Generator) -> list[Floats]:
+def _begun(rows: Floats, wanted: Floats, dice: "Generator") -> list[Floats]:
     """inner, shift, outer, bias. The shifts spread: from zeros, where tanh is odd, a taste for the middle is never
     found (a ring among 12 directions: AUC 0.65 instead of 0.98).
     """
@@ -84,7 +87,7 @@ def _begun(rows: Floats, wanted: Floats, dice: np.random.Generator) -> list[Floa
     return [part.astype(np.float32) for part in (inner, shift, outer, bias)]
 
 
-def _batches(count: int, size: int, steps: int, dice: np.random.Generator) -> list[NDArray[np.int64]]:
+def _batches(count: int, size: int, steps: int, dice: "Generator") -> list[NDArray[np.int64]]:
     """So many batches; each row comes up once before any comes up again."""
     a_round = count // size
     rounds = -(-steps // a_round)

@@ -10,7 +10,7 @@ from tiny_bundle import DIMS, SIDE, reference_vectors, write_tiny_bundle
 from catalog.results import Facts
 from catalog.signature import Signature
 from catalog.vectors import unpack
-from daemon.embed import Embedder, embed
+from daemon.embed import WAITING, Embedder, embed
 from daemon.messages import Decoded, Embedded, Rejected, Task
 from models.bundle import load_bundle
 from models.reason import Reason
@@ -77,10 +77,32 @@ def test_batches_are_full_under_load_and_small_ones_do_not_wait() -> None:
 def test_a_full_queue_does_not_hold_up_the_end() -> None:
     stop = threading.Event()
     embedder = Embedder(1, lambda result: None, stop)
+    embedder.batch = 1  # the model is open
     embedder.put(decoded(0))
     embedder.put(decoded(1))
     stop.set()
     embedder.put(decoded(2))  # would block for ever
+
+
+def test_readers_do_not_stand_still_while_the_model_is_opened() -> None:
+    stop, network, done = threading.Event(), Picky(), []
+    embedder = Embedder(1, done.append, stop)
+    reader = threading.Thread(target=lambda: [embedder.put(decoded(number)) for number in range(WAITING)])
+    reader.start()
+    reader.join(60)
+    assert not reader.is_alive() and not done
+    embedder.batch = 4  # it is open, and fewer may wait from now on; those that do are not lost
+    thread = threading.Thread(target=embedder.run, args=(network, SHAPE))
+    thread.start()
+    tick = threading.Event()
+    for _ in range(6000):
+        if len(done) == WAITING:
+            break
+        tick.wait(0.01)
+    stop.set()
+    embedder.wake()
+    thread.join(60)
+    assert [result.decoded.task.file for result in done] == list(range(WAITING))
 
 
 def test_the_queue_grows_with_the_batch_and_loses_nothing() -> None:
@@ -89,6 +111,7 @@ def test_the_queue_grows_with_the_batch_and_loses_nothing() -> None:
     """
     stop, network, done = threading.Event(), Picky(), []
     embedder = Embedder(1, done.append, stop)
+    embedder.batch = 1
     reader = threading.Thread(target=lambda: [embedder.put(decoded(number)) for number in range(16)])
     reader.start()
     reader.join(0.2)
