@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from models.detail import detail
-from models.digest import digest
+from models.digest import coarse_sum, digest, sized_sum
 from models.flatten import flatten
 from models.raster import SIDEWAYS, Raster
 from models.recipe import Recipe
@@ -34,7 +34,8 @@ Box = tuple[float, float, float, float]
 
 
 class Fitted(NamedTuple):
-    """`pixels`: uint8 [recipe.height, recipe.width, 3], C-contiguous, upright, over the recipe's background.
+    """`pixels`: uint8 [recipe.height, recipe.width, 3], C-contiguous, upright, over the recipe's background;
+    not to be written to.
 
     `digest`: of the same pixels as stored, not turned (models.digest). `detail`: models.detail.
     """
@@ -54,14 +55,25 @@ def fit(raster: Raster, recipe: Recipe) -> Fitted:
     size = recipe.stored(width, height, raster.orientation in SIDEWAYS)
     reduced, box = _reduce(image, size, recipe, box)
     small = reduced if reduced.size == size and not box else reduced.resize(size, FILTERS[recipe.interpolation], box)
-    # Only what was shrunk is known to be small: a digest of any raster would take as long as decoding it.
-    shrunk = reduced.size != (raster.width, raster.height)
-    made = digest(reduced if shrunk else small, small, recipe, raster.maker)
+    stored = small.tobytes()
+    made = digest(_coarse(raster, reduced, small.size, stored), small.size, stored, recipe, raster.maker)
     # Turned when small: turning 12 megapixels costs more than decoding them.
     if raster.orientation in UPRIGHT:
         small = small.transpose(UPRIGHT[raster.orientation])
-    pixels = np.asarray(small if small.mode == "RGB" else small.convert("RGB"))
-    return Fitted(np.ascontiguousarray(_frame(pixels, recipe)), made, detail(reduced))
+    elif small.mode == "RGB":
+        return Fitted(_frame(_pixels(stored, small.size), recipe), made, detail(reduced))
+    return Fitted(_frame(_pixels(small.convert("RGB").tobytes(), small.size), recipe), made, detail(reduced))
+
+
+def _coarse(raster: Raster, reduced: Image.Image, size: tuple[int, int], stored: bytes) -> int:
+    """Of `reduced` if it was shrunk: only that is known to be small, and any other might take as long as decoding."""
+    if reduced.size == (raster.width, raster.height):
+        return sized_sum(size, stored)
+    return raster.sum if reduced is raster.image and raster.sum is not None else coarse_sum(reduced)
+
+
+def _pixels(stored: bytes, size: tuple[int, int]) -> np.ndarray:
+    return np.frombuffer(stored, np.uint8).reshape(size[1], size[0], 3)
 
 
 def _covered(raster: Raster) -> Box | None:
@@ -113,7 +125,7 @@ def _frame(pixels: np.ndarray, recipe: Recipe) -> np.ndarray:
     kept = pixels[max(top, 0) : max(top, 0) + recipe.height, max(left, 0) : max(left, 0) + recipe.width]
     high, wide = kept.shape[:2]
     if (high, wide) == (recipe.height, recipe.width):
-        return kept
+        return np.ascontiguousarray(kept)
     canvas = np.empty((recipe.height, recipe.width, 3), np.uint8)
     canvas[:] = recipe.fill or recipe.background
     canvas[max(-top, 0) : max(-top, 0) + high, max(-left, 0) : max(-left, 0) + wide] = kept

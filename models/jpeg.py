@@ -11,6 +11,7 @@ from math import ceil
 import simplejpeg
 from PIL import Image
 
+from models.digest import sized_sum
 from models.exif import read_exif
 from models.fault import fault
 from models.jpeg_header import JpegHeader, read_header
@@ -58,7 +59,8 @@ def decode_jpeg(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     elif behind:
         suspect = suspect or behind
     maker = "walk" if painted else f"simplejpeg {simplejpeg.__version__}"
-    return Raster(image, header.width, header.height, orientation, header.exif, note, suspect, maker)
+    summed = sized_sum(image.size, painted[3]) if painted else None
+    return Raster(image, header.width, header.height, orientation, header.exif, note, suspect, maker, sum=summed)
 
 
 def _least(header: JpegHeader, orientation: int, recipe: Recipe) -> tuple[int, int]:

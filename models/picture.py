@@ -17,7 +17,8 @@ __all__ = ["Picture", "Recipe", "Unfit", "read_picture"]
 
 
 class Picture(NamedTuple):
-    """`width`, `height`: as displayed, in pixels. `pixels`: uint8 [recipe.height, recipe.width, 3], C-contiguous.
+    """`width`, `height`: as displayed, in pixels. `pixels`: uint8 [recipe.height, recipe.width, 3], C-contiguous,
+    not to be written to.
 
     `taken_at`: ISO 8601 from EXIF DateTimeOriginal. `note`: "" or a short remark (animated, 12 frames).
     `suspect`: "" or why the picture may be damaged although it decodes.

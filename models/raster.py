@@ -18,6 +18,7 @@ class Raster:
 
     `averaged`: whole pixels, across and down, of which the decoder has made one.
     `orientation`: EXIF 1..8 still to be applied. `exif`: the TIFF-structured block (bytes), empty where there is none.
+    `sum`: models.digest.sized_sum of `image`, by a decoder that has the bytes at hand of which it is made.
     `suspect`: why the picture may be damaged although it decodes. `maker`: who made the pixels, where it is not
     Pillow: another's are only like them.
     """
@@ -31,6 +32,7 @@ class Raster:
     suspect: str = ""
     maker: str = ""
     averaged: tuple[int, int] = (1, 1)
+    sum: int | None = None
 
 
 def check_pixels(width: int, height: int, max_pixels: int) -> None:

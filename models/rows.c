@@ -120,6 +120,8 @@ static PyObject *py_unfilter(PyObject *self, PyObject *args)
     return PyBool_FromLong(done);
 }
 
+enum { LONGEST = 1 << 22 };
+
 enum { MOST = 257 }; /* bytes whose sum is less than 16 bits */
 
 /* The mean of `count` bytes, rounded as Pillow's Reduce.c has it. */
@@ -229,6 +231,33 @@ static PyObject *py_average(PyObject *self, PyObject *args)
     return made || PyErr_Occurred() ? made : Py_NewRef(Py_None);
 }
 
+/* Sums of the first and of the second differences along rows, without their signs. */
+static void steps(const uint8_t *at, size_t rows, size_t width, uint64_t sums[2])
+{
+    for (size_t y = 0; y < rows; y++, at += width) {
+        uint32_t first = (uint32_t)abs(at[1] - at[0]), second = 0; /* a row is shorter than 2^22 */
+        for (size_t x = 2; x < width; x++) {
+            int step = at[x] - at[x - 1], before = at[x - 1] - at[x - 2];
+            first += (uint32_t)abs(step), second += (uint32_t)abs(step - before);
+        }
+        sums[0] += first, sums[1] += second;
+    }
+}
+
+static PyObject *py_steps(PyObject *self, PyObject *args)
+{
+    Py_buffer view;
+    Py_ssize_t width;
+    uint64_t sums[2] = {0, 0};
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*n", &view, &width))
+        return NULL;
+    if (width > 2 && width < LONGEST && view.len % width == 0)
+        steps(view.buf, (size_t)(view.len / width), (size_t)width, sums);
+    PyBuffer_Release(&view);
+    return Py_BuildValue("KK", (unsigned long long)sums[0], (unsigned long long)sums[1]);
+}
+
 static PyObject *py_first_bad_row(PyObject *self, PyObject *args)
 {
     Py_buffer view, starts, lengths;
@@ -252,6 +281,7 @@ static PyMethodDef methods[] = {
     {"average", py_average, METH_VARARGS, "average(rows, width, pixel_bytes, across, down, palette): see models/rows.pyi"},
     {"first_bad_row", py_first_bad_row, METH_VARARGS,
      "first_bad_row(data, starts, lengths, width, each): see models/rows.pyi"},
+    {"steps", py_steps, METH_VARARGS, "steps(rows, width): see models/rows.pyi"},
     {"unfilter", py_unfilter, METH_VARARGS, "unfilter(data, row_bytes, pixel_bytes): see models/rows.pyi"},
     {NULL, NULL, 0, NULL},
 };

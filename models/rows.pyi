@@ -1,4 +1,4 @@
-"""PNG's row filters, averages of rows, and a proof of packed rows, in C (rows.c)."""
+"""PNG's row filters, averages of rows, sums of their steps, and a proof of packed rows, in C (rows.c)."""
 
 import numpy as np
 
@@ -13,6 +13,11 @@ def average(
     """Means of `across` x `down` pixels, fewer at the right and at the bottom, as `Image.reduce` rounds them: grey for
     one byte a pixel without a `palette` (RGB), else RGBX. None where four bytes a pixel are not opaque, and for sizes
     that do not fit or factors above 256.
+    """
+
+def steps(rows: bytes, width: int, /) -> tuple[int, int]:
+    """Along rows of grey, the sum of all differences between neighbours, without their signs, and that of the
+    differences between these, with theirs. (0, 0) of rows of fewer than three, and where `width` does not fit.
     """
 
 def first_bad_row(data: bytes, starts: np.ndarray, lengths: np.ndarray, width: int, each: int, /) -> int:
