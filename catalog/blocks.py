@@ -7,11 +7,11 @@ proof, the new bytes tell which part changed, whether the rest moved, and whethe
 import hashlib
 import re
 import struct
-import zlib
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from catalog.flip import find_flip
+from models.deflated import crc32
 
 SMALLEST = 4  # 16 bytes
 BLOCKS = 32  # at most, each of 4 bytes: finer sums would be a tenth of all that is stored for an image
@@ -53,9 +53,9 @@ def standing(stored: bytes, size: int, sha256: bytes, data: bytes) -> Standing |
         return _in_place(old, step, sha256, data)
     view, shift = memoryview(data), len(data) - size
     edges = [(start, min(start + step, size)) for start in range(0, size, step)]
-    head = _run(zlib.crc32(view[a:b]) == crc and b <= len(data) for (a, b), crc in zip(edges, old, strict=True))
+    head = _run(crc32(view[a:b]) == crc and b <= len(data) for (a, b), crc in zip(edges, old, strict=True))
     tail = _run(
-        a + shift >= 0 and zlib.crc32(view[a + shift : b + shift]) == crc
+        a + shift >= 0 and crc32(view[a + shift : b + shift]) == crc
         for (a, b), crc in zip(edges[head:][::-1], old[head:][::-1], strict=True)
     )
     leading = min(head * step, size)
@@ -102,7 +102,7 @@ def _edge(data: bytes, at: int) -> bool:
 
 def _crcs(data: bytes, exponent: int) -> list[int]:
     view = memoryview(data)
-    return [zlib.crc32(view[start : start + (1 << exponent)]) for start in range(0, len(data), 1 << exponent)]
+    return [crc32(view[start : start + (1 << exponent)]) for start in range(0, len(data), 1 << exponent)]
 
 
 def _count(size: int, exponent: int) -> int:

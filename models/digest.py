@@ -1,10 +1,10 @@
 """A digest of decoded pixels: the same under other metadata, another one after a retouch."""
 
 import hashlib
-import zlib
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from models.deflated import crc32
 from models.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def coarse_sum(image: "Image.Image") -> int:
 
 def sized_sum(size: tuple[int, int], pixels: bytes) -> int:
     """CRC-32 of a picture's size and pixels."""
-    return zlib.crc32(pixels, zlib.crc32(b"%d %d " % size))
+    return crc32(pixels, crc32(b"%d %d " % size))
 
 
 def same_pixels(one: bytes | None, other: bytes | None) -> bool | None:
@@ -50,4 +50,4 @@ def _maker(recipe: Recipe, size: tuple[int, int], maker: str) -> bytes:
     from PIL import __version__ as pillow  # not for commands that only compare
 
     made = f"{recipe} {size} {maker} {OURS} pillow {pillow}"
-    return zlib.crc32(made.encode()).to_bytes(LIKE, "little")
+    return crc32(made.encode()).to_bytes(LIKE, "little")

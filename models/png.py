@@ -1,9 +1,9 @@
 """PNG and APNG (W3C PNG, third edition): every chunk's checksum, then the full inflate."""
 
 import struct
-import zlib
 from typing import NamedTuple
 
+from models.deflated import crc32
 from models.exif import read_exif
 from models.fault import complete
 from models.plain import load_plain, open_plain
@@ -58,7 +58,7 @@ def walk(data: bytes) -> Chunks:
             # The last chunk is there: then bytes were lost before it, or this length is wrong.
             reason = Reason.DAMAGED if data.endswith(LAST) else Reason.TRUNCATED
             raise Unfit(reason, f"chunk {kind.decode()} at byte {at} runs past the end")
-        if zlib.crc32(view[at + 4 : end - 4]) != int.from_bytes(view[end - 4 : end], "big"):
+        if crc32(view[at + 4 : end - 4]) != int.from_bytes(view[end - 4 : end], "big"):
             raise Unfit(Reason.CHECKSUM, f"chunk {kind.decode()} at byte {at}")
         if kind == b"IEND":
             return Chunks(exif, frames, stream if last == b"IDAT" and stretches == 1 else [])

@@ -7,9 +7,9 @@ is refused.
 
 from collections.abc import Sequence
 
-import deflate
 from PIL import Image, ImageFile
 
+from models.deflated import DeflateError, zlib_decompress
 from models.raster import SIDEWAYS, Raster
 from models.recipe import Recipe
 from models.rows import average, unfilter
@@ -33,8 +33,8 @@ def quick_raster(
     if tile is None or tile.args != opened.mode or "interlace" in opened.info or not 0 < size <= MOST:
         return None
     try:
-        rows = deflate.zlib_decompress(b"".join(stream), size)
-    except deflate.DeflateError:
+        rows = zlib_decompress(b"".join(stream), size)
+    except DeflateError:
         return None
     if len(rows) != size or not unfilter(rows, row, channels):
         return None

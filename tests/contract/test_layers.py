@@ -14,7 +14,7 @@ OWNERS = {
     "onnx": {"models/graph_edit.py"},
     "rich": {"catalog/render.py"},
     "simplejpeg": {"models/jpeg.py"},
-    "deflate": {"models/png_pixels.py"},
+    "deflate": {"models/deflated.py"},
     "pillow_heif": {"models/heif.py"},
     "tomllib": {"catalog/config.py", "catalog/config_edit.py"},
 }
