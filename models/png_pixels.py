@@ -6,6 +6,7 @@ is refused.
 """
 
 from collections.abc import Sequence
+from math import ceil
 
 from PIL import Image, ImageFile
 
@@ -36,27 +37,31 @@ def quick_raster(
         rows = zlib_decompress(b"".join(stream), size)
     except DeflateError:
         return None
-    if len(rows) != size or not unfilter(rows, row, channels):
+    if len(rows) != size:
         return None
-    if recipe.visible(width, height) is None:
-        factors = recipe.averaged(width, height, recipe.stored(width, height, orientation in SIDEWAYS))
-        image = _averaged(opened, memoryview(rows)[: row * height], factors)
-        if image is not None:
-            return Raster(image, width, height, averaged=factors)
+    kind, colours = opened.palette.getdata() if opened.palette else ("RGB", b"")
+    factors = _factors(opened, recipe, orientation) if kind == "RGB" else (1, 1)
+    if factors == (1, 1):
+        made: bytes | bool = unfilter(rows, row, channels)
+    else:
+        made = average(rows, width, channels, *factors, bytes(colours))
+    if made is False:
+        return None
+    if made is not True:
+        return Raster(_averaged(opened, made, factors), width, height, averaged=factors)
     image = Image.frombuffer(opened.mode, opened.size, rows, "raw", opened.mode, 0, 1)
     image.palette, image.info = opened.palette, opened.info
     return Raster(image, width, height)
 
 
-def _averaged(opened: ImageFile.ImageFile, rows: memoryview, factors: tuple[int, int]) -> Image.Image | None:
-    """RGB or L, as `fit` would make of an opaque picture, which this is not where None comes back."""
-    kind, colours = opened.palette.getdata() if opened.palette else ("RGB", b"")
-    if factors == (1, 1) or opened.mode == "LA" or "transparency" in opened.info or kind != "RGB":
-        return None
-    width, height = opened.size
-    across, down = factors
-    made = average(rows, width, CHANNELS[opened.mode], across, down, bytes(colours))
-    if made is None:
-        return None
+def _factors(opened: ImageFile.ImageFile, recipe: Recipe, orientation: int) -> tuple[int, int]:
+    """By how many whole pixels `fit` would average this picture if it is opaque; (1, 1) where only `fit` can tell."""
+    if opened.mode == "LA" or "transparency" in opened.info or recipe.visible(*opened.size):
+        return 1, 1
+    return recipe.averaged(*opened.size, recipe.stored(*opened.size, orientation in SIDEWAYS))
+
+
+def _averaged(opened: ImageFile.ImageFile, made: bytes, factors: tuple[int, int]) -> Image.Image:
     mode, raw = ("L", "L") if opened.mode == "L" else ("RGB", "RGBX")
-    return Image.frombytes(mode, (-(-width // across), -(-height // down)), made, "raw", raw)
+    size = (ceil(opened.width / factors[0]), ceil(opened.height / factors[1]))
+    return Image.frombytes(mode, size, made, "raw", raw)

@@ -14,6 +14,7 @@ typedef int16_t Pixel __attribute__((vector_size(8))); /* up to four channels */
 typedef uint8_t Packed __attribute__((vector_size(4)));
 typedef uint8_t Wide __attribute__((vector_size(32)));
 typedef uint16_t Colour __attribute__((vector_size(8)));
+typedef uint32_t Sum __attribute__((vector_size(16)));
 
 static inline Pixel load(const uint8_t *from, size_t bytes)
 {
@@ -83,24 +84,30 @@ static inline void row(uint8_t *to, const uint8_t *from, const uint8_t *up, size
         memmove(to, from, size);
 }
 
-/* Rows of a filter's byte and `size` others, unfiltered in place and moved together. Returns 0 for a filter that is
- * none. A row is written before where it was read, never behind. */
-static int unfilter(uint8_t *data, size_t rows, size_t size, size_t bpp)
+/* Row `y` of rows of a filter's byte and `size` others, which are moved together: it is written before where it was
+ * read, never behind. Returns 0 for a filter that is none. */
+static inline int unfilter_row(uint8_t *data, size_t y, size_t size, size_t bpp)
 {
-    for (size_t y = 0; y < rows; y++) {
-        const uint8_t *from = data + y * (size + 1);
-        uint8_t *to = data + y * size, *up = y ? to - size : 0;
-        int filter = *from++;
-        if (filter > 4)
-            return 0;
-        switch (bpp) { /* constants, so that the copies are single instructions */
-        case 1: row(to, from, up, size, 1, filter); break;
-        case 2: row(to, from, up, size, 2, filter); break;
-        case 3: row(to, from, up, size, 3, filter); break;
-        default: row(to, from, up, size, 4, filter);
-        }
+    const uint8_t *from = data + y * (size + 1);
+    uint8_t *to = data + y * size, *up = y ? to - size : 0;
+    int filter = *from++;
+    if (filter > 4)
+        return 0;
+    switch (bpp) { /* constants, so that the copies are single instructions */
+    case 1: row(to, from, up, size, 1, filter); break;
+    case 2: row(to, from, up, size, 2, filter); break;
+    case 3: row(to, from, up, size, 3, filter); break;
+    default: row(to, from, up, size, 4, filter);
     }
     return 1;
+}
+
+static int unfilter(uint8_t *data, size_t rows, size_t size, size_t bpp)
+{
+    int done = 1;
+    for (size_t y = 0; y < rows && done; y++)
+        done = unfilter_row(data, y, size, bpp);
+    return done;
 }
 
 static PyObject *py_unfilter(PyObject *self, PyObject *args)
@@ -162,12 +169,14 @@ static inline int average_row(uint8_t *to, const uint16_t *sums, size_t width, s
     int opaque = 1;
     for (size_t left = 0; left < width; left += across) {
         size_t right = left + across;
-        uint32_t some[4] = {0, 0, 0, 0};
+        Sum some = {0, 0, 0, 0};
         if (right > width)
             right = width, count = (uint32_t)((width - left) * high), share = share_of(count);
-        for (size_t x = left; x < right; x++)
-            for (size_t i = 0; i < bpp; i++)
-                some[i] += sums[x * bpp + i];
+        for (size_t x = left; x < right; x++) { /* four at once, whether they are this pixel's or not */
+            Colour here;
+            memcpy(&here, sums + x * bpp, sizeof here);
+            some += __builtin_convertvector(here, Sum);
+        }
         *to++ = mean(some[0], count, share);
         if (coloured)
             *to++ = mean(some[1], count, share), *to++ = mean(some[2], count, share), *to++ = 255;
@@ -176,16 +185,22 @@ static inline int average_row(uint8_t *to, const uint16_t *sums, size_t width, s
     return opaque;
 }
 
-/* Returns 0 where a pixel is not opaque, -1 without memory. */
-static int average(uint8_t *to, const uint8_t *rows, size_t width, size_t height, size_t bpp, size_t across, size_t down,
-                   const Colour *palette)
+enum Made { MADE, SEE_THROUGH, NO_FILTER, NO_MEMORY };
+
+/* Rows are averaged as soon as they are unfiltered, while the cache has them. What is not opaque is unfiltered only. */
+static enum Made average(uint8_t *to, uint8_t *data, size_t width, size_t height, size_t bpp, size_t across, size_t down,
+                         const Colour *palette)
 {
-    int opaque = 1;
-    const size_t step = (width + across - 1) / across * (bpp == 1 && !palette ? 1 : 4);
+    int opaque = 1, done = 1;
+    const size_t step = (width + across - 1) / across * (bpp == 1 && !palette ? 1 : 4), size = width * bpp;
     uint16_t *sums = malloc(width * 4 * sizeof *sums);
-    for (size_t top = 0; sums && top < height && opaque; top += down, to += step) {
+    for (size_t top = 0; sums && top < height && done; top += down, to += step) {
         size_t high = top + down < height ? down : height - top;
-        add_up(sums, rows + top * width * bpp, width * bpp, high, palette);
+        for (size_t y = top; y < top + high && done; y++)
+            done = unfilter_row(data, y, size, bpp);
+        if (!opaque || !done)
+            continue;
+        add_up(sums, data + top * size, size, high, palette);
         switch (palette ? 0 : bpp) { /* constants again */
         case 0: opaque = average_row(to, sums, width, 4, across, high, 2); break;
         case 1: opaque = average_row(to, sums, width, 1, across, high, 0); break;
@@ -194,7 +209,7 @@ static int average(uint8_t *to, const uint8_t *rows, size_t width, size_t height
         }
     }
     free(sums);
-    return sums ? opaque : -1;
+    return !sums ? NO_MEMORY : !done ? NO_FILTER : opaque ? MADE : SEE_THROUGH;
 }
 
 static PyObject *py_average(PyObject *self, PyObject *args)
@@ -203,32 +218,32 @@ static PyObject *py_average(PyObject *self, PyObject *args)
     Py_ssize_t width, bpp, across, down;
     Colour palette[256] = {{0}};
     PyObject *made = NULL;
+    enum Made how = NO_FILTER;
     (void)self;
-    if (!PyArg_ParseTuple(args, "y*nnnny*", &view, &width, &bpp, &across, &down, &colours))
+    if (!PyArg_ParseTuple(args, "w*nnnny*", &view, &width, &bpp, &across, &down, &colours))
         return NULL;
     for (Py_ssize_t i = 0; i < 256 && 3 * i + 3 <= colours.len; i++)
         for (int channel = 0; channel < 3; channel++)
             palette[i][channel] = ((uint8_t *)colours.buf)[3 * i + channel];
-    if ((bpp == 1 || bpp == 3 || bpp == 4) && width > 0 && view.len % (width * bpp) == 0 && across > 0 && across < MOST &&
-        down > 0 && down < MOST && (!colours.len || bpp == 1)) {
-        Py_ssize_t height = view.len / (width * bpp), wide = (width + across - 1) / across;
+    if ((bpp == 1 || bpp == 3 || bpp == 4) && width > 0 && view.len % (width * bpp + 1) == 0 && across > 0 &&
+        across < MOST && down > 0 && down < MOST && (!colours.len || bpp == 1)) {
+        Py_ssize_t height = view.len / (width * bpp + 1), wide = (width + across - 1) / across;
         Py_ssize_t channels = bpp == 1 && !colours.len ? 1 : 4;
         made = PyBytes_FromStringAndSize(NULL, (height + down - 1) / down * wide * channels);
-    }
-    if (made) {
-        int opaque;
-        uint8_t *to = (uint8_t *)PyBytes_AsString(made);
-        Py_BEGIN_ALLOW_THREADS
-        opaque = average(to, view.buf, (size_t)width, (size_t)(view.len / (width * bpp)), (size_t)bpp, (size_t)across,
-                         (size_t)down, colours.len ? palette : 0);
-        Py_END_ALLOW_THREADS
-        if (opaque < 1) {
-            Py_DECREF(made);
-            made = opaque ? PyErr_NoMemory() : NULL;
+        how = NO_MEMORY;
+        if (made) {
+            uint8_t *to = (uint8_t *)PyBytes_AsString(made);
+            Py_BEGIN_ALLOW_THREADS
+            how = average(to, view.buf, (size_t)width, (size_t)height, (size_t)bpp, (size_t)across, (size_t)down,
+                          colours.len ? palette : 0);
+            Py_END_ALLOW_THREADS
         }
     }
     PyBuffer_Release(&view), PyBuffer_Release(&colours);
-    return made || PyErr_Occurred() ? made : Py_NewRef(Py_None);
+    if (how == MADE)
+        return made;
+    Py_XDECREF(made);
+    return how == NO_MEMORY ? PyErr_NoMemory() : PyBool_FromLong(how == SEE_THROUGH);
 }
 
 /* Sums of the first and of the second differences along rows, without their signs. */

@@ -7,12 +7,12 @@ def unfilter(data: bytearray, row_bytes: int, pixel_bytes: int, /) -> bool:
     start of `data`. False for a filter, or a size, that there is none of; `data` is then spoiled.
     """
 
-def average(
-    rows: bytes | bytearray | memoryview, width: int, pixel_bytes: int, across: int, down: int, palette: bytes, /
-) -> bytes | None:
-    """Means of `across` x `down` pixels, fewer at the right and at the bottom, as `Image.reduce` rounds them: grey for
-    one byte a pixel without a `palette` (RGB), else RGBX. None where four bytes a pixel are not opaque, and for sizes
-    that do not fit or factors above 256.
+def average(data: bytearray, width: int, pixel_bytes: int, across: int, down: int, palette: bytes, /) -> bytes | bool:
+    """Undo the filters in place as `unfilter` does, and tell the means of `across` x `down` pixels, fewer at the right
+    and at the bottom, as `Image.reduce` rounds them: grey for one byte a pixel without a `palette` (RGB), else RGBX.
+
+    True, and no means, where four bytes a pixel are not opaque; False as of `unfilter`, and for factors above 256.
+    Raises MemoryError.
     """
 
 def steps(rows: bytes, width: int, /) -> tuple[int, int]:

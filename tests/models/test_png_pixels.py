@@ -105,10 +105,18 @@ def test_what_lies_sideways_is_averaged_as_it_is_stored() -> None:
 
 
 def test_averages_that_do_not_fit_are_refused() -> None:
-    for width, bpp, across, down in ((0, 1, 2, 2), (3, 2, 2, 2), (4, 3, 2, 2), (3, 3, 0, 2), (3, 3, 2, 257)):
-        assert average(bytes(9), width, bpp, across, down, b"") is None
-    assert average(bytes(9), 3, 3, 2, 2, bytes(768)) is None
-    assert average(bytes(9), 3, 1, 2, 2, b"") == bytes(4)
+    for width, bpp, across, down in ((0, 1, 2, 2), (3, 2, 2, 2), (4, 3, 2, 2), (1, 3, 0, 2), (1, 3, 2, 257)):
+        assert average(bytearray(8), width, bpp, across, down, b"") is False
+    assert average(bytearray(8), 1, 3, 2, 2, bytes(768)) is False
+    assert average(bytearray(8), 3, 1, 2, 2, b"") == bytes(2)
+    assert average(bytearray(b"\5" + bytes(7)), 3, 1, 2, 2, b"") is False
+
+
+def test_what_is_not_opaque_is_unfiltered_all_the_same() -> None:
+    data, same = bytearray(rows("RGBA", 9, 9, [4])), bytearray(rows("RGBA", 9, 9, [4]))
+    assert average(data, 9, 4, 2, 2, b"") is True
+    assert unfilter(same, 36, 4)
+    assert data[: 36 * 9] == same[: 36 * 9]
 
 
 def test_a_transparent_colour_stays_transparent() -> None:
