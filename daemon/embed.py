@@ -83,14 +83,18 @@ class Embedder:
 
     def put(self, decoded: Decoded) -> None:
         """Blocks while two batches wait. At a stop the image is dropped: its file stays pending."""
-        self._begun.set()
+        self._rouse()
         while not self._stop.is_set():
             try:
                 self._queue.put(decoded, timeout=0.5)
-                self._begun.set()  # again: the thread may have gone to rest between the two
+                self._rouse()  # again: the thread may have gone to rest between the two
                 return
             except queue.Full:
                 continue
+
+    def _rouse(self) -> None:
+        if not self._begun.is_set():  # to set it takes a lock, at each image
+            self._begun.set()
 
     def wait(self) -> bool:
         """Wait a while for the first image; whether there is one."""
