@@ -72,6 +72,7 @@ def _serve(config: Config, once: bool, scrub: ScrubOrder | None, signals: Signal
     service = Service(config, once, scrub)
     try:
         service.start()
+        log.debug("service_started", core_seconds=round(time.process_time(), 3))
         notify("READY=1", f"MAINPID={os.getpid()}")
         gc.freeze()  # what lives now lives to the end: the collector need not walk it again and again
         gc.enable()
@@ -79,6 +80,7 @@ def _serve(config: Config, once: bool, scrub: ScrubOrder | None, signals: Signal
     finally:
         notify("EXTEND_TIMEOUT_USEC=120000000" if service.renewed else "STOPPING=1\nEXTEND_TIMEOUT_USEC=120000000")
         service.stop()
+        log.debug("service_ended", core_seconds=round(time.process_time(), 3))
     return service
 
 

@@ -1,6 +1,7 @@
 """What every stage is: a named thread whose death is seen and stops the service; and all stages of one service."""
 
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
@@ -36,6 +37,8 @@ class Stage(threading.Thread):
                 exc_info=None if isinstance(error, Fault) else error,
             )
             self._failed.set()
+        finally:
+            log.debug("stage_ended", stage=self.name, core_seconds=round(time.thread_time(), 3))
 
 
 class Stages:
