@@ -1,0 +1,43 @@
+"""What a pass says of itself, and what the kernel counts of it, come to one sum."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from household import Household, picture
+
+from tools.pass_parts import OWN, shown
+
+SCRIPT = """
+import json, os, sys
+from tools.pass_parts import spent
+command = [sys.executable, "-m", "daemon.cli", "--once", "--verbose", "--config", sys.argv[1]]
+print(json.dumps(spent(command, os.environ)))
+"""
+
+
+def test_the_parts_of_a_pass_are_all_of_it(tmp_path: Path) -> None:
+    """In a process of its own: it takes all orphans for its children."""
+    house = Household(tmp_path)
+    for seed in range(12):
+        (tmp_path / "root0" / f"{seed}.png").write_bytes(picture(seed))
+    done = subprocess.run([sys.executable, "-c", SCRIPT, house.config_path], capture_output=True, text=True, check=True)
+    parts = json.loads(done.stdout)
+    assert set(parts) == {*OWN.values(), "start", "embed", "other stages", "readers", "idle", "wall"}
+    everything = sum(seconds for name, seconds in parts.items() if name != "wall")
+    assert abs(everything - len(os.sched_getaffinity(0)) * parts["wall"]) < 0.01
+    assert parts["start"] > 0 and parts["embed"] > 0
+    assert parts["readers"] > 0.05, "the nursery alone takes longer to start"
+
+
+def test_what_is_left_is_what_the_same_work_does_not_take_alone() -> None:
+    parts = dict.fromkeys([*OWN.values(), "start", "other stages", "idle", "wall"], 0.5) | {
+        "embed": 1.0,
+        "readers": 3.0,
+    }
+    line = shown(parts, {"read": 0.25, "hash": 0.25, "decode": 1.5, "infer": 0.75})
+    assert "start of readers, and their overhead 1.00" in line
+    assert "opening the model, and its overhead 0.25" in line
+    assert "idle 0.50" in line
