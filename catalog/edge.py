@@ -14,11 +14,10 @@ INTERRUPTED = 130
 
 def run(command: click.Command, prog_name: str | None = None) -> None:
     """Run a click command and exit with the code tabled in the README."""
-    sys.exit(code(command, prog_name))
+    sys.exit(_code(command, prog_name))
 
 
-def code(command: click.Command, prog_name: str | None = None) -> int:
-    """Run a click command, say what went wrong, and tell the exit code; nothing is left in stdout's buffer."""
+def _code(command: click.Command, prog_name: str | None) -> int:
     try:
         result: Any = command.main(prog_name=prog_name, standalone_mode=False)
         sys.stdout.flush()

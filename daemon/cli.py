@@ -1,6 +1,5 @@
 """The `catalogd` command: the service, or one full pass."""
 
-import os
 import sys
 
 import click
@@ -43,10 +42,8 @@ def _import_structlog() -> None:
 
 
 def main() -> None:
-    """Run and end at once: all is committed and closed, and to take the interpreter apart is a hundredth of a pass."""
-    code = edge.code(catalogd)
-    sys.stderr.flush()
-    os._exit(code)
+    """Console script."""
+    edge.run(catalogd)
 
 
 if __name__ == "__main__":

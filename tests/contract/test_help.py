@@ -78,7 +78,7 @@ def test_what_is_asked_often_starts_light(words: str, household: str) -> None:
         "from catalog import edge\n"
         "from catalog.cli import cli\n"
         f"sys.argv = ['catalog', '--config', {household!r}, *{words.split()!r}]\n"
-        "code = edge.code(cli, 'catalog')\n"
+        "code = edge._code(cli, 'catalog')\n"
         f"heavy = sorted(set({HEAVY!r}) & set(sys.modules))\n"
         "sys.exit(f'{code} {heavy}' if code or heavy else 0)\n"
     )
