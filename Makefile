@@ -4,6 +4,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 export DIR ?=
+# Half of the suite's time is spent waiting for a service; the tests of one file share what they set up.
+TESTERS ?= 3
 BENCH ?= damage verdicts pass scan latency memory scrub index overlap model
 # hnswlib has no wheels; built here, it uses all that this processor can do. HNSWLIB_NO_NATIVE=1 makes it portable.
 INSTALL := $(BIN)/python -m pip install --constraint constraints.txt
@@ -21,7 +23,7 @@ demo: $(VENV)/.installed ## Sample images (or DIR=/my/photos), one full pass, an
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash tools/demo.sh $${DIR:+"$$DIR"}
 
 test: lint ## Linters, types and the whole suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile
 
 test-export: $(VENV)/.installed-export ## What makes bundles from PyTorch models (another GB of packages)
 	$(BIN)/python -m pytest tests/export --timeout 600
