@@ -115,7 +115,7 @@ class Embedder:
                 self._begun.set()  # one came between the look and the clearing
 
     def wake(self) -> None:
-        """End the wait for images, so that a stop is noticed at once."""
+        """End the wait for images, so that a stop is noticed at once, and what came last is not kept waiting."""
         self._begun.set()
         with suppress(queue.Full):
             self._queue.put_nowait(None)

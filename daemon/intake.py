@@ -5,7 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
@@ -15,9 +15,19 @@ from daemon.messages import Outcome, Task
 from daemon.points import point
 from daemon.worker import Orders
 
+if TYPE_CHECKING:
+    from catalog.config import Config
+    from models.recipe import Recipe
+
 STILLBORN = 5  # workers that end before their first word: no file is to blame, and a sixth would not help
 TICK = 0.5  # seconds between looks at the clock while workers work
 log = structlog.get_logger()
+
+
+def orders(config: "Config", model: int, recipe: "Recipe") -> Orders:
+    """What the configuration says to readers for a model."""
+    settings = config.intake
+    return Orders(config.database, model, recipe, settings.memory_mb << 20, int(settings.max_megapixels * 1e6))
 
 
 class Source(Protocol):
@@ -30,7 +40,9 @@ class Source(Protocol):
 
 
 class Intake:
-    """Runs in one thread. `deliver` may block: that is how a slow model slows reading down."""
+    """Runs in one thread. `deliver` may block: that is how a slow model slows reading down. `rest` is called when all
+    that was handed out is read.
+    """
 
     def __init__(
         self,
@@ -40,6 +52,7 @@ class Intake:
         workers: int,
         seconds: float,
         deliver: Callable[[Outcome], None],
+        rest: Callable[[], None],
     ) -> None:
         self._feed = feed
         self._orders = orders
@@ -47,6 +60,8 @@ class Intake:
         self._workers = workers or len(os.sched_getaffinity(0))
         self._seconds = seconds
         self._deliver = deliver
+        self._rest = rest
+        self._at_work = False
         self._crew: dict[int, Hand] = {}
         self._again: deque[Task] = deque()
         self._stillborn = 0
@@ -66,8 +81,12 @@ class Intake:
         self._hand_out()
         busy = [hand for hand in self._crew.values() if hand.tasks]
         if not busy:
+            if self._at_work:
+                self._rest()
+            self._at_work = False
             self._feed.wake.wait(TICK)
             return
+        self._at_work = True
         pipes: list[Connection] = [hand.pipe for hand in busy]
         ready = set(map(id, wait(pipes, TICK)))
         for slot, hand in list(self._crew.items()):

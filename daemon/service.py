@@ -21,7 +21,7 @@ from daemon.guard import Guard
 from daemon.hands import Hands
 from daemon.housekeeper import Housekeeper
 from daemon.index import IndexFollower
-from daemon.intake import Intake
+from daemon.intake import Intake, orders
 from daemon.messages import ScrubOrder
 from daemon.network import Network
 from daemon.operations import operations
@@ -35,7 +35,6 @@ from daemon.sentry import Sentry
 from daemon.stage import JOIN_SECONDS, Stages
 from daemon.successor import Successor
 from daemon.trainer import Trainer
-from daemon.worker import Orders
 from daemon.write import Change, Writer
 
 log = structlog.get_logger()
@@ -79,17 +78,12 @@ class Service:
         self.embedder = Embedder(config.model.batch or 8, self._record, self._stop)
         self.intake = Intake(
             self.feed,
-            Orders(
-                config.database,
-                self.model,
-                bundle.recipe,
-                config.intake.memory_mb << 20,
-                int(config.intake.max_megapixels * 1e6),
-            ),
+            orders(config, self.model, bundle.recipe),
             self.hands.hold,
             config.intake.workers,
             config.intake.seconds,
             route(self.embedder.put, self._record),
+            self.embedder.wake,
         )
         self.index = IndexFollower(config.database, config.state, self.model, bundle.id, bundle.dims)
         self._index_wake = threading.Event()

@@ -17,12 +17,11 @@ from daemon.backlog import Backlog
 from daemon.embed import Embedder
 from daemon.embedding import keep_embedding
 from daemon.index import IndexFollower
-from daemon.intake import Intake
+from daemon.intake import Intake, orders
 from daemon.messages import Embedded
 from daemon.network import Network
 from daemon.points import point
 from daemon.record import Result, route, task_of
-from daemon.worker import Orders
 from daemon.write import Writer
 from models.bundle import Bundle
 
@@ -52,17 +51,12 @@ class Successor:
         self.embedder = Embedder(config.model.batch or 8, self._record, stop)
         self.intake = Intake(
             self.backlog,
-            Orders(
-                config.database,
-                model,
-                bundle.recipe,
-                config.intake.memory_mb << 20,
-                int(config.intake.max_megapixels * 1e6),
-            ),
+            orders(config, model, bundle.recipe),
             _let_go,
             config.intake.workers,
             config.intake.seconds,
             route(self.embedder.put, self._record),
+            self.embedder.wake,
         )
         self.index = IndexFollower(config.database, config.state, model, bundle.id, bundle.dims)
         self._index_wake = threading.Event()
