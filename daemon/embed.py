@@ -115,10 +115,15 @@ class Embedder:
                 self._begun.set()  # one came between the look and the clearing
 
     def wake(self) -> None:
-        """End the wait for images, so that a stop is noticed at once, and what came last is not kept waiting."""
+        """End the wait for images, so that a stop is noticed at once."""
         self._begun.set()
-        with suppress(queue.Full):
-            self._queue.put_nowait(None)
+        self.hurry()
+
+    def hurry(self) -> None:
+        """No more images will come for now: those that have come need not wait for others. Opens no model."""
+        if self._begun.is_set():
+            with suppress(queue.Full):
+                self._queue.put_nowait(None)
 
     def _collect(self) -> list[Decoded]:
         batch: list[Decoded] = []

@@ -83,7 +83,7 @@ class Service:
             config.intake.workers,
             config.intake.seconds,
             route(self.embedder.put, self._record),
-            self.embedder.wake,
+            self.embedder.hurry,
         )
         self.index = IndexFollower(config.database, config.state, self.model, bundle.id, bundle.dims)
         self._index_wake = threading.Event()

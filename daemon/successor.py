@@ -56,7 +56,7 @@ class Successor:
             config.intake.workers,
             config.intake.seconds,
             route(self.embedder.put, self._record),
-            self.embedder.wake,
+            self.embedder.hurry,
         )
         self.index = IndexFollower(config.database, config.state, model, bundle.id, bundle.dims)
         self._index_wake = threading.Event()

@@ -35,3 +35,14 @@ def test_the_exit_code_is_the_commands(tmp_path: Path, words: list[str], code: i
     assert done.returncode == code, done.stderr
     assert (done.stdout or done.stderr).strip()
     assert os.listdir(tmp_path / "temporary") == []
+
+
+def test_a_pass_with_nothing_to_embed_opens_no_model(tmp_path: Path) -> None:
+    """A second copy is recognised by its bytes: to read it costs no model, however large that is."""
+    house, root = Household(tmp_path), tmp_path / "root0"
+    (root / "a.png").write_bytes(picture(1))
+    first = start(tmp_path / "one", "--once", "--config", str(house.config_path))
+    (root / "b.png").write_bytes(picture(1))
+    second = start(tmp_path / "two", "--once", "--config", str(house.config_path))
+    assert "model_ready" in first.stderr and '"read": 1' in second.stderr, second.stderr
+    assert "model_ready" not in second.stderr
