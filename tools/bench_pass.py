@@ -31,7 +31,7 @@ from models.bundle import Bundle, default_folder, load_bundle
 from models.picture import read_picture
 from models.reason import Unfit
 from models.session import Session
-from tools.pass_parts import shown, spent
+from tools.pass_parts import bare, shown, spent
 
 SETS = ("camera", "photo", "screenshot", "meme")
 
@@ -158,6 +158,7 @@ def main() -> None:
         paths = gather(given.corpus, given.copies, work / "root")
         rounds = [measure(scripts, work / "root", work) for _ in range(given.rounds)]
         parts = spent([scripts / "catalogd", "--once", "--verbose"], prepare(scripts, work / "root", work / "ours"))
+        parts["bare"] = bare(scripts / "python", default_folder() / "model.onnx")
     report(rounds, parts, len(paths), as_json=given.json)
 
 
@@ -179,6 +180,7 @@ def report(rounds: list[dict[str, float]], parts: dict[str, float], files: int, 
     print(f"  ours is {min(faster):.2f} … {figures['times_plain']:.2f} … {max(faster):.2f} times the plain script")
     print(f"  ours reaches {min(share):.0%} … {figures['of_best']:.0%} … {max(share):.0%} of the best")
     print(f"  the rest of one more pass of {parts['wall']:.2f} s, in core seconds: {shown(parts, middle)}")
+    print(f"  of which two bare interpreters that load the same libraries and the model take {parts['bare']:.2f}")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+SERVICE = "import apsw, click, structlog, numpy, hnswlib, onnxruntime, sys; onnxruntime.InferenceSession(sys.argv[1])"
+READERS = "import apsw, numpy, PIL.Image, simplejpeg, deflate"
 OWN = {"write": "catalog", "index": "index", "intake": "hand-over"}
 
 
@@ -36,6 +38,14 @@ def spent(command: Sequence[str | Path], environment: Mapping[str, str]) -> dict
     readers = everything - at["service_ended"]
     idle = len(os.sched_getaffinity(0)) * wall - everything
     return parts | {"readers": readers, "idle": idle, "wall": wall}
+
+
+def bare(python: Path, model: Path) -> float:
+    """Core seconds of two interpreters that load what service and readers load from others, and open the model."""
+    before = _children()
+    for code in (SERVICE, READERS):
+        subprocess.run([python, "-c", code, model], check=True, capture_output=True)
+    return _children() - before
 
 
 def shown(parts: Mapping[str, float], alone: Mapping[str, float]) -> str:
