@@ -6,6 +6,7 @@ import atexit
 import gc
 import os
 import sys
+from contextlib import suppress
 
 ASKING = {"-h", "--help", "--version"}  # and nothing is to be done
 
@@ -16,9 +17,11 @@ def main() -> None:
     code: list[int] = []
     atexit.register(_leave, code)
     if not ASKING & set(sys.argv[1:]):
+        from catalog.faults import Fault
         from daemon.nursery import start_nursery
 
-        start_nursery()
+        with suppress(Fault):  # the command tries again, and has words for it
+            start_nursery()
     from daemon.cli import main as command
 
     try:

@@ -3,46 +3,65 @@
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from household import Household, picture
 
+from catalog.faults import PlaceFault
+
 START = "from daemon.start import main; main()"
 
 
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A directory for temporary files. Sockets lie in it, whose paths have 107 bytes at most."""
+    with tempfile.TemporaryDirectory(prefix="c-", dir="/tmp") as folder:
+        yield Path(folder)
+
+
 def start(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run the console script with a directory of its own for temporary files."""
-    folder.mkdir()
+    """Run the console script with `folder` for temporary files."""
     call = [sys.executable, "-c", START, *words]
     return subprocess.run(call, env=os.environ | {"TMPDIR": str(folder)}, capture_output=True, text=True)
 
 
-def test_a_pass_leaves_no_temporary_file(tmp_path: Path) -> None:
+def test_a_pass_leaves_no_temporary_file(tmp_path: Path, short: Path) -> None:
     """It ends without taking the interpreter apart; what others registered for the end runs all the same."""
     house = Household(tmp_path)
     (tmp_path / "root0" / "a.png").write_bytes(picture(1))
-    done = start(tmp_path / "temporary", "--once", "--config", str(house.config_path))
+    done = start(short, "--once", "--config", str(house.config_path))
     assert done.returncode == 0, done.stderr
-    assert os.listdir(tmp_path / "temporary") == []
+    assert os.listdir(short) == []
 
 
 @pytest.mark.parametrize(
     ("words", "code"), [(["--version"], 0), (["--once", "--config", "none"], 2), (["--nonsense"], 2)]
 )
-def test_the_exit_code_is_the_commands(tmp_path: Path, words: list[str], code: int) -> None:
-    done = start(tmp_path / "temporary", *words)
+def test_the_exit_code_is_the_commands(short: Path, words: list[str], code: int) -> None:
+    done = start(short, *words)
     assert done.returncode == code, done.stderr
     assert (done.stdout or done.stderr).strip()
-    assert os.listdir(tmp_path / "temporary") == []
+    assert os.listdir(short) == []
 
 
-def test_a_pass_with_nothing_to_embed_opens_no_model(tmp_path: Path) -> None:
+def test_a_place_where_no_socket_can_lie_is_named(tmp_path: Path) -> None:
+    deep = tmp_path / ("x" * 100)
+    deep.mkdir()
+    done = start(deep, "--once", "--config", str(Household(tmp_path).config_path))
+    assert done.returncode == PlaceFault.exit_code, done.stderr
+    assert "error: the process that readers are forked from cannot be started: AF_UNIX path too long" in done.stderr
+    assert "remedy: " in done.stderr and "TMPDIR" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_pass_with_nothing_to_embed_opens_no_model(tmp_path: Path, short: Path) -> None:
     """A second copy is recognised by its bytes: to read it costs no model, however large that is."""
     house, root = Household(tmp_path), tmp_path / "root0"
     (root / "a.png").write_bytes(picture(1))
-    first = start(tmp_path / "one", "--once", "--config", str(house.config_path))
+    first = start(short, "--once", "--config", str(house.config_path))
     (root / "b.png").write_bytes(picture(1))
-    second = start(tmp_path / "two", "--once", "--config", str(house.config_path))
+    second = start(short, "--once", "--config", str(house.config_path))
     assert "model_ready" in first.stderr and '"read": 1' in second.stderr, second.stderr
     assert "model_ready" not in second.stderr
