@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 export DIR ?=
-# Half of the suite's time is spent waiting for a service; the tests of one file share what they set up.
+# A third of the suite's time is spent waiting for a service; the tests of one file share what they set up.
 TESTERS ?= 3
 BENCH ?= damage verdicts pass scan latency memory scrub index overlap model
 # hnswlib has no wheels; built here, it uses all that this processor can do. HNSWLIB_NO_NATIVE=1 makes it portable.

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from catalog.flip import find_flip
-from models.deflated import crc32
 
 SMALLEST = 4  # 16 bytes
 BLOCKS = 32  # at most, each of 4 bytes: finer sums would be a tenth of all that is stored for an image
@@ -51,6 +50,8 @@ def standing(stored: bytes, size: int, sha256: bytes, data: bytes) -> Standing |
     step, old = 1 << stored[0], struct.unpack_from(f"<{len(stored) // 4}I", stored, 1)
     if len(data) == size:
         return _in_place(old, step, sha256, data)
+    from models.deflated import crc32  # not for commands that only read what was judged
+
     view, shift = memoryview(data), len(data) - size
     edges = [(start, min(start + step, size)) for start in range(0, size, step)]
     head = _run(crc32(view[a:b]) == crc and b <= len(data) for (a, b), crc in zip(edges, old, strict=True))
@@ -101,6 +102,8 @@ def _edge(data: bytes, at: int) -> bool:
 
 
 def _crcs(data: bytes, exponent: int) -> list[int]:
+    from models.deflated import crc32
+
     view = memoryview(data)
     return [crc32(view[start : start + (1 << exponent)]) for start in range(0, len(data), 1 << exponent)]
 

@@ -73,7 +73,7 @@ def caught_up(database: Database, folder: Path, model: int, digest: str, dims: i
     By one thread, as the service builds it: hnswlib's threads race, and of 150 equal vectors that two of them added on
     a busy machine it found 101. So the same question has the same answer.
     """
-    index, seq, _, _ = open_index(database, folder, model, digest, dims, 1)
+    index, seq, _, _ = open_index(database, folder, model, digest, dims)
     applied = 1
     while applied:
         seq, applied = advance(index, database, model, seq, ROWS)

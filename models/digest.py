@@ -4,7 +4,6 @@ import hashlib
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from models.deflated import crc32
 from models.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -34,6 +33,8 @@ def coarse_sum(image: "Image.Image") -> int:
 
 def sized_sum(size: tuple[int, int], pixels: bytes) -> int:
     """CRC-32 of a picture's size and pixels."""
+    from models.deflated import crc32  # not for commands that only compare
+
     return crc32(pixels, crc32(b"%d %d " % size))
 
 
@@ -47,7 +48,9 @@ def same_pixels(one: bytes | None, other: bytes | None) -> bool | None:
 @lru_cache(256)
 def _maker(recipe: Recipe, size: tuple[int, int], maker: str) -> bytes:
     """Another size, as a recipe that is not square has it for a turned picture, or another decoder: other pixels."""
-    from PIL import __version__ as pillow  # not for commands that only compare
+    from PIL import __version__ as pillow
+
+    from models.deflated import crc32
 
     made = f"{recipe} {size} {maker} {OURS} pillow {pillow}"
     return crc32(made.encode()).to_bytes(LIKE, "little")

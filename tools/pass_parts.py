@@ -42,9 +42,9 @@ def spent(command: Sequence[str | Path], environment: Mapping[str, str]) -> dict
 
 def bare(python: Path, model: Path) -> float:
     """Core seconds of two interpreters that load what service and readers load from others, and open the model."""
-    before = _children()
+    before, alone = _children(), os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # threads that spin load nothing
     for code in (SERVICE, READERS):
-        subprocess.run([python, "-c", code, model], check=True, capture_output=True)
+        subprocess.run([python, "-c", code, model], env=alone, check=True, capture_output=True)
     return _children() - before
 
 

@@ -1,4 +1,4 @@
-"""The script that people write first, as the issue of it is told in every forum: what `catalogd --once` has to beat.
+"""The script that people write first: what `catalogd --once` has to beat.
 
     python tools/plain_pass.py FOLDER MODEL.onnx DATABASE
 
