@@ -2,14 +2,14 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import apsw
 
 from catalog.durable import hand_over, put_in_place, size_of
-from catalog.faults import Fault, PlaceFault, StoreFault
+from catalog.faults import Fault, PlaceFault, RowFault, StoreFault
 from catalog.migration import APPLICATION_ID, NEWER, RECOVER, expect_current, migrate, refuse_if_lost
 from catalog.schema import MIGRATIONS
 
@@ -27,7 +27,10 @@ def _never() -> bool:
     return False
 
 
-def _fault(error: apsw.Error, path: Path) -> Fault:
+def _fault(error: Exception, path: Path) -> Fault:
+    # An integer of more than 64 bits, text that is not Unicode, or what the table does not allow.
+    if isinstance(error, OverflowError | UnicodeEncodeError | apsw.TooBigError | apsw.ConstraintError):
+        return RowFault(f"the catalog cannot hold this: {error}", "This is a bug; please report it with the log.")
     if isinstance(error, apsw.FullError):
         return PlaceFault(f"the disk of {path.parent} is full", "Free some space; nothing was lost.")
     if isinstance(error, apsw.CorruptError | apsw.NotADBError):
@@ -88,7 +91,7 @@ class Database:
         """All rows of a query. The cursor is closed at once: an open one would let the WAL grow."""
         try:  # and not _worded(), which alone takes as long as the shortest queries
             return self._connection.execute(sql, values).fetchall()
-        except apsw.Error as error:
+        except (apsw.Error, OverflowError, UnicodeEncodeError) as error:
             raise _fault(error, self.path) from error
 
     def row(self, sql: str, *values: object) -> Row | None:
@@ -106,7 +109,7 @@ class Database:
         try:
             self._connection.execute(sql, values)
             return self._connection.changes()
-        except apsw.Error as error:
+        except (apsw.Error, OverflowError, UnicodeEncodeError) as error:
             raise _fault(error, self.path) from error
 
     def script(self, sql: str) -> None:
@@ -119,17 +122,24 @@ class Database:
         with self._worded():
             self._connection.executemany(sql, values)
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> AbstractContextManager[None]:
         """BEGIN IMMEDIATE … COMMIT: a deferred one would fail with BUSY_SNAPSHOT when it turns to writing."""
+        return self._whole("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        """A part of a transaction that fails as a whole; what was done before it stands."""
+        return self._whole("SAVEPOINT part", "RELEASE part", "ROLLBACK TO part; RELEASE part")
+
+    @contextmanager
+    def _whole(self, begin: str, end: str, undo: str) -> Iterator[None]:
         with self._worded():
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute(begin)
             try:
                 yield
-                self._connection.execute("COMMIT")
+                self._connection.execute(end)
             except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # not after a full disk, for example
+                    self._connection.execute(undo)
                 raise
 
     @contextmanager

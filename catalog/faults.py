@@ -27,6 +27,10 @@ class StoreFault(Fault):
     exit_code = 3
 
 
+class RowFault(StoreFault):
+    """A value that the catalog cannot hold. The statement changed nothing; the transaction around it goes on."""
+
+
 class PlaceFault(Fault):
     """The environment is at fault: disk full, root away, no such model, nothing to read."""
 

@@ -7,8 +7,9 @@ so a message that comes twice, late or out of order does no harm.
 from typing import NamedTuple
 
 from catalog.db import Database
+from catalog.faults import RowFault
 from catalog.plan import Known, Step, back_off, plan
-from catalog.signature import Signature, kind, look, vanished
+from catalog.signature import UNSEEN, Signature, kind, look, vanished
 from catalog.tree import below, join, make_directory, split
 from catalog.volume_rows import stands
 from models.reason import Reason
@@ -38,7 +39,14 @@ def known(database: Database, directory: int, name: bytes) -> Known | None:
 
 
 def see(database: Database, seen: Seen, now: float) -> bool:
-    """Record a sighting; True when something has to be read for it."""
+    """Record a sighting; True when something has to be read for it. One that the catalog cannot hold is rejected."""
+    try:
+        return _see(database, seen, now)
+    except RowFault as fault:
+        return _see(database, Seen(seen.path, UNSEEN, seen.due, Reason.UNREADABLE, fault.problem), now)
+
+
+def _see(database: Database, seen: Seen, now: float) -> bool:
     where, name = split(seen.path)
     try:
         directory = make_directory(database, where)

@@ -9,6 +9,7 @@ from functools import partial
 import structlog
 
 from catalog.db import Database
+from catalog.faults import RowFault
 from catalog.plan import back_off, struck_out
 from catalog.results import accept, add_vector, content_id, note, postpone, reject
 from catalog.sightings import miss, see
@@ -48,6 +49,16 @@ class Recorder:
     def _record(self, result: Result, database: Database) -> None:
         point("record")
         now = time.time()
+        try:
+            with database.savepoint():
+                self._apply(database, result, now)
+        except RowFault as fault:
+            task = task_of(result)
+            due = now + back_off(task.attempts)
+            log.error("not_recorded", path=task.path, problem=fault.problem)
+            reject(database, task.file, task.signature, Reason.UNREADABLE, fault.problem, None, now, due)
+
+    def _apply(self, database: Database, result: Result, now: float) -> None:
         if isinstance(result, Embedded):
             self._embedded(database, result, now)
         elif isinstance(result, Recognised):
