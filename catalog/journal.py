@@ -134,8 +134,14 @@ def _parsed(line: bytes) -> Entry | None:
 
 
 def iso(at: float) -> str:
-    """Seconds since the epoch as the journal writes them: ISO 8601 in UTC, to the millisecond."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """Seconds since the epoch as the journal writes them: ISO 8601 in UTC, to the millisecond.
+
+    Outside the years 1 to 9999, as the date of a file may be, it is `@SECONDS`, which `date -d` understands.
+    """
+    try:
+        return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    except (OverflowError, ValueError, OSError):
+        return f"@{at:.0f}"
 
 
 def seconds(text: str) -> float:

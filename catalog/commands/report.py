@@ -1,7 +1,7 @@
 """`catalog report`: what happened, and what needs a person."""
 
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,7 @@ def command(asking: Asking, file: Path | None, since: datetime | None, as_json: 
     from catalog.report.page import page
     from catalog.report.terminal import write
 
-    now, from_ = time.time(), since.timestamp() if since else None
+    now, from_ = time.time(), _seconds(since) if since else None
     report = build(asking, now, last(series(asking.config.state), now, from_))
     if as_json:
         put(report.record())
@@ -48,6 +48,13 @@ def command(asking: Asking, file: Path | None, since: datetime | None, as_json: 
         _write(file, made)
     unsent = since is None and not _keep(asking, report, made)
     return FINDINGS if report.alarms or unsent else 0
+
+
+def _seconds(local: datetime) -> float:
+    try:
+        return local.timestamp()
+    except (OverflowError, ValueError):  # local time looks at the days around it: the first and the last lack one
+        return local.replace(tzinfo=UTC).timestamp()
 
 
 def _write(file: Path, made: str) -> None:

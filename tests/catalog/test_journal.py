@@ -97,3 +97,13 @@ def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
 def test_times_come_back_to_the_millisecond(at: float) -> None:
     assert seconds(iso(at)) == at
     assert json.loads(json.dumps(iso(at))).endswith("Z")
+
+
+@pytest.mark.parametrize("at", [-62_135_596_800.0, 0.0, 1796056580.125, 253_402_300_799.0])
+def test_a_time_is_written_so_that_it_can_be_read(at: float) -> None:
+    assert seconds(iso(at)) == at
+
+
+@pytest.mark.parametrize("at", [-(2.0**63), -(2.0**62), -62_135_596_801.0, 253_402_300_800.0, 2.0**62, 2.0**63])
+def test_a_time_without_a_date_is_written_in_seconds(at: float) -> None:
+    assert iso(at) == f"@{at:.0f}"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from household import Household, picture, until
+from mounting import mounted
 
 from catalog import journal
 from catalog.backup import backups
@@ -197,6 +198,14 @@ def test_a_sound_catalog_is_left_alone_but_on_purpose(house: Household) -> None:
     assert house.config.database.read_bytes() == before
     found = recover(house, "--from", str(backups(house.state)[0].path))
     assert found["aside"] is not None
+    complete(house)
+
+
+def test_a_backup_with_a_nonsense_date_is_put_back_and_its_date_told(house: Household, tmp_path: Path) -> None:
+    with mounted(os.fsencode(tmp_path), "-t", "tmpfs", "none"):
+        source = shutil.copy(backups(house.state)[0].path, tmp_path / "old.db")
+        os.utime(source, (0, 1 << 62))
+        assert recover(house, "--from", str(source))["until"] == f"@{1 << 62}"
     complete(house)
 
 

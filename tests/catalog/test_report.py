@@ -188,8 +188,9 @@ def test_counts_are_compared_with_the_last_report_of_an_earlier_day(full: Househ
     assert "+2" in call(full, "report").stdout
 
 
-def test_since_tells_what_is_new_since_then_and_is_not_kept(full: Household) -> None:
-    past = json.loads(call(full, "report", "--json", "--since", "2001-01-01").stdout)
+@pytest.mark.parametrize("day", ["2001-01-01", "0001-01-01"])
+def test_since_tells_what_is_new_since_then_and_is_not_kept(full: Household, day: str) -> None:
+    past = json.loads(call(full, "report", "--json", "--since", day).stdout)
     assert past["sections"]["rejected"]["new"] == 1
     ahead = time.strftime("%Y-%m-%d", time.localtime(time.time() + 2 * DAY))
     assert json.loads(call(full, "report", "--json", "--since", ahead).stdout)["sections"]["rejected"]["new"] == 0
