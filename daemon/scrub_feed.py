@@ -27,9 +27,10 @@ WHERE f.{SETTLED} AND {READ} >= ?1 AND ({READ} > ?1 OR f.id > ?2) AND {READ} < ?
   AND (f.due IS NULL OR f.reason IN ({", ".join(f"'{reason}'" for reason in HARMFUL)}))
 ORDER BY {READ}, f.id LIMIT {ROWS}
 """
-# Through the table and not the index, whose order would have the disk look for every row by itself.
+# Through the table and not the index, whose order would have the disk look for every row by itself. total() and not
+# sum(), which fails with "integer overflow" where two sparse files have 8 EiB each.
 WORK = f"""
-SELECT coalesce(sum(size), 0) FROM file NOT INDEXED WHERE {SETTLED} AND {READ_AT} < ? AND directory IN (
+SELECT total(size) FROM file NOT INDEXED WHERE {SETTLED} AND {READ_AT} < ? AND directory IN (
   SELECT d.id FROM directory d JOIN volume v ON v.id = d.volume WHERE v.away IS NULL)
 """
 

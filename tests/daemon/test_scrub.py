@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,9 +13,11 @@ import pytest
 from household import PATIENCE, Household, picture, until
 from scrub_house import age, catalog, change, furnish, path, rot, scrub, states, verified
 
+from catalog.db import Database
 from catalog.faults import StoreFault
 from daemon import operations
 from daemon.scrub import Scrubber
+from daemon.scrub_feed import ScrubFeed
 from daemon.write import Writer
 from models.proof import PROOF
 
@@ -302,3 +305,12 @@ def test_status_tells_how_far_verification_is_and_calls_the_owner_when_it_lags(m
     assert found["verified"] | {"oldest": 0} == done["verified"] | {"oldest": 0}
     assert (found["scrub"]["running"], found["scrub"]["bytes_today"]) == (False, done["bytes"])
     assert found["scrub"]["last_at"] == pytest.approx(done["ended"])
+
+
+def test_the_work_of_a_round_is_counted_whatever_sizes_sparse_files_claim(make: Callable[..., Household]) -> None:
+    house = make()
+    furnish(house, 2)
+    change(house, "UPDATE file SET size = ?", (1 << 63) - 1)
+    database = Database(house.config.database, write=False)
+    assert ScrubFeed(database, time.time() + 1).work() == pytest.approx(1 << 64)
+    database.close()
