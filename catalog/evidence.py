@@ -1,6 +1,7 @@
 """What the catalog knows of the files that hold a content, as candidates for being kept."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from catalog.db import Database
 from catalog.keeper import Candidate
@@ -34,8 +35,8 @@ def evidence(database: Database, contents: Sequence[int], states: str = SHOWN) -
         yield {content: found[content] for content in chunk if content in found}
 
 
-def _candidate(folder: bytes, name: bytes, rest: list[object]) -> Candidate:
+def _candidate(folder: bytes, name: bytes, rest: list[Any]) -> Candidate:
     path = folder.rstrip(b"/") + b"/" + name
-    size, format, width, height, camera, state, away, *place, suspect = rest
-    known = (path, size, format, width, height, camera, state, bool(away), *place, bool(suspect))
-    return Candidate(*known)  # type: ignore[arg-type]
+    size, format, width, height, camera, state, away, mtime_ns, *place, suspect = rest
+    known = (path, size, format, width, height, camera, state, bool(away), int(mtime_ns), *place, bool(suspect))
+    return Candidate(*known)

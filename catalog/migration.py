@@ -40,7 +40,12 @@ def migrate(database: "Database", *, preserve: bool = True) -> None:
         for step in MIGRATIONS[version:]:
             database.script(step)
         if version < len(MIGRATIONS):
-            database.script(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {len(MIGRATIONS)}")
+            # Tells connections that are open elsewhere to read the declarations again: TIMES edits one in place.
+            cookie = int(database.value("PRAGMA schema_version")) + 1
+            database.script(
+                f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA schema_version = {cookie};"
+                f" PRAGMA user_version = {len(MIGRATIONS)}"
+            )
 
 
 def _preserve(database: "Database") -> None:

@@ -1,23 +1,27 @@
-"""What `lstat` tells of a file without reading it."""
+"""What `lstat` tells of a file without reading it, in the form that the catalog stores."""
 
 import os
 import stat
 from typing import NamedTuple
 
+INT64 = 1 << 63  # an integer n of SQLite has 64 bits with the sign: -INT64 <= n < INT64
+Nanoseconds = int | str  # since the epoch, in decimal digits where an SQLite integer cannot hold them
+
 
 class Signature(NamedTuple):
     """A tuple, not a dataclass: a scan builds and compares one for each of ten million files.
 
-    The inode stands apart from the rest in every comparison: network filesystems renumber on each mount.
+    The inode stands apart from the rest in every comparison: network filesystems renumber on each mount. To calculate
+    with a time, take `int(mtime_ns)`.
     """
 
     size: int
-    mtime_ns: int
-    ctime_ns: int
+    mtime_ns: Nanoseconds
+    ctime_ns: Nanoseconds
     inode: int
 
     @property
-    def stamp(self) -> tuple[int, int, int]:
+    def stamp(self) -> tuple[int, Nanoseconds, Nanoseconds]:
         """What changes whenever bytes are written by ordinary means."""
         return self[:3]
 
@@ -26,8 +30,28 @@ UNSEEN = Signature(0, 0, 0, 0)  # of what stands there and cannot be looked at
 
 
 def signature(found: os.stat_result) -> Signature:
-    """The signature in a stat result."""
-    return Signature(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+    """Return the signature in a stat result."""
+    return stored(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+
+
+def stored(size: int, mtime_ns: int, ctime_ns: int, inode: int) -> Signature:
+    """Return the numbers of a stat result as the catalog stores them. Two different ones never become the same.
+
+    A size fits as it is: the kernel's `loff_t` is signed. An inode is unsigned, and where it is a hash (mergerfs) half
+    of them are 2^63 or more: it is stored as the signed number of the same 64 bits. A time has 64 bits of seconds and
+    nanoseconds beside them, 94 bits in all: see `_nanoseconds`.
+    """
+    signed = inode if inode < INT64 else inode - 2 * INT64
+    return Signature(size, _nanoseconds(mtime_ns), _nanoseconds(ctime_ns), signed)
+
+
+def _nanoseconds(time_ns: int) -> Nanoseconds:
+    """Return the number where SQLite's integers reach, from 1677 to 2262, else its decimal digits.
+
+    1601 (an empty Windows date) and 2446 (ext4's last second) are beyond. Each of the 2^64 integers is a time within,
+    so none is free to stand for one beyond. Text never equals an integer, in Python or in a column of type ANY.
+    """
+    return time_ns if -INT64 <= time_ns < INT64 else str(time_ns)
 
 
 def look(path: bytes) -> os.stat_result | None:

@@ -17,6 +17,7 @@ from catalog.features import Fresh, describe, remember
 from catalog.heads import Kept, in_use, keep, use
 from catalog.label_names import Told, label_names
 from catalog.model_rows import Model, current
+from catalog.signature import Nanoseconds
 from models.head import NAME, Head
 from models.judging import auc, simply
 from models.training import Labelled, TooFew, Trained, train
@@ -106,11 +107,11 @@ def _augmented(asking: Asking, pupils: Pupils, count: int, seed: int) -> Pupils:
     return replace(pupils, labelled=replace(labelled, views=made))
 
 
-def _time(taken_at: str | None, mtime_ns: int | None) -> float:
+def _time(taken_at: str | None, mtime_ns: Nanoseconds | None) -> float:
     try:
         return datetime.fromisoformat(taken_at or "").timestamp()
     except (ValueError, OverflowError, OSError):
-        return (mtime_ns or 0) / 1e9
+        return int(mtime_ns or 0) / 1e9
 
 
 def _head(model: Model, trained: Trained, features: tuple[str, ...]) -> Head:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from catalog.db import Database, Row
 from catalog.results import note
 from catalog.sightings import miss_all
-from catalog.signature import look
+from catalog.signature import look, signature
 from catalog.tree import below, directory_id, join, split, volume_of
 from catalog.volume_rows import Volume, brake_word, volumes
 
@@ -101,7 +101,10 @@ def _stands(row: Row) -> bool:
         found = look(join(row[0], row[1]))
     except OSError:
         return False
-    return found is not None and (found.st_ino, found.st_size, found.st_mtime_ns) == row[2:]
+    if found is None:
+        return False
+    seen = signature(found)
+    return (seen.inode, seen.size, seen.mtime_ns) == row[2:]
 
 
 def lately(database: Database, path: bytes, now: float) -> tuple[int, int]:

@@ -3,9 +3,10 @@
 import os
 from typing import NamedTuple
 
-from catalog.db import Database
+from catalog.db import Database, Row
 from catalog.mounts import read_mounts
 from catalog.results import note
+from catalog.signature import signature
 from catalog.tree import assign, below, recount, volume_of
 from catalog.volumes import Observation, identify, judge, observe
 
@@ -142,12 +143,12 @@ def vouched(database: Database, volume: Volume) -> bool:
     return bool(rows) and 2 * sum(map(_stands, rows)) > len(rows)
 
 
-def _stands(row: tuple[bytes, bytes, int, int]) -> bool:
+def _stands(row: Row) -> bool:
     try:
         found = os.lstat(os.path.join(row[0], row[1]))
     except OSError:
         return False
-    return (found.st_size, found.st_mtime_ns) == row[2:]
+    return signature(found)[:2] == row[2:]
 
 
 def block(database: Database, path: bytes, problem: str, now: float) -> None:

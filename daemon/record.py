@@ -90,7 +90,7 @@ class Recorder:
 
     def _rejected(self, database: Database, result: Rejected, now: float) -> None:
         task = result.task
-        age = now - task.signature.ctime_ns / 1e9
+        age = now - int(task.signature.ctime_ns) / 1e9
         if result.stage == "decode" and 0 <= age < self._young:
             postpone(database, task.file, task.signature, now + max(self._young / 5, age), failed=False)
             return

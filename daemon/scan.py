@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from catalog.db import Database, Row
 from catalog.ignore import Ignore
 from catalog.sightings import Seen
-from catalog.signature import UNSEEN, Signature, look
+from catalog.signature import UNSEEN, look, signature, stored
 from catalog.tree import below, directory_id, join
 from models.reason import Reason
 
@@ -64,6 +64,7 @@ class Scan:
             rows = [] if id_ is None else self._database.rows(HELD, id_)
             try:
                 listing = self._list(path, stack)
+                # Compared as the kernel gives it: for nearly all files that is as stored, and only others are mapped.
                 seen = [] if listing == rows else self._compare(path, listing, rows)
             except (FileNotFoundError, NotADirectoryError):
                 continue
@@ -99,7 +100,7 @@ class Scan:
                 except OSError as error:
                     if error.errno not in SICK:
                         raise
-                    listing.append((name, *UNSEEN))
+                    listing.append((name, 0, 0, 0, 0))  # UNSEEN
                     continue
                 listing.append((name, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino))
         listing.sort()
@@ -110,7 +111,7 @@ class Scan:
     def _compare(self, path: bytes, listing: list[Line], rows: list[Row]) -> list[Seen]:
         """Sightings of what differs; what is in the rows alone is missing."""
         known = set(rows)
-        seen = [self._sight(join(path, line[0])) for line in listing if line not in known]
+        seen = [self._sight(join(path, name)) for name, *numbers in listing if (name, *stored(*numbers)) not in known]
         here = {line[0] for line in listing}
         self.tally.missing += [join(path, row[0]) for row in rows if row[0] not in here]
         return [one for one in seen if one is not None]
@@ -145,7 +146,7 @@ class Scan:
 
 def sighting(path: bytes, found: os.stat_result, due: float) -> Seen:
     """What a stat result means: a file to read, or something that is shown but never opened."""
-    sign = Signature(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+    sign = signature(found)
     if stat.S_ISREG(found.st_mode):
         return Seen(path, sign, due)
     if stat.S_ISLNK(found.st_mode):

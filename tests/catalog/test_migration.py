@@ -12,7 +12,7 @@ from household import Household, picture
 
 from catalog.backup import backups, folder_of
 from catalog.db import Database, prove
-from catalog.faults import PlaceFault, StoreFault
+from catalog.faults import PlaceFault, RowFault, StoreFault
 from catalog.migration import APPLICATION_ID
 from catalog.schema import MIGRATIONS
 
@@ -72,6 +72,27 @@ def test_all_it_knew_is_there_and_a_copy_of_what_it_was(tmp_path: Path) -> None:
     assert len(backups(tmp_path)) == 1
 
 
+def test_times_of_any_size_fit_into_a_catalog_that_did_not_hold_them(tmp_path: Path) -> None:
+    """Also for who had it open before. No row is changed, and no other column takes more than it did."""
+    path = first(tmp_path)
+    early = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    assert early.execute("SELECT mtime_ns FROM file WHERE id = 1").fetchall() == [(1,)]
+    database = Database(path, write=True)
+    before = "SELECT id, size, mtime_ns, ctime_ns, inode FROM file WHERE mtime_ns = 1 AND ctime_ns = 1"
+    assert database.rows(before) == [(1, 10, 1, 1, 1), (2, 20, 1, 1, 2)]
+    late = str(1 << 63)
+    database.run("UPDATE file SET mtime_ns = ?, ctime_ns = ? WHERE id = 1", late, "-1" + late)
+    database.run("UPDATE history SET mtime_ns = ?", late)
+    find = "SELECT f.id, f.ctime_ns FROM file f JOIN history h ON h.mtime_ns = f.mtime_ns WHERE f.mtime_ns = ?"
+    assert database.rows(find, late) == early.execute(find, (late,)).fetchall() == [(1, "-1" + late)]
+    for column in ("size", "inode", "attempts"):
+        with pytest.raises(RowFault, match="TEXT"):
+            database.run(f"UPDATE file SET {column} = 'x'")
+    assert database.quick_check() == [] and prove(path, thorough=True) == []
+    early.close()
+    database.close()
+
+
 def test_without_room_for_the_copy_nothing_is_changed(tmp_path: Path) -> None:
     path = first(tmp_path)
     folder_of(tmp_path).write_text("in the way")
@@ -103,14 +124,15 @@ Database(Path(sys.argv[1]), write=True)
 
 
 def test_killed_after_each_step_it_opens_and_is_brought_up_to_date(tmp_path: Path) -> None:
-    """After the copy, after the tables (before the commit), after the version, and at its end."""
+    """After the copy, after each step (before the commit), after the version, and at its end."""
     path = first(tmp_path)
-    for lives in range(3):
+    steps = len(MIGRATIONS) + 1
+    for lives in range(steps):
         done = subprocess.run([sys.executable, "-c", DYING, path, str(lives)])
         assert done.returncode == -signal.SIGKILL
         assert version(path) == 1
         assert prove(path, thorough=True) == []
-    assert subprocess.run([sys.executable, "-c", DYING, path, "3"]).returncode == 0
+    assert subprocess.run([sys.executable, "-c", DYING, path, str(steps)]).returncode == 0
     database = Database(path, write=False)
     assert database.value("SELECT count(*) FROM file") == 2 and database.quick_check() == []
 

@@ -243,3 +243,13 @@ def test_what_is_no_duplicate_is_never_paired_again(house: Household) -> None:
     assert call(house, "recover", "--rebuild").exception is None
     assert house.once().returncode == 0
     assert not any(pair <= set(paths) for paths in near())  # the journal knew
+
+
+def test_a_file_with_a_nonsense_date_teaches_like_any_other(house: Household) -> None:
+    label(house)
+    database = Database(house.config.database, write=True)
+    database.run("UPDATE file SET mtime_ns = ? WHERE id % 8 = 1", str(-11_644_473_600 * 10**9))
+    database.run("UPDATE file SET mtime_ns = ? WHERE id % 8 = 2", str(((1 << 63) - 1) * 10**9))
+    database.close()
+    told = json.loads(call(house, "train", "--json").stdout)
+    assert told["used"] and told["figures"]["auc"][0] > 0.95

@@ -11,6 +11,7 @@ from typing import Any
 from household import PATIENCE, Household, picture
 
 from catalog.db import Database
+from catalog.signature import signature
 
 DAY = 86400.0
 
@@ -38,11 +39,11 @@ def change(house: Household, sql: str, *values: object) -> None:
 
 def believe(house: Household, name: str) -> None:
     """Have the row take the file's times for known: ctime cannot be set on a disk, and rot does not change it."""
-    found = path(house, name).stat()
+    found = signature(path(house, name).stat())
     change(
         house,
         "UPDATE file SET mtime_ns = ?, ctime_ns = ? WHERE name = ?",
-        *(found.st_mtime_ns, found.st_ctime_ns, name.encode()),
+        *(found.mtime_ns, found.ctime_ns, name.encode()),
     )
 
 
