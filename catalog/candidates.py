@@ -107,17 +107,17 @@ def _proposal(
     groups: dict[int, list[Candidate]] = {}
     for part in evidence(asking.database, [content, *(other for other in alike if other != content)], SHOWN):
         groups |= part
-    files = [file for file in groups.get(content, []) if not file.away]
+    here = (file for file in groups.get(content, []) if not file.away)
+    files = sorted(here, key=lambda file: (file.transient, file.path))  # a bin is not where its owner looks for it
     if not files:
         return None
     best = keeper(file for group in groups.values() for file in group)
     if len(groups) > 1 and best in files and label != "delete":
         return None  # of its likes, this one stays
-    better = best.path if best not in files else None
+    better = best.path if best not in files and not best.transient else None
     gone, asked = verdicts(vector, *judges)
     known = Known(label, better, gone, asked, detail, suspect, format_, width, height, camera, files[0].path)
-    ordered = sorted(files, key=lambda file: file.path)
-    return Proposal(content, p_delete, head.word(p_delete), reasons(known), tuple(ordered), better)
+    return Proposal(content, p_delete, head.word(p_delete), reasons(known), tuple(files), better)
 
 
 def verdicts(vector: Floats, vectors: Floats, deleted: NDArray[np.bool_]) -> tuple[int, int]:

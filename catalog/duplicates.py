@@ -24,7 +24,8 @@ class Group:
     """Files that show the same. `paths`: the one to keep first, the rest by falling preference.
 
     `cosine`: the least one between the kept content and another, None for exact copies. `bytes_freed`: what
-    deleting all but the kept frees; hard links to it free nothing.
+    deleting all but the kept frees; hard links to it free nothing. `stays`: False where all of them lie where files do
+    not stay, the kept one too.
     """
 
     kind: Literal["exact", "near"]
@@ -32,6 +33,7 @@ class Group:
     keep: bytes
     cosine: float | None
     bytes_freed: int
+    stays: bool = True
 
 
 def exact(database: Database) -> Iterator[Group]:
@@ -117,4 +119,5 @@ def _group(kind: Literal["exact", "near"], candidates: list[Candidate], cosine: 
     ordered = sorted(candidates, key=rank)
     kept = keeper(ordered)
     others = {candidate.place: candidate.bytes for candidate in ordered if candidate.place != kept.place}
-    return Group(kind, [candidate.path for candidate in ordered], kept.path, cosine, sum(others.values()))
+    paths, freed = [candidate.path for candidate in ordered], sum(others.values())
+    return Group(kind, paths, kept.path, cosine, freed, not kept.transient)

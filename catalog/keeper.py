@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from catalog.transient import why_transient
+
 RAW = ("dng", "cr2", "cr3", "nef", "arw", "raf", "orf", "rw2")
 LOSSLESS = ("tiff", "png", "bmp")
 CAMERAS_OWN = ("heif", "heic")  # a JPEG of the same picture is an export of it; WebP and AVIF are hardly ever originals
@@ -36,21 +38,28 @@ class Candidate:
         """The same for hard links: names of one file, of which deleting one frees nothing."""
         return self.volume, self.inode
 
+    @property
+    def transient(self) -> bool:
+        """Whether it lies where files do not stay, such as a recycle bin or a snapshot."""
+        return why_transient(self.path) != ""
 
-Rank = tuple[int, bool, int, int, int, int, int, bytes]
+
+Rank = tuple[bool, int, bool, int, int, int, int, int, bytes]
 
 
 def rank(candidate: Candidate) -> Rank:
     """Sorts the copy to keep first; a total order, so that any set of copies has one answer.
 
-    Health leads: a file that can be read now is never given up for one on a disk that may not come back, and a sound
-    one never for one that looks damaged, which may well be the larger. Then the pixels, and metadata of a camera count
-    as much as twice the pixels: they tell an original from a re-save or an upscaled copy of it, but do not save a
-    thumbnail that kept its EXIF. Format and bytes break ties of size, so a JPEG from a camera beats a PNG made of it,
-    and a PNG screenshot beats the JPEG made of it.
+    What stays leads: a file in a recycle bin or a snapshot will go by itself, however healthy it is. Then health: a
+    file that can be read now is never given up for one on a disk that may not come back, and a sound one never for one
+    that looks damaged, which may well be the larger. Then the pixels, and metadata of a camera count as much as twice
+    the pixels: they tell an original from a re-save or an upscaled copy of it, but do not save a thumbnail that kept
+    its EXIF. Format and bytes break ties of size, so a JPEG from a camera beats a PNG made of it, and a PNG screenshot
+    beats the JPEG made of it.
     """
     pixels = (candidate.width or 0) * (candidate.height or 0)
     return (
+        candidate.transient,
         _health(candidate),
         candidate.suspect,
         -pixels * (2 if candidate.camera else 1),

@@ -11,6 +11,8 @@ from catalog.duplicates import Group, exact, near
 from catalog.faults import StoreFault
 from catalog.model_rows import current
 
+NOTHING_STAYS = ", and nothing stays: all of them lie in recycle bins, version stores or snapshots"
+
 
 @click.command("dups")
 @click.option("--near", "also_near", is_flag=True, help="Also near duplicates: resized, recompressed, cropped.")
@@ -18,7 +20,10 @@ from catalog.model_rows import current
 @json_option
 @asks
 def command(asking: Asking, also_near: bool, threshold: float | None, as_json: bool) -> None:
-    """Groups of files with the same bytes, and with --near of pictures that look the same; which one to keep."""
+    """Groups of files with the same bytes, and with --near of pictures that look the same; which one to keep.
+
+    That is never a file in a recycle bin, a version store or a snapshot, where another of the group lies elsewhere.
+    """
     count = freed = 0
     for group in _groups(asking, also_near, threshold):
         count, freed = count + 1, freed + group.bytes_freed
@@ -48,6 +53,7 @@ def _record(group: Group) -> dict[str, object]:
         "kind": group.kind,
         "paths": [text(path) for path in group.paths],
         "keep": text(group.keep),
+        "stays": group.stays,
         "cosine": group.cosine,
         "bytes_freed": group.bytes_freed,
     }
@@ -55,6 +61,6 @@ def _record(group: Group) -> dict[str, object]:
 
 def _print(group: Group) -> None:
     likeness = "" if group.cosine is None else f" (cosine {group.cosine:.3f})"
-    click.echo(f"{group.kind}{likeness}")
+    click.echo(f"{group.kind}{likeness}{'' if group.stays else NOTHING_STAYS}")
     for path in group.paths:
-        click.echo(f"  {'keep' if path == group.keep else '    '}  {show(path)}")
+        click.echo(f"  {'keep' if path == group.keep and group.stays else '    '}  {show(path)}")

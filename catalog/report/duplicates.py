@@ -4,10 +4,11 @@ from catalog.asking import Asking
 from catalog.display import text
 from catalog.duplicates import Group, exact
 from catalog.render import size
-from catalog.report.section import Last, Rows, Section
+from catalog.report.section import Cell, Last, Rows, Section
 from catalog.report.words import many
 
 SHOWN = 8
+NOTHING_STAYS = "nothing: all lie in recycle bins, version stores or snapshots"
 
 
 def section(asking: Asking, now: float, last: Last) -> Section:
@@ -26,7 +27,7 @@ def section(asking: Asking, now: float, last: Last) -> Section:
         else "No file is there twice",
         rows=Rows(
             ("frees", "copies", "kept"),
-            tuple((size(one.bytes_freed), f"{len(one.paths) - 1}", one.keep) for one in first),
+            tuple(map(_row, first)),
             right=("frees", "copies"),
         ),
         more="catalog dups" if groups else "",
@@ -34,12 +35,18 @@ def section(asking: Asking, now: float, last: Last) -> Section:
             "groups": groups,
             "copies": copies,
             "bytes_freed": wasted,
-            "most": [
-                {"keep": text(one.keep), "paths": [text(path) for path in one.paths], "bytes_freed": one.bytes_freed}
-                for one in first
-            ],
+            "most": list(map(_record, first)),
         },
     )
+
+
+def _row(one: Group) -> tuple[Cell, ...]:
+    return size(one.bytes_freed), f"{len(one.paths) - 1}", one.keep if one.stays else NOTHING_STAYS
+
+
+def _record(one: Group) -> dict[str, object]:
+    paths = [text(path) for path in one.paths]
+    return {"keep": text(one.keep), "stays": one.stays, "paths": paths, "bytes_freed": one.bytes_freed}
 
 
 def _grown(wasted: int, last: Last) -> str:

@@ -34,6 +34,8 @@ PHOTO = Candidate(b"/r/p.jpg", 4_000_000, "jpeg", 4000, 3000, "Acme One", "ok", 
         (replace(PHOTO, away=True, width=8000, height=6000), "better, but away: what can be read now is not given up"),
         (replace(PHOTO, suspect=True), "may be damaged"),
         (replace(PHOTO, suspect=True, width=8000, height=6000), "larger, but may be damaged"),
+        (replace(PHOTO, path=b"/#recycle/p"), "in a recycle bin"),
+        (replace(PHOTO, path=b"/r/.zfs/snapshot/a/p.jpg", width=8000, height=6000), "larger, but in a snapshot"),
         (replace(PHOTO, mtime_ns=200), "a later copy"),
         (replace(PHOTO, path=b"/r/copies/p.jpg"), "deeper"),
         (replace(PHOTO, path=b"/r/q.jpg"), "by name, so that there is an answer"),
@@ -42,6 +44,12 @@ PHOTO = Candidate(b"/r/p.jpg", 4_000_000, "jpeg", 4000, 3000, "Acme One", "ok", 
 )
 def test_the_photo_is_kept_rather_than(worse: Candidate, why: str) -> None:
     assert keeper([PHOTO, worse]) == keeper([worse, PHOTO]) == PHOTO, why
+
+
+@pytest.mark.parametrize("change", [{"state": "rejected"}, {"away": True}, {"suspect": True}, {"width": 160}])
+def test_what_does_not_stay_is_kept_for_nothing_that_does(change: dict[str, object]) -> None:
+    poor = replace(PHOTO, **change)
+    assert keeper([replace(PHOTO, path=b"/r/@Recycle/p.jpg"), poor]) == poor
 
 
 def test_a_full_picture_without_exif_beats_a_thumbnail_with_it() -> None:

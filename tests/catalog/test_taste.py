@@ -162,6 +162,25 @@ def test_the_best_of_several_near_copies_is_not_proposed(house: Household) -> No
     assert found["small.png"]["better"] == str(root / "large.png")
 
 
+def test_a_better_copy_in_a_recycle_bin_is_none(house: Household) -> None:
+    root = Path(os.fsdecode(house.root))
+    for folder in ("$RECYCLE.BIN", "@Recycle"):
+        (root / folder).mkdir()
+    for seed, small in ((501, "small.png"), (503, "@Recycle/small too.png")):
+        image = Image.open(BytesIO(shot(seed, True)))
+        image.resize((96, 64), Image.Resampling.NEAREST).save(root / "$RECYCLE.BIN" / f"large {seed}.png")
+        image.save(root / small)
+    (root / "$RECYCLE.BIN" / "b001.png").write_bytes((root / "b001.png").read_bytes())
+    assert house.once().returncode == 0
+    label(house)
+    call(house, "train")
+    found = {name(line): line for line in proposed(house)}
+    assert "small.png" not in found and found["large 501.png"]["better"] == str(root / "small.png")
+    assert "large 503.png" not in found and found["small too.png"]["better"] is None
+    assert found["b001.png"]["path"] == str(root / "b001.png")
+    assert found["b001.png"]["copies"] == [str(root / "$RECYCLE.BIN" / "b001.png")]
+
+
 def test_links_stand_in_the_order_of_the_list_and_originals_are_untouched(house: Household, tmp_path: Path) -> None:
     label(house)
     call(house, "train")
