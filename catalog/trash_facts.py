@@ -14,6 +14,7 @@ from catalog.ignore import Ignore
 from catalog.keeper import Candidate
 from catalog.mounts import read_mounts
 from catalog.signature import kind, look
+from catalog.transient import why_transient
 from catalog.trash_deeds import Stay
 from catalog.trash_place import Trash, home_data, trash_of, unwritable
 from catalog.tree import split
@@ -103,6 +104,8 @@ def named(database: Database, path: bytes, going: Iterable[bytes]) -> Stay:
         why = f"cannot be relied on: its disk is away ({known.away})"
     elif path in set(going):
         why = "is to be moved itself"
+    else:
+        why = why_transient(path)
     if why or known is None or known.sha256 is None:
         raise UsageFault(f"{show(path)} {why}: nothing was moved", "Name as --survivor a file that is `ok` and stays.")
     return Stay(path, known.sha256)

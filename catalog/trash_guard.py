@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from catalog.display import show
 from catalog.rehash import Bytes, rehash
 from catalog.signature import signature
+from catalog.transient import why_transient
 from catalog.trash_deeds import Stay
 from catalog.trash_outcome import Refusal, words
 
@@ -42,6 +43,9 @@ class Guard:
         raise Refusal(why or "nothing stays")
 
     def _problem(self, stay: Stay, going: os.stat_result) -> str:
+        passing = why_transient(stay.path) or why_transient(os.path.realpath(stay.path))
+        if passing:
+            return passing
         try:
             found = self._proved[stay.path] if self._unchanged(stay) else rehash(stay.path)
         except FileNotFoundError:

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from catalog.display import show
 from catalog.keeper import Candidate, rank
+from catalog.transient import why_transient
 from catalog.trash_deeds import Stay
 from catalog.trash_facts import Facts
 from catalog.trash_place import Trash
@@ -24,8 +26,9 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Victim:
-    """A file that may go. `copies`: other files of the same bytes, the best first; `named`: what its owner keeps
-    instead; `keep`: it is labelled so, and one of its copies has to stand.
+    """A file that may go. `copies`: other files of the same bytes that stay, the best first; `named`: what its owner
+    keeps instead; `keep`: it is labelled so, and one of its copies has to stand; `passing`: another file of the same
+    bytes that does not stay, if there is no copy.
     """
 
     path: bytes
@@ -35,6 +38,7 @@ class Victim:
     copies: tuple[Stay, ...]
     named: Stay | None
     keep: bool
+    passing: bytes | None = None
 
     @property
     def lonely(self) -> bool:
@@ -86,10 +90,10 @@ def plan(facts: list[Facts], named: Stay | None = None, told: Told = MappingProx
     places = {one.known.place for one in going if one.known}
     victims: list[Victim] = []
     for one in going:
-        copies = sorted((copy for copy in one.others if _stays(copy, paths, places)), key=rank)
-        victim = _victim(one, copies, named)
+        others = sorted((copy for copy in one.others if _stands(copy, paths, places)), key=rank)
+        victim = _victim(one, others, named)
         if victim.keep and not victim.copies:
-            refused.append(Refused(one.path, KEPT))
+            refused.append(Refused(one.path, KEPT + passing_words(victim)))
         else:
             victims.append(victim)
     return Plan(victims, refused)
@@ -98,8 +102,13 @@ def plan(facts: list[Facts], named: Stay | None = None, told: Told = MappingProx
 def without_lonely(found: Plan, agreed: frozenset[bytes], why: str) -> Plan:
     """The plan without those last copies that nobody agreed to give up."""
     left = [victim for victim in found.victims if not victim.lonely or victim.path in agreed]
-    out = [Refused(victim.path, why) for victim in found.lonely if victim.path not in agreed]
+    out = [Refused(one.path, why + passing_words(one)) for one in found.lonely if one.path not in agreed]
     return Plan(left, found.refused + out)
+
+
+def passing_words(victim: Victim) -> str:
+    """Return why a copy that its owner may know of does not count; "" where there is none."""
+    return "" if victim.passing is None else f" ({show(victim.passing)} {why_transient(victim.passing)})"
 
 
 def why_not(facts: Facts) -> str:
@@ -127,12 +136,13 @@ def _not_meant(facts: Facts, told: Told) -> str:
     return OTHER if meant is not None and known is not None and known.sha256 != meant else ""
 
 
-def _stays(copy: Candidate, paths: set[bytes], places: set[tuple[int, int]]) -> bool:
+def _stands(copy: Candidate, paths: set[bytes], places: set[tuple[int, int]]) -> bool:
     return not copy.away and copy.path not in paths and copy.place not in places
 
 
-def _victim(facts: Facts, copies: list[Candidate], named: Stay | None) -> Victim:
+def _victim(facts: Facts, others: list[Candidate], named: Stay | None) -> Victim:
     known, trash = facts.known, facts.trash
     assert known is not None and known.sha256 is not None and isinstance(trash, Trash)  # or `why_not` refused it
-    stays = tuple(Stay(copy.path, known.sha256) for copy in copies)
-    return Victim(facts.path, known.sha256, facts.size, trash, stays, named, known.label == "keep")
+    stays = tuple(Stay(copy.path, known.sha256) for copy in others if not copy.transient)
+    passing = others[0].path if others and not stays else None
+    return Victim(facts.path, known.sha256, facts.size, trash, stays, named, known.label == "keep", passing)

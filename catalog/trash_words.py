@@ -8,7 +8,7 @@ from catalog.display import show
 from catalog.render import figure, size
 from catalog.trash_deeds import Deed
 from catalog.trash_outcome import Outcome
-from catalog.trash_plan import Plan, Refused, Victim
+from catalog.trash_plan import Plan, Refused, Victim, passing_words
 
 Item = TypeVar("Item")
 MOST = 50  # lines; beyond it a list is counted
@@ -68,7 +68,9 @@ def tell_purge(deeds: list[Deed]) -> None:
 def _stays(victim: Victim) -> str:
     if victim.named is not None:
         return f"instead: {show(victim.named.path)}"
-    return f"a copy stays: {show(victim.copies[0].path)}" if victim.copies else "no other copy"
+    if victim.copies:
+        return f"a copy stays: {show(victim.copies[0].path)}"
+    return "no other copy" + passing_words(victim)
 
 
 def _some(items: list[Item], whole: bool) -> list[Item]:
