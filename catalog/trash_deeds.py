@@ -4,6 +4,7 @@ The journal says what was meant, the disk what came of it (catalog.trash_heal); 
 """
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -26,6 +27,8 @@ class State(StrEnum):
     GONE = "gone from the trash"  # emptied or taken out by somebody else
 
 
+NONSENSE = (KeyError, ValueError, TypeError, AttributeError)
+ID = re.compile(r"[0-9A-Za-z]+-[0-9]+", re.ASCII)
 BEGUN = (State.TRASHING, State.RESTORING, State.PURGING)
 LEADS_TO = {
     ("trash", "begin"): State.TRASHING,
@@ -111,9 +114,9 @@ def step(deed: Deed, kind: str, word: str, now: float) -> Entry:
     return line
 
 
-def fold(entries: Iterable[Entry]) -> dict[str, Deed]:
+def fold(entries: Iterable[Entry], foreign: list[Entry] | None = None) -> dict[str, Deed]:
     """All deeds by id, oldest first, each as its last line left it. Pure; lines of other kinds and nonsense are passed
-    over.
+    over. `foreign` takes those of them that we would not write so, such as a path that is not absolute.
     """
     deeds: dict[str, Deed] = {}
     for entry in entries:
@@ -126,24 +129,52 @@ def fold(entries: Iterable[Entry]) -> dict[str, Deed]:
             else:
                 goal = _path(entry["path"]) if state is State.RESTORING else deeds[entry["id"]].goal
                 deeds[entry["id"]] = replace(deeds[entry["id"]], state=state, goal=goal)
-        except (KeyError, ValueError, TypeError, AttributeError):
-            continue
+        except NONSENSE:
+            if foreign is not None and (state is State.TRASHING or _is_foreign(entry)):
+                foreign.append(entry)
     return deeds
 
 
+def _is_foreign(entry: Entry) -> bool:
+    """Of any line but a beginning: that its deed was never begun is no fault of the line."""
+    try:
+        _id(entry["id"])
+        if "path" in entry:
+            _path(entry["path"])
+    except NONSENSE:
+        return True
+    return False
+
+
+def _id(told: str) -> str:
+    if not ID.fullmatch(told):
+        raise ValueError(told)
+    return told
+
+
+def _size(told: int) -> int:
+    if not 0 <= told < 1 << 63:  # off_t
+        raise ValueError(told)
+    return int(told)
+
+
 def _path(told: str) -> bytes:
-    return told.encode("utf-8", "surrogateescape")
+    """An absolute path of a file. Raises ValueError for what no system call takes, or what names no file."""
+    path = told.encode("utf-8", "surrogateescape")
+    if not path.startswith(b"/") or b"\0" in path or os.path.basename(path) in (b"", b".", b".."):
+        raise ValueError(told)
+    return path
 
 
 def _read(entry: Entry) -> Deed:
     stay = entry["instead"]
     return Deed(
-        str(entry["id"]),
+        _id(entry["id"]),
         seconds(entry["at"]),
         _path(entry["path"]),
         bytes.fromhex(entry["sha256"]),
-        int(entry["bytes"]),
+        _size(entry["bytes"]),
         _path(entry["to"]),
-        _path(entry["told"]),
+        entry["told"].encode("utf-8", "surrogateescape"),
         None if stay is None else Stay(_path(stay["path"]), bytes.fromhex(stay["sha256"])),
     )

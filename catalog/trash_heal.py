@@ -1,10 +1,13 @@
 """Find out how deeds ended that were begun and never told: for a kill, a power cut, a journal that was full.
 
-What counts is where the file is. Nothing is taken further than it was: a file that had not left is not moved now.
+What counts is where the file is. Nothing is taken further than it was: a file that had not left is not moved now. The
+journal alone is no reason to touch anything: the entry has to lie in a trash, and a name is ended only where the file
+has another.
 """
 
+import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -13,6 +16,8 @@ from catalog.rehash import Bytes, rehash
 from catalog.trash_deeds import BEGUN, Deed, State
 from catalog.trash_info import Info, whose, write_info
 from catalog.trash_ledger import Ledger
+from catalog.trash_open import Places, disbelief, open_trash
+from catalog.trash_outcome import Refusal
 from catalog.tree import volume_of
 from catalog.volume_rows import stands
 
@@ -53,7 +58,7 @@ def judge(state: State, found: Standing) -> Verdict:
     if state is State.RESTORING:
         return _judge_restore(found, ours)
     if found.one:
-        return Verdict("trash", "undone", drop_name=True, drop_info=ours)
+        return Verdict("trash", "undone", drop_name=found.info is not Info.OTHER, drop_info=ours)
     if found.ours_inside and (ours or (found.info is Info.NONE and not found.ours_outside)):
         return Verdict("trash", "done", write_info=not ours)
     return Verdict("trash", "undone" if found.outside else "gone", drop_info=ours)
@@ -61,14 +66,15 @@ def judge(state: State, found: Standing) -> Verdict:
 
 def _judge_restore(found: Standing, ours: bool) -> Verdict:
     if found.one:
-        return Verdict("restore", "done", drop_name=True, drop_info=ours)
+        return Verdict("restore", "done", drop_name=found.info is not Info.OTHER, drop_info=ours)
     if found.inside:
         return Verdict("restore", "undone")
     return Verdict("restore", "done", drop_info=ours) if found.outside else Verdict("trash", "gone", drop_info=ours)
 
 
-def heal(database: Database, ledger: Ledger, deeds: Iterable[Deed]) -> int:
-    """End what was begun, as far as its disk is there; returns how many deeds that were.
+def heal(database: Database, ledger: Ledger, deeds: Iterable[Deed], refuse: Callable[[Deed, str], None]) -> int:
+    """End what was begun, as far as its disk is there; returns how many deeds that were. `refuse` is called with each
+    deed that the disk contradicts, and why.
 
     Raises:
         JournalFault, StoreFault.
@@ -78,6 +84,9 @@ def heal(database: Database, ledger: Ledger, deeds: Iterable[Deed]) -> int:
         if deed.state in BEGUN and reachable(database, deed):
             try:
                 _heal(deed, ledger)
+            except Refusal as refusal:
+                refuse(deed, str(refusal))
+                continue
             except OSError:
                 continue  # nobody can tell now; the next command asks again
             count += 1
@@ -90,10 +99,16 @@ def refresh(database: Database, ledger: Ledger, deeds: Iterable[Deed]) -> None:
     for deed in deeds:
         if deed.state is State.TRASHED and not os.path.lexists(deed.to) and reachable(database, deed):
             with suppress(OSError):
-                if whose(deed.info, deed.info_text, deed.id) is Info.OURS:
-                    os.unlink(deed.info)
+                _drop_info(deed)
                 ledger.ends(deed, "trash", "gone")
     ledger.flush()
+
+
+def _drop_info(deed: Deed) -> None:
+    """End the info file of what is gone, unless it lies in no trash: then it is none. Raises OSError."""
+    with suppress(Refusal), open_trash(deed) as places:
+        if places is not None and whose(places.info, deed.info_text, deed.id) is Info.OURS:
+            os.unlink(places.info)
 
 
 def reachable(database: Database, deed: Deed) -> bool:
@@ -105,26 +120,43 @@ def reachable(database: Database, deed: Deed) -> bool:
 
 
 def _heal(deed: Deed, ledger: Ledger) -> None:
-    verdict = judge(deed.state, _standing(deed))
-    if verdict.drop_name:
-        os.unlink(deed.to)
-    if verdict.drop_info:
-        os.unlink(deed.info)
-    if verdict.write_info:
-        write_info(deed.info, deed.info_text)
+    with open_trash(deed) as places:
+        verdict = judge(deed.state, _standing(deed, places))
+        if places is not None:
+            _carry_out(verdict, deed, places)
     ledger.ends(deed, verdict.kind, verdict.word, healed=True)
 
 
-def _standing(deed: Deed) -> Standing:
-    outside, inside = (deed.goal or deed.path), deed.to
-    there, here = _bytes(outside), _bytes(inside)
+def _carry_out(verdict: Verdict, deed: Deed, places: Places) -> None:
+    if verdict.drop_name:
+        if not _two_names(deed.goal or deed.path, places.file):
+            raise disbelief(deed, "is the only name of the file that it was moved from")
+        os.unlink(places.file)
+    if verdict.drop_info:
+        os.unlink(places.info)
+    if verdict.write_info:
+        write_info(places.info, deed.info_text)
+
+
+def _two_names(outside: bytes, inside: bytes) -> bool:
+    """Return whether these are two names of one file, and not one name reached by two paths, through a symbolic link or
+    a second mount: then the folder is the same, too.
+    """
+    first, second = os.lstat(outside), os.lstat(inside)
+    folders = [os.stat(os.path.dirname(path)) for path in (outside, inside)]
+    return os.path.samestat(first, second) and second.st_nlink >= 2 and not os.path.samestat(*folders)
+
+
+def _standing(deed: Deed, places: Places | None) -> Standing:
+    outside = deed.goal or deed.path
+    there, here = _bytes(outside), None if places is None else _bytes(places.file)
     return Standing(
         outside=os.path.lexists(outside),
         ours_outside=there is not None and there.sha256 == deed.sha256,
-        inside=os.path.lexists(inside),
+        inside=places is not None and os.path.lexists(places.file),
         ours_inside=here is not None and here.sha256 == deed.sha256,
         one=there is not None and here is not None and there.inode == here.inode,
-        info=whose(deed.info, deed.info_text, deed.id),
+        info=Info.NONE if places is None else whose(places.info, deed.info_text, deed.id),
     )
 
 
@@ -133,3 +165,7 @@ def _bytes(path: bytes) -> Bytes | None:
         return rehash(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # a symbolic link, which holds no bytes
+            return None
+        raise

@@ -66,6 +66,19 @@ def whose(place: bytes, text: bytes, deed: str) -> Info:
     return Info.OURS if KEY + deed.encode() in found.splitlines() or text.startswith(found) else Info.OTHER
 
 
+def signed(place: bytes, told: bytes, deed: str) -> bool:
+    """Return whether the info file at `place` names both our deed and where its file was: an empty one proves nothing.
+
+    Raises OSError where nobody can tell.
+    """
+    try:
+        with open(place, "rb") as file:
+            lines = file.read(1 << 16).splitlines()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return KEY + deed.encode() in lines and b"Path=" + quote_from_bytes(told).encode() in lines
+
+
 def names(name: bytes) -> Iterator[bytes]:
     """Names to try in the trash, for ever: `a.jpg`, `a.2.jpg`, … Short enough for the info file's suffix."""
     stem, extension = os.path.splitext(name)

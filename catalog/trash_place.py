@@ -49,6 +49,11 @@ def home_data() -> bytes:
     return os.path.join(os.fsencode(home), b".local", b"share")
 
 
+def home_trash(data: bytes) -> bytes:
+    """Return the home trash of a user whose $XDG_DATA_HOME is `data`."""
+    return os.path.join(os.path.realpath(data), b"Trash")
+
+
 def trash_of(folder: bytes, uid: int, data: bytes, mounts: list[Mount]) -> Trash | str:
     """The trash for files of `folder`, which need not be there yet; or in words which one is needed, and why it cannot
     be. `uid` is that of the user, `data` their $XDG_DATA_HOME.
@@ -57,7 +62,7 @@ def trash_of(folder: bytes, uid: int, data: bytes, mounts: list[Mount]) -> Trash
     prepared `.Trash` for all (a real directory with the sticky bit); else `.Trash-UID` there.
     """
     folder = os.path.realpath(folder)
-    home = os.path.join(os.path.realpath(data), b"Trash")
+    home = home_trash(data)
     if _filesystem(home, mounts) == _filesystem(folder, mounts):
         return _usable(home, uid) or Trash(home, None)
     top = _top(folder, mounts)
@@ -121,6 +126,10 @@ def _usable(folder: bytes, uid: int) -> str:
         return _refusal(folder, "is no directory")
     if found.st_uid != uid:
         return _refusal(folder, "belongs to another user")
+    for part in (b"files", b"info"):
+        inside = look(os.path.join(folder, part))
+        if inside is not None and not stat.S_ISDIR(inside.st_mode):
+            return _refusal(folder, f"its {part.decode()} is no directory")
     problem = unwritable(folder)
     return _refusal(folder, problem) if problem else ""
 

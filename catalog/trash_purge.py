@@ -9,10 +9,12 @@ from catalog.evidence import HELD, evidence
 from catalog.keeper import rank
 from catalog.points import point
 from catalog.rehash import rehash
+from catalog.signature import signature
 from catalog.trash_deeds import Deed, Stay, step
 from catalog.trash_guard import Guard
-from catalog.trash_info import Info, whose
+from catalog.trash_info import signed
 from catalog.trash_ledger import Ledger
+from catalog.trash_open import open_trash
 from catalog.trash_outcome import Outcome, Refusal, of_deed, words
 
 FORGONE = "what was kept instead of it is no longer proved; `catalog restore` it, or say --last-copy"
@@ -25,56 +27,69 @@ def older_than(trashed: list[Deed], seconds: float, now: float) -> list[Deed]:
 
 
 def purge_all(database: Database, ledger: Ledger, deeds: Iterable[Deed], *, last_copy: bool) -> Iterator[Outcome]:
-    """Delete each, if it still is what was put there, and if what was kept instead of it still stands.
+    """Delete each, if it still is what was put there, in a trash, and if what was kept instead of it still stands.
 
     `last_copy`: its owner gives it up even if nothing of that stands. Raises JournalFault, StoreFault.
     """
     guard = Guard()
     for deed in deeds:
         try:
-            _admit(database, guard, deed, last_copy)
-            yield _purge(ledger, deed)
+            yield _purge(database, ledger, guard, deed, last_copy)
         except Refusal as refusal:
             yield of_deed(deed, deed.to, refused=str(refusal))
         except OSError as error:
             yield of_deed(deed, deed.to, refused=f"cannot be deleted: {words(error)}")
 
 
-def _admit(database: Database, guard: Guard, deed: Deed, last_copy: bool) -> None:
+def _purge(database: Database, ledger: Ledger, guard: Guard, deed: Deed, last_copy: bool) -> Outcome:
     """Raises Refusal, OSError."""
-    if whose(deed.info, deed.info_text, deed.id) is not Info.OURS:
-        raise Refusal("is not ours any more: its info file is another's, or gone")
-    found = rehash(deed.to)
-    if found is None or found.sha256 != deed.sha256:
-        raise Refusal("holds other bytes than were put there")
+    with open_trash(deed) as places:
+        if places is None or not signed(places.info, deed.told, deed.id):
+            raise Refusal("is not ours any more: its info file is another's, or gone")
+        found = rehash(places.file)
+        if found is None or found.sha256 != deed.sha256:
+            raise Refusal("holds other bytes than were put there")
+        stays = _stays(database, guard, deed, found.stat, last_copy)
+        ledger.begins(step(deed, "purge", "begin", ledger.clock()))
+        point("purge.begun")
+        try:
+            _last_look(places.file, found.stat, guard, stays)
+            os.unlink(places.file)
+        except (OSError, Refusal):
+            ledger.ends(deed, "purge", "undone")
+            raise
+        point("purge.unlinked")
+        with suppress(OSError):  # a file manager shows it as a name without a file, and drops it
+            os.unlink(places.info)
+        point("purge.info")
+    ledger.ends(deed, "purge", "done")
+    return of_deed(deed, deed.to, done=True)
+
+
+def _stays(database: Database, guard: Guard, deed: Deed, going: os.stat_result, last_copy: bool) -> list[Stay]:
+    """Prove what has to stand for it, and return that. Raises Refusal."""
     copies = _copies(database, deed)
     if _label(database, deed.sha256) == "keep":
-        _demand(guard, copies, found.stat, KEPT)
-    elif deed.instead is not None and not last_copy:
-        _demand(guard, [deed.instead, *copies], found.stat, FORGONE)
+        return _demand(guard, copies, going, KEPT)
+    if deed.instead is not None and not last_copy:
+        return _demand(guard, [deed.instead, *copies], going, FORGONE)
+    return []
 
 
-def _demand(guard: Guard, stays: list[Stay], going: os.stat_result, why: str) -> None:
+def _demand(guard: Guard, stays: list[Stay], going: os.stat_result, why: str) -> list[Stay]:
     try:
-        guard.demand([stays], going)
+        return guard.demand([stays], going)
     except Refusal:
         raise Refusal(why) from None
 
 
-def _purge(ledger: Ledger, deed: Deed) -> Outcome:
-    ledger.begins(step(deed, "purge", "begin", ledger.clock()))
-    point("purge.begun")
-    try:
-        os.unlink(deed.to)
-    except OSError:
-        ledger.ends(deed, "purge", "undone")
-        raise
-    point("purge.unlinked")
-    with suppress(OSError):  # a file manager shows it as a name without a file, and drops it
-        os.unlink(deed.info)
-    point("purge.info")
-    ledger.ends(deed, "purge", "done")
-    return of_deed(deed, deed.to, done=True)
+def _last_look(path: bytes, seen: os.stat_result, guard: Guard, stays: list[Stay]) -> None:
+    """Check that nothing changed while the bytes were read, which takes seconds for a large file. Raises Refusal."""
+    now = os.lstat(path)
+    if (now.st_dev, signature(now)) != (seen.st_dev, signature(seen)):
+        raise Refusal("changed while it was read")
+    if guard.still(stays) is not None:
+        raise Refusal(FORGONE)
 
 
 def _label(database: Database, sha256: bytes) -> str | None:

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -11,10 +11,12 @@ from catalog.display import show
 from catalog.points import point
 from catalog.rehash import rehash
 from catalog.relocate import relocate
+from catalog.signature import kind, look
 from catalog.trash_deeds import Deed, step
 from catalog.trash_heal import reachable
 from catalog.trash_info import Info, whose
 from catalog.trash_ledger import Ledger
+from catalog.trash_open import Places, disbelief, open_goal, open_trash
 from catalog.trash_outcome import Outcome, Refusal, of_deed, words
 from catalog.trash_place import NOTHING_COPIED
 from catalog.tree import below, volume_of
@@ -37,27 +39,34 @@ def of_path(trashed: list[Deed], path: bytes) -> list[Deed]:
     return exact[-1:] or [deed for deed in trashed if low <= deed.path < high]
 
 
-def restore_all(database: Database, ledger: Ledger, deeds: list[Deed], folder: bytes | None) -> Iterator[Outcome]:
-    """Each to its old place, or into `folder`. `deeds`: as the journal has them, whatever a clock says; the last comes
-    first, so that of two from one place the later one wins.
+def restore_all(
+    database: Database, ledger: Ledger, deeds: list[Deed], folder: bytes | None, roots: Sequence[bytes]
+) -> Iterator[Outcome]:
+    """Each to its old place, which has to lie in one of `roots`, or into `folder`. `deeds`: as the journal has them,
+    whatever a clock says; the last comes first, so that of two from one place the later one wins.
 
     Raises JournalFault, StoreFault.
     """
     for deed in reversed(deeds):
         goal = deed.path if folder is None else os.path.join(folder, os.path.basename(deed.path))
         try:
-            yield _restore(database, ledger, replace(deed, goal=goal))
+            yield _restore(database, ledger, replace(deed, goal=goal), folder, roots)
         except Refusal as refusal:
             yield of_deed(deed, refused=str(refusal))
 
 
-def _restore(database: Database, ledger: Ledger, deed: Deed) -> Outcome:
+def _restore(database: Database, ledger: Ledger, deed: Deed, folder: bytes | None, roots: Sequence[bytes]) -> Outcome:
     goal = deed.goal or deed.path
+    parent = os.path.dirname(goal)
     try:
-        _admit(database, ledger, deed, goal)
-        ledger.begins(step(deed, "restore", "begin", ledger.clock()))
-        point("restore.begun")
-        _rename(ledger, deed, goal)
+        with open_trash(deed) as places:
+            entry = _admit(database, ledger, deed, places)
+            with open_goal(goal, folder, roots, lambda: _may_make(database, parent)) as target:
+                if os.path.lexists(target):
+                    raise Refusal(TAKEN)
+                ledger.begins(step(deed, "restore", "begin", ledger.clock()))
+                point("restore.begun")
+                _rename(ledger, deed, entry, target)
     except OSError as error:
         raise Refusal(f"cannot be restored: {words(error)}") from error
     ledger.ends(deed, "restore", "done")
@@ -72,34 +81,32 @@ def _look_again(deed: Deed, goal: bytes) -> str | None:
     return None if found is not None and found.sha256 == deed.sha256 else OTHER_BYTES
 
 
-def _admit(database: Database, ledger: Ledger, deed: Deed, goal: bytes) -> None:
+def _admit(database: Database, ledger: Ledger, deed: Deed, places: Places | None) -> Places:
     """Raises Refusal where it is clear beforehand, and OSError."""
-    if not os.path.lexists(deed.to):
+    found = None if places is None else look(places.file)
+    if places is None or found is None:
         if not reachable(database, deed):
             raise Refusal(AWAY)
         ledger.ends(deed, "trash", "gone")
         raise Refusal("is gone from the trash")
-    if whose(deed.info, deed.info_text, deed.id) is Info.OTHER:
+    if whose(places.info, deed.info_text, deed.id) is Info.OTHER:
         ledger.ends(deed, "trash", "gone")
         raise Refusal("is gone from the trash: another file has its name there")
-    if os.path.lexists(goal):
-        raise Refusal(TAKEN)
-    parent = os.path.dirname(goal)
-    if not os.path.isdir(parent):
-        _make_again(database, parent)
+    if kind(found) != "file":
+        raise disbelief(deed, "is no regular file")
+    return places
 
 
-def _make_again(database: Database, parent: bytes) -> None:
-    """Never below a mount point whose disk is away: there it would be hidden once that is back."""
+def _may_make(database: Database, parent: bytes) -> None:
+    """Never below a mount point whose disk is away: there it would be hidden once that is back. Raises Refusal."""
     volume = volume_of(database, parent)
     if volume is None or not stands(database, volume):
         raise Refusal(f"cannot be restored: {show(parent)} is not there")
-    os.makedirs(parent, exist_ok=True)
 
 
-def _rename(ledger: Ledger, deed: Deed, goal: bytes) -> None:
+def _rename(ledger: Ledger, deed: Deed, entry: Places, target: bytes) -> None:
     try:
-        relocate(deed.to, goal)
+        relocate(entry.file, target)
     except OSError as error:
         ledger.ends(deed, "restore", "undone")
         if isinstance(error, FileExistsError):
@@ -109,6 +116,6 @@ def _rename(ledger: Ledger, deed: Deed, goal: bytes) -> None:
         raise
     point("restore.moved")
     with suppress(OSError):
-        if whose(deed.info, deed.info_text, deed.id) is Info.OURS:
-            os.unlink(deed.info)
+        if whose(entry.info, deed.info_text, deed.id) is Info.OURS:
+            os.unlink(entry.info)
     point("restore.info")

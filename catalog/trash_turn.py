@@ -1,6 +1,7 @@
 """One command at a time works on the trash; whoever comes first heals what was left half done."""
 
 import fcntl
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,13 +12,16 @@ import click
 from catalog import journal
 from catalog.config import Config
 from catalog.db import Database
+from catalog.display import show
 from catalog.durable import hand_over
 from catalog.faults import PlaceFault
+from catalog.journal import Entry
 from catalog.trash_deeds import Deed, State, fold
 from catalog.trash_heal import heal
 from catalog.trash_ledger import Ledger
 
 LOCK = "trash.lock"
+LONGEST = 300  # characters of a line that are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +56,13 @@ def turn(config: Config, clock: Callable[[], float]) -> Iterator[Turn]:
         database = Database(config.database, write=True)
         try:
             ledger = Ledger(config, database, clock)
-            if heal(database, ledger, _deeds(config)):
+            if heal(database, ledger, _deeds(config, tell=True), _refuse):
                 click.echo("healed: what an earlier command had left half done", err=True)
             try:
                 yield Turn(config, database, ledger, _deeds(config))
             except KeyboardInterrupt:
                 ledger.flush()
-                heal(database, ledger, _deeds(config))
+                heal(database, ledger, _deeds(config), _refuse)
                 raise
             finally:
                 ledger.flush()
@@ -66,8 +70,18 @@ def turn(config: Config, clock: Callable[[], float]) -> Iterator[Turn]:
             database.close()
 
 
-def _deeds(config: Config) -> list[Deed]:
-    return list(fold(journal.read(config.state)).values())
+def _deeds(config: Config, tell: bool = False) -> list[Deed]:
+    foreign: list[Entry] = []
+    deeds = list(fold(journal.read(config.state), foreign).values())
+    for entry in foreign if tell else ():
+        line = show(json.dumps(entry).encode())[:LONGEST]
+        click.echo(f"passed over: a line of the journal that no command writes: {line}", err=True)
+        click.echo(f"remedy: Look who writes to {config.state}, and take it out of {journal.NAME}.", err=True)
+    return deeds
+
+
+def _refuse(deed: Deed, why: str) -> None:
+    click.echo(f"refused: {show(deed.path)} {why}", err=True)
 
 
 @contextmanager

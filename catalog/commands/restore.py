@@ -51,7 +51,7 @@ def command(
 def _restored(asking: Asking, paths: tuple[bytes, ...], last: bool, folder: bytes | None) -> Iterable[Outcome]:
     with turn(asking.config, time.time) as work:
         trashed = work.trashed
-        yield from restore_all(work.database, work.ledger, _wanted(trashed, paths, last), folder)
+        yield from restore_all(work.database, work.ledger, _wanted(trashed, paths, last), folder, work.config.roots)
 
 
 def _wanted(trashed: list[Deed], paths: tuple[bytes, ...], last: bool) -> list[Deed]:

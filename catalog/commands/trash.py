@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import click
 
-from catalog.asking import Asking, BytesPath, asks, json_option, put
+from catalog.asking import Asking, BytesPath, asks, json_option, put, put_lines
 from catalog.display import show, text
 from catalog.duration import Duration
 from catalog.faults import UsageFault
@@ -17,8 +17,9 @@ from catalog.trash_act import Mover
 from catalog.trash_deeds import Deed
 from catalog.trash_facts import gather, named
 from catalog.trash_heal import reachable, refresh
+from catalog.trash_open import doubt
 from catalog.trash_outcome import Outcome, of_refused, of_victim
-from catalog.trash_plan import NO_COPY, NO_LONGER, Plan, Told, plan, without_lonely
+from catalog.trash_plan import NO_COPY, NO_LONGER, Plan, Refused, Told, plan, without_lonely
 from catalog.trash_purge import older_than, purge_all
 from catalog.trash_turn import Turn, turn
 
@@ -104,23 +105,27 @@ def _moved(asking: Asking, found: Plan, survivor: bytes | None) -> Iterable[Outc
 
 
 def _list(asking: Asking, as_json: bool) -> int:
+    from catalog.trash_words import tell_refused
+
     with turn(asking.config, time.time) as work:
         refresh(work.database, work.ledger, work.trashed)
-        found = [(deed, reachable(work.database, deed)) for deed in work.current().trashed]
+        seen = [(deed, doubt(deed), reachable(work.database, deed)) for deed in work.current().trashed]
+    doubted = [Refused(deed.path, why) for deed, why, _ in seen if why]
+    found = [(deed, "in no trash" if why else _word(deed, there)) for deed, why, there in seen]
+    tell_refused(doubted, whole=True)
     if as_json:
-        for deed, there in found:
-            put(_record(deed, there))
-        return 0
+        put_lines(_record(deed, word) for deed, word in found)
+        return SOME_REFUSED if doubted else 0
     from catalog.render import size, table
 
-    rows = ((moment(deed.at), size(deed.size), show(deed.path), _word(deed, there)) for deed, there in found)
+    rows = ((moment(deed.at), size(deed.size), show(deed.path), word) for deed, word in found)
     table(("moved at", "size", "path", "now"), rows, right=("size",))
-    return 0
+    return SOME_REFUSED if doubted else 0
 
 
-def _record(deed: Deed, there: bool) -> dict[str, object]:
+def _record(deed: Deed, word: str) -> dict[str, object]:
     known = Outcome(deed.path, deed.size, deed.sha256, deed.to, done=True).record()
-    return known | {"at": moment(deed.at), "state": _word(deed, there), "instead": _instead(deed)}
+    return known | {"at": moment(deed.at), "state": word, "instead": _instead(deed)}
 
 
 def _instead(deed: Deed) -> str | None:
