@@ -3,12 +3,13 @@
 import difflib
 import os
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from catalog.faults import PlaceFault, UsageFault
+from catalog.faults import UsageFault
 from catalog.settings import (
     AlarmSettings,
     BackupSettings,
@@ -21,6 +22,7 @@ from catalog.settings import (
 
 TRASHES = (".Trash-*", ".Trash", ".local/share/Trash")
 IGNORED = ("Thumbs.db", "desktop.ini", ".DS_Store", "._*", "@eaDir", "#recycle", *TRASHES)
+NOTHING: Mapping[str, Any] = {}
 PROVIDERS = ("auto", "cpu", "cuda", "tensorrt")
 
 
@@ -68,21 +70,21 @@ def default_state() -> Path:
     return _home("XDG_STATE_HOME", ".local/state") / "catalogd"
 
 
-def load_config(explicit: str | None = None) -> Config:
-    """Find, read and check the configuration.
+def load_config(explicit: str | None = None, given: Mapping[str, Any] = NOTHING) -> Config:
+    """Find, read and check the configuration. `given`: what counts where the file says nothing of it.
 
-    Raises UsageFault for what is wrong in it, PlaceFault where there is none.
+    Raises UsageFault for what is wrong in it, and where there is none.
     """
     places = config_paths(explicit)
     for place in places:
         try:
-            text = place.read_text(encoding="utf-8")
+            text = place.read_text(encoding="utf-8").removeprefix("\ufeff")  # a mark that some editors write
         except FileNotFoundError:
             continue
         except (OSError, UnicodeDecodeError) as error:
             raise UsageFault(f"cannot read {place}: {error}", "Mend the file or its permissions.") from error
         try:
-            return _parse(place, tomllib.loads(text))
+            return _parse(place, {**given, **tomllib.loads(text)})
         except tomllib.TOMLDecodeError as error:
             raise UsageFault(f"{place} is not valid TOML: {error}", "Mend that line.") from error
     raise UsageFault(f"there is no configuration at {places[0]}", "Make one: `catalog init ROOT`.")
@@ -166,36 +168,3 @@ def check_roots(roots: tuple[bytes, ...]) -> None:
             if other is not root and (root == other or root.startswith(other.rstrip(b"/") + b"/")):
                 inside = f"the root {os.fsdecode(root)!r} lies in {os.fsdecode(other)!r}"
                 raise UsageFault(inside, "Keep only the outer one.")
-
-
-def write_config(place: Path, state: Path, roots: tuple[bytes, ...]) -> None:
-    """Write a new configuration, or give an old one other roots and leave its other lines alone."""
-    listed = "".join(f"  {_quoted(write_root(root))},\n" for root in roots)
-    head = f"state = {_quoted(os.fspath(state))}\nroots = [\n{listed}]\n"
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        rest = _without_head(place.read_text(encoding="utf-8")) if place.exists() else ""
-        draft = place.with_name(place.name + ".new")
-        draft.write_text(head + rest, encoding="utf-8")
-        draft.replace(place)
-    except OSError as error:
-        raise PlaceFault(f"cannot write {place}: {error}", "Name another place with --config FILE.") from error
-
-
-def _quoted(text: str) -> str:
-    escaped = "".join(f"\\u{ord(c):04x}" if ord(c) < 32 or c in '"\\\x7f' else c for c in text)
-    return f'"{escaped}"'
-
-
-def _without_head(text: str) -> str:
-    """What follows `state` and `roots`: the owner's own lines and comments."""
-    lines = text.splitlines(keepends=True)
-    kept: list[str] = []
-    inside = False
-    for line in lines:
-        bare = line.strip()
-        if inside or (bare.startswith("roots") and "=" in bare):
-            inside = not bare.endswith("]")
-        elif not (bare.startswith("state") and "=" in bare):
-            kept.append(line)
-    return "".join(kept)

@@ -17,7 +17,8 @@ from tiny_bundle import write_tiny_bundle
 
 from catalog.ask import ask
 from catalog.check import Finding, check
-from catalog.config import Config, load_config, write_config
+from catalog.config import Config, load_config
+from catalog.config_edit import write_config
 from catalog.db import Database
 from catalog.volumes import mark
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from catalog.asking import BytesPath, config_option, named
-from catalog.config import Config, check_roots, config_paths, default_state, load_config, write_config
+from catalog.config import Config, check_roots, config_paths, default_state, load_config
+from catalog.config_edit import write_config
 from catalog.db import Database
 from catalog.display import show
 from catalog.faults import PlaceFault, UsageFault
@@ -28,7 +29,8 @@ def command(ctx: click.Context, roots: tuple[bytes, ...], state: Path | None, co
     that files are missing of one that is held.
     """
     place = config_paths(named(ctx, config_file))[0]
-    old = load_config(str(place)) if place.exists() else None
+    where = _state(state, None)
+    old = load_config(str(place), {"state": os.fspath(where), "roots": []}) if place.exists() else None
     mounts = read_mounts()
     inside = {mount.path for root in (old.roots if old else ()) for mount in mounts_below(root, mounts)}
     for root in roots:

@@ -10,9 +10,7 @@ from click.testing import CliRunner, Result
 from household import Household, picture, until
 from tiny_bundle import write_tiny_bundle
 
-from catalog import edge
 from catalog.cli import cli
-from catalog.config_edit import with_setting
 from catalog.faults import PlaceFault, UsageFault
 
 OTHER = {"resize": "squash", "interpolation": "bilinear", "scaled_jpeg": 2.0, "background": [255] * 3}
@@ -163,25 +161,3 @@ def test_a_model_that_does_not_hold_is_not_chosen(house: Household) -> None:
     result = call(house, "model", "use", "other")
     assert "not attested" in str(result.exception)
     assert house.config_path.read_text() == before
-
-
-TEXTS = {
-    "no section": 'state = "/s"\nroots = []\n',
-    "empty section": 'state = "/s"\n[model]  # mine\n[watch]\nscan_minutes = 5\n',
-    "other keys": '[model]\nprovider = "cpu"\nbundle="x" # why\nthreads = 2\n\n[watch]\nbundle_like = 1\n',
-}
-
-
-@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
-def test_one_setting_changes_and_every_other_line_stays(text: str) -> None:
-    changed = with_setting(text, "model", "bundle", 'a "name"')
-    kept = [line for line in text.splitlines() if line and not line.startswith("bundle=")]
-    assert [line for line in changed.splitlines() if line in kept] == kept
-    assert changed.count("bundle =") == 1
-    assert with_setting(changed, "model", "bundle", 'a "name"') == changed
-
-
-def test_a_text_that_cannot_be_changed_by_lines_is_left_to_its_owner() -> None:
-    with pytest.raises(UsageFault, match="by a program"):
-        with_setting('model = { bundle = "x" }\n', "model", "bundle", "y")
-    assert edge.USAGE == 2

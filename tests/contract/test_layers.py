@@ -17,6 +17,7 @@ OWNERS = {
     "deflate": {"models/deflated.py"},
     "pillow_heif": {"models/heif.py"},
     "tomllib": {"catalog/config.py", "catalog/config_edit.py"},
+    "tomlkit": {"catalog/config_edit.py"},
 }
 
 
