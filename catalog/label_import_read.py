@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 from catalog.blocks import sums
 from catalog.db import Database
 from catalog.faults import PlaceFault
+from catalog.python_process import forkserver
 from catalog.results import Facts
 from catalog.tether import tether
 from models.proof import PROOF
@@ -83,7 +83,7 @@ def read_all(paths: Iterable[bytes], orders: Orders) -> Iterator[Reading]:
 def _until_a_death(waiting: Iterator[bytes], orders: Orders, lost: list[bytes]) -> Iterator[Reading]:
     """`lost` gets the files that were in hand when a process died: nobody tells which of them it was."""
     hands: deque[tuple[bytes, Future[Reading]]] = deque()
-    pool = ProcessPoolExecutor(orders.workers, get_context("forkserver"), begin, (orders,))
+    pool = ProcessPoolExecutor(orders.workers, forkserver(), begin, (orders,))
     try:
         while True:
             while len(hands) < AHEAD * orders.workers and (path := next(waiting, None)) is not None:
@@ -116,7 +116,7 @@ def _whole(hands: deque[tuple[bytes, "Future[Reading]"]], lost: list[bytes]) -> 
 
 
 def _alone(path: bytes, orders: Orders) -> Reading:
-    context = get_context("forkserver")
+    context = forkserver()
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_answer, args=(theirs, orders, path), daemon=True)
     process.start()

@@ -7,11 +7,11 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle, islice
-from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 from catalog.asking import Asking
 from catalog.entries import Filter, entries
+from catalog.python_process import forkserver
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,7 +71,7 @@ def measure(asking: Asking, bundle: "Bundle", session: "Network") -> Pace:
         return Pace(one, session.batch, model, workers, 0.0, 0.0, gpus)
     if gpus:  # a GPU is through with few pictures before its first batch is a small part of the time
         paths = list(islice(cycle(paths), max(len(paths), BATCHES * session.batch)))
-    with ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool:
+    with ProcessPoolExecutor(workers, mp_context=forkserver()) as pool:
         read = partial(pixels, recipe=recipe)
         sum(1 for _ in pool.map(read, paths[: 2 * workers]))  # the processes start, and import
         started = time.perf_counter()

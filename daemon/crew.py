@@ -7,6 +7,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
+from catalog.python_process import forkserver
 from daemon.messages import Died, Outcome, Task
 from daemon.worker import Orders, work
 from models.reason import Reason
@@ -20,7 +21,7 @@ class Hand:
     def __init__(self, slot: int, orders: Orders, hold: Callable[[int, int], None]) -> None:
         self._slot = slot
         self._hold = hold
-        context = multiprocessing.get_context("forkserver")
+        context = forkserver()
         self.pipe, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(target=work, args=(theirs, orders), daemon=True)
         self.process.start()

@@ -4,6 +4,7 @@ import multiprocessing.forkserver
 import os
 
 from catalog.faults import PlaceFault
+from catalog.python_process import forkserver
 
 PRELOAD = [
     *("daemon.tether", "daemon.start", "daemon.worker", "daemon.examine", "daemon.known"),
@@ -24,7 +25,7 @@ def start_nursery() -> None:
     before = os.environ.get(THREADS)
     os.environ[THREADS] = "1"
     try:
-        multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOAD)
+        forkserver().set_forkserver_preload(PRELOAD)
         multiprocessing.forkserver.ensure_running()
     except OSError as error:
         raise PlaceFault(

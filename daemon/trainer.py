@@ -7,7 +7,6 @@ to have neither. Were it to outlive us, it would do no harm: the head is stored 
 import json
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ import structlog
 
 from catalog.config import Config
 from catalog.db import Database
+from catalog.python_process import module_command
 from catalog.results import note
 from catalog.succession import FAILED, Owed, owed
 from daemon.points import point
@@ -42,7 +42,7 @@ Train = Callable[[Config, threading.Event], Outcome | None]
 
 def train(config: Config, stop: threading.Event) -> Outcome | None:
     """Run `catalog train`; None if it had to be ended, as the service ends."""
-    call = [sys.executable, "-m", "catalog.cli", "--config", os.fspath(config.path), "train", "--json"]
+    call = module_command("catalog.cli", "--config", os.fspath(config.path), "train", "--json")
     child = subprocess.Popen(
         call, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
     )

@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -12,3 +13,10 @@ def pillow_as_it_was() -> Iterator[None]:
     limit = Image.MAX_IMAGE_PIXELS
     yield
     Image.MAX_IMAGE_PIXELS = limit
+
+
+@pytest.fixture(autouse=True)
+def path_of_modules_as_it_was() -> Iterator[None]:
+    """Who starts a forkserver keeps the current directory off the path of all later children: here other tests' own."""
+    yield
+    os.environ.pop("PYTHONSAFEPATH", None)

@@ -3,10 +3,10 @@
 import os
 import selectors
 import subprocess
-import sys
 import time
 from collections.abc import Iterable
 
+from catalog.python_process import module_command
 from catalog.settings import IntakeSettings
 
 SECONDS = 10.0  # for one file
@@ -43,7 +43,7 @@ class Room:
 
     def __init__(self, limits: IntakeSettings) -> None:
         memory, pixels = limits.memory_mb * 1_000_000, int(limits.max_megapixels * 1e6)
-        call = [sys.executable, "-m", "catalog.report.thumbnail", str(memory), str(pixels)]
+        call = module_command("catalog.report.thumbnail", str(memory), str(pixels))
         self._process = subprocess.Popen(
             call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
         )

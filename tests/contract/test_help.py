@@ -12,7 +12,10 @@ from catalog.cli import COMMANDS, cli
 from daemon.cli import catalogd
 
 ASKING = ("check", "damage", "dups", "ls", "rejected", "scrub", "show", "similar", "status")
-HEAVY = ("numpy", "PIL", "onnxruntime", "hnswlib", "rich", "simplejpeg", "deflate", "pillow_heif", "structlog")
+HEAVY = (
+    *("numpy", "PIL", "onnxruntime", "hnswlib", "rich", "simplejpeg", "deflate", "pillow_heif", "structlog"),
+    *("tomlkit", "multiprocessing"),
+)
 
 
 def commands() -> dict[str, click.Command]:
