@@ -140,6 +140,13 @@ def forget(folder: Path) -> int:
     return len(heads)
 
 
+def remove(folder: Path, digest: str) -> None:
+    """Delete this model's snapshot, its head first: ids of vectors that are deleted may be given out again."""
+    head_path(folder, digest).unlink(missing_ok=True)
+    for slot in SLOTS:
+        payload_path(folder, digest, slot).unlink(missing_ok=True)
+
+
 def save(folder: Path, neighbours: "Neighbours", digest: str, seq: int, timeline: str) -> Header:
     """Write the index atomically. Nobody may change `neighbours` meanwhile.
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from catalog import snapshot
 from catalog.ask import ask
 from catalog.asking import Asking, asks, json_option, put, put_lines
 from catalog.bundles import bundle_folder, named_bundle, serving_bundle
@@ -154,6 +155,7 @@ def drop(asking: Asking, name: str) -> None:
         database.close()
     if digest:
         remove_engines(asking.config, digest)
+        snapshot.remove(asking.config.state, digest)
     removed = remove_bundle(asking.config, name)
     click.echo(f"{count:,} vectors deleted" + (", the bundle removed" if removed else ""), err=True)
     if kept:

@@ -12,6 +12,7 @@ from tiny_bundle import write_tiny_bundle
 
 from catalog.cli import cli
 from catalog.faults import PlaceFault, UsageFault
+from catalog.snapshot import head_path
 
 OTHER = {"resize": "squash", "interpolation": "bilinear", "scaled_jpeg": 2.0, "background": [255] * 3}
 
@@ -84,7 +85,10 @@ def test_use_switches_and_drop_frees_the_old_vectors(house: Household) -> None:
     engines = [house.state / "engines" / str(listed(house)[name]["id"]) for name in (old, "other")]
     for folder in engines:
         folder.mkdir(parents=True)
+    snapshots = f"{head_path(house.state, str(listed(house)[old]['id'])).stem}*"
+    assert len(list(house.state.glob(snapshots))) == 2
     assert "6 vectors deleted" in call(house, "model", "drop", old).stderr
+    assert list(house.state.glob(snapshots)) == []  # the ids in it may be given out again
     assert (house.folder / "bundle" / "model.onnx").exists()  # the owner's folder, not ours
     assert [folder.exists() for folder in engines] == [False, True]
     assert house.stop() == 0
