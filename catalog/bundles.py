@@ -6,7 +6,7 @@ from pathlib import Path
 from catalog.config import Config
 from catalog.db import Database
 from catalog.faults import PlaceFault
-from catalog.model_rows import current
+from catalog.model_rows import Model, current
 from models.bundle import Bundle, BundleError, default_folder, load_bundle
 
 DEFAULT = "default"
@@ -57,3 +57,13 @@ def serving_bundle(config: Config, database: Database) -> Bundle:
     if held is None or held.folder is None or held.digest == wanted.id:
         return wanted
     return open_bundle(Path(held.folder))
+
+
+def bundle_of(config: Config, database: Database, model: Model) -> Bundle:
+    """Return the bundle that made this model's vectors; no other one is comparable. Raises PlaceFault if it is gone."""
+    bundle = serving_bundle(config, database)
+    if bundle.id != model.digest:
+        raise PlaceFault(
+            f"the bundle of the model {model.name} is not there", "Let `catalogd --once` embed anew first."
+        )
+    return bundle

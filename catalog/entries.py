@@ -1,6 +1,6 @@
 """Files as people ask for them: rows joined with their content and their volume."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from catalog.db import Database
@@ -179,7 +179,21 @@ def entry_of(database: Database, file: int) -> Entry | None:
 
 def holders(database: Database, content: int) -> list[Entry]:
     """The files that hold a content and are not gone, the readable ones first."""
+    return holders_of(database, [content]).get(content, [])
+
+
+def holders_of(
+    database: Database, contents: Sequence[int], fitting: str = "", values: Sequence[object] = ()
+) -> dict[int, list[Entry]]:
+    """Return `holders` of several contents, by content. `fitting`: further conditions on the tables of `SELECT`."""
     rows = database.rows(
-        f"{SELECT} WHERE f.content = ? AND f.state != 'gone' ORDER BY v.away IS NOT NULL, f.id", content
+        f"{SELECT} WHERE f.content IN ({','.join('?' * len(contents))}) AND f.state != 'gone'{fitting}"
+        " ORDER BY v.away IS NOT NULL, f.id",
+        *contents,
+        *values,
     )
-    return [Entry(*row) for row in rows]
+    found: dict[int, list[Entry]] = {}
+    for row in rows:
+        entry = Entry(*row)
+        found.setdefault(entry.content or 0, []).append(entry)
+    return found

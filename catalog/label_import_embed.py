@@ -15,14 +15,14 @@ import numpy as np
 
 from catalog import timeline
 from catalog.asking import Asking
-from catalog.bundles import serving_bundle
+from catalog.bundles import bundle_of
 from catalog.content_at import content_at
 from catalog.db import Database
 from catalog.display import text
 from catalog.faults import PlaceFault, StoreFault
 from catalog.features import Fresh, fresh_of, remember
 from catalog.label_import_read import Orders, Reading, read_all, recognised
-from catalog.model_rows import Model, current
+from catalog.model_rows import current
 from catalog.results import add_vector, content_id
 from catalog.running import running
 from catalog.sessions import open_session
@@ -30,7 +30,6 @@ from catalog.vectors import pack
 from models.traits import Told
 
 if TYPE_CHECKING:
-    from models.bundle import Bundle
     from models.session_pool import Network
 
 BATCH = 64  # files a transaction
@@ -47,7 +46,7 @@ class Embedder:
         if model is None:
             raise StoreFault("the catalog holds no vectors yet", "Run `catalogd --once` first.")
         self._asking, self._model = asking, model
-        self._bundle = _bundle(asking, model)
+        self._bundle = bundle_of(asking.config, asking.database, model)
         self._session: Network | None = None
         self._begun = False
 
@@ -125,15 +124,6 @@ class Embedder:
         if not self._begun and not running(self._asking.config.state):
             timeline.begin(database, secrets.token_hex(8), time.time())
         self._begun = True
-
-
-def _bundle(asking: Asking, model: Model) -> "Bundle":
-    bundle = serving_bundle(asking.config, asking.database)
-    if bundle.id != model.digest:
-        raise PlaceFault(
-            f"the bundle of the model {model.name} is not there", "Let `catalogd --once` embed anew first."
-        )
-    return bundle
 
 
 def _fresh(one: Reading, content: int) -> Fresh:

@@ -1,15 +1,16 @@
 """Search by words, by pictures, and by both: one vector is made of all of them, and the nearest pictures answer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from catalog.asking import Asking
-from catalog.bundles import serving_bundle
-from catalog.entries import Entry, holders
+from catalog.bundles import bundle_of
+from catalog.entries import Entry
 from catalog.faults import StoreFault, UsageFault
 from catalog.heads import needed
-from catalog.likeness import MOST, embedded, hits
+from catalog.likeness import WIDEN, Hit, embedded, nearest_until, with_files
 from catalog.model_rows import Model, current
 from catalog.models import held
 from catalog.speaking import Speaker
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from models.bundle import Bundle
 
-FIRST = 4  # times as many contents as are wanted are asked for at first; a filter takes some of them
+SPARE = 4  # contents to ask for beyond those that are wanted, where there is no filter to take some of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +54,28 @@ class Only:
         """Whether anything is left out at all."""
         return self != Only()
 
-    def takes(self, entry: Entry, taken_at: str | None, label: str | None) -> bool:
-        """Whether a picture may answer. Pure. One without a date is not in any span of dates; so with p_delete."""
-        low, high = below(self.below) if self.below else (b"", b"\xff")
-        day = (taken_at or "")[: len(self.until)]
-        return (
-            (not self.below or entry.directory == self.below or low <= entry.directory < high)
-            and (not self.since or (taken_at or "") >= self.since)
-            and (not self.until or "" < day <= self.until)
-            and (not self.label or label == self.label)
-            and (not self.format or entry.format == self.format)
-            and entry.size >= self.larger
-            and (not self.smaller or entry.size <= self.smaller)
-            and entry.scored(self.least, self.most)
-        )
+    def conditions(self) -> tuple[str, list[object]]:
+        """Return conditions on the tables of `catalog.entries.SELECT`, with their values.
+
+        A picture without a date is in no span of dates, one without p_delete within no limits of it.
+        """
+        low, high = below(self.below)
+        told: list[tuple[bool, str, tuple[object, ...]]] = [
+            (bool(self.below), "(d.path = ? OR (d.path >= ? AND d.path < ?))", (self.below, low, high)),
+            (bool(self.since), "c.taken_at >= ?", (self.since,)),
+            (bool(self.until), "c.taken_at > '' AND substr(c.taken_at, 1, ?) <= ?", (len(self.until), self.until)),
+            (bool(self.label), "l.value = ?", (self.label,)),
+            (bool(self.format), "c.format = ?", (self.format,)),
+            (bool(self.larger), "f.size >= ?", (self.larger,)),
+            (bool(self.smaller), "f.size <= ?", (self.smaller,)),
+            (self.least is not None, "s.p_delete >= ?", (self.least,)),
+            (self.most is not None, "s.p_delete <= ?", (self.most,)),
+        ]
+        wanted = [(sql, values) for said, sql, values in told if said]
+        return "".join(f" AND {sql}" for sql, _ in wanted), [value for _, values in wanted for value in values]
 
 
-def search(asking: Asking, question: Question, only: Only, count: int) -> Iterator[tuple[Entry, float]]:
+def search(asking: Asking, question: Question, only: Only, count: int) -> list[tuple[Entry, float]]:
     """The `count` files that answer best: (file, cosine), best first. A picture of the question does not answer itself.
 
     Raises StoreFault without vectors, UsageFault for a model that knows no words, a question that says nothing, or
@@ -80,57 +86,32 @@ def search(asking: Asking, question: Question, only: Only, count: int) -> Iterat
     model = current(asking.database)
     if model is None:
         raise StoreFault("the catalog holds no vectors yet", "Run `catalogd --once` first.")
-    vector = _vector(asking, question)
-    wanted = FIRST * count if only.narrow else count + len(question.pictures) + FIRST
-    while True:
-        found = hits(asking, model, vector, min(wanted, MOST))
-        answers = list(_answers(asking, question, only, found, count))
-        if len(answers) >= count or len(found) < wanted:
-            break
-        if wanted >= MOST:
-            answers = list(_answers(asking, question, only, _every(asking, model, vector), count))
-            break
-        wanted *= FIRST
-    yield from answers
-
-
-def _every(asking: Asking, model: Model, vector: "np.ndarray") -> list[tuple[int, float]]:
-    """All contents by their cosine: a filter so narrow that the nearest ten thousand do not satisfy it."""
-    from catalog.vectors import live_blocks
-
-    found: list[tuple[int, float]] = []
-    for _, contents, vectors in live_blocks(asking.database, model.id, model.dims):
-        found += zip(contents.tolist(), (vectors @ vector).tolist(), strict=True)
-    return sorted(found, key=lambda hit: (-hit[1], hit[0]))
+    first = WIDEN * count if only.narrow else count + len(question.pictures) + SPARE
+    take = partial(_answers, asking, question, only, count)
+    return nearest_until(asking, model, _vector(asking, model, question), first, take)
 
 
 def _answers(
-    asking: Asking, question: Question, only: Only, found: list[tuple[int, float]], count: int
-) -> Iterator[tuple[Entry, float]]:
-    given = 0
-    for content, cosine in found:
-        taken_at, label = asking.database.row(
-            "SELECT c.taken_at, l.value FROM content c LEFT JOIN label l ON l.content = c.id WHERE c.id = ?", content
-        ) or (None, None)
-        for entry in holders(asking.database, content):
-            if entry.path in question.pictures or entry.state not in ("ok", "unreachable", "pending"):
-                continue
-            if only.takes(entry, taken_at, label):
-                yield entry, cosine
-                given += 1
-                if given == count:
-                    return
+    asking: Asking, question: Question, only: Only, count: int, hits: Iterable[Hit]
+) -> tuple[list[tuple[Entry, float]], bool]:
+    """Return the first `count` files that fit, and whether there were as many."""
+    given: list[tuple[Entry, float]] = []
+    for (_, cosine), entries in with_files(asking, hits, *only.conditions()):
+        given += [(entry, cosine) for entry in entries if entry.path not in question.pictures]
+        if len(given) >= count:
+            return given[:count], True
+    return given, False
 
 
-def _vector(asking: Asking, question: Question) -> "np.ndarray":
+def _vector(asking: Asking, model: Model, question: Question) -> "np.ndarray":
     """float32 [D], unit length: the sum of what is wanted less the sum of what is not, each a unit vector."""
     import numpy as np
 
-    bundle = serving_bundle(asking.config, asking.database)
+    bundle = bundle_of(asking.config, asking.database, model)
     texts = [*question.words, *question.unlike]
     signs = [1.0] * len(question.words) + [-1.0] * len(question.unlike)
     rows = list(zip(signs, in_words(asking, bundle, texts), strict=True)) if texts else []
-    rows += [(1.0, embedded(asking, path)) for path in question.pictures]
+    rows += [(1.0, embedded(asking, model, path)) for path in question.pictures]
     if not any(sign > 0 for sign, _ in rows):
         raise UsageFault("the question says only what it should not be", "Say what to look for, too.")
     total = np.sum([np.float32(sign) * row for sign, row in rows], axis=0)

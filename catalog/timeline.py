@@ -19,12 +19,10 @@ def current(database: Database) -> str:
 
 
 def contains(database: Database, token: str, seq: int) -> bool:
-    """Whether the place `seq` of that branch lies in this catalog's past."""
-    row = database.row("SELECT id FROM timeline WHERE token = ?", token)
-    if row is None:
-        return False
-    left = database.value("SELECT seq FROM timeline WHERE id > ? ORDER BY id LIMIT 1", row[0])
-    return left is None or seq <= left
+    """Return whether the place `seq` of that branch is in this catalog's past: at most where it left the branch."""
+    left = "SELECT next.seq FROM timeline next WHERE next.id > t.id ORDER BY next.id LIMIT 1"
+    sql = f"SELECT ? <= coalesce(({left}), (SELECT seq FROM clock)) FROM timeline t WHERE t.token = ?"
+    return bool(database.value(sql, seq, token))
 
 
 def born(database: Database) -> float | None:

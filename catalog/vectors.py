@@ -78,13 +78,21 @@ def live_blocks(database: Database, model: int, dims: int) -> Iterator[tuple[Int
         after = ids[-1]
 
 
+def cosines_to(vectors: Floats, query: Floats) -> Floats:
+    """float32 [N, D], float32 [D], all of unit length → float32 [N].
+
+    Not a matrix product: it wakes all of BLAS's threads, which wait for cores that the service is using.
+    """
+    cosines: Floats = np.minimum(np.vecdot(vectors, query), 1.0)
+    return cosines
+
+
 def nearest_each(database: Database, model: int, dims: int, queries: Floats, k: int) -> list[list[Hit]]:
     """For each of the queries (float32 [Q, D], unit length) its `nearest`, in one pass over the stored vectors."""
     best: list[list[Hit]] = [[] for _ in queries]
     for ids, contents, vectors in live_blocks(database, model, dims):
         for at, query in enumerate(queries):
-            # Not a matrix product: it wakes all of BLAS's threads, which wait for cores that the service is using.
-            row = np.minimum(np.vecdot(vectors, query), 1.0)
+            row = cosines_to(vectors, query)
             top = np.argpartition(-row, k)[:k] if len(row) > k else np.arange(len(row))
             found = zip(ids[top].tolist(), contents[top].tolist(), row[top].tolist(), strict=True)
             best[at] = sorted([*best[at], *found], key=lambda hit: (-hit[2], hit[0]))[:k]
@@ -97,6 +105,17 @@ def nearest(database: Database, model: int, dims: int, query: Floats, k: int) ->
     Returns (vector id, content id, cosine). Reads every live vector, block by block; equal cosines by rising id.
     """
     return nearest_each(database, model, dims, query.reshape(1, dims), k)[0]
+
+
+def nearest_all(database: Database, model: int, dims: int, query: Floats) -> Iterator[tuple[int, float]]:
+    """Yields (content id, cosine) of every live vector, best first; equal cosines by rising vector id."""
+    contents, cosines = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
+    for _, block, vectors in live_blocks(database, model, dims):
+        contents.append(block)
+        cosines.append(cosines_to(vectors, query))
+    which, by = np.concatenate(contents), np.concatenate(cosines)
+    order = np.argsort(-by, kind="stable")
+    return zip(map(int, which[order]), map(float, by[order]), strict=True)
 
 
 def stream(database: Database, model: int, after_seq: int, limit: int) -> list[Change]:

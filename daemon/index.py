@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from catalog import snapshot
+from catalog import index_tail, snapshot
 from catalog.db import Database, Row
-from catalog.faults import Fault
+from catalog.faults import Fault, StoreFault
+from catalog.index_tail import Answer
 from catalog.neighbours import Neighbours
 from catalog.replay import advance, open_index
 from catalog.timeline import current
@@ -22,7 +23,7 @@ SAVE_QUIET_S = 300.0
 SAVE_REST_S = 60.0
 REBUILD_SHARE = 0.30
 IDLE_S = 1.0
-SPARE = 8  # asked for beyond k: rows that died since the last step are dropped from an answer
+SPARE = 8  # asked for beyond k: rows that changed since the last step are dropped; more, where that was too few
 
 
 class IndexFollower:
@@ -88,8 +89,12 @@ class IndexFollower:
     def _rows(self, sql: str, *values: object) -> list[Row]:
         """A query of any thread, before `start` and after `close` too; `_log` is the follower's own."""
         with self._asking:
-            self._lookup = self._lookup or Database(self._catalog_path, write=False)
-            return self._lookup.rows(sql, *values)
+            return self._connection().rows(sql, *values)
+
+    def _connection(self) -> Database:
+        """Return the connection for queries of any thread; call with `_asking` held."""
+        self._lookup = self._lookup or Database(self._catalog_path, write=False)
+        return self._lookup
 
     @property
     def size(self) -> int:
@@ -179,19 +184,24 @@ class IndexFollower:
             self.note = self._failing = None
         return done
 
-    def search(self, query: Floats, k: int) -> list[tuple[int, float]]:
-        """The nearest live contents: float32 [D], unit length → (content id, cosine), best first, at most k."""
-        if k <= 0:
-            return []
-        ids, cosines = self._current.query(query.reshape(1, self._dims), k + SPARE)
-        contents = self._contents([label for label in ids[0].tolist() if label >= 0])
-        hits = zip(ids[0].tolist(), cosines[0].tolist(), strict=True)
-        return [(contents[label], cosine) for label, cosine in hits if label in contents][:k]
+    def search(self, query: Floats, k: int) -> Answer:
+        """Return the k live contents nearest to float32 [D] of unit length, or all of them where there are fewer.
 
-    def _contents(self, labels: list[int]) -> dict[int, int]:
-        marks = ",".join("?" * len(labels))
-        rows = self._rows(f"SELECT id, content FROM vector WHERE live = 1 AND id IN ({marks})", *labels)
-        return {int(label): int(content) for label, content in rows}
+        Changes not yet applied are compared exactly, so an index that is a few thousand of them behind still answers.
+
+        Raises:
+            StoreFault: it is further behind, or its graph does not reach enough of the vectors.
+        """
+        k = max(k, 0)
+        for more in (SPARE, index_tail.MOST):  # no more than that have changed
+            seq = self._seq  # read before the index, which may go on meanwhile and be exchanged for a fresher one
+            ids, cosines = self._current.query(query.reshape(1, self._dims), k + more)
+            found = list(zip(ids[0].tolist(), cosines[0].tolist(), strict=True))
+            with self._asking:
+                answer = index_tail.complete(self._connection(), self._model, seq, found, query, k)
+            if answer is not None:
+                return answer
+        raise StoreFault("the index reaches too few of the vectors", index_tail.REMEDY)
 
     def labels(self) -> set[int]:
         """The labels that answer, for `catalog check`."""

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from catalog.faults import StoreFault, UsageFault
+from catalog.index_tail import Answer
 from daemon.network import Network
 
 if TYPE_CHECKING:
     from daemon.scrub import Scrubber
 
 Operation = Callable[[dict[str, Any]], dict[str, Any]]
-Search = Callable[[Any, int], list[tuple[int, float]]]  # vector, k → (content id, cosine), best first
+Search = Callable[[Any, int], Answer]  # vector, k → (content id, cosine), best first, and the moment they hold for
 MOST = 10_000  # neighbours in one answer
+LARGEST = (1 << 63) - 1  # SQLite's integers
+ASK = "Ask with the `catalog` command."
 
 
 def operations(
@@ -43,20 +46,27 @@ def _reload(reload: Callable[[], None], request: dict[str, Any]) -> dict[str, An
 
 
 def similar(search: Search, network: Network, request: dict[str, Any]) -> dict[str, Any]:
-    """`vector`: base64 of float32 [dims]; `k`. Answers `hits`: [content id, cosine], best first."""
+    """`model`: its digest; `vector`: base64 of float32 [dims], unit length; `k`, from 1 to `MOST`.
+
+    Answers `hits`: [content id, cosine], best first, k of them or all there are, as of the place `seq` of the change
+    log on its branch `timeline`. Refuses while the index is too far behind to tell.
+    """
+    _expect_model(network, request)
     vector = _array(request, "vector", np.float32)
     dims = network.bundle.dims
     if vector.shape != (dims,):
         raise UsageFault(f"the vector has {vector.size} numbers, the model has {dims}", "Use the service's own model.")
-    k = min(int(request.get("k", 10)), MOST)
-    return {"hits": search(vector, k)}
+    if not np.isfinite(vector).all():
+        raise UsageFault("the vector holds numbers that are not finite", "Ask with a vector of the model.")
+    return search(vector, _whole(request, "k", 1, MOST))._asdict()
 
 
 def embed(network: Network, request: dict[str, Any]) -> dict[str, Any]:
-    """`pixels`: base64 of uint8 [height, width, 3] as the bundle wants them. Answers `vector`: base64 of float32.
+    """`model`: its digest; `pixels`: base64 of uint8 [height, width, 3] as the bundle wants them.
 
-    The asker decodes: a hostile file ends the asker, not the service.
+    Answers `vector`: base64 of float32. The asker decodes: a hostile file ends the asker, not the service.
     """
+    _expect_model(network, request)
     recipe = network.bundle.recipe
     pixels = _array(request, "pixels", np.uint8)
     if pixels.size != recipe.height * recipe.width * 3:
@@ -68,13 +78,12 @@ def embed(network: Network, request: dict[str, Any]) -> dict[str, Any]:
 def scrub(scrubber: "Scrubber", request: dict[str, Any]) -> dict[str, Any]:
     """`begin`: true, with `limit` in bytes or null for tonight's; `cancel`: the id of a run; else how far it is."""
     if "cancel" in request:
-        scrubber.cancel(int(request["cancel"]))
+        scrubber.cancel(_whole(request, "cancel", 0, LARGEST))
     if not request.get("begin"):
         return scrubber.progress()
     if scrubber.closed:
         raise StoreFault("another pass works on this catalog", "Scrub once it has ended.")
-    limit = request.get("limit")
-    run, fresh = scrubber.request(None if limit is None else int(limit))
+    run, fresh = scrubber.request(None if request.get("limit") is None else _whole(request, "limit", 0, LARGEST))
     return scrubber.progress() | {"run": run._asdict(), "fresh": fresh}
 
 
@@ -82,13 +91,26 @@ def words(network: Network, request: dict[str, Any]) -> dict[str, Any]:
     """`texts`: a list of strings. Answers `vectors`: base64 of float32 [N, dims], and the id of the `tower`."""
     texts = request.get("texts")
     if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
-        raise UsageFault("the request has no usable `texts`", "Ask with the `catalog` command.")
+        raise UsageFault("the request has no usable `texts`", ASK)
     vectors = base64.b64encode(network.words(texts).tobytes()).decode("ascii")
     return {"vectors": vectors, "tower": network.bundle.text and network.bundle.text.id}
+
+
+def _expect_model(network: Network, request: dict[str, Any]) -> None:
+    """Refuse another model: its vectors may have as many numbers and cannot be compared."""
+    if request.get("model") != network.bundle.id:
+        raise UsageFault(f"the service answers for the model {network.bundle.name}", f"{ASK} It names the model.")
+
+
+def _whole(request: dict[str, Any], key: str, least: int, most: int) -> int:
+    value = request.get(key)
+    if type(value) is not int or not least <= value <= most:  # `type`: true is no number
+        raise UsageFault(f"`{key}` is no whole number from {least} to {most}", ASK)
+    return value
 
 
 def _array(request: dict[str, Any], key: str, kind: type) -> Any:
     try:
         return np.frombuffer(base64.b64decode(request[key], validate=True), kind)
     except (KeyError, ValueError, TypeError) as error:
-        raise UsageFault(f"the request has no usable `{key}`", "Ask with the `catalog` command.") from error
+        raise UsageFault(f"the request has no usable `{key}`", ASK) from error

@@ -52,6 +52,7 @@ def filled(folder: Path, count: int, dims: int) -> Database:
                 ((id, id, id, data) for id, data in zip(ids, pack(vectors), strict=True)),
             )
         at += len(vectors)
+    database.run("UPDATE clock SET seq = ?", at)
     return database
 
 

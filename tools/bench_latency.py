@@ -26,7 +26,7 @@ from catalog.db import Database
 from catalog.vectors import unpack
 
 DIMS_QUERY = (
-    "SELECT v.content, v.data, m.dims FROM file f JOIN vector v ON v.content = f.content"
+    "SELECT v.content, v.data, m.dims, m.digest FROM file f JOIN vector v ON v.content = f.content"
     " JOIN model m ON m.id = v.model WHERE f.name = ?"
 )
 POLL = 0.01
@@ -50,7 +50,7 @@ def seconds_until_found(path: Path, data: bytes, state: Path, database: Database
         row = database.row(DIMS_QUERY, os.fsencode(path.name))
         if row is not None:
             wire = base64.b64encode(unpack([row[1]], row[2])[0].tobytes()).decode("ascii")
-            answer = ask(state, {"op": "similar", "vector": wire, "k": 1})
+            answer = ask(state, {"op": "similar", "model": row[3], "vector": wire, "k": 1})
             if answer and answer.get("hits") and answer["hits"][0][0] == row[0]:
                 return time.perf_counter() - complete
         time.sleep(POLL)

@@ -77,9 +77,10 @@ def test_lists_are_narrowed_by_p_delete_and_say_so_where_there_is_none(house: Ho
         lines = call(house, "ls", "--least", least, "--most", most, "--json").stdout.splitlines()
         assert {Path(json.loads(line)["path"]).name[0] for line in lines} == {kind}
     anywhere = str(next(Path(os.fsdecode(house.root)).glob("a*.png")))
-    lines = call(house, "search", "--like", anywhere, "--least", "0.5", "-k", str(COUNT), "--json").stdout.splitlines()
-    assert len(lines) == COUNT // 2
-    assert {Path(json.loads(line)["path"]).name[0] for line in lines} == {"b"}
+    for limit, kind, fit in (("--least", "b", COUNT // 2), ("--most", "a", COUNT // 2 - 1)):  # itself is left out
+        lines = call(house, "search", "--like", anywhere, limit, "0.5", "-k", str(COUNT), "--json").stdout.splitlines()
+        assert len(lines) == fit
+        assert {Path(json.loads(line)["path"]).name[0] for line in lines} == {kind}
 
 
 def test_a_new_file_is_scored_by_the_running_service(house: Household) -> None:

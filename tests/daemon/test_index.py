@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from catalog import snapshot
-from catalog.faults import PlaceFault
-from catalog.vectors import nearest
+from catalog import index_tail, snapshot
+from catalog.faults import PlaceFault, StoreFault
+from catalog.vectors import Floats, nearest, unpack
 from daemon import index as follower_module
 from daemon.index import IndexFollower
 from tests.catalog.shelf import DIMS, Shelf, directions
@@ -48,7 +48,7 @@ def shelf(tmp_path: Path) -> Iterator[Shelf]:
 def test_an_empty_catalog_is_followed_and_answers_nothing(shelf: Shelf) -> None:
     follower = caught_up(shelf)
     assert (follower.size, follower.seq, follower.lag) == (0, 0, 0)
-    assert follower.search(directions(1)[0], 5) == []
+    assert follower.search(directions(1)[0], 5).hits == []
 
 
 def test_steps_take_what_is_new_and_say_how_far_behind_they_are(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +81,7 @@ def test_search_names_contents_as_the_exact_search_does(shelf: Shelf) -> None:
     follower = caught_up(shelf)
     for query in directions(5, seed=9):
         expected = [(content, cosine) for _, content, cosine in nearest(shelf.db, 1, DIMS, query, 7)]
-        found = follower.search(query, 7)
+        found = follower.search(query, 7).hits
         assert [content for content, _ in found] == [content for content, _ in expected]
         assert [cosine for _, cosine in found] == pytest.approx([cosine for _, cosine in expected], abs=1e-5)
 
@@ -90,13 +90,13 @@ def test_search_names_contents_as_the_exact_search_does(shelf: Shelf) -> None:
 def test_none_are_given_when_none_are_asked_for(shelf: Shelf, k: int) -> None:
     shelf.pictures(directions(30))
     follower = caught_up(shelf)
-    assert follower.search(directions(1)[0], k) == []
+    assert follower.search(directions(1)[0], k).hits == []
     assert follower._current.query(directions(1), k)[0].shape == (1, 0)
 
 
 def test_a_query_of_nonsense_ends(shelf: Shelf) -> None:
     shelf.pictures(directions(30))
-    assert len(caught_up(shelf).search(np.full(DIMS, np.nan, np.float32), 5)) <= 5
+    assert len(caught_up(shelf).search(np.full(DIMS, np.nan, np.float32), 5).hits) <= 5
 
 
 def test_lag_can_be_asked_before_the_start_and_after_the_end(shelf: Shelf) -> None:
@@ -127,10 +127,10 @@ def test_finishing_does_not_wait_for_a_rebuild(shelf: Shelf, monkeypatch: pytest
 def test_search_never_shows_what_died_since_the_last_step(shelf: Shelf) -> None:
     ids = shelf.pictures(directions(50))
     follower = caught_up(shelf)
-    best = follower.search(directions(1)[0], 3)
+    best = follower.search(directions(1)[0], 3).hits
     assert best[0][0] == 1
     shelf.flip(ids[0], live=False)
-    assert follower.search(directions(1)[0], 2) == best[1:]
+    assert follower.search(directions(1)[0], 2).hits == best[1:]
 
 
 def test_a_restart_reads_only_what_came_after_the_snapshot(shelf: Shelf) -> None:
@@ -179,7 +179,7 @@ def test_the_snapshot_of_another_catalog_is_not_believed(shelf: Shelf, tmp_path:
     follower = caught_up(second)
     assert follower.note is not None and "another catalog" in follower.note
     query = directions(40, seed=2)[11]
-    assert follower.search(query, 1)[0][0] == nearest(second.db, 1, DIMS, query, 1)[0][1]
+    assert follower.search(query, 1).hits[0][0] == nearest(second.db, 1, DIMS, query, 1)[0][1]
 
 
 def test_a_catalog_put_back_to_an_earlier_state_is_noticed(shelf: Shelf) -> None:
@@ -209,7 +209,7 @@ def test_a_catalog_put_back_is_noticed_though_all_that_could_be_compared_fits(sh
     again.picture("one more", others[0])
     follower = caught_up(again)
     assert follower.note is not None and "another catalog" in follower.note
-    assert follower.search(others[1], 1)[0][0] == nearest(again.db, 1, DIMS, others[1], 1)[0][1]
+    assert follower.search(others[1], 1).hits[0][0] == nearest(again.db, 1, DIMS, others[1], 1)[0][1]
     follower.save()
     assert started(Shelf(tmp_path)).note is None, "a snapshot of an earlier branch holds as long as none left before it"
 
@@ -256,7 +256,7 @@ def test_a_third_deleted_is_built_anew_while_the_old_one_answers(shelf: Shelf, m
     steps = 0
     while follower.step():
         steps += 1
-        assert follower.search(directions(100)[50], 1)[0][0] == 51
+        assert follower.search(directions(100)[50], 1).hits[0][0] == 51
     assert steps > 3
     assert (follower._current.deleted, follower.size, follower.lag) == (0, 69, 0)
     assert follower.labels() == shelf.live()
@@ -336,6 +336,62 @@ def test_a_save_that_fails_is_noted_and_tried_again_later(shelf: Shelf, monkeypa
     assert follower.note is None
 
 
+def exact(shelf: Shelf, queries: Floats) -> list[list[int]]:
+    return [[content for _, content, _ in nearest(shelf.db, 1, DIMS, query, 12)] for query in queries]
+
+
+def found(follower: IndexFollower, queries: Floats) -> list[list[int]]:
+    return [[content for content, _ in follower.search(query, 12).hits] for query in queries]
+
+
+def test_every_answer_is_exact_after_each_step(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From an index that is empty, through the loss of half of it, to the one that takes its place."""
+    monkeypatch.setattr(follower_module, "ROWS", 8)
+    ids, queries = shelf.pictures(directions(400)), directions(3, seed=9)
+    follower = started(shelf)
+    for lost in ([], ids[::2]):
+        for id in lost:
+            shelf.flip(id, live=False)
+        expected, steps = exact(shelf, queries), 0
+        assert found(follower, queries) == expected
+        while follower.step():
+            assert found(follower, queries) == expected, f"{follower.lag} changes were still to come"
+            steps += 1
+        assert steps >= 25
+    assert (follower.size, follower._current.deleted) == (200, 0)
+
+
+def test_a_graph_that_reaches_too_few_does_not_answer_in_part(shelf: Shelf) -> None:
+    ids = shelf.pictures(directions(30))
+    follower = caught_up(shelf)
+    follower._current.remove(np.array(ids[5:15]))
+    assert len(follower.search(directions(1)[0], 20).hits) == 20
+    for k in (21, 30, 100):
+        with pytest.raises(StoreFault, match="too few"):
+            follower.search(directions(1)[0], k)
+
+
+def test_every_answer_is_exact_beside_a_thread_that_steps(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follower_module, "ROWS", 8)
+    ids, queries = shelf.pictures(directions(800)), directions(5, seed=9)
+    stop, wake, follower = threading.Event(), threading.Event(), started(shelf)
+    thread = run(follower, stop, wake)
+    try:
+        for lost in ([], ids[::2]):
+            for id in lost:
+                shelf.flip(id, live=False)
+            wake.set()
+            expected, level = exact(shelf, queries), False
+            while not level:
+                level = follower.lag == 0 and not follower._current.deleted
+                assert found(follower, queries) == expected
+    finally:
+        stop.set()
+        wake.set()
+        thread.join(10)
+    assert follower.labels() == shelf.live()
+
+
 class Life(RuleBasedStateMachine):
     """Whatever happens in any order: caught up, the labels that answer are the live vector ids."""
 
@@ -392,9 +448,25 @@ class Life(RuleBasedStateMachine):
         assert self.follower._current.deleted <= 0.3 * (self.follower.size + self.follower._current.deleted)
         if self.follower.size:
             query = directions(1, seed=5)[0]
-            assert {content for content, _ in self.follower.search(query, 1000)} == {
+            assert {content for content, _ in self.follower.search(query, 1000).hits} == {
                 row[0] for row in self.shelf.db.rows("SELECT content FROM vector WHERE live = 1")
             }
+
+    @rule(k=st.integers(1, 40))
+    def asked_at_any_moment(self, k: int) -> None:
+        query = directions(1, seed=5)[0]
+        expected = nearest(self.shelf.db, 1, DIMS, query, k)
+        behind = self.shelf.db.value("SELECT count(*) FROM vector WHERE seq > ?", self.follower.seq)
+        if behind >= index_tail.MOST:
+            with pytest.raises(StoreFault, match="yet to apply"):
+                self.follower.search(query, k)
+            return
+        answer = self.follower.search(query, k)
+        assert [cosine for _, cosine in answer.hits] == pytest.approx([hit[2] for hit in expected], abs=1e-5)
+        for content, cosine in answer.hits:  # several of them have the same vector: which of those is not told
+            (data,) = self.shelf.db.row("SELECT data FROM vector WHERE live = 1 AND content = ?", content) or (b"",)
+            assert cosine == pytest.approx(float(unpack([data], DIMS)[0] @ query), abs=1e-5)
+        assert answer.seq == self.shelf.db.value("SELECT coalesce(max(seq), 0) FROM vector")
 
     @invariant()
     def never_ahead(self) -> None:
@@ -410,6 +482,7 @@ def test_labels_are_the_live_vectors_whatever_happens(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(follower_module, "ROWS", 5)
+    monkeypatch.setattr(index_tail, "MOST", 20)
     Life.folders = tmp_path_factory
     run_state_machine_as_test(
         Life,
