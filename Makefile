@@ -6,12 +6,12 @@ BIN := $(VENV)/bin
 export DIR ?=
 # A third of the suite's time is spent waiting for a service; the tests of one file share what they set up.
 TESTERS ?= 3
-BENCH ?= damage verdicts pass scan latency memory scrub index overlap model
+BENCH ?= damage verdicts full_pass scan latency memory scrub index overlap model
 # hnswlib has no wheels; built here, it uses all that this processor can do. HNSWLIB_NO_NATIVE=1 makes it portable.
 INSTALL := $(BIN)/python -m pip install --constraint constraints.txt
 export ORT_DISABLE_TELEMETRY := 1
 SOURCES := catalog daemon models systemd tests tools
-EXTENSION := $(wildcard models/*.c models/*.h)
+EXTENSION := $(wildcard models/native/*.c models/native/*.h)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-export lint stress bench bench-gpu clean
@@ -36,15 +36,15 @@ lint: $(VENV)/.installed-test ## Linters and types only
 stress: $(VENV)/.installed-test ## The long runs that the suite leaves out
 	$(BIN)/python -m pytest -m stress --timeout 3600
 
-bench: $(VENV)/.installed-bench ## Measure speed and memory (about an hour; one of them: BENCH=pass)
-	@for one in $(BENCH); do echo "== $$one"; $(BIN)/python -m tools.bench_$$one || exit 1; done
+bench: $(VENV)/.installed-bench ## Measure speed and memory (about an hour; one of them: BENCH=full_pass)
+	@for one in $(BENCH); do echo "== $$one"; $(BIN)/python -m tools.bench.$$one || exit 1; done
 
 bench-gpu: $(VENV)/.installed-export ## On a machine with an NVIDIA GPU: the tests that need it, and its rates
 	$(INSTALL) --constraint constraints-export.txt --editable '.[cuda,export,test]'
-	$(BIN)/python -m tools.bench_gpu
+	$(BIN)/python -m tools.bench.gpu
 
 clean: ## Remove the environment, the demo and every cache
-	rm -rf $(VENV) demo build dist models/*.so ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) demo build dist models/native/*.so ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

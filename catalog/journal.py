@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from catalog.durable import hand_over, sync_folder
-from catalog.faults import PlaceFault
+from catalog.errors import PlaceFault
+from catalog.filesystem.atomic_write import hand_over, sync_folder
 
 NAME = "journal.jsonl"
 Entry = dict[str, Any]

@@ -4,9 +4,9 @@ import sys
 
 import click
 
-from catalog import edge
-from catalog.faults import UsageFault
-from catalog.size import Size
+from catalog import entry_point as edge
+from catalog.cli.params import Size
+from catalog.errors import UsageFault
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,12 +22,12 @@ def catalogd(once: bool, scrub: bool, budget: int | None, config_file: str | Non
     """Guard the image collection that the configuration names. Stops on SIGTERM; SIGHUP: read it again, scan now."""
     if (once and scrub) or (budget is not None and not scrub):
         raise UsageFault("these options do not go together", "Use --once, or --scrub with or without --budget SIZE.")
-    from daemon.nursery import start_nursery
+    from daemon.intake.forkserver import start_nursery
 
     start_nursery()
     _import_structlog()
     from daemon.messages import ScrubOrder
-    from daemon.run import run
+    from daemon.supervisor import run
 
     return run(config_file, once=once or scrub, verbose=verbose, scrub=ScrubOrder(budget) if scrub else None)
 

@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
-from catalog.history import NOTHING
-from catalog.results import Facts
-from catalog.signature import Signature
-from catalog.verdict import Clues
-from models.reason import Reason
+from catalog.files.history import NOTHING
+from catalog.files.results import Facts
+from catalog.filesystem.stat_signature import Signature
+from catalog.verdict.case import Clues
+from models.decode.reason import Reason
 
 
 class Task(NamedTuple):
@@ -20,7 +20,8 @@ class Task(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """A healthy image. `pixels`: uint8, C order, the model's height × width × 3. `blocks`: its sums (catalog.blocks).
+    """A healthy image. `pixels`: uint8, C order, the model's height × width × 3. `blocks`: its sums
+    (catalog.verdict.block_checksums).
 
     `clues`, `before`: what it has to do with the content that the path held, and that one's vector (float16).
     """

@@ -6,36 +6,36 @@ from typing import Any
 
 import structlog
 
-from catalog.bundles import find_bundle
-from catalog.config import Config
-from catalog.display import text
-from catalog.faults import Fault, StoreFault
-from catalog.wordings import Owner
-from daemon.answer import Answerer
-from daemon.choice import choose
-from daemon.clock import Clock
-from daemon.embed import Embedder
-from daemon.embedding import keep_embedding
-from daemon.feed import Feed
-from daemon.guard import Guard
-from daemon.hands import Hands
-from daemon.housekeeper import Housekeeper
-from daemon.index import IndexFollower
-from daemon.intake import Intake, orders
+from catalog.config.load import Config
+from catalog.crash_points import point
+from catalog.embedding.selection import find_bundle
+from catalog.errors import Fault, StoreFault
+from catalog.formatting import text
+from catalog.heads.name_vectors import Owner
+from daemon.api.operations import operations
+from daemon.api.server import Answerer
+from daemon.embed.batcher import Embedder
+from daemon.embed.embedding import keep_embedding
+from daemon.embed.model_loader import Network
+from daemon.embed.model_selection import choose
+from daemon.embed.next_model import Successor
+from daemon.followers.index import IndexFollower
+from daemon.followers.nightly_backup import Housekeeper
+from daemon.followers.scorer import Scorer
+from daemon.followers.trainer import Trainer
+from daemon.host.wall_clock import Clock
+from daemon.intake.in_flight import Hands
+from daemon.intake.pool import Intake, orders
+from daemon.intake.queue import Feed
+from daemon.intake.record import Recorder, Result, blame, route, task_of
 from daemon.messages import ScrubOrder
-from daemon.network import Network
-from daemon.operations import operations
-from daemon.points import point
-from daemon.record import Recorder, Result, blame, route, task_of
-from daemon.scanner import Scanner
-from daemon.scorer import Scorer
-from daemon.scout import Scout
-from daemon.scrub import Scrubber
-from daemon.sentry import Sentry
+from daemon.scan.scheduler import Scanner
+from daemon.scan.volume_monitor import Guard
+from daemon.scrub.stage import Scrubber
 from daemon.stage import JOIN_SECONDS, Stages
-from daemon.successor import Successor
-from daemon.trainer import Trainer
-from daemon.write import Change, Writer
+from daemon.watch.hint_follower import Scout
+from daemon.watch.reconciler import Sentry
+from daemon.writer import Change, Writer
 
 log = structlog.get_logger()
 YOUNG = 2  # times `open_seconds`: a file younger than that may still be in the making

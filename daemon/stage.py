@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import structlog
 
-from catalog.faults import Fault
+from catalog.errors import Fault
 
 JOIN_SECONDS = 60.0
 log = structlog.get_logger()

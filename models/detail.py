@@ -2,7 +2,7 @@
 
 from PIL import Image
 
-from models.rows import steps
+from models.native.rows import steps
 
 ROWS = 48  # sampled: all of them would take as long as a small decode
 

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from models.decode.colour import flatten
+from models.decode.pixel_digest import coarse_sum, digest, sized_sum
+from models.decode.raster import SIDEWAYS, Raster
 from models.detail import detail
-from models.digest import coarse_sum, digest, sized_sum
-from models.flatten import flatten
-from models.raster import SIDEWAYS, Raster
 from models.recipe import Recipe
 
 FILTERS = {
@@ -37,7 +37,7 @@ class Fitted(NamedTuple):
     """`pixels`: uint8 [recipe.height, recipe.width, 3], C-contiguous, upright, over the recipe's background;
     not to be written to.
 
-    `digest`: of the same pixels as stored, not turned (models.digest). `detail`: models.detail.
+    `digest`: of the same pixels as stored, not turned (models.decode.pixel_digest). `detail`: models.detail.
     """
 
     pixels: np.ndarray

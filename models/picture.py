@@ -4,13 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.exif import NONE, read_exif
-from models.fault import fault, with_zero_tail
+from models.decode.decoder_errors import fault, with_zero_tail
+from models.decode.formats import recognise
+from models.decode.pillow_plugins import guard_bombs
+from models.decode.raster import SIDEWAYS
+from models.decode.reason import Unfit
 from models.fit import fit
-from models.formats import recognise
-from models.plain import guard_bombs
-from models.raster import SIDEWAYS
-from models.reason import Unfit
+from models.metadata.exif import NONE, read_exif
 from models.recipe import Recipe
 
 __all__ = ["Picture", "Recipe", "Unfit", "read_picture"]
@@ -22,7 +22,8 @@ class Picture(NamedTuple):
 
     `taken_at`: ISO 8601 from EXIF DateTimeOriginal. `note`: "" or a short remark (animated, 12 frames).
     `suspect`: "" or why the picture may be damaged although it decodes.
-    `digest`: of the decoded pixels, however they are stored or turned (models.digest). `detail`: models.detail.
+    `digest`: of the decoded pixels, however they are stored or turned (models.decode.pixel_digest). `detail`:
+    models.detail.
     """
 
     format: str

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from household import Household
 
-from catalog.bundles import find_bundle
-from daemon.answer import Answerer
-from daemon.index import IndexFollower
-from daemon.network import Network
-from daemon.operations import similar
-from daemon.write import Writer
+from catalog.embedding.selection import find_bundle
+from daemon.api.operations import similar
+from daemon.api.server import Answerer
+from daemon.embed.model_loader import Network
+from daemon.followers.index import IndexFollower
+from daemon.writer import Writer
 
 
 @contextmanager

@@ -15,12 +15,12 @@ from typing import Any
 from PIL import Image
 from tiny_bundle import write_tiny_bundle
 
-from catalog.ask import ask
-from catalog.check import Finding, check
-from catalog.config import Config, load_config
-from catalog.config_edit import write_config
-from catalog.db import Database
-from catalog.volumes import mark
+from catalog.client.connection import ask
+from catalog.config.edit import write_config
+from catalog.config.load import Config, load_config
+from catalog.filesystem.volume_identity import mark
+from catalog.integrity.check import Finding, check
+from catalog.store.database import Database
 
 PATIENCE = 60.0  # seconds; only a failing test waits as long
 STATES = """

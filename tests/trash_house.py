@@ -58,7 +58,7 @@ class TrashHouse(Household):
         return self.data / "Trash"
 
     def command(self, *words: str | bytes | Path) -> list[str | bytes | Path]:
-        return [sys.executable, "-m", "catalog.cli", "--config", self.config_path, *words]
+        return [sys.executable, "-m", "catalog.cli.main", "--config", self.config_path, *words]
 
     @property
     def environment(self) -> dict[str, str]:

@@ -2,10 +2,11 @@
 
     python -m tools.disagree FOLDER [--levels 6] [--json]
 
-Every file that is recognised as a picture is judged by us and by each program of `tools.rivals` that is installed and
-knows its format. Listed are the files that we reject and all others read, those that we pass (not even suspect) and
-all others refuse, and those whose pixels, at the default model's size, are further from Pillow's than `--levels` of
-255 on average. Each is a question, not an answer: ImageMagick calls metadata a fault, and Pillow shows some TIFF wrong.
+Every file that is recognised as a picture is judged by us and by each program of `tools.bench.other_validators` that
+is installed and knows its format. Listed are the files that we reject and all others read, those that we pass (not
+even suspect) and all others refuse, and those whose pixels, at the default model's size, are further from Pillow's
+than `--levels` of 255 on average. Each is a question, not an answer: ImageMagick calls metadata a fault, and Pillow
+shows some TIFF wrong.
 """
 
 import argparse
@@ -21,11 +22,11 @@ import numpy as np
 import pillow_heif
 from PIL import Image, ImageOps
 
-from models.formats import recognise
-from models.overhear import overhear
+from models.decode.formats import recognise
+from models.decode.stderr_capture import overhear
 from models.picture import Picture, Recipe, Unfit, read_picture
+from tools.bench.other_validators import RIVALS, Rival
 from tools.goldens import as_colour
-from tools.rivals import RIVALS, Rival
 
 RECIPE = Recipe(128, 128, "squash", "bilinear", 0)
 AT_ONCE = 40  # files that a command is asked about in one call

@@ -9,13 +9,13 @@ import hashlib
 import os
 from html import escape
 
-from catalog.display import show
-from catalog.report.contents import Report
-from catalog.report.darkroom import Pictures
-from catalog.report.section import Cell, Rows, Section, Thumbnail, shown
-from catalog.report.style import STYLE
+from catalog.formatting import show
+from catalog.report.build import Report
+from catalog.report.elements import Cell, Rows, Section, Thumbnail, shown
+from catalog.report.page_style import STYLE
 from catalog.report.svg import svg
-from catalog.report.words import clock, many
+from catalog.report.thumbnails import Pictures
+from catalog.report.wording import clock, many
 
 
 def page(report: Report, pictures: Pictures) -> str:

@@ -2,7 +2,7 @@
 
 from html import escape
 
-from catalog.report.section import Plot, Point, shown
+from catalog.report.elements import Plot, Point, shown
 
 WIDTH, HEIGHT = 600, 96
 GAP = 0.24  # of a bar's place

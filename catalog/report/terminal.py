@@ -1,9 +1,9 @@
 """The report as it is read in a terminal and in a mail."""
 
-from catalog.render import Sheet
-from catalog.report.contents import Report
-from catalog.report.section import Section, shown
-from catalog.report.words import clock, many
+from catalog.console import Sheet
+from catalog.report.build import Report
+from catalog.report.elements import Section, shown
+from catalog.report.wording import clock, many
 
 
 def write(report: Report, sheet: Sheet) -> None:

@@ -3,14 +3,14 @@
 import os
 from pathlib import Path
 
-from catalog.db import Database
-from catalog.model_rows import register
-from catalog.mounts import read_mounts
-from catalog.results import accept, add_vector, content_id
-from catalog.sightings import Seen, see
-from catalog.signature import signature
-from catalog.volume_rows import adopt
-from catalog.volumes import mark, observe
+from catalog.files.observe import Seen, see
+from catalog.files.results import accept, add_vector, content_id
+from catalog.filesystem.mounts import read_mounts
+from catalog.filesystem.stat_signature import signature
+from catalog.filesystem.volume_identity import mark, observe
+from catalog.store.database import Database
+from catalog.store.models import register
+from catalog.store.volumes import adopt
 
 
 class Shelf:

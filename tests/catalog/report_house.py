@@ -8,13 +8,13 @@ import numpy as np
 from click.testing import CliRunner, Result
 from household import Household, picture
 
-from catalog.asking import Asking
-from catalog.cli import cli
-from catalog.db import Database
-from catalog.faults import Fault
-from catalog.report.contents import Report, build
-from catalog.report.keep import last, series
-from catalog.report.section import Last
+from catalog.cli.main import cli
+from catalog.cli.options import Asking
+from catalog.errors import Fault
+from catalog.report.archive import last, series
+from catalog.report.build import Report, build
+from catalog.report.elements import Last
+from catalog.store.database import Database
 
 COUNT = 24
 EVIL = b"<script>alert(1)<b>&\"'\n\xff.png"  # a slash would end the name

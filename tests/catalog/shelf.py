@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from catalog.db import Database
-from catalog.timeline import begin
-from catalog.vectors import Floats, pack
+from catalog.store.change_log import begin
+from catalog.store.database import Database
+from catalog.store.vectors import Floats, pack
 
 DIMS = 16
 

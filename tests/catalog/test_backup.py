@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from catalog import db
-from catalog.backup import back_up, backups, changed_since, due, export, folder_of, last_night
-from catalog.backup_standing import judge
-from catalog.db import Database, Stopped, prove
-from catalog.faults import Fault, PlaceFault, StoreFault
-from catalog.labels import Choice, choose
-from catalog.settings import BackupSettings
+from catalog.backup.backup_standing import judge
+from catalog.backup.create import back_up, backups, changed_since, due, export, folder_of, last_night
+from catalog.choices.labels import Choice, choose
+from catalog.config.settings import BackupSettings
+from catalog.errors import Fault, PlaceFault, StoreFault
+from catalog.store import database as db
+from catalog.store.database import Database, Stopped, prove
 from tests.catalog.shelf import Shelf, directions
 
 SETTINGS = BackupSettings()
@@ -104,7 +104,7 @@ def test_a_disk_that_fills_up_leaves_nothing_behind_and_costs_none(shelf: Shelf)
 
 
 def test_space_is_looked_at_before(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("catalog.backup.MARGIN", 1 << 60)
+    monkeypatch.setattr("catalog.backup.create.MARGIN", 1 << 60)
     with pytest.raises(PlaceFault, match="are free") as caught:
         back_up(shelf.db, shelf.folder, SETTINGS, NOW)
     assert "[backup]" in caught.value.remedy
@@ -132,9 +132,9 @@ def test_two_at_once_are_one(shelf: Shelf) -> None:
 MAKER = """
 import sys, time
 from pathlib import Path
-from catalog.backup import back_up
-from catalog.settings import BackupSettings
-from catalog.db import Database
+from catalog.backup.create import back_up
+from catalog.config.settings import BackupSettings
+from catalog.store.database import Database
 database = Database(Path(sys.argv[1]) / "catalog.db", write=False)
 print("ready", flush=True)
 for number in range(1000):

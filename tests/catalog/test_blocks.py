@@ -6,8 +6,8 @@ import zlib
 
 import pytest
 
-from catalog.blocks import BLOCKS, Standing, standing, sums
-from catalog.flip import find_flip
+from catalog.verdict.bit_flip import find_flip
+from catalog.verdict.block_checksums import BLOCKS, Standing, standing, sums
 
 
 def noise(size: int, seed: int = 1) -> bytes:

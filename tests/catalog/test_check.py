@@ -12,12 +12,12 @@ import apsw
 import pytest
 from household import Household, picture, until
 
-from catalog.check_index import compare_labels
-from catalog.check_row import Entry, Finding, Held, judge
+from catalog.choices.labels import Choice, entry_of
+from catalog.filesystem.stat_signature import Signature
+from catalog.integrity.check_index import compare_labels
+from catalog.integrity.check_row import Entry, Finding, Held, judge
+from catalog.integrity.repair import repair
 from catalog.journal import append
-from catalog.labels import Choice, entry_of
-from catalog.repair import repair
-from catalog.signature import Signature
 
 Spoil = Callable[[Household, apsw.Connection], object]
 OK = "(SELECT max(id) FROM file WHERE state = 'ok')"
@@ -123,7 +123,7 @@ def test_every_kind_of_finding_is_tried() -> None:
         "sqlite",  # tests/catalog/test_recovery.py
         "not quiet",  # it passes
     }
-    sources = (Path(__file__).parents[2] / "catalog").glob("check*.py")
+    sources = (Path(__file__).parents[2] / "catalog" / "integrity").glob("check*.py")
     found = {kind for source in sources for kind in re.findall(r'Finding\(\s*"([^"]+)"', source.read_text("utf-8"))}
     assert found == {*WRONG, *told}
 

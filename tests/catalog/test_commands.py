@@ -14,7 +14,7 @@ import pytest
 from household import Household, picture
 from PIL import Image
 
-from catalog.quarantine import COLUMNS
+from catalog.integrity.rejected import COLUMNS
 
 HOSTILE = b"new\nline \xff\x1b[31m.gif"  # and a PNG for all that
 
@@ -41,7 +41,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Household]:
 
 def ask(home: Household, *arguments: str | bytes, code: int = 0) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "catalog.cli", "--config", str(home.config_path), *arguments],
+        [sys.executable, "-m", "catalog.cli.main", "--config", str(home.config_path), *arguments],
         capture_output=True,
         text=True,
         timeout=60,
@@ -165,7 +165,7 @@ def test_doctor_is_content_here(home: Household) -> None:
 
 
 def test_a_reader_that_leaves_early_is_no_error(home: Household) -> None:
-    command = f"{sys.executable} -m catalog.cli --config {home.config_path} ls | head -n 1"
+    command = f"{sys.executable} -m catalog.cli.main --config {home.config_path} ls | head -n 1"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
 

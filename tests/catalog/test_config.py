@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.config import load_config, read_root, write_root
-from catalog.config_edit import write_config
-from catalog.faults import Fault, UsageFault
+from catalog.config.edit import write_config
+from catalog.config.load import load_config, read_root, write_root
+from catalog.errors import Fault, UsageFault
 
 GOOD = 'state = "/var/lib/x"\nroots = ["/photos"]\n'
 

@@ -11,10 +11,10 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.cli import cli
-from catalog.config import load_config
-from catalog.config_edit import with_roots, with_setting, write_config, write_setting
-from catalog.faults import UsageFault
+from catalog.cli.main import cli
+from catalog.config.edit import with_roots, with_setting, write_config, write_setting
+from catalog.config.load import load_config
+from catalog.errors import UsageFault
 
 STATE = Path("/s")
 BACKUP = 'state = "/s"\n# what to watch\nroots = ["/a"] # the archive\n[backup] # kept for a year\ndaily = 30\n'

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from shelf import Shelf
 
-from catalog.coverage import DAY, coverage
+from catalog.integrity.coverage import DAY, coverage
 
 NOW = 1_800_000_000.0
 

@@ -3,9 +3,9 @@
 import click
 import pytest
 
-from catalog.day import is_day
-from catalog.format_name import ENDINGS, FORMATS, Format
-from models.formats import FORMATS as TABLE
+from catalog.cli.day import is_day
+from catalog.cli.format_name import ENDINGS, FORMATS, Format
+from models.decode.formats import FORMATS as TABLE
 
 
 @pytest.mark.parametrize(

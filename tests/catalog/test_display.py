@@ -6,7 +6,7 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.display import safe, show, text
+from catalog.formatting import safe, show, text
 
 
 @given(st.binary(max_size=60))

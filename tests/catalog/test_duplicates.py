@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalog.copies import Copies, caught_up
-from catalog.duplicates import Group, exact, near
-from catalog.faults import UsageFault
-from catalog.keeper import Candidate, keeper, rank
-from catalog.stars import dense
-from catalog.vectors import Floats
+from catalog.duplicates.best_copy import Candidate, keeper, rank
+from catalog.duplicates.clustering import dense
+from catalog.duplicates.groups import Group, exact, near
+from catalog.duplicates.index_pairs import Copies, caught_up
+from catalog.errors import UsageFault
+from catalog.store.vectors import Floats
 from tests.catalog.shelf import DIMS, Shelf, directions, unit
 
 PHOTO = Candidate(b"/r/p.jpg", 4_000_000, "jpeg", 4000, 3000, "Acme One", "ok", False, 100, 1, 1)
@@ -110,7 +110,7 @@ def test_exact_copies_by_what_they_waste(shelf: Shelf) -> None:
 
 
 def test_waste_orders_across_pages_of_the_query(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("catalog.evidence.CHUNK", 2)
+    monkeypatch.setattr("catalog.duplicates.copies.CHUNK", 2)
     for at, size in enumerate([5, 9, 1, 7, 3]):
         content = shelf.content(str(at), bytes=size)
         for copy in (b"a", b"b"):
@@ -218,7 +218,7 @@ def clustered(seed: int) -> Floats:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_both_engines_agree_and_keep_the_rule(shelf: Shelf, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("catalog.stars.BLOCK", 64)
+    monkeypatch.setattr("catalog.duplicates.clustering.BLOCK", 64)
     vectors = clustered(seed)
     shelf.pictures(vectors)
     by_products, by_index = (list(near(shelf.db, 1, 0.93, shelf.folder, enough)) for enough in (30_000, 0))
@@ -249,7 +249,7 @@ def test_blocks_of_products_leave_no_seam(monkeypatch: pytest.MonkeyPatch) -> No
     vectors = clustered(9)
     whole = list(dense(vectors, 0.9))
     for block in (1, 7, 399):
-        monkeypatch.setattr("catalog.stars.BLOCK", block)
+        monkeypatch.setattr("catalog.duplicates.clustering.BLOCK", block)
         assert [star[:2] for star in dense(vectors, 0.9)] == [star[:2] for star in whole]
 
 

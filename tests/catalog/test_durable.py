@@ -6,8 +6,8 @@ from typing import NoReturn
 
 import pytest
 
-from catalog.durable import make_folder
-from catalog.faults import PlaceFault
+from catalog.errors import PlaceFault
+from catalog.filesystem.atomic_write import make_folder
 
 
 def refuse(*_: object, **__: object) -> NoReturn:

@@ -9,8 +9,8 @@ import numpy as np
 from click.testing import CliRunner
 from household import Household, picture
 
-from catalog.cli import cli
-from catalog.faults import PlaceFault
+from catalog.cli.main import cli
+from catalog.errors import PlaceFault
 
 
 def test_every_row_names_its_files_and_their_bytes(tmp_path: Path) -> None:

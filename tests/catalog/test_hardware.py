@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from catalog.hardware import advice, running_on
-from models.provider import CPU, CUDA
+from catalog.embedding.hardware import advice, running_on
+from models.runtime.provider import CPU, CUDA
 
 
 @dataclass

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.faults import PlaceFault
+from catalog.errors import PlaceFault
 from catalog.journal import append, iso, journal_path, read, seconds, withdraw
 
 ONE = {"at": "2026-01-01T00:00:00.000Z", "kind": "label", "value": "keep", "path": "/r/na\udcffme\n.jpg"}

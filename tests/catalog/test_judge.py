@@ -2,10 +2,10 @@
 
 import pytest
 
-from catalog.blocks import Standing
-from catalog.judge import judge
-from catalog.verdict import Case, Clues, Side, Word
-from models.reason import Reason
+from catalog.verdict.block_checksums import Standing
+from catalog.verdict.case import Case, Clues, Side, Word
+from catalog.verdict.rules import judge
+from models.decode.reason import Reason
 
 OLD, NEW, OTHER_DECODER = b"aaaa" + b"1" * 12, b"aaaa" + b"2" * 12, b"bbbb" + b"2" * 12
 JPEG = Side("jpeg", 640, 480, picture=OLD)

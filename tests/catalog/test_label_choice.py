@@ -4,13 +4,13 @@ import random
 
 import pytest
 
-from catalog.faults import UsageFault
-from catalog.label_choice import decide
-from catalog.label_doubts import judge
-from catalog.label_import import plan
-from catalog.label_targets import Named, Target, listed, translate
-from catalog.label_text import read_lines, write_lines
-from catalog.labels import Choice
+from catalog.choices.label_choice import decide
+from catalog.choices.label_text import read_lines, write_lines
+from catalog.choices.labels import Choice
+from catalog.choices.merge import plan
+from catalog.choices.suspect_labels import judge
+from catalog.choices.targets import Named, Target, listed, translate
+from catalog.errors import UsageFault
 
 
 def sha(name: str) -> bytes:

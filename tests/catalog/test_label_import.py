@@ -144,7 +144,7 @@ def test_a_reader_that_dies_or_hangs_costs_one_file(house: Household, tmp_path: 
         "class Hook:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name == 'models.picture':\n"
-        "            import models.plain, models.formats as formats\n"
+        "            import models.decode.pillow_plugins, models.decode.formats as formats\n"
         "            real = formats.recognise\n"
         "            def recognise(data):\n"
         "                if len(data) == 77: os.kill(os.getpid(), signal.SIGSEGV)\n"

@@ -13,9 +13,9 @@ import pytest
 from household import Household, picture
 
 from catalog import journal
-from catalog.db import Database
+from catalog.choices.labels import Choice, agree, choice_of, choose, compare, entry_of, held, hold, said
 from catalog.journal import read
-from catalog.labels import Choice, agree, choice_of, choose, compare, entry_of, held, hold, said
+from catalog.store.database import Database
 from tests.catalog.shelf import Shelf
 
 
@@ -154,7 +154,7 @@ def test_what_cannot_be_meant_is_named_and_nothing_is_done(house: Household) -> 
 
 DYING = """
 import os, signal, sys
-from catalog import cli, edge, labels
+from catalog.cli import main as cli; from catalog import entry_point as edge; from catalog.choices import labels
 real, moment = labels.journal.append, sys.argv.pop(1)
 def append(state, entries):
     if moment == "after":
@@ -180,8 +180,8 @@ def test_killed_beside_the_write_to_the_journal(house: Household, moment: str, k
 LABELLER = """
 import sys
 from pathlib import Path
-from catalog.db import Database
-from catalog.labels import Choice, choose
+from catalog.store.database import Database
+from catalog.choices.labels import Choice, choose
 state = Path(sys.argv[1])
 database = Database(state / "catalog.db", write=True)
 for number in range(10_000):

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from catalog.model_rows import register
-from catalog.moves import carry, move_directory
-from catalog.results import accept, add_vector
-from catalog.sightings import Seen, miss, see
-from catalog.signature import signature
-from catalog.volume_rows import block, unblock
-from models.reason import Reason
+from catalog.files.moves import carry, move_directory
+from catalog.files.observe import Seen, miss, see
+from catalog.files.results import accept, add_vector
+from catalog.filesystem.stat_signature import signature
+from catalog.store.models import register
+from catalog.store.volumes import block, unblock
+from models.decode.reason import Reason
 from tests.catalog.disk_shelf import Shelf
 
 

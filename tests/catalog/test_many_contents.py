@@ -10,15 +10,15 @@ import pytest
 from answering import answering
 from household import Household, picture
 
-from catalog.asking import Asking
-from catalog.bundles import find_bundle
-from catalog.db import Database
-from catalog.likeness import MOST, embedded, similar
-from catalog.model_rows import current
-from catalog.results import add_vector
-from catalog.search import Only, Question, search
-from catalog.timeline import begin
-from catalog.vectors import Floats, pack, unpack
+from catalog.cli.options import Asking
+from catalog.embedding.selection import find_bundle
+from catalog.files.results import add_vector
+from catalog.similarity.nearest import MOST, embedded, similar
+from catalog.similarity.search import Only, Question, search
+from catalog.store.change_log import begin
+from catalog.store.database import Database
+from catalog.store.models import current
+from catalog.store.vectors import Floats, pack, unpack
 
 COUNT, UNREADABLE, FAR = 12_000, 40, 1_500
 DIRECTORIES = (b"/many", b"/many/deep", b"/few")

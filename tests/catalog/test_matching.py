@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
-from catalog.entries import Entry
-from catalog.matching import MOST, Found, contestants, ranked, told_apart
-from catalog.reading import read_whole
+from catalog.files.queries import Entry
+from catalog.filesystem.reading import read_whole
+from catalog.similarity.rerank import MOST, Found, contestants, ranked, told_apart
 
 
 def entry(path: Path, state: str = "ok") -> Entry:

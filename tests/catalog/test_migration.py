@@ -10,11 +10,11 @@ import apsw
 import pytest
 from household import Household, picture
 
-from catalog.backup import backups, folder_of
-from catalog.db import Database, prove
-from catalog.faults import PlaceFault, RowFault, StoreFault
-from catalog.migration import APPLICATION_ID
-from catalog.schema import MIGRATIONS
+from catalog.backup.create import backups, folder_of
+from catalog.errors import PlaceFault, RowFault, StoreFault
+from catalog.store.database import Database, prove
+from catalog.store.migrations import APPLICATION_ID
+from catalog.store.schema import MIGRATIONS
 
 ROWS = """
 INSERT INTO volume(id, path, kind, identity, since) VALUES (1, x'2f72', 'root', 'marker=m', 1.0);
@@ -107,7 +107,7 @@ def test_without_room_for_the_copy_nothing_is_changed(tmp_path: Path) -> None:
 DYING = """
 import os, signal, sys
 from pathlib import Path
-from catalog.db import Database
+from catalog.store.database import Database
 left = int(sys.argv[2])
 def fatal(real):
     def dying(*words):

@@ -10,9 +10,9 @@ from click.testing import CliRunner, Result
 from household import Household, picture, until
 from tiny_bundle import write_tiny_bundle
 
-from catalog.cli import cli
-from catalog.faults import PlaceFault, UsageFault
-from catalog.snapshot import head_path
+from catalog.cli.main import cli
+from catalog.errors import PlaceFault, UsageFault
+from catalog.similarity.index_file import head_path
 
 OTHER = {"resize": "squash", "interpolation": "bilinear", "scaled_jpeg": 2.0, "background": [255] * 3}
 

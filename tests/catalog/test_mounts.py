@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.mounts import Mount, is_remote, mount_of, mounts_below, parse_mountinfo, read_mounts
+from catalog.filesystem.mounts import Mount, is_remote, mount_of, mounts_below, parse_mountinfo, read_mounts
 
 TABLE = rb"""22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
 23 22 0:21 / /proc rw,nosuid - proc proc rw

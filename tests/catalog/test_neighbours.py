@@ -4,9 +4,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from catalog.neighbours import STEP, Neighbours
-from catalog.sharelock import ShareLock
-from catalog.vectors import Floats, Integers
+from catalog.similarity.index import STEP, Neighbours
+from catalog.similarity.rwlock import ShareLock
+from catalog.store.vectors import Floats, Integers
 from tests.catalog.shelf import DIMS, directions
 
 

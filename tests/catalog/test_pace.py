@@ -2,7 +2,7 @@
 
 import pytest
 
-from catalog.pace import Pace
+from catalog.embedding.throughput import Pace
 
 CASES = {
     "reading is slower": (Pace(0.01, 8, 500.0, 2, 200.0, 195.0), "the model waits for the reading"),

@@ -2,8 +2,8 @@
 
 import pytest
 
-from catalog.plan import Known, Step, back_off, plan, struck_out
-from catalog.signature import Signature
+from catalog.files.decision import Known, Step, back_off, plan, struck_out
+from catalog.filesystem.stat_signature import Signature
 
 SEEN = Signature(size=10, mtime_ns=20, ctime_ns=30, inode=40)
 

@@ -3,9 +3,9 @@
 import hashlib
 from pathlib import Path
 
-from catalog.db import Database
-from catalog.results import Facts, content_id
-from models.proof import PROOF
+from catalog.files.results import Facts, content_id
+from catalog.store.database import Database
+from models.decode.proof import PROOF
 
 
 def test_only_what_was_decoded_is_proved_and_anew_each_time(tmp_path: Path) -> None:

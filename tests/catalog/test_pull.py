@@ -13,11 +13,11 @@ from household import Household, picture
 from hub import COMMIT, Hub
 from tiny_repository import DIMS, picture_graph, repository
 
-from models.attest import attest
-from models.attest_text import attest_text
-from models.bundle import load_bundle
-from models.session import Session
-from models.text import TextEncoder
+from models.bundle.folder import load_bundle
+from models.runtime.attestation import attest
+from models.runtime.session import Session
+from models.runtime.text_attestation import attest_text
+from models.runtime.text_encoder import TextEncoder
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from household import Household, picture
 
-from catalog.rates import DAY, Rate, least_share, rates
-from catalog.results import accept, content_id, reject
-from catalog.sightings import Seen, see
-from catalog.signature import Signature
-from models.reason import Reason
+from catalog.files.observe import Seen, see
+from catalog.files.results import accept, content_id, reject
+from catalog.filesystem.stat_signature import Signature
+from catalog.integrity.rates import DAY, Rate, least_share, rates
+from models.decode.reason import Reason
 from tests.catalog.disk_shelf import Shelf
 
 NOW = 20_000 * DAY + 4000.0

@@ -15,8 +15,8 @@ from household import Household, picture, until
 from mounting import mounted
 
 from catalog import journal
-from catalog.backup import backups
-from catalog.db import Database, prove
+from catalog.backup.create import backups
+from catalog.store.database import Database, prove
 
 STORE = 3
 FILES = 5
@@ -247,7 +247,7 @@ def test_a_backup_that_was_put_back_by_hand_is_safe_too(house: Household) -> Non
 
 DYING = """
 import os, signal, sys
-from catalog import cli, edge
+from catalog.cli import main as cli; from catalog import entry_point as edge
 left = int(sys.argv.pop(1))
 def fatal(real):
     def dying(*words, **more):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from mounting import mounted
 
-from catalog.relocate import Rename, link, relocate, rename_exclusively
+from catalog.filesystem.rename import Rename, link, relocate, rename_exclusively
 
 
 def unknown(source: bytes, target: bytes) -> None:

@@ -10,11 +10,12 @@ import pytest
 from household import Household, picture, until
 from report_house import COUNT, EVIL, NOTHING, asking, call, fill, place, rot, teach, told, write
 
-from catalog.report import contents, keep
-from catalog.report.contents import SECTIONS
-from catalog.report.damage import row_after
-from catalog.report.head import Mean, drifted
-from catalog.report.section import Kept
+from catalog.report import archive as keep
+from catalog.report import build as contents
+from catalog.report.build import SECTIONS
+from catalog.report.elements import Kept
+from catalog.report.sections.damage import row_after
+from catalog.report.sections.head import Mean, drifted
 
 DAY = 86400.0
 
@@ -267,7 +268,7 @@ def test_no_name_can_forge_a_line(full: Household) -> None:
 
 
 def test_every_file_that_makes_a_section_is_in_the_list() -> None:
-    folder = Path(contents.__file__).parent
+    folder = Path(contents.__file__).parent / "sections"
     makers = {file.stem for file in folder.glob("*.py") if "\ndef section(" in file.read_text()}
     assert {make.__module__.rpartition(".")[2] for make in SECTIONS.values()} == makers
 

@@ -18,15 +18,15 @@ from household import Household, picture
 from PIL import Image
 from report_house import EVIL, call, fill, place, rot, teach, told
 
-from catalog.render import Sheet
-from catalog.report.contents import Report
-from catalog.report.darkroom import develop
+from catalog.config.settings import IntakeSettings
+from catalog.console import Sheet
+from catalog.report.build import Report
+from catalog.report.elements import Last, Plot, Point, Rows, Section, Thumbnail
 from catalog.report.page import page, policy
-from catalog.report.section import Last, Plot, Point, Rows, Section, Thumbnail
 from catalog.report.svg import svg
 from catalog.report.terminal import write
-from catalog.report.thumbnail import EDGE, small
-from catalog.settings import IntakeSettings
+from catalog.report.thumbnail_worker import EDGE, small
+from catalog.report.thumbnails import develop
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 LIMITS = IntakeSettings()
@@ -206,7 +206,7 @@ def test_what_cannot_be_shown_is_left_out_and_the_rest_is_made(tmp_path: Path) -
 def test_a_file_that_kills_or_hangs_its_maker_costs_one_thumbnail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A stand-in for `python -m catalog.report.thumbnail` that dies of one path and hangs in another."""
+    """A stand-in for `python -m catalog.report.thumbnail_worker` that dies of one path and hangs in another."""
     maker = tmp_path / "maker"
     maker.write_text(
         f"#!{sys.executable}\n"
@@ -231,7 +231,7 @@ def test_there_is_an_end_to_all_of_them(tmp_path: Path) -> None:
 
 def test_the_maker_may_write_nothing_and_hold_little(tmp_path: Path) -> None:
     code = (
-        "from catalog.report.thumbnail import confine\n"
+        "from catalog.report.thumbnail_worker import confine\n"
         "confine(100_000_000)\n"
         "try: bytearray(400_000_000)\n"
         "except MemoryError: print('memory')\n"

@@ -9,8 +9,8 @@ import pytest
 from household import Household, until
 from report_house import call, fill
 
-from catalog.faults import PlaceFault, UsageFault
-from catalog.report.send import send
+from catalog.errors import PlaceFault, UsageFault
+from catalog.report.delivery import send
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from catalog.db import Database
-from catalog.scrub_runs import Run, begin, begin_continuous, end, find, latest, night, save, spent, unfinished
+from catalog.integrity.scrub_runs import Run, begin, begin_continuous, end, find, latest, night, save, spent, unfinished
+from catalog.store.database import Database
 
 HOUR = 3600.0
 

@@ -12,11 +12,11 @@ from household import Household, picture
 from PIL import Image
 from tiny_repository import CONFIG, repository
 
-from catalog.cli import cli
-from catalog.faults import UsageFault
-from catalog.pull import pull
-from models.bundle import load_bundle
-from models.text import TextEncoder
+from catalog.cli.main import cli
+from catalog.embedding.download import pull
+from catalog.errors import UsageFault
+from models.bundle.folder import load_bundle
+from models.runtime.text_encoder import TextEncoder
 
 SIDE = 32
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from tiny_bundle import write_tiny_bundle
 
-from catalog.config import Config
-from catalog.faults import PlaceFault
-from catalog.sessions import open_session
-from catalog.settings import ModelSettings
-from models.bundle import Bundle, load_bundle
-from models.provider import CPU, has_gpu
-from models.session import Session
+from catalog.config.load import Config
+from catalog.config.settings import ModelSettings
+from catalog.embedding.sessions import open_session
+from catalog.errors import PlaceFault
+from models.bundle.folder import Bundle, load_bundle
+from models.runtime.provider import CPU, has_gpu
+from models.runtime.session import Session
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from catalog.db import Database
-from catalog.signature import Signature, stored
+from catalog.filesystem.stat_signature import Signature, stored
+from catalog.store.database import Database
 from tests.catalog.shelf import Shelf
 
 Numbers = tuple[int, int, int, int]

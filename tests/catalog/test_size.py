@@ -2,7 +2,7 @@
 
 import pytest
 
-from catalog.size import read_size
+from catalog.cli.params import read_size
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catalog import snapshot
-from catalog.faults import PlaceFault
-from catalog.neighbours import Neighbours
-from catalog.snapshot import Header, Loaded, Unusable, load, read_header, save
+from catalog.errors import PlaceFault
+from catalog.similarity import index_file as snapshot
+from catalog.similarity.index import Neighbours
+from catalog.similarity.index_file import Header, Loaded, Unusable, load, read_header, save
 from tests.catalog.shelf import DIMS, directions
 
 VECTORS = directions(60)
@@ -197,8 +197,8 @@ def test_a_head_that_cannot_be_written_keeps_the_snapshot_before(
 SAVER = """
 import sys, numpy as np
 from pathlib import Path
-from catalog.neighbours import Neighbours
-from catalog.snapshot import save
+from catalog.similarity.index import Neighbours
+from catalog.similarity.index_file import save
 index = Neighbours(16)
 vectors = np.random.default_rng(0).normal(size=(3000, 16)).astype(np.float32)
 seq = int(sys.argv[2])
@@ -228,7 +228,8 @@ def test_kill_at_any_moment_leaves_the_old_or_the_new_snapshot(tmp_path: Path) -
 def test_reading_the_header_loads_neither_numpy_nor_hnswlib(tmp_path: Path) -> None:
     save(tmp_path, index(), "m", 5, "")
     code = (
-        "import sys; from pathlib import Path; from catalog.snapshot import read_header; import catalog.ask;"
+        "import sys; from pathlib import Path; from catalog.similarity.index_file import read_header;"
+        "import catalog.client.connection;"
         f"assert read_header(Path({os.fspath(tmp_path)!r}), 'm').seq == 5;"
         "assert not {'numpy', 'hnswlib', 'apsw'} & set(sys.modules)"
     )

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from household import Household
 
-from catalog.asking import Asking
-from catalog.db import Database
-from catalog.standing import standing
+from catalog.cli.options import Asking
+from catalog.status import standing
+from catalog.store.database import Database
 
 WALK = re.compile(r"SCAN (\w+)(?! USING (COVERING )?INDEX)")
 SMALL = {"tally", "t", "volume", "v", "model", "head", "h", "clock", "event", "intake", "i", "l", "label", "m"}

@@ -11,8 +11,8 @@ import numpy as np
 from household import Household, picture
 from PIL import Image
 
-from catalog.duplicates import near
-from catalog.entries import Filter, entries, suspects
+from catalog.duplicates.groups import near
+from catalog.files.queries import Filter, entries, suspects
 from tests.catalog.shelf import DIMS, Shelf
 
 WHY = "grey from row 300 of 3000"
@@ -64,7 +64,7 @@ def test_a_damaged_bitmap_is_found_embedded_listed_and_counted(tmp_path: Path) -
         assert done.returncode == 0, done.stderr
 
         def ask(*words: str) -> str:
-            call = [sys.executable, "-m", "catalog.cli", "--config", str(home.config_path), *words]
+            call = [sys.executable, "-m", "catalog.cli.main", "--config", str(home.config_path), *words]
             done = subprocess.run(call, capture_output=True, text=True, timeout=60, check=True)
             return done.stdout + done.stderr
 

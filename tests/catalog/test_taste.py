@@ -12,9 +12,9 @@ from click.testing import CliRunner, Result
 from household import Household, until
 from PIL import Image
 
-from catalog.cli import cli
-from catalog.db import Database
-from catalog.faults import UsageFault
+from catalog.cli.main import cli
+from catalog.errors import UsageFault
+from catalog.store.database import Database
 
 COUNT = 40
 

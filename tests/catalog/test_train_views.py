@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from household import Household
 from PIL import Image
 
-from catalog.cli import cli
+from catalog.cli.main import cli
 
 COUNT = 24
 

@@ -9,12 +9,12 @@ import pytest
 from household import Household, picture
 from trash_house import TrashHouse
 
-from catalog.keeper import Candidate
-from catalog.transient import FILES, FOLDERS, why_transient
-from catalog.trash_deeds import Stay
-from catalog.trash_guard import Guard
-from catalog.trash_outcome import Refusal
-from catalog.trash_plan import KEPT, plan
+from catalog.duplicates.best_copy import Candidate
+from catalog.filesystem.transient import FILES, FOLDERS, why_transient
+from catalog.trash.outcome import Refusal
+from catalog.trash.plan import KEPT, plan
+from catalog.trash.records import Stay
+from catalog.trash.survivors import Guard
 from tests.catalog.report_house import place, told
 from tests.catalog.test_trash_plan import facts
 

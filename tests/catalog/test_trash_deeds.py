@@ -3,7 +3,7 @@
 import json
 import random
 
-from catalog.trash_deeds import BEGUN, LEADS_TO, Deed, State, Stay, begin, fold, step
+from catalog.trash.records import BEGUN, LEADS_TO, Deed, State, Stay, begin, fold, step
 
 HOSTILE = b"/r/new\nline \xff.jpg"
 

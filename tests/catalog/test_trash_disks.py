@@ -12,9 +12,9 @@ from household import drop_powers, picture, until
 from mounting import mounted, unmount
 from trash_house import TrashHouse
 
-from catalog.mounts import read_mounts
-from catalog.trash_place import Trash, prepare, trash_of
-from catalog.volumes import mark
+from catalog.filesystem.mounts import read_mounts
+from catalog.filesystem.volume_identity import mark
+from catalog.trash.location import Trash, prepare, trash_of
 
 PLACE = 4
 UID = os.geteuid()

@@ -18,16 +18,16 @@ from household import picture
 from mounting import mounted
 from trash_house import TrashHouse
 
-from catalog.cli import cli
-from catalog.display import text
-from catalog.faults import Fault
+from catalog.cli.main import cli
+from catalog.errors import Fault
+from catalog.formatting import text
 from catalog.journal import Entry, read
-from catalog.trash_deeds import Deed, State, Stay, begin, fold, step
-from catalog.trash_guard import Guard
-from catalog.trash_info import info_text, write_info
-from catalog.trash_open import open_trash
-from catalog.trash_outcome import Refusal
-from catalog.trash_purge import _last_look
+from catalog.trash.folder import open_trash
+from catalog.trash.info_file import info_text, write_info
+from catalog.trash.outcome import Refusal
+from catalog.trash.purge import _last_look
+from catalog.trash.records import Deed, State, Stay, begin, fold, step
+from catalog.trash.survivors import Guard
 
 LIST = ("trash", "--list")
 PURGE = ("trash", "--purge", "--older-than", "0s", "--yes", "--last-copy")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from catalog.trash_deeds import State
-from catalog.trash_heal import Standing, Verdict, judge
-from catalog.trash_info import Info
+from catalog.trash.crash_recovery import Standing, Verdict, judge
+from catalog.trash.info_file import Info
+from catalog.trash.records import State
 
 OLD, NEW, BOTH, NONE, LINKED = "old", "new", "both", "none", "linked"
 OURS, OTHER, NO = Info.OURS, Info.OTHER, Info.NONE

@@ -7,7 +7,7 @@ from urllib.parse import unquote_to_bytes
 
 import pytest
 
-from catalog.trash_info import Info, info_text, names, whose, write_info
+from catalog.trash.info_file import Info, info_text, names, whose, write_info
 
 HOSTILE = b"d/new\nline \xff%20#.jpg"
 

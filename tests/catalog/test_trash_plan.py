@@ -2,11 +2,11 @@
 
 import pytest
 
-from catalog.keeper import Candidate
-from catalog.trash_deeds import Stay
-from catalog.trash_facts import Facts, Known
-from catalog.trash_place import Trash
-from catalog.trash_plan import KEPT, OTHER, plan, why_not, without_lonely
+from catalog.duplicates.best_copy import Candidate
+from catalog.trash.facts import Facts, Known
+from catalog.trash.location import Trash
+from catalog.trash.plan import KEPT, OTHER, plan, why_not, without_lonely
+from catalog.trash.records import Stay
 
 TRASH = Trash(b"/t", None)
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalog import vectors
-from catalog.vectors import nearest, nearest_each, pack, stream, unpack
+from catalog.store import vectors
+from catalog.store.vectors import nearest, nearest_each, pack, stream, unpack
 from tests.catalog.shelf import DIMS, Shelf, directions
 
 

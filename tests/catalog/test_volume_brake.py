@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.mounts import read_mounts
-from catalog.sightings import miss
-from catalog.volume_brake import (
+from catalog.files.mass_deletion import (
     FEWEST,
     WINDOW,
     Loss,
@@ -23,8 +21,10 @@ from catalog.volume_brake import (
     pulls,
     scanned,
 )
-from catalog.volume_rows import Volume, adopt, retire, settle, volumes
-from catalog.volumes import observe
+from catalog.files.observe import miss
+from catalog.filesystem.mounts import read_mounts
+from catalog.filesystem.volume_identity import observe
+from catalog.store.volumes import Volume, adopt, retire, settle, volumes
 from tests.catalog.disk_shelf import Shelf
 
 

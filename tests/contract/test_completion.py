@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from catalog.cli import COMMANDS
+from catalog.cli.main import COMMANDS
 
 
 def complete(*words: str) -> list[str]:
@@ -20,7 +20,7 @@ def complete(*words: str) -> list[str]:
 
 
 def catalog(*words: str, env: dict[str, str] | None = None) -> str:
-    call = [sys.executable, "-c", "from catalog.cli import main; main()", *words]
+    call = [sys.executable, "-c", "from catalog.cli.main import main; main()", *words]
     done = subprocess.run(call, env=os.environ | (env or {}), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

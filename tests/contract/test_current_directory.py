@@ -18,7 +18,7 @@ from PIL import Image
 from source import modules
 
 from catalog.python_process import module_command
-from daemon.trainer import train
+from daemon.followers.trainer import train
 
 OURS = ("catalog", "daemon", "models")
 EVERY = {*sys.stdlib_module_names, *packages_distributions(), *OURS, "sitecustomize", "usercustomize"}

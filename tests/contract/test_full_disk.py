@@ -11,8 +11,8 @@ import apsw
 import pytest
 from household import Household, picture, until
 
-from catalog.backup import backups
-from catalog.db import prove
+from catalog.backup.create import backups
+from catalog.store.database import prove
 
 STORE, PLACE = 3, 4
 FILES = 8

@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from catalog.cli import COMMANDS, cli
+from catalog.cli.main import COMMANDS, cli
 from daemon.cli import catalogd
 
 ASKING = ("check", "damage", "dups", "ls", "rejected", "scrub", "show", "similar", "status")
@@ -67,7 +67,7 @@ def test_the_version_is_the_packages(call: str) -> None:
     from importlib.metadata import version
 
     name, flag = call.split()
-    module = {"catalog": "catalog.cli", "catalogd": "daemon.cli"}[name]
+    module = {"catalog": "catalog.cli.main", "catalogd": "daemon.cli"}[name]
     assert version("catalogd") in _python(
         f"from {module} import main; import sys; sys.argv = ['{name}', '{flag}']; main()"
     )
@@ -78,8 +78,8 @@ def test_what_is_asked_often_starts_light(words: str, household: str) -> None:
     """A cold start is the whole cost of a question: nothing heavy may be imported on the way to it."""
     report = (
         "import sys\n"
-        "from catalog import edge\n"
-        "from catalog.cli import cli\n"
+        "from catalog import entry_point as edge\n"
+        "from catalog.cli.main import cli\n"
         f"sys.argv = ['catalog', '--config', {household!r}, *{words.split()!r}]\n"
         "code = edge._code(cli, 'catalog')\n"
         f"heavy = sorted(set({HEAVY!r}) & set(sys.modules))\n"

@@ -44,7 +44,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]
 
 def test_it_holds_what_a_fresh_install_needs(wheel: zipfile.ZipFile) -> None:
     names = set(wheel.namelist())
-    wanted = {f"{room}/py.typed" for room in ("catalog", "daemon", "models")}
+    wanted = {"models/native/entropy.pyi", *(f"{room}/py.typed" for room in ("catalog", "daemon", "models"))}
     wanted |= {str(file.relative_to(HOME)) for file in (HOME / "models" / "default").rglob("*") if file.is_file()}
     wanted |= {f"catalog/units/{file.name}" for file in (HOME / "systemd").glob("*.[st]*")}
     assert len(wanted) > 10
@@ -69,22 +69,23 @@ def test_it_carries_its_licence_and_both_commands(wheel: zipfile.ZipFile) -> Non
     names = {name.partition(".dist-info/")[2]: name for name in wheel.namelist()}
     assert b"Apache License" in wheel.read(names["licenses/LICENSE"])
     entry = wheel.read(names["entry_points.txt"]).decode()
-    assert "catalogd = daemon.start:main" in entry
-    assert "catalog = catalog.cli:main" in entry
+    assert "catalogd = daemon.main:main" in entry
+    assert "catalog = catalog.cli.main:main" in entry
 
 
 def test_what_it_installs_finds_its_units_and_its_model(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
     wheel.extractall(tmp_path)
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
-        "import catalog.unit, models.bundle\n"
-        "site = catalog.unit.Site(*map(catalog.unit.Path, ('/a', '/b', '/c')))\n"
-        "print(catalog.unit.__file__, models.bundle.load_bundle(models.bundle.default_folder()).name)\n"
-        "print(catalog.unit.personal_unit(site), catalog.unit.system_unit(site))\n"
+        "from catalog.installer import unit_files\n"
+        "from models.bundle import folder\n"
+        "site = unit_files.Site(*map(unit_files.Path, ('/a', '/b', '/c')))\n"
+        "print(unit_files.__file__, folder.load_bundle(folder.default_folder()).name)\n"
+        "print(unit_files.personal_unit(site), unit_files.system_unit(site))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"{tmp_path}/catalog/unit.py default\n")
+    assert done.stdout.startswith(f"{tmp_path}/catalog/installer/unit_files.py default\n")
     assert done.stdout.count("ExecStart=/a --config /b\n") == 2
 
 

@@ -11,13 +11,15 @@ import click
 import pytest
 from source import HOME
 
-from catalog import config, edge, faults
-from catalog.cli import COMMANDS, cli
-from catalog.commands.ls import STATES
-from catalog.verdict import Word
+from catalog import entry_point as edge
+from catalog import errors as faults
+from catalog.cli.commands.ls import STATES
+from catalog.cli.main import COMMANDS, cli
+from catalog.config import load as config
+from catalog.verdict.case import Word
 from daemon.cli import catalogd
-from models.formats import FORMATS
-from models.reason import Reason
+from models.decode.formats import FORMATS
+from models.decode.reason import Reason
 
 README = (HOME / "README.md").read_text(encoding="utf-8")
 OTHERS = {"--constraint", "--system"}  # options of pip and sysctl

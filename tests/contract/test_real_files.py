@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from catalog.check import check
-from catalog.config import load_config
-from catalog.db import Database
+from catalog.config.load import load_config
+from catalog.integrity.check import check
+from catalog.store.database import Database
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 
@@ -39,13 +39,13 @@ def test_no_real_file_is_invisible(tmp_path: Path) -> None:
     shutil.copytree(CORPUS, root)
     (root / "bomb.png").write_bytes(bomb())
     call = [sys.executable, "-m"]
-    init = [*call, "catalog.cli", "init", "--config", config, "--state", tmp_path / "state", root]
+    init = [*call, "catalog.cli.main", "init", "--config", config, "--state", tmp_path / "state", root]
     subprocess.run(init, check=True, capture_output=True)
     done = subprocess.run([*call, "daemon.cli", "--once", "--config", config], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
 
     listed = subprocess.run(
-        [*call, "catalog.cli", "ls", "--json", "--config", config], check=True, capture_output=True, text=True
+        [*call, "catalog.cli.main", "ls", "--json", "--config", config], check=True, capture_output=True, text=True
     ).stdout
     found = {line["path"]: line for line in map(json.loads, listed.splitlines())}
     files = {os.path.join(folder, name) for folder, _, names in os.walk(root) for name in names} - {

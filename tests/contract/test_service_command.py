@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from catalog import systemctl
-from catalog.cli import cli
-from catalog.faults import Fault, PlaceFault, UsageFault
+from catalog.cli.main import cli
+from catalog.errors import Fault, PlaceFault, UsageFault
+from catalog.installer import systemctl
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
 SOMEBODY = "mail"  # an account of every Debian
@@ -41,7 +41,7 @@ def fault(result: Result) -> Fault:
 
 def public(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let other accounts into pytest's own folders, which a service of the machine could not see in /tmp."""
-    monkeypatch.setattr("catalog.commands.service.PRIVATE", ())
+    monkeypatch.setattr("catalog.cli.commands.service.PRIVATE", ())
     for folder in (home, *home.parents):
         if folder.owner() == pwd.getpwuid(os.geteuid()).pw_name and folder.is_relative_to("/tmp"):
             folder.chmod(folder.stat().st_mode | stat.S_IXGRP | stat.S_IXOTH)
@@ -190,7 +190,7 @@ def test_pictures_in_tmp_are_refused_since_the_service_would_see_none(home: Path
 @needs_root
 def test_install_gives_the_catalog_to_the_account(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     public(home, monkeypatch)
-    monkeypatch.setattr("catalog.commands.service.service_program", lambda: Path("/bin/true"))
+    monkeypatch.setattr("catalog.cli.commands.service.service_program", lambda: Path("/bin/true"))
     (home / "state").mkdir(mode=0o700)
     (home / "state" / "catalog.db").write_bytes(b"")
     result = call("install", "--run-as", SOMEBODY)
@@ -209,7 +209,7 @@ def test_what_the_account_may_not_read_is_found_before_the_service_starts(
     program = home / "program"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
-    monkeypatch.setattr("catalog.commands.service.service_program", lambda: program)
+    monkeypatch.setattr("catalog.cli.commands.service.service_program", lambda: program)
     (home / locked).chmod(0o700)
     found = fault(call("install", "--run-as", SOMEBODY))
     assert isinstance(found, PlaceFault)

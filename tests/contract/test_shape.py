@@ -40,9 +40,9 @@ def test_what_is_public_says_what_it_is() -> None:
 
 
 def test_each_command_is_one_file() -> None:
-    from catalog.cli import COMMANDS
+    from catalog.cli.main import COMMANDS
 
-    files = {file.stem for file in (HOME / "catalog" / "commands").glob("*.py")} - {"__init__"}
+    files = {file.stem for file in (HOME / "catalog" / "cli" / "commands").glob("*.py")} - {"__init__"}
     assert files == set(COMMANDS)
 
 

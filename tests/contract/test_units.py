@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from household import Household, picture, until
 
-from catalog.faults import UsageFault
-from catalog.unit import (
+from catalog.errors import UsageFault
+from catalog.installer.unit_files import (
     NAME,
     REPORT,
     REPORT_TIMER,

@@ -7,10 +7,10 @@ from pathlib import Path
 import apsw
 from household import Household, picture
 
-from catalog.backup import backups
-from catalog.backup_standing import backup_standing
-from catalog.db import Database, prove
-from catalog.settings import BackupSettings
+from catalog.backup.backup_standing import backup_standing
+from catalog.backup.create import backups
+from catalog.config.settings import BackupSettings
+from catalog.store.database import Database, prove
 
 FILES = 4
 OF_NIGHTS = ("backup.made",)

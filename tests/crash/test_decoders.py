@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from household import Household, picture, until
 
-from catalog.faults import Fault
+from catalog.errors import Fault
 
 EVIL = str(Path(__file__).parent / "evil")
 FATES = {

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from household import PATIENCE, Household, picture, until
 
-from catalog.ask import ask
-from catalog.db import Database
+from catalog.client.connection import ask
+from catalog.store.database import Database
 
 FILES = 12
 # The point, and at which of its passages to die.

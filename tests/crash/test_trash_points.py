@@ -18,7 +18,7 @@ from household import picture
 from trash_house import TrashHouse
 
 from catalog.journal import read
-from catalog.trash_deeds import BEGUN, State, fold
+from catalog.trash.records import BEGUN, State, fold
 
 FILES = 4
 MANY = 60
@@ -30,7 +30,9 @@ TOLD = "trash.told"  # once the catalog knows, before the journal does
 LINKED = "relocate.linked"  # a filesystem without exclusive rename: one file, two names
 NO_RENAME = """
 import errno, sys
-from catalog import cli, edge, relocate
+from catalog.cli import main as cli
+from catalog import entry_point as edge
+from catalog.filesystem import rename as relocate
 def unknown(source, target):
     raise OSError(errno.EINVAL, "Invalid argument")
 relocate.relocate.__defaults__ = (unknown, relocate.link)

@@ -10,8 +10,8 @@ from typing import Any
 
 from household import PATIENCE, Household, picture
 
-from catalog.db import Database
-from catalog.signature import signature
+from catalog.filesystem.stat_signature import signature
+from catalog.store.database import Database
 
 DAY = 86400.0
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from household import Household
 
-from catalog.ask import ask, socket_address
-from catalog.faults import PlaceFault, UsageFault
-from daemon import answer as answer_module
-from daemon.answer import CONNECTIONS, Answerer
+from catalog.client.connection import ask, socket_address
+from catalog.errors import PlaceFault, UsageFault
+from daemon.api import server as answer_module
+from daemon.api.server import CONNECTIONS, Answerer
 
 
 def echo(request: dict[str, Any]) -> dict[str, Any]:

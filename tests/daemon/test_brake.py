@@ -13,8 +13,8 @@ import pytest
 from household import Household, picture, until
 from mounting import mounted
 
-from daemon.scanner import Scanner
-from daemon.write import Writer
+from daemon.scan.scheduler import Scanner
+from daemon.writer import Writer
 
 FILES = 30  # in the folder that vanishes
 LEFT = 10  # in the folder that stays

@@ -14,14 +14,14 @@ from click.testing import CliRunner
 from household import Household, picture, until
 from PIL import Image
 
-from catalog.ask import ask
-from catalog.asking import Asking
-from catalog.bundles import find_bundle
-from catalog.cli import cli
-from catalog.db import Database
-from catalog.likeness import hits_each
-from catalog.model_rows import Model, current
-from catalog.vectors import nearest_each, pack, unpack
+from catalog.cli.main import cli
+from catalog.cli.options import Asking
+from catalog.client.connection import ask
+from catalog.embedding.selection import find_bundle
+from catalog.similarity.nearest import hits_each
+from catalog.store.database import Database
+from catalog.store.models import Model, current
+from catalog.store.vectors import nearest_each, pack, unpack
 from tests.catalog.shelf import Shelf, directions
 
 PICTURES = 30

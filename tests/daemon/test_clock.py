@@ -9,11 +9,11 @@ import pytest
 from fusefs import view
 from household import Household, picture, until
 
-from catalog.coverage import coverage
-from catalog.db import Database
-from catalog.results import note
-from catalog.wall_clock import LONGEST, ahead, set_back, stepped_back
-from daemon.clock import Clock
+from catalog.files.results import note
+from catalog.integrity.coverage import coverage
+from catalog.store.clock_repair import LONGEST, ahead, set_back, stepped_back
+from catalog.store.database import Database
+from daemon.host.wall_clock import Clock
 from tests.catalog.disk_shelf import Shelf
 
 HOUR, YEAR = 3600.0, 365 * 86400.0

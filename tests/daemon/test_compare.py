@@ -6,14 +6,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from catalog.blocks import sums
-from catalog.history import NOTHING
-from catalog.results import Facts
-from catalog.signature import Signature
-from catalog.vectors import pack
-from catalog.verdict import Clues
-from daemon.compare import Past, Pixels, compare, liken
-from daemon.embed import embed
+from catalog.files.history import NOTHING
+from catalog.files.results import Facts
+from catalog.filesystem.stat_signature import Signature
+from catalog.store.vectors import pack
+from catalog.verdict.block_checksums import sums
+from catalog.verdict.case import Clues
+from daemon.embed.batcher import embed
+from daemon.intake.previous_content import Past, Pixels, compare, liken
 from daemon.messages import Decoded, Embedded, Task
 
 OLD = bytes(range(256)) * 20

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from tiny_bundle import DIMS, SIDE, reference_vectors, write_tiny_bundle
 
-from catalog.results import Facts
-from catalog.signature import Signature
-from catalog.vectors import unpack
-from daemon.embed import WAITING, Embedder, embed
+from catalog.files.results import Facts
+from catalog.filesystem.stat_signature import Signature
+from catalog.store.vectors import unpack
+from daemon.embed.batcher import WAITING, Embedder, embed
 from daemon.messages import Decoded, Embedded, Rejected, Task
-from models.bundle import load_bundle
-from models.reason import Reason
-from models.session import Session
-from models.session_pool import SessionPool
+from models.bundle.folder import load_bundle
+from models.decode.reason import Reason
+from models.runtime.session import Session
+from models.runtime.session_pool import SessionPool
 
 SHAPE = (2, 2)
 

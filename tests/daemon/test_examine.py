@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from household import picture
 
-from catalog.signature import Signature, signature
-from daemon.compare import Past
-from daemon.examine import examine
+from catalog.filesystem.stat_signature import Signature, signature
+from daemon.intake.previous_content import Past
+from daemon.intake.read_file import examine
 from daemon.messages import Decoded, Outcome, Recognised, Rejected, Restless, Task
+from models.decode.reason import Reason
 from models.picture import Recipe
-from models.reason import Reason
 
 RECIPE = Recipe(height=16, width=16)
 
@@ -95,7 +95,7 @@ def test_a_file_that_changes_while_it_is_read_goes_back(tmp_path: Path, monkeypa
             file.write(b"more")
         return really(data)
 
-    monkeypatch.setattr("daemon.examine.hashlib.sha256", slow)
+    monkeypatch.setattr("daemon.intake.read_file.hashlib.sha256", slow)
     assert isinstance(read(work), Restless)
 
 

@@ -15,9 +15,9 @@ from household import Household, picture, until
 from mounting import mounted
 from scrub_house import catalog, path, rot, scrub, states
 
-from catalog.volume_brake import lost_files
-from catalog.volume_rows import volumes, vouched
-from catalog.volumes import mark
+from catalog.files.mass_deletion import lost_files
+from catalog.filesystem.volume_identity import mark
+from catalog.store.volumes import volumes, vouched
 from tests.catalog.disk_shelf import Shelf
 
 pytestmark = pytest.mark.timeout(300)

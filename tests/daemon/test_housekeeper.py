@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from catalog import journal
-from catalog.backup import backups
-from catalog.backup_standing import backup_standing
-from catalog.config import Config
-from catalog.db import Database, prove
-from catalog.labels import Choice, entry_of, held
-from catalog.settings import BackupSettings
-from daemon.housekeeper import RETRY_SECONDS, Housekeeper
-from daemon.write import Writer
+from catalog.backup.backup_standing import backup_standing
+from catalog.backup.create import backups
+from catalog.choices.labels import Choice, entry_of, held
+from catalog.config.load import Config
+from catalog.config.settings import BackupSettings
+from catalog.store.database import Database, prove
+from daemon.followers.nightly_backup import RETRY_SECONDS, Housekeeper
+from daemon.writer import Writer
 from tests.catalog.shelf import Shelf
 
 DAY = 86400.0

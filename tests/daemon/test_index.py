@@ -9,11 +9,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from catalog import index_tail, snapshot
-from catalog.faults import PlaceFault, StoreFault
-from catalog.vectors import Floats, nearest, unpack
-from daemon import index as follower_module
-from daemon.index import IndexFollower
+from catalog.errors import PlaceFault, StoreFault
+from catalog.similarity import index_file as snapshot
+from catalog.similarity import index_tail
+from catalog.store.vectors import Floats, nearest, unpack
+from daemon.followers import index as follower_module
+from daemon.followers.index import IndexFollower
 from tests.catalog.shelf import DIMS, Shelf, directions
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from household import Household, picture
 
-from catalog.db import Database
-from catalog.signature import signature
-from daemon.intake import Intake, orders
+from catalog.filesystem.stat_signature import signature
+from catalog.store.database import Database
+from daemon.intake.pool import Intake, orders
 from daemon.messages import Decoded, Outcome, Task
 from models.recipe import Recipe
 

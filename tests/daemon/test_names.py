@@ -14,10 +14,10 @@ from switch_house import choose, other_bundle
 from tiny_bundle import DIMS
 from tiny_text import write_talking_bundle
 
-from catalog.cli import cli
-from catalog.db import Database
-from models.head import NAME, unpack
-from models.traits import TRAITS
+from catalog.cli.main import cli
+from catalog.store.database import Database
+from models.learn.file_features import TRAITS
+from models.learn.head import NAME, unpack
 
 KINDS, LABELLED, COUNT = ("keep", "delete"), 30, 40  # of each kind
 NAMED = (

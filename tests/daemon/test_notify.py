@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from household import Household, picture
 
-from daemon.notify import notify, watchdog_seconds
+from daemon.host.systemd_notify import notify, watchdog_seconds
 
 WATCHDOG_USEC = 2_000_000
 PATIENCE = 30.0

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from daemon.priority import IDLE, IOPRIO_SET, WHO_PROCESS, idle_io
+from daemon.host.priority import IDLE, IOPRIO_SET, WHO_PROCESS, idle_io
 
 IOPRIO_GET = {"x86_64": 252, "aarch64": 31}
 

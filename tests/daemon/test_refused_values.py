@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from catalog.results import Facts
-from catalog.sightings import Seen, see_all
-from catalog.signature import Signature, signature
+from catalog.files.observe import Seen, see_all
+from catalog.files.results import Facts
+from catalog.filesystem.stat_signature import Signature, signature
+from daemon.intake.record import Recorder
 from daemon.messages import Decoded, Embedded, Task
-from daemon.record import Recorder
 from tests.catalog.disk_shelf import Shelf
 
 HUGE = 1 << 63

@@ -13,13 +13,13 @@ import pytest
 from household import PATIENCE, Household, picture, until
 from scrub_house import age, catalog, change, furnish, path, rot, scrub, states, verified
 
-from catalog.db import Database
-from catalog.faults import StoreFault
-from daemon import operations
-from daemon.scrub import Scrubber
-from daemon.scrub_feed import ScrubFeed
-from daemon.write import Writer
-from models.proof import PROOF
+from catalog.errors import StoreFault
+from catalog.store.database import Database
+from daemon.api import operations
+from daemon.scrub.queue import ScrubFeed
+from daemon.scrub.stage import Scrubber
+from daemon.writer import Writer
+from models.decode.proof import PROOF
 
 pytestmark = pytest.mark.timeout(300)
 BY = {"by the service": True, "by one of its own": False}

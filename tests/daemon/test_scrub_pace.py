@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from daemon.scrub_pace import SLACK, Bucket, fits, rest
+from daemon.scrub.rate_limit import SLACK, Bucket, fits, rest
 
 DAY = 86400.0
 

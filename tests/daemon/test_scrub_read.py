@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catalog.signature import Signature, signature
-from daemon.page_cache import resident
-from daemon.scrub_read import CHUNK, Finding, Reader, Reading, Stopped, Target
+from catalog.filesystem.stat_signature import Signature, signature
+from daemon.scrub.page_cache import resident
+from daemon.scrub.reader import CHUNK, Finding, Reader, Reading, Stopped, Target
 
 SIZES = [0, 1, 511, 512, 513, 4096, 4097, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 12_345]
 PAGE = mmap.PAGESIZE

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from household import Household, picture
 
-from catalog.faults import PlaceFault
+from catalog.errors import PlaceFault
 
-START = "from daemon.start import main; main()"
+START = "from daemon.main import main; main()"
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import pytest
 from household import Household, picture, until
 from switch_house import choose, other_bundle
 
-from catalog.asking import Asking
-from catalog.standing import standing
+from catalog.cli.options import Asking
+from catalog.status import standing
 
 PICTURES = 12
 ROLES = "SELECT name, role FROM model WHERE role IS NOT NULL ORDER BY role"
@@ -50,15 +50,15 @@ def test_one_pass_ends_with_the_new_model_and_keeps_the_old_vectors(house: House
 
 LIVES = """
 import sys, weakref
-import daemon.run
+import daemon.supervisor
 lives = []
-class Counted(daemon.run.Service):
+class Counted(daemon.supervisor.Service):
     def __init__(self, *given):
         super().__init__(*given)
         lives.append(weakref.ref(self))
         print("alive:", sum(life() is not None for life in lives))
-daemon.run.Service = Counted
-daemon.run.run(sys.argv[1], once=True, verbose=False)
+daemon.supervisor.Service = Counted
+daemon.supervisor.run(sys.argv[1], once=True, verbose=False)
 """
 
 

@@ -16,12 +16,12 @@ from household import Household, until
 from PIL import Image
 from switch_house import choose, other_bundle
 
-from catalog.cli import cli
-from catalog.db import Database
-from catalog.faults import UsageFault
-from catalog.succession import Owed
-from daemon.trainer import REST_SECONDS, RETRY_SECONDS, due, train
-from models.head import unpack
+from catalog.cli.main import cli
+from catalog.errors import UsageFault
+from catalog.heads.retraining import Owed
+from catalog.store.database import Database
+from daemon.followers.trainer import REST_SECONDS, RETRY_SECONDS, due, train
+from models.learn.head import unpack
 
 COUNT, LABELLED = 32, 12  # pictures; labels of each kind
 HEADS = "SELECT m.name, h.role FROM head h JOIN model m ON m.id = h.model ORDER BY h.id"

@@ -17,7 +17,7 @@ from scrub_house import catalog, change, path, rot, scrub
 from specimens import saved, scene
 
 from catalog.journal import read
-from catalog.verdict import Word
+from catalog.verdict.case import Word
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.watch import Watcher
+from daemon.watch.observer import Watcher
 from tests.daemon.watch_ear import until
 from tests.daemon.watch_follower import Follower, on_disk
 

@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.hints import Rescan
-from daemon.inotify import Inotify
-from daemon.inotify_coverage import topmost, worded
-from daemon.inotify_tree import Tree
+from daemon.watch.coverage import topmost, worded
+from daemon.watch.hints import Rescan
+from daemon.watch.inotify import Inotify
+from daemon.watch.tree import Tree
 from tests.daemon.watch_ear import listening, until
 
 # Limits of a user namespace of its own: nobody else's are touched.
 NAMESPACE = """
 import ctypes, json, os, sys
 from tests.daemon.watch_ear import listening, until, write
-from daemon.hints import Rescan
+from daemon.watch.hints import Rescan
 
 root = os.fsencode(sys.argv[1])
 
@@ -73,7 +73,7 @@ with listening(root) as ear:
 UNREADABLE = """
 import json, os, sys
 from tests.daemon.watch_ear import listening, until, write
-from daemon.hints import Dirty
+from daemon.watch.hints import Dirty
 
 root = os.fsencode(sys.argv[1])
 if os.geteuid() == 0:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.hints import Dirty, Moved, Rescan, Vanished
-from daemon.watch import Watcher
+from daemon.watch.hints import Dirty, Moved, Rescan, Vanished
+from daemon.watch.observer import Watcher
 from tests.daemon.watch_ear import Ear, listening, until, write
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from daemon.hints import Dirty, Hint, Rescan, Vanished
-from daemon.inotify import Inotify, Record
-from daemon.inotify_rounds import Rounds
-from daemon.inotify_tree import Tree
+from daemon.watch.hints import Dirty, Hint, Rescan, Vanished
+from daemon.watch.inotify import Inotify, Record
+from daemon.watch.rewalks import Rounds
+from daemon.watch.tree import Tree
 from tests.daemon.watch_ear import Ear, listening, until, write
 
 

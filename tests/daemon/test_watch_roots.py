@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.hints import Dirty, Rescan
-from daemon.watch import Watcher
+from daemon.watch.hints import Dirty, Rescan
+from daemon.watch.observer import Watcher
 from tests.daemon.watch_ear import Ear, listening, until, write
 
 
@@ -104,7 +104,7 @@ def test_many_starts_leak_nothing(root: bytes) -> None:
 
 
 def test_a_dead_emitter_is_seen(root: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    from daemon.inotify_digest import Digest
+    from daemon.watch.event_translator import Digest
 
     with listening(root) as ear:
 
@@ -122,7 +122,7 @@ def test_a_dead_emitter_is_seen(root: bytes, monkeypatch: pytest.MonkeyPatch) ->
 MOUNTED = """
 import ctypes, os, subprocess, sys
 from tests.daemon.watch_ear import listening, until, write
-from daemon.hints import Dirty, Rescan
+from daemon.watch.hints import Dirty, Rescan
 
 libc = ctypes.CDLL(None, use_errno=True)
 NEWNS, NEWUSER = 0x20000, 0x10000000

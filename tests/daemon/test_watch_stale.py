@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from daemon import inotify_walk
-from daemon.hints import Hint, Rescan
-from daemon.inotify import Inotify
-from daemon.inotify_digest import Digest
+from daemon.watch import tree_walk as inotify_walk
+from daemon.watch.event_translator import Digest
+from daemon.watch.hints import Hint, Rescan
+from daemon.watch.inotify import Inotify
 from tests.daemon.watch_ear import until
 
 

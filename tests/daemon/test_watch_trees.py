@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.hints import Dirty, Moved, Rescan, Vanished
+from daemon.watch.hints import Dirty, Moved, Rescan, Vanished
 from tests.daemon.watch_ear import Ear, listening, until, write
 
 

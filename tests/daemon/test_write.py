@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from catalog.db import Database
-from catalog.faults import Fault
-from daemon.write import Writer
+from catalog.errors import Fault
+from catalog.store.database import Database
+from daemon.writer import Writer
 
 
 def note(kind: str) -> "object":

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from daemon.hints import Hint
-from daemon.watch import Coverage, Watcher
+from daemon.watch.hints import Hint
+from daemon.watch.observer import Coverage, Watcher
 
 PATIENCE = 10.0  # seconds; only a failing test waits as long
 

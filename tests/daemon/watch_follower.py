@@ -4,7 +4,7 @@ import os
 import queue
 import threading
 
-from daemon.hints import Dirty, Hint, Moved, Rescan, Vanished
+from daemon.watch.hints import Dirty, Hint, Moved, Rescan, Vanished
 
 
 class Follower:

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 if TYPE_CHECKING:
-    from models.bundle import Bundle
+    from models.bundle.folder import Bundle
     from tools.export.source import Source
 
 NEEDED = ("torch", "torchvision", "onnx", "onnxscript", "timm", "open_clip", "transformers", "uform")

@@ -7,7 +7,7 @@ import pytest
 import torch
 from needed import Made
 
-from models.bundle import load_bundle
+from models.bundle.folder import load_bundle
 from tools.export.__main__ import main
 from tools.export.families import load_source
 from tools.export.families.open_clip import _choice

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from needed import FAMILIES, PROVIDER, Made
 
-from models.attest import attest, unexplained
-from models.attest_text import attest_text
+from models.decode.reason import Unfit
 from models.picture import read_picture
-from models.reason import Unfit
 from models.recipe import Recipe
-from models.session import Session
-from models.text import TextEncoder
+from models.runtime.attestation import attest, unexplained
+from models.runtime.session import Session
+from models.runtime.text_attestation import attest_text
+from models.runtime.text_encoder import TextEncoder
 from tools.export.reference import picture_vectors, text_vectors
 from tools.export.strings import STRINGS
 

@@ -13,9 +13,9 @@ import torch
 from needed import Made
 from PIL import Image
 
-from models.attest import Attestation, attest
-from models.bundle import BundleError, load_bundle
-from models.session import Session
+from models.bundle.folder import BundleError, load_bundle
+from models.runtime.attestation import Attestation, attest
+from models.runtime.session import Session
 from tools.export.describe import describe
 from tools.export.make import Wish, make_bundle, write_image
 from tools.export.reference import picture_vectors

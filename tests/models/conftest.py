@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from tiny_bundle import write_tiny_bundle
 
-from models.bundle import Bundle, load_bundle
-from models.session import Session
+from models.bundle.folder import Bundle, load_bundle
+from models.runtime.session import Session
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 

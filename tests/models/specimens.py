@@ -10,7 +10,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image
 
-from models.reason import Unfit
+from models.decode.reason import Unfit
 
 
 @cache

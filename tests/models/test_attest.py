@@ -8,9 +8,9 @@ import pytest
 from specimens import saved, scene
 from tiny_bundle import write_tiny_bundle
 
-from models.attest import attest
-from models.bundle import Bundle, default_folder, load_bundle
-from models.session import Session
+from models.bundle.folder import Bundle, default_folder, load_bundle
+from models.runtime.attestation import attest
+from models.runtime.session import Session
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from specimens import saved, scene
 from tiny_bundle import DIMS, SIDE, write_tiny_bundle
 from tiny_text import write_talking_bundle
 
-from models.bundle import BundleError, default_folder, load_bundle
+from models.bundle.folder import BundleError, default_folder, load_bundle
 from models.recipe import Recipe
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 from reading import read, refusal, resized
 from specimens import fading, heic, saved, scene
 
-from models.reason import Reason
+from models.decode.reason import Reason
 
 
 def test_an_avif_part_without_a_size_is_unsupported() -> None:

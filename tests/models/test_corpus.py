@@ -12,8 +12,8 @@ from PIL import Image, ImageOps
 from specimens import reason_of
 from test_formats import decibels
 
+from models.decode.reason import Reason
 from models.picture import Recipe, read_picture
-from models.reason import Reason
 
 RECIPE = Recipe(128, 128, "squash", "bilinear", 2.0)
 

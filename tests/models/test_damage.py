@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from specimens import SPECIMENS, heic, psd, reason_of, saved, scene, specimen
 
+from models.decode.reason import Reason, Unfit
 from models.picture import Recipe, read_picture
-from models.reason import Reason, Unfit
 
 ROOT = Path(__file__).parents[2]
 RECIPES = [Recipe(32, 32, scaled_jpeg=0), Recipe(32, 32, scaled_jpeg=1.0)]

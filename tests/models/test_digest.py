@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageDraw, PngImagePlugin
 from specimens import saved, scene
 
-from models.digest import LENGTH, same_pixels
+from models.decode.pixel_digest import LENGTH, same_pixels
 from models.picture import Recipe, read_picture
 
 RECIPE = Recipe(64, 64, "squash", "bilinear", 2.0)

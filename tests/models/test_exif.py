@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from specimens import heic, saved, scene
 
-from models.exif import NONE, Exif, read_exif
+from models.metadata.exif import NONE, Exif, read_exif
 from models.picture import Recipe, read_picture
 
 

@@ -3,10 +3,10 @@
 import pytest
 from specimens import SPECIMENS, reason_of, specimen
 
-from models.extension import extension, misnomer, with_name
-from models.formats import FORMATS
+from models.decode.extension import extension, misnomer, with_name
+from models.decode.formats import FORMATS
+from models.decode.reason import Reason, Unfit
 from models.picture import Recipe, read_picture
-from models.reason import Reason, Unfit
 
 RECIPE = Recipe(8, 8)
 

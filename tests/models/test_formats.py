@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from specimens import SPECIMENS, specimen
 
-from models.formats import EXTENSIONS, FORMATS, recognise
+from models.decode.formats import EXTENSIONS, FORMATS, recognise
 from models.picture import Picture, Recipe, Unfit, read_picture
 
 EXACT = Recipe(48, 64, "squash", "bicubic", 0)

@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from specimens import SPECIMENS, specimen
 
+from models.decode.reason import Reason, Unfit
 from models.picture import Picture, Recipe, read_picture
-from models.reason import Reason, Unfit
 
 RECIPE = Recipe(16, 24, "shortest", "bicubic", 2.0)
 CAP = 4_000_000

@@ -7,11 +7,11 @@ import pytest
 from household import Household, picture
 from tiny_bundle import SIDE, reference_vectors
 
-from models.attest import attest
-from models.bundle import Bundle, default_folder, load_bundle
-from models.provider import CUDA, TENSORRT, gpus, has_gpu
-from models.session import ProviderError, Session
-from models.session_pool import SessionPool
+from models.bundle.folder import Bundle, default_folder, load_bundle
+from models.runtime.attestation import attest
+from models.runtime.provider import CUDA, TENSORRT, gpus, has_gpu
+from models.runtime.session import ProviderError, Session
+from models.runtime.session_pool import SessionPool
 
 pytestmark = [
     pytest.mark.gpu,

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 from specimens import reason_of, saved, scene
 
-from models.codestream import find_codestream
+from models.decode.jpeg2000.codestream import find_codestream
+from models.decode.reason import Reason
 from models.picture import Picture, Recipe, Unfit, read_picture
-from models.reason import Reason
 
 EXACT = Recipe(80, 120, "squash", "bicubic", 0)
 NOISE = Image.effect_noise((300, 200), 60).convert("RGB")

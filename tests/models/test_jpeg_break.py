@@ -8,11 +8,11 @@ from PIL import Image, ImageDraw
 from specimens import saved
 from test_jpeg_walk import LIMIT, PICTURE, RECIPE, textured
 
-from models.jpeg_proof import CLEAR_BREAK
-from models.jpeg_trailer import describe_trailer
-from models.jpeg_walk import Walk, walk_jpeg
+from models.decode.jpeg.checks import CLEAR_BREAK
+from models.decode.jpeg.entropy import Walk, walk_jpeg
+from models.decode.jpeg.jpeg_trailer import describe_trailer
+from models.decode.reason import Reason
 from models.picture import Picture, read_picture
-from models.reason import Reason
 
 WIDTH, HEIGHT = PICTURE.size
 

@@ -9,9 +9,9 @@ import simplejpeg
 from PIL import Image
 from specimens import saved
 
-from models.jpeg import decode_jpeg
-from models.jpeg_header import read_header
-from models.jpeg_walk import walk_jpeg
+from models.decode.jpeg.decoder import decode_jpeg
+from models.decode.jpeg.entropy import walk_jpeg
+from models.decode.jpeg.header import read_header
 from models.recipe import Recipe
 
 LIMIT = 10**8

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import jpeg
-from models.bundle import Bundle, default_folder, load_bundle
+from models.bundle.folder import Bundle, default_folder, load_bundle
+from models.decode.jpeg import decoder as jpeg
+from models.decode.reason import Unfit
 from models.picture import read_picture
-from models.reason import Unfit
-from models.session import Session
+from models.runtime.session import Session
 
 SETS = ("photo", "meme", "camera")
 MUTANTS = 400

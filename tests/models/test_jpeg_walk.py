@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 from specimens import reason_of, saved, scene
 
-from models.jpeg_walk import Fault, Walk, walk_jpeg
+from models.decode.jpeg.entropy import Fault, Walk, walk_jpeg
+from models.decode.reason import Reason, Unfit
 from models.picture import Picture, Recipe, read_picture
-from models.reason import Reason, Unfit
 
 RECIPE = Recipe(64, 64, "squash", "bilinear", 2.0)
 LIMIT = 100_000_000

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 from specimens import saved
 
-from models.flatten import flatten
+from models.decode.colour import flatten
+from models.decode.reason import Reason, Unfit
 from models.picture import Recipe, read_picture
-from models.reason import Reason, Unfit
 
 WHITE, GREEN = (255, 255, 255), (0, 255, 0)
 ONE = Recipe(4, 4, "squash", "nearest", 0, GREEN)

@@ -12,8 +12,8 @@ from PIL import Image
 from reading import EXACT, read, refusal, resized
 from specimens import fading, psd, reason_of, saved, scene
 
+from models.decode.reason import Reason
 from models.picture import Recipe
-from models.reason import Reason
 
 SHRINKING = Recipe(8, 8, "squash", "bicubic", 1.0)
 

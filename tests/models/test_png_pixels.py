@@ -9,12 +9,12 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
+from models.decode.pillow_plugins import load_plain
+from models.decode.png import SIGNATURE, decode_png, walk
+from models.decode.png_pixels import quick_raster
 from models.fit import fit
-from models.plain import load_plain
-from models.png import SIGNATURE, decode_png, walk
-from models.png_pixels import quick_raster
+from models.native.rows import average, unfilter
 from models.recipe import Recipe
-from models.rows import average, unfilter
 
 COLOURS = {"L": 0, "RGB": 2, "P": 3, "LA": 4, "RGBA": 6}
 CHANNELS = {"L": 1, "RGB": 3, "P": 1, "LA": 2, "RGBA": 4}

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 from specimens import reason_of, saved
 
+from models.decode.reason import Reason
 from models.picture import Recipe, read_picture
-from models.reason import Reason
 
 GREY = Image.fromarray(np.asarray(Image.effect_noise((500, 400), 80)).clip(1))
 DEEP = Image.fromarray(np.asarray(GREY).astype(np.uint16) * 257)

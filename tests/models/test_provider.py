@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from models import provider as room
-from models.provider import CPU, CUDA, TENSORRT, chain, gpus, has_gpu, wanted
+from models.runtime import provider as room
+from models.runtime.provider import CPU, CUDA, TENSORRT, chain, gpus, has_gpu, wanted
 
 
 def test_tensorrt_only_where_it_is_asked_for() -> None:

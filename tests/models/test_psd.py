@@ -9,9 +9,9 @@ from PIL import Image
 from reading import refusal
 from specimens import reason_of, scene
 
+from models.decode.reason import Reason
+from models.native.rows import first_bad_row
 from models.picture import Picture, Recipe, read_picture
-from models.reason import Reason
-from models.rows import first_bad_row
 
 WIDTH, HEIGHT = 120, 80
 EXACT = Recipe(HEIGHT, WIDTH, "squash", "bicubic", 0)

@@ -7,9 +7,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from models.overlap import covered
-from models.registration import SIDE, register
-from tools.changes import CHANGES
+from models.registration.agreement import covered
+from models.registration.align import SIDE, register
+from tools.bench.edits import CHANGES
 
 Pixels = NDArray[np.uint8]
 SAME = 0.85

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from specimens import reason_of
 
+from models.decode.reason import Reason
 from models.picture import Recipe, read_picture
-from models.reason import Reason
 from tools.samples import main, make_samples
 
 SMALL = Recipe(32, 32, scaled_jpeg=1.0)

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from tiny_bundle import DIMS, SIDE, reference_vectors, write_tiny_bundle
 
-from models import provider as room
-from models.bundle import Bundle, BundleError, load_bundle
-from models.provider import CPU, has_gpu
-from models.session import ProviderError, Session
+from models.bundle.folder import Bundle, BundleError, load_bundle
+from models.runtime import provider as room
+from models.runtime.provider import CPU, has_gpu
+from models.runtime.session import ProviderError, Session
 
 gpu = has_gpu()
 
@@ -219,8 +219,8 @@ def fresh(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_nothing_on_the_terminal(tiny: Bundle) -> None:
     code = (
-        "import sys, numpy; from pathlib import Path; from models.bundle import load_bundle;"
-        "from models.session import Session; s = Session(load_bundle(Path(sys.argv[1])));"
+        "import sys, numpy; from pathlib import Path; from models.bundle.folder import load_bundle;"
+        "from models.runtime.session import Session; s = Session(load_bundle(Path(sys.argv[1])));"
         "s.run(numpy.zeros((3, 32, 32, 3), numpy.uint8))"
     )
     done = fresh(code, str(tiny.folder))
@@ -232,5 +232,5 @@ def test_nothing_on_the_terminal(tiny: Bundle) -> None:
 def test_decoding_does_not_load_the_network_or_rare_decoders() -> None:
     done = fresh("import sys, models.picture; print(*sorted(sys.modules))")
     loaded = set(done.stdout.split())
-    assert "models.jpeg" in loaded
+    assert "models.decode.jpeg.decoder" in loaded
     assert not loaded & {"onnxruntime", "pillow_heif", "torch", "onnx", "PIL.TiffImagePlugin", "PIL.ImageCms"}

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from tiny_bundle import SIDE, reference_vectors
 
-from models.bundle import Bundle
-from models.provider import CPU
-from models.session import Session
-from models.session_pool import SessionPool
+from models.bundle.folder import Bundle
+from models.runtime.provider import CPU
+from models.runtime.session import Session
+from models.runtime.session_pool import SessionPool
 
 
 def pixels(count: int) -> np.ndarray:

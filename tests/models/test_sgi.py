@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from specimens import reason_of, saved, scene
 
+from models.decode.reason import Reason
 from models.picture import Picture, Recipe, Unfit, read_picture
-from models.reason import Reason
 
 WIDTH, HEIGHT = 120, 80
 EXACT = Recipe(HEIGHT, WIDTH, "squash", "bicubic", 0)

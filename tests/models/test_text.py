@@ -8,10 +8,10 @@ import pytest
 from tiny_bundle import DIMS
 from tiny_text import STRINGS, tower_tokens, tower_vectors, write_talking_bundle
 
-from models.attest_text import attest_text, open_text
-from models.bundle import Bundle, BundleError, load_bundle
-from models.clean import clean
-from models.text import TextEncoder
+from models.bundle.folder import Bundle, BundleError, load_bundle
+from models.bundle.text_cleaning import clean
+from models.runtime.text_attestation import attest_text, open_text
+from models.runtime.text_encoder import TextEncoder
 
 
 @pytest.fixture(scope="module")

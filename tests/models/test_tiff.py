@@ -8,8 +8,8 @@ import pytest
 from reading import read, refusal, resized
 from specimens import saved, scene
 
+from models.decode.reason import Reason
 from models.picture import Unfit
-from models.reason import Reason
 
 
 def retagged(tiff: bytes, tag: int, *, to: int | None = None, value: int | None = None) -> bytes:

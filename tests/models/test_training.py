@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.folds import grouped
-from models.head import LENGTH, MAGIC, Head, HeadError, unpack
-from models.judging import auc, calibration_error, simply
-from models.logistic import fit
-from models.training import Labelled, TooFew, Trained, train
+from models.learn.folds import grouped
+from models.learn.head import LENGTH, MAGIC, Head, HeadError, unpack
+from models.learn.logistic import fit
+from models.learn.metrics import auc, calibration_error, simply
+from models.learn.training import Labelled, TooFew, Trained, train
 
 DIMS = 12
 

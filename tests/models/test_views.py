@@ -3,9 +3,9 @@
 import numpy as np
 from PIL import Image
 
-from models.material import Material, Views
-from models.training import Labelled, train
-from models.views import views
+from models.learn.augmentation import views
+from models.learn.dataset import Material, Views
+from models.learn.training import Labelled, train
 
 
 def picture(seed: int = 0) -> np.ndarray:

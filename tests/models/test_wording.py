@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.wording import wording
+from models.learn.wording import wording
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from daemon.hints import Hint, Rescan
-from daemon.watch import Watcher
+from daemon.watch.hints import Hint, Rescan
+from daemon.watch.observer import Watcher
 from tests.daemon.watch_ear import until
 from tests.daemon.watch_follower import Follower, on_disk
-from tools.bench_watch import cpu_of, grow, overflow
+from tools.bench.watch import cpu_of, grow, overflow
 
 DIRECTORIES = 100_000
 

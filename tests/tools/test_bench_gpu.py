@@ -11,10 +11,10 @@ import pytest
 from household import picture
 from tiny_bundle import SIDE, write_tiny_bundle
 
-from models.bundle import load_bundle
-from models.provider import CPU, has_gpu
-from models.session import Session
-from tools.pipeline_rates import Loader, pipeline_rate
+from models.bundle.folder import load_bundle
+from models.runtime.provider import CPU, has_gpu
+from models.runtime.session import Session
+from tools.bench.pipeline_rates import Loader, pipeline_rate
 
 HOME = Path(__file__).parents[2]
 
@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def bench(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    call = [sys.executable, "-m", "tools.bench_gpu", "--bundles", str(folder / "bundle"), "--workers", "2"]
+    call = [sys.executable, "-m", "tools.bench.gpu", "--bundles", str(folder / "bundle"), "--workers", "2"]
     call += ["--pictures", str(folder / "jpegs"), "--seconds", "0.2", "--rounds", "2", *words]
     return subprocess.run(call, cwd=HOME, capture_output=True, text=True, timeout=110)
 

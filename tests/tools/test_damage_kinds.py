@@ -3,9 +3,9 @@
 from pathlib import Path
 from random import Random
 
-from tools.bench_damage import BOTH, CLEAN, OURS, Sound, examine
-from tools.damage import APPENDED, HEADER, KINDS, SECTOR
-from tools.rivals import RIVALS
+from tools.bench.damage import BOTH, CLEAN, OURS, Sound, examine
+from tools.bench.damage_kinds import APPENDED, HEADER, KINDS, SECTOR
+from tools.bench.other_validators import RIVALS
 
 NOISE = Random(1).randbytes(40_000)
 BY_NAME = {kind.name: kind for kind in KINDS}

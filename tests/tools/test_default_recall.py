@@ -8,8 +8,8 @@ import pytest
 
 pytest.importorskip("imagehash", reason="the benchmark compares with imagehash")
 
-from tools.bench_model import CHANGES, HASHES, describe, load_bundle, markdown, measure
-from tools.recall import found_first
+from tools.bench.model import CHANGES, HASHES, describe, load_bundle, markdown, measure
+from tools.bench.recall import found_first
 
 
 def test_changed_copies_are_found(bundle_folder: Path, real_files: Path) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tools.bench.other_validators import RIVALS
 from tools.disagree import PASSED, REJECTED, judge, refusals
-from tools.rivals import RIVALS
 
 PILLOW = tuple(rival for rival in RIVALS if rival.name == "Pillow load")
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from household import Household, picture
 
-from tools.pass_parts import OWN, shown
+from tools.bench.stage_times import OWN, shown
 
 SCRIPT = """
 import json, os, sys
-from tools.pass_parts import spent
+from tools.bench.stage_times import spent
 command = [sys.executable, "-m", "daemon.cli", "--once", "--verbose", "--config", sys.argv[1]]
 print(json.dumps(spent(command, os.environ)))
 """

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import get_args
 
-from models.bundle import Precision
+from models.bundle.folder import Precision
 from tools.export.families import FAMILIES, load_source
 from tools.export.make import Wish, make_bundle
 from tools.export.shortcut import jpegs_below

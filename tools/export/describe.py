@@ -6,9 +6,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from models.described import sha256_of
+from models.bundle.schema import sha256_of
+from models.bundle.text_tower import tower_words
 from models.recipe import Recipe
-from models.tower import tower_words
 from tools.export.graph import IDS, MASK, OPSET, OUTPUT, PIXELS
 from tools.export.source import Preprocess, Source, Words
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from models.attest import attest
-from models.attest_text import attest_text
-from models.bundle import Bundle, Precision, load_bundle
-from models.session import Session
-from models.text import TextEncoder
+from models.bundle.folder import Bundle, Precision, load_bundle
+from models.runtime.attestation import attest
+from models.runtime.session import Session
+from models.runtime.text_attestation import attest_text
+from models.runtime.text_encoder import TextEncoder
 from tools.default_model.calibrate import near_duplicate_cosine
 from tools.default_model.pictures import pictures
 from tools.export.describe import describe, preprocess_words, text_words

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from models.attest import cosines, most_unexplained, unexplained
-from models.bundle import Bundle
+from models.bundle.folder import Bundle
 from models.picture import read_picture
 from models.recipe import Recipe
-from models.session import Session
+from models.runtime.attestation import cosines, most_unexplained, unexplained
+from models.runtime.session import Session
 from tools.goldens import huge_jpeg, write_pictures
 
 FACTORS = (2.0, 3.0, 4.0)  # smaller shrinks more; under 2 the picture is only blurred (38 dB at worst)

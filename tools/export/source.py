@@ -9,10 +9,10 @@ import torch
 from PIL import Image
 from torch import nn
 
-from models.clean import Step
-from models.described import sha256_of
+from models.bundle.schema import sha256_of
+from models.bundle.text_cleaning import Step
+from models.bundle.text_tower import Side
 from models.recipe import Recipe
-from models.tower import Side
 
 Triple = tuple[float, float, float]
 Transform = Callable[[Image.Image], torch.Tensor]

@@ -4,7 +4,7 @@ from typing import Any
 
 from tokenizers import AddedToken, Regex, Tokenizer, models, pre_tokenizers, processors
 
-from models.clean import Step
+from models.bundle.text_cleaning import Step
 from tools.export.source import ExportError
 
 TIDY: tuple[Step, ...] = ("tidy", "html")

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-import daemon.examine
+import daemon.intake.read_file
 
-decode = daemon.examine._decode
+decode = daemon.intake.read_file._decode
 
 
 def _evil(task: Any, *rest: Any) -> Any:
@@ -27,4 +27,4 @@ def _evil(task: Any, *rest: Any) -> Any:
     return decode(task, *rest)
 
 
-daemon.examine._decode = _evil
+daemon.intake.read_file._decode = _evil

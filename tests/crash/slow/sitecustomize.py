@@ -4,7 +4,7 @@ import hashlib
 import os
 import time
 
-import daemon.examine
+import daemon.intake.read_file
 
 
 def _slowly(handle: int, size: int, max_bytes: int) -> tuple[bytes, bytes]:
@@ -15,4 +15,4 @@ def _slowly(handle: int, size: int, max_bytes: int) -> tuple[bytes, bytes]:
     return data, hashlib.sha256(data).digest()
 
 
-daemon.examine._content = _slowly
+daemon.intake.read_file._content = _slowly

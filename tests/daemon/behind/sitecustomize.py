@@ -4,9 +4,9 @@ import os
 import time
 from pathlib import Path
 
-import catalog.index_tail
-import catalog.replay
-import daemon.index
+import catalog.similarity.index_replay
+import catalog.similarity.index_tail
+import daemon.followers.index
 
 taken = 0
 
@@ -15,11 +15,11 @@ def _when_told(*given: object) -> tuple[int, int]:
     global taken
     while taken >= int(Path(os.environ["INDEX_MAY_TAKE"]).read_text() or 0):
         time.sleep(0.01)
-    seq, applied = catalog.replay.advance(*given)
+    seq, applied = catalog.similarity.index_replay.advance(*given)
     taken += applied
     return seq, applied
 
 
-daemon.index.advance = _when_told
-daemon.index.ROWS = 1
-catalog.index_tail.MOST = 10
+daemon.followers.index.advance = _when_told
+daemon.followers.index.ROWS = 1
+catalog.similarity.index_tail.MOST = 10

@@ -1,0 +1,1 @@
+"""Backups of the catalog itself, their retention, and recovery from them."""

@@ -1,0 +1,162 @@
+"""Backups of the catalog: copies of the whole file, each proved before it gets its name.
+
+Vectors are most of their bytes and could be computed again; they are kept all the same, since for ten million images
+that would take days, during which nothing is found.
+"""
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from catalog.backup.retention import backup_name, made_at, surplus
+from catalog.config.settings import BackupSettings
+from catalog.errors import Fault, PlaceFault, StoreFault
+from catalog.filesystem.atomic_write import make_folder
+from catalog.store.database import Database
+from catalog.store.remains import BACKUPS
+
+MARGIN = 16 << 20  # bytes that stay free for the catalog itself
+NIGHT = 3  # o'clock, local time: between the day's last pictures and the report in the morning
+
+MARKS = (
+    "SELECT seq FROM clock",
+    "SELECT max(id) FROM file",
+    "SELECT max(id) FROM directory",
+    "SELECT max(id) FROM content",
+    "SELECT max(id) FROM history",
+    "SELECT count(*), max(at) FROM label",
+    "SELECT max(coalesce(last_verified, 0)) FROM file WHERE state IN ('ok', 'rejected')",
+    "SELECT * FROM tally WHERE files != 0 ORDER BY volume, state, reason",
+    "SELECT id, path, kind, identity, away FROM volume ORDER BY id",
+    "SELECT id, digest, role FROM model ORDER BY id",
+)
+
+
+class Backup(NamedTuple):
+    """One copy. `at`: when it was made, in seconds since the epoch."""
+
+    path: Path
+    at: float
+    bytes: int
+
+
+def folder_of(state: Path) -> Path:
+    """Where the backups of this state directory lie."""
+    return state / BACKUPS
+
+
+def backups(state: Path) -> list[Backup]:
+    """All backups, the newest first. That they lie there says that they were good when they were made."""
+    found: list[Backup] = []
+    try:
+        for path in folder_of(state).iterdir():
+            at = made_at(path.name)
+            if at is not None:
+                found.append(Backup(path, at, path.stat().st_size))
+    except OSError:
+        pass  # no folder, no backups; and what goes at this moment is none
+    return sorted(found, key=lambda backup: (backup.at, backup.path.name), reverse=True)
+
+
+def back_up(
+    database: Database, state: Path, settings: BackupSettings, now: float, stopped: Callable[[], bool] = lambda: False
+) -> Backup:
+    """Make a backup, and only then let go of those that are one too many.
+
+    Raises:
+        Fault: it could not be made; all that were there are still there. Stopped: `stopped()` said so.
+    """
+    folder = folder_of(state)
+    make_folder(folder)
+    target = folder / backup_name(now)
+    with _alone(folder):
+        _tidy(folder)
+        export(database, target, stopped)
+        _rotate(folder, settings, now)
+    return Backup(target, float(int(now)), target.stat().st_size)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise StoreFault(f"another backup is being made in {folder}", "Wait until it is there.") from error
+    finally:
+        os.close(handle)
+
+
+def _tidy(folder: Path) -> None:
+    """What a kill left half-made. Whoever is alone here makes none now."""
+    for part in folder.glob("*.part*"):
+        part.unlink(missing_ok=True)
+
+
+def export(database: Database, target: Path, stopped: Callable[[], bool] = lambda: False) -> None:
+    """Write a proved copy to `target`, any place at all. Raises Fault; Stopped where `stopped()` said so."""
+    ensure_space(target.parent, database.size)
+    database.copy(target, stopped)
+
+
+def ensure_space(folder: Path, need: int) -> None:
+    """Raises PlaceFault where `need` bytes and a margin are not free."""
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise PlaceFault(
+            f"cannot use {folder}: {os.strerror(error.errno or 0).lower()}", "Make it, or mount it."
+        ) from error
+    if free < need + MARGIN:
+        raise PlaceFault(
+            f"a backup needs {(need + MARGIN) / 1e6:,.0f} MB in {folder}, and {free / 1e6:,.0f} MB are free",
+            "Free some space, or keep fewer copies: `daily` and `weekly` in [backup].",
+        )
+
+
+def _rotate(folder: Path, settings: BackupSettings, now: float) -> None:
+    with suppress(OSError):  # the new one is there, which is what counts; the next one tries again
+        names = {path.name for path in folder.iterdir()}
+        for name in surplus(names, now, settings.daily, settings.weekly):
+            (folder / name).unlink(missing_ok=True)
+
+
+def last_night(now: float) -> float:
+    """The latest time before `now` at which a nightly backup was to be made, in seconds since the epoch."""
+    local = time.localtime(now)
+    today = time.mktime((local.tm_year, local.tm_mon, local.tm_mday, NIGHT, 0, 0, 0, 0, -1))
+    return today if today <= now else time.mktime((*local[:2], local.tm_mday - 1, NIGHT, 0, 0, 0, 0, -1))
+
+
+def due(newest: float | None, born: float | None, night: float, now: float) -> bool:
+    """Whether last night has no backup yet. Pure. A catalog younger than that has nothing to lose so far.
+
+    What seems to lie in the future was made before the clock was set back, and says nothing of last night.
+    """
+    if born is None or night <= born <= now:
+        return False
+    return newest is None or newest < night or newest > now
+
+
+def changed_since(database: Database, backup: Backup) -> bool:
+    """Whether the catalog knows anything that the backup does not. Scans that found nothing new are no news."""
+    try:
+        older = Database(backup.path, write=False)
+    except Fault:
+        return True
+    try:
+        return _marks(database) != _marks(older)
+    except Fault:
+        return True
+    finally:
+        older.close()
+
+
+def _marks(database: Database) -> list[Any]:
+    return [database.rows(sql) for sql in MARKS]

@@ -1,0 +1,161 @@
+"""Put a good catalog in the place of a damaged one: the newest backup that passes, or one built anew.
+
+Nothing is deleted but the index, which is a cache. The damaged files are kept aside. A kill between any two steps
+leaves either the old catalog or none, never an empty one; the same call then goes on from there.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog import journal
+from catalog.backup.create import Backup, backups, ensure_space
+from catalog.choices.labels import agree, choice_of, compare, entry_of, held, said
+from catalog.config.load import Config
+from catalog.errors import Fault, PlaceFault, StoreFault
+from catalog.files.results import note
+from catalog.filesystem.atomic_write import hand_over, make_folder, put_in_place, size_of, sync_folder
+from catalog.similarity.index_file import forget
+from catalog.store.database import Database, prove
+
+WORKSHOP = "recovering"  # the new catalog is made in here
+LOGS = ("-wal", "-shm", "-journal")
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A backup that was passed over, and why."""
+
+    path: Path
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What was done. `source`: the copy that was put in place, None where the catalog was built anew; `until`: what
+    happened after it is lost, but for choices. `labels`: choices in the catalog. `aside`: where the damaged file lies.
+    """
+
+    source: Path | None
+    until: float | None
+    labels: int
+    salvaged: int
+    aside: Path | None
+    passed: list[Passed]
+
+
+def recover(config: Config, source: Path | None, *, rebuild: bool, now: float) -> Recovered:
+    """Do all of it. The caller holds the lock of the service.
+
+    Raises:
+        StoreFault: the named source is not sound. PlaceFault: no space, or the place cannot be written.
+    """
+    passed: list[Passed] = []
+    chosen = None if rebuild else _choose(config.state, source, passed)
+    salvaged = _salvage([config.database, *(one.path for one in passed)], config.state)
+    with _workshop(config.state) as workshop:
+        fresh = workshop / config.database.name
+        if chosen is not None:
+            ensure_space(workshop, chosen.bytes)
+            _copy(chosen.path, fresh)
+        labels = _furnish(fresh, config.state, chosen, now)
+        forget(config.state)
+        (config.state / "in-hand").unlink(missing_ok=True)  # ids, too, of the catalog that goes
+        aside = _set_aside(config.database, now)
+        put_in_place(fresh, config.database)
+    hand_over(config.database)
+    return Recovered(chosen.path if chosen else None, chosen.at if chosen else None, labels, salvaged, aside, passed)
+
+
+def _choose(state: Path, source: Path | None, passed: list[Passed]) -> Backup | None:
+    if source is not None:
+        words = prove(source)
+        if words:
+            raise StoreFault(f"{source} is not sound: {'; '.join(words[:3])}", "Name another, or leave --from out.")
+        found = source.stat()
+        return Backup(source, found.st_mtime, found.st_size)
+    for backup in backups(state):
+        words = prove(backup.path)
+        if not words:
+            return backup
+        passed.append(Passed(backup.path, "; ".join(words[:3])))
+    return None
+
+
+def _salvage(places: list[Path], state: Path) -> int:
+    """Choices that the journal lacks, from whatever can still be read; they go into the journal first."""
+    found = 0
+    for place in places:
+        with suppress(Fault, TypeError, ValueError, AttributeError):  # what damage gives may be nonsense
+            database = Database(place, write=False)
+            try:
+                missing = compare(held(database), said(state)).unsaid
+            finally:
+                database.close()
+            sound = [entry for choice in missing if choice_of(entry := entry_of(choice)) is not None]
+            journal.append(state, sound)
+            found += len(sound)
+    return found
+
+
+@contextmanager
+def _workshop(state: Path) -> Iterator[Path]:
+    """A folder of its own, so that logs and leftovers of an earlier try cannot meet the new catalog."""
+    folder = state / WORKSHOP
+    shutil.rmtree(folder, ignore_errors=True)
+    make_folder(folder)
+    try:
+        yield folder
+    except OSError as error:
+        raise PlaceFault(
+            f"the catalog cannot be put in place in {state}: {os.strerror(error.errno or 0).lower()}",
+            "Free some space, see that it is writable, and run it again; nothing was lost.",
+        ) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Of a copy that somebody made by hand, what waits in the log beside it belongs to it."""
+    for tail in ("", "-wal"):
+        place = source.with_name(source.name + tail)
+        if not tail or place.exists():
+            shutil.copyfile(place, target.with_name(target.name + tail))
+
+
+def _furnish(fresh: Path, state: Path, chosen: Backup | None, now: float) -> int:
+    """Bring the new catalog to this version and give it the owner's choices."""
+    word = f"from {chosen.path.name}" if chosen else "built anew"
+    database = Database(fresh, write=True, restoring=True)
+    try:
+        with database.transaction():
+            agree(database, state)
+            note(database, now, "recovered", detail=word)
+            labels = int(database.value("SELECT count(*) FROM label"))
+        database.shrink_log()
+    finally:
+        database.close()
+    if size_of(fresh.with_name(fresh.name + "-wal")):
+        raise PlaceFault(f"the new catalog in {fresh.parent} is not whole", "Free some space and run it again.")
+    return labels
+
+
+def _set_aside(database: Path, now: float) -> Path | None:
+    """The catalog first and its log after it: a log without its catalog is noticed, the other way round it is not.
+
+    Were the log still there, SQLite would write its pages into the new catalog.
+    """
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+    aside = database.with_name(f"{database.name}.damaged-{stamp}")
+    moved = False
+    for tail in ("", *LOGS):
+        place = database.with_name(database.name + tail)
+        if place.exists():
+            place.replace(aside.with_name(aside.name + tail))
+            moved = moved or not tail
+    sync_folder(database.parent)
+    return aside if moved else None

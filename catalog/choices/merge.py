@@ -1,0 +1,78 @@
+"""Labels that come from elsewhere, met with those that are there: the owner's own word stands."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from catalog.choices.labels import Choice, believed, choose
+from catalog.choices.suspect_labels import CONFIRMED
+from catalog.formatting import text
+from catalog.store.database import Database
+
+OWNER = "owner"
+OWN = (OWNER, CONFIRMED)
+AT_ONCE = 5000  # labels a transaction: the service must not wait for all of them
+
+
+@dataclass(slots=True)
+class Plan:
+    """`write`: what is to be written. `same`: contents that are labelled so already. `conflicts`: (the owner's own
+    label, what was offered). `torn`: contents for which both values were offered, labelled neither way.
+    """
+
+    write: list[Choice] = field(default_factory=list)
+    same: int = 0
+    conflicts: list[tuple[Choice, Choice]] = field(default_factory=list)
+    torn: list[list[Choice]] = field(default_factory=list)
+
+    def count(self, value: str) -> int:
+        """How many are newly labelled so."""
+        return sum(one.value == value for one in self.write)
+
+    def record(self) -> dict[str, Any]:
+        """What `import --json` promises."""
+        return {
+            "labelled": {value: self.count(value) for value in ("keep", "delete")},
+            "unchanged": self.same,
+            "conflicts": [
+                {"path": text(new.path), "sha256": new.sha256.hex(), "label": old.value, "import": new.value}
+                for old, new in self.conflicts
+            ],
+            "contradictory": [
+                {"sha256": ones[0].sha256.hex(), **{one.value: text(one.path) for one in ones}} for ones in self.torn
+            ],
+        }
+
+
+def plan(held: Mapping[bytes, Choice], offered: Iterable[Choice], overwrite: bool) -> Plan:
+    """Pure. A later import replaces an earlier one; the owner's own labels only with `overwrite`."""
+    made = Plan()
+    by_content: dict[bytes, dict[str, Choice]] = {}
+    for one in offered:
+        by_content.setdefault(one.sha256, {}).setdefault(one.value, one)
+    for sha256, values in by_content.items():
+        if len(values) > 1:
+            made.torn.append(list(values.values()))
+            continue
+        (one,) = values.values()
+        old = held.get(sha256)
+        if old is not None and old.value == one.value:
+            made.same += 1
+        elif old is not None and old.source in OWN and not overwrite:
+            made.conflicts.append((old, one))
+        else:
+            made.write.append(one)
+    return made
+
+
+def adopt(path: Path, state: Path, offered: Iterable[Choice], overwrite: bool) -> Plan:
+    """Plan and write. Raises as `choose`; what was written by then stays, and a second import goes on from there."""
+    database = Database(path, write=True)
+    try:
+        made = plan(believed(database, state), offered, overwrite)
+        for start in range(0, len(made.write), AT_ONCE):
+            choose(database, state, made.write[start : start + AT_ONCE])
+    finally:
+        database.close()
+    return made

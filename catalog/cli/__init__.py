@@ -1,0 +1,1 @@
+"""The `catalog` command: options, parameter types, prompts and messages."""

@@ -1,0 +1,1 @@
+"""One file a command; `catalog/cli/main.py` holds their list."""

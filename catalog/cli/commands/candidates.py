@@ -1,0 +1,57 @@
+"""`catalog candidates`: what to look at first."""
+
+from pathlib import Path
+
+import click
+
+from catalog.cli.options import Asking, asks, json_option, put_lines
+from catalog.formatting import show
+from catalog.heads.candidates import Proposal, candidates
+from catalog.heads.review_folder import link, write_list
+
+
+@click.command("candidates")
+@click.option("-n", "count", type=click.IntRange(1), default=100, show_default=True, help="How many.")
+@click.option("--least", type=click.FloatRange(0, 1), default=0.0, help="Only from this p_delete on.")
+@click.option("--links", type=click.Path(path_type=Path), help="Fill this folder with links in the order of the list.")
+@click.option("--mtimes", is_flag=True, help="Give the links falling mtimes, for viewers that sort by nothing else.")
+@click.option("--files", type=click.Path(path_type=Path), help="Write the paths to this file, one a line.")
+@click.option("-0", "zero", is_flag=True, help="End the paths of --files with NUL instead.")
+@json_option
+@asks
+def command(
+    asking: Asking,
+    count: int,
+    least: float,
+    links: Path | None,
+    mtimes: bool,
+    files: Path | None,
+    zero: bool,
+    as_json: bool,
+) -> None:
+    """Files by how likely you are to delete them, with the reasons. What you labelled `keep` is never among them, nor
+    the best one of several near copies. Nothing is deleted.
+    """
+    found = list(candidates(asking, count, least))
+    paths = [proposal.files[0].path for proposal in found]
+    if links is not None:
+        click.echo(f"{link(links, paths, mtimes=mtimes)} links in {links}", err=True)
+    if files is not None:
+        write_list(files, paths, zero)
+    if as_json:
+        put_lines(proposal.record() for proposal in found)
+    elif links is None and files is None:
+        _print(found)
+
+
+def _print(found: list[Proposal]) -> None:
+    from catalog.console import size, table
+
+    rows = (
+        (f"{one.p_delete:.3f}", one.word, size(one.files[0].bytes), show(one.files[0].path), "; ".join(one.why))
+        for one in found
+    )
+    if found:
+        table(("p_delete", "head says", "size", "path", "why"), rows, right=("p_delete", "size"))
+    freed = sum(file.bytes for one in found for file in one.files)
+    click.echo(f"{len(found)} candidates, {size(freed)} with their copies", err=True)

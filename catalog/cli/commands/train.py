@@ -1,0 +1,92 @@
+"""`catalog train`: learn from the labels."""
+
+from typing import Any
+
+import click
+
+from catalog.cli.options import Asking, asks, json_option, put
+from catalog.client.process import running
+from catalog.heads.scoring import catch_up
+from catalog.heads.training import Lesson, teach
+from catalog.store.database import Database
+
+FIGURES = ("auc", "average_precision", "precision_at_10", "precision_at_100", "precision_at_1000")
+
+
+@click.command("train")
+@click.option("--force", is_flag=True, help="Use the new head even if it is not better than the one before.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the folds and the intervals.")
+@click.option(
+    "--views",
+    type=click.IntRange(0, 16),
+    default=0,
+    show_default=True,
+    help="Learn also from so many changed views of each picture: mirrored, cut, compressed. Reads the files again.",
+)
+@json_option
+@asks
+def command(asking: Asking, force: bool, seed: int, views: int, as_json: bool) -> None:
+    """Learn to tell what you would delete. The figures are of pictures whose likes it had not seen."""
+    lesson = teach(asking, force=force, seed=seed, views=views, told=_names)
+    scored = 0
+    if lesson.used and not running(asking.config.state):
+        scored = _score(asking)
+    if as_json:
+        put({"head": lesson.head, "used": lesson.used, "why": lesson.why, "scored": scored, **lesson.record})
+    else:
+        _print(lesson)
+
+
+def _names(count: int) -> None:
+    click.echo(f"{count:,} file names are embedded first, once", err=True)
+
+
+def _score(asking: Asking) -> int:
+    """Without a service nobody else does it."""
+    database = Database(asking.config.database, write=True)
+    try:
+        return catch_up(database)
+    finally:
+        database.close()
+
+
+def _print(lesson: Lesson) -> None:
+    from catalog.console import table
+
+    record = lesson.record
+    click.echo(f"{record['labels']:,} labels, {record['deleted']:,} of them delete, in {record['groups']:,} groups")
+    if record["views"]:
+        click.echo(f"{record['views']:,} changed views of them were learned from, too")
+    if record["named"]:
+        click.echo("what the model understands of the files' names was learned from, too")
+    rows = [
+        (
+            name.replace("_", " "),
+            _three(record["figures"][name]),
+            _three(record["no_pixels"][name]),
+            _chance(record, name),
+        )
+        for name in FIGURES
+        if record["figures"][name][0] is not None
+    ]
+    rows.append(("calibration error", _three(record["figures"]["calibration_error"]), "", ""))
+    if record["figures"]["within_bursts"] is not None:
+        rows.append(("within bursts", f"{record['figures']['within_bursts']:.3f}", "", "0.500"))
+    if record["newest"] is not None:
+        rows.append(("auc of the newest", _three(record["newest"]["auc"]), "", "0.500"))
+    table(("held out", "head (95 %)", "without pixels", "chance"), rows)
+    if record["kind"] == "net":
+        click.echo("a small network: it tells more of what it had not seen than one weight a feature")
+    wrong = record["noise"]
+    if any(wrong):
+        click.echo(f"labels that look wrong: {wrong[0]:.1%} of the keeps, {wrong[1]:.1%} of the deletes")
+    click.echo(f"head {lesson.head} is {'in use' if lesson.used else 'kept, not used'}: {lesson.why}", err=True)
+
+
+def _three(figure: list[Any]) -> str:
+    value, low, high = figure
+    return "-" if value is None else f"{value:.3f} ({low:.3f} … {high:.3f})"
+
+
+def _chance(record: dict[str, Any], name: str) -> str:
+    return f"{record['chance'].get(name, record['chance']['average_precision']):.3f}"

@@ -1,0 +1,69 @@
+"""What every command needs: the configuration, a connection, and a way to put out data."""
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from functools import update_wrapper
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from catalog.config.load import Config, load_config
+from catalog.store.database import Database
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+config_option = click.option(
+    "--config", "config_file", metavar="FILE", help="The configuration (else $CATALOG_CONFIG, XDG, /etc)."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="JSON: one object, or one a line for lists.")
+
+
+def named(ctx: click.Context, config_file: str | None) -> str | None:
+    """The configuration that was named, at the command or before it."""
+    return config_file or ctx.find_root().obj
+
+
+class Asking:
+    """An open catalog and its configuration."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.database = Database(config.database, write=False)
+
+
+def asks(function: Function) -> Function:
+    """Give a command `--config` and, as its first argument, the open catalog."""
+
+    @config_option
+    @click.pass_context
+    def wrapper(ctx: click.Context, /, config_file: str | None, **values: Any) -> Any:
+        return function(Asking(load_config(named(ctx, config_file))), **values)
+
+    return update_wrapper(wrapper, function)  # type: ignore[return-value]
+
+
+def put(value: object) -> None:
+    """One JSON object on one line. ASCII only: a name that is no text survives as escaped surrogates."""
+    click.echo(json.dumps(value))
+
+
+def put_lines(values: Iterable[object]) -> None:
+    """One JSON object a line."""
+    for value in values:
+        put(value)
+
+
+class BytesPath(click.ParamType[bytes]):
+    """A path as the bytes that the shell gave."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+        """Absolute, without following links."""
+        return value if isinstance(value, bytes) else os.path.abspath(os.fsencode(value))
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """File names, as the shell itself knows them."""
+        return [CompletionItem(incomplete, type="file")]

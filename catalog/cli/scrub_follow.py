@@ -1,0 +1,140 @@
+"""Have a scrub done and follow it to its end: by the service that runs, or by one that is started for it."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import click
+
+from catalog.cli.options import Asking
+from catalog.client.connection import ask
+from catalog.client.program import service_program
+from catalog.errors import Fault, PlaceFault, StoreFault, UsageFault
+from catalog.integrity.bit_rot import unjudged
+from catalog.integrity.scrub_runs import Run, find, latest
+
+TICK = 0.3
+PATIENCE = 30.0  # for a service to answer: it may be starting, or restarting
+JUDGE_SECONDS = 120.0  # for files that differ to be read again
+
+Watch = Callable[[Run, int | None], None]  # told of a run and of the bytes it will read, if known
+
+
+class ByService:
+    """A scrub that the running service does."""
+
+    def __init__(self, asking: Asking) -> None:
+        self._asking = asking
+        self._ours = False
+        self._id = 0
+
+    def run(self, limit: int | None, watch: Watch) -> Run:
+        """Ask for it and follow it. Raises KeyboardInterrupt, StoreFault, PlaceFault."""
+        self._begin(limit)
+        silent = 0.0
+        while True:
+            answer = self._ask({"op": "scrub"})
+            run = find(self._asking.database, self._id)
+            if run is None or run.ended is not None:
+                break
+            silent = 0.0 if answer else silent + TICK
+            if silent > PATIENCE:
+                raise PlaceFault("the service ended before the scrub did", "Scrub again: it goes on where it was.")
+            live = answer.get("run") if answer else None
+            watch(Run(**live) if live and live["id"] == self._id else run, answer.get("work") if answer else None)
+            time.sleep(TICK)
+        if run is None:
+            raise StoreFault("the scrub left no trace in the catalog", "See the service's log.")
+        self._await_verdicts(run)
+        return run
+
+    def _begin(self, limit: int | None) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while (answer := self._ask({"op": "scrub", "begin": True, "limit": limit})) is None:
+            if time.monotonic() > deadline:
+                raise StoreFault("the service does not answer", "See its log: `journalctl -u catalogd`.")
+            time.sleep(TICK)
+        self._id, self._ours = int(answer["run"]["id"]), bool(answer["fresh"])
+        if not self._ours:
+            click.echo("a scrub is at work already: this follows it", err=True)
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any] | None:
+        answer = ask(self._asking.config.state, request)
+        if answer is not None and not answer.get("ok"):
+            raise StoreFault(str(answer.get("error")), str(answer.get("remedy")))
+        return answer
+
+    def _await_verdicts(self, run: Run) -> None:
+        deadline = time.monotonic() + JUDGE_SECONDS
+        while unjudged(self._asking.database, run) and time.monotonic() < deadline:
+            time.sleep(TICK)
+
+    def stop(self) -> Run | None:
+        """End it, if it is ours, and wait until that is written down."""
+        if not self._ours:
+            return None
+        ask(self._asking.config.state, {"op": "scrub", "cancel": self._id})
+        deadline = time.monotonic() + PATIENCE
+        while (run := find(self._asking.database, self._id)) is not None and run.ended is None:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(TICK)
+        return run
+
+
+class ByChild:
+    """A scrub by a service of our own, which ends with it."""
+
+    def __init__(self, asking: Asking) -> None:
+        self._asking = asking
+        self._before = latest(asking.database)
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def run(self, limit: int | None, watch: Watch) -> Run:
+        """Start it and follow it. Raises KeyboardInterrupt, and the child's own fault."""
+        config = self._asking.config
+        call = [os.fspath(service_program()), "--config", os.fspath(config.path), "--scrub"]
+        call += [] if limit is None else ["--budget", f"{limit}B"]
+        with tempfile.TemporaryFile("w+", errors="replace") as said:
+            self._child = subprocess.Popen(call, stdout=said, stderr=said)
+            while self._child.poll() is None:
+                answer = ask(config.state, {"op": "scrub"}, timeout=TICK)
+                if answer and answer.get("run"):
+                    watch(Run(**answer["run"]), answer.get("work"))
+                time.sleep(TICK)
+            said.seek(0)
+            run, words = self._outcome(), said.read()
+        if self._child.returncode or run is None:
+            raise _fault(self._child.returncode, words)
+        if not sys.stderr.isatty():  # in a journal they belong; on a terminal they would tear the bar apart
+            click.echo(words, nl=False, err=True)
+        return run
+
+    def _outcome(self) -> Run | None:
+        run = latest(self._asking.database)
+        return None if run is None or (self._before and run.id <= self._before.id) else run
+
+    def stop(self) -> Run | None:
+        """End it in order."""
+        if self._child is not None and self._child.poll() is None:
+            with suppress(ProcessLookupError):
+                self._child.send_signal(signal.SIGTERM)
+            self._child.wait()
+        return self._outcome()
+
+
+def _fault(code: int, words: str) -> Fault:
+    """The child's own fault, in its own words."""
+    told = {key: rest for key, _, rest in (line.partition(": ") for line in words.splitlines())}
+    kind = next((kind for kind in (UsageFault, PlaceFault) if kind.exit_code == code), StoreFault)
+    if "error" not in told:
+        click.echo(words, nl=False, err=True)
+    return kind(
+        told.get("error", f"the scrub's own service ended with {code}"), told.get("remedy", "Its log stands above.")
+    )

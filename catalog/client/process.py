@@ -1,0 +1,49 @@
+"""Whether a service works on this catalog, asked of its lock and not of a pid file that may lie."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from catalog.errors import PlaceFault
+
+
+def running(state: Path) -> bool:
+    """True while a service holds the lock."""
+    try:
+        handle = os.open(state / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return False
+
+
+@contextmanager
+def alone(state: Path) -> Iterator[bool]:
+    """Holds the service's own lock, so that none starts meanwhile; False where one runs. Raises PlaceFault."""
+    try:
+        handle = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise PlaceFault(
+            f"cannot write in {state}: {os.strerror(error.errno or 0).lower()}", "Run it as the catalog's owner."
+        ) from error
+    try:
+        yield _taken(handle)
+    finally:
+        os.close(handle)
+
+
+def _taken(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

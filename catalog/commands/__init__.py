@@ -1,1 +1,0 @@
-"""One file a command; `catalog/cli.py` holds their list."""

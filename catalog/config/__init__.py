@@ -1,0 +1,1 @@
+"""The TOML configuration: loading, typed settings, editing in place."""

@@ -1,0 +1,170 @@
+"""The configuration: one TOML file, typed by the dataclasses below; an unknown key is an error."""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from catalog.config.settings import (
+    AlarmSettings,
+    BackupSettings,
+    IntakeSettings,
+    ModelSettings,
+    ReportSettings,
+    ScrubSettings,
+    WatchSettings,
+)
+from catalog.errors import UsageFault
+
+TRASHES = (".Trash-*", ".Trash", ".local/share/Trash")
+IGNORED = ("Thumbs.db", "desktop.ini", ".DS_Store", "._*", "@eaDir", "#recycle", *TRASHES)
+NOTHING: Mapping[str, Any] = {}
+PROVIDERS = ("auto", "cpu", "cuda", "tensorrt")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything the owner can set. Paths are bytes, since on Linux they are not text."""
+
+    path: Path
+    state: Path
+    roots: tuple[bytes, ...]
+    ignore: tuple[str, ...] = IGNORED
+    intake: IntakeSettings = field(default_factory=IntakeSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    watch: WatchSettings = field(default_factory=WatchSettings)
+    scrub: ScrubSettings = field(default_factory=ScrubSettings)
+    backup: BackupSettings = field(default_factory=BackupSettings)
+    alarm: AlarmSettings = field(default_factory=AlarmSettings)
+    report: ReportSettings = field(default_factory=ReportSettings)
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.state / "catalog.db"
+
+
+def _home(variable: str, default: str) -> Path:
+    return Path(os.environ.get(variable) or Path.home() / default)
+
+
+def config_paths(explicit: str | None) -> list[Path]:
+    """Where a configuration may lie, best first; where the first is also where `init` writes it."""
+    named = explicit or os.environ.get("CATALOG_CONFIG")
+    if named:
+        return [Path(named)]
+    personal = _home("XDG_CONFIG_HOME", ".config") / "catalogd" / "config.toml"
+    system = Path("/etc/catalogd/config.toml")
+    as_system = os.geteuid() == 0 and "XDG_CONFIG_HOME" not in os.environ
+    return [system, personal] if as_system else [personal, system]
+
+
+def default_state() -> Path:
+    """Where the catalog lies if nobody says otherwise."""
+    if os.geteuid() == 0 and "XDG_STATE_HOME" not in os.environ:
+        return Path("/var/lib/catalogd")
+    return _home("XDG_STATE_HOME", ".local/state") / "catalogd"
+
+
+def load_config(explicit: str | None = None, given: Mapping[str, Any] = NOTHING) -> Config:
+    """Find, read and check the configuration. `given`: what counts where the file says nothing of it.
+
+    Raises UsageFault for what is wrong in it, and where there is none.
+    """
+    places = config_paths(explicit)
+    for place in places:
+        try:
+            text = place.read_text(encoding="utf-8").removeprefix("\ufeff")  # a mark that some editors write
+        except FileNotFoundError:
+            continue
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageFault(f"cannot read {place}: {error}", "Mend the file or its permissions.") from error
+        try:
+            return _parse(place, {**given, **tomllib.loads(text)})
+        except tomllib.TOMLDecodeError as error:
+            raise UsageFault(f"{place} is not valid TOML: {error}", "Mend that line.") from error
+    raise UsageFault(f"there is no configuration at {places[0]}", "Make one: `catalog init ROOT`.")
+
+
+def _parse(place: Path, table: dict[str, Any]) -> Config:
+    values = _typed(Config, table, f"{place}", skip=("path",))
+    missing = [name for name in ("state", "roots") if name not in values]
+    if missing:
+        raise UsageFault(f"{place} lacks `{missing[0]}`", "Write it by hand, or run `catalog init ROOT` again.")
+    values["state"] = Path(values["state"]).expanduser()
+    values["roots"] = tuple(read_root(root) for root in values["roots"])
+    if not values["state"].is_absolute():
+        raise UsageFault(f"`state` in {place} is not an absolute path", "Give the whole path.")
+    check_roots(values["roots"])
+    config = Config(path=place, **values)
+    wanted = config.model.provider
+    if wanted not in PROVIDERS:
+        raise UsageFault(f"no such provider: `{wanted}` in {place}", f"Known are {', '.join(PROVIDERS)}.")
+    devices = config.model.devices
+    if not devices or len(set(devices)) < len(devices):
+        raise UsageFault(f"`devices` in {place} has none, or one of them twice", "Number the GPUs: `devices = [0, 1]`.")
+    return config
+
+
+def _typed(kind: type, table: dict[str, Any], where: str, skip: tuple[str, ...] = ()) -> dict[str, Any]:
+    known = {item.name for item in fields(kind)} - set(skip)
+    hints = get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            hint = f"Did you mean `{near[0]}`?" if near else f"Known are: {', '.join(sorted(known))}."
+            raise UsageFault(f"unknown key `{key}` in {where}", hint)
+        values[key] = _value(hints[key], value, f"`{key}` in {where}")
+    return values
+
+
+def _value(kind: Any, value: Any, where: str) -> Any:
+    if is_dataclass(kind) and isinstance(kind, type):
+        if not isinstance(value, dict):
+            raise UsageFault(f"{where} has to be a table", "Write it as `[table]` with its keys below.")
+        return kind(**_typed(kind, value, where))
+    if kind is Path or kind is str:
+        good = isinstance(value, str)
+    elif kind is bool:
+        good = isinstance(value, bool)
+    elif kind in (int, float):
+        good = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool) and value >= 0
+    elif kind == tuple[int, ...]:
+        good = isinstance(value, list) and all(type(item) is int and item >= 0 for item in value)
+        value = tuple(value) if good else value
+    else:
+        good = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        value = tuple(value) if good else value
+    if not good:
+        raise UsageFault(f"{where} has the wrong type: {value!r}", "See the README's table of settings.")
+    return float(value) if kind is float else value
+
+
+def read_root(text: str) -> bytes:
+    """A root as the file has it: a plain path, or a `file://` URL for names that are not UTF-8."""
+    path = unquote_to_bytes(text[7:]) if text.startswith("file://") else os.fsencode(os.path.expanduser(text))
+    return path.rstrip(b"/") or b"/"
+
+
+def write_root(path: bytes) -> str:
+    """The text that `read_root` reads back to the same bytes."""
+    try:
+        return path.decode("utf-8")
+    except UnicodeDecodeError:
+        return "file://" + quote_from_bytes(path)
+
+
+def check_roots(roots: tuple[bytes, ...]) -> None:
+    """Roots are absolute, and none lies in another: a file must have one place. Raises UsageFault."""
+    for root in roots:
+        if not root.startswith(b"/"):
+            raise UsageFault(f"the root {os.fsdecode(root)!r} is not absolute", "Give the whole path.")
+        for other in roots:
+            if other is not root and (root == other or root.startswith(other.rstrip(b"/") + b"/")):
+                inside = f"the root {os.fsdecode(root)!r} lies in {os.fsdecode(other)!r}"
+                raise UsageFault(inside, "Keep only the outer one.")

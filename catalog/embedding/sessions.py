@@ -1,0 +1,56 @@
+"""Load a bundle's network as the configuration wants it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from catalog.config.load import Config
+from catalog.errors import PlaceFault
+from models.bundle.folder import Bundle
+
+if TYPE_CHECKING:
+    from models.runtime.session import Session
+    from models.runtime.session_pool import Network
+
+
+def open_session(bundle: Bundle, config: Config) -> "Network":
+    """One session, or one for each GPU of the configuration, seen as one.
+
+    Raises PlaceFault for a provider that cannot be had and for a graph that does not load.
+    """
+    from models.runtime.session import ProviderError
+    from models.runtime.session_pool import SessionPool
+
+    try:
+        first, *more = config.model.devices
+        session = _open(bundle, config, first)
+        if not session.devices or not more:  # a CPU is one device, however many GPUs were to be used
+            return session
+        return SessionPool([session, *(_open(bundle, config, device) for device in more)])
+    except ProviderError as error:
+        raise PlaceFault("the wanted provider cannot be had", str(error)) from error
+    except Exception as error:
+        raise PlaceFault(
+            f"the model {bundle.name} cannot be loaded: {error}", "Reinstall it, or pull or export it again."
+        ) from error
+
+
+def _open(bundle: Bundle, config: Config, device: int) -> "Session":
+    from models.runtime.session import Session
+
+    settings = config.model
+    return Session(
+        bundle,
+        provider=settings.provider,  # type: ignore[arg-type]
+        threads=settings.threads,
+        device=device,
+        memory_mb=settings.gpu_memory_mb,
+        batch=settings.batch,
+        engines=_engines(bundle, config) if settings.provider == "tensorrt" else None,
+    )
+
+
+def _engines(bundle: Bundle, config: Config) -> Path:
+    """A folder for each bundle: TensorRT tells engines apart by names in the graph, and exported graphs share those."""
+    folder = config.state / "engines" / bundle.id
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -1,0 +1,1 @@
+"""The life of a file row: seen, read, moved, missing, gone."""

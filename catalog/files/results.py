@@ -1,0 +1,115 @@
+"""What was learned by reading a file, written into the catalog. All of it inside the writer's transaction.
+
+Every change holds only while the row still carries the signature that was read: a file that changed meanwhile
+has a newer sighting, stays pending, and is read again.
+"""
+
+from typing import NamedTuple
+
+from catalog.files.history import NOTHING, UNCHANGED, Fate, remember
+from catalog.filesystem.stat_signature import Signature
+from catalog.store.database import Database
+from catalog.verdict.case import Clues, Verdict
+from models.decode.proof import PROOF
+from models.decode.reason import Reason
+
+
+class Facts(NamedTuple):
+    """What decoding told of a content."""
+
+    format: str | None
+    width: int | None
+    height: int | None
+    taken_at: str | None = None
+    camera: str | None = None
+    note: str = ""
+    suspect: str = ""  # why the picture may be damaged although it decodes
+    picture: bytes | None = None  # digest of the decoded pixels
+    detail: float | None = None  # models.detail
+
+    def columns(self) -> tuple[object, ...]:
+        """As stored, in the order of `TOLD`."""
+        shown = (self.format, self.width, self.height, self.taken_at, self.camera)
+        return (*shown, self.note or None, self.suspect or None, self.picture, self.detail, PROOF if self.format else 0)
+
+
+TOLD = ("format", "width", "height", "taken_at", "camera", "note", "suspect", "picture", "detail", "proof")
+
+
+def content_id(database: Database, sha256: bytes, size: int, facts: Facts | None, blocks: bytes | None = None) -> int:
+    """The row of a content, made or completed. `blocks`: its checksums, where the bytes were in memory."""
+    found = database.value("SELECT id FROM content WHERE sha256 = ?", sha256)
+    if found is None:
+        known = facts or Facts(None, None, None)
+        found = database.value(
+            f"INSERT INTO content(sha256, bytes, blocks, {', '.join(TOLD)})"
+            f" VALUES (?, ?, ?{', ?' * len(TOLD)}) RETURNING id",
+            *(sha256, size, blocks, *known.columns()),
+        )
+    elif facts is not None:
+        told = ", ".join(f"{name} = ?" for name in TOLD)
+        database.run(
+            f"UPDATE content SET {told}, blocks = coalesce(?, blocks) WHERE id = ?", *facts.columns(), blocks, found
+        )
+    return int(found)
+
+
+def add_vector(database: Database, content: int, model: int, data: bytes) -> None:
+    """Store a vector at the head of the change log. A second one for the same content and model is dropped."""
+    database.run("UPDATE clock SET seq = seq + 1")
+    database.run(
+        "INSERT INTO vector(content, model, seq, live, data)"
+        " SELECT id, ?, (SELECT seq FROM clock), refs > 0, ? FROM content WHERE id = ? ON CONFLICT DO NOTHING",
+        *(model, data, content),
+    )
+
+
+def accept(
+    database: Database, file: int, seen: Signature, content: int, now: float, clues: Clues = NOTHING
+) -> Verdict | None:
+    """The file was read, is well, and its content has a vector. Returns the verdict, where known bytes changed."""
+    verdict = remember(database, file, seen, content, now, Fate(clues=clues))
+    database.run(
+        "UPDATE file SET state = 'ok', reason = NULL, detail = NULL, attempts = 0, due = NULL, betrayed = 0,"
+        f" content = ?, last_verified = ? WHERE {UNCHANGED}",
+        *(content, now, file, *seen.stamp),
+    )
+    return verdict
+
+
+def reject(
+    database: Database,
+    file: int,
+    seen: Signature,
+    reason: Reason,
+    detail: str,
+    content: int | None,
+    now: float,
+    due: float | None = None,
+    clues: Clues = NOTHING,
+) -> Verdict | None:
+    """The file cannot be embedded, and why. `due`: when to try again, for what may heal by itself."""
+    verdict = None
+    if content is not None:
+        verdict = remember(database, file, seen, content, now, Fate(reason, detail, clues))
+    database.run(
+        "UPDATE file SET state = 'rejected', reason = ?, detail = ?, attempts = attempts + 1, due = ?,"
+        " betrayed = iif(? IS NULL, betrayed, 0),"
+        f" content = coalesce(?, content), last_verified = iif(? IS NULL, last_verified, ?) WHERE {UNCHANGED}",
+        *(reason, detail or None, due, content, content, content, now, file, *seen.stamp),
+    )
+    return verdict
+
+
+def postpone(database: Database, file: int, seen: Signature, due: float, failed: bool) -> None:
+    """Read it later: it was changing, or its reader failed (`failed` counts an attempt)."""
+    database.run(
+        "UPDATE file SET due = ?, attempts = attempts + ?, size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?,"
+        " betrayed = betrayed AND (size, mtime_ns, ctime_ns) = (?, ?, ?) WHERE id = ? AND state != 'gone'",
+        *(due, int(failed), *seen, *seen.stamp, file),
+    )
+
+
+def note(database: Database, now: float, kind: str, path: bytes | None = None, detail: str = "") -> None:
+    """One line of the journal."""
+    database.run("INSERT INTO event(at, kind, path, detail) VALUES (?, ?, ?, ?)", now, kind, path, detail or None)

@@ -1,0 +1,115 @@
+"""Places where files do not stay: recycle bins, version stores, snapshots, caches, and what a disk check salvaged.
+
+Another program empties them on its own schedule, so a copy there is not a copy to rely on. Only names that programs
+give are listed, not plain words such as "Trash" that a person may have chosen. A name that can be configured is listed
+with its default.
+
+The whole path counts, not only the part below a root: a snapshot expires, whether or not somebody made it a root.
+"""
+
+import re
+from functools import cache
+
+from catalog.formatting import show
+
+# Folders: everything in them is transient. With a slash, folders in one another.
+FOLDERS = (
+    # Windows: recycle bins of NTFS, of NT 4 and 2000, of FAT; shadow copies; what chkdsk salvaged; the previous system,
+    # removed after 10 days (learn.microsoft.com: "Windows.old folder", "chkdsk"). The names survive on shares.
+    "$RECYCLE.BIN",
+    "RECYCLER",
+    "RECYCLED",
+    "System Volume Information",
+    "FOUND.0??",
+    "Windows.old",
+    "AppData/Local/Temp",
+    # FreeDesktop.org Trash specification 1.0, "Trash directories"; XDG Base Directory specification 0.8
+    ".Trash",
+    ".Trash-*",
+    ".local/share/Trash",
+    ".cache",
+    ".thumbnails",  # before XDG: Thumbnail Managing Standard 0.7; on Android DCIM/.thumbnails
+    "lost+found",  # e2fsck(8), xfs_repair(8)
+    # macOS, also on USB disks and shares (github/gitignore, Global/macOS.gitignore; Time Machine thins its backups)
+    ".Trashes",
+    ".DocumentRevisions-V100",
+    ".TemporaryItems",
+    "Temporary Items",
+    "Network Trash Folder",
+    ".MobileBackups",
+    ".MobileBackups.trash",
+    "Backups.backupdb",
+    "Library/Caches",
+    # Samba: vfs_recycle(8), default of recycle:repository; vfs_shadow_copy2(8), default of shadow:format
+    ".recycle",
+    "@GMT-????.??.??-??.??.??",
+    # Synology: DSM help, "Create a Shared Folder" (#recycle), "Snapshots" (#snapshot); @eaDir holds thumbnails, @tmp
+    # uploads under way, @sharesnap the snapshots themselves. TerraMaster: #recycle, TOS help, "Shared Folders"
+    "#recycle",
+    "#snapshot",
+    "@eaDir",
+    "@tmp",
+    "@sharesnap",
+    ".SynologyWorkingDirectory",
+    # QNAP: QTS user guide, "Network Recycle Bin", "Snapshots"; thumbnails. Not .Qsync: there people keep their files
+    "@Recycle",
+    "@Recently-Snapshot",
+    "@__thumb",
+    ".@__thumb",
+    # Unraid: unraid/docker-templates, recycle.bin.xml; dynamix.file.recycle
+    ".Recycle.Bin",
+    ".RecycleBin",
+    # Snapshots that file systems show as folders
+    ".zfs",  # zfsprops(7), snapdir; Oracle ZFS appliance, "File System Control Directory"
+    ".snapshot",  # NetApp ONTAP, "Access to Snapshot copies over NFS"; InfiniBox, snapshot directory
+    "~snapshot",  # NetApp ONTAP, "User access to Snapshot copies": the same over SMB
+    ".snapshots",  # snapper(8); vfs_snapper(8); IBM Storage Scale, mmsnapdir
+    ".snap",  # docs.ceph.com, "CephFS Snapshots"
+    ".snaps",  # Red Hat Gluster Storage, "User Serviceable Snapshots"
+    ".trashcan",  # GlusterFS, "Trash translator": default of features.trash-dir
+    "btrbk_snapshots",  # btrbk.conf(5), the example's snapshot_dir
+    "timeshift/snapshots",  # linuxmint/timeshift: RSYNC mode
+    "timeshift-btrfs",  # linuxmint/timeshift: BTRFS mode
+    # What programs that sync keep of what was deleted or replaced
+    ".stversions",  # syncthing-versioning(7)
+    ".sync",  # Resilio Sync help, "Using Archive for file versioning": .sync/Archive, 30 days
+    ".SyncArchive",  # BitTorrent Sync 1.x
+    ".dropbox.cache",  # help.dropbox.com/desktop-web/cache-folder: "automatically cleared every three days"
+    ".tmp.drivedownload",  # Google Drive for desktop: transfers under way
+    ".tmp.driveupload",
+    "_gsdata_",  # help.goodsync.com, "What is the _gsdata_ folder": _saved_ and _history_, 30 days
+    ".debris",  # MEGA SDK, Sync::localdebris: MEGAsync's local rubbish bin
+    "files_trashbin",  # nextcloud/server, apps/files_trashbin; ownCloud
+    "files_versions",  # nextcloud/server, apps/files_versions; ownCloud
+    "appdata_*/preview",  # nextcloud/server: previews, made again when they are asked for
+    # Photo programs
+    ".dtrash",  # digiKam: DTrash, one in each collection
+    ".globalTrash",  # Xiaomi's Gallery: DCIM/.globalTrash
+)
+# Files by their own names.
+FILES = (
+    # AOSP, MediaProvider, FileUtils.PATTERN_EXPIRES_FILE: deleted after 30 and 7 days
+    ".trashed-*",
+    ".pending-*",
+)
+
+
+def why_transient(path: bytes) -> str:
+    """Return why a file does not stay where it lies, in words that follow its path; "" where it does. Pure.
+
+    Letters compare without case: Windows, SMB, FAT and macOS give the same folder in either.
+    """
+    found = _pattern().search(path)
+    if found is None:
+        return ""
+    return f"lies in {show(found[1])}, where files do not stay" if found[1] else "has the name of what Android deletes"
+
+
+@cache
+def _pattern() -> re.Pattern[bytes]:
+    folders, files = "|".join(map(_translated, FOLDERS)), "|".join(map(_translated, FILES))
+    return re.compile(f"/(?:({folders})/|(?:{files})\\Z)".encode(), re.IGNORECASE | re.DOTALL)
+
+
+def _translated(name: str) -> str:
+    return re.escape(name).replace(r"\*", "[^/]*").replace(r"\?", "[^/]")

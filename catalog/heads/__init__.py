@@ -1,0 +1,1 @@
+"""Keep/delete classifiers: training, scoring, candidates, active learning."""

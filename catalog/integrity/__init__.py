@@ -1,0 +1,1 @@
+"""Check, repair, scrub bookkeeping, bit rot, rejected files."""

@@ -1,0 +1,1 @@
+"""Labels from folders and XMP."""

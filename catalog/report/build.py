@@ -1,0 +1,111 @@
+"""THE list of sections, and how a report is put together from it. A new section is one file and one line here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.cli.options import Asking
+from catalog.errors import Fault, StoreFault
+from catalog.moment import moment
+from catalog.report.elements import Last, Section
+from catalog.report.sections import (
+    backups,
+    candidates,
+    changes,
+    damage,
+    duplicates,
+    head,
+    ingest,
+    model,
+    rejected,
+    roots,
+    scrub,
+    suspects,
+)
+from catalog.report.sections import (
+    ingest_damage as corruption,
+)
+from catalog.report.sections import (
+    suspect_labels as doubts,
+)
+from catalog.report.sections import (
+    to_label as lessons,
+)
+
+SECTIONS: dict[str, Callable[[Asking, float, Last], Section]] = {
+    "damage": damage.section,
+    "roots": roots.section,
+    "changes": changes.section,
+    "scrub": scrub.section,
+    "corruption": corruption.section,
+    "suspects": suspects.section,
+    "rejected": rejected.section,
+    "ingest": ingest.section,
+    "candidates": candidates.section,
+    "duplicates": duplicates.section,
+    "doubts": doubts.section,
+    "lessons": lessons.section,
+    "head": head.section,
+    "model": model.section,
+    "backups": backups.section,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All of it. `at`: seconds since the epoch; `sections`: by name, in the order of the list."""
+
+    at: float
+    last: Last
+    sections: dict[str, Section]
+
+    @property
+    def alarms(self) -> dict[str, Section]:
+        """The sections that need a person."""
+        return {name: section for name, section in self.sections.items() if section.alarm}
+
+    @property
+    def ordered(self) -> dict[str, Section]:
+        """Those that need a person first."""
+        return self.alarms | self.sections
+
+    @property
+    def pictures(self) -> list[bytes]:
+        """The files of which a thumbnail is wanted."""
+        return [one.path for section in self.sections.values() for one in section.thumbnails]
+
+    def record(self) -> dict[str, Any]:
+        """As `report --json` and the kept files have it."""
+        return {
+            "at": moment(self.at),
+            "since": moment(self.last.since) if self.last.since else None,
+            "compared_with": self.last.report.day if self.last.report else None,
+            "alarms": [{"section": name, "alarm": section.alarm} for name, section in self.alarms.items()],
+            "sections": {
+                name: {
+                    "title": section.title,
+                    "headline": section.headline,
+                    "alarm": section.alarm,
+                    "lines": list(section.lines),
+                    **section.record,
+                }
+                for name, section in self.sections.items()
+            },
+        }
+
+
+def build(asking: Asking, now: float, last: Last) -> Report:
+    """Every section. What cannot be told (a model's folder is away, say) is told in its place, and the rest stands.
+
+    Raises StoreFault: of a damaged catalog nothing is reported.
+    """
+    return Report(now, last, {name: _made(name, make, asking, now, last) for name, make in SECTIONS.items()})
+
+
+def _made(name: str, make: Callable[[Asking, float, Last], Section], asking: Asking, now: float, last: Last) -> Section:
+    try:
+        return make(asking, now, last)
+    except StoreFault:
+        raise
+    except Fault as fault:
+        return Section(name.capitalize(), "Cannot be told", alarm=f"{fault.problem}. {fault.remedy}")

@@ -1,0 +1,56 @@
+"""The network that embeds: which one, how well it is attested, and what follows it."""
+
+from typing import Any
+
+from catalog.cli.options import Asking
+from catalog.client.connection import ask
+from catalog.client.process import running
+from catalog.embedding.switching import switching, told
+from catalog.report.elements import Last, Section
+from catalog.report.wording import many
+from catalog.store.models import Model, current
+
+
+def section(asking: Asking, now: float, last: Last) -> Section:
+    """What answers now, asked of the service where one runs."""
+    works = running(asking.config.state)
+    live = ask(asking.config.state, {"op": "status"}, timeout=2.0) if works else None
+    model, following = current(asking.database), switching(asking.database, live if live and live.get("ok") else None)
+    said = (live or {}).get("model") or {}
+    vectors = _vectors(asking, model)
+    problems = [word for word in (said.get("problem"), following and following["problem"]) if word]
+    warning = [said["warning"]] if said.get("warning") else []
+    return Section(
+        "Model",
+        _headline(model, vectors),
+        alarm=" ".join(f"The model: {word}." for word in problems),
+        lines=(
+            "The service is running" if works else "No service is running",
+            *([f"Next: {told(following)}"] if following else []),
+            *warning,
+        ),
+        more="catalog doctor" if problems else "",
+        record={
+            "id": model.digest if model else None,
+            "name": model.name if model else None,
+            "provider": (said.get("provider") or model.provider or None) if model else None,
+            "cosine": (model.cosine or None) if model else None,
+            "vectors": vectors,
+            "next": following,
+            "running": works,
+            "problem": " ".join(problems),
+        },
+    )
+
+
+def _vectors(asking: Asking, model: Model | None) -> int:
+    sql = "SELECT count(*) FROM vector WHERE model = ? AND live = 1"
+    found: Any = asking.database.value(sql, model.id) if model else 0
+    return int(found)
+
+
+def _headline(model: Model | None, vectors: int) -> str:
+    if model is None:
+        return "Nothing is embedded yet"
+    attested = f", cosine {model.cosine:.5f} to its goldens" if model.cosine else ""
+    return f"{model.name} {model.digest}: {many(vectors, 'vector')}{attested}"

@@ -1,0 +1,36 @@
+"""Pictures that decode but may be damaged, new since the last report."""
+
+from catalog.cli.options import Asking
+from catalog.files.queries import entry_of, suspects
+from catalog.formatting import text
+from catalog.report.elements import Last, Rows, Section, Thumbnail
+from catalog.report.wording import many
+
+SHOWN = 12
+NEW = (
+    "SELECT f.id FROM content c JOIN file f ON f.content = c.id AND f.state = 'ok'"
+    " JOIN directory d ON d.id = f.directory JOIN volume v ON v.id = d.volume AND v.away IS NULL"
+    " WHERE c.suspect IS NOT NULL"
+    " AND EXISTS (SELECT 1 FROM history h WHERE h.file = f.id AND h.content = c.id AND h.seen_at > ?)"
+    " ORDER BY f.id DESC"
+)
+
+
+def section(asking: Asking, now: float, last: Last) -> Section:
+    """How many there are, and the newest. They are no alarm: one in a hundred sound files looks suspect."""
+    total, fresh = suspects(asking.database), asking.database.rows(NEW, last.since)
+    found = [entry for (file,) in fresh[:SHOWN] if (entry := entry_of(asking.database, file)) is not None]
+    return Section(
+        "Suspects",
+        f"{many(len(fresh), 'new picture')} that may be damaged, {total:,} in all"
+        if total
+        else "No picture looks damaged",
+        rows=Rows(("file", "why"), tuple((one.path, one.detail or "") for one in found)),
+        thumbnails=tuple(Thumbnail(one.path, (one.detail or "",), one.p_delete) for one in found),
+        more="catalog ls --suspect" if total else "",
+        record={
+            "total": total,
+            "new": len(fresh),
+            "files": [{"path": text(one.path), "detail": one.detail} for one in found],
+        },
+    )

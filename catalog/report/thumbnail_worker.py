@@ -1,0 +1,107 @@
+"""Small pictures of files that may be hostile: a process of its own that reads paths and writes JPEGs.
+
+`python -m catalog.report.thumbnail_worker MEMORY PIXELS` answers each line on stdin, a path in hex, by a line on
+stdout: a small JPEG in base64, or nothing. It may die of a file or never come to an end; catalog.report.thumbnails
+sees to that.
+"""
+
+import logging
+import os
+import resource
+import stat
+import sys
+import warnings
+from base64 import b64encode
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image, ImageFile, ImageOps
+
+from catalog.sandbox import tether
+
+EDGE = 320  # pixels of the longer side: sharp at 160 on a dense screen
+QUALITY = 72
+MAX_BYTES = 256_000_000
+FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+BACKGROUND = (255, 255, 255)
+
+
+def small(data: bytes, max_pixels: int) -> bytes:
+    """A JPEG of at most EDGE pixels a side, turned as it is to be shown. Raises whatever a decoder raises.
+
+    A damaged picture is shown as far as it goes: that is what its owner wants to see.
+    """
+    image = _opened(data, max_pixels)
+    if image.width * image.height > max_pixels:
+        raise ValueError("too many pixels")
+    if isinstance(image, ImageFile.ImageFile):
+        image.draft("RGB", (EDGE, EDGE))
+    turned = ImageOps.exif_transpose(image)
+    turned.thumbnail((EDGE, EDGE), reducing_gap=2.0)
+    out = BytesIO()
+    _flat(turned).save(out, "JPEG", quality=QUALITY)
+    return out.getvalue()
+
+
+def _opened(data: bytes, max_pixels: int) -> Image.Image:
+    from models.decode.heif.boxes import is_heif
+
+    if not is_heif(data):
+        return Image.open(BytesIO(data))
+    from models.decode.heif.decoder import decode_heif
+    from models.recipe import Recipe
+
+    return decode_heif(data, Recipe(EDGE, EDGE), max_pixels).image
+
+
+def _flat(image: Image.Image) -> Image.Image:
+    """RGB, with what shows through in white; 16 bits of grey are brought down, which `convert` would cut off."""
+    if image.mode.startswith("I;16"):
+        return image.point(lambda value: value / 256).convert("L")
+    if image.has_transparency_data:
+        over = image.convert("RGBA")
+        under = Image.new("RGBA", over.size, BACKGROUND)
+        return Image.alpha_composite(under, over).convert("RGB")
+    return image.convert("RGB")
+
+
+def read(path: bytes) -> bytes:
+    """The bytes of a regular file, without a trace where that is allowed. Raises OSError."""
+    try:
+        handle = os.open(path, FLAGS | os.O_NOATIME)
+    except PermissionError:
+        handle = os.open(path, FLAGS)
+    with os.fdopen(handle, "rb") as file:
+        told = os.fstat(handle)
+        if not stat.S_ISREG(told.st_mode) or told.st_size > MAX_BYTES:
+            raise OSError("no file that could be shown")
+        return file.read(MAX_BYTES)
+
+
+def confine(memory: int) -> None:
+    """So much memory more than now, no file to write, no core; and an end with the parent."""
+    tether()
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + memory
+    for kind, most in ((resource.RLIMIT_AS, limit), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0)):
+        resource.setrlimit(kind, (most, most))
+
+
+def main() -> None:
+    """Answer until stdin ends."""
+    memory, max_pixels = map(int, sys.argv[1:])
+    confine(memory)
+    Image.MAX_IMAGE_PIXELS = max(1, max_pixels // 2)  # Pillow refuses at twice that, also inside containers
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
+    warnings.simplefilter("ignore")
+    logging.disable()
+    for line in sys.stdin:
+        try:
+            answer = b64encode(small(read(bytes.fromhex(line)), max_pixels)).decode("ascii")
+        except Exception:
+            answer = ""
+        print(answer, flush=True)
+
+
+if __name__ == "__main__":
+    main()

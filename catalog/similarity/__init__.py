@@ -1,0 +1,1 @@
+"""The nearest-neighbour index and the questions asked of it."""

@@ -1,0 +1,90 @@
+"""Vectors for other programs, and a manifest that ties each of them to its source files and their SHA-256."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from catalog.cli.options import Asking
+from catalog.embedding.inventory import description
+from catalog.embedding.selection import serving_bundle
+from catalog.errors import PlaceFault, StoreFault
+from catalog.files.queries import holders
+from catalog.formatting import text
+from catalog.store.models import Model, current
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Row = tuple[int, int, "np.ndarray"]  # vector id, content id, float32 [D]
+
+
+def export(asking: Asking, manifest: Path, vectors: Path | None) -> int:
+    """Write the manifest (JSON lines: the model first, then a line a vector), and the vectors as float16 [N, D] `.npy`.
+
+    Returns how many rows. Each file appears whole or not at all. Raises StoreFault without vectors, PlaceFault where a
+    file cannot be written.
+    """
+    model = current(asking.database)
+    if model is None:
+        raise StoreFault("the catalog holds no vectors yet", "Run `catalogd --once` first.")
+    with _whole(manifest) as lines:
+        head = {"catalogd_manifest": 1, "dims": model.dims, "model": description(_bundle(asking))}
+        _line(lines, head | {"vectors": vectors.name if vectors else None})
+        if vectors is None:
+            return _write(asking, model, lines, None)
+        with _whole(vectors) as array:
+            return _write(asking, model, lines, array)
+
+
+def _bundle(asking: Asking) -> Any:
+    return serving_bundle(asking.config, asking.database)
+
+
+def _write(asking: Asking, model: Model, lines: IO[bytes], array: IO[bytes] | None) -> int:
+    rows = 0
+    if array is not None:
+        array.write(_header(0, model.dims))
+    for vector_id, content, vector in _rows(asking, model):
+        digest = asking.database.value("SELECT hex(sha256) FROM content WHERE id = ?", content)
+        paths = [text(entry.path) for entry in holders(asking.database, content)]
+        _line(lines, {"row": rows, "vector": vector_id, "sha256": digest.lower(), "paths": paths})
+        if array is not None:
+            array.write(vector.astype("<f2").tobytes())
+        rows += 1
+    if array is not None:
+        array.seek(0)
+        array.write(_header(rows, model.dims))
+    return rows
+
+
+def _rows(asking: Asking, model: Model) -> Iterator[Row]:
+    from catalog.store.vectors import live_blocks
+
+    for ids, contents, vectors in live_blocks(asking.database, model.id, model.dims):
+        yield from zip(ids.tolist(), contents.tolist(), vectors, strict=True)
+
+
+def _header(rows: int, dims: int) -> bytes:
+    """NumPy's format 1.0 (NEP 1), of the same length for every number of rows: it is written again at the end."""
+    said = f"{{'descr': '<f2', 'fortran_order': False, 'shape': ({rows}, {dims}), }}"
+    return b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + said.ljust(117).encode() + b"\n"
+
+
+def _line(lines: IO[bytes], value: dict[str, Any]) -> None:
+    lines.write(json.dumps(value).encode() + b"\n")
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[IO[bytes]]:
+    draft = path.with_name(path.name + ".new")
+    try:
+        with draft.open("wb") as file:
+            yield file
+        os.replace(draft, path)
+    except OSError as error:
+        raise PlaceFault(f"cannot write {path}: {error.strerror}", "Name another file, or free some space.") from error
+    finally:
+        draft.unlink(missing_ok=True)

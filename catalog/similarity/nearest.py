@@ -1,0 +1,183 @@
+"""The images most like one image: from the service's index in milliseconds, else exactly from the stored vectors."""
+
+import base64
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from catalog.cli.options import Asking
+from catalog.client.connection import ask
+from catalog.embedding.selection import bundle_of
+from catalog.errors import PlaceFault, StoreFault, UsageFault
+from catalog.files.queries import Entry, entry_at, holders_of
+from catalog.filesystem.reading import read_whole
+from catalog.formatting import show
+from catalog.similarity.rerank import MOST as CONTESTANTS
+from catalog.similarity.rerank import Found, told_apart
+from catalog.store.change_log import contains
+from catalog.store.models import Model, current
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MOST = 10_000  # what the service gives in one answer
+SPARE = 8  # contents to ask for beyond k: one may have lost its last file a moment ago
+WIDEN = 4  # times as many contents are asked for where those before were too few
+CHUNK = 500  # contents whose files are looked up together: at a fifth of the cost of one by one
+ANSWERING = ("ok", "unreachable", "pending")  # states of files that may be named
+
+Hit = tuple[int, float]  # content id, cosine
+Taken = TypeVar("Taken")
+
+
+class Likeness(NamedTuple):
+    """A file like another one. `same`: see catalog.similarity.rerank.Found."""
+
+    entry: Entry
+    cosine: float
+    same: float | None
+
+
+def similar(asking: Asking, path: bytes, count: int) -> Iterator[Likeness]:
+    """The `count` files nearest to the image at `path`, itself left out, best first; where several are equally near,
+    those first that show the very same picture.
+
+    Of a content that several files hold, each file is given. `path` need not be in the catalog.
+    """
+    model = current(asking.database)
+    if model is None:
+        raise StoreFault("the catalog holds no vectors yet", "Run `catalogd --once` first.")
+    entry = entry_at(asking.database, path)
+    vector = None if entry is None else _stored(asking, model, entry)
+    own = None if entry is None or vector is None else entry.content
+    if vector is None:
+        vector = embedded(asking, model, path)
+    held = nearest_until(asking, model, vector, max(count, CONTESTANTS) + SPARE, partial(_held, asking, path, count))
+    files = {found.content: entries for found, entries in held}
+    nearest = [found for found, _ in held]
+    copies, others = [one for one in nearest if one.content == own], [one for one in nearest if one.content != own]
+    max_pixels = int(asking.config.intake.max_megapixels * 1e6)
+    ordered = [*copies, *told_apart(others, path, files.__getitem__, max_pixels)]
+    return islice((Likeness(file, cosine, same) for content, cosine, same in ordered for file in files[content]), count)
+
+
+def _held(asking: Asking, path: bytes, count: int, hits: Iterable[Hit]) -> tuple[list[tuple[Found, list[Entry]]], bool]:
+    """Return the nearest contents with their files other than `path`, and whether they suffice: for `count` files, and
+    for all contents that `told_apart` compares.
+    """
+    held: list[tuple[Found, list[Entry]]] = []
+    files = 0
+    for hit, entries in with_files(asking, hits):
+        others = [one for one in entries if one.path != path]
+        if others:
+            held.append((Found(*hit), others))
+            files += len(others)
+        if files >= count and len(held) > CONTESTANTS:  # one more, since `path`'s own may be among them
+            return held, True
+    return held, False
+
+
+def with_files(
+    asking: Asking, hits: Iterable[Hit], fitting: str = "", values: Sequence[object] = ()
+) -> Iterator[tuple[Hit, list[Entry]]]:
+    """Yield each hit that has files to name, with those files. `fitting`: see `holders_of`."""
+    left = iter(hits)
+    while chunk := list(islice(left, CHUNK)):
+        held = holders_of(asking.database, [content for content, _ in chunk], fitting, values)
+        for hit in chunk:
+            entries = [entry for entry in held.get(hit[0], ()) if entry.state in ANSWERING]
+            if entries:
+                yield hit, entries
+
+
+def _stored(asking: Asking, model: Model, entry: Entry) -> Any:
+    from catalog.store.vectors import unpack
+
+    if entry.state not in ("ok", "unreachable"):
+        return None
+    data = asking.database.value("SELECT data FROM vector WHERE content = ? AND model = ?", entry.content, model.id)
+    return None if data is None else unpack([data], model.dims)[0]
+
+
+def nearest_until(
+    asking: Asking, model: Model, vector: "np.ndarray", first: int, take: Callable[[Iterable[Hit]], tuple[Taken, bool]]
+) -> Taken:
+    """Return what `take` makes of the contents nearest to a unit vector, float32 [D], best first.
+
+    `take` also says whether it had enough. It is given the `first` from the index, then more and more of them, and in
+    the end, or without the service, every content in the catalog.
+    """
+    wanted = min(first, MOST)
+    while (hits := _asked(asking, model, vector, wanted)) is not None:
+        taken, enough = take(hits)
+        if enough or len(hits) < wanted:  # the service gives fewer only where the catalog has no more
+            return taken
+        if wanted == MOST:
+            break
+        wanted = min(WIDEN * wanted, MOST)
+    from catalog.store.vectors import nearest_all
+
+    return take(nearest_all(asking.database, model.id, model.dims, vector))[0]
+
+
+def hits_each(asking: Asking, model: Model, vectors: "np.ndarray", count: int) -> list[list[Hit]]:
+    """Return the `count` contents nearest to each vector, float32 [N, D], best first.
+
+    Without the service, one pass over the stored vectors answers for all of them.
+    """
+    found: list[list[Hit]] = []
+    for vector in vectors:
+        answer = _asked(asking, model, vector, count)
+        if answer is None:
+            break
+        found.append(answer)
+    if len(found) < len(vectors):
+        from catalog.store.vectors import nearest_each
+
+        rest = nearest_each(asking.database, model.id, model.dims, vectors[len(found) :], count)
+        found += [[(content, cosine) for _, content, cosine in best] for best in rest]
+    return found
+
+
+def _asked(asking: Asking, model: Model, vector: "np.ndarray", count: int) -> list[Hit] | None:
+    """Return `count` hits from the service, fewer only where the catalog has no more.
+
+    None without a service, and from one that cannot answer for this catalog: its index is too far behind, it serves
+    another model, or its catalog is not the one that lies here now.
+    """
+    wire = base64.b64encode(vector.astype("<f4").tobytes()).decode("ascii")
+    answer = ask(asking.config.state, {"op": "similar", "model": model.digest, "vector": wire, "k": count})
+    if answer is None or not answer.get("ok"):
+        return None
+    if not contains(asking.database, answer.get("timeline", ""), answer.get("seq", 0)):
+        return None
+    return [(int(content), float(cosine)) for content, cosine in answer["hits"]]
+
+
+def embedded(asking: Asking, model: Model, path: bytes) -> "np.ndarray":
+    """The model's vector of a file on disk, float32 [D]. Decoded here: a hostile file ends us and not the service.
+
+    Raises PlaceFault for a file or a bundle that is not there, UsageFault for a file that is no healthy image.
+    """
+    import numpy as np
+
+    from models.decode.reason import Unfit
+    from models.picture import read_picture
+
+    bundle = bundle_of(asking.config, asking.database, model)
+    try:
+        max_pixels = int(asking.config.intake.max_megapixels * 1e6)
+        picture = read_picture(read_whole(path), bundle.recipe, max_pixels=max_pixels)
+    except OSError as error:
+        raise PlaceFault(f"cannot read {show(path)}: {error.strerror}", "Mend the path.") from error
+    except Unfit as unfit:
+        raise UsageFault(f"{show(path)} cannot be embedded: {unfit}", "Ask with a healthy image.") from unfit
+    wire = base64.b64encode(picture.pixels.tobytes()).decode("ascii")
+    answer = ask(asking.config.state, {"op": "embed", "model": model.digest, "pixels": wire})
+    if answer is not None and answer.get("ok"):
+        return np.frombuffer(base64.b64decode(answer["vector"]), np.float32)
+    from models.runtime.session import Session
+
+    vector: np.ndarray = Session(bundle, provider="cpu").run(picture.pixels[None])[0]
+    return vector

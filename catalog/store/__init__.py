@@ -1,0 +1,1 @@
+"""SQLite: connection, schema, migrations, one module per family of tables."""

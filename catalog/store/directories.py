@@ -1,0 +1,71 @@
+"""Directories and volumes as rows: looking them up, making them, moving them."""
+
+from catalog.store.database import Database
+
+
+def below(path: bytes) -> tuple[bytes, bytes]:
+    """The half-open range of bytes that holds every path strictly below `path`."""
+    stem = path.rstrip(b"/")
+    return stem + b"/", stem + b"0"  # "0" follows "/" in ASCII
+
+
+def directory_id(database: Database, path: bytes) -> int | None:
+    """The row of a directory, if it has one."""
+    found = database.value("SELECT id FROM directory WHERE path = ?", path)
+    return None if found is None else int(found)
+
+
+def volume_of(database: Database, path: bytes) -> int | None:
+    """The innermost volume that holds `path`; None outside all roots."""
+    best: tuple[int, int] | None = None
+    for id_, where in database.rows("SELECT id, path FROM volume"):
+        stem = where.rstrip(b"/")
+        if (path == where or path.startswith(stem + b"/")) and (best is None or len(stem) > best[0]):
+            best = (len(stem), id_)
+    return None if best is None else best[1]
+
+
+def make_directory(database: Database, path: bytes, volume: int | None = None) -> int:
+    """The row of a directory, made if need be. Inside a transaction.
+
+    Raises LookupError outside all roots.
+    """
+    found = directory_id(database, path)
+    if found is not None:
+        return found
+    volume = volume_of(database, path) if volume is None else volume
+    if volume is None:
+        raise LookupError(path)
+    return int(database.value("INSERT INTO directory(volume, path) VALUES (?, ?) RETURNING id", volume, path))
+
+
+def assign(database: Database, path: bytes, volume: int) -> None:
+    """Give a subtree to a volume, but for the volumes further down. Inside a transaction."""
+    low, high = below(path)
+    moved = database.run(
+        "UPDATE directory SET volume = ? WHERE (path = ? OR (path >= ? AND path < ?)) AND volume != ?"
+        " AND volume NOT IN (SELECT id FROM volume WHERE path >= ? AND path < ?)",
+        *(volume, path, low, high, volume, low, high),
+    )
+    if moved:
+        recount(database)
+
+
+def recount(database: Database) -> None:
+    """Make the tally from the rows: only for the rare change that the triggers do not follow."""
+    database.run("DELETE FROM tally")
+    database.run(
+        "INSERT INTO tally SELECT d.volume, f.state, coalesce(f.reason, ''), count(*)"
+        " FROM file f JOIN directory d ON d.id = f.directory GROUP BY 1, 2, 3"
+    )
+
+
+def split(path: bytes) -> tuple[bytes, bytes]:
+    """Directory and name of a path."""
+    head, _, name = path.rpartition(b"/")
+    return head or b"/", name
+
+
+def join(directory: bytes, name: bytes) -> bytes:
+    """The path of a name in a directory."""
+    return directory.rstrip(b"/") + b"/" + name

@@ -1,0 +1,80 @@
+"""The version of the tables: making them, bringing older ones up to date, refusing what cannot be used."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from catalog.backup.retention import backup_name
+from catalog.errors import Fault, StoreFault
+from catalog.filesystem.atomic_write import make_folder
+from catalog.store.remains import BACKUPS, remains
+from catalog.store.schema import MIGRATIONS
+
+if TYPE_CHECKING:
+    from catalog.store.database import Database
+
+APPLICATION_ID = 0x63617464  # "catd"
+NEWER = "it is of a newer version"
+RECOVER = "Run `catalog recover`: it puts the newest good backup in place and keeps your choices."
+
+
+def version_of(database: "Database") -> int:
+    """How many migrations its tables have seen; 0 where there are none."""
+    return int(database.value("PRAGMA user_version"))
+
+
+def migrate(database: "Database", *, preserve: bool = True) -> None:
+    """Make the tables, or bring them up to date, all or nothing. `preserve`: a copy of the older ones is made first.
+
+    Raises:
+        StoreFault: the catalog is of a newer version, or empty where there was one.
+    """
+    if preserve and 0 < version_of(database) < len(MIGRATIONS):
+        _preserve(database)
+    with database.transaction():
+        version = version_of(database)
+        if version > len(MIGRATIONS):
+            raise _newer(database.path)
+        if version == 0 and preserve:
+            refuse_if_lost(database.path)
+        for step in MIGRATIONS[version:]:
+            database.script(step)
+        if version < len(MIGRATIONS):
+            # Tells connections that are open elsewhere to read the declarations again: TIMES edits one in place.
+            cookie = int(database.value("PRAGMA schema_version")) + 1
+            database.script(
+                f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA schema_version = {cookie};"
+                f" PRAGMA user_version = {len(MIGRATIONS)}"
+            )
+
+
+def _preserve(database: "Database") -> None:
+    """The way back, should the new version turn out to be none."""
+    folder = database.path.parent / BACKUPS
+    make_folder(folder)
+    database.copy(folder / backup_name(time.time(), version_of(database)))
+
+
+def expect_current(database: "Database") -> None:
+    """Raises StoreFault where the tables are not of this version: a reader cannot change them."""
+    version = version_of(database)
+    if version > len(MIGRATIONS):
+        raise _newer(database.path)
+    if version == 0:
+        refuse_if_lost(database.path)
+    if version < len(MIGRATIONS):
+        raise StoreFault(
+            f"the catalog {database.path} is of an older version",
+            "Run `catalogd --once`: it brings the catalog up to date.",
+        )
+
+
+def refuse_if_lost(path: Path) -> None:
+    """An empty catalog would forget in silence all that the one before it knew. Raises StoreFault."""
+    trace = remains(path)
+    if trace:
+        raise StoreFault(f"the catalog {path} is missing or empty, though {trace} there", RECOVER)
+
+
+def _newer(path: Path) -> Fault:
+    return StoreFault(f"the catalog {path} is of a newer version", "Upgrade catalogd.")

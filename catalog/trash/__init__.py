@@ -1,0 +1,1 @@
+"""The freedesktop trash: plan, move, restore, purge, crash recovery."""

@@ -1,0 +1,154 @@
+"""Which trash a file belongs to: one on its own filesystem, where a rename suffices and every file manager looks.
+
+After the FreeDesktop.org Trash specification 1.0, "Trash directories"
+(https://specifications.freedesktop.org/trash-spec/1.0/).
+"""
+
+import os
+import pwd
+import stat
+from dataclasses import dataclass
+
+from catalog.filesystem.mounts import Mount, mount_of
+from catalog.filesystem.stat_signature import look
+from catalog.formatting import show
+
+NOTHING_COPIED = "nothing is copied to another filesystem"
+
+
+@dataclass(frozen=True, slots=True)
+class Trash:
+    """One trash directory. `top`: the directory from which its info files tell paths; None for the home trash."""
+
+    folder: bytes
+    top: bytes | None
+
+    @property
+    def files(self) -> bytes:
+        """Where trashed files lie."""
+        return os.path.join(self.folder, b"files")
+
+    @property
+    def info(self) -> bytes:
+        """Where it is told whence they came."""
+        return os.path.join(self.folder, b"info")
+
+    def told(self, path: bytes) -> bytes:
+        """The path of a file as the info file has it. Raises OSError."""
+        if self.top is None:
+            return path
+        return os.path.relpath(os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)), self.top)
+
+
+def home_data() -> bytes:
+    """$XDG_DATA_HOME, or its default (XDG Base Directory specification 0.8)."""
+    named = os.fsencode(os.environ.get("XDG_DATA_HOME", ""))
+    if named.startswith(b"/"):
+        return named
+    home = os.environ.get("HOME") or pwd.getpwuid(os.geteuid()).pw_dir
+    return os.path.join(os.fsencode(home), b".local", b"share")
+
+
+def home_trash(data: bytes) -> bytes:
+    """Return the home trash of a user whose $XDG_DATA_HOME is `data`."""
+    return os.path.join(os.path.realpath(data), b"Trash")
+
+
+def trash_of(folder: bytes, uid: int, data: bytes, mounts: list[Mount]) -> Trash | str:
+    """The trash for files of `folder`, which need not be there yet; or in words which one is needed, and why it cannot
+    be. `uid` is that of the user, `data` their $XDG_DATA_HOME.
+
+    The home trash, if it is on the same filesystem; else `.Trash/UID` at the top of that filesystem, where somebody
+    prepared `.Trash` for all (a real directory with the sticky bit); else `.Trash-UID` there.
+    """
+    folder = os.path.realpath(folder)
+    home = home_trash(data)
+    if _filesystem(home, mounts) == _filesystem(folder, mounts):
+        return _usable(home, uid) or Trash(home, None)
+    top = _top(folder, mounts)
+    shared = os.path.join(top, b".Trash")
+    if _is_shared(shared):
+        mine = os.path.join(shared, b"%d" % uid)
+        if not _usable(mine, uid):
+            return Trash(mine, top)
+    mine = os.path.join(top, b".Trash-%d" % uid)
+    return _usable(mine, uid) or Trash(mine, top)
+
+
+def prepare(trash: Trash) -> None:
+    """Make what is missing of it, for its user alone. Raises OSError."""
+    os.makedirs(os.path.dirname(trash.folder), exist_ok=True)
+    for folder in (trash.folder, trash.files, trash.info):
+        try:
+            os.mkdir(folder, 0o700)
+        except FileExistsError:
+            continue
+
+
+def _filesystem(path: bytes, mounts: list[Mount]) -> tuple[int, int]:
+    """Device and mount of a path, or of what is there of it. A rename crosses neither: one filesystem that is mounted
+    at two places is two, and so are subvolumes of one mount.
+    """
+    while True:
+        try:
+            return os.stat(path).st_dev, mount_of(path, mounts).mount_id
+        except OSError:
+            if path == b"/":
+                raise
+            path = os.path.dirname(path)
+
+
+def _top(folder: bytes, mounts: list[Mount]) -> bytes:
+    here = _filesystem(folder, mounts)
+    while folder != b"/" and _filesystem(os.path.dirname(folder), mounts) == here:
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def _is_shared(folder: bytes) -> bool:
+    try:
+        found = os.lstat(folder)
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and bool(found.st_mode & stat.S_ISVTX)
+
+
+def _usable(folder: bytes, uid: int) -> str:
+    """Why a trash cannot be used or made; "" where it can."""
+    try:
+        found = look(folder)
+    except OSError as error:
+        return _refusal(folder, os.strerror(error.errno or 0).lower())
+    if found is None:
+        problem = unwritable(_standing(os.path.dirname(folder)))
+        return _refusal(folder, f"cannot be made: {problem}") if problem else ""
+    if not stat.S_ISDIR(found.st_mode):
+        return _refusal(folder, "is no directory")
+    if found.st_uid != uid:
+        return _refusal(folder, "belongs to another user")
+    for part in (b"files", b"info"):
+        inside = look(os.path.join(folder, part))
+        if inside is not None and not stat.S_ISDIR(inside.st_mode):
+            return _refusal(folder, f"its {part.decode()} is no directory")
+    problem = unwritable(folder)
+    return _refusal(folder, problem) if problem else ""
+
+
+def _standing(folder: bytes) -> bytes:
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def unwritable(folder: bytes) -> str:
+    """Why this user can make no file in a folder; "" where they can."""
+    if os.access(folder, os.W_OK | os.X_OK):
+        return ""
+    try:
+        return "read-only file system" if os.statvfs(folder).f_flag & os.ST_RDONLY else "permission denied"
+    except OSError as error:
+        return os.strerror(error.errno or 0).lower()
+
+
+def _refusal(folder: bytes, problem: str) -> str:
+    return f"needs the trash {show(folder)}: {problem}; {NOTHING_COPIED}"

@@ -1,0 +1,1 @@
+"""What happened to changed bytes: pure rules, no database, no disk."""

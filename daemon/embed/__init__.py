@@ -1,0 +1,1 @@
+"""Batches of images to vectors; choosing and switching the model."""

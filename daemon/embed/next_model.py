@@ -1,0 +1,147 @@
+"""The next model: it embeds everything afresh beside the current one, which goes on answering until it is level."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import structlog
+
+from catalog.config.load import Config
+from catalog.crash_points import point
+from catalog.errors import Fault
+from catalog.files.results import add_vector
+from catalog.store.database import Database
+from catalog.store.models import take_over
+from daemon.embed.batcher import Embedder
+from daemon.embed.embedding import keep_embedding
+from daemon.embed.model_loader import Network
+from daemon.embed.next_model_queue import Backlog
+from daemon.followers.index import IndexFollower
+from daemon.intake.pool import Intake, orders
+from daemon.intake.record import Result, route, task_of
+from daemon.messages import Embedded
+from daemon.writer import Writer
+from models.bundle.folder import Bundle
+
+LIVE = "SELECT count(*) FROM vector WHERE model = ? AND live = 1"
+log = structlog.get_logger()
+
+
+class Successor:
+    """Its stages are bodies for the service's threads. `refused`: why its bundle cannot be used here, or None."""
+
+    def __init__(
+        self,
+        config: Config,
+        bundle: Bundle,
+        model: int,
+        current: int,
+        writer: Writer,
+        stop: threading.Event,
+        busy: Callable[[], bool],
+    ) -> None:
+        self.bundle, self._model, self._current = bundle, model, current
+        self._writer, self._stop, self._settings = writer, stop, config.model
+        self._database = Database(config.database, write=False)
+        self._asking = threading.Lock()
+        self.network = Network(bundle, config, model, writer)
+        self.backlog = Backlog(config.database, model, busy)
+        self.embedder = Embedder(config.model.batch or 8, self._record, stop)
+        self.intake = Intake(
+            self.backlog,
+            orders(config, model, bundle.recipe),
+            _let_go,
+            config.intake.workers,
+            config.intake.seconds,
+            route(self.embedder.put, self._record),
+            self.embedder.hurry,
+        )
+        self.index = IndexFollower(config.database, config.state, model, bundle.id, bundle.dims)
+        self._index_wake = threading.Event()
+        writer.listen(self._index_wake)
+        self.refused: Fault | None = None
+        self._began = time.monotonic()
+        self._had = self._vectors(model)
+
+    def stages(self) -> Mapping[str, Callable[[], None]]:
+        """Bodies by the names of their threads."""
+        return {
+            "next-index": self._follow,
+            "next-embed": partial(
+                keep_embedding, self.network, self.embedder, self._settings, self._stop, self._refuse, eager=True
+            ),
+            "next-intake": self._read,
+        }
+
+    def wake(self) -> None:
+        """Have every stage notice a stop."""
+        self.backlog.wake.set()
+        self.embedder.wake()
+        self._index_wake.set()
+
+    @property
+    def level(self) -> bool:
+        """Whether it has embedded all that can be read now, and its index holds it: it may take over."""
+        read = bool(self.network.provider) and self.backlog.level and not self.backlog.out
+        return read and self._writer.idle and not self.index.lag
+
+    def take_over(self) -> None:
+        """Make it the current model, in one transaction. The service has to be assembled anew afterwards."""
+        point("switch")
+        self._writer.ask(partial(take_over, now=time.time()))
+        point("switched")
+        log.info("model_switched", model=self.bundle.name)
+
+    def progress(self) -> dict[str, Any]:
+        """What `status` says of it; `seconds_left` is None while nobody can know."""
+        done, total = self._vectors(self._model), self._vectors(self._current)
+        fresh, seconds = done - self._had, time.monotonic() - self._began
+        left = (total - done) * seconds / fresh if fresh > 0 and total > done else None
+        return {
+            "id": self.bundle.id,
+            "name": self.bundle.name,
+            "done": done,
+            "total": max(done, total),
+            "seconds_left": None if left is None else round(left),
+            "problem": self.network.problem,
+        }
+
+    def _vectors(self, model: int) -> int:
+        with self._asking:
+            return int(self._database.value(LIVE, model))
+
+    def _read(self) -> None:
+        """Nothing is read before the model has proved itself: a bundle that is refused costs no work."""
+        while not self._stop.is_set() and not self.network.provider:
+            self._stop.wait(0.2)
+        self.intake.run(self._stop)
+
+    def _refuse(self, fault: Fault | None) -> None:
+        self.refused = fault
+        if fault is not None:
+            log.error("next_model_unusable", problem=fault.problem, remedy=fault.remedy)
+
+    def _follow(self) -> None:
+        self.index.start()
+        self.index.run(self._stop, self._index_wake)
+        self._writer.closed.wait()
+        self.index.finish()
+
+    def _record(self, result: Result) -> None:
+        """Only vectors are kept: what is wrong with a file is the current model's affair to tell."""
+        release = partial(self.backlog.release, task_of(result).file)
+        if isinstance(result, Embedded):
+            self._writer.put(partial(self._add, result), after=release)
+        else:
+            release()
+
+    def _add(self, result: Embedded, database: Database) -> None:
+        content = database.value("SELECT id FROM content WHERE sha256 = ?", result.decoded.sha256)
+        if content is not None:
+            add_vector(database, content, self._model, result.vector)
+
+
+def _let_go(slot: int, file: int) -> None:
+    """Its readers leave no trace in the slots: those files are well, and a crash is told by the current model."""

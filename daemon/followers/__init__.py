@@ -1,0 +1,1 @@
+"""What follows the change log or the clock: index, scores, training, backup."""

@@ -1,0 +1,104 @@
+"""Keep the catalog itself safe: a backup each night, and the owner's choices the same in table and journal."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from catalog.backup.create import back_up, backups, changed_since, due, last_night
+from catalog.choices.labels import Difference, agree
+from catalog.config.load import Config
+from catalog.crash_points import point
+from catalog.errors import Fault
+from catalog.files.results import note
+from catalog.journal import JournalFault
+from catalog.store.change_log import born
+from catalog.store.database import Database, Stopped
+from daemon.writer import Writer
+
+LOOK_SECONDS = 60.0
+UNCHANGED = "still good: nothing has changed since"
+RETRY_SECONDS = 3600.0
+log = structlog.get_logger()
+
+
+class Housekeeper:
+    """Runs in one thread. What fails is logged, noted and tried again; the service goes on without it.
+
+    `clock`: seconds since the epoch.
+    """
+
+    def __init__(
+        self, config: Config, writer: Writer, stop: threading.Event, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._database = Database(config.database, write=False)
+        self._writer, self._stop, self._clock = writer, stop, clock
+        self._agreed = False
+        self._night = 0.0  # the last one that was seen to
+        self._rest_until = 0.0
+        self.idle = False
+        self.reconfigure(config)
+
+    def reconfigure(self, config: Config) -> None:
+        """Follow other settings."""
+        self._config = config
+
+    def step(self) -> None:
+        """Do what is due, then rest until the next look."""
+        self.turn()
+        self.idle = True
+        self._stop.wait(LOOK_SECONDS)
+
+    def turn(self) -> None:
+        """Do what is due now."""
+        now = self._clock()
+        if 0 <= self._rest_until - now < RETRY_SECONDS:
+            return
+        try:
+            self._agree()
+            self._back_up(now)
+        except Stopped:
+            return
+        except Fault as fault:
+            self._rest_until = now + RETRY_SECONDS
+            log.error("backup_failed", problem=fault.problem, remedy=fault.remedy)
+            self._note(now, "backup failed", detail=f"{fault.problem}. {fault.remedy}")
+
+    def _agree(self) -> None:
+        if self._agreed:
+            return
+        found = self._writer.ask(partial(_agree, state=self._config.state))
+        if isinstance(found, JournalFault):
+            raise found
+        self._agreed = True
+        if found.unheld or found.unsaid:
+            log.warning("choices_brought_together", into_catalog=len(found.unheld), into_journal=len(found.unsaid))
+
+    def _back_up(self, now: float) -> None:
+        settings, state, night = self._config.backup, self._config.state, last_night(now)
+        if night == self._night or not (settings.daily or settings.weekly):
+            return
+        newest = next(iter(backups(state)), None)
+        if due(newest.at if newest else None, born(self._database), night, now):
+            fresh = newest is None or changed_since(self._database, newest)
+            made = back_up(self._database, state, settings, now, self._stop.is_set) if fresh else newest
+            assert made is not None
+            point("backup.made")
+            log.info("backup", path=os.fsencode(made.path), bytes=made.bytes, made=fresh)
+            self._note(now, "backup", os.fsencode(made.path), "" if fresh else UNCHANGED)
+        self._night = night
+
+    def _note(self, now: float, kind: str, path: bytes | None = None, detail: str = "") -> None:
+        self._writer.put(partial(note, now=now, kind=kind, path=path, detail=detail))
+
+
+def _agree(database: Database, state: Path) -> Difference | JournalFault:
+    """A journal that cannot be used is told; raised in here, it would end the writer."""
+    try:
+        return agree(database, state)
+    except JournalFault as fault:
+        return fault

@@ -1,0 +1,1 @@
+"""This process on this machine: lock, log, systemd, priority, wall clock."""

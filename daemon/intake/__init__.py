@@ -1,0 +1,1 @@
+"""Worker processes: queue, pool, reading one file, recording the outcome."""

@@ -1,0 +1,63 @@
+"""A content beside the one that its path held before: what only the reader of the new bytes can tell."""
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from catalog.files.history import NOTHING
+from catalog.store.vectors import unpack
+from catalog.verdict.block_checksums import standing
+from catalog.verdict.case import Clues
+from models.decode.coded_span import coded_span
+
+TURN = 0.9  # below that cosine the picture may have been turned or mirrored
+Pixels = np.ndarray
+
+
+class Network(Protocol):
+    """What is needed of a session: uint8 [B, H, W, 3] to float32 [B, D]."""
+
+    def run(self, pixels: Pixels) -> Pixels:
+        """Embed a batch."""
+
+
+class Past(NamedTuple):
+    """The content that a path held: its row's id, its bytes' size and sums, its vector (float16) where it has one."""
+
+    content: int
+    sha256: bytes
+    size: int
+    blocks: bytes | None
+    vector: bytes | None
+
+
+def compare(past: Past | None, sha256: bytes, data: bytes | None) -> Clues:
+    """Nothing for a path that held nothing, or the same."""
+    if past is None or past.sha256 == sha256:
+        return NOTHING
+    if data is None or past.blocks is None:
+        return Clues(past=past.content)
+    stands = standing(past.blocks, past.size, past.sha256, data)
+    return Clues(past=past.content, standing=stands, coded=coded_span(data))
+
+
+def liken(clues: Clues, network: Network, pixels: Pixels, vector: Pixels, before: bytes) -> Clues:
+    """Add the cosine to the vector that the path had before (float16, of the same model).
+
+    `pixels`: the new picture, uint8 [H, W, 3]; `vector`: its own, float32 [D]. A picture that is less like the old one
+    is also looked at in the seven other ways that it can be turned and mirrored. Raises what the network raises.
+    """
+    old = unpack([before], len(vector))[0]
+    straight = float(old @ vector)
+    if straight >= TURN:
+        return clues._replace(cosine=straight)
+    others = _turned(pixels)
+    best = float(np.max(network.run(np.stack(others)) @ old)) if others else straight
+    return clues._replace(cosine=max(straight, best), turned=best > straight and best >= TURN)
+
+
+def _turned(pixels: Pixels) -> list[Pixels]:
+    """All ways that keep the shape, but for the picture as it is."""
+    turns = [np.rot90(pixels, quarter) for quarter in range(4)]
+    ways = [*turns[1:], *(turn[:, ::-1] for turn in turns)]
+    return [np.ascontiguousarray(way) for way in ways if way.shape == pixels.shape]

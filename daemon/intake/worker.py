@@ -1,0 +1,74 @@
+"""The body of a worker process: tasks in, outcomes out, within limits that cost one file and not the service."""
+
+import gc
+import resource
+import signal
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NamedTuple
+
+from catalog.sandbox import tether
+from daemon.messages import Outcome, Rejected, Task
+from models.decode.reason import Reason
+from models.recipe import Recipe
+
+RECYCLE_SHARE = 2  # a worker that ever held more than 1/2 of its limit makes room for a fresh one
+
+
+class Orders(NamedTuple):
+    """All a worker needs to know, once."""
+
+    database: Path
+    model: int
+    recipe: Recipe
+    memory_bytes: int
+    max_pixels: int
+
+
+def work(pipe: Connection, orders: Orders) -> None:
+    """Answer tasks until the pipe closes, or until memory has grown so far that a new process is cheaper."""
+    # The parent, which starts us, is to begin without the decoders; the nursery has them already.
+    from daemon.intake.known import Catalog
+    from daemon.intake.read_file import examine
+
+    gc.freeze()  # what the nursery imported lives to the end, and stays shared memory as long as nobody walks it
+    gc.enable()
+    _confine(orders.memory_bytes)
+    known = Catalog(orders.database, orders.model)
+    pipe.send(None)  # ready: from here on, an end is some file's doing
+    while True:
+        try:
+            task = pipe.recv()
+        except (EOFError, ConnectionResetError):
+            return
+        try:
+            outcome: Outcome = examine(task, orders.recipe, orders.memory_bytes // 4, orders.max_pixels, known)
+        except MemoryError:
+            outcome = _starved(task)
+        pipe.send(outcome)
+        if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > orders.memory_bytes // RECYCLE_SHARE:
+            return
+
+
+def _starved(task: Task) -> Outcome:
+    return Rejected(task, "decode", Reason.MEMORY, "more than a worker may have", transient=True)
+
+
+def _confine(memory_bytes: int) -> None:
+    """The parent alone handles signals from a terminal; a limit on address space turns a bomb into MemoryError."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    tether()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limit = _address_space() + memory_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    try:
+        # Should memory run out all the same, the kernel is to end a worker and not the service.
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    except OSError:
+        return
+
+
+def _address_space() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    return pages * resource.getpagesize()

@@ -1,0 +1,1 @@
+"""Walking volumes, what is missing, and which volumes are there."""

@@ -1,0 +1,74 @@
+"""What a scan did not find: declared gone, or too much to be believed. Deciding is
+`catalog.files.mass_deletion.pulls`.
+"""
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+
+from catalog.crash_points import point
+from catalog.files.mass_deletion import Loss, declare, hold, lift, lost_files, pulls, weigh
+from catalog.store.database import Database
+from catalog.store.volumes import Volume
+from daemon.writer import Writer
+
+LOSSES = 1000  # paths that are declared gone between two looks at the mount
+log = structlog.get_logger()
+
+
+class Losses:
+    """The end of one scan. `stands` says whether the mount is still the one that was scanned."""
+
+    def __init__(
+        self,
+        database: Database,
+        writer: Writer,
+        percent: float,
+        stands: Callable[[], bool],
+        stopped: Callable[[], bool],
+    ) -> None:
+        self._database = database
+        self._writer = writer
+        self._percent = percent
+        self._stands = stands
+        self._stopped = stopped
+
+    def conclude(self, volume: Volume, whole: bool, paths: list[bytes]) -> bool:
+        """Declare `paths` gone, or hold the volume. False where nothing could be concluded from the scan.
+
+        A part of a volume that is held proves nothing of the rest: only a scan of the whole lifts the brake.
+        """
+        if volume.held and not whole:
+            return True
+        loss = self._weigh(volume, paths)
+        if loss is None or not self._stands():
+            return False
+        if pulls(loss, self._percent, volume.accepted or 0):
+            log.warning("volume_held", path=volume.path, missed=loss.missed, known=loss.known, lately=loss.lately)
+            self._writer.ask(partial(hold, volume=volume.id, loss=loss, now=time.time()))
+            return True
+        if volume.held:
+            log.info("volume_released", path=volume.path, missed=loss.missed, known=loss.known)
+            self._writer.ask(partial(lift, volume=volume.id, now=time.time()))
+        return self._declare(volume, paths)
+
+    def _weigh(self, volume: Volume, paths: list[bytes]) -> Loss | None:
+        """How much is missing; None when told to stop meanwhile."""
+        missed = 0
+        for _ in lost_files(self._database, volume.id, paths):
+            if self._stopped():
+                return None
+            missed += 1
+        return weigh(self._database, volume, missed, time.time())
+
+    def _declare(self, volume: Volume, paths: list[bytes]) -> bool:
+        for start in range(0, len(paths), LOSSES):
+            point("scan.losses")
+            if not self._stands():
+                return False
+            batch = paths[start : start + LOSSES]
+            change = partial(declare, volume=volume.path, accepted=bool(volume.accepted), paths=batch, now=time.time())
+            self._writer.ask(change)
+        return True

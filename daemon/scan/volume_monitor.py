@@ -1,0 +1,95 @@
+"""Keep watch over volumes: what is away, what came back, what was mounted inside a root meanwhile."""
+
+import os
+import time
+from functools import partial
+from typing import NamedTuple
+
+from catalog.config.load import Config
+from catalog.filesystem.ignore import Ignore
+from catalog.filesystem.mounts import Mount, mounts_below, read_mounts
+from catalog.filesystem.volume_identity import Observation, observe
+from catalog.store.database import Database
+from catalog.store.volumes import Volume, adopt, retire, settle, volumes
+from daemon.writer import Writer
+
+PSEUDO = frozenset({"proc", "sysfs", "devtmpfs", "devpts", "cgroup2", "cgroup", "mqueue", "autofs", "securityfs"})
+
+
+class Turn(NamedTuple):
+    """A volume went away or came back (a new one comes back for the first time)."""
+
+    volume: Volume
+    away: bool
+
+
+class Guard:
+    """Compares each volume with what stands at its path. Deciding is in `Volume.absence`."""
+
+    def __init__(self, config: Config, writer: Writer) -> None:
+        self._database = Database(config.database, write=False)
+        self._writer = writer
+        self.reconfigure(config)
+
+    def reconfigure(self, config: Config) -> None:
+        """Follow other roots."""
+        self._roots = config.roots
+        self._ignore = Ignore(config.ignore, os.fsencode(config.state))
+
+    def present(self) -> set[bytes]:
+        """Roots that can be read now: also one that is held, since its files may be on their way back."""
+        return {volume.path for volume in volumes(self._database) if volume.kind == "root" and volume.in_place}
+
+    def away(self) -> list[Volume]:
+        """Configured roots and mounts inside them that cannot be read now."""
+        return [volume for volume in volumes(self._database) if volume.away and self._configured(volume.path)]
+
+    def _configured(self, path: bytes) -> bool:
+        return any(path == root or path.startswith(root.rstrip(b"/") + b"/") for root in self._roots)
+
+    def refresh(self) -> list[Turn]:
+        """Bring the rows up to date; returns what turned."""
+        mounts = read_mounts()
+        before = {volume.path: volume for volume in volumes(self._database)}
+        for root in self._roots:
+            if root not in before or before[root].kind != "root":
+                self._adopt(root, "root", mounts)
+        self._discover(mounts, before)
+        turns: list[Turn] = []
+        for volume in volumes(self._database):
+            turn = self._settle(volume, mounts)
+            fresh = volume.path not in before and volume.away is None
+            if turn or fresh:
+                turns.append(Turn(volume, away=turn == "away"))
+        return turns
+
+    def _adopt(self, path: bytes, kind: str, mounts: list[Mount]) -> None:
+        self._writer.ask(partial(adopt, path=path, kind=kind, seen=observe(path, mounts), now=time.time()))
+
+    def _discover(self, mounts: list[Mount], before: dict[bytes, Volume]) -> None:
+        for root in self._roots:
+            if root in before and not before[root].in_place:
+                continue
+            for mount in mounts_below(root, mounts):
+                known = before.get(mount.path)
+                if (
+                    (known is None or known.kind == "blocked")
+                    and mount.fstype not in PSEUDO
+                    and not self._ignore.path(mount.path, root)
+                ):
+                    self._adopt(mount.path, "mount", mounts)
+
+    def _settle(self, volume: Volume, mounts: list[Mount]) -> str:
+        if volume.kind == "blocked":
+            return ""
+        if volume.kind == "root" and volume.path not in self._roots:
+            return str(self._writer.ask(partial(retire, volume=volume, now=time.time())))
+        seen = observe(volume.path, mounts)
+        if volume.absence(seen) == (volume.away or ""):
+            return ""
+        return str(self._writer.ask(partial(settle, volume=volume, seen=seen, now=time.time())))
+
+
+def unchanged(path: bytes, before: Observation) -> bool:
+    """Whether the very same mount still stands at `path`."""
+    return observe(path, read_mounts()) == before

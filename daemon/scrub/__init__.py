@@ -1,0 +1,1 @@
+"""Reading every byte again."""

@@ -1,0 +1,168 @@
+"""Read one known file again and compare its bytes with their hash. Equal bytes were proved before: none are decoded."""
+
+import errno
+import fcntl
+import hashlib
+import mmap
+import os
+import stat
+from collections.abc import Callable
+from enum import Enum
+from typing import NamedTuple
+
+from catalog.filesystem.stat_signature import Signature, look, signature
+from daemon.scrub.page_cache import PAGE, Footprint
+
+CHUNK = 1 << 20
+FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)  # says nothing of the file
+
+
+class Target(NamedTuple):
+    """A file as the catalog holds it. `sha256` and `content` are None for one that was never read to its end.
+
+    `read_at`: when its bytes were read last, in seconds since the epoch, 0 for never. `stale`: validators of an older
+    version passed its content.
+    """
+
+    file: int
+    path: bytes
+    signature: Signature
+    content: int | None
+    sha256: bytes | None
+    read_at: float = 0.0
+    stale: bool = False
+
+
+class Finding(Enum):
+    """What came out. The words are those of `catalog.integrity.scrub_runs.Run`."""
+
+    SOUND = "sound"
+    DIFFERENT = "different"  # other bytes behind the stamp that is known
+    CHANGED = "changed"  # another stamp, or no regular file any more: not for a scrub to judge
+    GONE = "gone"
+    UNREADABLE = "unreadable"
+    SKIPPED = "skipped"  # nothing can be said now
+
+
+class Reading(NamedTuple):
+    """One file read. `size`: how many bytes were read; `sha256`: of them; `detail`: the system's words, if any."""
+
+    target: Target
+    finding: Finding
+    size: int = 0
+    sha256: bytes = b""
+    detail: str = ""
+
+
+class Stopped(Exception):
+    """Told to stop in the middle of a file: it counts as not read."""
+
+
+class Reader:
+    """Reads with O_DIRECT where the filesystem has it: then the bytes come from the disk and not from memory that was
+    filled when the disk was still well, and the page cache is neither used nor filled. Elsewhere pages that were not
+    cached before are let go.
+
+    `pace` is called before each read with its bytes, waits as long as it has to, and returns False to stop.
+    """
+
+    def __init__(self, pace: Callable[[int], bool], direct: bool = True) -> None:
+        self._pace = pace
+        self._direct = direct
+        self._buffer = memoryview(mmap.mmap(-1, CHUNK))  # aligned to a page, as O_DIRECT demands
+
+    def read(self, target: Target) -> Reading:
+        """Never raises for what is the file's fault. Raises Stopped."""
+        try:
+            handle, told = self._open(target.path)
+        except OSError as error:
+            return _closed(target, error)
+        try:
+            return self._compare(handle, told, target)
+        except OSError as error:
+            return _failed(target, error)
+        finally:
+            os.close(handle)
+
+    def _open(self, path: bytes) -> tuple[int, bool]:
+        """The handle, and whether we could open it without a trace: only the file's owner can."""
+        try:
+            return os.open(path, FLAGS | os.O_NOATIME), True
+        except PermissionError:
+            return os.open(path, FLAGS), False
+
+    def _compare(self, handle: int, told: bool, target: Target) -> Reading:
+        before = os.fstat(handle)
+        if not stat.S_ISREG(before.st_mode) or signature(before).stamp != target.signature.stamp:
+            return Reading(target, Finding.CHANGED)
+        size, digest = self._hash(handle, before.st_size, Footprint(handle, before.st_size, told))
+        if signature(os.fstat(handle)).stamp != target.signature.stamp:
+            return Reading(target, Finding.CHANGED, size)
+        good = target.sha256 is None or digest == target.sha256
+        return Reading(target, Finding.SOUND if good else Finding.DIFFERENT, size, digest)
+
+    def _hash(self, handle: int, size: int, footprint: Footprint) -> tuple[int, bytes]:
+        """How many bytes there were, and their sha256."""
+        way = _Way(handle, self._direct)
+        digest, at = hashlib.sha256(), 0
+        while True:
+            if not self._pace(min(CHUNK, max(0, size - at))):
+                raise Stopped
+            got = way.read(self._buffer, at)
+            digest.update(self._buffer[:got])
+            footprint.clear(at // PAGE * PAGE, at + got)
+            at += got
+            if not got or at >= size:  # whether it has grown is for the stamp to tell
+                return at, digest.digest()
+
+
+class _Way:
+    """How an open file is read: past the page cache, or through it once that was refused."""
+
+    def __init__(self, handle: int, direct: bool) -> None:
+        self._handle = handle
+        self._direct = direct and self._set(os.O_DIRECT)
+        if not self._direct:
+            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_SEQUENTIAL)
+
+    def _set(self, flag: int) -> bool:
+        try:
+            fcntl.fcntl(self._handle, fcntl.F_SETFL, fcntl.fcntl(self._handle, fcntl.F_GETFL) & ~os.O_DIRECT | flag)
+        except OSError:
+            return False
+        return True
+
+    def read(self, buffer: memoryview, at: int) -> int:
+        try:
+            return os.preadv(self._handle, [buffer], at)
+        except OSError as error:
+            # Some filesystems take the flag and refuse the read, and all refuse one that follows on a short one.
+            if not self._direct or error.errno != errno.EINVAL or not self._set(0):
+                raise
+            self._direct = False
+            return os.preadv(self._handle, [buffer], at)
+
+
+def _closed(target: Target, error: OSError) -> Reading:
+    """It cannot be opened: because something else stands there, or because this very file may not be read."""
+    if error.errno in OURS:
+        return Reading(target, Finding.SKIPPED, detail=_word(error))
+    try:
+        found = look(target.path)
+    except OSError as worse:
+        return Reading(target, Finding.SKIPPED, detail=_word(worse))  # its directory is closed: a scan says so
+    if found is None:
+        return Reading(target, Finding.GONE)
+    if not stat.S_ISREG(found.st_mode) or signature(found).stamp != target.signature.stamp:
+        return Reading(target, Finding.CHANGED)
+    return Reading(target, Finding.UNREADABLE, detail=_word(error))
+
+
+def _failed(target: Target, error: OSError) -> Reading:
+    finding = Finding.SKIPPED if error.errno in OURS else Finding.UNREADABLE
+    return Reading(target, finding, detail=_word(error))
+
+
+def _word(error: OSError) -> str:
+    return os.strerror(error.errno or 0).lower()

@@ -1,0 +1,216 @@
+"""The scrub: read every byte again, the oldest reading first, without getting in anybody's way."""
+
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import structlog
+
+from catalog.config.load import Config
+from catalog.crash_points import point
+from catalog.integrity.coverage import DAY
+from catalog.integrity.scrub_results import doubt
+from catalog.integrity.scrub_runs import Run, begin, begin_continuous, night, unfinished
+from catalog.store.database import Database
+from daemon.host.priority import idle_io
+from daemon.messages import ScrubOrder
+from daemon.scrub.queue import ScrubFeed
+from daemon.scrub.rate_limit import Bucket, rest
+from daemon.scrub.reader import CHUNK, Reader, Stopped, Target
+from daemon.scrub.run import Shift
+from daemon.writer import Writer
+
+GB, MB = 1_000_000_000, 1_000_000
+ROUND_SECONDS = 3600.0  # after so long the continuous run looks for the oldest file anew: disks may be back
+TICK = 0.5
+log = structlog.get_logger()
+
+
+class Scrubber:
+    """Runs in one thread; `request`, `cancel` and `progress` may be called from any.
+
+    `busy` says whether new files wait to be read: they go before what the service reads by itself. With `once` a run
+    ends with its service; else the next one takes it up again, as far as its night goes. `order` is begun at once.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        writer: Writer,
+        stop: threading.Event,
+        busy: Callable[[], bool],
+        *,
+        once: bool,
+        order: ScrubOrder | None,
+    ) -> None:
+        self._database = Database(config.database, write=False)
+        self._writer = writer
+        self._stop = stop
+        self._busy = busy
+        self._once = once
+        self._reader = Reader(self._pace)
+        self._lock = threading.Lock()
+        self._shift: Shift | None = None  # that somebody asked for
+        self._own: Shift | None = None  # the continuous one
+        self._own_until = self._next_at = 0.0
+        self._cancelled = False
+        self._wake = threading.Event()
+        self.reconfigure(config)
+        if order is not None:
+            self.request(order.limit)
+
+    def reconfigure(self, config: Config) -> None:
+        """Follow new settings."""
+        self._settings = config.scrub
+        self._rest = 0.0 if self._once else config.watch.open_seconds
+        rate = config.scrub.rate_mb * MB
+        self._bucket = Bucket(rate, min(rate, CHUNK))
+        self._wake.set()
+
+    # -- for those who ask
+
+    def request(self, limit: int | None) -> tuple[Run, bool]:
+        """Begin a run of `limit` bytes (None: what tonight leaves), or join the one at work; whether it is new."""
+        with self._lock:
+            if self._shift is not None:
+                return self._shift.run, False
+            nightly = int(self._settings.budget_gb * GB)
+            run = self._writer.ask(partial(begin, limit=limit, nightly=nightly, now=time.time()))
+            self._begin(run)
+            return run, True
+
+    def _begin(self, run: Run) -> None:
+        self._cancelled = False
+        self._shift = Shift(run, ScrubFeed(self._database, run.started), self._writer, self._rest)
+        self._wake.set()
+
+    def cancel(self, run: int) -> None:
+        """End that run soon; what was verified stays so."""
+        with self._lock:
+            if self._shift is not None and self._shift.run.id == run:
+                self._cancelled = True
+                self._wake.set()
+
+    def progress(self) -> dict[str, Any]:
+        """The run at work that somebody asked for, if there is one; and whether anything is read at all."""
+        shift = self._shift
+        return {
+            "run": None if shift is None else shift.run._asdict(),
+            "work": None if shift is None else shift.work,
+            "running": shift is not None or self._settings.continuous,
+        }
+
+    @property
+    def closed(self) -> bool:
+        """Whether nobody can have a scrub here: a full pass has other things to do."""
+        return self._once and self._shift is None
+
+    @property
+    def idle(self) -> bool:
+        """Whether no run is at work and all of the last one is committed."""
+        return self._shift is None
+
+    # -- the thread
+
+    def run(self) -> None:
+        """Thread body."""
+        if not idle_io():
+            log.info("no_idle_io")
+        self._writer.ask(partial(doubt, now=time.time()))
+        self._take_up()
+        try:
+            while not self._stop.is_set():
+                self.step()
+        finally:
+            self._end()
+
+    def _take_up(self) -> None:
+        """Go on with what a restart cut short."""
+        run = None if self._once else unfinished(self._database, night(time.time()))
+        with self._lock:
+            if run is not None and self._shift is None:
+                self._begin(run)
+
+    def step(self) -> None:
+        """Read one file, or wait a moment."""
+        self._wake.clear()
+        if self._shift is not None:
+            self._work(self._shift)
+        elif self._settings.continuous and not self._busy():
+            self._drip()
+        else:
+            self._wake.wait(TICK)
+
+    def _work(self, shift: Shift) -> None:
+        shift.count()
+        target = None if self._halted() else shift.next()
+        if target is not None:
+            self._read(shift, target)
+            return
+        with self._lock:
+            shift.close()
+            self._shift, self._cancelled = None, False
+        run = shift.run
+        log.info("scrubbed", files=run.files, bytes=run.bytes, different=run.different, unreadable=run.unreadable)
+
+    def _drip(self) -> None:
+        """One file of the continuous run, if it is time for one."""
+        left = self._next_at - time.monotonic()
+        if left > 0:
+            if self._own is not None:
+                self._own.commit()
+            self._wake.wait(min(TICK, left))
+            return
+        shift = self._continuous()
+        target = shift.next()
+        if target is None:
+            self._next_at = self._own_until
+            return
+        self._read(shift, target)
+        age = (time.time() - target.read_at) / DAY
+        self._next_at = time.monotonic() + rest(target.signature.size, self._total, self._settings.days, age)
+
+    def _continuous(self) -> Shift:
+        """Tonight's continuous run, once an hour from the oldest file on: what was passed over may be back."""
+        if self._own is None or time.monotonic() >= self._own_until:
+            if self._own is not None:
+                self._own.commit()
+            now = time.time()
+            nightly = int(self._settings.budget_gb * GB)
+            run = self._writer.ask(partial(begin_continuous, nightly=nightly, now=now))
+            feed = ScrubFeed(self._database, now)
+            self._total = feed.work()
+            self._own = Shift(run, feed, self._writer, self._rest)
+            self._own_until = time.monotonic() + ROUND_SECONDS
+        return self._own
+
+    def _read(self, shift: Shift, target: Target) -> None:
+        try:
+            reading = self._reader.read(target)
+        except Stopped:
+            return
+        point("scrub.read")
+        shift.take(reading)
+
+    def _halted(self) -> bool:
+        return self._stop.is_set() or self._cancelled
+
+    def _pace(self, amount: int) -> bool:
+        """Wait until so many bytes may be read; False to stop."""
+        until = time.monotonic() + self._bucket.take(amount, time.monotonic())
+        while not self._halted():
+            left = until - time.monotonic()
+            if left <= 0:
+                return True
+            self._stop.wait(min(left, TICK))
+        return False
+
+    def _end(self) -> None:
+        """What was read is committed. A run that cannot go on in another service is over."""
+        if self._shift is not None and (self._once or self._cancelled):
+            self._shift.close()
+        for shift in (self._shift, self._own):
+            if shift is not None:
+                shift.commit()

@@ -1,0 +1,1 @@
+"""From inotify events to hints, from hints to sightings."""

@@ -1,0 +1,143 @@
+"""Follow the watcher's hints: look at each path again, and tell the writer what stands there."""
+
+import os
+import stat
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+
+from catalog.config.load import Config
+from catalog.crash_points import point
+from catalog.files.moves import carry, move_directory
+from catalog.files.observe import Seen, miss, see
+from catalog.filesystem.ignore import Ignore
+from catalog.filesystem.stat_signature import look
+from catalog.store.database import Database
+from daemon.scan.walk import sighting
+from daemon.watch.hints import Dirty, Hint, Moved, Rescan, Vanished
+from daemon.writer import Writer
+
+WAITING = 100_000  # hints kept at most: beyond that one scan is cheaper than all of them
+FOLD_SECONDS = 0.05  # a copied file gives several hints within milliseconds
+log = structlog.get_logger()
+
+
+class Scout:
+    """Runs in one thread. `tell` may be called from any, and never blocks."""
+
+    def __init__(self, config: Config, writer: Writer, rescan: Callable[[bytes, str], None]) -> None:
+        self._writer = writer
+        self._rescan = rescan
+        self._lock = threading.Lock()
+        self._hints: deque[Hint] = deque()
+        self._drowned = False
+        self._wake = threading.Event()
+        self.reconfigure(config)
+
+    def reconfigure(self, config: Config) -> None:
+        """Follow a new configuration."""
+        self._config = config
+        self._ignore = Ignore(config.ignore, os.fsencode(config.state))
+
+    def tell(self, hint: Hint) -> None:
+        """Take a hint from the watcher."""
+        with self._lock:
+            if len(self._hints) >= WAITING:
+                self._hints.clear()
+                self._drowned = True
+            if not self._hints or self._hints[-1] != hint:
+                self._hints.append(hint)
+        self._wake.set()
+
+    def step(self) -> None:
+        """Wait for hints, let them gather for a moment, follow them."""
+        if not self._wake.wait(0.5):
+            return
+        time.sleep(FOLD_SECONDS)
+        self._wake.clear()
+        with self._lock:
+            hints, self._hints = self._hints, deque()
+            drowned, self._drowned = self._drowned, False
+        if drowned:
+            for root in self._config.roots:
+                self._rescan(root, "too many changes at once")
+        for hint in fold(hints):
+            self._follow(hint)
+        point("scout.hints")
+
+    def _follow(self, hint: Hint) -> None:
+        now = time.time()
+        if isinstance(hint, Rescan):
+            if not self._ignored(hint.path):  # a scan asks this of what is below its top, not of the top itself
+                self._rescan(hint.path, hint.why)
+        elif isinstance(hint, Dirty):
+            if not self._ignored(hint.path):
+                self._dirty(hint, now)
+        elif isinstance(hint, Vanished):
+            if not self._ignored(hint.path):
+                self._writer.put(partial(miss, path=hint.path, now=now))
+        else:
+            self._moved(hint, now)
+
+    def _dirty(self, hint: Dirty, now: float) -> None:
+        found = _look(hint.path)
+        if found is None:
+            self._writer.put(partial(miss, path=hint.path, now=now))
+        elif stat.S_ISDIR(found.st_mode):
+            self._writer.put(partial(miss, path=hint.path, now=now))  # the file whose place it took
+            self._rescan(hint.path, "a directory where a file was told")
+        else:
+            self._writer.put(partial(see, seen=self._sighting(hint.path, found, hint.closed, now), now=now))
+
+    def _sighting(self, path: bytes, found: os.stat_result, closed: bool, now: float) -> Seen:
+        watch = self._config.watch
+        return sighting(path, found, now + (watch.closed_seconds if closed else watch.open_seconds))
+
+    def _moved(self, hint: Moved, now: float) -> None:
+        if self._ignored(hint.target):
+            self._follow(Vanished(hint.source, hint.directory))
+        elif self._ignored(hint.source):
+            self._follow(Rescan(hint.target, "moved in") if hint.directory else Dirty(hint.target, closed=True))
+        elif hint.directory:
+            self._writer.put(partial(_carry_directory, source=hint.source, target=hint.target, now=now))
+            self._rescan(hint.target, "directory moved")
+        else:
+            found = _look(hint.target)
+            seen = None if found is None else self._sighting(hint.target, found, True, now)
+            self._writer.put(partial(carry, source=hint.source, seen=seen, target=hint.target, now=now))
+
+    def _ignored(self, path: bytes) -> bool:
+        for root in self._config.roots:
+            if path.startswith(root.rstrip(b"/") + b"/"):
+                return self._ignore.path(path, root)
+        return path not in self._config.roots
+
+
+def fold(hints: deque[Hint]) -> list[Hint]:
+    """Drop all but the last of several `Dirty` hints for one path, as long as nothing was moved in between."""
+    kept: list[Hint] = []
+    dirty: dict[bytes, Dirty] = {}
+    for hint in hints:
+        if isinstance(hint, Dirty):
+            before = dirty.pop(hint.path, None)
+            dirty[hint.path] = Dirty(hint.path, hint.closed or (before is not None and before.closed))
+        else:
+            kept += [*dirty.values(), hint]
+            dirty.clear()
+    return kept + list(dirty.values())
+
+
+def _look(path: bytes) -> os.stat_result | None:
+    try:
+        return look(path)
+    except OSError:
+        return None
+
+
+def _carry_directory(database: Database, source: bytes, target: bytes, now: float) -> None:
+    move_directory(database, source, target, now)
+    miss(database, source, now)

@@ -1,0 +1,1 @@
+"""A foreign ONNX repository made into a bundle."""

@@ -1,0 +1,102 @@
+"""What a prepared ONNX repository says of itself, in the layout that Immich publishes: read, never guessed.
+
+`visual/model.onnx` with `preprocess_cfg.json`, and for words `textual/model.onnx` with its tokeniser; `config.json` is
+open_clip's description of the model (https://github.com/mlfoundations/open_clip).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.bundle.schema import BundleError, read_object
+from models.bundle.text_cleaning import Step
+
+FILES = (
+    "config.json",
+    "visual/model.onnx",
+    "visual/model.onnx.data",
+    "visual/preprocess_cfg.json",
+    "textual/model.onnx",
+    "textual/model.onnx.data",
+    "textual/tokenizer.json",
+    "textual/tokenizer_config.json",
+)
+AGAIN = "pull the model again"
+RESIZES = {"shortest": "shortest", "squash": "squash"}
+FILTERS = {"bicubic": "bicubic", "bilinear": "bilinear"}
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """`length`: tokens a row. `pad`: the token that fills a row. `clean`: what happens to a string first."""
+
+    length: int
+    pad: str
+    clean: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """`size`: pixels of a side. `mean`, `std`: of red, green, blue, in 0..1. `text`: None where there is none."""
+
+    folder: Path
+    size: int
+    resize: str
+    interpolation: str
+    mean: list[float]
+    std: list[float]
+    text: Text | None
+
+
+def read_layout(folder: Path) -> Layout:
+    """Raises BundleError for a folder without that layout, or for preprocessing that cannot be followed exactly."""
+    if not (folder / "visual" / "model.onnx").is_file():
+        raise BundleError(f"{folder} has no visual/model.onnx: it is not a prepared ONNX repository")
+    said = read_object(folder / "visual" / "preprocess_cfg.json", AGAIN)
+    size = _size(said, folder)
+    return Layout(
+        folder,
+        size,
+        _choice(said, "resize_mode", RESIZES, "shortest", folder),
+        _choice(said, "interpolation", FILTERS, None, folder),
+        _three(said, "mean", folder),
+        _three(said, "std", folder),
+        _text(folder) if (folder / "textual" / "model.onnx").is_file() else None,
+    )
+
+
+def _size(said: dict[str, Any], folder: Path) -> int:
+    size = said.get("size")
+    sides = size if isinstance(size, list) else [size, size]
+    if len(sides) != 2 or sides[0] != sides[1] or type(sides[0]) is not int:
+        raise BundleError(f"{folder}: the picture size {size!r} is not a square: export this model with tools.export")
+    if said.get("mode", "RGB") != "RGB":
+        raise BundleError(f"{folder}: colour mode {said['mode']!r} is not RGB: export this model with tools.export")
+    return int(sides[0])
+
+
+def _choice(said: dict[str, Any], key: str, known: dict[str, str], default: str | None, folder: Path) -> str:
+    value = said.get(key, default)
+    if value not in known:
+        raise BundleError(f"{folder}: {key} {value!r} is none of {', '.join(known)}: export it with tools.export")
+    return known[value]
+
+
+def _three(said: dict[str, Any], key: str, folder: Path) -> list[float]:
+    value = said.get(key)
+    if not isinstance(value, list) or len(value) != 3 or not all(isinstance(v, int | float) for v in value):
+        raise BundleError(f"{folder}: {key} {value!r} is not three numbers: {AGAIN}")
+    return [float(v) for v in value]
+
+
+def _text(folder: Path) -> Text:
+    config = read_object(folder / "config.json", AGAIN).get("text_cfg", {})
+    tokenizer = read_object(folder / "textual" / "tokenizer_config.json", AGAIN)
+    pad = tokenizer.get("pad_token")
+    pad = pad.get("content") if isinstance(pad, dict) else pad
+    if not isinstance(pad, str):
+        raise BundleError(f"{folder}: tokenizer_config.json names no pad_token: export this model with tools.export")
+    canonical = (config.get("tokenizer_kwargs") or {}).get("clean") == "canonicalize"
+    # open_clip's own cleaning, which these graphs were trained under; Immich itself leaves out the first two steps.
+    steps: tuple[Step, ...] = ("punctuation", "lower", "spaces") if canonical else ("spaces",)
+    return Text(int(config.get("context_length", 77)), pad, ("tidy", "html", *steps))

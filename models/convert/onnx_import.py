@@ -1,0 +1,164 @@
+"""A prepared ONNX repository made into a bundle, with goldens that its own graphs gave on this machine.
+
+The reference is the source's documented pipeline, step by step: Pillow's exact decode and resize, numpy's
+normalisation, the untouched graph. It shares nothing with ours but the graph's weights. What it cannot prove is
+that whoever prepared the repository did so faithfully: that is for an export from PyTorch.
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from models.bundle.folder import default_folder
+from models.bundle.schema import BundleError, sha256_of
+from models.bundle.text_tower import tower_words
+from models.convert.graph_edit import PIXELS, TOKENS, VECTOR, Facts, GraphError, fold_image, fold_text
+from models.convert.immich_layout import Layout, Text, read_layout
+from models.fit import FILTERS
+from models.recipe import Recipe
+from models.runtime.onnx_session import run_once
+
+BACKGROUND = (255, 255, 255)
+# Cosine of near copies in CLIP's kind of space; an export measures it on pictures, here there are none to measure on.
+NEAR = 0.95
+STRINGS = (
+    "a shrine under a full moon",
+    "",
+    "A photo of TWO dogs, running!",
+    "Übergrößenträger naïve façade",
+    "猫と犬",
+    "emoji 🦊🌕 and\nnew lines\tand  spaces",
+    "&lt;b&gt;bold&lt;/b&gt; &amp; more",
+    "שלום עולם",
+    "word " * 120,
+)
+
+
+class Origin(NamedTuple):
+    """Where a repository came from: its name or folder, and its commit."""
+
+    name: str
+    revision: str
+
+
+def import_bundle(source: Path, target: Path, name: str, origin: Origin) -> None:
+    """Write the bundle of a prepared repository into the empty folder `target`. `name`: what it is called here.
+
+    Raises BundleError.
+    """
+    layout = read_layout(source)
+    goldens = sorted(p.name for p in (default_folder() / "goldens").iterdir() if p.suffix != ".npz")
+    (target / "goldens").mkdir(parents=True)
+    for golden in goldens:
+        shutil.copy(default_folder() / "goldens" / golden, target / "goldens" / golden)
+    try:
+        graph = source / "visual" / "model.onnx"
+        facts = fold_image(graph, target / "model.onnx", layout.size, layout.mean, layout.std)
+        vectors = _reference(layout, graph, facts.normalises, [target / "goldens" / golden for golden in goldens])
+        text = None if layout.text is None else _text(layout, layout.text, target)
+    except GraphError as error:
+        raise BundleError(str(error)) from error
+    said = _said(layout, facts, vectors, name, origin, goldens) | {"graph_sha256": sha256_of(target / "model.onnx")}
+    (target / "bundle.json").write_text(json.dumps(said | ({"text": text} if text else {}), indent=1), "utf-8")
+
+
+def _said(
+    layout: Layout, facts: Facts, vectors: np.ndarray, name: str, origin: Origin, goldens: list[str]
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "version": 2,
+        "licence": "see the source",
+        "graph": "model.onnx",
+        "dims": vectors.shape[1],
+        "input": {
+            "name": PIXELS,
+            "layout": "NHWC",
+            "dtype": "uint8",
+            "height": layout.size,
+            "width": layout.size,
+        },
+        "output": {"name": VECTOR, "normalised": True},
+        "preprocess": {
+            "resize": layout.resize,
+            "interpolation": layout.interpolation,
+            "scaled_jpeg": 0.0,
+            "background": list(BACKGROUND),
+            "mean": layout.mean,
+            "std": layout.std,
+        },
+        "near_duplicate_cosine": NEAR,
+        "opset": facts.opset,
+        "seed": 0,
+        "made_with": _versions(),
+        "goldens": goldens,
+        "golden_threshold": 0.999,
+        "golden_decibels": 40.0,
+        "precision": facts.precision,
+        "source": {"family": "onnx", "name": origin.name, "revision": origin.revision},
+        "attested": {},
+    }
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    return {name: version(name) for name in ("onnx", "numpy", "pillow")}
+
+
+def _reference(layout: Layout, graph: Path, plain: bool, goldens: list[Path]) -> np.ndarray:
+    """Write goldens/reference.npz and return the vectors float32 [N, dims], by the source's own steps."""
+    recipe = Recipe(layout.size, layout.size, layout.resize, layout.interpolation)  # type: ignore[arg-type]
+    pixels = np.stack([_pixels(path, recipe) for path in goldens])
+    mean, std = np.array(layout.mean, np.float32), np.array(layout.std, np.float32)
+    real = (pixels.astype(np.float32) / 255 - mean) / std
+    planes = real.transpose(0, 3, 1, 2)
+    given = pixels if plain else planes
+    raw = run_once(graph, given)
+    vectors: np.ndarray = (raw / np.linalg.norm(raw, axis=1, keepdims=True)).astype(np.float32)
+    np.savez_compressed(goldens[0].parent / "reference.npz", pixels=pixels, vectors=vectors)
+    return vectors
+
+
+def _pixels(path: Path, recipe: Recipe) -> np.ndarray:
+    """uint8 [size, size, 3]: Pillow's full decode, upright, over white, resized once, the middle kept."""
+    with Image.open(path) as opened:
+        upright = ImageOps.exif_transpose(opened)
+    if upright.mode.startswith("I;16"):
+        upright = Image.fromarray(np.rint(np.asarray(upright).astype(np.float32) / 257).astype(np.uint8))
+    if upright.has_transparency_data:
+        over = Image.new("RGBA", upright.size, (*BACKGROUND, 255))
+        upright = Image.alpha_composite(over, upright.convert("RGBA"))
+    image = upright.convert("RGB").resize(recipe.fitted(*upright.size), FILTERS[recipe.interpolation])
+    left, top = recipe.middle(image.width, recipe.width), recipe.middle(image.height, recipe.height)
+    return np.asarray(image.crop((left, top, left + recipe.width, top + recipe.height)))
+
+
+def _text(layout: Layout, text: Text, target: Path) -> dict[str, Any]:
+    """Write the text half; returns its part of bundle.json."""
+    from models.runtime.text_encoder import read_tokenizer, token_rows
+
+    _, masked = fold_text(layout.folder / "textual" / "model.onnx", target / "text.onnx", text.length)
+    shutil.copy(layout.folder / "textual" / "tokenizer.json", target / "tokenizer.json")
+    tokenizer = read_tokenizer(target / "tokenizer.json")
+    pad = tokenizer.token_to_id(text.pad)
+    if pad is None:
+        raise BundleError(f"the tokeniser does not know its own pad_token {text.pad!r}: pull the model again")
+    ids, mask = token_rows(tokenizer, list(STRINGS), text.clean, text.length, pad)
+    vectors = run_once(target / "text.onnx", *((ids, mask) if masked else (ids,)))
+    np.savez_compressed(target / "goldens" / "text.npz", ids=ids, vectors=vectors)
+    return tower_words(
+        target,
+        clean=text.clean,
+        length=text.length,
+        pad=pad,
+        side="right",
+        inputs=(TOKENS, TOKENS + "_mask" if masked else None),
+        output=VECTOR,
+        logit=(None, None),
+        goldens=list(STRINGS),
+    )

@@ -1,0 +1,80 @@
+"""Any Pillow mode to plain RGB or grey: every conversion is chosen here, none is left to a default."""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from models.decode.reason import Reason, Unfit
+
+ALPHA = frozenset({"RGBA", "LA", "PA", "La", "RGBa"})
+PREMULTIPLIED = {"RGBa": "RGBA", "La": "LA"}
+
+
+def flatten(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    """RGB, or L where all channels are equal (a third of the work to resize). Raises Unfit(UNSUPPORTED)."""
+    mode = image.mode
+    if mode in ("RGB", "L"):
+        # A colour key (tRNS, GIF) makes the pixels of one colour transparent: only RGBA can say so.
+        return _over(image.convert("RGBA"), background) if "transparency" in image.info else image
+    if mode == "1":
+        return flatten(image.convert("L"), background)
+    if mode == "P":
+        see_through = "transparency" in image.info or getattr(image.palette, "mode", "RGB") == "RGBA"
+        return _over(image.convert("RGBA"), background) if see_through else image.convert("RGB")
+    if mode in ALPHA:
+        return _over(image, background)
+    if mode.startswith("I;16"):
+        # 65535/255 = 257 exactly; dropping the low byte instead darkens by half a step.
+        return _grey(np.asarray(image).astype(np.float32) / 257)
+    if mode in ("I", "F"):
+        return _grey(_scaled(np.asarray(image)))
+    if mode == "LAB":
+        return _from_lab(image)
+    if mode in ("CMYK", "YCbCr", "HSV", "RGBX"):
+        return image.convert("RGB")
+    raise Unfit(Reason.UNSUPPORTED, f"pixel mode {mode}")
+
+
+def _over(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    image = image.convert(PREMULTIPLIED.get(image.mode, "RGBA"))
+    alpha = image.getchannel("A")
+    if alpha.getextrema() == (255, 255):
+        return image.convert("L" if image.mode == "LA" else "RGB")
+    below = Image.new("RGB", image.size, background)
+    below.paste(image.convert("RGB"), mask=alpha)
+    return below
+
+
+def _grey(values: np.ndarray[Any, Any]) -> Image.Image:
+    return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
+
+
+def _scaled(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Numbers without a stated range: 0..1, 0..255 or 0..65535, whichever holds the greatest, else up to it.
+
+    Stretching by least and greatest lost: one hot pixel, or a crop, would change every other pixel.
+    """
+    values = np.nan_to_num(values.astype(np.float32), posinf=0, neginf=0)
+    top = float(values.max(initial=0))
+    if top <= 1:
+        return values * 255
+    if top <= 255:
+        return values
+    return values / 257 if top <= 65535 else values * (255 / top)
+
+
+@cache
+def _lab_transform() -> Any:
+    from PIL import ImageCms  # 15 ms that hardly any collection needs
+
+    return ImageCms.buildTransform(ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB")
+
+
+def _from_lab(image: Image.Image) -> Image.Image:
+    from PIL import ImageCms
+
+    shown = ImageCms.applyTransform(image, _lab_transform())
+    assert shown is not None  # it is None only when asked to work in place
+    return shown

@@ -1,0 +1,1 @@
+"""HEIF, AVIF and the boxes they share."""

@@ -1,0 +1,59 @@
+"""The box structure that HEIF and AVIF share (ISO/IEC 14496-12): enough to tell a cut file from a damaged one."""
+
+from models.decode.reason import Reason, Unfit
+
+HEIF = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
+HEIF |= {b"jpeg", b"jpgs", b"j2ki", b"avci", b"vvic"}  # stills of other codings in the same boxes
+AVIF = frozenset({b"avif", b"avis"})
+GENERIC = frozenset({b"mif1", b"msf1", b"miaf"})
+
+
+def brands(data: bytes) -> list[bytes]:
+    """Major brand first, then the compatible ones; empty where there is no file type box."""
+    if data[4:8] != b"ftyp":
+        return []
+    size = min(int.from_bytes(data[:4], "big"), len(data), 256)
+    return [data[8:12], *(data[i : i + 4] for i in range(16, size - 3, 4))]
+
+
+def is_heif(data: bytes) -> bool:
+    """An HEVC still, one of another coding, or a generic one that does not say it is AV1."""
+    names = brands(data)
+    return bool(names) and (names[0] in HEIF or (names[0] in GENERIC and not is_avif(data)))
+
+
+def is_avif(data: bytes) -> bool:
+    """An AV1 still or sequence."""
+    names = brands(data)
+    return bool(names) and (
+        names[0] in AVIF or (names[0] in GENERIC and bool(AVIF & set(names)) and not HEIF & set(names))
+    )
+
+
+def check_boxes(data: bytes) -> list[tuple[int, int]]:
+    """The (start, stop) of the media data boxes.
+
+    Raises Unfit(TRUNCATED) where a top-level box runs past the end, Unfit(DAMAGED) for an impossible one.
+    """
+    at, end = 0, len(data)
+    kinds: set[bytes] = set()
+    media: list[tuple[int, int]] = []
+    while at + 8 <= end:
+        size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        if size == 1:
+            size = int.from_bytes(data[at + 8 : at + 16], "big")
+        elif size == 0:
+            size = end - at
+        if b"meta" in kinds and b"mdat" in kinds and not kind.isalnum():
+            break  # padding that a camera or phone put after the picture
+        if size < 8:
+            raise Unfit(Reason.DAMAGED, f"box of {size} bytes at byte {at}")
+        if at + size > end:
+            raise Unfit(Reason.TRUNCATED, f"box {kind!r} at byte {at} runs past the end")
+        if kind == b"mdat":
+            media.append((at, at + size))
+        kinds.add(kind)
+        at += size
+    if not kinds & {b"meta", b"moov"}:
+        raise Unfit(Reason.TRUNCATED, "the file ends before its picture is described")
+    return media

@@ -1,0 +1,1 @@
+"""JPEG: header, entropy-coded data, checks."""

@@ -1,0 +1,69 @@
+"""Pillow as a plain decoder: one named plugin opened directly, silent, with a bomb guard that agrees with ours."""
+
+import logging
+import warnings
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from io import BytesIO
+
+from PIL import Image, ImageFile
+
+from models.decode.raster import Raster, check_pixels
+from models.metadata.exif import read_exif
+from models.recipe import Recipe
+
+# Pixels of later frames that are decoded to prove them, some half a second; beyond that their structure must do.
+PROVE = 50_000_000
+
+Decoder = Callable[[bytes, Recipe, int], Raster]
+
+# Remarks about metadata are not for the service's terminal; faults arrive as exceptions.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+logging.getLogger("PIL").propagate = False
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # without one, its errors go to the terminal all the same
+
+
+def guard_bombs(max_pixels: int) -> None:
+    """Pillow refuses at twice its own limit, also inside containers (icons, frames) whose header we do not read."""
+    Image.MAX_IMAGE_PIXELS = max(1, max_pixels // 2)
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+
+@cache
+def _plugin(module: str, name: str) -> type[ImageFile.ImageFile]:
+    plugin: type[ImageFile.ImageFile] = getattr(import_module(f"PIL.{module}"), name)
+    return plugin
+
+
+def open_plain(module: str, name: str, data: bytes) -> ImageFile.ImageFile:
+    """The header only. Image.open would try several plugins in turn, and load all forty for a rare format."""
+    return _plugin(module, name)(BytesIO(data))
+
+
+def load_plain(image: ImageFile.ImageFile, max_pixels: int, *, pages: bool = False) -> Raster:
+    """Decodes the first frame in full, and proves later ones; `pages`: what follows are other pictures, not frames.
+
+    Raises whatever the plugin raises.
+    """
+    check_pixels(*image.size, max_pixels)
+    image.load()
+    exif = image.info.get("exif", b"")
+    exif = exif if isinstance(exif, bytes) else b""
+    frames = 1 if pages else getattr(image, "n_frames", 1)
+    first: Image.Image = image
+    if frames > 1:
+        first = image.copy()
+        _prove(image, frames)
+    note = f"animated, {frames} frames" if frames > 1 else ""
+    return Raster(first, first.width, first.height, read_exif(exif).orientation, exif, note)
+
+
+def _prove(image: ImageFile.ImageFile, frames: int) -> None:
+    for index in range(1, min(frames, PROVE // (image.width * image.height) + 1)):
+        try:
+            image.seek(index)
+        except EOFError:  # the container counts more frames than the plugin shows
+            return
+        image.load()

@@ -1,0 +1,110 @@
+"""Photoshop documents: the flattened picture that they carry behind their layers."""
+
+from struct import pack
+
+import numpy as np
+from PIL import Image, ImageChops
+
+from models.decode.pillow_plugins import load_plain, open_plain
+from models.decode.psd_layout import BITMAP, INDEXED, INKS, PsdLayout, read_layout
+from models.decode.psd_matte import unmatted
+from models.decode.raster import Raster, check_pixels
+from models.decode.reason import Reason, Unfit
+from models.decode.zero_runs import lost_rows
+from models.metadata.exif import read_exif
+from models.native.rows import first_bad_row
+from models.recipe import Recipe
+
+RAW, PACKED, ZIPPED = 0, 1, (2, 3)
+DEEP = 16  # bits a channel
+
+
+def decode_psd(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
+    """Raises Unfit, or what Pillow raises. Suspect where raw pixels are lost, or more than there should be."""
+    layout = read_layout(data)
+    _check_kind(layout)
+    check_pixels(layout.width, layout.height, max_pixels)
+    coding = int.from_bytes(data[layout.at : layout.at + 2], "big")
+    stop = _packed(data, layout) if coding == PACKED else _raw(data, layout, coding)
+    raster = load_plain(open_plain("PsdImagePlugin", "PsdImageFile", _alone(data, layout, coding)), 2 * max_pixels)
+    raster.image = _right(_upper(raster.image) if layout.depth == DEEP else raster.image, layout)
+    raster.width, raster.height = layout.width, layout.height
+    raster.exif, raster.orientation = layout.exif, read_exif(layout.exif).orientation
+    if coding == RAW:
+        paper = layout.mode == BITMAP
+        lost = lost_rows(data, layout.at + 2, stop, layout.height, planes=layout.channels, paper=paper)
+        raster.suspect = lost or _more(len(data) - stop)
+    return raster
+
+
+def _check_kind(layout: PsdLayout) -> None:
+    if layout.depth == 32:
+        raise Unfit(Reason.UNSUPPORTED, "Photoshop document of 32 bits a channel")
+    if layout.mode == INKS and layout.channels > 1:  # Pillow shows the first one alone
+        raise Unfit(Reason.UNSUPPORTED, "Photoshop document of separate inks")
+    if layout.mode == INDEXED and len(layout.palette) != 768:
+        raise Unfit(Reason.DAMAGED, f"a palette of {len(layout.palette)} bytes")
+    # What stands there is white, or says in words that it is no picture: in all four such documents that were found, so
+    # that looking at its colours first would only let the words through. Without layers it is all that there is.
+    if not layout.merged and layout.layers:
+        raise Unfit(Reason.UNSUPPORTED, "Photoshop document without a flattened picture")
+
+
+def _raw(data: bytes, layout: PsdLayout, coding: int) -> int:
+    """Where the pixels end."""
+    if coding in ZIPPED:  # Pillow shows nothing, and says nothing
+        raise Unfit(Reason.UNSUPPORTED, "Photoshop document with a zipped picture")
+    if coding != RAW:
+        raise Unfit(Reason.DAMAGED, f"compression {coding} is not one of Photoshop's")
+    stop = layout.at + 2 + layout.channels * layout.height * layout.row
+    if stop > len(data):
+        raise Unfit(Reason.TRUNCATED, f"{stop - len(data)} bytes of the picture are missing")
+    return stop
+
+
+def _packed(data: bytes, layout: PsdLayout) -> int:
+    """The same; Pillow unpacks as one stream what the document counts row by row, so that it sees no row go wrong."""
+    rows = layout.channels * layout.height
+    table = layout.at + 2
+    first = table + 2 * rows
+    if first > len(data):
+        raise Unfit(Reason.TRUNCATED, "the data ends within the table of rows")
+    lengths = np.frombuffer(data, ">u2", rows, table).astype(np.int64)
+    ends = first + np.cumsum(lengths)
+    if ends[-1] > len(data):
+        raise Unfit(Reason.TRUNCATED, f"{ends[-1] - len(data)} bytes of the picture are missing")
+    bad = first_bad_row(data, ends - lengths, lengths, layout.row, 0)
+    if bad >= 0:
+        plane, row = divmod(bad, layout.height)
+        raise Unfit(Reason.DAMAGED, f"row {row} of channel {plane + 1} does not unpack to {layout.row} bytes")
+    return int(ends[-1])
+
+
+def _alone(data: bytes, layout: PsdLayout, coding: int) -> bytes:
+    """A document of the flattened picture's own channels, and nothing else: Pillow would misread others.
+
+    It reads no 16 bits a channel: they are shown to it as a picture of 8 bits that is twice as wide.
+    """
+    size = (layout.width * 2, 8) if layout.depth == DEEP else (layout.width, layout.depth)
+    head = data[:12] + pack(">HIIHH", layout.shown, layout.height, *size, layout.mode)
+    head += pack(">I", len(layout.palette)) + layout.palette
+    table = layout.at + 2
+    end = table + 2 * layout.channels * layout.height if coding == PACKED else table
+    kept = data[table : table + 2 * layout.shown * layout.height] if coding == PACKED else b""
+    return b"".join((head, bytes(8), data[layout.at : table], kept, memoryview(data)[end:]))
+
+
+def _upper(twice: Image.Image) -> Image.Image:
+    """Every other byte of a row, the upper half of each number."""
+    values = np.ascontiguousarray(np.asarray(twice)[:, ::2])
+    return Image.frombytes(twice.mode, values.shape[1::-1], values.tobytes())
+
+
+def _right(image: Image.Image, layout: PsdLayout) -> Image.Image:
+    if layout.mode == BITMAP:  # a set bit is black; Pillow has it white
+        return ImageChops.invert(image)
+    return unmatted(image) if image.mode == "RGBA" else image
+
+
+def _more(extra: int) -> str:
+    return f"{extra} bytes more than its header says" if extra > 1 else ""  # one may round the file up

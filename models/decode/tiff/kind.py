@@ -1,0 +1,59 @@
+"""What a TIFF's first directory says that it is, where that is not a picture for us: camera raw, and foreign codings.
+
+Read here and not from Pillow, which refuses some of them before it shows a tag.
+"""
+
+from models.decode.tiff.directory import COMPRESSION, PLANAR, TILE_WIDTH, TILES, Directory
+
+SUBFILE, BITS, PHOTOMETRIC, SUB_IFDS, DNG_VERSION = 254, 258, 262, 330, 50706
+RAW_COMPRESSION = frozenset({32767, 32769, 32770, 34713, 65000, 65535})  # Sony, Epson, Samsung, Nikon, Kodak, Pentax
+RAW_PHOTOMETRIC = frozenset({32803, 34892})  # colour filter array, linear raw
+PLAIN, OLD_JPEG, JPEG, THUNDERSCAN = 1, 6, 7, 32809
+YCBCR, SEPARATE = 6, 2
+FOREIGN = {
+    9: "JBIG",
+    10: "JBIG",
+    32766: "NeXT compression",
+    32895: "a TIFF/IT coding",
+    32896: "a TIFF/IT coding",
+    32897: "a TIFF/IT coding",
+    32898: "a TIFF/IT coding",
+    33003: "JPEG 2000",
+    33005: "JPEG 2000",
+    34661: "JBIG",
+    34712: "JPEG 2000",
+    34715: "JBIG2",
+    34887: "LERC",
+    34892: "lossy DNG compression",
+    50002: "JPEG XL",
+    50013: "Pixar's compression",
+    52546: "JPEG XL",
+}
+
+
+def foreign(page: Directory) -> str:
+    """What this file is, if it is nothing that can be decoded here; else ""."""
+    compression, photometric, subfile = (page.only(tag) for tag in (COMPRESSION, PHOTOMETRIC, SUBFILE))
+    if DNG_VERSION in page.entries or compression in RAW_COMPRESSION or photometric in RAW_PHOTOMETRIC:
+        return "camera raw"
+    if SUB_IFDS in page.entries and subfile & 1:  # a reduced copy beside hidden full-size ones
+        return "camera raw"
+    return f"TIFF with {FOREIGN[compression]}" if compression in FOREIGN else ""
+
+
+def half_known(page: Directory) -> str:
+    """A coding that the decoders know of some writers only, so that their failure says nothing of the file; else ""."""
+    compression = page.only(COMPRESSION)
+    if compression == OLD_JPEG:
+        return "TIFF with old-style JPEG"
+    if compression == JPEG and any(bits != 8 for bits in page.numbers(BITS)):
+        return "TIFF with JPEG of more than 8 bits a channel"
+    if compression == THUNDERSCAN:
+        return "TIFF with ThunderScan compression"
+    if page.only(PHOTOMETRIC) == YCBCR and page.only(PLANAR) == SEPARATE:
+        return "TIFF of separate YCbCr planes"
+    if page.only(PHOTOMETRIC) == YCBCR and compression in (0, PLAIN):
+        return "TIFF of uncompressed YCbCr"
+    if TILE_WIDTH in page.entries and TILES not in page.entries:
+        return "TIFF whose tiles are named as strips"
+    return ""

@@ -1,0 +1,187 @@
+"""Train a head from labelled rows, and say honestly how good it is.
+
+How strict, and whether a line or a small network, is chosen by grouped cross-validation; every figure is of predictions
+for groups that the predicting weights have never seen, and whose labels had no part in the calibration.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.learn.calibration import Link, across, calibrate
+from models.learn.dataset import Material, Views
+from models.learn.folds import grouped, latest
+from models.learn.logistic import Line, fit
+from models.learn.metrics import (
+    Figure,
+    Measure,
+    auc,
+    average_precision,
+    calibration_error,
+    judged,
+    precision_at,
+    within_groups,
+)
+from models.learn.mlp import Hidden, Net
+from models.learn.model_choice import Chosen, choose, held_out
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+Integers = NDArray[np.int64]
+FOLDS = 5
+LEAST = 10  # of each class: with fewer there is nothing to hold out
+SURE = 0.9  # of those called deletable, this share is to be right; and of those called keepable
+NEWEST = 0.2
+
+
+class TooFew(Exception):
+    """There are not enough labels to learn from; the message says how many of what are missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """`rows`: float32 [N, F], the embedding first (`dims` numbers). `wanted`: float32 [N], 1 = delete. `groups`:
+    int64 [N], equal for near duplicates. `times`: float64 [N], seconds since the epoch, of the picture or its file.
+    `views`: more to learn from, never to be judged on. `named`: the last `dims` numbers are of the file's name.
+    """
+
+    rows: Floats
+    wanted: Floats
+    groups: Integers
+    times: Doubles
+    dims: int
+    views: Views | None = None
+    named: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """Weights in terms of the raw features, with the link's slope folded in: float32 [F], or [F, units] of a network
+    with a `hidden` layer.
+
+    `held_out`: p_delete of each row from weights that never saw its group.
+    """
+
+    weights: Floats
+    bias: float
+    hidden: Hidden | None
+    link: Link
+    keep_below: float
+    delete_above: float
+    held_out: Doubles
+    record: dict[str, Any]
+
+
+def train(labelled: Labelled, seed: int = 0) -> Trained:
+    """Raises TooFew."""
+    _enough(labelled)
+    wanted = labelled.wanted
+    centre, scale = _scaling(labelled.rows, labelled.dims, labelled.named)
+    views = labelled.views and Views((labelled.views.rows - centre) / scale, labelled.views.of)
+    material = Material((labelled.rows - centre) / scale, wanted, views)
+    folds = grouped(labelled.groups, wanted, FOLDS, seed)
+    chosen = choose(material, labelled.groups, folds, seed)
+    link = calibrate(chosen.logits, wanted)
+    chances = across(chosen.logits, wanted, folds)
+    weights, bias, hidden = _raw(chosen.learn(*material.whole()), link, centre, scale)
+    keep_below, delete_above = limits(wanted.astype(np.float64), chances)
+    record = _record(labelled, material, folds, chosen, chances, seed) | {"noise": [link.floor, 1 - link.ceiling]}
+    return Trained(weights, bias, hidden, link, keep_below, delete_above, link.chances(chosen.logits), record)
+
+
+def _raw(learnt: Line | Net, link: Link, centre: Floats, scale: Floats) -> tuple[Floats, float, Hidden | None]:
+    """Weights and bias of the features as they come, with their scaling and the link folded in."""
+    if isinstance(learnt, Line):
+        line = link.slope * learnt.weights / scale
+        return line.astype(np.float32), link.slope * learnt.bias + link.shift - float(centre @ line), None
+    inner = learnt.inner / scale[:, None]
+    hidden = Hidden(learnt.shift - centre @ inner, (link.slope * learnt.outer).astype(np.float32))
+    return inner, link.slope * learnt.bias + link.shift, hidden
+
+
+def _enough(labelled: Labelled) -> None:
+    deleted = int((labelled.wanted > 0.5).sum())
+    kept = len(labelled.wanted) - deleted
+    short = [f"{LEAST - n} more of {word}" for n, word in ((kept, "keep"), (deleted, "delete")) if n < LEAST]
+    if short:
+        raise TooFew(f"{kept} labels say keep and {deleted} say delete; {' and '.join(short)} are needed")
+
+
+def _scaling(rows: Floats, dims: int, named: bool) -> tuple[Floats, Floats]:
+    """(centre, scale), float32 [F] each. One scale for the whole embedding, whose spread tells which of its directions
+    matter: made equal, the faint ones cost up to 0.02 of AUC (the default model's vectors of real pictures). So with
+    the name's.
+    """
+    spread = rows.var(0)
+    for block in (slice(dims), slice(-dims, None))[: 1 + named] if dims else ():
+        spread[block] = spread[block].mean()
+    scale = np.sqrt(spread)
+    return rows.mean(0), np.where(scale > 1e-6, scale, 1).astype(np.float32)
+
+
+def limits(wanted: Doubles, chances: Doubles) -> tuple[float, float]:
+    """(keep_below, delete_above): the widest ends of the list that were right in `SURE` of held-out cases, each."""
+    order = np.argsort(chances, kind="stable")
+    right = np.cumsum(1 - wanted[order]) / np.arange(1, len(order) + 1)
+    low = np.flatnonzero(right >= SURE)
+    keep = float(chances[order[low[-1]]]) if len(low) else 0.0
+    down = order[::-1]
+    right = np.cumsum(wanted[down]) / np.arange(1, len(down) + 1)
+    high = np.flatnonzero(right >= SURE)
+    delete = float(chances[down[high[-1]]]) if len(high) else 1.0
+    return min(keep, delete), max(keep, delete)
+
+
+RANKING: dict[str, Measure] = {
+    "auc": auc,
+    "average_precision": average_precision,
+    **{f"precision_at_{first}": precision_at(first) for first in (10, 100, 1000)},
+}
+
+
+def _record(
+    labelled: Labelled, material: Material, folds: Integers, chosen: Chosen, chances: Doubles, seed: int
+) -> dict[str, Any]:
+    wanted, groups = labelled.wanted.astype(np.float64), labelled.groups
+    line = partial(fit, strength=chosen.strength)
+    bare = held_out(line, material.columns(labelled.dims), folds)
+    return {
+        "labels": len(wanted),
+        "deleted": int(wanted.sum()),
+        "groups": len(np.unique(groups)),
+        "views": 0 if material.views is None else len(material.views.of),
+        "named": labelled.named,
+        "kind": chosen.kind,
+        "strength": chosen.strength,
+        "folds": FOLDS,
+        "seed": seed,
+        "figures": _told(judged(RANKING, wanted, chosen.logits, groups, seed))
+        | _told(judged({"calibration_error": calibration_error}, wanted, chances, groups, seed))
+        | {"within_bursts": _number(within_groups(wanted, chosen.logits, groups))},
+        "no_pixels": _told(judged(RANKING, wanted, bare, groups, seed)),
+        "chance": {"auc": 0.5, "average_precision": round(float(wanted.mean()), 6)},
+        "newest": _newest(labelled, material, chosen),
+    }
+
+
+def _newest(labelled: Labelled, material: Material, chosen: Chosen) -> dict[str, Any] | None:
+    """Learned from the older part, asked of the newest: what the owner will see next. None where a class is missing."""
+    late = latest(labelled.groups, labelled.times, NEWEST)
+    old, new = labelled.wanted[~late], labelled.wanted[late].astype(np.float64)
+    if len(set(old.tolist())) < 2 or len(set(new.tolist())) < 2:
+        return None
+    logits = chosen.learn(*material.where(~late)).logits(material.rows[late])
+    told = judged({"auc": auc, "average_precision": average_precision}, new, logits, labelled.groups[late], 0)
+    return {"labels": len(new), **_told(told)}
+
+
+def _told(figures: dict[str, Figure]) -> dict[str, Any]:
+    """[value, low, high] of each, None where it has no meaning: JSON knows no NaN."""
+    return {name: [_number(one.value), _number(one.low), _number(one.high)] for name, one in figures.items()}
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else round(float(value), 6)

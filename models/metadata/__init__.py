@@ -1,0 +1,1 @@
+"""Metadata inside image files: EXIF and XMP."""

@@ -1,0 +1,1 @@
+"""The C extensions, and CRC-32 from libdeflate."""

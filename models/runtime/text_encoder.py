@@ -1,0 +1,69 @@
+"""Words to vectors, in the space of the pictures: the one place that knows `tokenizers`."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+# Without threads of its own: a query is one row, and a fork beside them would make the library warn on stderr.
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+from tokenizers import Tokenizer
+
+from models.bundle.folder import Bundle, BundleError
+from models.bundle.text_cleaning import Step, clean
+from models.bundle.text_tower import Side
+from models.runtime.text_session import TextSession
+
+REMEDY = "export the model again, or choose another with `catalog model use`"
+
+
+def read_tokenizer(path: Path) -> Tokenizer:
+    """Raises BundleError for a file that is no tokeniser."""
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:
+        raise BundleError(f"{path} is no tokeniser ({error}): {REMEDY}") from error
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def token_rows(
+    tokenizer: Tokenizer, texts: list[str], steps: tuple[Step, ...], length: int, pad: int, side: Side = "right"
+) -> tuple[np.ndarray, np.ndarray]:
+    """(ids, mask), int64 [N, length] each: cleaned, cut, filled up with the id `pad` at `side`."""
+    ids = np.full((len(texts), length), pad, np.int64)
+    mask = np.zeros_like(ids)
+    for row, encoding in enumerate(tokenizer.encode_batch([clean(text, steps) for text in texts])):
+        count = min(len(encoding.ids), length)
+        kept = slice(0, count) if side == "right" else slice(length - count, length)
+        ids[row, kept], mask[row, kept] = encoding.ids[:count], 1
+    return ids, mask
+
+
+class TextEncoder:
+    """The text tower of a bundle, loaded. A bundle has one where `bundle.text` is not None."""
+
+    def __init__(self, bundle: Bundle, *, threads: int = 0) -> None:
+        """`threads` 0 = as many as there are cores. Raises BundleError for a bundle without text, or a broken tower."""
+        if bundle.text is None:
+            raise BundleError(
+                f"{bundle.name} knows pictures only, it cannot be asked in words: "
+                "choose a model with text (CLIP, SigLIP, MobileCLIP, UForm) with `catalog model use`"
+            )
+        self._tower = bundle.text
+        self._tokenizer = read_tokenizer(self._tower.tokenizer)
+        self._session = TextSession(self._tower, bundle.dims, threads=threads)
+
+    def encode(self, texts: list[str]) -> np.ndarray:
+        """Unit vectors, float32 [N, dims]. Raises ValueError, or what ONNX Runtime raises, for a model that fails."""
+        return self._session.run(*self.tokens(texts))
+
+    def tokens(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+        """(ids, mask), int64 [N, length] each, cleaned, cut and filled up as the source does it."""
+        tower = self._tower
+        return token_rows(self._tokenizer, texts, tower.clean, tower.length, tower.pad, tower.side)
+
+    def network(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """The vectors of given tokens: what attestation compares when words and network are to be told apart."""
+        return self._session.run(ids, mask)

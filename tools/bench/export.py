@@ -1,0 +1,202 @@
+"""How like PyTorch, and how fast, an exported network is: fp32, fp16, int8 beside PyTorch eager, in one run.
+
+    python -m tools.bench.export [--only NAME ...] [--seconds 2] [--rounds 3] [--pictures DIR] [--json]
+
+Each model is built at full size with seeded random weights: timing and likeness hardly depend on them. All variants get
+the same bytes of pixels and include their normalisation. They take turns, and the best turn of each counts: what else
+the machine does then disturbs all of them alike. The cosine is that of the worst picture to PyTorch in float32, "lost"
+the variance of its vectors that is not explained (untrained networks lie close together, which makes that strict).
+"""
+
+import argparse
+import copy
+import json
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from models.bundle.folder import Bundle, load_bundle
+from models.runtime.attestation import cosines, unexplained
+from models.runtime.session import Session
+from tools.default_model.pictures import picture
+from tools.export.describe import describe, preprocess_words
+from tools.export.families import load_source
+from tools.export.graph import ImageGraph
+from tools.export.make import write_image
+from tools.export.shortcut import jpegs_below
+from tools.export.source import Source
+
+SEED, COUNT, BATCHES = 1, 16, (1, 8)
+MODELS = {
+    "ViT-B/32": "open_clip:ViT-B-32@laion2b_s34b_b79k",
+    "SigLIP 2 B/16 224": "open_clip:ViT-B-16-SigLIP2@webli",
+    "MobileCLIP2-S0": "open_clip:MobileCLIP2-S0@dfndr2b",
+    "DINOv2-S/14 224": "transformers:dinov2-small",
+    "DINOv3-S/16 256": "timm:vit_small_patch16_dinov3",
+}
+Run = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One variant of one model. `rate`: images/s; `cosine`, `lost`: to PyTorch in float32; `megabytes`: on disk."""
+
+    model: str
+    variant: str
+    rate: float
+    cosine: float
+    lost: float
+    megabytes: float
+
+
+def source_of(model: str, folder: Path) -> Source:
+    """A source with random weights; what has no configuration inside its package gets one here."""
+    if model.startswith("transformers:"):
+        from transformers import BitImageProcessor, Dinov2Config
+
+        Dinov2Config(hidden_size=384, num_hidden_layers=12, num_attention_heads=6).save_pretrained(folder)
+        crop = {"height": 224, "width": 224}
+        mean, std = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+        BitImageProcessor(size={"shortest_edge": 256}, crop_size=crop, image_mean=mean, image_std=std).save_pretrained(
+            folder
+        )
+        model = f"transformers:{folder}"
+    return load_source(model, None, SEED, words=False)
+
+
+def sample(recipe: Any, folder: Path | None) -> np.ndarray:
+    """uint8 [COUNT, H, W, 3]: real pictures where there is a folder of them, else drawn ones."""
+    size = (recipe.width, recipe.height)
+    files = jpegs_below(folder) if folder else []
+    some = files[:: max(1, len(files) // COUNT)][:COUNT]
+    drawn = [] if some else [Image.fromarray(picture(SEED, index)) for index in range(COUNT)]
+    images = [Image.open(path).convert("RGB") for path in some] or drawn
+    return np.stack([np.asarray(image.resize(size, Image.Resampling.BICUBIC)) for image in images])
+
+
+def eager(source: Source, kind: torch.dtype) -> Run:
+    """PyTorch as it comes, the network in `kind`, branches merged as in the export."""
+    network = source.image if kind is torch.float32 else Lowered(source.image)
+    graph = ImageGraph(network, source.preprocess).eval()
+
+    def run(pixels: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            vectors: np.ndarray = graph(torch.from_numpy(pixels)).numpy()
+        return vectors
+
+    return run
+
+
+class Lowered(torch.nn.Module):
+    """A network in bfloat16 between float32 in and out."""
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(network).bfloat16()
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """float32 in, float32 out."""
+        features: torch.Tensor = self.network(values.bfloat16())
+        return features.float()
+
+
+def exported(source: Source, folder: Path, precision: Any, dims: int, threads: int) -> tuple[Run, float]:
+    """The service's own session on an exported graph, and its megabytes."""
+    folder.mkdir()
+    write_image(source, folder, precision)
+    said = {
+        "name": folder.name,
+        "licence": "",
+        "dims": dims,
+        "precision": precision,
+        "preprocess": preprocess_words(source.preprocess, 0.0),
+        "near_duplicate_cosine": 0.9,
+        "seed": SEED,
+        "goldens": [],
+        "golden_threshold": 0.999,
+        "golden_decibels": 50.0,
+        "attested": {},
+    }
+    describe(folder, source, said)
+    bundle: Bundle = load_bundle(folder)
+    session = Session(bundle, provider="cpu", threads=threads)
+    return session.run, bundle.graph.stat().st_size / 1e6
+
+
+def rates(runs: dict[str, Run], pixels: np.ndarray, seconds: float, rounds: int) -> dict[str, float]:
+    """Images/s of each, the best of all turns and batches."""
+    best = dict.fromkeys(runs, 0.0)
+    for _ in range(rounds):
+        for name, run in runs.items():
+            for batch in BATCHES:
+                done, began = 0, time.perf_counter()
+                while (took := time.perf_counter() - began) < seconds / len(BATCHES) or not done:
+                    run(pixels[:batch])
+                    done += batch
+                best[name] = max(best[name], done / took)
+    return best
+
+
+def measure(name: str, given: argparse.Namespace) -> list[Row]:
+    """All variants of one model."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        source = source_of(MODELS[name], folder)
+        pixels = sample(source.preprocess.recipe, given.pictures)
+        runs = {"PyTorch f32": eager(source, torch.float32), "PyTorch bf16": eager(source, torch.bfloat16)}
+        reference = runs["PyTorch f32"](pixels)
+        sizes = dict.fromkeys(runs, 0.0)
+        for precision in ("fp32", "fp16", "int8"):
+            runs[precision], sizes[precision] = exported(
+                source, folder / precision, precision, reference.shape[1], given.threads
+            )
+        best = rates(runs, pixels, given.seconds, given.rounds)
+        vectors = {variant: run(pixels) for variant, run in runs.items()}
+    return [
+        Row(
+            name,
+            variant,
+            best[variant],
+            float(cosines(vectors[variant], reference).min()),
+            unexplained(vectors[variant], reference),
+            sizes[variant],
+        )
+        for variant in runs
+    ]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="*", choices=list(MODELS), default=list(MODELS))
+    parser.add_argument("--seconds", type=float, default=2.0, help="a turn")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--pictures", type=Path, help="folder of JPEGs; drawn pictures if not given")
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(given.threads)
+    if not given.json:
+        print(f"{'model':18} {'variant':13} {'images/s':>9} {'of f32':>7} {'cosine':>9} {'lost':>8} {'MB':>6}")
+    for name in given.only:
+        rows = measure(name, given)
+        for row in rows:
+            if given.json:
+                print(json.dumps({field: getattr(row, field) for field in Row.__slots__}), flush=True)
+            else:
+                told = f"{row.model:18} {row.variant:13} {row.rate:9.1f} {row.rate / rows[0].rate:6.2f}x"
+                size = f"{row.megabytes:6.0f}" if row.megabytes else ""
+                print(f"{told} {row.cosine:9.5f} {row.lost:8.1e} {size}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

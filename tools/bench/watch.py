@@ -1,0 +1,182 @@
+"""What watching costs: start, memory, check, events a second, and an overflow at full size.
+
+Run as `python -m tools.bench.watch [--directories 100000] [--files 20000] [--in DIR]`; DIR needs an inode a directory.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+
+from daemon.watch.hints import Dirty, Hint, Rescan
+from daemon.watch.inotify import Inotify, Record
+from daemon.watch.observer import Watcher
+
+Figures = dict[str, float]
+
+
+def main() -> int:
+    """Prints one JSON object of figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--directories", type=int, default=100_000)
+    parser.add_argument("--files", type=int, default=20_000)
+    parser.add_argument(
+        "--in", dest="parent", default=None, help="where to make the tree (default: the temporary place)"
+    )
+    given = parser.parse_args()
+    root = os.fsencode(tempfile.mkdtemp(prefix="bench-watch-", dir=given.parent))
+    try:
+        grow(root, given.directories)
+        print(json.dumps(measure(root, given.files), indent=2))
+    finally:
+        shutil.rmtree(root)
+    return 0
+
+
+def grow(root: bytes, directories: int) -> None:
+    """Makes that many directories below `root`, 1,000 to a parent, with names as long as real ones."""
+    made = 0
+    while made < directories:
+        parent = b"%s/2024-%05d" % (root, made)
+        os.mkdir(parent)
+        made += 1
+        for n in range(min(999, directories - made)):
+            os.mkdir(b"%s/holiday-album-%05d" % (parent, n))
+            made += 1
+
+
+def measure(root: bytes, files: int) -> Figures:
+    """Times are seconds, sizes bytes; `cpu` is of this process, of one core."""
+    hints: list[Hint] = []
+    watcher = Watcher([root], hints.append)
+    memory = resident()
+    figures: Figures = {"start": timed(watcher.start)}
+    figures["check_that_counts"] = timed(watcher.check)
+    coverage = watcher.check()[0]
+    figures |= {"directories": coverage.directories, "watched": coverage.watched}
+    figures["bytes_a_watch"] = (resident() - memory) / coverage.directories
+    figures["check"] = timed(watcher.check)
+    figures["idle_cpu"] = cpu_of(lambda: time.sleep(2)) / 2
+    figures |= storm(root, files, hints)
+    figures |= overflow(root, hints)
+    figures["rename_of_everything_below_one"] = renamed(root, hints)
+    figures["stop"] = timed(watcher.stop)
+    return figures
+
+
+def storm(root: bytes, files: int, hints: list[Hint]) -> Figures:
+    """Files written as fast as this process can, spread over the directories, while the watcher reads."""
+    folder = min(entry.path for entry in os.scandir(root))
+    began, cpu, before = time.monotonic(), time.process_time(), len(hints)
+    for n in range(files):
+        with open(b"%s/%06d" % (folder, n), "wb"):
+            pass
+    written = time.monotonic() - began
+    wait_for(hints, Dirty(b"%s/%06d" % (folder, files - 1), closed=True))
+    told, spent = time.monotonic() - began, time.process_time() - cpu
+    for n in range(files):
+        os.unlink(b"%s/%06d" % (folder, n))
+    return {
+        "storm_files_a_second": files / written,
+        "storm_hints_a_second": (len(hints) - before) / told,
+        "storm_lag": told - written,
+        "storm_cpu_us_a_hint": spent / max(1, len(hints) - before) * 1e6,
+    }
+
+
+def overflow(root: bytes, hints: list[Hint]) -> Figures:
+    """The queue is filled while the reader is held; then: until the next event, the Rescan, and rest."""
+    read, gate = Inotify.read, threading.Event()
+    Inotify.read = lambda self, timeout: gated(gate, read, self, timeout)  # type: ignore[method-assign]
+    time.sleep(1.2)  # the longest wait of the reader: from now on it stands at the gate
+    for _ in range(20_000):
+        os.mkfifo(b"%s/fifo" % root)
+        os.unlink(b"%s/fifo" % root)
+    del hints[:]
+    began, cpu = time.monotonic(), time.process_time()
+    gate.set()
+    next_seen = first_seen(root, hints) - began
+    wait_for(hints, Rescan(root, "overflow"))
+    rescan, spent = time.monotonic() - began, time.process_time() - cpu
+    Inotify.read = read  # type: ignore[method-assign]
+    return {
+        "overflow_to_next_event": next_seen,
+        "overflow_to_rescan": rescan,
+        "overflow_cpu": spent,
+        "overflow_cpu_after": cpu_of(lambda: time.sleep(3)) / 3,
+        "overflow_rescans": sum(isinstance(hint, Rescan) for hint in hints),
+    }
+
+
+def gated(
+    gate: threading.Event, read: Callable[[Inotify, float], list[Record]], inotify: Inotify, timeout: float
+) -> list[Record]:
+    gate.wait()
+    return read(inotify, timeout)
+
+
+def first_seen(root: bytes, hints: list[Hint]) -> float:
+    """Makes a new file every 10 ms until one is told of; gives the time."""
+    n = 0
+    while True:
+        path = b"%s/seen-%d" % (root, n)
+        os.mkfifo(path)
+        deadline = time.monotonic() + 0.01
+        while time.monotonic() < deadline:
+            if any(isinstance(hint, Dirty) and b"/seen-" in hint.path for hint in hints[-500:]):
+                return time.monotonic()
+            time.sleep(0.001)
+        n += 1
+
+
+def renamed(root: bytes, hints: list[Hint]) -> float:
+    """Seconds from renaming a directory of 999 to an event below its new name."""
+    folder = min(entry.path for entry in os.scandir(root) if entry.is_dir())
+    began = time.monotonic()
+    os.rename(folder, folder + b"-moved")
+    path = b"%s-moved/holiday-album-00000/after" % folder
+    os.mkfifo(path)
+    wait_for(hints, Dirty(path, closed=False))
+    return time.monotonic() - began
+
+
+def wait_for(hints: list[Hint], hint: Hint) -> None:
+    """Until it is told, looking at new hints only."""
+    seen = 0
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        new = hints[seen:]
+        if hint in new:
+            return
+        seen += len(new)
+        time.sleep(0.001)
+    raise TimeoutError(f"not told within two minutes: {hint}")
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds of wall time."""
+    began = time.monotonic()
+    work()
+    return time.monotonic() - began
+
+
+def cpu_of(work: Callable[[], object]) -> float:
+    """Seconds of CPU that this process spends meanwhile."""
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
+def resident() -> int:
+    """Bytes of memory that this process holds; the kernel's own, about 1 KiB a watch, come on top."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
