@@ -1,4 +1,14 @@
-"""Bytes paths for people and for JSON. A name may hold a newline, an escape sequence, or bytes that are no text."""
+"""Bytes paths for people and for JSON. A name may hold a newline, an escape sequence, or bytes that are no text.
+
+A moment as people and scripts read it.
+"""
+
+import time
+
+
+def moment(seconds: float) -> str:
+    """ISO 8601 in UTC, to the second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def show(path: bytes) -> str:

@@ -3,18 +3,18 @@
 import time
 from typing import Any
 
-from catalog.backup.backup_standing import backup_standing
+from catalog.backup.create import backup_standing
 from catalog.cli.options import Asking
 from catalog.client.connection import ask
 from catalog.client.process import running
+from catalog.embedding.inventory import switching
 from catalog.embedding.selection import bundle_folder
-from catalog.embedding.switching import switching
 from catalog.files.queries import suspects
 from catalog.formatting import text
 from catalog.heads.retraining import head_standing
 from catalog.integrity.coverage import coverage
 from catalog.integrity.damage import count as rot
-from catalog.integrity.rates import rates
+from catalog.integrity.rejected import rates
 from catalog.integrity.scrub_runs import last, night, spent
 from catalog.similarity.index_file import read_header
 from catalog.store.database import Database

@@ -14,8 +14,7 @@ from catalog.formatting import text
 from catalog.heads.name_vectors import Owner
 from daemon.api.operations import operations
 from daemon.api.server import Answerer
-from daemon.embed.batcher import Embedder
-from daemon.embed.embedding import keep_embedding
+from daemon.embed.batcher import Embedder, keep_embedding
 from daemon.embed.model_loader import Network
 from daemon.embed.model_selection import choose
 from daemon.embed.next_model import Successor

@@ -1,4 +1,7 @@
-"""A raster to the model's input: average down, flatten, resize, turn upright, crop or pad."""
+"""A raster to the model's input: average down, flatten, resize, turn upright, crop or pad.
+
+How much fine detail a picture shows: low for a blurred one, whatever its contrast. One of the head's features.
+"""
 
 from math import ceil
 from typing import NamedTuple
@@ -9,8 +12,26 @@ from PIL import Image
 from models.decode.colour import flatten
 from models.decode.pixel_digest import coarse_sum, digest, sized_sum
 from models.decode.raster import SIDEWAYS, Raster
-from models.detail import detail
+from models.native.rows import steps
 from models.recipe import Recipe
+
+ROWS = 48  # sampled: all of them would take as long as a small decode
+
+
+def detail(image: Image.Image) -> float:
+    """Mean second difference along sampled rows over the mean first difference, 0 to about 2, of RGB (green) or L.
+
+    A ratio, so that contrast cancels out: noise gives about 1.7, a sharp photo 1.1 to 1.6, one that is blurred by
+    3 pixels of 500 gives 0.3 to 0.7.
+    """
+    width, height = image.size
+    step = max(1, height // ROWS)
+    if step > 1:  # the middle row of each stripe: handing over all of them takes longer than the sums do
+        image = image.resize((width, height // step), Image.Resampling.NEAREST, (0, 0, width, height // step * step))
+    first, second = steps(image.tobytes("raw", "L" if image.mode == "L" else "G"), width)
+    rows = image.height
+    return second / (rows * (width - 2)) / (first / (rows * (width - 1))) if first else 0.0
+
 
 FILTERS = {
     "nearest": Image.Resampling.NEAREST,
@@ -37,7 +58,7 @@ class Fitted(NamedTuple):
     """`pixels`: uint8 [recipe.height, recipe.width, 3], C-contiguous, upright, over the recipe's background;
     not to be written to.
 
-    `digest`: of the same pixels as stored, not turned (models.decode.pixel_digest). `detail`: models.detail.
+    `digest`: of the same pixels as stored, not turned (models.decode.pixel_digest). `detail`: models.fit.
     """
 
     pixels: np.ndarray

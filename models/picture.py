@@ -23,7 +23,7 @@ class Picture(NamedTuple):
     `taken_at`: ISO 8601 from EXIF DateTimeOriginal. `note`: "" or a short remark (animated, 12 frames).
     `suspect`: "" or why the picture may be damaged although it decodes.
     `digest`: of the decoded pixels, however they are stored or turned (models.decode.pixel_digest). `detail`:
-    models.detail.
+    models.fit.
     """
 
     format: str

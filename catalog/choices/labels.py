@@ -1,15 +1,18 @@
 """The owner's choices. They hang on the content, so that every copy shares them and no move loses them.
 
 The table answers queries; the journal is what is believed. Both are brought together at each start.
+
+All labels with where their contents lie now, as far as they lie anywhere.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from catalog import journal
 from catalog.choices.not_duplicates import replay
 from catalog.errors import Fault
+from catalog.files.queries import holders
 from catalog.formatting import text
 from catalog.journal import Entry, iso, seconds
 from catalog.store.database import Database
@@ -169,3 +172,28 @@ def agree(database: Database, state: Path) -> Difference:
         hold(database, choice)
     journal.append(state, map(entry_of, found.unsaid))
     return found
+
+
+PAGE = 1000
+ROWS = (
+    "SELECT c.id, c.sha256, l.value, l.source, l.at FROM label l JOIN content c ON c.id = l.content"
+    " WHERE c.id > ? ORDER BY c.id LIMIT ?"
+)
+
+
+def label_lines(database: Database, known: dict[bytes, Choice]) -> Iterator[dict[str, Any]]:
+    """What `label list --json` promises, page by page. `path`: a file of `paths`, or where the owner saw it."""
+    after = 0
+    while rows := database.rows(ROWS, after, PAGE):
+        for content, sha256, value, source, at in rows:
+            paths = [text(entry.path) for entry in holders(database, content)]
+            named = text(known[sha256].path) if sha256 in known else ""
+            yield {
+                "path": paths[0] if paths else named,
+                "label": value,
+                "source": source,
+                "at": iso(at),
+                "sha256": sha256.hex(),
+                "paths": paths,
+            }
+        after = rows[-1][0]

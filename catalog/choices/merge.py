@@ -1,14 +1,39 @@
-"""Labels that come from elsewhere, met with those that are there: the owner's own word stands."""
+"""Labels that come from elsewhere, met with those that are there: the owner's own word stands.
 
-from collections.abc import Iterable, Mapping
+What a choice made by hand changes: a second look is remembered, a mere repetition is not. Pure.
+"""
+
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from catalog.choices.labels import Choice, believed, choose
 from catalog.choices.suspect_labels import CONFIRMED
+from catalog.choices.targets import Target
 from catalog.formatting import text
 from catalog.store.database import Database
+
+LATER = 0.001  # seconds: enough for the journal to tell a confirmation from the choice itself
+
+
+def decide(
+    held: Mapping[bytes, Choice], doubted: Container[bytes], targets: Iterable[Target], value: str, now: float
+) -> list[Choice]:
+    """The choices to write. `doubted`: contents whose labels look wrong; whatever is said of them is confirmed by it.
+
+    A choice that is confirmed stays as old as it is: a head that has learned from it must not be asked it as new.
+    """
+    made: dict[bytes, Choice] = {}
+    for path, sha256, size in targets:
+        old = held.get(sha256)
+        source = CONFIRMED if sha256 in doubted else OWNER
+        if value == "clear" or old is None or old.value != value:
+            made[sha256] = Choice(sha256, size, value, OWNER if value == "clear" else source, round(now, 3), path)
+        elif sha256 in doubted or old.source not in OWN:
+            made[sha256] = old._replace(source=source, at=round(old.at + LATER, 3), path=path)
+    return list(made.values())
+
 
 OWNER = "owner"
 OWN = (OWNER, CONFIRMED)

@@ -6,8 +6,7 @@ import re
 from typing import NamedTuple
 
 from catalog.errors import UsageFault
-from catalog.files.content_at import content_at
-from catalog.files.queries import Filter, entries
+from catalog.files.queries import Filter, content_at, entries
 from catalog.formatting import show
 from catalog.store.database import Database
 

@@ -1,9 +1,133 @@
-"""Amounts of bytes as people type them: 50GB, 500MB, 2TiB."""
+"""Amounts of bytes as people type them: 50GB, 500MB, 2TiB.
+
+Days as people type them: 2021, 2021-05, 2021-05-31.
+
+Spans of time as people type them: 30d, 12h, 2w.
+
+Formats as people name them: as the catalog does, or by the end of a file's name.
+
+Paths that are named: as arguments, or as a list on stdin.
+"""
 
 import re
+import sys
+from datetime import date
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
+
+from catalog.choices.targets import listed
+from catalog.cli.options import BytesPath
+
+STDIN = b"-"
+Told = dict[bytes, bytes | None]
+
+
+class ListedPath(BytesPath):
+    """A path as the shell gave it, or `-` for a list on stdin."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+        """Absolute, but for `-`."""
+        return STDIN if value in ("-", STDIN) else super().convert(value, param, ctx)
+
+
+def named_paths(paths: tuple[bytes, ...], nul: bool) -> Told:
+    """Each path once, in order, with the SHA-256 that the list tells of it, if it does. `nul`: those of the list end
+    with a NUL, as `find -print0` has it.
+    """
+    found: Told = {path: None for path in paths if path != STDIN}
+    if nul or STDIN in paths:
+        found.update((one.path, one.sha256) for one in listed(sys.stdin.buffer.read(), nul))
+    return found
+
+
+# Beside the table itself (models/decode/formats.py), which would load every decoder before a word is answered; a test
+# compares them.
+FORMATS = (
+    *("jpeg", "png", "webp", "gif", "heif", "avif", "tiff", "bmp", "jpeg2000"),
+    *("psd", "pnm", "sgi", "pcx", "ico", "icns", "tga"),
+)
+ENDINGS = {
+    **dict.fromkeys(("jpg", "jpe", "jfif", "mpo"), "jpeg"),
+    **dict.fromkeys(("heic", "hif"), "heif"),
+    **dict.fromkeys(("jp2", "j2k", "jpf", "jpx"), "jpeg2000"),
+    **dict.fromkeys(("ppm", "pgm", "pbm"), "pnm"),
+    **{"apng": "png", "tif": "tiff", "dib": "bmp"},
+}
+
+
+class Format(click.ParamType[str]):
+    """A format by its name or by an ending of file names, in either case."""
+
+    name = "format"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name that the catalog knows; "" stands for none."""
+        word = str(value).lower().removeprefix(".")
+        word = ENDINGS.get(word, word)
+        if word and word not in FORMATS:
+            self.fail(f"{value!r} is none of {', '.join(FORMATS)}", param, ctx)
+        return word
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The names."""
+        return [CompletionItem(name) for name in FORMATS if name.startswith(incomplete.lower())]
+
+
+SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+DURATION_FORM = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d|w)", re.IGNORECASE)
+
+
+def read_duration(text: str) -> float:
+    """Seconds. Raises ValueError: a bare number is refused, since nobody knows what it counts."""
+    found = DURATION_FORM.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(text)
+    return float(found[1]) * SECONDS[found[2].lower()]
+
+
+class Duration(click.ParamType[float]):
+    """A span of time with its unit."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds."""
+        if isinstance(value, float):
+            return value
+        try:
+            return read_duration(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no span of time; write it like 30d, 12h or 2w", param, ctx)
+
+
+DAY_FORM = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
+
+
+def is_day(text: str) -> bool:
+    """Whether it is a year, a month or a day of the calendar, after ISO 8601. Pure."""
+    found = DAY_FORM.fullmatch(text)
+    if found is None:
+        return False
+    try:
+        date(int(found[1]), int(found[2] or 1), int(found[3] or 1))
+    except ValueError:
+        return False
+    return True
+
+
+class Day(click.ParamType[str]):
+    """A year, a month or a day."""
+
+    name = "day"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The same text; "" stands for none."""
+        if value and not is_day(value):
+            self.fail(f"{value!r} is no day; write it like 2021, 2021-05 or 2021-05-31", param, ctx)
+        return str(value)
+
 
 POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 FORM = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)(i?)b", re.IGNORECASE)

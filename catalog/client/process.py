@@ -1,12 +1,25 @@
-"""Whether a service works on this catalog, asked of its lock and not of a pid file that may lie."""
+"""Whether a service works on this catalog, asked of its lock and not of a pid file that may lie.
+
+Where the service's own program lies.
+"""
 
 import fcntl
 import os
+import sys
+import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from catalog.errors import PlaceFault
+
+
+def service_program() -> Path:
+    """`catalogd` beside the `catalog` that was typed, or where this Python keeps its scripts. Raises PlaceFault."""
+    for folder in (Path(sys.argv[0]).absolute().parent, Path(sysconfig.get_path("scripts"))):
+        if (folder / "catalogd").is_file():
+            return folder / "catalogd"
+    raise PlaceFault("`catalogd` is not beside `catalog`", "Install the package again: `pip install catalogd`.")
 
 
 def running(state: Path) -> bool:

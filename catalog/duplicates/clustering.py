@@ -4,6 +4,8 @@ Centres are taken in the order of preference; a centre takes all that is near it
 components would chain a slow pan across a landscape into one group of pictures that have nothing in common, and
 complete linkage depends on the order of its merges. Here the centre is also the copy to keep, so each member is
 proved near to the very thing that replaces it, and no order but the preference decides.
+
+Which of some contents are near copies of one another: groups that must not be torn apart between train and test.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,6 +14,25 @@ from typing import NamedTuple
 import numpy as np
 
 from catalog.store.vectors import Floats, Integers
+
+CHAIN_BLOCK = 1024
+
+
+def groups(vectors: Floats, least: float) -> Integers:
+    """int64 [N]: equal for vectors (float32 [N, D], unit length) that a chain of cosines of at least `least` connects.
+
+    Chains, unlike the groups of `dups`: here it is worse to part two copies than to keep two strangers together.
+    """
+    root = np.arange(len(vectors))
+    for start in range(0, len(vectors), CHAIN_BLOCK):
+        block = vectors[start : start + CHAIN_BLOCK]
+        near = block @ vectors[: start + len(block)].T >= least
+        for row, alike in enumerate(near, start):
+            met = np.unique(np.append(root[: len(alike)][alike], root[row]))
+            for other in met[1:]:
+                root[root == other] = met[0]
+    return root
+
 
 BLOCK = 512  # rows of a block of cosines: 60 MB against 30,000 vectors
 

@@ -19,8 +19,7 @@ from catalog.python_process import forkserver
 from catalog.sandbox import tether
 from catalog.store.database import Database
 from catalog.verdict.block_checksums import sums
-from models.decode.proof import PROOF
-from models.decode.reason import Reason, Unfit
+from models.decode.reason import PROOF, Reason, Unfit
 
 if TYPE_CHECKING:
     from models.recipe import Recipe

@@ -20,7 +20,7 @@ from catalog.embedding.features import Fresh, fresh_of, remember
 from catalog.embedding.selection import bundle_of
 from catalog.embedding.sessions import open_session
 from catalog.errors import PlaceFault, StoreFault
-from catalog.files.content_at import content_at
+from catalog.files.queries import content_at
 from catalog.files.results import add_vector, content_id
 from catalog.formatting import text
 from catalog.store import change_log as timeline

@@ -10,8 +10,7 @@ from catalog.formatting import text
 from catalog.store.database import Database
 from catalog.store.directories import join
 from catalog.store.vectors import unpack
-from models.learn.file_features import TRAITS, Told, traits
-from models.learn.wording import wording
+from models.learn.file_features import TRAITS, Told, traits, wording
 
 Floats = NDArray[np.float32]
 UNTOLD = (

@@ -10,8 +10,7 @@ from catalog.files.history import NOTHING, UNCHANGED, Fate, remember
 from catalog.filesystem.stat_signature import Signature
 from catalog.store.database import Database
 from catalog.verdict.case import Clues, Verdict
-from models.decode.proof import PROOF
-from models.decode.reason import Reason
+from models.decode.reason import PROOF, Reason
 
 
 class Facts(NamedTuple):
@@ -25,7 +24,7 @@ class Facts(NamedTuple):
     note: str = ""
     suspect: str = ""  # why the picture may be damaged although it decodes
     picture: bytes | None = None  # digest of the decoded pixels
-    detail: float | None = None  # models.detail
+    detail: float | None = None  # models.fit
 
     def columns(self) -> tuple[object, ...]:
         """As stored, in the order of `TOLD`."""

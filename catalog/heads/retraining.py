@@ -7,7 +7,7 @@ trained has no head in use, and gets none.
 
 from typing import Any, NamedTuple
 
-from catalog.moment import moment
+from catalog.formatting import moment
 from catalog.store.database import Database
 
 SOON = 30.0  # seconds: a file that is due by then is waited for

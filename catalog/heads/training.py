@@ -1,27 +1,76 @@
-"""Train a head from the owner's labels, compare it with the one in use, and put the better one to use."""
+"""Train a head from the owner's labels, compare it with the one in use, and put the better one to use.
+
+What the names of labelled files say, as vectors to learn from.
+"""
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from catalog.cli.options import Asking
-from catalog.duplicates.alike import groups
-from catalog.embedding.features import Fresh, describe, remember
+from catalog.client.text_vectors import Speaker
+from catalog.duplicates.clustering import groups
+from catalog.embedding.features import Described, Fresh, describe, remember
 from catalog.embedding.selection import serving_bundle
 from catalog.errors import StoreFault, UsageFault
 from catalog.filesystem.stat_signature import Nanoseconds
-from catalog.heads.label_names import Told, label_names
+from catalog.heads.name_vectors import NOTHING, Owner, known, names, phrases
+from catalog.heads.name_vectors import keep as keep_names
 from catalog.heads.stored_head import Kept, in_use, keep, use
 from catalog.store.database import Database
 from catalog.store.models import Model, current
 from models.learn.file_features import TRAITS
 from models.learn.head import NAME, Head
+from models.learn.logistic import Floats
 from models.learn.metrics import auc, simply
 from models.learn.training import Labelled, TooFew, Trained, train
+
+BATCH = 32  # names a question to the service, and a transaction
+
+Told = Callable[[int], object]  # how many names are to be embedded
+
+
+class Lettered(NamedTuple):
+    """`vectors`: float32 [N, dims], of the name of each file, by the text tower `tower`."""
+
+    tower: str
+    vectors: Floats
+
+
+def label_names(asking: Asking, model: Model, described: Described, told: Told) -> Lettered | None:
+    """None for a model without words. Vectors that there are not yet are made and stored; `told` hears of how many.
+
+    Raises PlaceFault for a text tower that may not be used.
+    """
+    bundle = serving_bundle(asking.config, asking.database)
+    if bundle.text is None or bundle.id != model.digest:
+        return None
+    words = phrases(asking.database, described)
+    owner = Owner(model.id, bundle.text.id, model.dims)
+    there = known(asking.database, owner, [NOTHING, *words])
+    lacking = [word for word in dict.fromkeys([NOTHING, *words]) if word not in there]
+    if lacking:
+        told(len(lacking))
+        _make(asking, owner, Speaker(asking.config, bundle), lacking)
+    return Lettered(owner.id, names(asking.database, owner, words).vectors)
+
+
+def _make(asking: Asking, owner: Owner, speaker: Speaker, lacking: list[str]) -> None:
+    database = Database(asking.config.database, write=True)
+    try:
+        for start in range(0, len(lacking), BATCH):
+            part = lacking[start : start + BATCH]
+            vectors = speaker.say(part)
+            with database.transaction():
+                keep_names(database, owner, part, vectors)
+    finally:
+        database.close()
+
 
 LABELS = (
     "SELECT c.id, v.data, c.traits, l.value, l.at, c.taken_at,"

@@ -5,8 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from catalog.files.content_at import content_at
-from catalog.files.queries import Entry, Filter, entries
+from catalog.files.queries import Entry, Filter, content_at, entries
 from catalog.store.database import Database
 from models.decode.reason import Reason
 from models.metadata.xmp import MOST, packet

@@ -6,7 +6,7 @@ from typing import Any
 
 from catalog.cli.options import Asking
 from catalog.errors import Fault, StoreFault
-from catalog.moment import moment
+from catalog.formatting import moment
 from catalog.report.elements import Last, Section
 from catalog.report.sections import (
     backups,

@@ -11,7 +11,7 @@ from catalog.client.connection import ask
 from catalog.embedding.selection import bundle_of
 from catalog.errors import PlaceFault, StoreFault, UsageFault
 from catalog.files.queries import Entry, entry_at, holders_of
-from catalog.filesystem.reading import read_whole
+from catalog.filesystem.safe_read import read_whole
 from catalog.formatting import show
 from catalog.similarity.rerank import MOST as CONTESTANTS
 from catalog.similarity.rerank import Found, told_apart

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from catalog.files.queries import Entry
-from catalog.filesystem.reading import read_whole
+from catalog.filesystem.safe_read import read_whole
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,17 +1,44 @@
-"""The version of the tables: making them, bringing older ones up to date, refusing what cannot be used."""
+"""The version of the tables: making them, bringing older ones up to date, refusing what cannot be used.
+
+Traces of a catalog beside the place where it should lie: a new, empty one must not silently take its place.
+"""
 
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from catalog.backup.retention import backup_name
+from catalog.backup.retention import backup_name, made_at
 from catalog.errors import Fault, StoreFault
-from catalog.filesystem.atomic_write import make_folder
-from catalog.store.remains import BACKUPS, remains
+from catalog.filesystem.atomic_write import make_folder, size_of
+from catalog.journal import journal_path
 from catalog.store.schema import MIGRATIONS
 
 if TYPE_CHECKING:
     from catalog.store.database import Database
+
+BACKUPS = "backups"
+
+
+def remains(database: Path) -> str:
+    """What shows that there was a catalog at this path, in words that `there` may follow; "" where nothing does.
+
+    Never raises.
+    """
+    state = database.parent
+    try:
+        if any(made_at(path.name) is not None for path in (state / BACKUPS).glob("catalog-*.db")):
+            return "its backups are"
+        if size_of(journal_path(state)):
+            return "its journal is"
+        if any(state.glob("index-*.head")):
+            return "its index is"
+        # Only beside a file that is not there at all: while one is made, its log is the first to be written.
+        if not size_of(database) and size_of(database.with_name(database.name + "-wal")):
+            return "its write-ahead log is"
+    except OSError:
+        pass  # what cannot be looked at shows nothing, and opening the catalog tells why
+    return ""
+
 
 APPLICATION_ID = 0x63617464  # "catd"
 NEWER = "it is of a newer version"

@@ -1,20 +1,29 @@
-"""Turn decoded images into vectors, in batches: full ones under load, small ones at once when idle."""
+"""Turn decoded images into vectors, in batches: full ones under load, small ones at once when idle.
+
+The body of a stage that embeds: open the model when there is need of it, try again where it cannot be had.
+"""
 
 import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import numpy as np
 import structlog
 
+from catalog.config.settings import ModelSettings
 from catalog.crash_points import point
+from catalog.errors import Fault
 from catalog.store.vectors import pack
 from catalog.verdict.case import Clues
 from daemon.intake.previous_content import Network, Pixels, liken
 from daemon.messages import Decoded, Embedded, Rejected
 from models.decode.reason import Reason
+
+if TYPE_CHECKING:
+    from daemon.embed.model_loader import Network as LoadedModel
 
 LINGER = 0.03  # seconds to wait for one more image before a batch that is not full is run
 WAITING = 128  # images that may wait for a model that is being opened: as many as are read meanwhile
@@ -146,3 +155,35 @@ class Embedder:
         self.batches += 1
         for result in results:
             self._deliver(result)
+
+
+RETRY_SECONDS = 300.0
+
+
+def keep_embedding(
+    network: "LoadedModel",
+    embedder: "Embedder",
+    settings: ModelSettings,
+    stop: threading.Event,
+    told: Callable[[Fault | None], None],
+    *,
+    eager: bool,
+) -> None:
+    """Until `stop`. With `eager` the model is opened at once, else for the first image. `told` hears of each refusal,
+    and None once there is none; what it raises ends the stage.
+    """
+    while not stop.is_set():
+        if not eager and not embedder.wait():
+            network.rest()
+            continue
+        try:
+            session = network.open()
+        except Fault as fault:
+            told(fault)
+            stop.wait(RETRY_SECONDS)
+            continue
+        told(None)
+        embedder.batch = session.batch
+        recipe = network.bundle.recipe
+        embedder.run(session, (recipe.height, recipe.width), 60 * settings.idle_minutes or float("inf"))
+        del session  # the last name of it but the network's own

@@ -14,8 +14,7 @@ from catalog.errors import Fault
 from catalog.files.results import add_vector
 from catalog.store.database import Database
 from catalog.store.models import take_over
-from daemon.embed.batcher import Embedder
-from daemon.embed.embedding import keep_embedding
+from daemon.embed.batcher import Embedder, keep_embedding
 from daemon.embed.model_loader import Network
 from daemon.embed.next_model_queue import Backlog
 from daemon.followers.index import IndexFollower

@@ -9,7 +9,7 @@ from pathlib import Path
 from catalog.filesystem.stat_signature import Signature
 from catalog.store.database import Database
 from catalog.store.directories import join
-from daemon.intake.handout import Handout
+from daemon.intake.queue import Handout
 from daemon.messages import Task
 
 CHUNK = 64

@@ -11,8 +11,7 @@ import structlog
 
 from catalog.crash_points import point
 from catalog.heads.name_vectors import Owner, keep
-from catalog.heads.naming import record_again, unnamed, waits
-from catalog.heads.scoring import lag, next_block, record
+from catalog.heads.scoring import lag, next_block, record, record_again, unnamed, waits
 from catalog.heads.stored_head import Kept, in_use
 from catalog.store.database import Database
 from daemon.writer import Writer

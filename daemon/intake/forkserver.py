@@ -12,7 +12,7 @@ PRELOAD = [
         "daemon.main",
         "daemon.intake.worker",
         "daemon.intake.read_file",
-        "daemon.intake.known",
+        "daemon.intake.previous_content",
     ),
     *("models.decode.jpeg.decoder", "models.decode.png", "PIL.PngImagePlugin", "_strptime"),
 ]

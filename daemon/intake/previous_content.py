@@ -1,14 +1,20 @@
-"""A content beside the one that its path held before: what only the reader of the new bytes can tell."""
+"""A content beside the one that its path held before: what only the reader of the new bytes can tell.
 
+What a worker asks of the catalog about the bytes that it has read.
+"""
+
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from catalog.files.history import NOTHING
+from catalog.store.database import Database
 from catalog.store.vectors import unpack
 from catalog.verdict.block_checksums import standing
 from catalog.verdict.case import Clues
 from models.decode.coded_span import coded_span
+from models.decode.reason import PROOF
 
 TURN = 0.9  # below that cosine the picture may have been turned or mirrored
 Pixels = np.ndarray
@@ -61,3 +67,30 @@ def _turned(pixels: Pixels) -> list[Pixels]:
     turns = [np.rot90(pixels, quarter) for quarter in range(4)]
     ways = [*turns[1:], *(turn[:, ::-1] for turn in turns)]
     return [np.ascontiguousarray(way) for way in ways if way.shape == pixels.shape]
+
+
+class Catalog:
+    """What a worker asks of the catalog, read-only."""
+
+    def __init__(self, path: Path, model: int) -> None:
+        self._database = Database(path, write=False)
+        self._model = model
+
+    def recognised(self, sha256: bytes) -> bool:
+        """Whether these bytes were proved by these validators and have a vector already."""
+        return bool(
+            self._database.value(
+                "SELECT 1 FROM content c JOIN vector v ON v.content = c.id"
+                " WHERE c.sha256 = ? AND v.model = ? AND c.proof >= ?",
+                *(sha256, self._model, PROOF),
+            )
+        )
+
+    def past(self, content: int) -> Past | None:
+        """A content by its row's id, for comparison with what took its place."""
+        row = self._database.row(
+            "SELECT c.id, c.sha256, c.bytes, c.blocks, v.data FROM content c"
+            " LEFT JOIN vector v ON v.content = c.id AND v.model = ? WHERE c.id = ?",
+            *(self._model, content),
+        )
+        return None if row is None else Past(*row)

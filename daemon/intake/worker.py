@@ -28,7 +28,7 @@ class Orders(NamedTuple):
 def work(pipe: Connection, orders: Orders) -> None:
     """Answer tasks until the pipe closes, or until memory has grown so far that a new process is cheaper."""
     # The parent, which starts us, is to begin without the decoders; the nursery has them already.
-    from daemon.intake.known import Catalog
+    from daemon.intake.previous_content import Catalog
     from daemon.intake.read_file import examine
 
     gc.freeze()  # what the nursery imported lives to the end, and stays shared memory as long as nobody walks it

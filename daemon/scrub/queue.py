@@ -7,8 +7,7 @@ from catalog.integrity.coverage import BYTELESS, READ_AT, SETTLED
 from catalog.store.database import Database
 from catalog.store.directories import join
 from daemon.scrub.reader import Target
-from models.decode.proof import PROOF
-from models.decode.reason import Reason
+from models.decode.reason import PROOF, Reason
 
 ROWS = 128
 # Files whose reading ended with their reader's life. A scrub does not decode: it can hash them, whatever they do to it.

@@ -1,6 +1,11 @@
-"""Why a file is not embedded: one closed vocabulary, stored in the catalog and shown as it stands."""
+"""Why a file is not embedded: one closed vocabulary, stored in the catalog and shown as it stands.
+
+Which validators passed a picture: raised whenever they see more, so that older contents can be proved again.
+"""
 
 from enum import StrEnum
+
+PROOF = 2
 
 
 class Reason(StrEnum):

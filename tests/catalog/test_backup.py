@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.backup.backup_standing import judge
-from catalog.backup.create import back_up, backups, changed_since, due, export, folder_of, last_night
+from catalog.backup.create import back_up, backups, changed_since, due, export, folder_of, judge, last_night
 from catalog.choices.labels import Choice, choose
 from catalog.config.settings import BackupSettings
 from catalog.errors import Fault, PlaceFault, StoreFault

@@ -14,7 +14,7 @@ from household import Household, picture, until
 
 from catalog.choices.labels import Choice, entry_of
 from catalog.filesystem.stat_signature import Signature
-from catalog.integrity.check_index import compare_labels
+from catalog.integrity.check import compare_labels
 from catalog.integrity.check_row import Entry, Finding, Held, judge
 from catalog.integrity.repair import repair
 from catalog.journal import append

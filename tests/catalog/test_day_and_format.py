@@ -3,8 +3,7 @@
 import click
 import pytest
 
-from catalog.cli.day import is_day
-from catalog.cli.format_name import ENDINGS, FORMATS, Format
+from catalog.cli.params import ENDINGS, FORMATS, Format, is_day
 from models.decode.formats import FORMATS as TABLE
 
 

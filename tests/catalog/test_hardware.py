@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from catalog.embedding.hardware import advice, running_on
+from catalog.embedding.sessions import advice, running_on
 from models.runtime.provider import CPU, CUDA
 
 

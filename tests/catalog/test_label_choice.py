@@ -4,10 +4,9 @@ import random
 
 import pytest
 
-from catalog.choices.label_choice import decide
 from catalog.choices.label_text import read_lines, write_lines
 from catalog.choices.labels import Choice
-from catalog.choices.merge import plan
+from catalog.choices.merge import decide, plan
 from catalog.choices.suspect_labels import judge
 from catalog.choices.targets import Named, Target, listed, translate
 from catalog.errors import UsageFault

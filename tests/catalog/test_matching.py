@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from catalog.files.queries import Entry
-from catalog.filesystem.reading import read_whole
+from catalog.filesystem.safe_read import read_whole
 from catalog.similarity.rerank import MOST, Found, contestants, ranked, told_apart
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from catalog.files.results import Facts, content_id
 from catalog.store.database import Database
-from models.decode.proof import PROOF
+from models.decode.reason import PROOF
 
 
 def test_only_what_was_decoded_is_proved_and_anew_each_time(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from household import Household, picture
 from catalog.files.observe import Seen, see
 from catalog.files.results import accept, content_id, reject
 from catalog.filesystem.stat_signature import Signature
-from catalog.integrity.rates import DAY, Rate, least_share, rates
+from catalog.integrity.rejected import DAY, Rate, least_share, rates
 from models.decode.reason import Reason
 from tests.catalog.disk_shelf import Shelf
 

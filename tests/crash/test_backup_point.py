@@ -7,8 +7,7 @@ from pathlib import Path
 import apsw
 from household import Household, picture
 
-from catalog.backup.backup_standing import backup_standing
-from catalog.backup.create import backups
+from catalog.backup.create import backup_standing, backups
 from catalog.config.settings import BackupSettings
 from catalog.store.database import Database, prove
 

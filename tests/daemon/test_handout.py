@@ -1,5 +1,5 @@
 from catalog.filesystem.stat_signature import Signature
-from daemon.intake.handout import Handout
+from daemon.intake.queue import Handout
 from daemon.messages import Task
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from catalog import journal
-from catalog.backup.backup_standing import backup_standing
-from catalog.backup.create import backups
+from catalog.backup.create import backup_standing, backups
 from catalog.choices.labels import Choice, entry_of, held
 from catalog.config.load import Config
 from catalog.config.settings import BackupSettings

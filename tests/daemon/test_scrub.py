@@ -19,7 +19,7 @@ from daemon.api import operations
 from daemon.scrub.queue import ScrubFeed
 from daemon.scrub.stage import Scrubber
 from daemon.writer import Writer
-from models.decode.proof import PROOF
+from models.decode.reason import PROOF
 
 pytestmark = pytest.mark.timeout(300)
 BY = {"by the service": True, "by one of its own": False}

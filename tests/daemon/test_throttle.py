@@ -3,7 +3,7 @@
 import pytest
 import structlog
 
-from daemon.host.throttle import BURST, Throttle
+from daemon.host.log import BURST, Throttle
 
 
 def passes(throttle: Throttle, name: str, method: str = "info") -> dict[str, object] | None:

@@ -8,9 +8,8 @@ from PIL import Image, ImageDraw
 from specimens import saved
 from test_jpeg_walk import LIMIT, PICTURE, RECIPE, textured
 
-from models.decode.jpeg.checks import CLEAR_BREAK
+from models.decode.jpeg.checks import CLEAR_BREAK, describe_trailer
 from models.decode.jpeg.entropy import Walk, walk_jpeg
-from models.decode.jpeg.jpeg_trailer import describe_trailer
 from models.decode.reason import Reason
 from models.picture import Picture, read_picture
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.learn.wording import wording
+from models.learn.file_features import wording
 
 
 @pytest.mark.parametrize(

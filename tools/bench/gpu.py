@@ -35,8 +35,7 @@ import onnxruntime
 
 from catalog.config.load import Config
 from catalog.config.settings import ModelSettings
-from catalog.embedding.hardware import running_on
-from catalog.embedding.sessions import open_session
+from catalog.embedding.sessions import open_session, running_on
 from catalog.errors import PlaceFault
 from models.bundle.folder import Bundle, default_folder, load_bundle
 from models.runtime.attestation import attest, cosines

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.duplicates.alike import groups as near_groups
+from catalog.duplicates.clustering import groups as near_groups
 from models.bundle.folder import Bundle, default_folder, load_bundle
 from models.decode.reason import Unfit
 from models.learn.file_features import Told, traits

@@ -7,7 +7,7 @@ import click
 from catalog.choices.not_duplicates import part
 from catalog.cli.options import Asking, BytesPath, asks
 from catalog.errors import UsageFault
-from catalog.files.content_at import content_at
+from catalog.files.queries import content_at
 from catalog.formatting import show
 from catalog.store.database import Database
 

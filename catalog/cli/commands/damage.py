@@ -3,9 +3,8 @@
 import click
 
 from catalog.cli.options import Asking, asks, json_option, put
-from catalog.formatting import show, text
+from catalog.formatting import moment, show, text
 from catalog.integrity.damage import Damage, damage
-from catalog.moment import moment
 
 FINDINGS = 1
 

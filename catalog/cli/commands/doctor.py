@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from catalog.backup.backup_standing import backup_standing
+from catalog.backup.create import backup_standing
 from catalog.cli.options import Asking, asks, json_option, put_lines
-from catalog.embedding.hardware import advice, running_on
 from catalog.embedding.selection import find_bundle
-from catalog.embedding.sessions import open_session
+from catalog.embedding.sessions import advice, open_session, running_on
 from catalog.embedding.throughput import lines, measure
 from catalog.errors import Fault
 from catalog.filesystem.mounts import mount_of, read_mounts

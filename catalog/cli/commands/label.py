@@ -1,4 +1,7 @@
-"""`catalog label`: the owner's choices."""
+"""`catalog label`: the owner's choices.
+
+What an import did, in words.
+"""
 
 import os
 import sys
@@ -8,17 +11,42 @@ from pathlib import Path
 
 import click
 
-from catalog.choices.label_choice import decide
-from catalog.choices.label_list import label_lines
 from catalog.choices.label_text import save, write_lines
-from catalog.choices.labels import believed, choose
+from catalog.choices.labels import believed, choose, label_lines
+from catalog.choices.merge import decide
 from catalog.choices.suspect_labels import doubts, line, trained
 from catalog.choices.targets import Named, Target, targets
-from catalog.cli.named_paths import STDIN, ListedPath, named_paths
 from catalog.cli.options import Asking, BytesPath, asks, json_option, put, put_lines
+from catalog.cli.params import STDIN, ListedPath, named_paths
 from catalog.errors import PlaceFault
 from catalog.formatting import safe, show, text
+from catalog.label_import.run import Outcome
 from catalog.store.database import Database
+
+FEW = 20  # names of a kind that are shown; --json has all
+
+
+def report(outcome: Outcome) -> None:
+    """Figures to stdout, what could not be done to stderr."""
+    plan = outcome.plan
+    click.echo(f"{outcome.files} files: {plan.count('keep')} newly keep, {plan.count('delete')} newly delete")
+    for words, count in outcome.seen.items():
+        click.echo(f"  {count} {words}")
+    if plan.same:
+        click.echo(f"  {plan.same} were labelled so already")
+    conflicts = [f"{show(new.path)}: you said {old.value}, it says {new.value}" for old, new in plan.conflicts]
+    _name(conflicts, "kept as you labelled them by hand (--overwrite lets the import win)")
+    _name([" and ".join(show(one.path) for one in ones) for ones in plan.torn], "said to be both; not labelled")
+    _name([f"{show(path)}: {why}" for path, why in outcome.refused], "could not be used")
+
+
+def _name(lines: list[str], words: str) -> None:
+    if lines:
+        click.echo(f"  {len(lines)} {words}")
+        for line in lines[:FEW]:
+            click.echo(f"    {line}", err=True)
+        if len(lines) > FEW:
+            click.echo(f"    and {len(lines) - FEW} more; --json names all", err=True)
 
 
 @click.group("label")
@@ -157,7 +185,6 @@ def import_(
     XMP: rejected is delete; accepted (digiKam), 4 and 5 stars are keep. Lightroom's reject flag is in no XMP: give what
     it rejects a rating first. What you labelled by hand stays as it is.
     """
-    from catalog.cli.label_import_report import report
     from catalog.console import counting
     from catalog.label_import import run
     from catalog.label_import.folders import classes, mapping

@@ -10,8 +10,7 @@ import click
 from catalog.cli.options import Asking, asks, json_option, put_lines
 from catalog.files.queries import suspects
 from catalog.formatting import safe
-from catalog.integrity.rates import rates
-from catalog.integrity.rejected import COLUMNS, quarantine
+from catalog.integrity.rejected import COLUMNS, quarantine, rates
 
 DAYS = 90
 

@@ -52,8 +52,7 @@ def command(asking: Asking, budget: int | None, as_json: bool) -> int:
 
 def _scrub(asking: Asking, budget: int | None) -> tuple[Run | None, bool]:
     """The run as it ended, and whether it was interrupted."""
-    from catalog.cli.scrub_follow import ByChild, ByService
-    from catalog.cli.scrub_progress import ScrubProgress
+    from catalog.cli.scrub_follow import ByChild, ByService, ScrubProgress
 
     by = ByService(asking) if running(asking.config.state) else ByChild(asking)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as systemd asks: the same as Ctrl-C

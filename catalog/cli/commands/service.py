@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from catalog.cli.options import config_option, named
-from catalog.client.program import service_program
+from catalog.client.process import service_program
 from catalog.config.load import Config, load_config
 from catalog.errors import PlaceFault, UsageFault
 from catalog.installer.service_user import Runner, may_run, owner_of

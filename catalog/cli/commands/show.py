@@ -7,8 +7,7 @@ import click
 from catalog.cli.options import Asking, BytesPath, asks, json_option, put
 from catalog.errors import UsageFault
 from catalog.files.queries import Entry, entry_at, holders
-from catalog.formatting import safe, show, text
-from catalog.moment import moment
+from catalog.formatting import moment, safe, show, text
 from catalog.similarity.nearest import similar
 
 

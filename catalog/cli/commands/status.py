@@ -5,10 +5,10 @@ from typing import Any
 import click
 
 from catalog.cli.options import Asking, asks, json_option, put
-from catalog.embedding.switching import told
+from catalog.embedding.inventory import told
 from catalog.formatting import safe
 from catalog.heads.retraining import told as head_told
-from catalog.integrity.rates import NORMAL
+from catalog.integrity.rejected import NORMAL
 from catalog.status import standing
 from catalog.store.volumes import remedy_of
 

@@ -6,13 +6,11 @@ from collections.abc import Iterable
 
 import click
 
-from catalog.cli.duration import Duration
-from catalog.cli.named_paths import STDIN, ListedPath, named_paths
 from catalog.cli.options import Asking, BytesPath, asks, json_option, put, put_lines
+from catalog.cli.params import STDIN, Duration, ListedPath, named_paths
 from catalog.cli.prompt import agreed
 from catalog.errors import UsageFault
-from catalog.formatting import show, text
-from catalog.moment import moment
+from catalog.formatting import moment, show, text
 from catalog.trash.crash_recovery import reachable, refresh
 from catalog.trash.facts import gather, named
 from catalog.trash.folder import doubt

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from catalog.backup.backup_standing import backup_standing
-from catalog.backup.create import Backup, backups
+from catalog.backup.create import Backup, backup_standing, backups
 from catalog.cli.options import Asking
 from catalog.console import size
 from catalog.report.elements import Last, Section

@@ -3,9 +3,8 @@
 from itertools import islice
 
 from catalog.cli.options import Asking
-from catalog.formatting import show, text
+from catalog.formatting import moment, show, text
 from catalog.integrity.damage import Damage, count, damage
-from catalog.moment import moment
 from catalog.report.elements import Last, Rows, Section, Thumbnail
 from catalog.report.wording import day_of, many
 from catalog.store.database import Database

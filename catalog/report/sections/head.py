@@ -4,10 +4,10 @@ from math import sqrt
 from typing import Any, NamedTuple
 
 from catalog.cli.options import Asking
+from catalog.formatting import moment
 from catalog.heads.retraining import head_standing
 from catalog.heads.scoring import lag
 from catalog.heads.stored_head import standing
-from catalog.moment import moment
 from catalog.report.elements import Last, Plot, Point, Section
 from catalog.report.wording import DAY, ago, many
 from catalog.store.database import Database

@@ -2,7 +2,7 @@
 
 from catalog.cli.options import Asking
 from catalog.formatting import show
-from catalog.integrity.rates import NORMAL, Rate, least_share, rates
+from catalog.integrity.rejected import NORMAL, Rate, least_share, rates
 from catalog.report.elements import Last, Plot, Point, Section
 from catalog.report.wording import utc_day
 

@@ -5,7 +5,7 @@ from typing import Any
 from catalog.cli.options import Asking
 from catalog.client.connection import ask
 from catalog.client.process import running
-from catalog.embedding.switching import switching, told
+from catalog.embedding.inventory import switching, told
 from catalog.report.elements import Last, Section
 from catalog.report.wording import many
 from catalog.store.models import Model, current

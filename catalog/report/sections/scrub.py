@@ -2,9 +2,9 @@
 
 from catalog.cli.options import Asking
 from catalog.console import size
+from catalog.formatting import moment
 from catalog.integrity.coverage import coverage
 from catalog.integrity.scrub_runs import latest, night, spent
-from catalog.moment import moment
 from catalog.report.elements import Last, Plot, Point, Section
 from catalog.report.wording import DAY, ago, day_of, many
 

@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from models.decode.jpeg2000.codestream import depth
-from models.decode.jpeg2000.jp2_boxes import boxes, first
+from models.decode.jpeg2000.codestream import boxes, depth, first
 from models.decode.reason import Reason, Unfit
 
 COLOUR, OPACITY, PREMULTIPLIED, UNSPECIFIED = 0, 1, 2, 0xFFFF  # what a channel is
