@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from household import Household
+
+from tests.support.running_service import Household
 
 
 @pytest.fixture

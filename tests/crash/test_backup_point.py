@@ -5,11 +5,11 @@ import signal
 from pathlib import Path
 
 import apsw
-from household import Household, picture
 
 from catalog.backup.create import backup_standing, backups
 from catalog.config.settings import BackupSettings
 from catalog.store.database import Database, prove
+from tests.support.running_service import Household, picture
 
 FILES = 4
 OF_NIGHTS = ("backup.made",)

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from household import Household, until
 
-SLOW = str(Path(__file__).parent / "slow")
+from tests.support.running_service import Household, until
+
+SLOW = str(Path(__file__).parents[1] / "injected" / "slow_decoder")
 # Writes pictures over one another, in place and in pieces, and says of each piece what the whole file was after it.
 WRITER = """
 import hashlib, os, random, sys, time

@@ -5,11 +5,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from household import Household, picture, until
 
 from catalog.errors import Fault
+from tests.support.running_service import Household, picture, until
 
-EVIL = str(Path(__file__).parent / "evil")
+EVIL = str(Path(__file__).parents[1] / "injected" / "broken_decoder")
 FATES = {
     b"segv.png": "crashes the decoder",
     b"hang.png": "takes too long",

@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
-from household import PATIENCE, Household, picture, until
-from test_backup_point import OF_NIGHTS
-from test_scrub_points import OF_SCRUBS
+
+from tests.crash.test_backup_point import OF_NIGHTS
+from tests.crash.test_scrub_points import OF_SCRUBS
+from tests.support.running_service import PATIENCE, Household, picture, until
 
 FILES = 10
 IN_WORKERS = ("intake.read", "intake.decoded")
@@ -29,13 +30,13 @@ BOTH = {
     "index.saved": 1,
 }
 OF_LOSSES = ("scan.losses",)
-OF_SWITCHES = ("switch", "switched")  # tried in tests/daemon/test_switch.py
-OF_HEADS = ("train", "trained")  # tried in tests/daemon/test_switch_head.py
+OF_SWITCHES = ("switch", "switched")  # tried in tests/daemon/embed/test_model_switch.py
+OF_HEADS = ("train", "trained")  # tried in tests/daemon/embed/test_model_switch_head.py
 OF_SCORES = (
     "score",
     "score.words",
     "score.named",
-)  # tried in tests/catalog/test_taste.py and tests/daemon/test_names.py
+)  # tried in tests/catalog/heads/test_training_and_scores.py and tests/daemon/followers/test_names.py
 WATCHING = {"scout.hints": 1, "sentry.step": 1, "answer": 3}
 
 

@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
-from household import PATIENCE, Household, picture, until
 
 from catalog.client.connection import ask
 from catalog.store.database import Database
+from tests.support.running_service import PATIENCE, Household, picture, until
 
 FILES = 12
 # The point, and at which of its passages to die.

@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from household import picture
-from trash_house import TrashHouse
 
 from catalog.journal import read
 from catalog.trash.records import BEGUN, State, fold
+from tests.support.running_service import picture
+from tests.support.trash_service import TrashHouse
 
 FILES = 4
 MANY = 60

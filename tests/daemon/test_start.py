@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from household import Household, picture
 
 from catalog.errors import PlaceFault
+from tests.support.running_service import Household, picture
 
 START = "from daemon.main import main; main()"
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from household import Household
 
 from daemon.service import Service
+from tests.support.running_service import Household
 
 
 def test_watches_are_given_back_after_the_thread_that_tends_them(

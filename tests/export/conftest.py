@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from needed import MISSING, Made
+
+from tests.export.requirements import MISSING, Made
 
 ROOT = Path(__file__).parents[2]
 CORPUS = ROOT.parent / "shared" / "corpus"
@@ -41,8 +42,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Made]:
         return found
 
     def build(family: str) -> Made:
-        from small import BUILDERS
-
+        from tests.export.small_models import BUILDERS
         from tools.export.make import Wish, make_bundle
         from tools.export.shortcut import jpegs_below
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from needed import Made
 
 from models.bundle.folder import load_bundle
+from tests.export.requirements import Made
 from tools.export.__main__ import main
 from tools.export.families import load_source
 from tools.export.families.open_clip import _choice

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from needed import FAMILIES, PROVIDER, Made
 
 from models.decode.reason import Unfit
 from models.picture import read_picture
@@ -14,6 +13,7 @@ from models.runtime.attestation import attest, unexplained
 from models.runtime.session import Session
 from models.runtime.text_attestation import attest_text
 from models.runtime.text_encoder import TextEncoder
+from tests.export.requirements import FAMILIES, PROVIDER, Made
 from tools.export.reference import picture_vectors, text_vectors
 from tools.export.strings import STRINGS
 

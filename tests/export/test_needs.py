@@ -1,7 +1,8 @@
 """Whether what the exporter needs is there."""
 
 import pytest
-from needed import MISSING
+
+from tests.export.requirements import MISSING
 
 
 def test_the_exporter_can_be_tested_here() -> None:

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from needed import Made
 from PIL import Image
 
 from models.bundle.folder import BundleError, load_bundle
 from models.runtime.attestation import Attestation, attest
 from models.runtime.session import Session
+from tests.export.requirements import Made
 from tools.export.describe import describe
 from tools.export.make import Wish, make_bundle, write_image
 from tools.export.reference import picture_vectors

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from tiny_bundle import write_tiny_bundle
 
 from models.bundle.folder import Bundle, load_bundle
 from models.runtime.session import Session
+from tests.support.tiny_bundle import write_tiny_bundle
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 

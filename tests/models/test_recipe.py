@@ -44,7 +44,7 @@ def test_the_middle_follows_its_source(have: int, want: int) -> None:
 
 
 def test_resized_to_one_size_and_cropped_to_another() -> None:
-    from specimens import saved, scene
+    from tests.support.image_samples import saved, scene
 
     picture = scene(120, 81)
     for way, size in (("squash", (48, 40)), ("shortest", (59, 40))):
@@ -70,7 +70,7 @@ def test_only_extreme_strips_are_cut_before_resizing(width: int, height: int) ->
 
 
 def test_extreme_strips_cost_no_memory() -> None:
-    from specimens import saved
+    from tests.support.image_samples import saved
 
     for size in ((30000, 1), (1, 30000), (1, 1)):
         for way in ("squash", "shortest", "pad"):

@@ -5,10 +5,10 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from specimens import reason_of
 
 from models.decode.reason import Reason
 from models.picture import Recipe, read_picture
+from tests.support.image_samples import reason_of
 from tools.samples import main, make_samples
 
 SMALL = Recipe(32, 32, scaled_jpeg=1.0)

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from household import Household, picture, until
+
+from tests.support.running_service import Household, picture, until
 
 PROCESSES, ROUNDS = 4, 42_000
 EVENTS = 6 * PROCESSES * ROUNDS  # create, modify, close, moved from, moved to, delete

@@ -12,8 +12,8 @@ import pytest
 
 from daemon.watch.hints import Hint, Rescan
 from daemon.watch.observer import Watcher
-from tests.daemon.watch_ear import until
-from tests.daemon.watch_follower import Follower, on_disk
+from tests.support.hint_follower import Follower, on_disk
+from tests.support.hint_recorder import until
 from tools.bench.watch import cpu_of, grow, overflow
 
 DIRECTORIES = 100_000

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from household import picture
-from tiny_bundle import SIDE, write_tiny_bundle
 
 from models.bundle.folder import load_bundle
 from models.runtime.provider import CPU, has_gpu
 from models.runtime.session import Session
+from tests.support.running_service import picture
+from tests.support.tiny_bundle import SIDE, write_tiny_bundle
 from tools.bench.pipeline_rates import Loader, pipeline_rate
 
 HOME = Path(__file__).parents[2]

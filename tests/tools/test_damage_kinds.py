@@ -56,7 +56,7 @@ def test_what_cannot_be_harmed_gives_no_case() -> None:
 
 
 def test_a_rival_gets_no_credit_where_it_complains_of_the_sound_file(tmp_path: Path) -> None:
-    from specimens import saved, scene
+    from tests.support.image_samples import saved, scene
 
     path = tmp_path / "sound.png"
     path.write_bytes(saved(scene(), "PNG"))

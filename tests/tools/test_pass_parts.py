@@ -6,8 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from household import Household, picture
-
+from tests.support.running_service import Household, picture
 from tools.bench.stage_times import OWN, shown
 
 SCRIPT = """

@@ -1,0 +1,181 @@
+"""What people type, on a small collection after one pass: data on stdout, JSON as promised, the right exit code."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from catalog.integrity.rejected import COLUMNS
+from tests.support.running_service import Household, picture
+
+HOSTILE = b"new\nline \xff\x1b[31m.gif"  # and a PNG for all that
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Household]:
+    """Six files: two copies, a near copy, one alone under a hostile name, one cut, one that is no image."""
+    household = Household(tmp_path_factory.mktemp("home"))
+    root = Path(os.fsdecode(household.root))
+    (root / "a.png").write_bytes(picture(1))
+    (root / "sub").mkdir()
+    (root / "sub" / "copy.png").write_bytes(picture(1))
+    near = BytesIO()
+    Image.open(BytesIO(picture(1))).resize((96, 64)).save(near, "JPEG", quality=95)
+    (root / "near.jpg").write_bytes(near.getvalue())
+    Path(os.fsdecode(household.root + b"/" + HOSTILE)).write_bytes(picture(2))
+    (root / "cut.png").write_bytes(picture(3)[:-20])
+    (root / "page.jpg").write_bytes(b"<!doctype html><html>no picture</html>")
+    done = household.once()
+    assert done.returncode == 0, done.stderr
+    yield household
+    household.close()
+
+
+def ask(home: Household, *arguments: str | bytes, code: int = 0) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "catalog.cli.main", "--config", str(home.config_path), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+def lines(home: Household, *arguments: str | bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in ask(home, *arguments, "--json").splitlines()]
+
+
+def place(home: Household, name: str | bytes) -> bytes:
+    return home.root + b"/" + os.fsencode(name)
+
+
+def test_status_counts_every_file(home: Household) -> None:
+    found = json.loads(ask(home, "status", "--json"))
+    assert found["files"] == {"total": 6, "ok": 4, "rejected": 2, "pending": 0, "gone": 0, "unreachable": 0}
+    assert found["vectors"] == 3
+    assert found["index"]["size"] == 3
+    assert found["index"]["lag"] == 0
+    assert found["model"]["provider"] == "CPUExecutionProvider"
+    assert [(os.fsencode(root["path"]), root["state"]) for root in found["roots"]] == [(home.root, "present")]
+    assert found["daemon"]["running"] is False
+    assert found["verified"] | {"days": 90, "percent": 100.0} == found["verified"]
+    assert "rejected" in ask(home, "status")
+
+
+def test_ls_gives_every_promised_field_and_every_byte_of_a_name(home: Household) -> None:
+    found = lines(home, "ls")
+    assert len(found) == 6
+    keys = {"path", "state", "reason", "detail", "sha256", "bytes", "format", "width", "height", "p_delete"}
+    assert all(keys <= set(line) for line in found)
+    assert place(home, HOSTILE) in {os.fsencode(line["path"]) for line in found}
+
+
+def test_ls_text_is_one_line_a_file_whatever_the_names(home: Household) -> None:
+    assert len(ask(home, "ls").splitlines()) == 6
+
+
+@pytest.mark.parametrize(
+    ("filters", "count"),
+    [
+        (["--state", "rejected"], 2),
+        (["--state", "ok", "--format", "jpeg"], 1),
+        (["--reason", "trunc"], 1),
+        (["--name", "COPY"], 1),
+        (["--state", "gone"], 0),
+    ],
+)
+def test_ls_filters(home: Household, filters: list[str], count: int) -> None:
+    assert len(lines(home, "ls", *filters)) == count
+
+
+def test_ls_of_a_folder(home: Household) -> None:
+    assert [line["bytes"] for line in lines(home, "ls", place(home, "sub"))] == [len(picture(1))]
+
+
+def test_show_tells_history_copies_and_neighbours(home: Household) -> None:
+    found = json.loads(ask(home, "show", place(home, "a.png"), "--json"))
+    assert found["state"] == "ok"
+    assert [line["verdict"] for line in found["history"]] == ["first"]
+    assert [os.fsencode(path) for path in found["copies"]] == [place(home, "sub/copy.png")]
+    assert os.fsencode(found["neighbours"][1]["path"]) == place(home, "near.jpg")
+    assert "history" in ask(home, "show", place(home, HOSTILE))
+
+
+def test_show_notes_a_picture_of_another_format_than_its_name_says(home: Household) -> None:
+    assert json.loads(ask(home, "show", place(home, "near.jpg"), "--json"))["note"] is None
+    assert json.loads(ask(home, "show", place(home, HOSTILE), "--json"))["note"] == "a PNG, though named .gif"
+
+
+def test_show_of_an_unknown_path_names_the_remedy(home: Household) -> None:
+    assert "catalogd --once" in ask(home, "show", "/nowhere.png", code=2)
+
+
+def test_similar_finds_copies_first_and_leaves_the_question_out(home: Household) -> None:
+    found = lines(home, "similar", place(home, "a.png"), "-k", "2")
+    assert [os.fsencode(line["path"]) for line in found] == [place(home, "sub/copy.png"), place(home, "near.jpg")]
+    assert found[0]["cosine"] == pytest.approx(1, abs=1e-3)
+    assert found[1]["cosine"] > 0.97
+
+
+def test_similar_of_a_file_that_is_not_in_the_catalog(home: Household, tmp_path: Path) -> None:
+    (tmp_path / "question.png").write_bytes(picture(2))
+    assert os.fsencode(lines(home, "similar", str(tmp_path / "question.png"))[0]["path"]) == place(home, HOSTILE)
+
+
+def test_similar_of_what_is_no_image_says_so(home: Household) -> None:
+    assert "cannot be embedded" in ask(home, "similar", place(home, "page.jpg"), code=2)
+    assert "cannot read" in ask(home, "similar", "/nowhere.png", code=4)
+
+
+def test_dups_exact_and_near(home: Household) -> None:
+    exact = lines(home, "dups")
+    assert [(group["kind"], len(group["paths"])) for group in exact] == [("exact", 2)]
+    assert exact[0]["keep"] in exact[0]["paths"]
+    near = [group for group in lines(home, "dups", "--near", "--threshold", "0.95") if group["kind"] == "near"]
+    assert len(near) == 1
+    assert os.fsencode(near[0]["keep"]) == place(home, "near.jpg")  # four times the pixels
+
+
+def test_rejected_as_json_and_as_csv(home: Household, tmp_path: Path) -> None:
+    assert {line["reason"] for line in lines(home, "rejected")} == {"truncated", "wrong type for its name"}
+    ask(home, "rejected", "--csv", str(tmp_path / "list.csv"))
+    assert ask(home, "rejected", "--csv") == (tmp_path / "list.csv").read_text()
+    with (tmp_path / "list.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["reason"] for row in rows} == {"truncated", "wrong type for its name"}
+    assert list(rows[0]) == list(COLUMNS)
+    assert {row["root"] for row in rows} == {os.fsdecode(home.root)}
+    assert all(row["last_verified"] and row["attempts"] == "1" and not row["next_try"] for row in rows)
+
+
+def test_doctor_is_content_here(home: Household) -> None:
+    found = lines(home, "doctor")
+    assert {"root", "watches", "disk", "catalog", "provider", "model", "loader"} <= {line["topic"] for line in found}
+    assert [line for line in found if not line["well"]] == []
+
+
+def test_a_reader_that_leaves_early_is_no_error(home: Household) -> None:
+    command = f"{sys.executable} -m catalog.cli.main --config {home.config_path} ls | head -n 1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""
+
+
+def test_with_the_service_answers_come_from_its_index(home: Household) -> None:
+    alone = lines(home, "similar", place(home, "a.png"))
+    home.start()
+    try:
+        served = lines(home, "similar", place(home, "a.png"))
+        assert json.loads(ask(home, "status", "--json"))["daemon"]["running"] is True
+    finally:
+        assert home.stop() == 0
+    assert [line["path"] for line in served] == [line["path"] for line in alone]

@@ -1,0 +1,167 @@
+"""`catalog model`: what is at hand, what it is, whether it holds, choosing and dropping."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from catalog.cli.main import cli
+from catalog.errors import PlaceFault, UsageFault
+from catalog.similarity.index_file import head_path
+from tests.support.running_service import Household, picture, until
+from tests.support.tiny_bundle import write_tiny_bundle
+
+OTHER = {"resize": "squash", "interpolation": "bilinear", "scaled_jpeg": 2.0, "background": [255] * 3}
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[Household]:
+    made = Household(tmp_path)
+    for seed in range(6):
+        Path(os.fsdecode(made.root), f"{seed}.png").write_bytes(picture(seed))
+    assert made.once().returncode == 0
+    folder = made.state / "models" / "other"
+    write_tiny_bundle(folder, {"golden.png": picture(-1)}, name="other", preprocess=OTHER, golden_threshold=0.9)
+    yield made
+    made.close()
+
+
+def call(house: Household, *arguments: str) -> Result:
+    """Run `catalog` in this process."""
+    return CliRunner().invoke(cli, ["--config", str(house.config_path), *arguments])
+
+
+def listed(house: Household) -> dict[str, dict[str, object]]:
+    lines = call(house, "model", "list", "--json").stdout.splitlines()
+    return {line["name"]: line for line in map(json.loads, lines)}
+
+
+def test_the_list_names_the_embedded_bundle_the_pulled_one_and_the_one_that_answers(house: Household) -> None:
+    found = listed(house)
+    assert {"default", "other", str(house.folder / "bundle")} == found.keys()
+    assert found[str(house.folder / "bundle")] | {"id": 0} == {
+        "name": str(house.folder / "bundle"),
+        "id": 0,
+        "role": "current",
+        "dims": 48,
+        "text": False,
+        "vectors": 6,
+        "folder": str(house.folder / "bundle"),
+        "problem": None,
+    }
+    assert found["other"]["role"] is None
+
+
+def test_a_broken_bundle_is_listed_with_its_problem(house: Household) -> None:
+    (house.state / "models" / "other" / "model.onnx").write_bytes(b"")
+    assert "altered or cut" in str(listed(house)["other"]["problem"])
+
+
+def test_show_tells_what_made_the_vectors(house: Household) -> None:
+    found = json.loads(call(house, "model", "show", "--json").stdout)
+    assert found["name"] == "tiny"
+    assert len(found["graph_sha256"]) == 64
+    assert {"numpy", "pillow", "python"} <= found["runs_with"].keys()
+    assert (found["role"], found["provider"]) == ("current", "CPUExecutionProvider")
+
+
+def test_check_proves_a_bundle_and_reports_one_that_fails(house: Household) -> None:
+    good = call(house, "model", "check", "other", "--json")
+    assert good.exit_code in (0, None) and json.loads(good.stdout)["ok"]
+    (house.state / "models" / "other" / "goldens" / "golden.png").write_bytes(picture(-5))
+    bad = json.loads(call(house, "model", "check", "other", "--json").stdout)
+    assert not bad["ok"] and "cosine" in bad["word"]
+
+
+def test_use_switches_and_drop_frees_the_old_vectors(house: Household) -> None:
+    house.start()
+    assert "the service prepares it" in call(house, "model", "use", "other").stderr
+    assert until(lambda: listed(house)["other"]["role"] == "current"), house.tail()
+    assert until(lambda: not house.busy()), house.tail()
+    old = str(house.folder / "bundle")
+    engines = [house.state / "engines" / str(listed(house)[name]["id"]) for name in (old, "other")]
+    for folder in engines:
+        folder.mkdir(parents=True)
+    snapshots = f"{head_path(house.state, str(listed(house)[old]['id'])).stem}*"
+    assert len(list(house.state.glob(snapshots))) == 2
+    assert "6 vectors deleted" in call(house, "model", "drop", old).stderr
+    assert list(house.state.glob(snapshots)) == []  # the ids in it may be given out again
+    assert (house.folder / "bundle" / "model.onnx").exists()  # the owner's folder, not ours
+    assert [folder.exists() for folder in engines] == [False, True]
+    assert house.stop() == 0
+    assert house.rows("SELECT count(*) FROM vector") == [(6,)]
+    assert house.findings() == []
+
+
+def test_a_folder_is_chosen_by_its_whole_path(house: Household, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(house.state / "models")
+    assert call(house, "model", "use", "./other").exception is None
+    assert house.config.model.bundle == str(house.state / "models" / "other")
+    told = json.loads(call(house, "status", "--json").stdout)["model"]
+    assert told["wanted"] == house.config.model.bundle
+    assert house.once().returncode == 0
+    told = json.loads(call(house, "status", "--json").stdout)["model"]
+    assert (told["name"], told["wanted"]) == ("other", None)
+
+
+def test_what_may_have_been_meant_is_said(house: Household, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(house.folder)
+    (house.folder / "prepared" / "visual").mkdir(parents=True)
+    (house.folder / "prepared" / "visual" / "model.onnx").write_bytes(b"")
+    for name, remedy in (("nothing", "model list"), ("bundle", "./bundle"), ("./prepared", "model pull ./prepared")):
+        fault = call(house, "model", "use", name).exception
+        assert isinstance(fault, PlaceFault) and remedy in fault.remedy
+    (house.folder / "bundle" / "bundle.json").unlink()
+    assert "bundle.json is missing" in str(call(house, "model", "use", "./bundle").exception)
+
+
+def test_a_name_that_is_no_name_is_refused(house: Household) -> None:
+    source = str(house.folder / "bundle")
+    for name in ("../other", "default", ".hidden", "a/b", ""):
+        assert isinstance(call(house, "model", "pull", source, "--name", name).exception, UsageFault) == (name != "")
+    assert sorted(path.name for path in (house.state / "models").iterdir()) == ["bundle", "other"]
+
+
+def test_what_the_configuration_wants_is_not_dropped(house: Household) -> None:
+    assert call(house, "model", "use", "other").exception is None
+    assert isinstance(call(house, "model", "drop", "other").exception, UsageFault)
+    assert (house.state / "models" / "other" / "bundle.json").exists()
+
+
+def test_a_pass_says_that_the_wanted_bundle_cannot_be_used(house: Household) -> None:
+    assert call(house, "model", "use", "other").exception is None
+    (house.state / "models" / "other" / "model.onnx").write_bytes(b"")
+    Path(os.fsdecode(house.root), "late.png").write_bytes(picture(77))
+    done = house.once()
+    assert done.returncode == 4 and "altered or cut" in done.stderr
+    assert house.rows("SELECT count(*) FROM vector") == [(7,)]  # the model that answers did its work
+
+
+def test_vectors_that_nothing_could_make_again_are_kept(house: Household, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = Path(os.fsdecode(house.root), "0.png")
+    assert call(house, "label", "delete", str(gone)).exception is None
+    gone.unlink()
+    assert call(house, "model", "use", "other").exception is None
+    assert house.once().returncode == 0
+    monkeypatch.chdir(house.folder)
+    told = call(house, "model", "drop", "./bundle").stderr
+    assert "5 vectors deleted" in told and "1 kept" in told
+    assert house.rows("SELECT count(*) FROM vector v JOIN model m ON m.id = v.model WHERE m.name = 'tiny'") == [(1,)]
+    assert house.findings() == []
+
+
+def test_the_model_that_answers_is_not_dropped(house: Household) -> None:
+    result = call(house, "model", "drop", str(house.folder / "bundle"))
+    assert isinstance(result.exception, UsageFault)
+    assert house.rows("SELECT count(*) FROM vector") == [(6,)]
+
+
+def test_a_model_that_does_not_hold_is_not_chosen(house: Household) -> None:
+    before = house.config_path.read_text()
+    (house.state / "models" / "other" / "goldens" / "golden.png").write_bytes(picture(-5))
+    result = call(house, "model", "use", "other")
+    assert "not attested" in str(result.exception)
+    assert house.config_path.read_text() == before

@@ -1,0 +1,267 @@
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from catalog.duplicates.best_copy import Candidate, keeper, rank
+from catalog.duplicates.clustering import dense
+from catalog.duplicates.groups import Group, exact, near
+from catalog.duplicates.index_pairs import Copies, caught_up
+from catalog.errors import UsageFault
+from catalog.store.vectors import Floats
+from tests.support.catalog_rows import DIMS, Shelf, directions, unit
+
+PHOTO = Candidate(b"/r/p.jpg", 4_000_000, "jpeg", 4000, 3000, "Acme One", "ok", False, 100, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("worse", "why"),
+    [
+        (replace(PHOTO, width=1600, height=1200), "resized, EXIF kept"),
+        (replace(PHOTO, width=160, height=120), "a thumbnail, EXIF kept"),
+        (replace(PHOTO, width=1600, height=1200, camera=None), "sent through a messenger"),
+        (replace(PHOTO, format="png", bytes=30_000_000, camera=None), "saved again as PNG: larger, no better"),
+        (replace(PHOTO, width=5000, height=3750, camera=None), "a little upscaled"),
+        (replace(PHOTO, bytes=1_000_000), "compressed again"),
+        (replace(PHOTO, format="webp", bytes=5_000_000, camera=None), "re-encoded"),
+        (replace(PHOTO, state="pending"), "just changing"),
+        (replace(PHOTO, state="rejected"), "rejected"),
+        (replace(PHOTO, away=True), "on a disk that is away"),
+        (replace(PHOTO, away=True, width=8000, height=6000), "better, but away: what can be read now is not given up"),
+        (replace(PHOTO, suspect=True), "may be damaged"),
+        (replace(PHOTO, suspect=True, width=8000, height=6000), "larger, but may be damaged"),
+        (replace(PHOTO, path=b"/#recycle/p"), "in a recycle bin"),
+        (replace(PHOTO, path=b"/r/.zfs/snapshot/a/p.jpg", width=8000, height=6000), "larger, but in a snapshot"),
+        (replace(PHOTO, mtime_ns=200), "a later copy"),
+        (replace(PHOTO, path=b"/r/copies/p.jpg"), "deeper"),
+        (replace(PHOTO, path=b"/r/q.jpg"), "by name, so that there is an answer"),
+        (replace(PHOTO, width=None, height=None), "of unknown size"),
+    ],
+)
+def test_the_photo_is_kept_rather_than(worse: Candidate, why: str) -> None:
+    assert keeper([PHOTO, worse]) == keeper([worse, PHOTO]) == PHOTO, why
+
+
+@pytest.mark.parametrize("change", [{"state": "rejected"}, {"away": True}, {"suspect": True}, {"width": 160}])
+def test_what_does_not_stay_is_kept_for_nothing_that_does(change: dict[str, object]) -> None:
+    poor = replace(PHOTO, **change)
+    assert keeper([replace(PHOTO, path=b"/r/@Recycle/p.jpg"), poor]) == poor
+
+
+def test_a_full_picture_without_exif_beats_a_thumbnail_with_it() -> None:
+    stripped, thumbnail = replace(PHOTO, camera=None), replace(PHOTO, width=160, height=120)
+    assert keeper([thumbnail, stripped]) == stripped
+
+
+@pytest.mark.parametrize(("better", "worse"), list(itertools.pairwise(["dng", "png", "heif", "jpeg", "gif"])))
+def test_formats_decide_between_equal_sizes_without_more_evidence(better: str, worse: str) -> None:
+    first, second = replace(PHOTO, format=better, bytes=1), replace(PHOTO, format=worse)
+    assert keeper([second, first]) == first
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.builds(
+            Candidate,
+            path=st.binary(min_size=1, max_size=3),
+            bytes=st.integers(0, 3),
+            format=st.sampled_from([None, "jpeg", "PNG", "gif", "odd"]),
+            width=st.sampled_from([None, 1, 2]),
+            height=st.sampled_from([None, 1, 2]),
+            camera=st.sampled_from([None, "c"]),
+            state=st.sampled_from(["ok", "pending", "rejected", "odd"]),
+            away=st.booleans(),
+            mtime_ns=st.integers(0, 2),
+            volume=st.just(1),
+            inode=st.integers(1, 2),
+        ),
+        min_size=1,
+        max_size=5,
+        unique_by=lambda candidate: candidate.path,
+    ),
+    st.randoms(),
+)
+def test_the_keeper_does_not_depend_on_the_order(candidates: list[Candidate], random: object) -> None:
+    kept = keeper(candidates)
+    for order in itertools.permutations(candidates):
+        assert keeper(order) == kept
+    assert len({rank(candidate) for candidate in candidates}) == len(candidates)
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return Shelf(tmp_path)
+
+
+def test_exact_copies_by_what_they_waste(shelf: Shelf) -> None:
+    small, large, single = shelf.content("s", bytes=10), shelf.content("l", bytes=1000), shelf.content("1")
+    for name, content in [(b"s1", small), (b"s2", small), (b"s3", small), (b"l2", large), (b"l1", large)]:
+        shelf.file(name, content, mtime=int(name[1:]))
+    shelf.file(b"only", single)
+    assert list(exact(shelf.db)) == [
+        Group("exact", [b"/r/l1", b"/r/l2"], b"/r/l1", None, 1000),
+        Group("exact", [b"/r/s1", b"/r/s2", b"/r/s3"], b"/r/s1", None, 20),
+    ]
+
+
+def test_waste_orders_across_pages_of_the_query(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("catalog.duplicates.copies.CHUNK", 2)
+    for at, size in enumerate([5, 9, 1, 7, 3]):
+        content = shelf.content(str(at), bytes=size)
+        for copy in (b"a", b"b"):
+            shelf.file(copy + b"%d" % at, content)
+    assert [group.bytes_freed for group in exact(shelf.db)] == [9, 7, 5, 3, 1]
+
+
+def test_gone_files_are_no_copies_and_unhealthy_ones_are_not_kept(shelf: Shelf) -> None:
+    first, second = shelf.content("1"), shelf.content("2")
+    shelf.file(b"a", first)
+    shelf.file(b"b", first, state="gone")
+    shelf.file(b"c", second, state="pending", mtime=1)
+    shelf.file(b"d", second, mtime=9)
+    assert [(group.keep, group.paths) for group in exact(shelf.db)] == [(b"/r/d", [b"/r/d", b"/r/c"])]
+
+
+def test_hard_links_free_nothing(shelf: Shelf) -> None:
+    linked, copied = shelf.content("1", bytes=900), shelf.content("2", bytes=5)
+    for name, content, inode in [
+        (b"a", linked, 7),
+        (b"b", linked, 7),
+        (b"c", copied, 8),
+        (b"d", copied, 9),
+        (b"e", copied, 9),
+    ]:
+        shelf.file(name, content, inode=inode)
+    assert [(group.keep, group.bytes_freed) for group in exact(shelf.db)] == [(b"/r/c", 5), (b"/r/a", 0)]
+
+
+def angled(base: Floats, degrees: float) -> Floats:
+    """Vectors of the plane of the first two axes, turned."""
+    turn = np.radians(degrees)
+    made = np.zeros(DIMS, np.float32)
+    made[0], made[1] = base[0] * np.cos(turn) - base[1] * np.sin(turn), base[0] * np.sin(turn) + base[1] * np.cos(turn)
+    return unit(made)
+
+
+EAST = angled(np.array([1.0, 0.0], np.float32), 0)
+
+
+def at(degrees: float) -> Floats:
+    return angled(EAST, degrees)
+
+
+ENGINES = pytest.mark.parametrize("enough", [30_000, 0], ids=["products", "index"])
+
+
+def near_paths(shelf: Shelf, cosine: float, enough: int) -> list[list[bytes]]:
+    return [group.paths for group in near(shelf.db, 1, cosine, shelf.folder, enough)]
+
+
+@ENGINES
+def test_near_pictures_are_grouped_under_the_best(shelf: Shelf, enough: int) -> None:
+    shelf.picture("small", at(3), width=10, height=10, bytes=5)
+    shelf.picture("large", at(0), width=100, height=100, bytes=700)
+    shelf.picture("other", at(90), width=50, height=50)
+    (group,) = near(shelf.db, 1, 0.99, shelf.folder, enough)
+    assert (group.kind, group.paths, group.keep, group.bytes_freed) == (
+        "near",
+        [b"/r/large", b"/r/small"],
+        b"/r/large",
+        5,
+    )
+    assert group.cosine == pytest.approx(np.cos(np.radians(3)), abs=1e-3)
+
+
+@ENGINES
+def test_a_pan_is_not_chained_into_one_group(shelf: Shelf, enough: int) -> None:
+    for step in range(12):
+        shelf.picture(f"pan{step:02}", at(step * 5), width=1000 - step, height=1000)
+    groups = near_paths(shelf, float(np.cos(np.radians(11))), enough)
+    assert groups == [[b"/r/pan%02d" % (start + step) for step in range(3)] for start in (0, 3, 6, 9)]
+
+
+@ENGINES
+def test_every_copy_of_a_near_picture_is_listed_and_only_what_is_shown(shelf: Shelf, enough: int) -> None:
+    shelf.picture("a", at(0), width=9, height=9, bytes=50)
+    shelf.picture("b", at(1), bytes=30)
+    shelf.file(b"b2", 2)
+    shelf.file(b"b3", 2, state="rejected")
+    dead = shelf.picture("c", at(2), bytes=30)
+    shelf.flip(dead, live=False)
+    unshown = shelf.content("d")
+    shelf.file(b"d", unshown, state="pending")
+    shelf.vector(unshown, at(1))
+    (group,) = near(shelf.db, 1, 0.9, shelf.folder, enough)
+    assert (group.paths, group.bytes_freed) == ([b"/r/a", b"/r/b", b"/r/b2"], 60)
+
+
+@ENGINES
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_without_near_pictures_there_are_no_groups(shelf: Shelf, enough: int, count: int) -> None:
+    shelf.pictures(np.eye(DIMS, dtype=np.float32)[:count])
+    assert near_paths(shelf, 0.9, enough) == []
+
+
+def clustered(seed: int) -> Floats:
+    chance = np.random.default_rng(seed)
+    centres = directions(60, seed)
+    noise = chance.normal(size=(400, DIMS)).astype(np.float32) * chance.uniform(0.0, 0.15, size=(400, 1)).astype(
+        np.float32
+    )
+    return unit(centres[chance.integers(60, size=400)] + noise)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_both_engines_agree_and_keep_the_rule(shelf: Shelf, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("catalog.duplicates.clustering.BLOCK", 64)
+    vectors = clustered(seed)
+    shelf.pictures(vectors)
+    by_products, by_index = (list(near(shelf.db, 1, 0.93, shelf.folder, enough)) for enough in (30_000, 0))
+    assert [(group.keep, group.paths) for group in by_products] == [(group.keep, group.paths) for group in by_index]
+    assert [g.cosine for g in by_products] == pytest.approx([g.cosine for g in by_index], abs=1e-5)
+    paths = [path for group in by_products for path in group.paths]
+    assert len(paths) == len(set(paths)) > 100
+    place = {b"/r/p%d" % at: at for at in range(400)}
+    for group in by_products:
+        own = vectors[place[group.keep]] @ vectors[[place[path] for path in group.paths if path != group.keep]].T
+        assert own.min() >= 0.93 - 1e-6 and own.min() == pytest.approx(group.cosine, abs=1e-5)
+    lonely = [at for path, at in place.items() if path not in set(paths)]
+    kept = [place[group.keep] for group in by_products]
+    among = vectors[lonely + kept] @ vectors[lonely + kept].T
+    np.fill_diagonal(among, 0)
+    assert among.max() < 0.93  # nothing near was left apart
+
+
+@ENGINES
+def test_many_copies_of_one_picture_are_one_group(shelf: Shelf, enough: int) -> None:
+    """More than the index is asked for at first."""
+    shelf.pictures(np.concatenate([np.repeat(directions(1), 150, axis=0), directions(50, seed=4)]))
+    (group,) = near(shelf.db, 1, 0.99, shelf.folder, enough)
+    assert len(group.paths) == 150
+
+
+def test_blocks_of_products_leave_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = clustered(9)
+    whole = list(dense(vectors, 0.9))
+    for block in (1, 7, 399):
+        monkeypatch.setattr("catalog.duplicates.clustering.BLOCK", block)
+        assert [star[:2] for star in dense(vectors, 0.9)] == [star[:2] for star in whole]
+
+
+def test_the_index_is_caught_up_and_not_written(shelf: Shelf) -> None:
+    shelf.pictures(directions(20))
+    index = caught_up(shelf.db, shelf.folder, 1, shelf.digest, DIMS)
+    assert set(index.labels().tolist()) == shelf.live()
+    assert not list(shelf.folder.glob("index-*"))
+    assert Copies(shelf.db, 1, index, 0.9999).pairs().left.tolist() == []
+
+
+@pytest.mark.parametrize(("model", "threshold"), [(2, 0.9), (1, 0.0), (1, 1.1), (1, float("nan"))])
+def test_nonsense_is_refused_with_a_remedy(shelf: Shelf, model: int, threshold: float) -> None:
+    with pytest.raises(UsageFault):
+        list(near(shelf.db, model, threshold, shelf.folder))

@@ -1,0 +1,180 @@
+"""When the brake is pulled, what counts as missing, and what ends it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from catalog.files.mass_deletion import (
+    FEWEST,
+    WINDOW,
+    Loss,
+    accept,
+    declare,
+    hold,
+    known_files,
+    lately,
+    lift,
+    lost_files,
+    pulls,
+    scanned,
+)
+from catalog.files.observe import miss
+from catalog.filesystem.mounts import read_mounts
+from catalog.filesystem.volume_identity import observe
+from catalog.store.volumes import Volume, adopt, retire, settle, volumes
+from tests.support.catalog_on_disk import Shelf
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Iterator[Shelf]:
+    made = Shelf(tmp_path)
+    yield made
+    made.database.close()
+
+
+@pytest.mark.parametrize(
+    ("missed", "known", "before", "most", "percent", "accepted", "pulled"),
+    [
+        (8123, 10000, 0, 0, 50, 0, True),
+        (5000, 10000, 0, 0, 50, 0, False),  # more than half, not half
+        (5001, 10000, 0, 10000, 50, 0, True),
+        (FEWEST - 1, FEWEST - 1, 0, 0, 50, 0, False),  # so few a person has deleted
+        (FEWEST, FEWEST, 0, 0, 50, 0, True),
+        (300, 700, 300, 1000, 50, 0, True),  # with what earlier scans of other folders took
+        (200, 800, 200, 1000, 50, 0, False),
+        (10, 35, 55, 100, 50, 0, True),
+        (30, 80, 900, 100, 50, 0, False),  # a folder through which files pass: hundreds left it, and others came
+        (30, 80, 900, 400, 50, 0, True),  # but not as many as left
+        (15, 35, 0, 100, 50, 0, False),  # others were deleted while the kernel told it: that is no loss
+        (0, 100, 900, 1000, 50, 0, False),  # nothing is missing now
+        (10000, 10000, 0, 10000, 100, 0, False),  # 100: off
+        (FEWEST, 10000, 0, 0, 0, 0, True),  # 0: any loss that is no handful
+        (8123, 10000, 0, 0, 50, 8123, False),
+        (8123 + 1000, 10000, 0, 0, 50, 8123, True),  # more than was accepted, and too much of what was left
+        (8123 + 19, 10000, 0, 0, 0, 8123, False),
+    ],
+)
+def test_the_rule(missed: int, known: int, before: int, most: int, percent: float, accepted: int, pulled: bool) -> None:
+    assert pulls(Loss(missed, known, before, most), percent, accepted) is pulled
+
+
+def lost(shelf: Shelf, *names: str) -> int:
+    return len(list(lost_files(shelf.database, 1, map(shelf.path, names))))
+
+
+def test_a_directory_counts_with_all_its_files(shelf: Shelf) -> None:
+    for name in ("a/1", "a/b/2", "ab/3"):
+        shelf.put(name)
+    assert known_files(shelf.database, 1) == 3
+    assert lost(shelf, "a") == 2
+    assert lost(shelf, "ab/3", "a/1") == 2
+
+
+def test_what_was_never_read_is_not_known(shelf: Shelf) -> None:
+    shelf.put("a")
+    open(shelf.path("b"), "wb").close()
+    shelf.see("b")
+    assert known_files(shelf.database, 1) == 1
+    assert lost(shelf, "a", "b") == 1
+
+
+def test_what_was_renamed_is_not_missing(shelf: Shelf) -> None:
+    """Also a file that is never followed by its inode, such as a damaged one."""
+    for name in ("a/1", "a/2"):
+        shelf.put(name)
+    shelf.database.run("UPDATE file SET state = 'rejected', reason = 'damaged'")
+    os.rename(shelf.path("a"), shelf.path("z"))
+    assert lost(shelf, "a") == 2
+    shelf.see("z/1")
+    assert lost(shelf, "a") == 1
+
+
+def test_two_names_of_one_file_do_not_excuse_each_other(shelf: Shelf) -> None:
+    shelf.put("a")
+    os.link(shelf.path("a"), shelf.path("b"))
+    os.utime(shelf.path("a"))
+    shelf.see("a")
+    shelf.see("b")
+    shelf.database.run("UPDATE file SET state = 'ok', due = NULL, content = (SELECT id FROM content)")
+    assert lost(shelf, "a") == 0  # its other name stands
+    os.unlink(shelf.path("a"))
+    os.unlink(shelf.path("b"))
+    assert lost(shelf, "a", "b") == 2
+
+
+def test_losses_of_a_day_add_up_until_they_are_accepted(shelf: Shelf) -> None:
+    for name in ("a", "b", "c"):
+        shelf.put(name)
+        os.unlink(shelf.path(name))
+    assert declare(shelf.database, shelf.root, False, [shelf.path("a")], 1000.0) == 1
+    assert declare(shelf.database, shelf.root, False, [shelf.path("a"), shelf.path("b")], 1001.0) == 1
+    scanned(shelf.database, 1, 1001.0)
+    assert lately(shelf.database, shelf.root, 1001.0) == (2, 1)
+    assert lately(shelf.database, shelf.root, 1000.5 + WINDOW) == (1, 1)
+    assert lately(shelf.database, b"/elsewhere", 1001.0) == (0, 0)
+    hold(shelf.database, 1, Loss(1, 1), 1002.0)
+    assert accept(shelf.database, shelf.root, 1002.0) == 1
+    adopt(shelf.database, shelf.root, "root", observe(shelf.root, read_mounts()), 1002.0)
+    assert declare(shelf.database, shelf.root, True, [shelf.path("c")], 1003.0) == 1
+    assert lately(shelf.database, shelf.root, 1003.0) == (0, 0)
+
+
+def only(shelf: Shelf) -> Volume:
+    (volume,) = volumes(shelf.database)
+    return volume
+
+
+def looked_at(shelf: Shelf) -> str:
+    return settle(shelf.database, only(shelf), observe(shelf.root, read_mounts()), 5.0)
+
+
+def test_a_volume_that_is_held_loses_nothing_and_the_guard_leaves_it_held(shelf: Shelf) -> None:
+    shelf.put("a")
+    hold(shelf.database, 1, Loss(8123, 10000), 2.0)
+    held = only(shelf)
+    assert (held.away, held.held, held.in_place) == ("a scan missed 8,123 of 10,000 files", True, True)
+    os.unlink(shelf.path("a"))
+    assert miss(shelf.database, shelf.path("a"), 3.0) == 0
+    assert looked_at(shelf) == ""
+    assert only(shelf) == held
+    hold(shelf.database, 1, Loss(8000, 10000), 4.0)
+    assert (only(shelf).missed, only(shelf).since) == (8000, held.since)
+    lift(shelf.database, 1, 5.0)
+    assert (only(shelf).away, only(shelf).held) == (None, False)
+    assert miss(shelf.database, shelf.path("a"), 6.0) == 1
+
+
+def test_a_volume_that_is_held_goes_away_and_comes_back_held(shelf: Shelf) -> None:
+    shelf.put("a")
+    hold(shelf.database, 1, Loss(30, 40), 2.0)
+    os.rename(shelf.root, shelf.root + b".away")
+    looked_at(shelf)
+    assert (only(shelf).away, only(shelf).in_place) == ("no such file or directory", False)
+    hold(shelf.database, 1, Loss(31, 40), 2.5)  # a scan that ended meanwhile
+    os.rename(shelf.root + b".away", shelf.root)
+    looked_at(shelf)
+    assert only(shelf).away == "a scan missed 31 of 40 files"
+    retire(shelf.database, only(shelf), 3.0)
+    assert not only(shelf).in_place
+    looked_at(shelf)
+    assert only(shelf).in_place and only(shelf).held
+
+
+def test_another_identity_that_is_vouched_for_does_not_release_it(shelf: Shelf) -> None:
+    """A disk that was copied is taken for the old one when most of a sample stands there: held it stays."""
+    shelf.put("a")
+    hold(shelf.database, 1, Loss(30, 40), 2.0)
+    copy = shelf.root + b".copy"
+    shutil.copytree(shelf.root, copy)
+    shutil.rmtree(shelf.root)
+    os.rename(copy, shelf.root)
+    with open(os.path.join(shelf.root, b".catalogd-root"), "w") as marker:
+        marker.write("another\n")
+    looked_at(shelf)
+    assert only(shelf).identity == "marker=another"
+    assert only(shelf).away == "a scan missed 30 of 40 files"
+    looked_at(shelf)
+    assert only(shelf).away == "a scan missed 30 of 40 files"

@@ -1,0 +1,64 @@
+"""A move that replaces nothing, on filesystems with and without exclusive rename, with and without hard links."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from catalog.filesystem.rename import Rename, link, relocate, rename_exclusively
+from tests.support.mounts import mounted
+
+
+def unknown(source: bytes, target: bytes) -> None:
+    raise OSError(errno.EINVAL, "Invalid argument")
+
+
+def not_permitted(source: bytes, target: bytes) -> None:
+    raise OSError(errno.EPERM, "Operation not permitted")
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[bytes, bytes]:
+    (tmp_path / "a").write_bytes(b"mine")
+    return os.fsencode(tmp_path / "a"), os.fsencode(tmp_path / "b")
+
+
+def content(path: bytes) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+@pytest.mark.parametrize("rename", [rename_exclusively, unknown])
+def test_a_file_moves_and_is_the_same_file(pair: tuple[bytes, bytes], rename: Rename) -> None:
+    inode = os.stat(pair[0]).st_ino
+    relocate(*pair, rename=rename)
+    assert not os.path.lexists(pair[0])
+    assert (os.stat(pair[1]).st_ino, os.stat(pair[1]).st_nlink) == (inode, 1)
+
+
+@pytest.mark.parametrize("make_link", [link, not_permitted])
+@pytest.mark.parametrize("rename", [rename_exclusively, unknown])
+def test_what_stands_there_is_never_replaced(pair: tuple[bytes, bytes], rename: Rename, make_link: Rename) -> None:
+    for make in (lambda: Path(os.fsdecode(pair[1])).write_bytes(b"theirs"), lambda: os.symlink("nowhere", pair[1])):
+        make()
+        with pytest.raises(FileExistsError):
+            relocate(*pair, rename=rename, link=make_link)
+        assert content(pair[0]) == b"mine"
+        os.unlink(pair[1])
+
+
+def test_without_hard_links_it_moves_all_the_same(pair: tuple[bytes, bytes]) -> None:
+    relocate(*pair, rename=unknown, link=not_permitted)
+    assert content(pair[1]) == b"mine" and not os.path.lexists(pair[0])
+
+
+@pytest.mark.parametrize("rename", [rename_exclusively, unknown])
+def test_another_filesystem_is_told(pair: tuple[bytes, bytes], rename: Rename, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    with mounted(os.fsencode(disk), "-t", "tmpfs", "none"):
+        with pytest.raises(OSError) as caught:
+            relocate(pair[0], os.fsencode(disk / "b"), rename=rename)
+        assert caught.value.errno == errno.EXDEV
+    assert content(pair[0]) == b"mine"

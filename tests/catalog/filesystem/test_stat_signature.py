@@ -1,0 +1,67 @@
+"""The one mapping from what the kernel tells of a file to what the catalog stores of it."""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from catalog.filesystem.stat_signature import Signature, stored
+from catalog.store.database import Database
+from tests.support.catalog_rows import Shelf
+
+Numbers = tuple[int, int, int, int]
+S = 10**9
+WRAP = 1 << 64
+
+# linux/time64.h, linux/fs.h: 64 signed bits of seconds with 0 to 999,999,999 ns; loff_t; 64 unsigned bits.
+INTERESTING = [-(1 << 63) * S, -11_644_473_600 * S, -(1 << 63), 0, (1 << 63) - 1, 15_032_385_535 * S, (1 << 63) * S - 1]
+times = st.one_of(
+    st.builds(lambda second, rest: second * S + rest, st.integers(-(1 << 63), (1 << 63) - 1), st.integers(0, S - 1)),
+    st.builds(
+        lambda at, off, turns: at + off + turns * WRAP,
+        st.sampled_from(INTERESTING),
+        st.integers(-2, 2),
+        st.integers(-1, 1),
+    ).filter(lambda at: -(1 << 63) * S <= at < (1 << 63) * S),
+)
+inodes = st.one_of(st.integers(0, WRAP - 1), st.sampled_from([0, 1, (1 << 63) - 1, 1 << 63, (1 << 63) + 1, WRAP - 1]))
+numbers = st.tuples(st.integers(0, (1 << 63) - 1), times, times, inodes)
+ordinary = st.tuples(*(st.integers(0 if at in (0, 3) else -(1 << 63), (1 << 63) - 1) for at in range(4)))
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A catalog with one file."""
+    shelf = Shelf(tmp_path_factory.mktemp("state"))
+    shelf.file(b"a", shelf.content("a"))
+    yield shelf.db
+    shelf.db.close()
+
+
+def equal_in_tables(database: Database, one: Signature, other: Signature) -> list[int]:
+    """Whether each number of `other` finds a row that holds `one`."""
+    database.run("UPDATE file SET size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?", *one)
+    assert Signature(*database.rows("SELECT size, mtime_ns, ctime_ns, inode FROM file")[0]) == one
+    return list(database.rows("SELECT size = ?, mtime_ns = ?, ctime_ns = ?, inode = ? FROM file", *other)[0])
+
+
+@given(numbers, numbers)
+@example((0, 0, 0, 0), (0, WRAP, -WRAP, WRAP - 1))
+@example((0, (1 << 63) - 1, -(1 << 63), 1 << 63), (0, 1 << 63, -(1 << 63) - 1, (1 << 63) - 1))
+def test_different_numbers_are_stored_and_stay_different(database: Database, one: Numbers, other: Numbers) -> None:
+    alike = [a == b for a, b in zip(one, other, strict=True)]
+    assert [a == b for a, b in zip(stored(*one), stored(*other), strict=True)] == alike
+    assert equal_in_tables(database, stored(*one), stored(*other)) == alike
+    assert equal_in_tables(database, stored(*one), stored(*one)) == [1, 1, 1, 1]
+
+
+@given(ordinary)
+def test_what_64_signed_bits_hold_is_stored_as_it_always_was(seen: Numbers) -> None:
+    assert stored(*seen) == seen
+
+
+@given(times, times, st.integers(0, WRAP - 1))
+def test_nothing_is_lost(mtime_ns: int, ctime_ns: int, inode: int) -> None:
+    kept = stored(1, mtime_ns, ctime_ns, inode)
+    assert (int(kept.mtime_ns), int(kept.ctime_ns), kept.inode % WRAP) == (mtime_ns, ctime_ns, inode)

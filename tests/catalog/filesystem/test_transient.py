@@ -1,0 +1,243 @@
+"""Recycle bins, version stores and snapshots: a file there is never the copy that stays, nor the one to keep."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from catalog.duplicates.best_copy import Candidate
+from catalog.filesystem.transient import FILES, FOLDERS, why_transient
+from catalog.trash.outcome import Refusal
+from catalog.trash.plan import KEPT, plan
+from catalog.trash.records import Stay
+from catalog.trash.survivors import Guard
+from tests.catalog.trash.test_plan import facts
+from tests.support.report_service import place, told
+from tests.support.running_service import Household, picture
+from tests.support.trash_service import TrashHouse
+
+USAGE = 2
+
+
+def inside(name: str) -> str:
+    """A file in a folder of that name."""
+    return f"{name.replace('?', '7').replace('*', 'x')}/sub/pic.png"
+
+
+def named(name: str) -> str:
+    """A file whose own name is of that kind."""
+    return name.replace("*", "1714492983-pic.png")
+
+
+KINDS = [*map(inside, FOLDERS), *map(named, FILES)]
+# As the programs write them, found on real disks.
+SEEN = [
+    "$RECYCLE.BIN/S-1-5-21-1004/$RAB12CD.jpg",
+    "$Recycle.Bin/S-1-5-21-1004/$RAB12CD.jpg",
+    "recycler/Dc1.jpg",
+    "FOUND.000/FILE0001.CHK",
+    ".recycle/al/album/pic.jpg",
+    "@Recycle/pic.jpg",
+    "@Recently-Snapshot/GMT+02_2024-05-01_0100/pic.jpg",
+    "#recycle/pic.jpg",
+    "#snapshot/GMT+02-2024.05.01-01.00.00/pic.jpg",
+    "@eaDir/pic.jpg/SYNOPHOTO_THUMB_XL.jpg",
+    "@GMT-2024.05.01-01.00.00/pic.jpg",
+    "TRASHBOX/.Trashes/501/pic.jpg",
+    ".Trash-1000/files/pic.jpg",
+    ".Trash/1000/files/pic.jpg",
+    ".trash/pic.jpg",
+    ".local/share/Trash/files/pic.jpg",
+    "album/.stversions/pic~20240501-010000.jpg",
+    ".snapshots/41/snapshot/pic.jpg",
+    ".snapshot/hourly.0/pic.jpg",
+    "~snapshot/hourly.0/pic.jpg",
+    ".zfs/snapshot/auto-2024/pic.jpg",
+    "timeshift/snapshots/2024-05-01_01-00-01/localhost/pic.jpg",
+    ".sync/Archive/pic.jpg",
+    ".dtrash/files/pic.jpg",
+    "al/files_trashbin/files/pic.jpg.d1714492983",
+    "al/files_versions/pic.jpg.v1714492983",
+    ".trashed-1714492983-pic.jpg",
+    "DCIM/Camera/.pending-1714492983-pic.jpg",
+    "lost+found/#12",
+]
+STAYING = [
+    "Trash/pic.jpg",
+    "snapshots/pic.jpg",
+    "timeshift/pic.jpg",
+    "Recycle/pic.jpg",
+    "sync/pic.jpg",
+    "album.zfs/pic.jpg",
+    ".zfs",  # a file of that name
+    "@Recycle",
+    "my $RECYCLE.BIN/pic.jpg",
+    "$RECYCLE.BIN 2/pic.jpg",
+    "lost+found.jpg",
+    "trashed-1714492983-pic.jpg",
+    ".trashed-1/pic.jpg",  # Android trashes files, not folders
+    "FOUND.JPG/pic.jpg",
+    "@GMT-2024/pic.jpg",
+    ".Trashy/pic.jpg",
+    "local/share/Trash/pic.jpg",
+]
+
+
+# -- the rule
+
+
+@pytest.mark.parametrize("path", KINDS + SEEN)
+def test_what_lies_where_files_do_not_stay_is_told_apart(path: str) -> None:
+    for root in (b"/r/", b"/r/deep/in/a folder/\xff\n/"):
+        for written in (path, path.upper(), path.lower()):
+            assert why_transient(root + written.encode()), written
+
+
+@pytest.mark.parametrize("path", STAYING)
+def test_what_only_resembles_it_stays(path: str) -> None:
+    assert why_transient(b"/r/" + path.encode()) == ""
+
+
+def test_a_root_inside_a_snapshot_does_not_stay_either() -> None:
+    """The snapshot expires, whether or not somebody has its inside catalogued."""
+    assert why_transient(b"/mnt/.snapshots/41/snapshot/pic.jpg") == "lies in .snapshots, where files do not stay"
+
+
+def test_the_reason_shows_the_name_as_it_is_there() -> None:
+    assert why_transient(b"/r/$Recycle.Bin/a.jpg") == "lies in $Recycle.Bin, where files do not stay"
+    assert why_transient(b"/r/.trashed-1-a.jpg") == "has the name of what Android deletes"
+
+
+# -- the plan, and the last look
+
+
+def other(path: str) -> Candidate:
+    return Candidate(b"/r/" + path.encode(), 9, "png", 1, 1, None, "ok", False, 0, 1, 2)
+
+
+@pytest.mark.parametrize("path", KINDS)
+def test_it_is_no_copy_for_a_plan(path: str) -> None:
+    (victim,) = plan([facts("a", others=(other(path),))]).victims
+    assert victim.lonely and victim.guards == []
+    (refused,) = plan([facts("a", others=(other(path),), label="keep")]).refused
+    assert refused.why.startswith(f"{KEPT} (/r/{path} ")
+    (victim,) = plan([facts("a", others=(other(path), other("stays.png")), label="keep")]).victims
+    assert victim.copies == (Stay(b"/r/stays.png", bytes([1]) * 32),) and victim.passing is None
+
+
+def test_the_guard_takes_none_by_whatever_path(tmp_path: Path) -> None:
+    """The catalog's path may lead into a snapshot through a link above the root."""
+    real = tmp_path / ".snapshots" / "1"
+    real.mkdir(parents=True)
+    (real / "a.png").write_bytes(b"a")
+    (tmp_path / "b.png").write_bytes(b"a")
+    (tmp_path / "photos").symlink_to(real)
+    going, sha256 = os.lstat(tmp_path), hashlib.sha256(b"a").digest()
+    for path in (real / "a.png", tmp_path / "photos" / "a.png"):
+        with pytest.raises(Refusal, match=r"lies in \.snapshots, where files do not stay"):
+            Guard().demand([[Stay(os.fsencode(path), sha256)]], going)
+    assert Guard().demand([[Stay(os.fsencode(tmp_path / "b.png"), sha256)]], going)
+
+
+# -- the commands, on files that a real pass has read; `ignore` is empty, so that all of them are catalogued
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrashHouse]:
+    made = TrashHouse(tmp_path_factory.mktemp("transient"))
+    write_kinds(made)
+    assert made.once().returncode == 0, made.tail()
+    yield made
+    made.close()
+
+
+def write_kinds(house: Household) -> None:
+    """A picture in `album` for each kind of place, and an older copy of it there; a group that lies in bins alone."""
+    house.config_path.write_text("ignore = []\n" + house.config_path.read_text())
+    root = place(house)
+    (root / "album").mkdir()
+    for number, kind in enumerate(KINDS):
+        (root / "album" / f"{number}.png").write_bytes(picture(number))
+        write_old(root / kind, picture(number))
+    for bin_ in (".recycle", "@Recycle"):
+        write_old(root / bin_ / "alone.bmp", picture(9000, "BMP"))  # the largest, so that the report has it
+    write_old(root / "#recycle" / "kept.png", picture(9001))
+    write_old(root / "album" / "kept.png", picture(9001))
+    write_old(root / "album" / "second.png", picture(9001))
+
+
+def write_old(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    os.utime(path, (1577833200, 1577833200))
+
+
+def test_dups_never_keeps_it_where_another_is(house: TrashHouse) -> None:
+    lines = house.lines("dups")
+    assert len(lines) == len(KINDS) + 2
+    for line in lines:
+        kept = line["keep"].removeprefix(f"{place(house)}/")
+        assert line["stays"] == kept.startswith("album/") == ("alone" not in kept), line
+        assert line["paths"][0] == line["keep"]
+
+
+def test_dups_says_so_where_nothing_stays(house: TrashHouse) -> None:
+    said = house.catalog("dups").stdout.split("exact")
+    (alone,) = [group for group in said if "alone.bmp" in group]
+    assert alone.startswith(", and nothing stays: all of them lie in recycle bins") and "  keep  " not in alone
+    assert all(group.count("  keep  ") == 1 for group in said if group and group is not alone)
+
+
+def test_the_report_keeps_none_either(house: TrashHouse) -> None:
+    section = told(house).sections["duplicates"]
+    assert section.rows and {one["stays"] for one in section.record["most"]} == {True, False}
+    for row, one in zip(section.rows.rows, section.record["most"], strict=True):
+        assert one["stays"] is (b"/album/" in os.fsencode(one["keep"]))
+        assert row[2] == os.fsencode(one["keep"]) if one["stays"] else str(row[2]).startswith("nothing: ")
+
+
+def test_the_last_copy_of_what_you_keep_is_refused_with_a_copy_in_each_kind_of_place(house: TrashHouse) -> None:
+    named = [place(house, f"album/{number}.png") for number in range(len(KINDS))]
+    assert house.catalog("label", "keep", *named).returncode == 0
+    lines = house.lines("trash", "--yes", "--last-copy", *named, code=1)
+    assert len(lines) == len(KINDS)
+    for line in lines:
+        kind = KINDS[int(Path(line["path"]).stem)]
+        assert line["refused"].startswith(f"{KEPT} ({place(house, kind)} "), line
+    assert all(path.exists() for path in named)
+    assert house.catalog("label", "clear", *named).returncode == 0
+    lines = house.lines("trash", "--yes", *named, code=1)
+    assert all(line["refused"].startswith("has no other copy: say --last-copy to give it up (") for line in lines)
+    assert "no other copy (" in house.catalog("trash", "--dry-run", named[0]).stderr
+
+
+def test_what_lies_there_may_go_for_a_copy_that_stays(house: TrashHouse) -> None:
+    (line,) = house.lines("trash", "--yes", place(house, "#recycle/kept.png"))
+    assert line["done"]
+    assert house.catalog("restore", "--last").returncode == 0
+
+
+def test_it_is_no_survivor(house: TrashHouse) -> None:
+    survivor = place(house, ".recycle/alone.bmp")
+    done = house.catalog("trash", "--yes", "--survivor", survivor, place(house, "album/0.png"))
+    assert done.returncode == USAGE and "lies in .recycle, where files do not stay: nothing was moved" in done.stderr
+    assert place(house, "album/0.png").exists()
+
+
+def test_a_purge_does_not_rely_on_it(house: TrashHouse) -> None:
+    """What was kept instead was thrown away since."""
+    first, second = place(house, "album/kept.png"), place(house, "album/second.png")
+    assert house.catalog("label", "keep", first).returncode == 0
+    assert house.lines("trash", "--yes", first)[0]["done"]
+    second.rename(place(house, ".recycle/second.png"))
+    assert house.once().returncode == 0
+    words = ("trash", "--purge", "--older-than", "0s", "--yes", "--last-copy")
+    (line,) = house.lines(*words, code=1)
+    assert line["refused"].startswith("is labelled keep, and no other copy is proved")
+    assert house.catalog("label", "clear", place(house, ".recycle/second.png")).returncode == 0
+    (line,) = house.lines(*words[:-1], code=1)
+    assert line["refused"].startswith("what was kept instead of it is no longer proved")
+    assert house.entries() == {"kept.png": "whole"}
+    assert house.catalog("restore", "--last").returncode == 0

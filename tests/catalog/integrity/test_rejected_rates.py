@@ -1,0 +1,147 @@
+"""What counts as an image of a day, and from when on so many damaged ones are an alarm."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from catalog.files.observe import Seen, see
+from catalog.files.results import accept, content_id, reject
+from catalog.filesystem.stat_signature import Signature
+from catalog.integrity.rejected import DAY, Rate, least_share, rates
+from models.decode.reason import Reason
+from tests.support.catalog_on_disk import Shelf
+from tests.support.running_service import Household, picture
+
+NOW = 20_000 * DAY + 4000.0
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Iterator[Shelf]:
+    made = Shelf(tmp_path)
+    yield made
+    made.database.close()
+
+
+@pytest.mark.parametrize(
+    ("damaged", "files", "percent", "alarm"),
+    [
+        (2, 4, 5, False),  # bad luck
+        (4, 4, 5, False),
+        (5, 5, 5, True),
+        (84, 400, 5, True),  # a broken way in
+        (2, 400, 5, False),  # normal
+        (24, 400, 5, False),  # 6 %, and nobody can say that it is more than 5
+        (40, 400, 5, True),
+        (0, 0, 5, False),
+        (5, 100_000, 0, True),
+        (400, 400, 100, False),
+    ],
+)
+def test_the_alarm(damaged: int, files: int, percent: float, alarm: bool) -> None:
+    assert Rate(b"/r", 1, files, damaged).alarming(percent) is alarm
+
+
+@pytest.mark.parametrize(("damaged", "files"), [(84, 400), (2, 4), (5, 5), (1, 1000)])
+def test_the_lower_end_is_where_the_score_test_stops_to_refuse(damaged: int, files: int) -> None:
+    """The definition of Wilson's interval, without its closed form."""
+    least = least_share(damaged, files)
+    assert 0 < least < damaged / files
+    assert (damaged / files - least) ** 2 == pytest.approx(1.96**2 * least * (1 - least) / files)
+    assert least_share(0, files) == least_share(0, 0) == 0.0
+
+
+class Desk:
+    """Files are seen and judged by a word."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self.shelf, self.database = shelf, shelf.database
+
+    def seen(self, name: str, version: int = 1) -> tuple[int, Signature]:
+        sign = Signature(10, version, version, 7)
+        see(self.database, Seen(self.shelf.path(name), sign, 1.0), NOW)
+        ((id_,),) = self.database.rows("SELECT id FROM file WHERE name = ?", os.fsencode(name))
+        return id_, sign
+
+    def well(self, name: str, version: int = 1, data: int = 1, now: float = NOW) -> None:
+        id_, sign = self.seen(name, version)
+        accept(self.database, id_, sign, self.content(data), now)
+
+    def bad(self, name: str, reason: Reason = Reason.DAMAGED, version: int = 1, data: int | None = 2) -> None:
+        id_, sign = self.seen(name, version)
+        reject(self.database, id_, sign, reason, "", None if data is None else self.content(data), NOW)
+
+    def content(self, data: int) -> int:
+        return content_id(self.database, bytes([data]) * 32, 10, None)
+
+    def counts(self, days: int = 7) -> list[tuple[int, int]]:
+        return [(rate.files, rate.damaged) for rate in rates(self.database, NOW, days)]
+
+
+def test_first_readings_and_new_bytes_count_and_nothing_else(shelf: Shelf) -> None:
+    desk = Desk(shelf)
+    desk.well("a")
+    desk.bad("b")
+    assert desk.counts() == [(2, 1)]
+    desk.well("a", version=2)  # read again for a new ctime: the same bytes
+    assert desk.counts() == [(2, 1)]
+    desk.well("a", version=3, data=3)  # edited
+    assert desk.counts() == [(3, 1)]
+    desk.bad("a", version=4, data=4)  # overwritten with damage
+    assert desk.counts() == [(4, 2)]
+    shelf.database.run("UPDATE file SET state = 'pending', reason = NULL, due = 1.0 WHERE name = x'61'")
+    desk.bad("a", version=4, data=4)  # another model has everything read again
+    assert desk.counts() == [(4, 2)]
+    desk.bad("text", Reason.NOT_IMAGE, data=5)
+    desk.bad("closed", Reason.UNREADABLE, data=None)
+    assert desk.counts() == [(4, 2)]
+
+
+def test_a_death_counts_once(shelf: Shelf) -> None:
+    desk = Desk(shelf)
+    desk.bad("evil", Reason.CRASH, data=None)
+    desk.bad("evil", Reason.CRASH, data=None)  # tried again a day later
+    found = shelf.database.rows("SELECT files, damaged FROM intake")
+    assert found == [(1, 1)]
+
+
+def test_rot_is_no_intake(shelf: Shelf) -> None:
+    desk = Desk(shelf)
+    desk.well("a")
+    shelf.database.run("UPDATE file SET state = 'pending', due = 1.0, betrayed = 1")
+    desk.bad("a")
+    assert desk.counts() == [(1, 0)]
+
+
+def test_days_are_those_of_the_clock_and_no_further(shelf: Shelf) -> None:
+    desk = Desk(shelf)
+    for number, day in enumerate((0, 3, 6, 7, -365)):
+        desk.well(f"{number}", data=number + 10, now=NOW - day * DAY)
+    assert desk.counts(days=7) == [(1, 0)] * 3
+    assert [rate.day for rate in rates(shelf.database, NOW, 7)] == [20_000, 19_997, 19_994]
+
+
+@pytest.mark.timeout(300)
+def test_a_broken_way_in_turns_status_red(tmp_path: Path) -> None:
+    house = Household(tmp_path)
+    root = Path(os.fsdecode(house.root))
+    for seed in range(40):
+        (root / f"{seed}.png").write_bytes(picture(seed)[: -20 if seed % 4 == 0 else None])
+    assert house.once().returncode == 0
+    command = [str(Path(sys.executable).with_name("catalog")), "--config", str(house.config_path)]
+
+    def said(*words: str) -> str:
+        return subprocess.run([*command, *words], capture_output=True, text=True, timeout=60, check=True).stdout
+
+    day = time.strftime("%Y-%m-%d", time.gmtime())
+    (found,) = json.loads(said("status", "--json"))["damage"]
+    assert found == {"path": str(root), "day": day, "files": 40, "damaged": 10, "percent": 25.0, "alarm": True}
+    assert f"{root}: 25 % of 40 images read on {day} are damaged; 0.5 % is normal" in said("status")
+    assert json.loads(said("rejected", "--rates", "--json")) == found
+    assert "look at how they get there" in said("rejected", "--rates")
+    house.close()

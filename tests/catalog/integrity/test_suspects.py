@@ -1,0 +1,81 @@
+"""Suspects: ok files that may be damaged are listed, counted, and not the copy that is kept."""
+
+import json
+import os
+import subprocess
+import sys
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from catalog.duplicates.groups import near
+from catalog.files.queries import Filter, entries, suspects
+from tests.support.catalog_rows import DIMS, Shelf
+from tests.support.running_service import Household, picture
+
+WHY = "grey from row 300 of 3000"
+
+
+def test_suspects_are_listed_with_why_and_only_while_they_are_there(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    sick = shelf.content("sick", format="jpeg", suspect=WHY)
+    shelf.file(b"a.jpg", sick)
+    shelf.file(b"copy.jpg", sick)
+    shelf.file(b"well.jpg", shelf.content("well", format="jpeg"))
+    shelf.file(b"lost.jpg", shelf.content("lost", suspect=WHY), state="gone")
+    shelf.file(b"worse.jpg", shelf.content("worse", suspect=WHY), state="rejected")
+    found = list(entries(shelf.db, Filter(suspect=True)))
+    assert [(entry.name, entry.state, entry.reason, entry.detail) for entry in found] == [
+        (b"a.jpg", "ok", "suspect", WHY),
+        (b"copy.jpg", "ok", "suspect", WHY),
+    ]
+    assert suspects(shelf.db) == 2
+    every = {entry.name: (entry.state, entry.reason) for entry in entries(shelf.db, Filter())}
+    assert every[b"a.jpg"] == ("ok", "suspect")
+    assert every[b"well.jpg"] == ("ok", None)
+    assert every[b"worse.jpg"] == ("rejected", "damaged")
+    for wanted, count in ((Filter(suspect=True, name="COPY"), 1), (Filter(suspect=True, format="png"), 0)):
+        assert len(list(entries(shelf.db, wanted))) == count
+    for folder, count in ((b"/r", 2), (b"/", 2), (b"/r/sub", 0), (b"/elsewhere", 0)):
+        assert len(list(entries(shelf.db, Filter(suspect=True, below=folder)))) == count, folder
+
+
+def test_of_two_near_copies_the_sound_one_is_kept(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    look = np.eye(DIMS, dtype=np.float32)[0]
+    shelf.picture("large but grey below", look, width=4000, height=3000, suspect=WHY)
+    shelf.picture("sound", look, width=800, height=600)
+    (group,) = near(shelf.db, 1, 0.9, tmp_path)
+    assert group.keep == b"/r/sound"
+
+
+def test_a_damaged_bitmap_is_found_embedded_listed_and_counted(tmp_path: Path) -> None:
+    home = Household(tmp_path)
+    try:
+        out = BytesIO()
+        Image.open(BytesIO(picture(1))).convert("RGB").save(out, "BMP")
+        sound = out.getvalue()
+        root = Path(os.fsdecode(home.root))
+        (root / "sound.bmp").write_bytes(sound)
+        (root / "shifted.bmp").write_bytes(sound[:900] + b"x" + sound[900:])
+        done = home.once()
+        assert done.returncode == 0, done.stderr
+
+        def ask(*words: str) -> str:
+            call = [sys.executable, "-m", "catalog.cli.main", "--config", str(home.config_path), *words]
+            done = subprocess.run(call, capture_output=True, text=True, timeout=60, check=True)
+            return done.stdout + done.stderr
+
+        (line,) = map(json.loads, ask("ls", "--suspect", "--json").splitlines())
+        assert (Path(line["path"]).name, line["state"], line["reason"]) == ("shifted.bmp", "ok", "suspect")
+        assert line["detail"] == "1 bytes more than its header says"
+        assert "1 bytes more" in ask("ls", "--suspect")
+        found = json.loads(ask("status", "--json"))
+        assert (found["files"]["ok"], found["vectors"], found["suspect"]) == (2, 2, 1)
+        assert "1 suspect" in ask("status")
+        assert "0 rejected; 1 suspect" in ask("rejected")
+        assert json.loads(ask("show", str(root / "shifted.bmp"), "--json"))["detail"] == line["detail"]
+    finally:
+        home.close()

@@ -1,0 +1,99 @@
+"""The owner's command: what it is given, and that no report is lost by it."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from catalog.errors import PlaceFault, UsageFault
+from catalog.report.delivery import send
+from tests.support.report_service import call, fill
+from tests.support.running_service import Household, until
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[Household]:
+    made = Household(tmp_path)
+    fill(made)
+    yield made
+    made.close()
+
+
+def script(folder: Path, body: str) -> str:
+    """A command line that runs these lines of shell; `$1` is its own folder, the last argument the report's page."""
+    file = folder / "send it"
+    file.write_text(f"#!/bin/sh\n{body}\n")
+    file.chmod(0o755)
+    return f"'{file}' '{folder}'"
+
+
+def order(house: Household, command: str) -> None:
+    with house.config_path.open("a") as file:
+        file.write(f'[report]\ncommand = "{command}"\n')
+
+
+def test_it_gets_the_pages_path_and_the_text(house: Household) -> None:
+    order(house, script(house.folder, 'cat > "$1/text"; printf %s "$2" > "$1/path"'))
+    assert call(house, "report").exit_code == 0
+    page = Path((house.folder / "path").read_text())
+    assert page.parent == house.state / "reports"
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    text = (house.folder / "text").read_text()
+    assert text.startswith("catalogd report")
+    assert "\x1b" not in text
+    prose = [line for line in text.splitlines() if not line.lstrip().startswith("/")]
+    assert max(map(len, prose)) <= 80
+
+
+@pytest.mark.parametrize(
+    "command", ["false", "/no/such/program", "an 'open quote", "sh -c 'echo no such host >&2; exit 7'"]
+)
+def test_a_command_that_fails_is_told_and_the_report_is_kept(house: Household, command: str) -> None:
+    order(house, command)
+    result = call(house, "report")
+    assert result.exit_code == 1
+    assert "Nothing needs you." in result.stdout
+    assert "command" in result.stderr and "remedy:" in result.stderr
+    assert ("no such host" in result.stderr) == ("no such host" in command)
+    assert len(list((house.state / "reports").iterdir())) == 2
+
+
+def test_one_that_hangs_is_ended_with_all_it_started(tmp_path: Path) -> None:
+    command = script(tmp_path, 'sleep 1000 & echo $! > "$1/child"; sleep 1000')
+    with pytest.raises(PlaceFault, match="did not end within 1 s"):
+        send(command, tmp_path / "page", "text", seconds=1.0)
+    child = int((tmp_path / "child").read_text())
+    assert until(lambda: not alive(child))
+
+
+def test_one_that_leaves_a_child_behind_keeps_nobody_waiting(tmp_path: Path) -> None:
+    before = time.monotonic()
+    send(script(tmp_path, 'setsid sleep 300 & echo $! > "$1/child"'), tmp_path / "page", "text")
+    assert time.monotonic() - before < 200
+    os.kill(int((tmp_path / "child").read_text()), 9)
+
+
+def test_no_shell_reads_it(tmp_path: Path) -> None:
+    send(script(tmp_path, 'printf "%s\\n" "$@" > "$1/words"') + " '$(id)' ';' '*'", tmp_path / "a page", "text")
+    assert (tmp_path / "words").read_text().splitlines()[1:] == ["$(id)", ";", "*", str(tmp_path / "a page")]
+
+
+def test_quotes_that_do_not_close_are_a_wrong_configuration(tmp_path: Path) -> None:
+    with pytest.raises(UsageFault):
+        send('mail "alice', tmp_path / "page", "text")
+
+
+def test_a_report_since_a_date_is_not_sent(house: Household) -> None:
+    order(house, script(house.folder, 'touch "$1/sent"'))
+    assert call(house, "report", "--since", "2001-01-01").exit_code == 0
+    assert not (house.folder / "sent").exists()
+
+
+def alive(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"

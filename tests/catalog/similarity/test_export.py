@@ -1,0 +1,46 @@
+"""`catalog export`: each vector is tied to its file, its bytes and its model."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+from click.testing import CliRunner
+
+from catalog.cli.main import cli
+from catalog.errors import PlaceFault
+from tests.support.running_service import Household, picture
+
+
+def test_every_row_names_its_files_and_their_bytes(tmp_path: Path) -> None:
+    house = Household(tmp_path)
+    root = Path(os.fsdecode(house.root))
+    for seed in range(5):
+        (root / f"{seed}.png").write_bytes(picture(seed))
+    (root / "copy.png").write_bytes(picture(3))
+    assert house.once().returncode == 0
+    manifest, array = tmp_path / "manifest.jsonl", tmp_path / "vectors.npy"
+    call = ["--config", str(house.config_path), "export", "--manifest", str(manifest), "--vectors", str(array)]
+    assert CliRunner().invoke(cli, call).exception is None
+    head, *rows = [json.loads(line) for line in manifest.read_text().splitlines()]
+    vectors = np.load(array)
+    assert vectors.shape == (5, 48) and vectors.dtype == np.float16
+    assert (head["model"]["name"], head["dims"]) == ("tiny", 48)
+    assert [row["row"] for row in rows] == list(range(5))
+    assert sum(len(row["paths"]) for row in rows) == 6
+    for row in rows:
+        assert {hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in row["paths"]} == {row["sha256"]}
+        stored = house.rows("SELECT data FROM vector WHERE id = ?", row["vector"])[0][0]
+        assert stored == vectors[row["row"]].tobytes()
+
+
+def test_what_cannot_be_written_leaves_nothing_half_done(tmp_path: Path) -> None:
+    house = Household(tmp_path)
+    Path(os.fsdecode(house.root), "1.png").write_bytes(picture(1))
+    assert house.once().returncode == 0
+    manifest = tmp_path / "manifest.jsonl"
+    call = ["--config", str(house.config_path), "export", "--manifest", str(manifest)]
+    result = CliRunner().invoke(cli, [*call, "--vectors", str(tmp_path / "nowhere" / "v.npy")])
+    assert isinstance(result.exception, PlaceFault)
+    assert not manifest.exists() and not list(tmp_path.glob("*.new"))

@@ -1,0 +1,200 @@
+import threading
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from catalog.similarity.index import STEP, Neighbours
+from catalog.similarity.rwlock import ShareLock
+from catalog.store.vectors import Floats, Integers
+from tests.support.catalog_rows import DIMS, directions
+
+
+def labels(start: int, count: int) -> Integers:
+    return np.arange(start, start + count, dtype=np.int64)
+
+
+def filled(count: int) -> tuple[Neighbours, Floats]:
+    index, vectors = Neighbours(DIMS), directions(count)
+    index.add(labels(1, count), vectors)
+    return index, vectors
+
+
+def test_an_empty_index_answers_with_nothing() -> None:
+    ids, cosines = Neighbours(DIMS).query(directions(2), 5)
+    assert ids.shape == cosines.shape == (2, 0)
+
+
+def test_each_vector_finds_itself_with_its_true_cosine() -> None:
+    index, vectors = filled(300)
+    ids, cosines = index.query(vectors, 3)
+    assert ids[:, 0].tolist() == labels(1, 300).tolist()
+    assert cosines[:, 0] == pytest.approx(1.0, abs=1e-3)
+    assert cosines == pytest.approx(np.minimum(np.take_along_axis(vectors @ vectors.T, ids - 1, 1), 1), abs=1e-5)
+
+
+@pytest.mark.parametrize("dead", [0, 5, 90, 99, 100])
+def test_more_neighbours_than_live_gives_all_the_live(dead: int) -> None:
+    index, vectors = filled(100)
+    index.remove(labels(1, dead))
+    ids, _ = index.query(vectors[:2], 1000)
+    assert [sorted(row) for row in ids.tolist()] == [list(range(dead + 1, 101))] * 2
+    assert (index.live, index.deleted) == (100 - dead, dead)
+
+
+def test_what_the_graph_cannot_reach_is_filled_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    index, vectors = filled(10)
+    true_ask = index._ask
+
+    def narrow(query: Floats, k: int) -> tuple[Integers, Floats]:
+        if k > 3:
+            raise RuntimeError("Cannot return the results in a contiguous 2D array")
+        return true_ask(query, k)
+
+    monkeypatch.setattr(index, "_ask", narrow)
+    ids, cosines = index.query(vectors[:2], 8)
+    assert ids.shape == (2, 8)
+    assert ids[:, 0].tolist() == [1, 2]
+    assert (ids[:, 2:] == -1).all() and (cosines[:, 2:] == -np.inf).all() and (ids[:, :2] > 0).all()
+
+
+def test_removing_and_adding_again_change_each_label_once() -> None:
+    index, vectors = filled(50)
+    for _ in range(2):
+        index.remove(np.array([3, 3, 7, 999], np.int64))
+    assert (index.live, index.deleted, index.known().tolist()) == (48, 2, list(range(1, 51)))
+    for _ in range(2):
+        index.add(np.array([3, 3, 60, 60, 1], np.int64), vectors[[2, 2, 9, 9, 0]])
+    assert (index.live, index.deleted) == (50, 1)
+    assert index.labels().tolist() == [1, 2, 3, 4, 5, 6, *range(8, 51), 60]
+    ids, _ = index.query(vectors[[2]], 50)
+    assert sorted(ids[0].tolist()) == index.labels().tolist()  # no label twice, which hnswlib would allow
+
+
+def test_a_wider_search_leaves_the_usual_breadth_behind() -> None:
+    index, vectors = filled(200)
+    wide, _ = index.query(vectors[:1], 5, ef=150)
+    assert index._graph.ef == 100
+    assert wide.tolist() == index.query(vectors[:1], 5)[0].tolist()
+
+
+def test_recall_survives_half_of_it_being_replaced() -> None:
+    count, k = 3000, 10
+    old, new = directions(count, seed=1, dims=48), directions(count // 2, seed=2, dims=48)
+    index = Neighbours(48, threads=2)
+    index.add(labels(1, count), old)
+    index.remove(labels(1, count // 2))
+    index.add(labels(count + 1, count // 2), new)
+    live, vectors = index.labels(), np.concatenate([old[count // 2 :], new])
+    queries = directions(200, seed=3, dims=48)
+    exact = live[np.argsort(-(queries @ vectors.T), axis=1)[:, :k]]
+    found, _ = index.query(queries, k)
+    recall = np.mean([len(set(a) & set(b)) / k for a, b in zip(exact.tolist(), found.tolist(), strict=True)])
+    assert recall >= 0.97
+
+
+def hammer(acts: list[Callable[[], None]], stop: threading.Event) -> list[BaseException]:
+    failures: list[BaseException] = []
+
+    def loop(act: Callable[[], None]) -> None:
+        try:
+            while not stop.is_set():
+                act()
+        except BaseException as error:
+            failures.append(error)
+            stop.set()
+
+    threads = [threading.Thread(target=loop, args=(act,)) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return failures
+
+
+def test_queries_beside_adding_removing_and_resizing_stay_right() -> None:
+    """Without the lock this ends in RuntimeErrors or a segmentation fault."""
+    stop, index = threading.Event(), Neighbours(8)
+    vectors = directions(3 * STEP, dims=8)
+    index.add(labels(1, 50), vectors[:50])
+    at = iter(range(51, len(vectors) - 64, 64))
+
+    def add() -> None:
+        start = next(at, None)
+        if start is None:
+            stop.set()
+        else:
+            index.add(labels(start, 64), vectors[start - 1 : start + 63])
+            index.remove(labels(start, 5))
+
+    def ask() -> None:
+        ids, cosines = index.query(vectors[:4], 10)
+        assert ids[:, 0].tolist() == [1, 2, 3, 4]
+        true = np.minimum(np.einsum("qd,qkd->qk", vectors[:4], vectors[ids - 1]), 1.0)
+        assert cosines == pytest.approx(true, abs=1e-5)
+
+    assert hammer([add, ask, ask, ask], stop) == []
+    assert index.live + index.deleted > 2 * STEP  # it has been resized at least twice
+
+
+def test_the_lock_lets_readers_share_and_a_writer_through() -> None:
+    lock, both = ShareLock(), threading.Barrier(2, timeout=5)
+    wrote = threading.Event()
+
+    def read() -> None:
+        with lock.shared():
+            both.wait()  # passes only if two hold it at once
+
+    def write() -> None:
+        with lock.alone():
+            wrote.set()
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+    with lock.shared():
+        writer = threading.Thread(target=write)
+        writer.start()
+        assert not wrote.wait(0.05)
+    assert wrote.wait(5)
+    writer.join()
+
+
+def test_neither_side_of_the_lock_starves_under_a_loop_of_the_other() -> None:
+    lock, stop, turns = ShareLock(), threading.Event(), {"read": 0, "write": 0}
+
+    def read() -> None:
+        with lock.shared():
+            turns["read"] += 1
+        enough()
+
+    def write() -> None:
+        with lock.alone():
+            turns["write"] += 1
+        enough()
+
+    def enough() -> None:
+        if min(turns.values()) > 100:
+            stop.set()
+
+    assert hammer([read, read, read, write, write], stop) == []
+
+
+def test_an_interrupted_wait_leaves_the_queue() -> None:
+    lock = ShareLock()
+
+    class Interrupt(BaseException):
+        pass
+
+    def fail(_: object) -> bool:
+        raise Interrupt
+
+    with lock.alone():
+        original, lock._changed.wait_for = lock._changed.wait_for, fail  # type: ignore[assignment, method-assign]
+        with pytest.raises(Interrupt), lock.shared():
+            pass
+        lock._changed.wait_for = original  # type: ignore[method-assign]
+    with lock.alone():
+        pass

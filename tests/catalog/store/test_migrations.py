@@ -1,0 +1,163 @@
+"""A catalog of the first version: brought up to date whole or not at all, and after a copy of what it was."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import apsw
+import pytest
+
+from catalog.backup.create import backups, folder_of
+from catalog.errors import PlaceFault, RowFault, StoreFault
+from catalog.store.database import Database, prove
+from catalog.store.migrations import APPLICATION_ID
+from catalog.store.schema import MIGRATIONS
+from tests.support.running_service import Household, picture
+
+ROWS = """
+INSERT INTO volume(id, path, kind, identity, since) VALUES (1, x'2f72', 'root', 'marker=m', 1.0);
+INSERT INTO directory VALUES (1, 1, x'2f72');
+INSERT INTO content(id, sha256, bytes, format, note) VALUES
+  (1, randomblob(32), 10, 'png', 'n'), (2, randomblob(32), 20, NULL, NULL);
+INSERT INTO model VALUES (1, 'old', 'old', 4, 'cpu', 1.0, 5.0), (2, 'new', 'new', 4, 'cpu', 1.0, 9.0);
+INSERT INTO file(id, directory, name, size, mtime_ns, ctime_ns, inode, content, state, reason, first_seen)
+  VALUES (1, 1, x'61', 10, 1, 1, 1, 1, 'ok', NULL, 3.0), (2, 1, x'62', 20, 1, 1, 2, 2, 'rejected', 'damaged', 4.0);
+INSERT INTO history(file, content, size, mtime_ns, seen_at, verdict) VALUES (1, 1, 10, 1, 3.0, 'first');
+INSERT INTO vector VALUES (1, 1, 2, 1, 1, x'0000000000000000');
+INSERT INTO event(at, kind) VALUES (1.0, 'volume');
+"""
+
+
+def first(folder: Path, rows: str = ROWS) -> Path:
+    """What the first version left behind."""
+    path = folder / "catalog.db"
+    connection = apsw.Connection(str(path))
+    for statement in ("PRAGMA page_size = 16384", "PRAGMA journal_mode = WAL", MIGRATIONS[0], rows):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1")
+    connection.close()
+    return path
+
+
+def version(path: Path) -> int:
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    found = connection.execute("PRAGMA user_version").fetchall()[0][0]
+    connection.close()
+    assert isinstance(found, int)
+    return found
+
+
+def test_all_it_knew_is_there_and_a_copy_of_what_it_was(tmp_path: Path) -> None:
+    path = first(tmp_path)
+    with pytest.raises(StoreFault, match="older version") as caught:
+        Database(path, write=False)
+    assert "catalogd --once" in caught.value.remedy
+    assert backups(tmp_path) == []
+    database = Database(path, write=True)
+    assert database.rows("SELECT id, state, reason, betrayed FROM file") == [
+        (1, "ok", None, 0),
+        (2, "rejected", "damaged", 0),
+    ]
+    assert database.rows("SELECT note, suspect, proof FROM content WHERE id = 1") == [("n", None, 0)]
+    assert database.rows("SELECT name FROM model WHERE role = 'current'") == [("new",)]
+    assert database.rows("SELECT verdict, evidence FROM history") == [("first", None)]
+    assert database.rows("PRAGMA foreign_key_check") == [] and database.quick_check() == []
+    database.close()
+    (kept,) = backups(tmp_path)
+    assert kept.path.name.endswith("-v1.db")
+    assert (prove(kept.path, thorough=True), version(kept.path), version(path)) == ([], 1, len(MIGRATIONS))
+    Database(path, write=True).close()
+    assert len(backups(tmp_path)) == 1
+
+
+def test_times_of_any_size_fit_into_a_catalog_that_did_not_hold_them(tmp_path: Path) -> None:
+    """Also for who had it open before. No row is changed, and no other column takes more than it did."""
+    path = first(tmp_path)
+    early = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    assert early.execute("SELECT mtime_ns FROM file WHERE id = 1").fetchall() == [(1,)]
+    database = Database(path, write=True)
+    before = "SELECT id, size, mtime_ns, ctime_ns, inode FROM file WHERE mtime_ns = 1 AND ctime_ns = 1"
+    assert database.rows(before) == [(1, 10, 1, 1, 1), (2, 20, 1, 1, 2)]
+    late = str(1 << 63)
+    database.run("UPDATE file SET mtime_ns = ?, ctime_ns = ? WHERE id = 1", late, "-1" + late)
+    database.run("UPDATE history SET mtime_ns = ?", late)
+    find = "SELECT f.id, f.ctime_ns FROM file f JOIN history h ON h.mtime_ns = f.mtime_ns WHERE f.mtime_ns = ?"
+    assert database.rows(find, late) == early.execute(find, (late,)).fetchall() == [(1, "-1" + late)]
+    for column in ("size", "inode", "attempts"):
+        with pytest.raises(RowFault, match="TEXT"):
+            database.run(f"UPDATE file SET {column} = 'x'")
+    assert database.quick_check() == [] and prove(path, thorough=True) == []
+    early.close()
+    database.close()
+
+
+def test_without_room_for_the_copy_nothing_is_changed(tmp_path: Path) -> None:
+    path = first(tmp_path)
+    folder_of(tmp_path).write_text("in the way")
+    with pytest.raises(PlaceFault):
+        Database(path, write=True)
+    assert version(path) == 1
+    folder_of(tmp_path).unlink()
+    Database(path, write=True).close()
+    assert version(path) == len(MIGRATIONS)
+
+
+DYING = """
+import os, signal, sys
+from pathlib import Path
+from catalog.store.database import Database
+left = int(sys.argv[2])
+def fatal(real):
+    def dying(*words):
+        global left
+        done = real(*words)
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return done
+    return dying
+Database.script, Database.copy = fatal(Database.script), fatal(Database.copy)
+Database(Path(sys.argv[1]), write=True)
+"""
+
+
+def test_killed_after_each_step_it_opens_and_is_brought_up_to_date(tmp_path: Path) -> None:
+    """After the copy, after each step (before the commit), after the version, and at its end."""
+    path = first(tmp_path)
+    steps = len(MIGRATIONS) + 1
+    for lives in range(steps):
+        done = subprocess.run([sys.executable, "-c", DYING, path, str(lives)])
+        assert done.returncode == -signal.SIGKILL
+        assert version(path) == 1
+        assert prove(path, thorough=True) == []
+    assert subprocess.run([sys.executable, "-c", DYING, path, str(steps)]).returncode == 0
+    database = Database(path, write=False)
+    assert database.value("SELECT count(*) FROM file") == 2 and database.quick_check() == []
+
+
+def test_a_service_of_this_version_takes_an_old_catalog_over(tmp_path: Path) -> None:
+    house = Household(tmp_path)
+    Path(os.fsdecode(house.root), "a.png").write_bytes(picture(1))
+    house.state.mkdir()
+    first(house.state, "INSERT INTO event(at, kind) VALUES (1.0, 'old')")
+    done = house.once()
+    assert done.returncode == 0, done.stderr
+    assert house.findings() == []
+    assert house.rows("SELECT count(*) FROM event WHERE kind = 'old'") == [(1,)]
+    assert [kept.path.name.endswith("-v1.db") for kept in backups(house.state)] == [True]
+
+
+def test_a_backup_of_the_first_version_can_be_put_back(tmp_path: Path) -> None:
+    house = Household(tmp_path)
+    Path(os.fsdecode(house.root), "a.png").write_bytes(picture(1))
+    house.state.mkdir()
+    old = first(house.state, "INSERT INTO event(at, kind) VALUES (1.0, 'old')")
+    old.rename(tmp_path / "old.db")
+    command = [str(Path(sys.executable).with_name("catalog")), "--config", str(house.config_path), "recover"]
+    done = subprocess.run([*command, "--from", str(tmp_path / "old.db")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert house.once().returncode == 0
+    assert house.findings() == []
+    assert house.rows("SELECT count(*) FROM event WHERE kind = 'old'") == [(1,)]

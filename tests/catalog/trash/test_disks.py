@@ -1,0 +1,319 @@
+"""Which trash a file belongs to, and disks that are read-only, full, foreign, mounted twice, or away. Real mounts."""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from catalog.filesystem.mounts import read_mounts
+from catalog.filesystem.volume_identity import mark
+from catalog.trash.location import Trash, prepare, trash_of
+from tests.support.fuse import view
+from tests.support.mounts import mounted, unmount
+from tests.support.running_service import drop_powers, picture, until
+from tests.support.trash_service import TrashHouse
+
+PLACE = 4
+UID = os.geteuid()
+MINE = b".Trash-%d" % UID
+
+
+@contextmanager
+def house_on_a_disk(folder: Path, *how: str | bytes) -> Iterator[tuple[TrashHouse, Path]]:
+    """The root is a disk of its own, with three files, two of them copies."""
+    house = TrashHouse(folder)
+    root = Path(os.fsdecode(house.root))
+    (root / ".catalogd-root").unlink()
+    with mounted(house.root, *(how or ("-t", "tmpfs", "none"))):
+        mark(house.root)
+        for name, seed in (("a.png", 1), ("copy of a.png", 1), ("b.png", 2)):
+            (root / name).write_bytes(picture(seed))
+        assert house.once().returncode == 0, house.tail()
+        try:
+            yield house, root
+        finally:
+            house.close()
+
+
+def place(folder: Path, data: Path, uid: int = UID) -> Trash | str:
+    return trash_of(os.fsencode(folder), uid, os.fsencode(data), read_mounts())
+
+
+# -- which trash
+
+
+def test_the_home_trash_serves_its_own_filesystem_even_before_it_is_there(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    found = place(tmp_path / "photos", tmp_path / "home/.local/share")
+    assert found == Trash(os.fsencode(tmp_path / "home/.local/share/Trash"), None)
+    assert not (tmp_path / "home").exists()
+    prepare(found)
+    assert stat.S_IMODE((tmp_path / "home/.local/share/Trash/files").stat().st_mode) == 0o700
+    assert found.told(b"/p/a.jpg") == b"/p/a.jpg"
+
+
+def test_another_filesystem_has_one_at_its_top(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    (disk).mkdir()
+    with mounted(os.fsencode(disk), "-t", "tmpfs", "none"):
+        (disk / "a" / "b").mkdir(parents=True)
+        found = place(disk / "a" / "b", tmp_path)
+        assert found == Trash(os.fsencode(disk) + b"/" + MINE, os.fsencode(disk))
+        assert found.told(os.fsencode(disk / "a/b/c.jpg")) == b"a/b/c.jpg"
+        (tmp_path / "link").symlink_to(disk / "a")
+        assert place(tmp_path / "link", tmp_path) == found
+        assert found.told(os.fsencode(tmp_path / "link/c.jpg")) == b"a/c.jpg"
+
+
+def test_a_shared_trash_has_to_be_a_real_directory_with_the_sticky_bit(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    with mounted(os.fsencode(disk), "-t", "tmpfs", "none"):
+        own, shared = Trash(os.fsencode(disk) + b"/" + MINE, os.fsencode(disk)), disk / ".Trash"
+        shared.mkdir()
+        assert place(disk, tmp_path) == own
+        shared.chmod(0o1777)
+        assert place(disk, tmp_path) == Trash(os.fsencode(shared / str(UID)), os.fsencode(disk))
+        (shared / str(UID)).write_bytes(b"no directory")
+        assert place(disk, tmp_path) == own
+        (shared / str(UID)).unlink()
+        shared.rename(disk / "elsewhere")
+        shared.symlink_to(disk / "elsewhere")
+        assert place(disk, tmp_path) == own
+
+
+def test_one_filesystem_that_is_mounted_at_two_places_is_two(tmp_path: Path) -> None:
+    """A rename does not cross them, though the device is the same."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    (tmp_path / "photos").mkdir()
+    with mounted(os.fsencode(disk), "--bind", os.fsencode(tmp_path / "photos")):
+        assert place(disk, tmp_path) == Trash(os.fsencode(disk) + b"/" + MINE, os.fsencode(disk))
+        assert place(tmp_path / "photos", tmp_path) == Trash(os.fsencode(tmp_path / "Trash"), None)
+
+
+def test_which_trash_is_needed_is_told_where_it_cannot_be(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    with mounted(os.fsencode(disk), "-t", "tmpfs", "none"):
+        own = disk / os.fsdecode(MINE)
+        own.mkdir()
+        found = place(disk, tmp_path, uid=UID)
+        assert isinstance(found, Trash)
+        own.rmdir()
+        own.symlink_to(tmp_path)
+        found = place(disk, tmp_path)
+        assert isinstance(found, str) and f"needs the trash {own}: is no directory" in found
+        own.unlink()
+        own.mkdir()
+        os.chown(own, 12345, 12345)
+        found = place(disk, tmp_path)
+        assert isinstance(found, str) and f"needs the trash {own}: belongs to another user" in found
+        assert "nothing is copied to another filesystem" in found
+
+
+# -- what the commands make of it
+
+
+def test_a_disk_keeps_its_own_trash_and_the_catalog_passes_it_over(tmp_path: Path) -> None:
+    with house_on_a_disk(tmp_path) as (house, root):
+        (line,) = house.lines("trash", "--yes", root / "a.png")
+        trash = root / os.fsdecode(MINE)
+        assert line["to"] == str(trash / "files" / "a.png")
+        assert b"\nPath=a.png\n" in (trash / "info" / "a.png.trashinfo").read_bytes()
+        assert house.once().returncode == 0
+        assert {Path(os.fsdecode(path)).name: state[0] for path, state in house.states().items()} == {
+            "a.png": "gone",
+            "copy of a.png": "ok",
+            "b.png": "ok",
+        }
+        assert house.findings() == []
+        assert house.lines("restore", "--last")[0]["done"] and (root / "a.png").exists()
+
+
+def test_the_live_service_sees_a_move_into_the_trash_of_its_own_root(tmp_path: Path) -> None:
+    with house_on_a_disk(tmp_path) as (house, root):
+        house.start()
+        assert until(lambda: not house.busy())
+        assert house.catalog("trash", "--yes", root / "a.png").returncode == 0
+        assert until(lambda: not house.busy() and not house.findings()), house.findings()
+        assert len(house.states()) == 3
+        assert house.catalog("restore", "--last").returncode == 0
+        assert until(lambda: house.states()[os.fsencode(root / "a.png")][0] == "ok" and not house.busy())
+        assert house.findings() == []
+        assert house.stop() == 0
+
+
+def test_the_home_trash_inside_a_root_is_passed_over(tmp_path: Path) -> None:
+    """Somebody who has all of their home guarded."""
+    house = TrashHouse(tmp_path)
+    root = Path(os.fsdecode(house.root))
+    house.data = root / ".local" / "share"
+    (root / "a.png").write_bytes(picture(1))
+    assert house.once().returncode == 0
+    assert house.catalog("trash", "--yes", "--last-copy", root / "a.png").returncode == 0
+    assert (house.trash / "files" / "a.png").exists()
+    assert house.once().returncode == 0
+    assert [state[0] for state in house.states().values()] == ["gone"] and house.findings() == []
+    assert house.catalog("restore", "--last").returncode == 0
+    with house.config_path.open("r+") as file:
+        text = file.read()
+        file.seek(0)
+        file.write('ignore = [".Trash-*"]\n' + text)
+    assert house.once().returncode == 0
+    (line,) = house.lines("trash", "--yes", "--last-copy", root / "a.png", code=1)
+    assert line["refused"].startswith("would be catalogued again in")
+
+
+def test_a_read_only_disk_is_told(tmp_path: Path) -> None:
+    with house_on_a_disk(tmp_path) as (house, root):
+        with mounted(house.root, "-o", "remount,ro"):
+            (line,) = house.lines("trash", "--yes", root / "a.png", code=1)
+            assert line["refused"] == "lies in a folder that cannot be changed: read-only file system"
+            assert (root / "a.png").exists()
+        assert house.lines("trash", "--list") == []
+
+
+def test_a_folder_that_may_not_be_changed_is_told(tmp_path: Path) -> None:
+    house = TrashHouse(tmp_path)
+    root = Path(os.fsdecode(house.root))
+    for name in ("a.png", "copy.png"):
+        (root / name).write_bytes(picture(1))
+    assert house.once().returncode == 0
+    root.chmod(0o555)
+    try:
+        (line,) = house.lines("trash", "--yes", root / "a.png", code=1, preexec=drop_powers)
+        assert line["refused"] == "lies in a folder that cannot be changed: permission denied"
+    finally:
+        root.chmod(0o755)
+    assert (root / "a.png").exists() and house.entries() == {}
+
+
+def test_a_full_disk_moves_nothing_and_leaves_nothing(tmp_path: Path) -> None:
+    with house_on_a_disk(tmp_path, "-t", "tmpfs", "-o", "size=1m", "none") as (house, root):
+        trash = root / os.fsdecode(MINE)
+        for part in ("files", "info"):
+            (trash / part).mkdir(parents=True, mode=0o700)
+        ballast = root / ".Trash-ballast"
+        ballast.mkdir()
+        with (ballast / "x").open("wb", buffering=0) as file, pytest.raises(OSError):
+            while True:
+                file.write(bytes(4096))
+        (line,) = house.lines("trash", "--yes", root / "a.png", code=1)
+        assert line["refused"] == "cannot be moved: no space left on device"
+        assert (root / "a.png").read_bytes() == picture(1)
+        assert list((trash / "files").iterdir()) == list((trash / "info").iterdir()) == []
+        (ballast / "x").unlink()
+        assert house.lines("trash", "--yes", root / "a.png")[0]["done"]
+        assert house.lines("restore", "--last")[0]["done"]
+
+
+def test_a_journal_that_cannot_be_written_stops_everything_before_it_begins(tmp_path: Path) -> None:
+    house = TrashHouse(tmp_path)
+    root = Path(os.fsdecode(house.root))
+    for name in ("a.png", "copy.png"):
+        (root / name).write_bytes(picture(1))
+    assert house.once().returncode == 0
+    journal = house.state / "journal.jsonl"
+    aside = journal.read_bytes() if journal.exists() else b""
+    journal.unlink(missing_ok=True)
+    journal.mkdir()
+    done = house.catalog("trash", "--yes", root / "a.png")
+    assert done.returncode == PLACE and "remedy: " in done.stderr
+    assert (root / "a.png").exists() and house.entries() == {}
+    journal.rmdir()
+    journal.write_bytes(aside)
+    assert house.lines("trash", "--yes", root / "a.png")[0]["done"]
+
+
+def test_nothing_is_copied_to_another_filesystem(tmp_path: Path) -> None:
+    with house_on_a_disk(tmp_path) as (house, root):
+        (root / os.fsdecode(MINE)).write_bytes(b"in the way")
+        (line,) = house.lines("trash", "--yes", root / "a.png", code=1)
+        assert line["refused"] == (
+            f"needs the trash {root / os.fsdecode(MINE)}: is no directory; nothing is copied to another filesystem"
+        )
+        (root / os.fsdecode(MINE)).unlink()
+        assert house.lines("trash", "--yes", root / "a.png")[0]["done"]
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        (line,) = house.lines("restore", "--last", "--to", elsewhere, code=1)
+        assert line["refused"] == "lies in a trash on another filesystem; nothing is copied to another filesystem"
+        assert house.lines("trash", "--list") and not list(elsewhere.iterdir())
+        assert house.lines("restore", "--last")[0]["done"]
+
+
+def test_one_file_on_a_disk_that_is_mounted_twice_is_no_copy_of_itself(tmp_path: Path) -> None:
+    house = TrashHouse(tmp_path, roots=2)
+    first, second = (Path(os.fsdecode(root)) for root in house.roots)
+    (first / "sub").mkdir()
+    (second / "sub").mkdir()
+    (first / "sub" / "a.png").write_bytes(picture(1))
+    with mounted(os.fsencode(second / "sub"), "--bind", os.fsencode(first / "sub")):
+        assert house.once().returncode == 0
+        assert [state[0] for state in house.states().values()] == ["ok", "ok"]
+        (line,) = house.lines("trash", "--yes", first / "sub" / "a.png", code=1)
+        assert "is the same file under another name" in line["refused"]
+        assert (first / "sub" / "a.png").exists()
+
+
+def test_one_file_by_two_devices_is_put_back(tmp_path: Path) -> None:
+    """A share of a folder of this machine: neither device nor inode tells, only that both are gone at once."""
+    house = TrashHouse(tmp_path, roots=2)
+    first, second = (Path(os.fsdecode(root)) for root in house.roots)
+    (first / "sub").mkdir()
+    (second / "sub").mkdir()
+    (first / "sub" / "a.png").write_bytes(picture(1))
+    try:
+        with view(os.fsencode(first / "sub"), os.fsencode(second / "sub"), tmp_path / "control"):
+            assert house.once().returncode == 0
+            assert [state[0] for state in house.states().values()] == ["ok", "ok"]
+            (line,) = house.lines("trash", "--yes", first / "sub" / "a.png", code=1)
+            assert line["refused"].startswith("is the same file as the one that should stay")
+            assert (first / "sub" / "a.png").read_bytes() == picture(1) and house.entries() == {}
+            assert house.lines("trash", "--list") == []
+    except OSError:
+        pytest.skip("FUSE cannot be mounted here")
+
+
+def test_a_disk_that_is_away_keeps_its_trash(tmp_path: Path) -> None:
+    """Absence proves nothing: it is neither gone from the trash nor restored below an empty mount point."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    with house_on_a_disk(tmp_path, "--bind", os.fsencode(disk)) as (house, root):
+        (root / "sub").mkdir()
+        (root / "sub" / "c.png").write_bytes(picture(3))
+        assert house.once().returncode == 0
+        assert house.catalog("trash", "--yes", "--last-copy", root / "sub" / "c.png", root / "a.png").returncode == 0
+        unmount(house.root)
+        assert {line["state"] for line in house.lines("trash", "--list")} == {"its disk is away"}
+        assert house.lines("trash", "--purge", "--older-than", "0s", "--yes") == []
+        for line in house.lines("restore", "--last", code=1):
+            assert line["refused"] == "cannot be reached: its disk is away"
+        assert list(root.iterdir()) == []
+        (line,) = house.lines("trash", "--yes", "--last-copy", root / "b.png", code=1)
+        assert line["refused"] in ("is not there",) or "its disk is away" in line["refused"]
+        with mounted(house.root, "--bind", os.fsencode(disk)):
+            assert {line["state"] for line in house.lines("trash", "--list")} == {"in the trash"}
+            assert all(line["done"] for line in house.lines("restore", "--last"))
+            assert (root / "sub" / "c.png").read_bytes() == picture(3)
+            assert house.once().returncode == 0 and house.findings() == []
+
+
+def test_a_copy_on_a_disk_that_is_away_is_none(tmp_path: Path) -> None:
+    house = TrashHouse(tmp_path, roots=2)
+    first, second = (Path(os.fsdecode(root)) for root in house.roots)
+    (first / "a.png").write_bytes(picture(1))
+    (second / "a.png").write_bytes(picture(1))
+    assert house.once().returncode == 0
+    second.rename(tmp_path / "away")
+    second.mkdir()
+    (line,) = house.lines("trash", "--yes", first / "a.png", code=1)
+    assert f"what stays is not proved: {second / 'a.png'} is not there" == line["refused"]
+    house.once()
+    (line,) = house.lines("trash", "--yes", first / "a.png", code=1)
+    assert line["refused"] == "has no other copy: say --last-copy to give it up"
+    assert (first / "a.png").exists()

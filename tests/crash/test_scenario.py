@@ -1,0 +1,44 @@
+"""A collection lives on through one kill after another: a few in the suite, hundreds in the long runs."""
+
+import os
+import random
+from collections import Counter
+
+import pytest
+
+from tests.crash.scenario import POINTS, Life
+from tests.support.running_service import Household
+
+SEED = int(os.environ.get("CATALOGD_TEST_SEED") or 20261121)
+SPELL = 10  # deaths between two looks at everything
+
+
+@pytest.mark.timeout(600)
+def test_a_short_life(house: Household) -> None:
+    live(house, 8, SEED)
+
+
+@pytest.mark.stress
+@pytest.mark.timeout(7200)
+def test_two_hundred_deaths(house: Household) -> None:
+    live(house, 200, SEED)
+
+
+def live(house: Household, deaths: int, seed: int) -> None:
+    """Each point as often as any other, in an order and at passages that the seed decides."""
+    print(f"again: CATALOGD_TEST_SEED={seed}")
+    with house.config_path.open("a") as file:
+        file.write("[alarm]\nmissing_percent = 100\n")  # such a life loses half of all there is in a minute
+    dice = random.Random(seed)
+    life = Life(house, dice)
+    points = (
+        (list(POINTS) * (1 + deaths // len(POINTS)))[:deaths]
+        if deaths > len(POINTS)
+        else dice.sample(list(POINTS), deaths)
+    )
+    dice.shuffle(points)
+    for number, point in enumerate(points, 1):
+        life.day(point, dice.randint(1, POINTS[point]))
+        if number % SPELL == 0 or number == deaths:
+            life.quiet()
+    print(f"{deaths} deaths:", dict(sorted(Counter(life.deaths).items())))

@@ -1,0 +1,283 @@
+import json
+import os
+import socket
+import stat
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.client.connection import ask, socket_address
+from catalog.errors import PlaceFault, UsageFault
+from daemon.api import server as answer_module
+from daemon.api.server import CONNECTIONS, Answerer
+from tests.support.running_service import Household
+
+
+def echo(request: dict[str, Any]) -> dict[str, Any]:
+    return {"got": request.get("say")}
+
+
+def refuse(_: dict[str, Any]) -> dict[str, Any]:
+    raise UsageFault("no such picture", "Look again.")
+
+
+def fail(_: dict[str, Any]) -> dict[str, Any]:
+    raise ZeroDivisionError("oh")
+
+
+OPERATIONS = {"echo": echo, "refuse": refuse, "fail": fail}
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[Path]:
+    answerer = Answerer(tmp_path / "socket", OPERATIONS, idle_s=1.0)
+    answerer.start()
+    yield tmp_path
+    answerer.stop()
+
+
+def dial(state: Path) -> socket.socket:
+    line = socket.socket(socket.AF_UNIX)
+    line.settimeout(10)
+    line.connect(str(state / "socket"))
+    return line
+
+
+def test_a_question_is_answered(state: Path) -> None:
+    assert ask(state, {"op": "echo", "say": [1, "ü", None]}) == {"ok": True, "got": [1, "ü", None]}
+
+
+def test_a_long_answer_arrives_whole(state: Path) -> None:
+    words = "x" * 1_000_000
+    assert ask(state, {"op": "echo", "say": words}) == {"ok": True, "got": words}
+
+
+def test_a_fault_carries_its_remedy(state: Path) -> None:
+    assert ask(state, {"op": "refuse"}) == {"ok": False, "error": "no such picture", "remedy": "Look again."}
+
+
+def test_a_bug_is_told_and_costs_nothing_else(state: Path) -> None:
+    answer = ask(state, {"op": "fail"})
+    assert answer is not None and not answer["ok"] and "ZeroDivisionError" in answer["error"]
+    assert ask(state, {"op": "echo"}) == {"ok": True, "got": None}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\n",
+        b"not json\n",
+        b"[]\n",
+        b"7\n",
+        b'{"op": "absent"}\n',
+        b'{"op": []}\n',
+        b"{}\n",
+        b"\xff\xfe\n",
+        b"[" * 200_000 + b"\n",
+    ],
+)
+def test_what_is_not_understood_is_refused_and_the_line_goes_on(state: Path, sent: bytes) -> None:
+    with dial(state) as line, line.makefile("rb") as answers:
+        line.sendall(sent)
+        answer = json.loads(answers.readline())
+        assert answer["ok"] is False and answer["remedy"]
+        line.sendall(b'{"op": "echo", "say": 1}\n{"op": "echo", "say": 2}\n')  # two in one packet
+        assert [json.loads(answers.readline())["got"] for _ in range(2)] == [1, 2]
+
+
+def test_a_request_without_end_is_cut_off(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answer_module, "REQUEST_BYTES", 100_000)
+    with dial(state) as line, line.makefile("rb") as answers:
+        line.sendall(b"x" * 120_000)
+        assert "too long" in json.loads(answers.readline())["error"]
+        assert answers.readline() == b""
+    assert ask(state, {"op": "echo"}) is not None
+
+
+def test_a_hang_up_halfway_costs_only_that_line(state: Path) -> None:
+    with dial(state) as line:
+        line.sendall(b'{"op": "ec')
+    with dial(state) as line:
+        line.sendall(b'{"op": "echo"}\n')
+    assert ask(state, {"op": "echo"}) is not None
+
+
+def test_no_thread_to_be_had_costs_only_that_line(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refused)
+        assert [ask(state, {"op": "echo"}) for _ in range(CONNECTIONS + 1)] == [None] * (CONNECTIONS + 1)
+    assert ask(state, {"op": "echo"}) is not None
+
+
+def test_silent_lines_make_room_after_a_while(state: Path) -> None:
+    silent = [dial(state) for _ in range(CONNECTIONS + 3)]
+    assert ask(state, {"op": "echo", "say": 1}, timeout=10) == {"ok": True, "got": 1}
+    for line in silent:
+        line.close()
+
+
+def test_sixteen_are_answered_side_by_side_and_no_more(tmp_path: Path) -> None:
+    running, most, free, lock = [0], [0], threading.Event(), threading.Lock()
+
+    def slow(_: dict[str, Any]) -> dict[str, Any]:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+            if running[0] == CONNECTIONS:
+                free.set()
+        free.wait(10)
+        time.sleep(0.05)
+        with lock:
+            running[0] -= 1
+        return {}
+
+    answerer = Answerer(tmp_path / "socket", {"slow": slow})
+    answerer.start()
+    answers: list[object] = []
+    askers = [
+        threading.Thread(target=lambda: answers.append(ask(tmp_path, {"op": "slow"}, timeout=20)))
+        for _ in range(CONNECTIONS + 8)
+    ]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+    answerer.stop()
+    assert answers == [{"ok": True}] * (CONNECTIONS + 8)
+    assert most[0] == CONNECTIONS
+
+
+def test_only_the_owner_may_open_it_whatever_the_umask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    true_bind = socket.socket.bind
+
+    class Watched(socket.socket):
+        def bind(self, address: Any) -> None:
+            true_bind(self, address)
+            seen.append(stat.S_IMODE(os.stat(address).st_mode))
+
+    monkeypatch.setattr(socket, "socket", Watched)
+    before = os.umask(0)
+    try:
+        answerer = Answerer(tmp_path / "socket", OPERATIONS)
+        answerer.start()
+    finally:
+        os.umask(before)
+    assert seen == [0o600]  # from birth, not a moment later
+    assert stat.S_IMODE((tmp_path / "socket").stat().st_mode) == 0o600
+    answerer.stop()
+
+
+@pytest.mark.parametrize(("uid", "served"), [(0, True), (os.geteuid(), True), (4242, False)])
+def test_another_user_is_hung_up_on(state: Path, monkeypatch: pytest.MonkeyPatch, uid: int, served: bool) -> None:
+    class Posing(struct.Struct):
+        def unpack(self, buffer: Any) -> tuple[int, int, int]:
+            return (1, uid, uid)
+
+    monkeypatch.setattr(answer_module, "CREDENTIALS", Posing("3i"))
+    assert (ask(state, {"op": "echo"}) is not None) == served
+
+
+def test_a_stale_socket_is_replaced_and_our_own_removed(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(tmp_path / "socket"))
+    assert ask(tmp_path, {"op": "echo"}) is None
+    answerer = Answerer(tmp_path / "socket", OPERATIONS)
+    answerer.start()
+    assert ask(tmp_path, {"op": "echo"}) is not None
+    answerer.stop()
+    assert list(tmp_path.iterdir()) == []
+    assert ask(tmp_path, {"op": "echo"}) is None
+
+
+def test_a_successor_keeps_its_socket_when_the_first_stops(tmp_path: Path) -> None:
+    first, second = (Answerer(tmp_path / "socket", OPERATIONS) for _ in range(2))
+    first.start()
+    second.start()
+    first.stop()
+    assert ask(tmp_path, {"op": "echo"}) is not None
+    second.stop()
+
+
+def test_a_state_path_longer_than_a_socket_address_works(tmp_path: Path) -> None:
+    deep = tmp_path
+    while len(str(deep)) < 400:
+        deep = deep / ("d" * 60)
+    deep.mkdir(parents=True)
+    answerer = Answerer(deep / "socket", OPERATIONS)
+    answerer.start()
+    assert ask(deep, {"op": "echo", "say": 1}) == {"ok": True, "got": 1}
+    answerer.stop()
+    assert list(deep.iterdir()) == []
+
+
+def test_no_directory_no_service(tmp_path: Path) -> None:
+    assert ask(tmp_path / "absent", {"op": "echo"}) is None
+    answerer = Answerer(tmp_path / "absent" / "socket", OPERATIONS)
+    with pytest.raises(PlaceFault, match="no such file"):
+        answerer.start()
+    answerer.stop()
+
+
+def test_a_pass_that_cannot_listen_says_why(tmp_path: Path) -> None:
+    """And ends in order: the stages that had begun before it are stopped."""
+    house = Household(tmp_path)
+    socket_path = house.config.state / "socket"
+    (socket_path / "in the way").mkdir(parents=True)
+    done = house.once()
+    assert done.returncode == 4
+    assert f"error: cannot listen at {socket_path}: is a directory" in done.stderr
+    assert "Traceback" not in done.stderr
+    (socket_path / "in the way").rmdir()
+    socket_path.rmdir()
+    assert house.once().returncode == 0
+
+
+@pytest.mark.parametrize("says", [b"", b"garbage\n", b"[1]\n", b'{"ok": true'])
+def test_the_asker_survives_a_service_that_talks_nonsense(tmp_path: Path, says: bytes) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        listener.listen()
+
+        def serve() -> None:
+            line, _ = listener.accept()
+            with line:
+                line.recv(1000)
+                line.sendall(says)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        assert ask(tmp_path, {"op": "echo"}, timeout=2) is None
+        thread.join()
+
+
+def test_the_asker_waits_no_longer_than_told(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        listener.listen()
+        began = time.monotonic()
+        assert ask(tmp_path, {"op": "echo"}, timeout=0.1) is None
+        assert time.monotonic() - began < 5
+
+
+def test_no_descriptor_is_left_open(state: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        ask(state, {"op": "echo"})
+        ask(state / "absent", {"op": "echo"})
+    give_up = time.monotonic() + 10
+    while len(os.listdir("/proc/self/fd")) > before:  # its side of the last line closes a moment later
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+
+
+def test_the_address_names_the_open_directory() -> None:
+    assert socket_address(7) == "/proc/self/fd/7/socket"

@@ -1,0 +1,157 @@
+"""Batches: full under load, halved around a culprit, nothing lost."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from catalog.files.results import Facts
+from catalog.filesystem.stat_signature import Signature
+from catalog.store.vectors import unpack
+from daemon.embed.batcher import WAITING, Embedder, embed
+from daemon.messages import Decoded, Embedded, Rejected, Task
+from models.bundle.folder import load_bundle
+from models.decode.reason import Reason
+from models.runtime.session import Session
+from models.runtime.session_pool import SessionPool
+from tests.support.tiny_bundle import DIMS, SIDE, reference_vectors, write_tiny_bundle
+
+SHAPE = (2, 2)
+
+
+def decoded(number: int) -> Decoded:
+    task = Task(number, b"/x/%d" % number, Signature(1, 1, 1, 1), 0)
+    return Decoded(task, bytes(32), Facts("png", 2, 2), bytes([number]) * 12)
+
+
+class Picky:
+    """Fails for any batch that holds one of `poison`; counts its calls."""
+
+    def __init__(self, *poison: int, silent: bool = False) -> None:
+        self.poison, self.silent = set(poison), silent
+        self.sizes: list[int] = []
+
+    def run(self, pixels: np.ndarray) -> np.ndarray:
+        self.sizes.append(len(pixels))
+        bad = np.isin(pixels[:, 0, 0, 0], list(self.poison))
+        if bad.any() and not self.silent:
+            raise RuntimeError("no kernel image")
+        vectors = np.ones((len(pixels), 4), np.float32) / 2
+        vectors[bad] = np.nan
+        return vectors
+
+
+@pytest.mark.parametrize("silent", [False, True])
+@pytest.mark.parametrize("poison", [(), (0,), (5,), (0, 7), (2, 3, 4)])
+def test_only_the_culprits_are_rejected(poison: tuple[int, ...], silent: bool) -> None:
+    results = list(embed(Picky(*poison, silent=silent), [decoded(n) for n in range(8)], SHAPE))
+    rejected = {result.task.file for result in results if isinstance(result, Rejected)}
+    embedded = {result.decoded.task.file for result in results if isinstance(result, Embedded)}
+    assert rejected == set(poison)
+    assert embedded == set(range(8)) - set(poison)
+    assert all(result.reason is Reason.MODEL for result in results if isinstance(result, Rejected))
+
+
+def test_a_healthy_batch_costs_one_call() -> None:
+    network = Picky()
+    assert len(list(embed(network, [decoded(n) for n in range(8)], SHAPE))) == 8
+    assert network.sizes == [8]
+
+
+def test_batches_are_full_under_load_and_small_ones_do_not_wait() -> None:
+    stop, network, done = threading.Event(), Picky(), []
+    embedder = Embedder(4, done.append, stop)
+    for number in range(6):
+        embedder.put(decoded(number))
+    thread = threading.Thread(target=embedder.run, args=(network, SHAPE))
+    thread.start()
+    deadline = threading.Event()
+    while len(done) < 6 and not deadline.wait(0.01):
+        pass
+    stop.set()
+    thread.join(10)
+    assert network.sizes == [4, 2]
+
+
+def test_a_full_queue_does_not_hold_up_the_end() -> None:
+    stop = threading.Event()
+    embedder = Embedder(1, lambda result: None, stop)
+    embedder.batch = 1  # the model is open
+    embedder.put(decoded(0))
+    embedder.put(decoded(1))
+    stop.set()
+    embedder.put(decoded(2))  # would block for ever
+
+
+def test_readers_do_not_stand_still_while_the_model_is_opened() -> None:
+    stop, network, done = threading.Event(), Picky(), []
+    embedder = Embedder(1, done.append, stop)
+    reader = threading.Thread(target=lambda: [embedder.put(decoded(number)) for number in range(WAITING)])
+    reader.start()
+    reader.join(60)
+    assert not reader.is_alive() and not done
+    embedder.batch = 4  # it is open, and fewer may wait from now on; those that do are not lost
+    thread = threading.Thread(target=embedder.run, args=(network, SHAPE))
+    thread.start()
+    tick = threading.Event()
+    for _ in range(6000):
+        if len(done) == WAITING:
+            break
+        tick.wait(0.01)
+    stop.set()
+    embedder.wake()
+    thread.join(60)
+    assert [result.decoded.task.file for result in done] == list(range(WAITING))
+
+
+def test_the_queue_grows_with_the_batch_and_loses_nothing() -> None:
+    """A GPU's batches are larger than those that were planned for before the model was open; readers must not stand
+    still while one is in work.
+    """
+    stop, network, done = threading.Event(), Picky(), []
+    embedder = Embedder(1, done.append, stop)
+    embedder.batch = 1
+    reader = threading.Thread(target=lambda: [embedder.put(decoded(number)) for number in range(16)])
+    reader.start()
+    reader.join(0.2)
+    assert reader.is_alive()  # two batches of one wait, and nobody takes them
+    embedder.batch = 8
+    reader.join(60)
+    assert not reader.is_alive()
+    thread = threading.Thread(target=embedder.run, args=(network, SHAPE))
+    thread.start()
+    tick = threading.Event()
+    for _ in range(6000):
+        if len(done) == 16:
+            break
+        tick.wait(0.01)
+    stop.set()
+    embedder.wake()
+    thread.join(60)
+    assert network.sizes == [8, 8]
+    assert [result.decoded.task.file for result in done] == list(range(16))
+
+
+def test_several_devices_get_one_batch_in_order(tmp_path: Path) -> None:
+    """Two sessions on the CPU stand for two GPUs: together they take a batch of both, and it comes out in order."""
+    bundle = load_bundle(write_tiny_bundle(tmp_path / "bundle"))
+    pool = SessionPool([Session(bundle, provider="cpu", threads=1, batch=4, bound=True) for _ in range(2)])
+    stop, done = threading.Event(), []
+    embedder = Embedder(pool.batch, done.append, stop)
+    drawn = np.random.default_rng(5).integers(0, 256, (16, SIDE, SIDE, 3)).astype(np.uint8)
+    for number, one in enumerate(drawn):
+        embedder.put(decoded(number)._replace(pixels=one.tobytes()))
+    thread = threading.Thread(target=embedder.run, args=(pool, (SIDE, SIDE)))
+    thread.start()
+    tick = threading.Event()
+    for _ in range(6000):
+        if len(done) == 16:
+            break
+        tick.wait(0.01)
+    stop.set()
+    embedder.wake()
+    thread.join(60)
+    assert (embedder.batches, [result.decoded.task.file for result in done]) == (2, list(range(16)))
+    vectors = unpack([result.vector for result in done], DIMS)
+    assert np.allclose(vectors, reference_vectors(drawn), atol=2e-3)

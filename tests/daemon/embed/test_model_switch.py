@@ -1,0 +1,144 @@
+"""Another model: everything is embedded afresh beside the old one, which answers until the new one takes over."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from catalog.cli.options import Asking
+from catalog.status import standing
+from tests.support.model_switch import choose, other_bundle
+from tests.support.running_service import Household, picture, until
+
+PICTURES = 12
+ROLES = "SELECT name, role FROM model WHERE role IS NOT NULL ORDER BY role"
+
+
+def owed(house: Household) -> int:
+    """Contents on disk without a living vector of the current model."""
+    return int(
+        house.rows(
+            "SELECT count(*) FROM content c WHERE refs > 0 AND NOT EXISTS (SELECT 1 FROM vector v"
+            " JOIN model m ON m.id = v.model WHERE v.content = c.id AND v.live = 1 AND m.role = 'current')"
+        )[0][0]
+    )
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[Household]:
+    made = Household(tmp_path)
+    for seed in range(PICTURES):
+        Path(os.fsdecode(made.root), f"{seed}.png").write_bytes(picture(seed))
+    assert made.once().returncode == 0
+    yield made
+    made.close()
+
+
+def test_one_pass_ends_with_the_new_model_and_keeps_the_old_vectors(house: Household, tmp_path: Path) -> None:
+    choose(house, other_bundle(tmp_path / "other"))
+    assert house.once().returncode == 0
+    assert house.rows(ROLES) == [("other", "current")]
+    assert house.rows("SELECT count(*) FROM vector") == [(2 * PICTURES,)]
+    assert owed(house) == 0
+    assert house.findings() == []
+
+
+LIVES = """
+import sys, weakref
+import daemon.supervisor
+lives = []
+class Counted(daemon.supervisor.Service):
+    def __init__(self, *given):
+        super().__init__(*given)
+        lives.append(weakref.ref(self))
+        print("alive:", sum(life() is not None for life in lives))
+daemon.supervisor.Service = Counted
+daemon.supervisor.run(sys.argv[1], once=True, verbose=False)
+"""
+
+
+def test_the_service_of_the_old_model_is_let_go_before_the_next_one_is_made(house: Household, tmp_path: Path) -> None:
+    choose(house, other_bundle(tmp_path / "other"))
+    done = subprocess.run(
+        [sys.executable, "-c", LIVES, str(house.config_path)], capture_output=True, text=True, timeout=100
+    )
+    assert done.stdout.splitlines() == ["alive: 1", "alive: 1"], done.stderr
+
+
+def test_going_back_computes_nothing_again(house: Household, tmp_path: Path) -> None:
+    choose(house, other_bundle(tmp_path / "other"))
+    house.once()
+    choose(house, tmp_path / "bundle")
+    assert house.once().returncode == 0
+    assert house.rows(ROLES) == [("tiny", "current")]
+    assert house.rows("SELECT count(*) FROM vector") == [(2 * PICTURES,)]
+    assert house.findings() == []
+
+
+def test_a_running_service_answers_throughout(house: Household, tmp_path: Path) -> None:
+    house.start()
+    choose(house, other_bundle(tmp_path / "other"))
+    house.signal(signal.SIGHUP)
+    Path(os.fsdecode(house.root), "late.png").write_bytes(picture(99))
+    assert until(lambda: house.rows(ROLES) == [("other", "current")]), house.tail()
+    assert until(lambda: not house.busy() and owed(house) == 0), house.tail()
+    assert house.alive
+    assert house.stop() == 0
+    assert house.findings() == []
+
+
+def test_a_model_that_fails_its_goldens_does_not_take_over(house: Household, tmp_path: Path) -> None:
+    folder = other_bundle(tmp_path / "other")
+    with (folder / "goldens" / "golden.png").open("wb") as file:
+        file.write(picture(-2))
+    choose(house, folder)
+    done = house.once()
+    assert done.returncode == 4
+    assert "not attested" in done.stderr
+    assert ("tiny", "current") in house.rows(ROLES)
+    assert house.findings() == []
+
+
+def test_status_tells_how_far_the_next_model_is(house: Household, tmp_path: Path) -> None:
+    folder = other_bundle(tmp_path / "other")
+    with (folder / "goldens" / "golden.png").open("wb") as file:
+        file.write(picture(-2))
+    choose(house, folder)
+    house.once()  # prepared, and refused: it stays the next one
+    asking = Asking(house.config)
+    told = standing(asking)["model"]["next"]
+    assert (told["name"], told["done"], told["total"]) == ("other", 0, PICTURES)
+    house.start()
+    assert until(lambda: "not attested" in standing(asking)["model"]["next"]["problem"]), house.tail()
+
+
+def test_a_bundle_that_was_cut_leaves_the_old_model_running(house: Household, tmp_path: Path) -> None:
+    folder = other_bundle(tmp_path / "other")
+    graph = folder / "model.onnx"
+    graph.write_bytes(graph.read_bytes()[:-20])
+    house.start()
+    choose(house, folder)
+    house.signal(signal.SIGHUP)
+    assert until(lambda: "reload_refused" in house.tail()), house.tail()
+    assert house.alive
+    assert house.stop() == 0
+    house.start()  # also from its start on, with the words in its status
+    assert "was altered or cut" in json.dumps(house.live())
+    assert ("tiny", "current") in house.rows(ROLES)
+
+
+@pytest.mark.parametrize("place", ["switch", "switched", "index.save", "index.saved", "embed.batch"])
+def test_a_kill_leaves_the_old_or_the_new_model_whole(house: Household, tmp_path: Path, place: str) -> None:
+    choose(house, other_bundle(tmp_path / "other"))
+    house.once(CATALOGD_KILL_AT=place)
+    assert len([role for _, role in house.rows(ROLES) if role == "current"]) == 1
+    assert owed(house) == 0
+    assert house.once().returncode == 0
+    assert house.rows(ROLES) == [("other", "current")]
+    assert owed(house) == 0
+    assert house.findings() == []

@@ -1,0 +1,201 @@
+"""The head follows the model: the service trains it anew from the labels, and only where one was in use."""
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from catalog.cli.main import cli
+from catalog.errors import UsageFault
+from catalog.heads.retraining import Owed
+from catalog.store.database import Database
+from daemon.followers.trainer import REST_SECONDS, RETRY_SECONDS, due, train
+from models.learn.head import unpack
+from tests.support.model_switch import choose, other_bundle
+from tests.support.running_service import Household, until
+
+COUNT, LABELLED = 32, 12  # pictures; labels of each kind
+HEADS = "SELECT m.name, h.role FROM head h JOIN model m ON m.id = h.model ORDER BY h.id"
+SCORED = (
+    "SELECT count(*) FROM score s JOIN head h ON h.id = s.head AND h.role = 'current'"
+    " JOIN model m ON m.id = h.model AND m.name = 'other'"
+)
+
+
+def shot(seed: int, bad: bool) -> bytes:
+    """A noisy picture, reddish if it is one to delete."""
+    dice = np.random.default_rng(seed)
+    grid = dice.integers(60, 200, (8, 8, 3))
+    grid[:, :, 0 if bad else 2] = np.minimum(255, grid[:, :, 0 if bad else 2] + 50)
+    buffer = BytesIO()
+    Image.fromarray(grid.astype(np.uint8)).resize((48, 32), Image.Resampling.NEAREST).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def call(house: Household, *arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["--config", str(house.config_path), *arguments])
+
+
+def root(house: Household) -> Path:
+    return Path(os.fsdecode(house.root))
+
+
+def head(house: Household) -> dict[str, Any]:
+    """What `status` says of it."""
+    told: dict[str, Any] = json.loads(call(house, "status", "--json").stdout)["head"]
+    return told
+
+
+def scored(house: Household) -> int:
+    """Contents that the head of the model `other` has scored."""
+    return int(house.rows(SCORED)[0][0])
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[Household]:
+    made = Household(tmp_path)
+    for number in range(COUNT):
+        kind = "b" if number % 2 else "a"
+        (root(made) / f"{kind}{number:03}.png").write_bytes(shot(number, bad=kind == "b"))
+    assert made.once().returncode == 0
+    for word, kind in (("keep", "a"), ("delete", "b")):
+        result = call(made, "label", word, *map(str, sorted(root(made).glob(f"{kind}*.png"))[:LABELLED]))
+        assert result.exception is None, result.exception
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def trained(house: Household, tmp_path: Path) -> Household:
+    """With a head in use, and another model that is wanted."""
+    assert call(house, "train").exception is None
+    choose(house, other_bundle(tmp_path / "other"))
+    return house
+
+
+def test_one_pass_ends_with_a_head_for_the_new_model_and_all_scored(trained: Household) -> None:
+    assert trained.once().returncode == 0
+    assert trained.rows(HEADS) == [("tiny", None), ("other", "current")]
+    assert scored(trained) == COUNT
+    assert head(trained)["state"] == "in use"
+
+
+def test_the_running_service_trains_while_the_old_scores_stand(trained: Household) -> None:
+    trained.start()
+    assert until(lambda: scored(trained) == COUNT), trained.tail()
+    assert trained.alive and head(trained)["state"] == "in use"
+    lines = [json.loads(line) for line in call(trained, "candidates", "--json").stdout.splitlines()]
+    assert Path(lines[0]["path"]).name[0] == "b"
+    (root(trained) / "late.png").write_bytes(shot(500, True))
+    assert until(lambda: scored(trained) == COUNT + 1), trained.tail()
+    assert trained.stop() == 0
+    assert trained.findings() == []
+
+
+def test_who_never_trained_gets_no_head(house: Household, tmp_path: Path) -> None:
+    choose(house, other_bundle(tmp_path / "other"))
+    assert house.once().returncode == 0
+    assert house.rows(HEADS) == []
+    assert head(house)["state"] == "none"
+
+
+@pytest.mark.parametrize("place", ["switched", "train", "trained"])
+def test_a_kill_leaves_it_to_the_next_start(trained: Household, place: str) -> None:
+    assert trained.once(CATALOGD_KILL_AT=place).returncode == -signal.SIGKILL
+    if place != "trained":
+        assert head(trained)["state"] == "owed"
+        assert "the model before" in call(trained, "status").stdout
+        assert "the model before" in call(trained, "head", "list").stderr
+        lines = call(trained, "candidates", "--json").stdout.splitlines()
+        assert len(lines) >= LABELLED  # the scores of the head before still stand
+    assert trained.once().returncode == 0
+    assert trained.rows(HEADS) == [("tiny", None), ("other", "current")]
+    assert scored(trained) == COUNT
+
+
+def test_too_few_labels_are_told_once_and_the_service_goes_on(trained: Household) -> None:
+    call(trained, "label", "clear", *map(str, sorted(root(trained).glob("b*.png"))[:LABELLED]))
+    done = trained.once()
+    assert done.returncode == 0 and "not_trained" in done.stderr
+    assert "of delete are needed" in head(trained)["problem"]
+    assert "of delete are needed" in call(trained, "status").stdout
+    assert trained.rows(HEADS) == [("tiny", "current")]
+    call(trained, "label", "delete", *map(str, sorted(root(trained).glob("b*.png"))[:LABELLED]))
+    trained.start()
+    assert until(lambda: scored(trained) == COUNT), trained.tail()
+
+
+def test_a_head_of_another_model_is_not_gone_back_to(trained: Household) -> None:
+    assert trained.once().returncode == 0
+    (old,), _ = trained.rows("SELECT id FROM head ORDER BY id")
+    result = call(trained, "head", "use", str(old))
+    assert isinstance(result.exception, UsageFault) and "model tiny" in result.exception.problem
+    names = [json.loads(line)["model_name"] for line in call(trained, "head", "list", "--json").stdout.splitlines()]
+    assert names == ["other", "tiny"]
+
+
+def test_the_new_head_scores_where_labelled_files_are_embedded_after_the_switch(
+    trained: Household, tmp_path: Path
+) -> None:
+    """The old bundle is gone, so the new model takes over at once, with no vector yet: all labels are waited for."""
+    (tmp_path / "bundle" / "model.onnx").unlink()
+    assert trained.once().returncode == 0
+    assert scored(trained) == COUNT
+    (line, *_) = call(trained, "head", "list", "--json").stdout.splitlines()
+    assert json.loads(line)["labels"] == 2 * LABELLED
+
+
+def test_a_head_that_cannot_score_any_more_is_followed_by_one_that_can(house: Household) -> None:
+    call(house, "train")
+    ((data,),) = house.rows("SELECT data FROM head")
+    old = unpack(data)
+    for broken in (old._replace(features=(*old.features[:-1], "of another version")).pack(), b"no head"):
+        database = Database(house.config.database, write=True)
+        database.run("UPDATE head SET data = ? WHERE role = 'current'", broken)
+        database.close()
+        done = house.once()
+        assert done.returncode == 0, done.stderr
+        assert unpack(house.rows("SELECT data FROM head WHERE role = 'current'")[0][0]).features == old.features
+    assert house.rows("SELECT count(*) FROM head") == [(3,)]
+
+
+def test_a_training_that_cannot_be_done_says_why(house: Household) -> None:
+    config, stop = house.config, threading.Event()
+    outcome = train(config, stop)
+    assert outcome is not None and outcome.told is not None and outcome.told["used"]
+    house.config_path.unlink()
+    outcome = train(config, stop)
+    assert outcome is not None and outcome.told is None and str(house.config_path) in outcome.problem
+
+
+def test_a_stop_ends_the_training(house: Household) -> None:
+    stop = threading.Event()
+    stop.set()
+    outcome = train(house.config, stop)
+    assert outcome is None or outcome.told is not None  # ended, or done within the first look
+
+
+@pytest.mark.parametrize(
+    ("failed", "now", "expected"),
+    [
+        (None, 0.0, True),
+        ((Owed(1, 5, 5, 1.0), 0.0), RETRY_SECONDS - 1, False),
+        ((Owed(1, 5, 5, 1.0), 0.0), RETRY_SECONDS, True),
+        ((Owed(1, 4, 4, 1.0), 0.0), REST_SECONDS - 1, False),
+        ((Owed(1, 4, 4, 1.0), 0.0), REST_SECONDS, True),
+        ((Owed(1, 5, 5, 1.0), 9e9), 0.0, True),
+    ],
+)
+def test_what_failed_is_tried_again_with_other_labels_or_later(
+    failed: tuple[Owed, float] | None, now: float, expected: bool
+) -> None:
+    assert due(Owed(1, 5, 5, 1.0), failed, now) is expected

@@ -1,0 +1,493 @@
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from catalog.errors import PlaceFault, StoreFault
+from catalog.similarity import index_file as snapshot
+from catalog.similarity import index_tail
+from catalog.store.vectors import Floats, nearest, unpack
+from daemon.followers import index as follower_module
+from daemon.followers.index import IndexFollower
+from tests.support.catalog_rows import DIMS, Shelf, directions
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def started(shelf: Shelf, clock: Clock | None = None) -> IndexFollower:
+    follower = IndexFollower(shelf.path, shelf.folder, 1, shelf.digest, shelf.dims, clock=clock or Clock())
+    follower.start()
+    return follower
+
+
+def caught_up(shelf: Shelf, clock: Clock | None = None) -> IndexFollower:
+    follower = started(shelf, clock)
+    while follower.step():
+        pass
+    return follower
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Iterator[Shelf]:
+    made = Shelf(tmp_path)
+    yield made
+    made.db.close()
+
+
+def test_an_empty_catalog_is_followed_and_answers_nothing(shelf: Shelf) -> None:
+    follower = caught_up(shelf)
+    assert (follower.size, follower.seq, follower.lag) == (0, 0, 0)
+    assert follower.search(directions(1)[0], 5).hits == []
+
+
+def test_steps_take_what_is_new_and_say_how_far_behind_they_are(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follower_module, "ROWS", 10)
+    ids = shelf.pictures(directions(25))
+    follower = started(shelf)
+    assert (follower.lag, follower.step(), follower.size, follower.lag) == (25, 10, 10, 15)
+    assert [follower.step() for _ in range(3)] == [10, 5, 0]
+    shelf.flip(ids[3], live=False)
+    assert (follower.lag, follower.step(), follower.lag) == (1, 1, 0)
+    assert follower.labels() == shelf.live() == set(ids) - {ids[3]}
+    shelf.flip(ids[3], live=True)
+    follower.step()
+    assert follower.labels() == set(ids)
+
+
+def test_a_row_that_comes_dead_is_passed_by_until_it_lives(shelf: Shelf) -> None:
+    content = shelf.content("early")
+    id = shelf.vector(content, directions(1)[0], live=False)
+    follower = caught_up(shelf)
+    assert (follower.size, follower.seq) == (0, 1)
+    shelf.file(b"early", content)
+    assert follower.step() == 1
+    assert follower.labels() == {id}
+
+
+def test_search_names_contents_as_the_exact_search_does(shelf: Shelf) -> None:
+    shelf.content("shifts the content ids away from the vector ids")
+    shelf.pictures(directions(200))
+    follower = caught_up(shelf)
+    for query in directions(5, seed=9):
+        expected = [(content, cosine) for _, content, cosine in nearest(shelf.db, 1, DIMS, query, 7)]
+        found = follower.search(query, 7).hits
+        assert [content for content, _ in found] == [content for content, _ in expected]
+        assert [cosine for _, cosine in found] == pytest.approx([cosine for _, cosine in expected], abs=1e-5)
+
+
+@pytest.mark.parametrize("k", [-20, -1, 0])
+def test_none_are_given_when_none_are_asked_for(shelf: Shelf, k: int) -> None:
+    shelf.pictures(directions(30))
+    follower = caught_up(shelf)
+    assert follower.search(directions(1)[0], k).hits == []
+    assert follower._current.query(directions(1), k)[0].shape == (1, 0)
+
+
+def test_a_query_of_nonsense_ends(shelf: Shelf) -> None:
+    shelf.pictures(directions(30))
+    assert len(caught_up(shelf).search(np.full(DIMS, np.nan, np.float32), 5).hits) <= 5
+
+
+def test_lag_can_be_asked_before_the_start_and_after_the_end(shelf: Shelf) -> None:
+    shelf.pictures(directions(3))
+    follower = IndexFollower(shelf.path, shelf.folder, 1, shelf.digest, shelf.dims)
+    assert follower.lag == 3
+    follower.start()
+    follower.finish()
+    assert follower.lag == 0
+    assert snapshot.read_header(shelf.folder, shelf.digest).seq == 3  # type: ignore[union-attr]
+
+
+def test_finishing_does_not_wait_for_a_rebuild(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follower_module, "ROWS", 4)
+    ids = shelf.pictures(directions(40))
+    follower = caught_up(shelf)
+    for id in ids[:30]:
+        shelf.flip(id, live=False)
+    while follower._next is None:
+        follower.step()
+    shelf.pictures(directions(6, seed=3))
+    follower.finish()
+    assert (follower.lag, follower.size) == (0, 16)
+    again = caught_up(shelf)
+    assert again.labels() == shelf.live() and again._current.deleted == 0
+
+
+def test_search_never_shows_what_died_since_the_last_step(shelf: Shelf) -> None:
+    ids = shelf.pictures(directions(50))
+    follower = caught_up(shelf)
+    best = follower.search(directions(1)[0], 3).hits
+    assert best[0][0] == 1
+    shelf.flip(ids[0], live=False)
+    assert follower.search(directions(1)[0], 2).hits == best[1:]
+
+
+def test_a_restart_reads_only_what_came_after_the_snapshot(shelf: Shelf) -> None:
+    shelf.pictures(directions(30))
+    caught_up(shelf).save()
+    shelf.pictures(directions(4, seed=5))
+    follower = started(shelf)
+    assert (follower.seq, follower.size, follower.lag, follower.note) == (30, 30, 4, None)
+    assert follower.step() == 4
+    assert follower.labels() == shelf.live()
+
+
+@pytest.mark.parametrize("harm", ["absent", "bit", "cut", "dims"])
+def test_a_bad_snapshot_is_built_anew_and_says_why(shelf: Shelf, harm: str) -> None:
+    shelf.pictures(directions(30))
+    caught_up(shelf).save()
+    payload = next(shelf.folder.glob("*.hnsw"))
+    whole = payload.read_bytes()
+    if harm == "absent":
+        payload.unlink()
+    elif harm == "bit":
+        payload.write_bytes(whole[:99] + bytes([whole[99] ^ 16]) + whole[100:])
+    elif harm == "cut":
+        payload.write_bytes(whole[:-1])
+    else:
+        shelf.dims = 8
+        shelf.db.run("UPDATE vector SET data = substr(data, 1, 16)")
+    follower = caught_up(shelf)
+    words = {"absent": "cannot be read", "bit": "damaged", "cut": "cut short", "dims": "16 dimensions, not 8"}
+    assert follower.note is not None and words[harm] in follower.note
+    assert follower.labels() == shelf.live()
+    follower.save()
+    assert started(shelf).note is None
+
+
+def test_the_snapshot_of_another_catalog_is_not_believed(shelf: Shelf, tmp_path: Path) -> None:
+    """Put back from a backup or built anew: the same model and a plausible seq, but other pictures."""
+    shelf.pictures(directions(30))
+    caught_up(shelf).save()
+    (tmp_path / "second").mkdir()
+    second = Shelf(tmp_path / "second")
+    for at, vector in enumerate(directions(40, seed=2)):
+        second.picture(f"other {at}", vector)
+    for path in [*tmp_path.glob("index-*")]:
+        path.rename(second.folder / path.name)
+    follower = caught_up(second)
+    assert follower.note is not None and "another catalog" in follower.note
+    query = directions(40, seed=2)[11]
+    assert follower.search(query, 1).hits[0][0] == nearest(second.db, 1, DIMS, query, 1)[0][1]
+
+
+def test_a_catalog_put_back_to_an_earlier_state_is_noticed(shelf: Shelf) -> None:
+    ids = shelf.pictures(directions(30))
+    caught_up(shelf).save()
+    shelf.db.run("DELETE FROM vector WHERE id > ?", ids[20])
+    follower = caught_up(shelf)
+    assert follower.note is not None and "another catalog" in follower.note
+    assert follower.labels() == shelf.live()
+
+
+def test_a_catalog_put_back_is_noticed_though_all_that_could_be_compared_fits(shelf: Shelf, tmp_path: Path) -> None:
+    """The writer has overtaken the snapshot, and but for two its ids stand for the same pictures."""
+    vectors, others = directions(200), directions(2, seed=9)
+    shelf.pictures(vectors[:100])
+    shelf.db.shrink_log()
+    copy = shelf.path.read_bytes()
+    shelf.pictures(vectors[100:])
+    caught_up(shelf).save()
+    shelf.db.close()
+    for path in tmp_path.glob("catalog.db*"):
+        path.unlink()
+    shelf.path.write_bytes(copy)
+    again = Shelf(tmp_path)
+    for at, vector in enumerate(vectors[100:]):
+        again.picture(f"p{100 + at}", others[at - 50] if at in (50, 51) else vector)
+    again.picture("one more", others[0])
+    follower = caught_up(again)
+    assert follower.note is not None and "another catalog" in follower.note
+    assert follower.search(others[1], 1).hits[0][0] == nearest(again.db, 1, DIMS, others[1], 1)[0][1]
+    follower.save()
+    assert started(Shelf(tmp_path)).note is None, "a snapshot of an earlier branch holds as long as none left before it"
+
+
+def test_a_save_is_due_after_a_tenth_of_changes_or_five_quiet_minutes(shelf: Shelf) -> None:
+    clock = Clock()
+    shelf.pictures(directions(100))
+    follower = caught_up(shelf, clock)
+    assert follower.save_due()
+    follower.save()
+    assert not follower.save_due()
+    shelf.pictures(directions(9, seed=3))
+    follower.step()
+    assert not follower.save_due()
+    clock.now += 299
+    assert not follower.save_due()
+    clock.now += 2
+    assert follower.save_due()
+    follower.save()
+    shelf.pictures(directions(13, seed=4))
+    follower.step()
+    assert follower.save_due()
+
+
+def test_nothing_changed_writes_nothing(shelf: Shelf) -> None:
+    shelf.pictures(directions(5))
+    caught_up(shelf).save()
+    before = [path.stat().st_mtime_ns for path in shelf.folder.glob("index-*")]
+    again = caught_up(shelf)
+    again.save()
+    assert [path.stat().st_mtime_ns for path in shelf.folder.glob("index-*")] == before
+
+
+def test_a_third_deleted_is_built_anew_while_the_old_one_answers(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follower_module, "ROWS", 16)
+    ids = shelf.pictures(directions(100))
+    follower = caught_up(shelf)
+    for id in ids[:30]:
+        shelf.flip(id, live=False)
+    while follower.step():
+        pass
+    assert follower._current.deleted == 30 and not follower.rebuild_due()
+    shelf.flip(ids[30], live=False)
+    steps = 0
+    while follower.step():
+        steps += 1
+        assert follower.search(directions(100)[50], 1).hits[0][0] == 51
+    assert steps > 3
+    assert (follower._current.deleted, follower.size, follower.lag) == (0, 69, 0)
+    assert follower.labels() == shelf.live()
+    assert follower.save_due()
+
+
+def test_dead_from_the_start_does_not_rebuild_for_ever(shelf: Shelf) -> None:
+    ids = shelf.pictures(directions(10))
+    follower = caught_up(shelf)
+    for id in ids:
+        shelf.flip(id, live=False)
+    steps = 0
+    while follower.step():
+        steps += 1
+        assert steps < 20
+    assert (follower.size, follower._current.deleted) == (0, 0)
+
+
+def run(follower: IndexFollower, stop: threading.Event, wake: threading.Event) -> threading.Thread:
+    thread = threading.Thread(target=follower.run, args=(stop, wake))
+    thread.start()
+    return thread
+
+
+def until(holds: object) -> None:
+    assert callable(holds)
+    give_up = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < give_up
+        time.sleep(0.005)
+
+
+def test_run_follows_when_woken_and_saves_at_the_end(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follower_module, "IDLE_S", 60.0)
+    stop, wake = threading.Event(), threading.Event()
+    follower = started(shelf)
+    thread = run(follower, stop, wake)
+    shelf.pictures(directions(20))
+    wake.set()
+    until(lambda: follower.size == 20)
+    shelf.pictures(directions(1, seed=8))
+    wake.set()
+    until(lambda: follower.size == 21)
+    stop.set()
+    wake.set()
+    thread.join(5)
+    assert not thread.is_alive()
+    again = started(shelf)
+    assert (again.size, again.lag) == (21, 0)
+
+
+def test_a_save_that_fails_is_noted_and_tried_again_later(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts = []
+
+    def full(*_: object) -> None:
+        attempts.append(1)
+        raise PlaceFault("the index snapshot could not be saved", "Free some space.")
+
+    clock, stop, wake = Clock(), threading.Event(), threading.Event()
+    shelf.pictures(directions(20))
+    follower = started(shelf, clock)
+    with monkeypatch.context() as patch:
+        patch.setattr(snapshot, "save", full)
+        patch.setattr(follower_module, "IDLE_S", 0.001)
+        thread = run(follower, stop, wake)
+        until(lambda: attempts)
+        time.sleep(0.05)
+        assert len(attempts) == 1  # not once a turn
+        assert follower.note == "the index snapshot could not be saved. Free some space."
+        clock.now += 61
+        until(lambda: len(attempts) == 2)
+    clock.now += 61
+    until(lambda: snapshot.read_header(shelf.folder, "d1"))
+    stop.set()
+    wake.set()
+    thread.join(5)
+    assert follower.note is None
+
+
+def exact(shelf: Shelf, queries: Floats) -> list[list[int]]:
+    return [[content for _, content, _ in nearest(shelf.db, 1, DIMS, query, 12)] for query in queries]
+
+
+def found(follower: IndexFollower, queries: Floats) -> list[list[int]]:
+    return [[content for content, _ in follower.search(query, 12).hits] for query in queries]
+
+
+def test_every_answer_is_exact_after_each_step(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From an index that is empty, through the loss of half of it, to the one that takes its place."""
+    monkeypatch.setattr(follower_module, "ROWS", 8)
+    ids, queries = shelf.pictures(directions(400)), directions(3, seed=9)
+    follower = started(shelf)
+    for lost in ([], ids[::2]):
+        for id in lost:
+            shelf.flip(id, live=False)
+        expected, steps = exact(shelf, queries), 0
+        assert found(follower, queries) == expected
+        while follower.step():
+            assert found(follower, queries) == expected, f"{follower.lag} changes were still to come"
+            steps += 1
+        assert steps >= 25
+    assert (follower.size, follower._current.deleted) == (200, 0)
+
+
+def test_a_graph_that_reaches_too_few_does_not_answer_in_part(shelf: Shelf) -> None:
+    ids = shelf.pictures(directions(30))
+    follower = caught_up(shelf)
+    follower._current.remove(np.array(ids[5:15]))
+    assert len(follower.search(directions(1)[0], 20).hits) == 20
+    for k in (21, 30, 100):
+        with pytest.raises(StoreFault, match="too few"):
+            follower.search(directions(1)[0], k)
+
+
+def test_every_answer_is_exact_beside_a_thread_that_steps(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follower_module, "ROWS", 8)
+    ids, queries = shelf.pictures(directions(800)), directions(5, seed=9)
+    stop, wake, follower = threading.Event(), threading.Event(), started(shelf)
+    thread = run(follower, stop, wake)
+    try:
+        for lost in ([], ids[::2]):
+            for id in lost:
+                shelf.flip(id, live=False)
+            wake.set()
+            expected, level = exact(shelf, queries), False
+            while not level:
+                level = follower.lag == 0 and not follower._current.deleted
+                assert found(follower, queries) == expected
+    finally:
+        stop.set()
+        wake.set()
+        thread.join(10)
+    assert follower.labels() == shelf.live()
+
+
+class Life(RuleBasedStateMachine):
+    """Whatever happens in any order: caught up, the labels that answer are the live vector ids."""
+
+    folders: "pytest.TempPathFactory"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shelf = Shelf(self.folders.mktemp("life"))
+        self.ids: list[int] = []
+        self.follower = started(self.shelf)
+        self.chance = np.random.default_rng(0)
+
+    @rule(count=st.integers(1, 12))
+    def insert(self, count: int) -> None:
+        self.ids += self.shelf.pictures(directions(count, seed=int(self.chance.integers(1 << 30))))
+
+    @rule()
+    def insert_dead(self) -> None:
+        name = f"dead {len(self.ids)}"
+        content = self.shelf.content(name)
+        self.shelf.file(name.encode(), content, state="gone")
+        self.ids.append(self.shelf.vector(content, directions(1)[0], live=False))
+
+    @precondition(lambda self: self.ids)
+    @rule(data=st.data(), live=st.booleans())
+    def flip(self, data: st.DataObject, live: bool) -> None:
+        for id in data.draw(st.lists(st.sampled_from(self.ids), min_size=1, max_size=8)):
+            self.shelf.flip(id, live)
+
+    @rule()
+    def step(self) -> None:
+        self.follower.step()
+
+    @rule()
+    def save(self) -> None:
+        self.follower.save()
+
+    @rule()
+    def killed_and_restarted(self) -> None:
+        self.follower.close()
+        self.follower = started(self.shelf)
+
+    @rule()
+    def snapshot_lost(self) -> None:
+        for path in self.shelf.folder.glob("index-*"):
+            path.unlink()
+
+    @rule()
+    def caught_up(self) -> None:
+        while self.follower.step():
+            pass
+        assert self.follower.labels() == self.shelf.live()
+        assert self.follower.lag == 0
+        assert self.follower._current.deleted <= 0.3 * (self.follower.size + self.follower._current.deleted)
+        if self.follower.size:
+            query = directions(1, seed=5)[0]
+            assert {content for content, _ in self.follower.search(query, 1000).hits} == {
+                row[0] for row in self.shelf.db.rows("SELECT content FROM vector WHERE live = 1")
+            }
+
+    @rule(k=st.integers(1, 40))
+    def asked_at_any_moment(self, k: int) -> None:
+        query = directions(1, seed=5)[0]
+        expected = nearest(self.shelf.db, 1, DIMS, query, k)
+        behind = self.shelf.db.value("SELECT count(*) FROM vector WHERE seq > ?", self.follower.seq)
+        if behind >= index_tail.MOST:
+            with pytest.raises(StoreFault, match="yet to apply"):
+                self.follower.search(query, k)
+            return
+        answer = self.follower.search(query, k)
+        assert [cosine for _, cosine in answer.hits] == pytest.approx([hit[2] for hit in expected], abs=1e-5)
+        for content, cosine in answer.hits:  # several of them have the same vector: which of those is not told
+            (data,) = self.shelf.db.row("SELECT data FROM vector WHERE live = 1 AND content = ?", content) or (b"",)
+            assert cosine == pytest.approx(float(unpack([data], DIMS)[0] @ query), abs=1e-5)
+        assert answer.seq == self.shelf.db.value("SELECT coalesce(max(seq), 0) FROM vector")
+
+    @invariant()
+    def never_ahead(self) -> None:
+        assert self.follower.seq <= self.shelf.db.value("SELECT seq FROM clock")
+
+    def teardown(self) -> None:
+        self.caught_up()
+        self.follower.close()
+        self.shelf.db.close()
+
+
+def test_labels_are_the_live_vectors_whatever_happens(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower_module, "ROWS", 5)
+    monkeypatch.setattr(index_tail, "MOST", 20)
+    Life.folders = tmp_path_factory
+    run_state_machine_as_test(
+        Life,
+        settings=settings(
+            max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )

@@ -1,0 +1,202 @@
+"""While the index lacks vectors, every answer is the one that an index over everything would give."""
+
+import base64
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from catalog.cli.main import cli
+from catalog.cli.options import Asking
+from catalog.client.connection import ask
+from catalog.embedding.selection import find_bundle
+from catalog.similarity.nearest import hits_each
+from catalog.store.database import Database
+from catalog.store.models import Model, current
+from catalog.store.vectors import nearest_each, pack, unpack
+from tests.support.catalog_rows import Shelf, directions
+from tests.support.index_over_socket import answering
+from tests.support.running_service import Household, picture, until
+
+PICTURES = 30
+CONTENTS = 27
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[Household]:
+    made = Household(tmp_path)
+    for number in range(PICTURES):
+        place(made, f"{number:02}.png").write_bytes(picture(number % CONTENTS))
+    assert made.once().returncode == 0
+    for path in made.state.glob("index-*"):
+        path.unlink()
+    yield made
+    made.close()
+
+
+def start_behind(house: Household) -> None:
+    """Start a service whose index takes no change before `let_take` says so."""
+    let_take(house, 0)
+    injected = Path(__file__).parents[2] / "injected" / "slow_index"
+    house.start(PYTHONPATH=str(injected), INDEX_MAY_TAKE=str(house.folder / "may take"))
+
+
+def let_take(house: Household, changes: int) -> None:
+    (house.folder / "may take").write_text(str(changes))
+
+
+def place(house: Household, name: str) -> Path:
+    return Path(os.fsdecode(house.root), name)
+
+
+def state(house: Household, path: Path) -> str:
+    return house.states().get(os.fsencode(path), ("", None, None))[0]
+
+
+def told(house: Household, *words: str | Path) -> list[Any]:
+    result = CliRunner().invoke(cli, ["--config", str(house.config_path), *map(str, words), "--json"])
+    assert result.exception is None, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def answers(house: Household) -> dict[str, Any]:
+    """What every way of asking says of one picture: names by rank, for the last bits of a cosine may differ."""
+    question = place(house, "07.png")
+    asking = Asking(house.config)
+    model = current(asking.database)
+    assert model is not None
+    rows = asking.database.rows("SELECT data FROM vector WHERE model = ? AND live = 1 ORDER BY id LIMIT 9", model.id)
+    each = hits_each(asking, model, unpack([row[0] for row in rows], model.dims), 12)
+    return {
+        "similar": [one["path"] for one in told(house, "similar", "-k", "12", question)],
+        "show": [one["path"] for one in told(house, "show", "-k", "12", question)[0]["neighbours"]],
+        "search": [one["path"] for one in told(house, "search", "-k", "12", "--like", question)],
+        "each": [[content for content, _ in hits] for hits in each],
+    }
+
+
+def lag(house: Household) -> int:
+    live = house.live()
+    assert live is not None
+    return int(live["index"]["lag"])
+
+
+def test_every_answer_of_a_rebuild_is_the_exact_one(house: Household) -> None:
+    expected = answers(house)
+    assert {len(expected[one]) for one in ("similar", "show", "search")} == {12}
+    start_behind(house)
+    for changes in range(CONTENTS + 1):
+        let_take(house, changes)
+        assert until(lambda left=CONTENTS - changes: lag(house) == left)  # type: ignore[misc]
+        assert answers(house) == expected, f"{CONTENTS - changes} changes were still to come"
+
+
+def test_an_index_that_has_stopped_is_no_reason_to_miss_what_came_or_to_name_what_went(house: Household) -> None:
+    start_behind(house)
+    twin, gone = place(house, "twin.png"), Path(answers(house)["similar"][0])
+    Image.open(place(house, "07.png")).save(twin, compress_level=0)
+    gone.unlink()
+    assert until(lambda: (state(house, twin), state(house, gone)) == ("ok", "gone")), house.tail()
+    assert lag(house) > CONTENTS
+    found = answers(house)
+    assert found["similar"][0] == str(twin) and str(gone) not in found["similar"]
+    house.kill()
+    assert found == answers(house)
+
+
+def request(house: Household, **changes: object) -> dict[str, Any]:
+    model = asked_model(house)
+    vector = base64.b64encode(directions(1, dims=model.dims)[0].tobytes()).decode("ascii")
+    answer = ask(house.state, {"op": "similar", "model": model.digest, "vector": vector, "k": 3} | changes)
+    assert answer is not None
+    return answer
+
+
+def asked_model(house: Household) -> Model:
+    model = current(Asking(house.config).database)
+    assert model is not None
+    return model
+
+
+def test_the_socket_says_how_far_an_answer_reaches_and_refuses_when_far_behind(house: Household) -> None:
+    house.start()
+    assert until(lambda: not lag(house))
+    answer = request(house)
+    ((seq, token),) = house.rows("SELECT (SELECT max(seq) FROM vector), token FROM timeline ORDER BY id DESC LIMIT 1")
+    assert (len(answer["hits"]), answer["seq"], answer["timeline"]) == (3, seq, token)
+    assert house.stop() == 0
+    for path in house.state.glob("index-*"):
+        path.unlink()
+    start_behind(house)
+    refused = request(house)
+    assert not refused["ok"] and "yet to apply" in refused["error"] and "`catalog` command" in refused["remedy"]
+
+
+def test_questions_that_make_no_sense_are_refused_in_words(house: Household) -> None:
+    house.start()
+    for k in (0, -1, -1e9, 1e30, 10_001, 2.5, "7", None, True, [3]):
+        refused = request(house, k=k)
+        assert not refused["ok"] and "`k` is no whole number from 1 to 10000" in refused["error"], k
+    for wrong in (np.nan, np.inf, -np.inf):
+        vector = directions(1, dims=48)[0]
+        vector[5] = wrong
+        refused = request(house, vector=base64.b64encode(vector.tobytes()).decode("ascii"))
+        assert not refused["ok"] and "not finite" in refused["error"], wrong
+    for model in ("another", None, 7):
+        for op in ("similar", "embed"):
+            refused = request(house, op=op, model=model, pixels="")
+            assert not refused["ok"] and "answers for the model tiny" in refused["error"], (op, model)
+    for wrong in ({"begin": True, "limit": -1_000_000_000}, {"begin": True, "limit": 1e30}, {"cancel": "x"}):
+        refused = request(house, op="scrub", **wrong)
+        assert not refused["ok"] and "is no whole number from 0" in refused["error"], wrong
+
+
+def test_another_model_of_as_many_numbers_is_not_asked(house: Household) -> None:
+    """As in the moment between a model's taking over and the service's being assembled anew."""
+    house.start()
+    assert until(lambda: not lag(house))
+    database = Database(house.config.database, write=True)
+    contents = [row[0] for row in database.rows("SELECT content FROM vector ORDER BY id")]
+    vectors = directions(len(contents), dims=48)
+    with database.transaction():
+        database.run("INSERT INTO model VALUES (99, 'other', 'other', 48, '', 0, 0, NULL, NULL)")
+        for content, data in zip(contents, pack(vectors), strict=True):
+            database.run("UPDATE clock SET seq = seq + 1")
+            database.run(
+                "INSERT INTO vector(content, model, seq, live, data) SELECT ?, 99, seq, 1, ? FROM clock", content, data
+            )
+    other = asked_model(house)._replace(id=99, digest="other", name="other")
+    found = hits_each(Asking(house.config), other, vectors[:5], 3)
+    assert [[content for content, _ in hits] for hits in found] == [
+        [content for _, content, _ in hits] for hits in nearest_each(database, 99, 48, vectors[:5], 3)
+    ]
+    database.close()
+
+
+@pytest.mark.parametrize("went_on", [False, True])
+def test_a_service_of_a_catalog_that_was_put_back_from_a_copy_is_not_believed(
+    house: Household, tmp_path: Path, went_on: bool
+) -> None:
+    """It goes on with the file that lies there no more, whose ids stand for other pictures."""
+    bundle = find_bundle(house.config)
+    (tmp_path / "served").mkdir()
+    served = Shelf(tmp_path / "served", bundle.dims, bundle.id)
+    served.pictures(directions(20, dims=bundle.dims))
+    served.db.shrink_log()
+    house.config.database.write_bytes(served.path.read_bytes())
+    vectors, others = directions(10, 1, bundle.dims), directions(10, 2, bundle.dims)
+    served.pictures(vectors)
+    if went_on:
+        Shelf(house.state, bundle.dims, bundle.id).pictures(others)
+    asking = Asking(house.config)
+    expected = nearest_each(asking.database, 1, bundle.dims, vectors, 3)
+    with answering(served.path, house) as follower:
+        found = hits_each(asking, asked_model(house), vectors, 3)
+        assert [hits[0][1] for hits in found] == pytest.approx([hits[0][2] for hits in expected])
+        assert follower.search(vectors[0], 1).hits[0] == (21, pytest.approx(1))

@@ -1,0 +1,144 @@
+"""The nightly backup over simulated nights, and choices brought together at the start."""
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from catalog import journal
+from catalog.backup.create import backup_standing, backups
+from catalog.choices.labels import Choice, entry_of, held
+from catalog.config.load import Config
+from catalog.config.settings import BackupSettings
+from catalog.store.database import Database, prove
+from daemon.followers.nightly_backup import RETRY_SECONDS, Housekeeper
+from daemon.writer import Writer
+from tests.support.catalog_rows import Shelf
+
+DAY = 86400.0
+
+
+class House:
+    """A writer, a housekeeper, and a clock that the test turns."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.now = folder, 0.0
+        shelf = Shelf(folder)
+        self.began = 1_767_250_000.0
+        shelf.db.run("UPDATE timeline SET at = ?", self.began)
+        shelf.db.close()
+        self.writer = Writer(folder / "catalog.db")
+        self.thread = threading.Thread(target=self.writer.run, daemon=True)
+        self.thread.start()
+        self.stop = threading.Event()
+        self.keeper = self.another()
+
+    def another(self, settings: BackupSettings | None = None) -> Housekeeper:
+        config = Config(self.folder / "config", self.folder, (), backup=settings or BackupSettings())
+        return Housekeeper(config, self.writer, self.stop, lambda: self.now)
+
+    def night(self, day: float, change: bool = True) -> None:
+        """A day later something is known that was not before, and the housekeeper looks."""
+        self.now = self.began + day * DAY
+        if change:
+            self.writer.ask(lambda database: database.run("UPDATE clock SET seq = seq + 1"))
+        self.keeper.turn()
+        self.writer.ask(lambda database: None)
+
+    def events(self) -> list[tuple[str, str | None]]:
+        database = Database(self.folder / "catalog.db", write=False)
+        found = database.rows("SELECT kind, detail FROM event WHERE kind LIKE 'backup%' ORDER BY id")
+        database.close()
+        return [(row[0], row[1]) for row in found]
+
+    def standing(self) -> str:
+        database = Database(self.folder / "catalog.db", write=False)
+        found = backup_standing(database, self.folder, BackupSettings(), self.now)
+        database.close()
+        return str(found["problem"])
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    made = House(tmp_path)
+    yield made
+    made.writer.stop()
+    made.thread.join(30)
+
+
+def test_each_night_has_its_backup_and_old_ones_go(house: House) -> None:
+    house.night(0.1)
+    assert backups(house.folder) == [], "born today, it has nothing to lose"
+    for day in range(1, 40):
+        house.night(day)
+        house.night(day + 0.2)
+    found = backups(house.folder)
+    assert 8 <= len(found) <= 11
+    assert [round((house.began + 39 * DAY - one.at) / DAY) for one in found[:7]] == [0, 1, 2, 3, 4, 5, 6]
+    assert all(prove(one.path) == [] for one in found)
+    assert house.events() == [("backup", None)] * 39
+    assert house.standing() == ""
+
+
+def test_a_night_in_which_nothing_changed_makes_none_and_is_no_reproach(house: House) -> None:
+    house.night(1)
+    for day in range(2, 30):
+        house.night(day, change=False)
+    assert len(backups(house.folder)) == 1
+    assert house.standing() == ""
+    house.now += 8 * DAY
+    assert "none for 8 days" in house.standing(), "nobody looked for so long"
+
+
+def test_what_fails_is_told_tried_again_in_an_hour_and_ends_nothing(house: House) -> None:
+    (house.folder / "backups").write_text("in the way")
+    house.night(2)
+    assert [kind for kind, _ in house.events()] == ["backup failed"]
+    assert "backups" in house.standing()
+    (house.folder / "backups").unlink()
+    house.night(2 + (RETRY_SECONDS - 60) / DAY)
+    assert backups(house.folder) == []
+    house.night(2 + (RETRY_SECONDS + 60) / DAY)
+    assert len(backups(house.folder)) == 1
+    assert house.standing() == ""
+
+
+def test_a_clock_set_back_does_not_end_the_backups(house: House) -> None:
+    house.night(100)
+    for day in range(50, 60):
+        house.night(day)
+    assert [kind for kind, _ in house.events()] == ["backup"] * 11
+    assert len([one for one in backups(house.folder) if one.at < house.began + 61 * DAY]) >= 7
+
+
+def test_none_are_made_where_none_are_wanted(house: House) -> None:
+    house.keeper = house.another(BackupSettings(0, 0))
+    house.night(3)
+    assert backups(house.folder) == [] and house.events() == []
+
+
+def test_told_to_stop_it_leaves_nothing_behind(house: House) -> None:
+    house.stop.set()
+    house.night(3)
+    assert os.listdir(house.folder / "backups") == [] and house.events() == []
+
+
+def test_choices_come_from_the_journal_at_the_start(house: House) -> None:
+    journal.append(house.folder, [entry_of(Choice(bytes(32), 7, "keep", "owner", 1.0, b"/p"))])
+    house.night(0.1)
+    database = Database(house.folder / "catalog.db", write=False)
+    assert [(one.sha256, one.value) for one in held(database)] == [(bytes(32), "keep")]
+    database.close()
+
+
+def test_a_journal_that_cannot_be_read_ends_neither_writer_nor_backups_for_good(house: House) -> None:
+    (house.folder / journal.NAME).mkdir()
+    house.night(2)
+    assert [kind for kind, _ in house.events()] == ["backup failed"]
+    assert "cannot be read" in house.standing()
+    (house.folder / journal.NAME).rmdir()
+    house.night(3)
+    assert house.standing() == ""
+    assert house.thread.is_alive()

@@ -1,0 +1,145 @@
+"""The wall clock is set ahead and back: nothing is put off until then, and nothing counts as read in the future."""
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from catalog.files.results import note
+from catalog.integrity.coverage import coverage
+from catalog.store.clock_repair import LONGEST, ahead, set_back, stepped_back
+from catalog.store.database import Database
+from daemon.host.wall_clock import Clock
+from tests.support.catalog_on_disk import Shelf
+from tests.support.fuse import view
+from tests.support.running_service import Household, picture, until
+
+HOUR, YEAR = 3600.0, 365 * 86400.0
+NOW = 2_000_000_000.0
+SET_CLOCK = str(Path(__file__).parents[2] / "injected" / "fake_clock")
+
+
+@pytest.mark.parametrize(
+    ("wall", "steady", "back"),
+    [
+        (1.0, 1.0, 0.0),
+        (-HOUR, 1.0, HOUR + 1),
+        (-YEAR, 0.0, YEAR),
+        (YEAR, 1.0, 0.0),
+        (0.5, 1.0, 0.0),  # slewed
+        (8 * HOUR, 1.0, 0.0),  # suspended for a night
+    ],
+)
+def test_a_step_back_is_told_from_all_else(wall: float, steady: float, back: float) -> None:
+    assert stepped_back((NOW, 50.0), (NOW + wall, 50.0 + steady)) == pytest.approx(back)
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Iterator[Shelf]:
+    made = Shelf(tmp_path)
+    yield made
+    made.database.close()
+
+
+def dated(database: Database, now: float) -> None:
+    """Three files: read now, put off by five seconds, pending in a second; and a line of the journal."""
+    database.run("UPDATE file SET last_verified = ?", now)
+    database.run("UPDATE file SET state = 'rejected', reason = 'unreadable', due = ? WHERE name = x'62'", now + 5)
+    database.run("UPDATE file SET state = 'pending', due = ? WHERE name = x'63'", now + 1)
+    note(database, now, "scanned")
+
+
+@pytest.mark.parametrize("back", [HOUR, YEAR])
+def test_what_was_dated_ahead_is_dated_as_it_would_have_been(shelf: Shelf, back: float) -> None:
+    for name in ("a", "b", "c"):
+        shelf.put(name)
+    dated(shelf.database, NOW + back)
+    assert ahead(shelf.database, NOW) == back
+    assert set_back(shelf.database, back, NOW) == 2
+    assert shelf.database.rows("SELECT due FROM file ORDER BY name") == [(None,), (NOW + 5,), (NOW + 1,)]
+    assert shelf.database.rows("SELECT DISTINCT last_verified FROM file WHERE state != 'pending'") == [(NOW,)]
+    assert coverage(shelf.database, 90, NOW + 1)["percent"] == pytest.approx(66.66)
+    assert ahead(shelf.database, NOW) == 0.0
+
+
+def test_a_date_that_no_clock_of_ours_made_is_brought_within_a_day(shelf: Shelf) -> None:
+    shelf.put("a")
+    shelf.database.run("UPDATE file SET state = 'pending', due = ?", NOW + 3 * YEAR)
+    set_back(shelf.database, HOUR, NOW)
+    assert shelf.database.rows("SELECT due FROM file") == [(NOW + LONGEST,)]
+
+
+def test_dates_that_have_passed_are_left_alone(shelf: Shelf) -> None:
+    shelf.put("a")
+    shelf.database.run("UPDATE file SET last_verified = ?", NOW - 5)
+    assert set_back(shelf.database, HOUR, NOW) == 0
+    assert shelf.database.rows("SELECT due, last_verified FROM file") == [(None, NOW - 5)]
+
+
+def test_a_running_service_notices_within_one_look(shelf: Shelf) -> None:
+    shelf.put("a")
+    shelf.database.run("UPDATE file SET state = 'pending', due = ?", NOW + 5)
+    times = iter([(NOW, 10.0), (NOW + 1, 11.0), (NOW + 2 - HOUR, 12.0), (NOW + 3 - HOUR, 13.0)])
+    seen = [(0.0, 0.0)]
+    stop = threading.Event()
+    stop.set()
+
+    def wall() -> float:
+        seen[0] = next(times)
+        return seen[0][0]
+
+    clock = Clock(lambda change: change(shelf.database), stop, wall, lambda: seen[0][1])
+    for due in (NOW + 5, NOW + 5 - HOUR, NOW + 5 - HOUR):
+        clock.step()
+        assert shelf.database.rows("SELECT due FROM file") == [(due,)]
+
+
+# -- a service whose clock is really set
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("offset", [HOUR, YEAR])
+@pytest.mark.parametrize("running", [True, False])
+def test_a_file_that_waits_for_its_next_try_is_not_stranded(tmp_path: Path, offset: float, running: bool) -> None:
+    """It cannot be read while the clock is ahead, and no event tells that it heals: only its date leads back to it."""
+    house = Household(tmp_path)
+    disk, control = os.fsencode(tmp_path) + b"/disk", tmp_path / "control"
+    os.rename(house.root, disk)
+    os.mkdir(house.root)
+    for seed in range(4):
+        Path(os.fsdecode(disk), f"{seed}.png").write_bytes(picture(seed))
+    if os.geteuid() or not os.access("/dev/fuse", os.R_OK | os.W_OK):
+        pytest.skip("this user may not mount a FUSE filesystem")
+
+    def states() -> list[str]:
+        return sorted(state for state, _, _ in house.states().values())
+
+    told = tmp_path / "clock"
+    environment = {"PYTHONPATH": SET_CLOCK, "SET_CLOCK": str(told)}
+
+    def tell(seconds: float) -> None:
+        draft = told.with_suffix(".new")
+        draft.write_text(str(seconds))
+        draft.rename(told)
+
+    with view(disk, house.root, control):
+        control.write_text("eio 0.png\n")
+        tell(offset)
+        house.start(**environment)
+        assert until(lambda: states() == ["ok", "ok", "ok", "rejected"]), house.tail()
+        ((due, read),) = house.rows("SELECT max(due), max(last_verified) FROM file")
+        if not running:
+            assert house.stop() == 0
+        control.write_text("")
+        tell(0)
+        if not running:
+            house.start(**environment)
+        assert until(lambda: states() == ["ok"] * 4), (states(), house.tail())
+        ((later, read_later),) = house.rows("SELECT coalesce(max(due), 0), max(last_verified) FROM file")
+        assert later < due - 3000 and read_later < read - 3000  # an hour is 3600 s, and this test took some of them
+        assert house.rows("SELECT count(*) FROM event WHERE kind = 'clock set back'") == [(1,)]
+        assert until(lambda: not house.busy() and not house.findings())
+        assert house.stop() == 0
+    house.close()

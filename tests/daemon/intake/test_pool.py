@@ -1,0 +1,46 @@
+"""Readers, real processes: what comes of tasks, and that it is told when all of them are done."""
+
+import os
+import threading
+from pathlib import Path
+
+from catalog.filesystem.stat_signature import signature
+from catalog.store.database import Database
+from daemon.intake.pool import Intake, orders
+from daemon.messages import Decoded, Outcome, Task
+from models.recipe import Recipe
+from tests.support.running_service import Household, picture
+
+
+class Files:
+    """A feed of these files, and of no other until more are put into `left`."""
+
+    def __init__(self) -> None:
+        self.wake = threading.Event()
+        self.left: list[Task] = []
+
+    def take(self) -> Task | None:
+        return self.left.pop() if self.left else None
+
+
+def test_it_tells_once_that_all_is_read(tmp_path: Path) -> None:
+    """Then what was decoded last need not wait for more: none will come."""
+    house, feed, told, rests = Household(tmp_path), Files(), list[Outcome](), list[int]()
+    house.state.mkdir()
+    Database(house.config.database, write=True).close()
+    given = (feed, orders(house.config, 1, Recipe(16, 16)), lambda slot, file: None, 2, 60.0)
+    intake = Intake(*given, told.append, lambda: rests.append(len(told)))
+    for past in (0, 3):
+        for seed in range(past, past + 3):
+            path = tmp_path / f"{seed}.png"
+            path.write_bytes(picture(seed))
+            feed.left.append(Task(seed, os.fsencode(path), signature(os.stat(path)), 0))
+        while len(told) < past + 3 or len(rests) <= past // 3:
+            intake.step()
+            feed.wake.set()  # else it would wait for a file while there is none
+        intake.step()
+    assert rests == [3, 6]
+    assert all(isinstance(outcome, Decoded) for outcome in told)
+    stop = threading.Event()
+    stop.set()
+    intake.run(stop)  # ends the readers

@@ -1,0 +1,139 @@
+"""Reading one file: what comes out for whatever stands at the path."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from catalog.filesystem.stat_signature import Signature, signature
+from daemon.intake.previous_content import Past
+from daemon.intake.read_file import examine
+from daemon.messages import Decoded, Outcome, Recognised, Rejected, Restless, Task
+from models.decode.reason import Reason
+from models.picture import Recipe
+from tests.support.running_service import picture
+
+RECIPE = Recipe(height=16, width=16)
+
+
+class Memory:
+    """A catalog that knows one content, or none."""
+
+    def __init__(self, known: bytes = b"", past: Past | None = None) -> None:
+        self._known, self._past = known, past
+
+    def recognised(self, sha256: bytes) -> bool:
+        return sha256 == self._known
+
+    def past(self, content: int) -> Past | None:
+        return self._past
+
+
+def task(path: Path, seen: Signature | None = None) -> Task:
+    return Task(1, os.fsencode(path), seen or signature(os.lstat(path)), 0)
+
+
+def read(work: Task, *, known: bytes = b"", max_bytes: int = 1 << 20) -> Outcome:
+    return examine(work, RECIPE, max_bytes, 10_000, Memory(known))
+
+
+def test_a_healthy_image_is_hashed_and_decoded_from_one_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(picture(1))
+    found = read(task(path))
+    assert isinstance(found, Decoded)
+    assert found.sha256 == hashlib.sha256(picture(1)).digest()
+    assert len(found.pixels) == 16 * 16 * 3
+    assert (found.facts.format, found.facts.width, found.facts.height) == ("png", 48, 32)
+
+
+def test_known_bytes_are_not_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"no image at all")
+    digest = hashlib.sha256(b"no image at all").digest()
+    assert read(task(path), known=digest) == Recognised(task(path), digest)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [(b"", Reason.EMPTY), (picture(1)[:60], Reason.TRUNCATED), (b"<html><body>hello", Reason.WRONG_TYPE)],
+)
+def test_what_is_wrong_with_the_bytes_is_the_reason(tmp_path: Path, data: bytes, reason: Reason) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(data)
+    found = read(task(path))
+    assert isinstance(found, Rejected)
+    assert (found.reason, found.transient) == (reason, False)
+    assert found.sha256 == hashlib.sha256(data).digest()
+
+
+def test_a_file_beyond_the_limit_is_still_hashed(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(picture(1))
+    found = read(task(path), max_bytes=10)
+    assert isinstance(found, Rejected)
+    assert (found.reason, found.sha256) == (Reason.LARGE, hashlib.sha256(picture(1)).digest())
+
+
+def test_a_file_that_is_not_what_was_seen_goes_back(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(picture(1))
+    seen = signature(os.lstat(path))
+    for other in (seen._replace(size=1), seen._replace(mtime_ns=1), seen._replace(ctime_ns=1)):
+        assert isinstance(read(task(path, other)), Restless)
+
+
+def test_a_file_that_changes_while_it_is_read_goes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(picture(1))
+    work = task(path)
+    really = hashlib.sha256
+
+    def slow(data: bytes = b"") -> object:
+        with path.open("ab") as file:
+            file.write(b"more")
+        return really(data)
+
+    monkeypatch.setattr("daemon.intake.read_file.hashlib.sha256", slow)
+    assert isinstance(read(work), Restless)
+
+
+@pytest.mark.parametrize("kind", ["absent", "directory", "symlink", "pipe"])
+def test_what_is_no_regular_file_is_never_read(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(picture(1))
+    work = task(path)
+    path.unlink()
+    if kind == "directory":
+        path.mkdir()
+    elif kind == "symlink":
+        (tmp_path / "b.png").write_bytes(picture(1))
+        path.symlink_to(tmp_path / "b.png")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    assert isinstance(read(work), Restless)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_file_may_heal(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(picture(1))
+    path.chmod(0)
+    found = read(task(path))
+    assert isinstance(found, Rejected)
+    assert (found.reason, found.transient) == (Reason.UNREADABLE, True)
+
+
+def test_reading_leaves_no_trace(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(picture(1))
+    os.utime(path, (1, 1))
+    before = os.lstat(path)
+    read(task(path))
+    after = os.lstat(path)
+    assert (before.st_atime_ns, before.st_mtime_ns, before.st_ctime_ns) == (
+        after.st_atime_ns,
+        after.st_mtime_ns,
+        after.st_ctime_ns,
+    )

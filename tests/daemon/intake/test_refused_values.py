@@ -1,0 +1,73 @@
+"""A value that the catalog cannot hold is one file's reason, and no end of the service."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from catalog.files.observe import Seen, see_all
+from catalog.files.results import Facts
+from catalog.filesystem.stat_signature import Signature, signature
+from daemon.intake.record import Recorder
+from daemon.messages import Decoded, Embedded, Task
+from tests.support.catalog_on_disk import Shelf
+
+HUGE = 1 << 63
+NOW = 2.0
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Iterator[Shelf]:
+    made = Shelf(tmp_path)
+    yield made
+    made.database.close()
+
+
+def rejected(shelf: Shelf) -> list[tuple[object, ...]]:
+    return shelf.database.rows("SELECT name, reason, detail FROM file WHERE state = 'rejected'")
+
+
+def task(shelf: Shelf, name: str) -> Task:
+    """A file that waits to be read."""
+    path = shelf.path(name)
+    Path(os.fsdecode(path)).write_bytes(b"x")
+    shelf.see(name)
+    ((id_,),) = shelf.database.rows("SELECT id FROM file WHERE name = ?", name.encode())
+    return Task(id_, path, signature(os.lstat(path)), 0)
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_sighting(shelf: Shelf, number: int) -> None:
+    """A new file and a known one, among others; the known one keeps what it was."""
+    shelf.put("known")
+    numbers = [1, 1, 1, 1]
+    numbers[number] = HUGE
+    batch = [Seen(shelf.path(name), Signature(1, 1, 1, 9), 1.0) for name in ("before", "new", "known", "after")]
+    batch[1:3] = [seen._replace(signature=Signature(*numbers)) for seen in batch[1:3]]
+    with shelf.database.transaction():
+        see_all(shelf.database, batch, NOW)
+    assert {name: state for name, state in shelf.states().items() if state != "rejected"} == {
+        "before": "pending",
+        "after": "pending",
+    }
+    why = "the catalog cannot hold this: int too big to convert"
+    assert sorted(rejected(shelf)) == [(b"known", "unreadable", why), (b"new", "unreadable", why)]
+    assert shelf.database.rows("SELECT content IS NULL FROM file WHERE state = 'rejected' ORDER BY id") == [(0,), (1,)]
+
+
+def test_a_result(shelf: Shelf) -> None:
+    """A size beyond 64 bits and a name that is not Unicode, between two sound ones."""
+    recorder, facts = Recorder(shelf.model, 0.0), Facts("png", 1, 1)
+    told = [facts, facts._replace(width=HUGE), facts._replace(camera="\udc80"), facts]
+    results = [
+        Embedded(Decoded(task(shelf, f"{at}"), bytes([at]) * 32, one, b""), b"\0<\0\0") for at, one in enumerate(told)
+    ]
+    with shelf.database.transaction():
+        for result in results:
+            recorder.change(result)(shelf.database)
+    assert shelf.states() == {"0": "ok", "1": "rejected", "2": "rejected", "3": "ok"}
+    assert [(name, reason) for name, reason, _ in rejected(shelf)] == [(b"1", "unreadable"), (b"2", "unreadable")]
+    assert all(str(detail).startswith("the catalog cannot hold this") for _, _, detail in rejected(shelf))
+    assert shelf.database.value("SELECT count(*) FROM content") == 2, "nothing is left of what was undone"
+    assert shelf.database.rows("SELECT due > 0, attempts FROM file WHERE state = 'rejected'") == [(1, 1), (1, 1)]

@@ -1,0 +1,316 @@
+"""The scrub through the real service and the real command: what it finds, leaves alone, and says."""
+
+import json
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from catalog.errors import StoreFault
+from catalog.store.database import Database
+from daemon.api import operations
+from daemon.scrub.queue import ScrubFeed
+from daemon.scrub.stage import Scrubber
+from daemon.writer import Writer
+from models.decode.reason import PROOF
+from tests.support.running_service import PATIENCE, Household, picture, until
+from tests.support.scrub_service import age, catalog, change, furnish, path, rot, scrub, states, verified
+
+pytestmark = pytest.mark.timeout(300)
+BY = {"by the service": True, "by one of its own": False}
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Callable[..., Household]]:
+    """A household with settings of its own; what runs in it is ended."""
+    made: list[Household] = []
+
+    def build(settings: str = "", roots: int = 1) -> Household:
+        made.append(Household(tmp_path, "[intake]\nworkers = 1\n" + settings, roots))
+        return made[-1]
+
+    yield build
+    for house in made:
+        house.close()
+
+
+@pytest.mark.parametrize("service", BY.values(), ids=BY)
+def test_one_flipped_bit_behind_an_unchanged_stamp_is_found_and_nothing_else(
+    make: Callable[..., Household], service: bool
+) -> None:
+    house = make()
+    names = furnish(house, 12)
+    rot(house, "07.png")
+    before = verified(house)
+    if service:
+        house.start()
+        assert until(lambda: not house.busy())
+        assert verified(house) == before, "nobody else would have noticed"
+    found = scrub(house, code=1)
+    assert (found["files"], found["sound"], found["different"]) == (12, 11, 1)
+    assert [one["path"].rpartition("/")[2] for one in found["betrayed"]] == ["07.png"]
+    assert (found["betrayed"][0]["state"], found["betrayed"][0]["verdict"]) == ("rejected", "rot")
+    assert states(house) == dict.fromkeys(names, "ok") | {"07.png": "rejected bad checksum"}
+    assert all(verified(house)[name] > before[name] for name in names)
+    assert house.rows("SELECT betrayed FROM file WHERE betrayed != 0") == []
+    histories = dict(house.rows("SELECT f.name, count(*) FROM history h JOIN file f ON f.id = h.file GROUP BY 1"))
+    assert histories == {name.encode(): 1 for name in names} | {b"07.png": 2}
+    if service:
+        assert house.stop() == 0
+    assert house.findings() == []
+    assert scrub(house)["sound"] == 12, "what is known is not rot again"
+
+
+def test_a_bit_that_no_decoder_sees_is_found_by_its_hash(make: Callable[..., Household]) -> None:
+    """A chunk of text may hold anything, if its checksum fits; so may the pixels of a BMP."""
+    house = make()
+    path(house, "a.bmp").write_bytes(picture(1, "BMP"))
+    assert house.once().returncode == 0
+    rot(house, "a.bmp")
+    found = scrub(house, code=1)
+    assert (found["different"], found["betrayed"][0]["state"]) == (1, "ok")
+    assert found["betrayed"][0]["verdict"] == "rot"
+
+
+def test_bytes_that_are_well_at_the_second_look_are_no_finding(make: Callable[..., Household]) -> None:
+    """As after a bad cable: the catalog is made to know another hash, and the file reads as it was."""
+    house = make()
+    furnish(house, 2)
+    known = house.rows("SELECT sha256 FROM content WHERE id = (SELECT content FROM file WHERE name = ?)", b"01.png")
+    house.start()
+    assert until(lambda: not house.busy())
+    change(house, "UPDATE content SET sha256 = zeroblob(32) WHERE sha256 = ?", known[0][0])
+    started = catalog(house, "scrub", "--json")
+    assert until(lambda: b"betrayed" in house.log.read_bytes(), PATIENCE), house.tail()
+    said, _ = started.communicate(timeout=PATIENCE)
+    assert json.loads(said)["different"] == 1
+    assert states(house) == {"00.png": "ok", "01.png": "ok"}
+
+
+def test_the_oldest_reading_is_first_and_a_budget_ends_it(make: Callable[..., Household]) -> None:
+    house = make()
+    furnish(house, 8)
+    ages = {"05.png": 80.0, "02.png": 70.0, "07.png": 60.0, "00.png": 50.0}
+    age(house, ages)
+    before = verified(house)
+    sizes = [path(house, name).stat().st_size for name in ages]
+    found = scrub(house, "--budget", f"{sum(sizes[:2])}B")
+    assert (found["files"], found["bytes"]) == (2, sum(sizes[:2]))
+    assert {name for name, when in verified(house).items() if when != before[name]} == {"05.png", "02.png"}
+    found = scrub(house, "--budget", f"{sum(sizes[2:]) + 1}B")
+    assert {name for name, when in verified(house).items() if when != before[name]} == ages.keys()
+    assert found["verified"]["percent"] == 100.0
+
+
+def test_a_nights_budget_is_not_exceeded_by_asking_twice(make: Callable[..., Household]) -> None:
+    house = make("[scrub]\nbudget_gb = 0.0000006\n")  # 600 bytes: two files
+    furnish(house, 6)
+    first, second = scrub(house), scrub(house)
+    assert 0 < first["bytes"] <= 600
+    assert (second["files"], second["before"]) == (0, first["bytes"])
+    assert scrub(house, "--budget", "1MB")["files"] == 6
+    started = catalog(house, "scrub")
+    assert "since noon; --budget SIZE reads more" in started.communicate(timeout=PATIENCE)[1]
+
+
+@pytest.mark.parametrize("service", BY.values(), ids=BY)
+def test_a_file_that_changed_or_vanished_unseen_is_what_a_scan_would_make_of_it(
+    make: Callable[..., Household], service: bool
+) -> None:
+    house = make()
+    furnish(house, 5)
+    if service:
+        house.start()
+        assert until(lambda: not house.busy())
+        house.signal(signal.SIGSTOP)  # so that the watcher cannot be first; what it would tell is told twice
+    path(house, "01.png").write_bytes(picture(77))
+    path(house, "02.png").unlink()
+    path(house, "03.png").unlink()
+    path(house, "03.png").mkdir()
+    if service:
+        house.signal(signal.SIGCONT)
+        scrub(house)
+        assert until(lambda: not house.busy())
+        assert until(lambda: states(house)["01.png"] == "ok")
+    else:
+        found = scrub(house)
+        assert (found["sound"], found["changed"], found["gone"], found["different"]) == (2, 2, 1, 0)
+    assert states(house) == {"00.png": "ok", "01.png": "ok", "02.png": "gone", "03.png": "gone", "04.png": "ok"}
+    if service:
+        assert house.stop() == 0
+    assert house.findings() == []
+
+
+def test_damage_behind_a_new_date_is_told_too(make: Callable[..., Household]) -> None:
+    house = make()
+    names = furnish(house, 5)
+    data = bytearray(path(house, "03.png").read_bytes())
+    data[-20] ^= 1
+    path(house, "03.png").write_bytes(data)
+    found = scrub(house, code=1)
+    assert (found["sound"], found["changed"], found["different"]) == (4, 1, 0)
+    assert [(one["path"].rpartition("/")[2], one["verdict"]) for one in found["betrayed"]] == [("03.png", "rot?")]
+    assert states(house) == dict.fromkeys(names, "ok") | {"03.png": "rejected bad checksum"}
+
+
+def test_a_root_that_is_away_is_left_alone_and_told(make: Callable[..., Household]) -> None:
+    house = make(roots=2)
+    furnish(house, 2)
+    other = Path(os.fsdecode(house.roots[1]), "other.png")
+    other.write_bytes(picture(50))
+    assert house.once().returncode == 0
+    rows = house.rows("SELECT * FROM file WHERE name = ?", b"other.png")
+    os.rename(house.roots[1], house.folder / "unplugged")
+    found = scrub(house, code=4)
+    assert (found["files"], found["gone"], found["unreadable"]) == (2, 0, 0)
+    assert house.rows("SELECT * FROM file WHERE name = ?", b"other.png") == rows
+    os.rename(house.folder / "unplugged", house.roots[1])
+    assert scrub(house)["sound"] == 3
+
+
+def test_contents_that_older_validators_passed_are_decoded_again(make: Callable[..., Household]) -> None:
+    house = make()
+    furnish(house, 3)
+    change(house, "UPDATE content SET proof = 0, width = NULL WHERE id <= 2")
+    vectors = house.vectors()
+    assert scrub(house)["sound"] == 3
+    assert house.rows("SELECT DISTINCT proof, width FROM content") == [(PROOF, 48)]
+    assert (states(house), house.vectors()) == (dict.fromkeys(("00.png", "01.png", "02.png"), "ok"), vectors)
+    assert house.rows("SELECT count(*) FROM history") == [(3,)]
+
+
+def test_a_file_that_no_decoder_survived_gets_its_hash(make: Callable[..., Household]) -> None:
+    house = make()
+    furnish(house, 2)
+    change(house, "DELETE FROM history WHERE file = (SELECT id FROM file WHERE name = ?)", b"01.png")
+    change(
+        house,
+        "UPDATE file SET state = 'rejected', reason = 'crashes the decoder', content = NULL, last_verified = NULL,"
+        " due = 4e9 WHERE name = ?",
+        b"01.png",
+    )
+    found = scrub(house)
+    assert (found["sound"], found["verified"]["percent"], found["verified"]["never"]) == (2, 100.0, 0)
+    assert states(house)["01.png"] == "rejected crashes the decoder"
+    rot(house, "01.png")
+    assert scrub(house, code=1)["different"] == 1
+
+
+def test_a_reading_that_lies_in_the_future_is_made_up_for(make: Callable[..., Household]) -> None:
+    house = make()
+    furnish(house, 2)
+    age(house, {"01.png": -3650.0})
+    assert scrub(house)["sound"] == 2
+    assert scrub(house)["verified"]["percent"] == 100.0
+
+
+def test_ctrl_c_ends_the_scrub_and_not_the_service(make: Callable[..., Household]) -> None:
+    house = make("[scrub]\nrate_mb = 0.000001\n")  # a byte a second
+    furnish(house, 9)
+    house.start()
+    assert until(lambda: not house.busy())
+    started = catalog(house, "scrub")
+    assert until(lambda: (house.live() or {})["scrub"]["run"] is not None)
+    second = catalog(house, "scrub")
+    assert second.stderr is not None and "follows it" in second.stderr.readline()
+    second.send_signal(signal.SIGINT)
+    assert second.wait(PATIENCE) == 130
+    assert (house.live() or {})["scrub"]["run"] is not None, "it was the other's"
+    started.send_signal(signal.SIGTERM)
+    assert started.wait(PATIENCE) == 130
+    assert until(lambda: (house.live() or {})["scrub"]["run"] is None)
+    assert "verified" in started.communicate()[0]
+    assert house.stop() == 0
+
+
+def test_a_stop_does_not_wait_for_the_rate_and_the_next_start_goes_on(make: Callable[..., Household]) -> None:
+    house = make("[scrub]\nrate_mb = 0.000001\n")
+    furnish(house, 9)
+    before = verified(house)
+    house.start()
+    started = catalog(house, "scrub", "--json")
+    assert until(lambda: (house.live() or {})["scrub"]["run"] is not None)
+    assert house.stop() == 0
+    config = house.config_path.read_text()
+    house.config_path.write_text(config.replace("rate_mb = 0.000001", "rate_mb = 0"))
+    house.start()
+    said, talk = started.communicate(timeout=PATIENCE)
+    assert started.returncode == 0, talk
+    assert json.loads(said)["sound"] == 9
+    assert all(when > before[name] for name, when in verified(house).items())
+    assert len(house.rows("SELECT id FROM event WHERE kind = 'scrubbed'")) == 1
+
+
+def test_continuous_reads_everything_by_itself_within_the_days(make: Callable[..., Household]) -> None:
+    house = make("[scrub]\ncontinuous = true\ndays = 0.00005\n")  # 4.3 s
+    furnish(house, 9)
+    before = verified(house)
+    rot(house, "04.png")
+    house.start()
+    assert until(lambda: all(when > before[name] for name, when in verified(house).items())), house.tail()
+    assert until(lambda: states(house)["04.png"] == "rejected bad checksum")
+    assert len(house.rows("SELECT id FROM event WHERE kind = 'scrubbed'")) == 1
+    assert house.stop() == 0
+    assert house.findings() == []
+
+
+def test_a_budget_without_its_unit_is_refused(make: Callable[..., Household]) -> None:
+    house = make()
+    furnish(house, 1)
+    done = catalog(house, "scrub", "--budget", "5")
+    assert "write it like 500MB" in done.communicate(timeout=PATIENCE)[1]
+    assert done.returncode == 2
+
+
+def test_a_full_pass_has_other_things_to_do(make: Callable[..., Household]) -> None:
+    house = make()
+    furnish(house, 1)
+    idle = Scrubber(
+        *(house.config, Writer(house.config.database), threading.Event(), lambda: False), once=True, order=None
+    )
+    with pytest.raises(StoreFault, match="another pass"):
+        operations.scrub(idle, {"op": "scrub", "begin": True})
+
+
+def test_what_keeps_a_scrub_of_its_own_from_starting_is_told_in_its_words(make: Callable[..., Household]) -> None:
+    house = make()
+    furnish(house, 1)
+    shutil.rmtree(house.folder / "bundle")
+    started = catalog(house, "scrub")
+    said, talk = started.communicate(timeout=PATIENCE)
+    assert (started.returncode, said) == (4, ""), talk
+    assert "bundle" in talk and "remedy:" in talk and "Traceback" not in talk
+
+
+def test_status_tells_how_far_verification_is_and_calls_the_owner_when_it_lags(make: Callable[..., Household]) -> None:
+    house = make("[scrub]\ndays = 30\n")
+    furnish(house, 4)
+
+    def status(*words: str) -> str:
+        return catalog(house, "status", *words).communicate(timeout=PATIENCE)[0]
+
+    age(house, {"01.png": 36.0})
+    assert "verified     75 % within 30 days\n" in status(), "a scrub may be late by a week"
+    age(house, {"01.png": 38.0})
+    assert "the oldest reading is 38 days old" in status()
+    assert "run `catalog scrub`" in status()
+    done = scrub(house)
+    assert "verified     100 % within 30 days\n" in status()
+    found = json.loads(status("--json"))
+    assert found["verified"] | {"oldest": 0} == done["verified"] | {"oldest": 0}
+    assert (found["scrub"]["running"], found["scrub"]["bytes_today"]) == (False, done["bytes"])
+    assert found["scrub"]["last_at"] == pytest.approx(done["ended"])
+
+
+def test_the_work_of_a_round_is_counted_whatever_sizes_sparse_files_claim(make: Callable[..., Household]) -> None:
+    house = make()
+    furnish(house, 2)
+    change(house, "UPDATE file SET size = ?", (1 << 63) - 1)
+    database = Database(house.config.database, write=False)
+    assert ScrubFeed(database, time.time() + 1).work() == pytest.approx(1 << 64)
+    database.close()

@@ -1,0 +1,189 @@
+"""What a check says of directories that cannot be watched, and that they are watched once they can be."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon.watch.coverage import topmost, worded
+from daemon.watch.hints import Rescan
+from daemon.watch.inotify import Inotify
+from daemon.watch.tree import Tree
+from tests.support.hint_recorder import listening, until
+
+# Limits of a user namespace of its own: nobody else's are touched.
+NAMESPACE = """
+import ctypes, json, os, sys
+from tests.support.hint_recorder import listening, until, write
+from daemon.watch.hints import Rescan
+
+root = os.fsencode(sys.argv[1])
+
+def limit(what, count):
+    try:
+        with open(f"/proc/sys/user/max_inotify_{what}", "w") as file:
+            file.write(str(count))
+    except OSError as error:
+        print(error, file=sys.stderr)
+        sys.exit(77)
+
+new_user = 0x10000000
+if ctypes.CDLL(None, use_errno=True).unshare(new_user) != 0:
+    sys.exit(77)
+"""
+
+NO_INSTANCE = (
+    NAMESPACE
+    + """
+limit("instances", 0)
+with listening(root) as ear:
+    first = ear.check()
+    limit("instances", 5)
+    ear.watcher.add(root)
+    json.dump({"alive": first.alive, "word": first.word, "later": ear.check().alive}, sys.stdout)
+"""
+)
+
+LIMITED = (
+    NAMESPACE
+    + """
+limit("watches", 50)
+with listening(root) as ear:
+    first = ear.check()
+    os.mkdir(root + b"/late")
+    assert ear.hears(Rescan(root + b"/late", "new directory"))
+    limit("watches", 10000)
+    healed = until(lambda: not ear.check().uncovered)
+    retold = [hint.path for hint in ear.hints if isinstance(hint, Rescan) and hint.why == "watched at last"]
+    last = ear.check()
+    json.dump({
+        "first": [first.alive, first.directories, first.watched, [os.fsdecode(p) for p in first.uncovered], first.word],
+        "healed": healed, "retold": len(retold), "last": [last.directories, last.watched, last.word],
+    }, sys.stdout)
+"""
+)
+
+UNREADABLE = """
+import json, os, sys
+from tests.support.hint_recorder import listening, until, write
+from daemon.watch.hints import Dirty
+
+root = os.fsencode(sys.argv[1])
+if os.geteuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+with listening(root) as ear:
+    first = ear.check()
+    os.chmod(root + b"/own", 0o755)
+    healed = until(lambda: not ear.check().uncovered)
+    write(root + b"/own/deep/f")
+    json.dump({
+        "alive": first.alive, "uncovered": [os.fsdecode(p) for p in first.uncovered], "word": first.word,
+        "healed": healed, "heard": ear.hears(Dirty(root + b"/own/deep/f", closed=True)),
+    }, sys.stdout)
+"""
+
+
+def ran(code: str, *words: str) -> dict[str, object]:
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), *words], capture_output=True, text=True, timeout=60
+    )
+    if done.returncode == 77:
+        pytest.skip(f"no user namespace with a watch limit of its own here: {done.stderr.strip()}")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_over_the_watch_limit(tmp_path: Path) -> None:
+    for n in range(200):
+        (tmp_path / f"d{n}" / "below").mkdir(parents=True)
+    found = ran(LIMITED, str(tmp_path))
+    assert isinstance(found["first"], list)
+    alive, directories, watched, uncovered, word = found["first"]
+    assert alive and watched == 50 < directories
+    assert uncovered == [str(tmp_path)]  # more than 100 subtrees: the root stands for them
+    assert "fs.inotify.max_user_watches" in word
+    assert found["healed"] and found["retold"]
+    assert found["last"] == [402, 402, ""]
+
+
+def test_a_small_shortfall_is_told_by_subtree(tmp_path: Path) -> None:
+    for n in range(60):
+        (tmp_path / f"d{n}").mkdir()
+    found = ran(LIMITED, str(tmp_path))
+    assert isinstance(found["first"], list)
+    _, directories, watched, uncovered, word = found["first"]
+    assert (directories, watched, len(uncovered)) == (61, 50, 11)
+    assert word.startswith("11 of 61 directories are not watched")
+
+
+def test_unreadable_directories(tmp_path: Path) -> None:
+    own = tmp_path / "own" / "deep"
+    own.mkdir(parents=True)
+    if os.geteuid() == 0:
+        for path in (tmp_path, own.parent, own):
+            os.chown(path, 65534, 65534)
+        for path in (tmp_path, *tmp_path.parents):
+            if not path.stat().st_mode & 0o001:
+                if not str(path).startswith(str(tmp_path.parent.parent)):
+                    pytest.skip(f"{path} is closed to an ordinary user")
+                path.chmod(0o711)
+    own.parent.chmod(0)
+    found = ran(UNREADABLE, str(tmp_path))
+    assert found == {
+        "alive": True,
+        "uncovered": [str(tmp_path / "own")],
+        "word": "1 of 2 directories are not watched: the service may not read them",
+        "healed": True,
+        "heard": True,
+    }
+
+
+def test_no_instance_left_is_told(tmp_path: Path) -> None:
+    found = ran(NO_INSTANCE, str(tmp_path))
+    assert found["alive"] is False
+    assert "max_user_instances" in str(found["word"])
+    assert found["later"] is True
+
+
+def test_watches_that_were_lost_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing should take a watch away unseen; the check compares with the kernel all the same."""
+    trees: list[Tree] = []
+    created = Tree.__init__
+
+    def noted(self: Tree, root: bytes, inotify: Inotify) -> None:
+        created(self, root, inotify)
+        trees.append(self)
+
+    monkeypatch.setattr(Tree, "__init__", noted)
+    (tmp_path / "sub").mkdir()
+    with listening(os.fsencode(tmp_path)) as ear:
+        trees[0].by_wd[99999] = trees[0].root  # a belief that the kernel does not share
+        lost = Rescan(ear.root, "watches were lost")
+        assert until(lambda: ear.check().alive and lost in ear.hints)
+
+
+@given(st.sets(st.lists(st.sampled_from([b"a", b"a!", b"b"]), max_size=5).map(tuple)), st.integers(1, 5))
+def test_topmost_holds_every_path_and_nothing_twice(parts: set[tuple[bytes, ...]], most: int) -> None:
+    paths = {b"/".join((b"/root", *names)) for names in parts}
+    tops = topmost(paths, most)
+    assert len(tops) <= most
+    for path in paths:
+        assert sum(path == top or path.startswith(top + b"/") for top in tops) == 1
+    if len(paths) <= most:
+        assert set(tops) <= paths
+
+
+def test_words_name_the_remedy() -> None:
+    assert worded(10, []) == ""
+    assert "max_user_watches" in worded(10, [errno.ENOSPC] * 3)
+    assert worded(10, [errno.EIO]) == f"1 of 10 directories are not watched: {os.strerror(errno.EIO)}"

@@ -1,0 +1,311 @@
+"""Each way in which a file dies has its own reason, with words that help."""
+
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from models.decode.reason import Reason, Unfit
+from models.picture import Recipe, read_picture
+from tests.support.image_samples import SPECIMENS, heic, psd, reason_of, saved, scene, specimen
+
+ROOT = Path(__file__).parents[3]
+RECIPES = [Recipe(32, 32, scaled_jpeg=0), Recipe(32, 32, scaled_jpeg=1.0)]
+GREAT = scene(900, 700)
+PROGRESSIVE, BASELINE = saved(GREAT, "JPEG", progressive=True), saved(GREAT, "JPEG", quality=95)
+
+
+def verdict(data: bytes, recipe: Recipe = RECIPES[1], **options: int) -> str:
+    return reason_of(lambda: read_picture(data, recipe, **options))
+
+
+def words(data: bytes) -> str:
+    with pytest.raises(Unfit) as caught:
+        read_picture(data, RECIPES[1])
+    return caught.value.detail
+
+
+def hole(data: bytes, size: int = 4096) -> bytes:
+    middle = len(data) // 2
+    return data[:middle] + bytes(size) + data[middle + size :]
+
+
+def test_later_frames_are_proved() -> None:
+    frames = [scene(seed=seed) for seed in range(3)]
+    sound = saved(frames[0], "PNG", save_all=True, append_images=frames[1:])
+    assert verdict(sound) == "ok"
+    at = sound.rindex(b"fdAT")
+    (size,) = struct.unpack(">I", sound[at - 4 : at])
+    body = b"fdAT" + struct.pack(">I", 99) + sound[at + 8 : at + 4 + size]
+    assert verdict(sound[:at] + body + struct.pack(">I", zlib.crc32(body)) + sound[at + 8 + size :]) == Reason.DAMAGED
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("sound", [BASELINE, PROGRESSIVE])
+def test_jpeg_is_proved_the_same_when_shrunk(sound: bytes, recipe: Recipe) -> None:
+    size = len(sound)
+    assert verdict(sound, recipe) == "ok"
+    assert verdict(sound[: size // 2], recipe) == Reason.TRUNCATED
+    assert verdict(sound[:-2], recipe) == Reason.TRUNCATED
+    assert verdict(sound[:300], recipe) == Reason.TRUNCATED
+    assert verdict(hole(sound), recipe) == Reason.DAMAGED
+    assert verdict(sound[: size // 2] + sound[size // 2 + 512 :], recipe) == Reason.DAMAGED
+
+
+def test_a_tail_of_zeros_is_not_an_honest_cut() -> None:
+    for sound in (BASELINE, PROGRESSIVE, specimen("png"), specimen("gif", 1), heic(GREAT)):
+        keep = len(sound) * 2 // 3
+        assert verdict(sound[:keep] + bytes(len(sound) - keep)) in (Reason.DAMAGED, Reason.CHECKSUM)
+    assert "filled with zeros" in words(BASELINE[:20000] + bytes(9000))
+
+
+def test_what_cameras_really_write_is_sound() -> None:
+    thumbnail = saved(scene(80, 60), "JPEG")
+    assert verdict(BASELINE + thumbnail) == "ok"  # multi-picture format
+    assert verdict(BASELINE + bytes(5000)) == "ok"  # padding
+    assert verdict(BASELINE + b"\0\0\0\x18ftypmp42" + bytes(100)) == "ok"  # motion photo
+    assert verdict(b"\xff\xd8\xff\xff\xff" + BASELINE[3:]) == "ok"  # fill bytes
+    app1 = b"\xff\xe1" + struct.pack(">H", 8 + len(thumbnail)) + b"Exif\0\0" + thumbnail
+    assert verdict(BASELINE[:2] + app1 + BASELINE[2:]) == "ok"
+
+
+def test_a_fault_in_metadata_is_noted_and_no_fault_of_the_picture() -> None:
+    stray = BASELINE[:2] + b"\xff\0\xff\0" + BASELINE[2:]
+    picture = read_picture(stray, RECIPES[1])
+    assert "metadata fault" in picture.note
+    # Only what is beyond doubt is painted by the walk; the others are libjpeg's.
+    assert abs(picture.pixels.astype(int) - read_picture(BASELINE, RECIPES[1]).pixels).max() <= 3
+    assert verdict(hole(stray)) == Reason.DAMAGED
+
+
+def test_png_checks_every_chunk() -> None:
+    sound = saved(scene(), "PNG", pnginfo=None, dpi=(72, 72))
+    for at in range(8 + 4, len(sound) - 12, 97):
+        broken = sound[:at] + bytes([sound[at] ^ 4]) + sound[at + 1 :]
+        assert verdict(broken) in (Reason.CHECKSUM, Reason.DAMAGED), at
+    where = sound.index(b"pHYs") + 5
+    assert verdict(sound[:where] + b"\x7f" + sound[where + 1 :]) == Reason.CHECKSUM
+    assert "pHYs" in words(sound[:where] + b"\x7f" + sound[where + 1 :])
+    assert verdict(sound[:-12]) == Reason.TRUNCATED
+    assert verdict(sound[:-500]) == Reason.TRUNCATED
+    assert verdict(sound[:3000] + sound[3500:]) == Reason.DAMAGED
+    assert verdict(sound + b"trailing words") == "ok"
+
+
+# Half an icon file holds its first icons in full; half a TGA has neither magic nor footer: "not an image" is the truth.
+@pytest.mark.parametrize("name", sorted(set(SPECIMENS) - {"ico", "icns", "tga"}))
+def test_half_a_file_is_never_a_picture(name: str) -> None:
+    for which in (0, 1):
+        data = specimen(name, which)
+        assert verdict(data[: len(data) // 2]) in (Reason.TRUNCATED, Reason.DAMAGED)
+
+
+@pytest.mark.parametrize("kind", ["HEIF", "AVIF", "WEBP"])
+def test_a_lost_sector_is_seen_where_decoders_conceal_it(kind: str) -> None:
+    noise = Image.effect_noise((500, 400), 80).convert("RGB")
+    data = heic(noise) if kind == "HEIF" else saved(noise, kind, quality=90)
+    assert len(data) > 12288
+    assert verdict(data) == "ok"
+    assert verdict(data[:4096] + bytes(4096) + data[8192:]) == Reason.DAMAGED
+    assert verdict(data[:8192] + bytes(len(data) - 8192)) == Reason.DAMAGED
+
+
+def test_zeros_that_a_coder_writes_for_flat_colour_are_no_loss() -> None:
+    flat = Image.new("RGB", (2400, 1800), (200, 10, 30))
+    flat.paste(scene(2400, 300))
+    lossless = saved(flat, "WEBP", lossless=True, method=0)
+    assert bytes(9000) in lossless
+    assert verdict(lossless) == "ok"
+    for data in (saved(flat, "WEBP", method=0), saved(flat, "AVIF", speed=10), heic(flat)):
+        assert verdict(data) == "ok"
+
+
+def test_fax_faults_that_libtiff_only_mutters_about(capfd: pytest.CaptureFixture[str]) -> None:
+    sound = saved(scene(400, 300).convert("1"), "TIFF", compression="group4")
+    middle = len(sound) // 3
+    assert verdict(sound) == "ok"
+    assert verdict(sound[:middle] + b"\xa5" * 40 + sound[middle + 40 :]) == Reason.DAMAGED
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("data", "reason", "word"),
+    [
+        (b"", Reason.EMPTY, ""),
+        (bytes(5000), Reason.DAMAGED, "filled with zeros"),
+        (b"<!DOCTYPE html><html>", Reason.NOT_IMAGE, "HTML"),
+        (b'<?xml version="1.0"?><svg xmlns="">', Reason.NOT_IMAGE, "SVG"),
+        (b"just some words\n", Reason.NOT_IMAGE, "text"),
+        ("Grüße aus Köln".encode(), Reason.NOT_IMAGE, "text"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0", Reason.NOT_IMAGE, "MP4"),
+        (b"%PDF-1.4", Reason.NOT_IMAGE, "PDF"),
+        (b"PK\x03\x04rest", Reason.NOT_IMAGE, "ZIP"),
+        (b"SQLite format 3\0rest", Reason.NOT_IMAGE, "SQLite"),
+        (b"RIFF\x10\0\0\0WAVEfmt ", Reason.NOT_IMAGE, "WAV"),
+        (b"\x93\x01\xfe\x07" * 9, Reason.NOT_IMAGE, "unknown"),
+        (b"\xff\x0a\xfa\x1f", Reason.UNSUPPORTED, "JPEG XL"),
+        (b"qoif" + bytes(20), Reason.UNSUPPORTED, "QOI"),
+        (b"DDS \x7c" + bytes(20), Reason.UNSUPPORTED, "DirectDraw"),
+        (b"FUJIFILMCCD-RAW 0201", Reason.UNSUPPORTED, "camera raw"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\1", Reason.UNSUPPORTED, "camera raw"),
+    ],
+)
+def test_what_is_no_picture_is_named(data: bytes, reason: Reason, word: str) -> None:
+    assert verdict(data) == reason
+    assert word in words(data)
+
+
+def test_camera_raw_is_not_its_own_thumbnail() -> None:
+    def directory(*entries: tuple[int, int, int]) -> bytes:
+        rows = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+        return b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + rows + bytes(4 + 300)
+
+    picture = ((256, 4, 8), (257, 4, 8), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 140), (279, 4, 64))
+    assert verdict(directory(*picture)) == "ok"
+    assert verdict(directory((254, 4, 1), *picture, (330, 4, 8))) == Reason.UNSUPPORTED
+    assert verdict(directory(*picture, (50706, 4, 0x401))) == Reason.UNSUPPORTED
+    assert "camera raw" in words(directory(*picture, (50706, 4, 0x401)))
+
+
+def test_pixel_cap_comes_before_decoding() -> None:
+    head = struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
+    body = b"".join(
+        struct.pack(">I", len(part)) + kind + part + struct.pack(">I", zlib.crc32(kind + part))
+        for kind, part in ((b"IHDR", head), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b""))
+    )
+    assert verdict(b"\x89PNG\r\n\x1a\n" + body) == Reason.PIXELS
+    for name in SPECIMENS:
+        for which in (0, 1):
+            assert verdict(specimen(name, which), max_pixels=900) == Reason.PIXELS, (name, which)
+
+
+def test_too_little_memory_is_its_own_reason() -> None:
+    code = (
+        "import sys, resource; from models.picture import *; data = sys.stdin.buffer.read()\n"
+        "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + 60_000_000,) * 2)\n"
+        "try: read_picture(data, Recipe(8, 8))\n"
+        "except Unfit as unfit: print(unfit.reason)"
+    )
+    great = Image.new("RGB", (6000, 6000), "navy")
+    for kind in ("PNG", "JPEG", "TIFF"):
+        done = subprocess.run([sys.executable, "-c", code], input=saved(great, kind), capture_output=True, cwd=ROOT)
+        assert done.stdout.decode().strip() == Reason.MEMORY, done.stderr
+
+
+def test_twelve_bits_a_channel_are_named() -> None:
+    deep = bytearray(BASELINE)
+    deep[deep.index(b"\xff\xc0") + 4] = 12
+    assert verdict(bytes(deep)) == Reason.UNSUPPORTED
+    assert "12 bits" in words(bytes(deep))
+    assert verdict(psd(scene().convert("L"), 32)) in (Reason.UNSUPPORTED, Reason.DAMAGED)
+
+
+def suspicion(data: bytes) -> str:
+    return read_picture(data, RECIPES[1]).suspect
+
+
+def flipped(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 16]) + data[at + 1 :]
+
+
+NOISE = Image.effect_noise((500, 400), 80).convert("RGB")
+
+
+def test_heic_is_followed_to_its_last_bit() -> None:
+    sound = heic(NOISE)
+    assert suspicion(sound) == ""
+    start = sound.index(b"mdat") + 4
+    places = range(start + 200, len(sound) - 200, (len(sound) - start) // 40)
+    found = [verdict(flipped(sound, at)) != "ok" or suspicion(flipped(sound, at)) != "" for at in places]
+    assert sum(found) > len(found) / 2  # an arithmetic code has no checksum: some flips only change a colour
+
+
+def test_heic_units_tile_their_item() -> None:
+    sound = heic(NOISE)
+    middle = (sound.index(b"mdat") + len(sound)) // 2
+    assert suspicion(sound[:middle] + b"\x5a" * 64 + sound[middle:]).startswith("item 1: ")
+    for changed in (
+        sound[:middle] + sound[middle + 64 :],
+        flipped(sound, sound.index(b"mdat") + 5),  # the length of the first unit
+    ):
+        assert verdict(changed) in (Reason.DAMAGED, Reason.TRUNCATED)
+    assert verdict(sound + bytes(range(256)) * 8) == "ok"
+
+
+def test_an_item_beyond_the_end_is_a_cut() -> None:
+    for sound in (heic(NOISE), saved(NOISE, "AVIF", speed=9)):
+        start = sound.index(b"mdat") - 4
+        size = int.from_bytes(sound[start : start + 4], "big") - 500
+        assert verdict(sound[:start] + struct.pack(">I", size) + sound[start + 4 : -500]) == Reason.TRUNCATED
+
+
+def test_bmp_that_is_not_as_long_as_it_says() -> None:
+    sound = saved(NOISE, "BMP")
+    assert suspicion(sound) == ""
+    assert "1 bytes more" in suspicion(sound[:9000] + b"x" + sound[9000:])
+    assert verdict(sound[:9000] + sound[9001:]) == Reason.TRUNCATED
+    assert suspicion(sound[:2] + bytes(4) + sound[6:]) == ""  # a writer that left the field empty
+    few = bytearray(saved(scene().quantize(16), "BMP"))
+    few[-1] = 255
+    assert suspicion(bytes(few)) in ("colour 255 in a palette of 16", "colour 15 in a palette of 16") or few[28] == 4
+
+
+@pytest.mark.parametrize(("kind", "upwards"), [("BMP", True), ("TIFF", False), ("TGA", True)])
+def test_lost_sectors_and_tails_of_raw_pixels_are_suspected_with_their_row(kind: str, upwards: bool) -> None:
+    bright = Image.eval(NOISE, lambda value: max(value, 1))
+    sound = saved(bright, kind)
+    assert suspicion(sound) == ""
+    lost = suspicion(sound[:40960] + bytes(4096) + sound[45056:])
+    row = 40960 // 1500
+    assert lost == f"4096 zero bytes from row {399 - row - 3 if upwards else row} of 400"
+    keep = 300_000 + 700
+    tail = sound[:keep] + bytes(len(sound) - keep - 26) + sound[-26:] if kind == "TGA" else b""
+    assert "zero bytes from row" in suspicion(tail or sound[:keep] + bytes(len(sound) - keep))
+    letterbox = bright.copy()
+    letterbox.paste("black", (0, 300, 500, 400))
+    letterbox.paste("black", (0, 0, 500, 50))
+    assert suspicion(saved(letterbox, kind)) == ""
+
+
+def test_tiff_directories_are_followed() -> None:
+    sound = saved(NOISE, "TIFF", compression="tiff_lzw", description="a picture", software="made here")
+    assert suspicion(sound) == ""
+    text = sound.index(b"a picture")
+    assert "no text" in suspicion(sound[:text] + b"a\0pict" + sound[text + 6 :])
+    order = "<" if sound[:1] == b"I" else ">"
+    (first,) = struct.unpack_from(order + "I", sound, 4)
+    swapped = sound[: first + 2] + sound[first + 14 : first + 26] + sound[first + 2 : first + 14] + sound[first + 26 :]
+    assert "not in order" in suspicion(swapped)
+
+
+def test_a_later_page_that_is_damaged_makes_a_tiff_suspect() -> None:
+    sound = saved(NOISE, "TIFF", compression="tiff_adobe_deflate", save_all=True, append_images=[NOISE, NOISE])
+    assert suspicion(sound) == ""
+    assert "page 3 of 3" in suspicion(flipped(sound, len(sound) * 5 // 6))
+
+
+def test_every_icon_is_proved() -> None:
+    sound = saved(scene(64, 64), "ICO", sizes=[(64, 64), (32, 32), (16, 16)])
+    assert verdict(sound) == "ok"
+    assert verdict(sound[:-5]) == Reason.TRUNCATED
+    for at in range(70, len(sound), 211):
+        assert verdict(flipped(sound, at)) in (Reason.CHECKSUM, Reason.DAMAGED, Reason.TRUNCATED), at
+    bitmaps = saved(scene(64, 64), "ICO", sizes=[(64, 64), (32, 32)], bitmap_format="bmp")
+    assert verdict(bitmaps) == "ok"
+    assert verdict(bitmaps[:-300]) == Reason.TRUNCATED
+    apple = saved(scene(128, 128), "ICNS")
+    assert verdict(apple[: len(apple) - 5]) == Reason.TRUNCATED
+    assert verdict(flipped(apple, len(apple) // 2)) == Reason.CHECKSUM
+
+
+def test_what_follows_a_tga_is_no_fault_of_it() -> None:
+    sound = saved(scene(), "TGA")
+    plain = sound[: 18 + 120 * 80 * 3]
+    assert suspicion(sound) == suspicion(plain) == suspicion(sound + b"junk" * 99) == ""
+    assert "5 bytes more" in suspicion(plain + b"extra")
+    assert "1 bytes less" in suspicion(sound[:900] + sound[901:])

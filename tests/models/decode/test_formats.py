@@ -1,0 +1,80 @@
+"""Each row of the table: both specimens are read, as that format, and show what plain Pillow shows."""
+
+from contextlib import suppress
+from io import BytesIO
+
+import numpy as np
+import pillow_heif
+import pytest
+from PIL import Image
+
+from models.decode.formats import EXTENSIONS, FORMATS, recognise
+from models.picture import Picture, Recipe, Unfit, read_picture
+from tests.support.image_samples import SPECIMENS, specimen
+
+EXACT = Recipe(48, 64, "squash", "bicubic", 0)
+SCALED = Recipe(48, 64, "squash", "bicubic", 1.0)
+CASES = [(row.name, which) for row in FORMATS for which in (0, 1)]
+
+
+def plain(data: bytes) -> Image.Image:
+    """What Image.open gives, as RGB."""
+    pillow_heif.register_heif_opener()
+    with Image.open(BytesIO(data)) as image:
+        if image.mode.startswith("I;16"):
+            return Image.fromarray(np.rint(np.asarray(image) / 257).astype(np.uint8)).convert("RGB")
+        return image.convert("RGB")
+
+
+def decibels(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """PSNR."""
+    error = float(np.mean((ours.astype(float) - theirs) ** 2))
+    return 99.0 if error == 0 else 10 * np.log10(255**2 / error)
+
+
+def test_every_format_has_specimens_and_extensions() -> None:
+    assert set(SPECIMENS) == {row.name for row in FORMATS}
+    assert len(EXTENSIONS) == sum(len(row.extensions) for row in FORMATS)
+    assert all(extension == extension.lower() and "." not in extension for extension in EXTENSIONS)
+
+
+@pytest.mark.parametrize(("name", "which"), CASES)
+def test_read_as_its_own_format(name: str, which: int) -> None:
+    picture = read_picture(specimen(name, which), EXACT)
+    shown = plain(specimen(name, which))
+    assert isinstance(picture, Picture)
+    assert picture.format == name
+    assert (picture.width, picture.height) == shown.size
+    assert picture.pixels.shape == (48, 64, 3)
+    assert picture.pixels.dtype == np.uint8
+    assert picture.pixels.flags.c_contiguous
+
+
+@pytest.mark.parametrize(("name", "which"), CASES)
+def test_same_pixels_as_plain_pillow(name: str, which: int) -> None:
+    data = specimen(name, which)
+    expected = np.asarray(plain(data).resize((64, 48), Image.Resampling.BICUBIC))
+    assert decibels(read_picture(data, EXACT).pixels, expected) > 50
+    assert decibels(read_picture(data, SCALED).pixels, expected) > 38
+
+
+@pytest.mark.parametrize("name", sorted(SPECIMENS))
+def test_no_other_row_claims_it(name: str) -> None:
+    for which in (0, 1):
+        assert [row.name for row in FORMATS if row.sniff(specimen(name, which))] == [name]
+
+
+@pytest.mark.parametrize("name", sorted(SPECIMENS))
+def test_a_file_of_a_few_bytes_is_asked_without_an_error(name: str) -> None:
+    for length in range(40):
+        with suppress(Unfit):
+            recognise(specimen(name)[:length])
+
+
+def test_notes_say_what_was_left_out() -> None:
+    assert read_picture(specimen("gif", 1), EXACT).note == "animated, 3 frames"
+    assert read_picture(specimen("gif", 0), EXACT).note == ""
+    pages = BytesIO()
+    first = plain(specimen("tiff", 1))
+    first.save(pages, "TIFF", save_all=True, append_images=[first.rotate(90)])
+    assert read_picture(pages.getvalue(), EXACT).note == "first of 2 pages"

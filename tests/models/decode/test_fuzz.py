@@ -1,0 +1,69 @@
+"""Whatever the bytes: a Picture or an Unfit, and nothing else, within the cap."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from models.decode.reason import Reason, Unfit
+from models.picture import Picture, Recipe, read_picture
+from tests.support.image_samples import SPECIMENS, specimen
+
+RECIPE = Recipe(16, 24, "shortest", "bicubic", 2.0)
+CAP = 4_000_000
+BLUNT = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+EDIT = st.tuples(
+    st.sampled_from(("overwrite", "insert", "delete", "flip")),
+    st.one_of(st.integers(0, 200), st.integers(0, 500_000)),
+    st.binary(min_size=1, max_size=12),
+)
+
+
+def edited(data: bytes, edits: list[tuple[str, int, bytes]]) -> bytes:
+    for what, place, noise in edits:
+        at = place % max(1, len(data))
+        if what == "insert":
+            data = data[:at] + noise + data[at:]
+        elif what == "delete":
+            data = data[:at] + data[at + noise[0] + 1 :]
+        elif what == "overwrite":
+            data = data[:at] + noise + data[at + len(noise) :]
+        else:
+            data = data[:at] + bytes([data[at] ^ 1 << noise[0] % 8]) + data[at + 1 :] if data else data
+    return data
+
+
+def holds(data: bytes) -> None:
+    try:
+        picture = read_picture(data, RECIPE, max_pixels=CAP)
+    except Unfit as unfit:
+        assert isinstance(unfit.reason, Reason)
+        assert len(unfit.detail) < 500
+        assert unfit.detail or unfit.reason is Reason.EMPTY
+    else:
+        assert isinstance(picture, Picture)
+        assert picture.pixels.shape == (16, 24, 3)
+        assert picture.pixels.dtype == np.uint8
+        assert 0 < picture.width * picture.height <= CAP
+
+
+@pytest.mark.parametrize("name", sorted(SPECIMENS))
+def test_mutated_files(name: str) -> None:
+    @BLUNT
+    @given(st.integers(0, 1), st.lists(EDIT, min_size=1, max_size=6))
+    def mutate(which: int, edits: list[tuple[str, int, bytes]]) -> None:
+        holds(edited(specimen(name, which), edits))
+
+    mutate()
+
+
+@BLUNT
+@given(st.sampled_from(sorted(SPECIMENS)), st.binary(max_size=400), st.integers(2, 40))
+def test_a_true_beginning_and_noise_after_it(name: str, noise: bytes, keep: int) -> None:
+    holds(specimen(name)[:keep] + noise)
+
+
+@BLUNT
+@given(st.binary(max_size=300))
+def test_noise(noise: bytes) -> None:
+    holds(noise)

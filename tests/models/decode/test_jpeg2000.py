@@ -1,0 +1,189 @@
+"""JPEG 2000: what OpenJPEG passes over, zeros in the codestream, and what Pillow passes over, the order of channels."""
+
+import struct
+from itertools import permutations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from models.decode.jpeg2000.codestream import find_codestream
+from models.decode.reason import Reason
+from models.picture import Picture, Recipe, Unfit, read_picture
+from tests.support.image_samples import reason_of, saved, scene
+
+EXACT = Recipe(80, 120, "squash", "bicubic", 0)
+NOISE = Image.effect_noise((300, 200), 60).convert("RGB")
+SCENE = np.asarray(scene())
+
+
+def read(data: bytes) -> Picture:
+    return read_picture(data, EXACT)
+
+
+def verdict(data: bytes) -> str:
+    return reason_of(lambda: read(data))
+
+
+def box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(content), kind) + content
+
+
+def with_header(data: bytes, more: bytes) -> bytes:
+    """`more` boxes at the end of jp2h; one in place of the same kind that is there."""
+    if (old := data.find(more[4:8]) - 4) >= 0:
+        return data[:old] + more + data[old + len(more) :]
+    at = data.index(b"jp2h") - 4
+    (size,) = struct.unpack_from(">I", data, at)
+    return data[:at] + struct.pack(">I", size + len(more)) + data[at + 4 : at + size] + more + data[at + size :]
+
+
+@pytest.mark.parametrize("options", [{}, {"no_jp2": True}, {"irreversible": True, "quality_layers": [9, 3]}])
+@pytest.mark.parametrize("size", [80, 4096])
+def test_zeros_in_the_codestream_are_damage(size: int, options: dict[str, object]) -> None:
+    sound = saved(NOISE, "JPEG2000", **options)
+    assert verdict(sound) == "ok"
+    for at in range(1000, len(sound) - size - 2, len(sound) // 7):
+        assert verdict(sound[:at] + bytes(size) + sound[at + size :]) == Reason.DAMAGED, at
+    assert verdict(sound[:-99]) in (Reason.DAMAGED, Reason.TRUNCATED)
+
+
+def test_zeros_beside_the_codestream_are_none_of_it() -> None:
+    sound = saved(NOISE, "JPEG2000")
+    at = sound.index(b"jp2c") - 4
+    filled = box(b"uuid", bytes(9000))
+    assert verdict(sound[:at] + filled + sound[at:] + filled) == "ok"
+    open_ended = sound[:at] + bytes(4) + sound[at + 4 :]
+    wide = sound[:at] + struct.pack(">I4sQ", 1, b"jp2c", len(sound) - at + 8) + sound[at + 8 :]
+    for data in (open_ended + bytes(5000), saved(NOISE, "JPEG2000", no_jp2=True) + bytes(5000), wide + filled):
+        assert verdict(data) == "ok"
+    comment = struct.pack(">HHH", 0xFF64, 504, 0) + bytes(500)
+    plain = saved(NOISE, "JPEG2000", no_jp2=True)
+    start = plain.index(b"\xff\x90")
+    assert verdict(plain[:start] + comment + plain[start:]) == "ok"
+
+
+def empty_packets(number: int) -> bytes:
+    """Grey of one tone, of which nothing is coded: 4 layers, 3 resolutions, 16 x 16 precincts each."""
+    options = {"num_resolutions": 3, "precinct_size": (32, 32), "quality_layers": [8, 4, 2, 1], "no_jp2": True}
+    made = saved(Image.new("L", (512, 512), 128), "JPEG2000", **options)
+    tile = made.index(b"\xff\x90")
+    head = made[:tile] + made[tile : tile + 6] + struct.pack(">I", 14 + number) + made[tile + 10 : tile + 12]
+    return head + b"\xff\x93" + bytes(number) + b"\xff\xd9"
+
+
+def test_packets_of_nothing_are_no_hole() -> None:
+    packets = 4 * 3 * 16 * 16
+    picture = read(empty_packets(packets))
+    assert set(picture.pixels.ravel()) == {128}
+    assert verdict(empty_packets(2 * packets)) == Reason.DAMAGED
+    marked = bytearray(empty_packets(packets))
+    marked[marked.index(b"\xff\x52") + 4] |= 4  # each of them would end in a mark
+    found = find_codestream(bytes(marked))
+    assert found is not None
+    assert found.zeros == 64
+
+
+def test_raw_bits_may_be_zeros() -> None:
+    sound = saved(NOISE, "JPEG2000", no_jp2=True)
+    place = sound.index(b"\xff\x52") + 4 + 8
+    found, arithmetic = (find_codestream(sound[:place] + bytes([style]) + sound[place + 1 :]) for style in (1, 4))
+    assert found is not None
+    assert arithmetic is not None
+    assert (found.zeros, arithmetic.zeros) == (0, 64)
+    assert sound[found.start : found.start + 2] == b"\xff\x90"
+    assert found.stop == len(sound)
+
+
+def defined(*rows: tuple[int, int, int]) -> bytes:
+    """(channel, 0 for colour or 1 for opacity, which colour)."""
+    return box(b"cdef", struct.pack(">H", len(rows)) + b"".join(struct.pack(">3H", *row) for row in rows))
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_channels_are_the_colours_that_they_are_said_to_be(order: tuple[int, ...]) -> None:
+    """Channel i is stored as colour order[i]."""
+    stored = Image.fromarray(np.ascontiguousarray(SCENE[..., order]))
+    rows = [(channel, 0, colour + 1) for channel, colour in enumerate(order)]
+    assert np.array_equal(read(with_header(saved(stored, "JPEG2000"), defined(*rows))).pixels, SCENE)
+
+
+def test_transparency_may_come_first_or_not_be_any() -> None:
+    alpha = np.asarray(Image.linear_gradient("L").resize((120, 80)))
+    expected = Image.new("RGB", (120, 80), "white")
+    expected.paste(Image.fromarray(SCENE), mask=Image.fromarray(alpha))
+    first = saved(Image.fromarray(np.dstack([alpha, SCENE])), "JPEG2000")
+    last = saved(Image.fromarray(np.dstack([SCENE, alpha])), "JPEG2000")
+    colours = [(0, 0, 1), (1, 0, 2), (2, 0, 3)]
+    moved = [(channel + 1, kind, colour) for channel, kind, colour in colours]
+    assert np.array_equal(read(with_header(first, defined((0, 1, 0), *moved))).pixels, np.asarray(expected))
+    assert np.array_equal(read(with_header(last, defined(*colours, (3, 1, 0)))).pixels, np.asarray(expected))
+    assert np.array_equal(read(with_header(last, defined(*colours, (3, 0xFFFF, 0xFFFF)))).pixels, SCENE)
+    for strange in ((3, 3, 0), (3, 0, 4), (3, 1, 1)):
+        assert verdict(with_header(last, defined(*colours, strange))) == Reason.UNSUPPORTED
+
+
+def test_colours_may_be_multiplied_by_their_transparency() -> None:
+    alpha = np.asarray(Image.linear_gradient("L").resize((120, 80)))
+    expected = Image.new("RGB", (120, 80), "white")
+    expected.paste(Image.fromarray(SCENE), mask=Image.fromarray(alpha))
+    dimmed = np.rint(SCENE * (alpha[:, :, None] / 255)).astype(np.uint8)
+    stored = saved(Image.fromarray(np.dstack([dimmed, alpha])), "JPEG2000")
+    shown = read(with_header(stored, defined((0, 0, 1), (1, 0, 2), (2, 0, 3), (3, 2, 0)))).pixels
+    assert np.abs(shown.astype(int) - np.asarray(expected)).max() <= 2
+
+
+def test_colours_of_more_than_eight_bits_are_unsupported_and_greys_are_read() -> None:
+    """Pillow shows the white of a deep colour picture in black. It writes none: one is made to say that it is deep."""
+    deep = bytearray(saved(scene(), "JPEG2000", no_jp2=True))
+    for component in range(3):
+        deep[42 + 3 * component] = 15
+    assert verdict(bytes(deep)) == Reason.UNSUPPORTED
+    grey = Image.fromarray(np.asarray(scene().convert("L")).astype(np.uint16) * 257)
+    shown = read(saved(grey, "JPEG2000")).pixels.astype(int)
+    assert np.abs(shown - np.asarray(scene().convert("L").convert("RGB"))).max() <= 1
+
+
+def with_palette(colours: np.ndarray, columns: tuple[int, ...], *, depth: int = 7, kind: int = 1) -> bytes:
+    """`colours`: uint8 [256, columns]; the picture is a gradient of indices."""
+    wide = colours.shape[1]
+    table = struct.pack(">HB", 256, wide) + bytes([depth]) * wide + colours.tobytes()
+    mapped = b"".join(struct.pack(">HBB", 0, kind, column) for column in columns)
+    return with_header(saved(INDICES, "JPEG2000"), box(b"pclr", table) + box(b"cmap", mapped)).replace(
+        struct.pack(">I", 17), struct.pack(">I", 16), 1
+    )
+
+
+INDICES = Image.linear_gradient("L").resize((120, 80))
+COLOURS = np.random.default_rng(3).integers(0, 256, (256, 3)).astype(np.uint8)
+
+
+def test_colours_that_a_palette_has_twice_are_two() -> None:
+    twice = COLOURS.copy()
+    twice[50:60] = twice[10]
+    assert np.array_equal(read(with_palette(twice, (0, 1, 2))).pixels, twice[np.asarray(INDICES)])
+
+
+def test_columns_of_a_palette_are_the_colours_that_they_are_said_to_be() -> None:
+    expected = COLOURS[np.asarray(INDICES)]
+    swapped = with_palette(np.ascontiguousarray(COLOURS[:, ::-1]), (0, 1, 2))
+    assert np.array_equal(read(with_header(swapped, defined((0, 0, 3), (1, 0, 2), (2, 0, 1)))).pixels, expected)
+    assert np.array_equal(read(with_palette(np.ascontiguousarray(COLOURS[:, ::-1]), (2, 1, 0))).pixels, expected)
+    grey = read(with_palette(COLOURS[:, :1], (0,))).pixels
+    assert np.array_equal(grey, np.repeat(expected[..., :1], 3, 2))
+
+
+def test_palettes_of_other_kinds_are_unsupported_or_damaged() -> None:
+    two = np.ascontiguousarray(COLOURS[:, :2])
+    for strange in (
+        with_palette(COLOURS, (0, 1, 2), depth=5),
+        with_palette(COLOURS, (0, 1, 3)),
+        with_palette(COLOURS, (0, 1, 2), kind=0),
+        with_palette(two, (0, 1)),
+    ):
+        with pytest.raises(Unfit) as caught:
+            read(strange)
+        assert caught.value.reason is Reason.UNSUPPORTED
+    short = with_palette(COLOURS, (0, 1, 2))
+    at = short.index(b"pclr") + 4
+    assert verdict(short[:at] + struct.pack(">H", 999) + short[at + 2 :]) in (Reason.DAMAGED, Reason.TRUNCATED)

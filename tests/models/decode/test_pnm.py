@@ -1,0 +1,62 @@
+"""Portable maps: nothing in them is redundant, so that what looks lost is suspected."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from models.decode.reason import Reason
+from models.picture import Recipe, read_picture
+from tests.support.image_samples import reason_of, saved
+
+GREY = Image.fromarray(np.asarray(Image.effect_noise((500, 400), 80)).clip(1))
+DEEP = Image.fromarray(np.asarray(GREY).astype(np.uint16) * 257)
+BITS = GREY.point(lambda value: 255 * (value > 170)).convert("1")
+
+
+def suspicion(data: bytes) -> str:
+    return read_picture(data, Recipe(32, 32)).suspect
+
+
+def rgb48(image: Image.Image) -> bytes:
+    return b"P6 %d %d\n65535\n" % image.size + (np.asarray(image).astype(">u2") * 257).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("sound", "row"),
+    [
+        (saved(GREY, "PPM"), 500),
+        (saved(DEEP, "PPM"), 1000),
+        (saved(GREY.convert("RGB"), "PPM"), 1500),
+        (rgb48(GREY.convert("RGB").resize((250, 200))), 1500),
+        (saved(BITS, "PPM"), 63),
+    ],
+)
+def test_lost_sectors_are_suspected_with_their_row(sound: bytes, row: int) -> None:
+    assert suspicion(sound) == ""
+    height = (len(sound) - 9) // row
+    start = len(sound) - row * height
+    lost = sound[:8192] + bytes(4096) + sound[12288:]
+    words = suspicion(lost).split(" zero bytes from ")
+    assert 4096 <= int(words[0]) < 4106
+    assert words[1] in (f"row {(8192 - start) // row} of {height}", f"row {(8191 - start) // row} of {height}")
+    assert reason_of(lambda: suspicion(sound[:-1])) == Reason.TRUNCATED
+
+
+def test_an_end_of_zeros_is_suspected() -> None:
+    sound = saved(GREY, "PPM")
+    assert "zero bytes from row" in suspicion(sound[:150_200] + bytes(len(sound) - 150_200))
+
+
+def test_what_follows_is_another_picture_or_was_put_in() -> None:
+    sound = saved(GREY, "PPM")
+    for more in (sound, b"\n", b"\n\n" + sound):
+        assert suspicion(sound + more) == ""
+    assert suspicion(sound[:9000] + b"xyz\x80" + sound[9000:]) == "4 bytes more than its header says"
+
+
+def test_white_below_the_last_line_of_a_page_is_no_loss() -> None:
+    page = BITS.copy()
+    page.paste(255, (0, 200, 500, 400))
+    page.paste(0, (0, 199, 500, 200))  # a rule, of which the last row ends a little earlier
+    page.paste(0, (0, 200, 250, 201))
+    assert suspicion(saved(page, "PPM")) == ""

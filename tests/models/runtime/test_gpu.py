@@ -1,0 +1,95 @@
+"""What holds on a GPU alone. Every test is skipped, with a word, where there is none; `-m gpu` runs only these."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.bundle.folder import Bundle, default_folder, load_bundle
+from models.runtime.attestation import attest
+from models.runtime.provider import CUDA, TENSORRT, gpus, has_gpu
+from models.runtime.session import ProviderError, Session
+from models.runtime.session_pool import SessionPool
+from tests.support.running_service import Household, picture
+from tests.support.tiny_bundle import SIDE, reference_vectors
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not has_gpu(), reason="no NVIDIA device"),
+    pytest.mark.timeout(900),  # TensorRT builds for minutes
+]
+
+
+def pixels(count: int) -> np.ndarray:
+    return np.random.default_rng(count).integers(0, 256, (count, SIDE, SIDE, 3)).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def session(tiny: Bundle) -> Session:
+    return Session(tiny, provider="cuda")
+
+
+def test_it_is_chosen_by_itself(tiny: Bundle) -> None:
+    chosen = Session(tiny)
+    assert (chosen.provider, chosen.devices, chosen.warning, chosen.batch) == (CUDA, (0,), "", 64)
+
+
+@pytest.mark.parametrize("count", [1, 63, 64, 65, 300])
+def test_unit_vectors_in_the_order_of_the_pictures(session: Session, count: int) -> None:
+    vectors = session.run(pixels(count))
+    assert np.allclose(vectors, reference_vectors(pixels(count)), atol=1e-4)
+    assert np.array_equal(vectors, session.run(pixels(count)))
+
+
+def test_bound_vectors_are_those_of_a_plain_run(session: Session) -> None:
+    plain = session._live.run([session._bundle.output_name], {session._bundle.input_name: pixels(64)})[0]
+    assert np.allclose(session.run(pixels(64)), plain, atol=1e-6)
+
+
+def test_when_its_memory_runs_out_batches_get_smaller_and_nothing_is_lost(tiny: Bundle) -> None:
+    """A megabyte for 4,096 pictures, of which one takes 12 kB as float32: they have to be far fewer at once."""
+    session = Session(tiny, provider="cuda", memory_mb=1, batch=4096)
+    assert np.allclose(session.run(pixels(5000)), reference_vectors(pixels(5000)), atol=1e-4)
+    assert session.batch < 4096 and "memory ran out" in session.warning
+    settled = session.batch
+    session.run(pixels(5000))
+    assert session.batch == settled
+
+
+def test_the_shipped_model_is_attested() -> None:
+    bundle = load_bundle(default_folder())
+    found = attest(bundle, Session(bundle, provider="cuda"))
+    assert found.ok and found.cosine > 0.999, found.word
+
+
+def test_every_gpu_takes_its_part(tiny: Bundle) -> None:
+    """With one GPU, two sessions on it: the same path."""
+    devices = tuple(range(len(gpus()))) if len(gpus()) > 1 else (0, 0)
+    pool = SessionPool([Session(tiny, provider="cuda", device=device, batch=16) for device in devices])
+    assert pool.devices == devices
+    assert np.allclose(pool.run(pixels(1000)), reference_vectors(pixels(1000)), atol=1e-4)
+
+
+def test_tensorrt_where_it_is_there(tiny: Bundle, tmp_path: Path) -> None:
+    try:
+        session = Session(tiny, provider="tensorrt", engines=tmp_path)
+    except ProviderError as error:
+        pytest.skip(str(error))
+    assert session.provider == TENSORRT
+    assert np.allclose(session.run(pixels(100)), reference_vectors(pixels(100)), atol=1e-3)
+    built = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.engine")}
+    assert built
+    again = Session(tiny, provider="tensorrt", engines=tmp_path)
+    assert np.allclose(again.run(pixels(100)), reference_vectors(pixels(100)), atol=1e-3)
+    assert {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.engine")} == built
+
+
+def test_the_service_embeds_on_it(tmp_path: Path) -> None:
+    home = Household(tmp_path)
+    home.config_path.write_text(home.config_path.read_text().replace('provider = "cpu"', 'provider = "cuda"'))
+    for number in range(9):
+        (Path(home.root.decode()) / f"{number}.png").write_bytes(picture(number))
+    done = home.once()
+    assert done.returncode == 0, done.stderr
+    assert len(home.vectors()) == 9
+    assert home.rows("SELECT provider FROM model") == [(CUDA,)]

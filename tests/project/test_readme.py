@@ -1,0 +1,167 @@
+"""The README says what the code does: commands, options, settings, exit codes, states, reasons."""
+
+import dataclasses
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from catalog import entry_point as edge
+from catalog import errors as faults
+from catalog.cli.commands.ls import STATES
+from catalog.cli.main import COMMANDS, cli
+from catalog.config import load as config
+from catalog.verdict.case import Word
+from daemon.cli import catalogd
+from models.decode.formats import FORMATS
+from models.decode.reason import Reason
+from tests.support.source_tree import HOME
+
+README = (HOME / "README.md").read_text(encoding="utf-8")
+OTHERS = {"--constraint", "--system"}  # options of pip and sysctl
+
+
+def table(first: str) -> list[list[str]]:
+    """The cells of the table whose first column is headed so."""
+    found = re.search(rf"(?m)^\| {first} \|.*\n\|[-|]+\|\n((?:\|.*\|\n)+)", README)
+    assert found, first
+    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in found[1].splitlines()]
+
+
+def code(cell: str) -> str:
+    assert cell.startswith("`") and cell.endswith("`"), cell
+    return cell[1:-1]
+
+
+def call_lines() -> Iterator[str]:
+    """Everything that is shown as typed: in consoles, in tables, in running text."""
+    yield from re.findall(r"(?m)^\$ (.+)$", README)
+    outside = re.sub(r"(?ms)^```.*?^```$", "", README)
+    yield from (line for line in re.findall(r"`(catalogd? [^`]+)`", outside) if not re.search(r"\b[A-Z]{4,}\b", line))
+
+
+def test_the_two_commands_come_first() -> None:
+    block = re.search(r"(?ms)^```sh\n(.*?)^```", README)
+    assert block
+    assert [line.split("#")[0].strip() for line in block[1].splitlines()] == ["make demo", "make test"]
+    assert README.index(block[1]) < 200
+
+
+def test_every_command_has_its_row_and_no_other() -> None:
+    assert [code(row[0]) for row in table("command")] == sorted(
+        COMMANDS, key=[code(r[0]) for r in table("command")].index
+    )
+    assert {code(row[0]) for row in table("command")} == set(COMMANDS)
+    for name, _, example in table("command"):
+        assert code(example).startswith(f"catalog {code(name)}"), example
+
+
+@pytest.mark.parametrize("line", sorted(set(call_lines())))
+def test_every_command_line_is_understood(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # some open a file to write as soon as they are parsed
+    words = shlex.split(line)
+    command: click.Command | None = {"catalog": cli, "catalogd": catalogd}[words.pop(0)]
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        command = command.get_command(click.Context(command), words.pop(0))
+    assert command is not None
+    if words:  # else it is only named
+        command.make_context(line, words, help_option_names=["-h", "--help"])  # click keeps what it met first
+
+
+def test_every_option_exists() -> None:
+    known = {word for command in _commands(cli) for param in command.params for word in param.opts}
+    known |= {word for param in catalogd.params for word in param.opts} | {"--help"}
+    exporter = (HOME / "tools" / "export" / "__main__.py").read_text()
+    known |= set(re.findall(r'add_argument\("(--[a-z-]+)"', exporter))
+    mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", README))
+    assert len(mentioned) > 10
+    assert mentioned - known - OTHERS == set()
+
+
+def test_the_settings_are_those_of_the_code_with_their_defaults() -> None:
+    assert {code(name): default for name, default, _ in table("setting")} == dict(_settings())
+
+
+def test_every_setting_can_be_written_as_it_stands_in_the_table(tmp_path: Path) -> None:
+    lines: dict[str, list[str]] = {"": [f'state = "{tmp_path}"', 'roots = ["/srv/photos"]']}
+    for name, default, _ in table("setting"):
+        section, _, key = code(name).rpartition(" ")
+        if not default.startswith("set by"):
+            value = f"[{code(default)}]" if key == "ignore" else code(default)
+            lines.setdefault(section, []).append(f"{key} = {value}")
+    place = tmp_path / "config.toml"
+    place.write_text("\n".join("\n".join([section, *rows]) for section, rows in lines.items()))
+    written = config.load_config(str(place))
+    assert written == config.Config(place, tmp_path, (b"/srv/photos",))
+
+
+def test_the_exit_codes_are_those_of_the_faults() -> None:
+    kinds = [kind for kind in vars(faults).values() if isinstance(kind, type) and issubclass(kind, faults.Fault)]
+    codes = {0, edge.USAGE, edge.INTERRUPTED} | {kind.exit_code for kind in kinds}
+    assert [int(row[0]) for row in table("code")] == sorted(codes)
+
+
+def test_every_state_and_every_reason_is_explained() -> None:
+    assert sorted(code(row[0]) for row in table("state")) == sorted(STATES)
+    assert sorted(code(row[0]) for row in table("reason")) == sorted(Reason)
+
+
+def test_every_verdict_is_explained() -> None:
+    assert [code(row[0]) for row in table("verdict")] == list(Word)
+
+
+def test_every_format_is_named() -> None:
+    sentence = re.search(r"never by name: ([^.]+)\.", README)
+    assert sentence
+    assert re.findall(r"\w+", sentence[1].replace(" and ", " ")) == [row.name for row in FORMATS]
+
+
+def test_every_target_of_make_exists() -> None:
+    targets = set(re.findall(r"(?m)^([a-z]+):", (HOME / "Makefile").read_text()))
+    assert set(re.findall(r"`make ([a-z]+)", README)) <= targets
+
+
+def test_what_it_links_to_exists() -> None:
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
+    assert links
+    assert [link for link in links if not (HOME / link).exists()] == []
+
+
+def test_no_line_is_too_long_to_read() -> None:
+    prose = re.sub(r"(?ms)^```.*?^```$", "", README)
+    assert [line for line in prose.splitlines() if len(line) > 130 and not line.startswith("|")] == []
+
+
+def _commands(group: click.Group) -> Iterator[click.Command]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        yield command
+        if isinstance(command, click.Group):
+            yield from _commands(command)
+
+
+def _settings() -> Iterator[tuple[str, str]]:
+    for item in dataclasses.fields(config.Config):
+        if item.name == "path":
+            continue
+        if item.default_factory is not dataclasses.MISSING:
+            for inner in dataclasses.fields(item.default_factory()):  # type: ignore[arg-type]
+                yield f"[{item.name}] {inner.name}", f"`{_toml(inner.default)}`"
+        elif item.default is dataclasses.MISSING:
+            yield item.name, "set by `init`"
+        else:
+            yield item.name, f"`{_toml(item.default)}`"
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, tuple) and all(isinstance(inner, int) for inner in value):
+        return json.dumps(value)
+    if isinstance(value, tuple):
+        return ", ".join(json.dumps(inner) for inner in value)
+    return json.dumps(value) if isinstance(value, str | bool) else f"{value:g}"

@@ -1,0 +1,104 @@
+"""A small catalog with something to tell in every section of the report."""
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+from click.testing import CliRunner, Result
+
+from catalog.cli.main import cli
+from catalog.cli.options import Asking
+from catalog.errors import Fault
+from catalog.report.archive import last, series
+from catalog.report.build import Report, build
+from catalog.report.elements import Last
+from catalog.store.database import Database
+from tests.support.running_service import Household, picture
+
+COUNT = 24
+EVIL = b"<script>alert(1)<b>&\"'\n\xff.png"  # a slash would end the name
+NOTHING = Last(0.0)
+
+
+def place(house: Household, name: str | bytes = "", root: int = 0) -> Path:
+    """A file in a root."""
+    return Path(os.fsdecode(house.roots[root]), os.fsdecode(name))
+
+
+def shot(seed: int, bad: bool) -> bytes:
+    """A noisy picture, reddish if it is one to delete: what the tiny model's mean colours can tell."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    dice = np.random.default_rng(seed)
+    grid = dice.integers(60, 200, (8, 8, 3))
+    grid[:, :, 0 if bad else 2] = np.minimum(255, grid[:, :, 0 if bad else 2] + 50)
+    buffer = BytesIO()
+    Image.fromarray(grid.astype(np.uint8)).resize((48, 32), Image.Resampling.NEAREST).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def fill(house: Household) -> None:
+    """Pictures of two kinds, a copy, one that cannot be read, and one with a hostile name; one pass over them."""
+    for number in range(COUNT):
+        kind = "b" if number % 2 else "a"
+        place(house, f"{kind}{number:03}.png").write_bytes(shot(number, bad=kind == "b"))
+    place(house, "copy.png").write_bytes(shot(0, bad=False))
+    place(house, EVIL).write_bytes(picture(999))
+    place(house, "cut.jpg").write_bytes(picture(7, "JPEG")[:-200])
+    assert house.once().returncode == 0, house.tail()
+
+
+def teach(house: Household) -> None:
+    """Labels and a head; the file with the hostile name is one to delete."""
+    for word, kind in (("keep", "a"), ("delete", "b")):
+        named = [*map(str, sorted(place(house).glob(f"{kind}*.png"))[:11])]
+        if word == "delete":
+            named.append(os.fsdecode(house.root + b"/" + EVIL))
+        assert call(house, "label", word, *named).exit_code == 0
+    assert call(house, "train", "--force").exit_code == 0
+
+
+def rot(house: Household, name: str | bytes) -> None:
+    """Flip a byte behind the back of size and mtime, and have it found."""
+    path = place(house, name)
+    told, data = path.stat(), bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0x10
+    with path.open("r+b") as file:
+        file.write(data)
+    os.utime(path, ns=(told.st_atime_ns, told.st_mtime_ns))
+    call(house, "scrub")
+    house.once()
+
+
+def call(house: Household, *words: str) -> Result:
+    """Run a `catalog` command, with the exit code that its process would have."""
+    result = CliRunner().invoke(cli, ["--config", str(house.config_path), *words], standalone_mode=False)
+    if isinstance(result.exception, Fault):
+        result.exit_code = result.exception.exit_code
+    elif result.exception is None:
+        result.exit_code = result.return_value or 0
+    return result
+
+
+def asking(house: Household) -> Asking:
+    """An open catalog."""
+    return Asking(house.config)
+
+
+def told(house: Household, now: float | None = None) -> Report:
+    """A report of now, compared with what is kept."""
+    at = time.time() if now is None else now
+    return build(asking(house), at, last(series(house.state), at))
+
+
+def write(house: Household, sql: str, *values: object) -> None:
+    """Change the catalog behind the service's back."""
+    database = Database(house.config.database, write=True)
+    try:
+        with database.transaction():
+            database.run(sql, *values)
+    finally:
+        database.close()
