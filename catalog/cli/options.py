@@ -1,13 +1,11 @@
 """What every command needs: the configuration, a connection, and a way to put out data."""
 
 import json
-import os
 from collections.abc import Callable, Iterable
 from functools import update_wrapper
 from typing import Any, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
 
 from catalog.config.load import Config, load_config
 from catalog.store.database import Database
@@ -53,17 +51,3 @@ def put_lines(values: Iterable[object]) -> None:
     """One JSON object a line."""
     for value in values:
         put(value)
-
-
-class BytesPath(click.ParamType[bytes]):
-    """A path as the bytes that the shell gave."""
-
-    name = "path"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
-        """Absolute, without following links."""
-        return value if isinstance(value, bytes) else os.path.abspath(os.fsencode(value))
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """File names, as the shell itself knows them."""
-        return [CompletionItem(incomplete, type="file")]

@@ -9,6 +9,7 @@ Formats as people name them: as the catalog does, or by the end of a file's name
 Paths that are named: as arguments, or as a list on stdin.
 """
 
+import os
 import re
 import sys
 from datetime import date
@@ -17,8 +18,20 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from catalog.choices.targets import listed
-from catalog.cli.options import BytesPath
+
+class BytesPath(click.ParamType[bytes]):
+    """A path as the bytes that the shell gave."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+        """Absolute, without following links."""
+        return value if isinstance(value, bytes) else os.path.abspath(os.fsencode(value))
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """File names, as the shell itself knows them."""
+        return [CompletionItem(incomplete, type="file")]
+
 
 STDIN = b"-"
 Told = dict[bytes, bytes | None]
@@ -38,6 +51,8 @@ def named_paths(paths: tuple[bytes, ...], nul: bool) -> Told:
     """
     found: Told = {path: None for path in paths if path != STDIN}
     if nul or STDIN in paths:
+        from catalog.choices.targets import listed  # brings the database, which `catalogd --help` does without
+
         found.update((one.path, one.sha256) for one in listed(sys.stdin.buffer.read(), nul))
     return found
 

@@ -5,7 +5,7 @@ import ast
 from tests.support.source_tree import HOME, modules
 
 PRODUCT = ("models", "catalog", "daemon")
-LINES, BODY = 250, 50
+LINES, BODY = 400, 50
 EMPTY_WORDS = {"utils", "util", "helpers", "helper", "manager", "managers", "misc", "common"}
 
 

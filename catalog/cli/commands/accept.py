@@ -4,7 +4,8 @@ import time
 
 import click
 
-from catalog.cli.options import Asking, BytesPath, asks, json_option, put_lines
+from catalog.cli.options import Asking, asks, json_option, put_lines
+from catalog.cli.params import BytesPath
 from catalog.errors import UsageFault
 from catalog.files.queries import Entry, entry_at
 from catalog.formatting import show, text

@@ -5,7 +5,8 @@ import time
 import click
 
 from catalog.choices.not_duplicates import part
-from catalog.cli.options import Asking, BytesPath, asks
+from catalog.cli.options import Asking, asks
+from catalog.cli.params import BytesPath
 from catalog.errors import UsageFault
 from catalog.files.queries import content_at
 from catalog.formatting import show

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from catalog.cli.options import BytesPath, config_option, named
+from catalog.cli.options import config_option, named
+from catalog.cli.params import BytesPath
 from catalog.config.edit import write_config
 from catalog.config.load import Config, check_roots, config_paths, default_state, load_config
 from catalog.errors import PlaceFault, UsageFault

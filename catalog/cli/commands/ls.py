@@ -2,8 +2,8 @@
 
 import click
 
-from catalog.cli.options import Asking, BytesPath, asks, json_option, put_lines
-from catalog.cli.params import Format
+from catalog.cli.options import Asking, asks, json_option, put_lines
+from catalog.cli.params import BytesPath, Format
 from catalog.files.queries import Filter, entries
 from catalog.formatting import show
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import click
 
-from catalog.cli.options import Asking, BytesPath, asks, json_option, put
+from catalog.cli.options import Asking, asks, json_option, put
+from catalog.cli.params import BytesPath
 from catalog.errors import UsageFault
 from catalog.formatting import show
 from catalog.trash.outcome import Outcome

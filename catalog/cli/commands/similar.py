@@ -2,7 +2,8 @@
 
 import click
 
-from catalog.cli.options import Asking, BytesPath, asks, json_option, put_lines
+from catalog.cli.options import Asking, asks, json_option, put_lines
+from catalog.cli.params import BytesPath
 from catalog.formatting import show, text
 from catalog.similarity.nearest import Likeness, similar
 

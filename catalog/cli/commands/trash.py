@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import click
 
-from catalog.cli.options import Asking, BytesPath, asks, json_option, put, put_lines
-from catalog.cli.params import STDIN, Duration, ListedPath, named_paths
+from catalog.cli.options import Asking, asks, json_option, put, put_lines
+from catalog.cli.params import STDIN, BytesPath, Duration, ListedPath, named_paths
 from catalog.cli.prompt import agreed
 from catalog.errors import UsageFault
 from catalog.formatting import moment, show, text
