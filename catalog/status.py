@@ -4,9 +4,9 @@ import time
 from typing import Any
 
 from catalog.backup.create import backup_standing
-from catalog.cli.options import Asking
 from catalog.client.connection import ask
 from catalog.client.process import running
+from catalog.context import Asking
 from catalog.embedding.inventory import switching
 from catalog.embedding.selection import bundle_folder
 from catalog.files.queries import suspects

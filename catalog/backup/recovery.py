@@ -17,10 +17,10 @@ from catalog.backup.create import Backup, backups, ensure_space
 from catalog.choices.labels import agree, choice_of, compare, entry_of, held, said
 from catalog.config.load import Config
 from catalog.errors import Fault, PlaceFault, StoreFault
-from catalog.files.results import note
 from catalog.filesystem.atomic_write import hand_over, make_folder, put_in_place, size_of, sync_folder
 from catalog.similarity.index_file import forget
 from catalog.store.database import Database, prove
+from catalog.store.events import note
 
 WORKSHOP = "recovering"  # the new catalog is made in here
 LOGS = ("-wal", "-shm", "-journal")

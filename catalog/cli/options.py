@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
-from catalog.config.load import Config, load_config
-from catalog.store.database import Database
+from catalog.config.load import load_config
+from catalog.context import Asking
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -21,14 +21,6 @@ json_option = click.option("--json", "as_json", is_flag=True, help="JSON: one ob
 def named(ctx: click.Context, config_file: str | None) -> str | None:
     """The configuration that was named, at the command or before it."""
     return config_file or ctx.find_root().obj
-
-
-class Asking:
-    """An open catalog and its configuration."""
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-        self.database = Database(config.database, write=False)
 
 
 def asks(function: Function) -> Function:

@@ -15,10 +15,10 @@ from typing import Any
 
 import click
 
-from catalog.cli.options import Asking
 from catalog.client.connection import ask
 from catalog.client.process import service_program
 from catalog.console import byte_bar, figure, size
+from catalog.context import Asking
 from catalog.errors import Fault, PlaceFault, StoreFault, UsageFault
 from catalog.integrity.bit_rot import unjudged
 from catalog.integrity.scrub_runs import Run, find, latest

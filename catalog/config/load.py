@@ -19,6 +19,7 @@ from catalog.config.settings import (
     WatchSettings,
 )
 from catalog.errors import UsageFault
+from catalog.filesystem.paths import at_or_inside
 
 TRASHES = (".Trash-*", ".Trash", ".local/share/Trash")
 IGNORED = ("Thumbs.db", "desktop.ini", ".DS_Store", "._*", "@eaDir", "#recycle", *TRASHES)
@@ -165,6 +166,6 @@ def check_roots(roots: tuple[bytes, ...]) -> None:
         if not root.startswith(b"/"):
             raise UsageFault(f"the root {os.fsdecode(root)!r} is not absolute", "Give the whole path.")
         for other in roots:
-            if other is not root and (root == other or root.startswith(other.rstrip(b"/") + b"/")):
-                inside = f"the root {os.fsdecode(root)!r} lies in {os.fsdecode(other)!r}"
-                raise UsageFault(inside, "Keep only the outer one.")
+            if other is not root and at_or_inside(root, other):
+                problem = f"the root {os.fsdecode(root)!r} lies in {os.fsdecode(other)!r}"
+                raise UsageFault(problem, "Keep only the outer one.")

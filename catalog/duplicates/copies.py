@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from catalog.duplicates.best_copy import Candidate
+from catalog.filesystem.paths import join
 from catalog.store.database import Database
 
 CHUNK = 500
@@ -36,7 +37,7 @@ def evidence(database: Database, contents: Sequence[int], states: str = SHOWN) -
 
 
 def _candidate(folder: bytes, name: bytes, rest: list[Any]) -> Candidate:
-    path = folder.rstrip(b"/") + b"/" + name
+    path = join(folder, name)
     size, format, width, height, camera, state, away, mtime_ns, *place, suspect = rest
     known = (path, size, format, width, height, camera, state, bool(away), int(mtime_ns), *place, bool(suspect))
     return Candidate(*known)

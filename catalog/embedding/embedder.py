@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from catalog.cli.options import Asking
 from catalog.client.process import running
+from catalog.context import Asking
 from catalog.embedding.decode_pool import Orders, Reading, read_all, recognised
 from catalog.embedding.features import Fresh, fresh_of, remember
 from catalog.embedding.selection import bundle_of

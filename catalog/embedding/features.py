@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.filesystem.paths import join
 from catalog.formatting import text
 from catalog.store.database import Database
-from catalog.store.directories import join
 from catalog.store.vectors import unpack
 from models.learn.file_features import TRAITS, Told, traits, wording
 

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import cycle, islice
 from typing import TYPE_CHECKING
 
-from catalog.cli.options import Asking
+from catalog.context import Asking
 from catalog.files.queries import Filter, entries
 from catalog.python_process import forkserver
 

@@ -12,10 +12,11 @@ from itertools import groupby
 from typing import NamedTuple
 
 from catalog.files.observe import miss_all
-from catalog.files.results import note
+from catalog.filesystem.paths import below, join, split
 from catalog.filesystem.stat_signature import look, signature
 from catalog.store.database import Database, Row
-from catalog.store.directories import below, directory_id, join, split, volume_of
+from catalog.store.directories import directory_id, volume_of
+from catalog.store.events import note
 from catalog.store.volumes import Volume, brake_word, volumes
 
 FEWEST = 20  # below that a person has deleted them

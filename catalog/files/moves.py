@@ -6,9 +6,10 @@ All of it inside the writer's transaction.
 import os
 
 from catalog.files.observe import Seen, known, miss, see
+from catalog.filesystem.paths import below, join, split
 from catalog.filesystem.stat_signature import Signature, look, signature, vanished
 from catalog.store.database import Database
-from catalog.store.directories import below, directory_id, join, make_directory, split
+from catalog.store.directories import directory_id, make_directory
 from catalog.store.volumes import carry_volumes, replace
 from catalog.verdict.case import Word
 

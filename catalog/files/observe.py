@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from catalog.errors import RowFault
 from catalog.files.decision import Known, Step, back_off, plan
+from catalog.filesystem.paths import below, join, split
 from catalog.filesystem.stat_signature import UNSEEN, Signature, kind, look, vanished
 from catalog.store.database import Database
-from catalog.store.directories import below, join, make_directory, split
+from catalog.store.directories import make_directory
 from catalog.store.volumes import stands
 from models.decode.reason import Reason
 

@@ -6,10 +6,11 @@ Which content the owner means by a path: what the catalog read there, if that is
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from catalog.filesystem.paths import below, join, split
 from catalog.filesystem.stat_signature import Signature, look, signature
 from catalog.formatting import text
 from catalog.store.database import Database
-from catalog.store.directories import below, directory_id, join, split
+from catalog.store.directories import directory_id
 
 ROW = (
     "SELECT f.state, f.size, f.mtime_ns, f.ctime_ns, f.inode, c.sha256, c.bytes FROM file f"

@@ -107,8 +107,3 @@ def postpone(database: Database, file: int, seen: Signature, due: float, failed:
         " betrayed = betrayed AND (size, mtime_ns, ctime_ns) = (?, ?, ?) WHERE id = ? AND state != 'gone'",
         *(due, int(failed), *seen, *seen.stamp, file),
     )
-
-
-def note(database: Database, now: float, kind: str, path: bytes | None = None, detail: str = "") -> None:
-    """One line of the journal."""
-    database.run("INSERT INTO event(at, kind, path, detail) VALUES (?, ?, ?, ?)", now, kind, path, detail or None)

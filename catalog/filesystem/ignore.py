@@ -4,8 +4,8 @@ import fnmatch
 import os
 import re
 
+from catalog.filesystem.paths import below
 from catalog.filesystem.volume_identity import MARKER
-from catalog.store.directories import below
 
 
 class Ignore:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.cli.options import Asking
+from catalog.context import Asking
 from catalog.files.queries import Entry, holders
 from catalog.heads.stored_head import needed
 from catalog.store.models import current

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from catalog.cli.options import Asking
+from catalog.context import Asking
 from catalog.embedding.decode_pool import read_all
 from catalog.embedding.embedder import Embedder
+from catalog.filesystem.paths import join
 from catalog.store.database import Database
-from catalog.store.directories import join
 from models.learn.augmentation import views
 from models.learn.dataset import Views
 from models.learn.logistic import Floats

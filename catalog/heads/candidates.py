@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.choices.not_duplicates import parted
-from catalog.cli.options import Asking
+from catalog.context import Asking
 from catalog.duplicates.best_copy import Candidate, keeper
 from catalog.duplicates.copies import SHOWN, evidence
 from catalog.embedding.selection import serving_bundle

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from catalog.cli.options import Asking
 from catalog.client.text_vectors import Speaker
+from catalog.context import Asking
 from catalog.duplicates.clustering import groups
 from catalog.embedding.features import Described, Fresh, describe, remember
 from catalog.embedding.selection import serving_bundle

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from catalog.config.load import Config
 from catalog.filesystem.ignore import Ignore
 from catalog.filesystem.mounts import Mount, read_mounts
+from catalog.filesystem.paths import is_directory, join, split
 from catalog.filesystem.stat_signature import Signature, kind, look, signature
 from catalog.filesystem.volume_identity import judge as judge_volume
 from catalog.filesystem.volume_identity import observe
 from catalog.integrity.check_row import Entry, Finding, Held, judge
 from catalog.store.database import Database
-from catalog.store.directories import directory_id, join, split
+from catalog.store.directories import directory_id
 from catalog.store.models import current
 from catalog.store.volumes import Volume, volumes
 
@@ -120,16 +121,6 @@ class DiskCheck:
             if id_ not in met and not is_directory(path, volume.path):
                 for name, held in self._rows(id_).items():
                     yield Finding("missing", join(path, name), f"{held.state} in the catalog, not on disk")
-
-
-def is_directory(path: bytes, top: bytes) -> bool:
-    """Whether every part of `path` below `top` is a directory, and none a link to one."""
-    while path != top:
-        found = look(path)
-        if found is None or kind(found) != "directory":
-            return False
-        path = os.path.dirname(path)
-    return True
 
 
 def compare_volume(volume: Volume, roots: tuple[bytes, ...], mounts: list[Mount]) -> Iterator[Finding]:

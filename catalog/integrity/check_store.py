@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from catalog.filesystem.paths import at_or_inside
 from catalog.integrity.check_row import Finding
 from catalog.store.database import Database
 from catalog.store.volumes import volumes
@@ -52,9 +53,9 @@ def store_findings(database: Database) -> Iterator[Finding]:
 
 def _placed(database: Database) -> Iterator[Finding]:
     """Each directory belongs to the innermost volume around it."""
-    stems = [(volume.path.rstrip(b"/") + b"/", volume.id) for volume in reversed(volumes(database))]
+    innermost_first = list(reversed(volumes(database)))
     for path, volume in database.rows("SELECT path, volume FROM directory"):
-        inner = next((id_ for stem, id_ in stems if (path.rstrip(b"/") + b"/").startswith(stem)), None)
+        inner = next((one.id for one in innermost_first if at_or_inside(path, one.path)), None)
         if inner != volume:
             yield Finding("placed", path, f"a directory of volume {inner}, held as one of {volume}")
 

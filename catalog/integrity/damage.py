@@ -8,11 +8,11 @@ from catalog import journal
 from catalog.errors import UsageFault
 from catalog.files.history import add
 from catalog.files.queries import Entry, entry_of, holders
-from catalog.files.results import note
 from catalog.filesystem.stat_signature import Signature
 from catalog.formatting import show, text
 from catalog.journal import iso
 from catalog.store.database import Database
+from catalog.store.events import note
 from catalog.verdict.case import DAMAGING, Verdict, Word
 
 KIND = "accepted"  # of an entry in the journal, and of an event

@@ -14,8 +14,8 @@ from catalog.errors import StoreFault
 from catalog.files.history import add
 from catalog.files.mass_deletion import brake
 from catalog.files.observe import Seen, miss, see
-from catalog.files.results import note
 from catalog.filesystem.mounts import read_mounts
+from catalog.filesystem.paths import split
 from catalog.filesystem.stat_signature import Signature, kind, look, signature
 from catalog.filesystem.volume_identity import observe
 from catalog.formatting import show
@@ -24,7 +24,8 @@ from catalog.integrity.check_store import bad_vectors
 from catalog.integrity.dangling_rows import mend
 from catalog.similarity.index_file import forget
 from catalog.store.database import Database
-from catalog.store.directories import directory_id, recount, split, volume_of
+from catalog.store.directories import directory_id, recount, volume_of
+from catalog.store.events import note
 from catalog.store.migrations import RECOVER
 from catalog.store.volumes import adopt, block, remedy_of, settle, volumes
 from catalog.verdict.case import Verdict, Word

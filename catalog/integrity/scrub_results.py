@@ -3,11 +3,12 @@
 Each change holds only while the row is what the scrub set out with: the same stamp, and the same content.
 """
 
-from catalog.files.results import content_id, note, reject
+from catalog.files.results import content_id, reject
 from catalog.filesystem.stat_signature import Signature
 from catalog.integrity.coverage import READ_AT, SETTLED, SKEW
 from catalog.integrity.scrub_runs import BETRAYED
 from catalog.store.database import Database
+from catalog.store.events import note
 from models.decode.reason import Reason
 
 SAME = "id = ? AND size = ? AND mtime_ns = ? AND ctime_ns = ? AND content IS ? AND state IN ('ok', 'rejected')"

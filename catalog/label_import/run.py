@@ -9,7 +9,7 @@ from typing import Any
 from catalog.choices.label_text import read_lines
 from catalog.choices.labels import Choice
 from catalog.choices.merge import Plan, adopt
-from catalog.cli.options import Asking
+from catalog.context import Asking
 from catalog.errors import UsageFault
 from catalog.filesystem.ignore import Ignore
 from catalog.formatting import show, text

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.cli.options import Asking
+from catalog.context import Asking
 from catalog.errors import Fault, StoreFault
 from catalog.formatting import moment
 from catalog.report.elements import Last, Section

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from catalog.cli.options import Asking
+from catalog.context import Asking
 from catalog.embedding.inventory import description
 from catalog.embedding.selection import serving_bundle
 from catalog.errors import PlaceFault, StoreFault

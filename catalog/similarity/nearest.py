@@ -6,8 +6,8 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from catalog.cli.options import Asking
 from catalog.client.connection import ask
+from catalog.context import Asking
 from catalog.embedding.selection import bundle_of
 from catalog.errors import PlaceFault, StoreFault, UsageFault
 from catalog.files.queries import Entry, entry_at, holders_of

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from catalog.cli.options import Asking
 from catalog.client.text_vectors import Speaker
+from catalog.context import Asking
 from catalog.embedding.inventory import held
 from catalog.embedding.selection import bundle_of
 from catalog.errors import StoreFault, UsageFault
 from catalog.files.queries import Entry
+from catalog.filesystem.paths import below
 from catalog.heads.stored_head import needed
 from catalog.similarity.nearest import WIDEN, Hit, embedded, nearest_until, with_files
-from catalog.store.directories import below
 from catalog.store.models import Model, current
 
 if TYPE_CHECKING:

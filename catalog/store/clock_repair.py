@@ -2,8 +2,8 @@
 is set back, what was put off by seconds is due in a year, and what was read today was read in the future.
 """
 
-from catalog.files.results import note
 from catalog.store.database import Database
+from catalog.store.events import note
 
 TOLERANCE = 2.0  # seconds: less is the clock being slewed, or two threads looking at it in turn
 LONGEST = 86400.0  # nothing is ever put off for longer

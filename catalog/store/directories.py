@@ -1,12 +1,7 @@
 """Directories and volumes as rows: looking them up, making them, moving them."""
 
+from catalog.filesystem.paths import at_or_inside, below
 from catalog.store.database import Database
-
-
-def below(path: bytes) -> tuple[bytes, bytes]:
-    """The half-open range of bytes that holds every path strictly below `path`."""
-    stem = path.rstrip(b"/")
-    return stem + b"/", stem + b"0"  # "0" follows "/" in ASCII
 
 
 def directory_id(database: Database, path: bytes) -> int | None:
@@ -19,9 +14,8 @@ def volume_of(database: Database, path: bytes) -> int | None:
     """The innermost volume that holds `path`; None outside all roots."""
     best: tuple[int, int] | None = None
     for id_, where in database.rows("SELECT id, path FROM volume"):
-        stem = where.rstrip(b"/")
-        if (path == where or path.startswith(stem + b"/")) and (best is None or len(stem) > best[0]):
-            best = (len(stem), id_)
+        if at_or_inside(path, where) and (best is None or len(where) > best[0]):
+            best = (len(where), id_)
     return None if best is None else best[1]
 
 
@@ -58,14 +52,3 @@ def recount(database: Database) -> None:
         "INSERT INTO tally SELECT d.volume, f.state, coalesce(f.reason, ''), count(*)"
         " FROM file f JOIN directory d ON d.id = f.directory GROUP BY 1, 2, 3"
     )
-
-
-def split(path: bytes) -> tuple[bytes, bytes]:
-    """Directory and name of a path."""
-    head, _, name = path.rpartition(b"/")
-    return head or b"/", name
-
-
-def join(directory: bytes, name: bytes) -> bytes:
-    """The path of a name in a directory."""
-    return directory.rstrip(b"/") + b"/" + name

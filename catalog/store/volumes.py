@@ -3,12 +3,13 @@
 import os
 from typing import NamedTuple
 
-from catalog.files.results import note
 from catalog.filesystem.mounts import read_mounts
+from catalog.filesystem.paths import below
 from catalog.filesystem.stat_signature import signature
 from catalog.filesystem.volume_identity import Observation, identify, judge, observe
 from catalog.store.database import Database, Row
-from catalog.store.directories import assign, below, recount, volume_of
+from catalog.store.directories import assign, recount, volume_of
+from catalog.store.events import note
 
 COLUMNS = "id, root, path, kind, identity, away, since, missed, known, accepted"
 VOUCHERS = 32  # known files to look at when a filesystem's identity changed

@@ -10,12 +10,11 @@ from catalog.duplicates.copies import HELD, evidence
 from catalog.errors import UsageFault
 from catalog.filesystem.ignore import Ignore
 from catalog.filesystem.mounts import read_mounts
+from catalog.filesystem.paths import inside, is_directory, split
 from catalog.filesystem.stat_signature import kind, look
 from catalog.filesystem.transient import why_transient
 from catalog.formatting import show
-from catalog.integrity.check_disk import is_directory
 from catalog.store.database import Database
-from catalog.store.directories import split
 from catalog.trash.location import Trash, home_data, trash_of, unwritable
 from catalog.trash.records import Stay
 
@@ -136,5 +135,4 @@ class _Places:
         return found
 
     def _catalogued(self, place: bytes) -> bool:
-        inside = [root for root in self._roots if place.startswith(root.rstrip(b"/") + b"/")]
-        return any(not self._ignore.path(place, root) for root in inside)
+        return any(not self._ignore.path(place, root) for root in self._roots if inside(place, root))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
+from catalog.filesystem.paths import inside
 from catalog.formatting import show
 from catalog.trash.info_file import SUFFIX
 from catalog.trash.location import home_data, home_trash
@@ -98,9 +99,8 @@ def open_goal(
 
 def _in_a_root(goal: bytes, roots: Sequence[bytes]) -> tuple[bytes, list[bytes]]:
     for root in roots:
-        top = root.rstrip(b"/") + b"/"
-        if goal.startswith(top):
-            return root, goal[len(top) :].split(b"/")[:-1]
+        if inside(goal, root):
+            return root, goal[len(root.rstrip(b"/")) + 1 :].split(b"/")[:-1]
     raise Refusal(OUTSIDE)
 
 

@@ -12,10 +12,10 @@ from catalog import journal
 from catalog.config.load import Config
 from catalog.crash_points import point
 from catalog.files.observe import Seen, miss_all, see
-from catalog.files.results import note
 from catalog.filesystem.stat_signature import look, signature
 from catalog.journal import Entry
 from catalog.store.database import Database
+from catalog.store.events import note
 from catalog.trash.records import Deed, step
 
 FOLD = 50  # ends in one transaction

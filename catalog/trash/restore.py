@@ -7,12 +7,13 @@ from contextlib import suppress
 from dataclasses import replace
 
 from catalog.crash_points import point
+from catalog.filesystem.paths import below
 from catalog.filesystem.rename import relocate
 from catalog.filesystem.safe_read import rehash
 from catalog.filesystem.stat_signature import kind, look
 from catalog.formatting import show
 from catalog.store.database import Database
-from catalog.store.directories import below, volume_of
+from catalog.store.directories import volume_of
 from catalog.store.volumes import stands
 from catalog.trash.crash_recovery import reachable
 from catalog.trash.folder import Places, disbelief, open_goal, open_trash

@@ -6,9 +6,9 @@ Nothing is queued: what is left is what has no vector, so a restart goes on wher
 from collections.abc import Callable
 from pathlib import Path
 
+from catalog.filesystem.paths import join
 from catalog.filesystem.stat_signature import Signature
 from catalog.store.database import Database
-from catalog.store.directories import join
 from daemon.intake.queue import Handout
 from daemon.messages import Task
 

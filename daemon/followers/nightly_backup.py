@@ -14,10 +14,10 @@ from catalog.choices.labels import Difference, agree
 from catalog.config.load import Config
 from catalog.crash_points import point
 from catalog.errors import Fault
-from catalog.files.results import note
 from catalog.journal import JournalFault
 from catalog.store.change_log import born
 from catalog.store.database import Database, Stopped
+from catalog.store.events import note
 from daemon.writer import Writer
 
 LOOK_SECONDS = 60.0

@@ -17,10 +17,10 @@ import structlog
 
 from catalog.config.load import Config
 from catalog.crash_points import point
-from catalog.files.results import note
 from catalog.heads.retraining import FAILED, Owed, owed
 from catalog.python_process import module_command
 from catalog.store.database import Database
+from catalog.store.events import note
 from daemon.writer import Writer
 
 LOOK_SECONDS = 2.0

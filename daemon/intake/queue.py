@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from catalog.filesystem.paths import join
 from catalog.filesystem.stat_signature import Signature
 from catalog.store.database import Database
-from catalog.store.directories import join
 from daemon.messages import Task
 
 

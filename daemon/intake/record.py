@@ -12,9 +12,10 @@ from catalog.crash_points import point
 from catalog.errors import RowFault
 from catalog.files.decision import back_off, struck_out
 from catalog.files.observe import miss, see
-from catalog.files.results import accept, add_vector, content_id, note, postpone, reject
+from catalog.files.results import accept, add_vector, content_id, postpone, reject
 from catalog.filesystem.stat_signature import look, signature
 from catalog.store.database import Database
+from catalog.store.events import note
 from catalog.verdict.case import DAMAGING, Verdict
 from daemon.messages import Decoded, Died, Embedded, Outcome, Recognised, Rejected, Restless, Task
 from daemon.scan.walk import sighting

@@ -16,9 +16,9 @@ from catalog.files.mass_deletion import scanned
 from catalog.files.observe import see_all
 from catalog.filesystem.ignore import Ignore
 from catalog.filesystem.mounts import Mount, read_mounts
+from catalog.filesystem.paths import at_or_inside, below, inside
 from catalog.filesystem.volume_identity import Observation, judge, observe
 from catalog.store.database import Database
-from catalog.store.directories import below
 from catalog.store.volumes import Volume, block, settle, unblock, volumes
 from daemon.scan.missing import Losses
 from daemon.scan.volume_monitor import unchanged
@@ -41,7 +41,7 @@ def concerned(rows: list[Volume], path: bytes) -> list[Volume]:
     """The present volumes that hold `path` or lie below it."""
     low, high = below(path)
     present = [volume for volume in rows if volume.kind != "blocked"]
-    holders = [v for v in present if path == v.path or path.startswith(v.path.rstrip(b"/") + b"/")]
+    holders = [v for v in present if at_or_inside(path, v.path)]
     return [v for v in (*holders[-1:], *(v for v in present if low <= v.path < high)) if v.in_place]
 
 
@@ -112,8 +112,7 @@ class Scanner:
                 path, why, self._requests = outermost(self._requests)
                 self.scanning = path
             for volume in concerned(volumes(self._database), path):
-                inside = path.startswith(volume.path.rstrip(b"/") + b"/")
-                self._scan(volume, path if inside else volume.path, why)
+                self._scan(volume, path if inside(path, volume.path) else volume.path, why)
             self.scanning = b""
 
     def _serve_timers(self) -> None:

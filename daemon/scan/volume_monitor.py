@@ -8,6 +8,7 @@ from typing import NamedTuple
 from catalog.config.load import Config
 from catalog.filesystem.ignore import Ignore
 from catalog.filesystem.mounts import Mount, mounts_below, read_mounts
+from catalog.filesystem.paths import at_or_inside
 from catalog.filesystem.volume_identity import Observation, observe
 from catalog.store.database import Database
 from catalog.store.volumes import Volume, adopt, retire, settle, volumes
@@ -45,7 +46,7 @@ class Guard:
         return [volume for volume in volumes(self._database) if volume.away and self._configured(volume.path)]
 
     def _configured(self, path: bytes) -> bool:
-        return any(path == root or path.startswith(root.rstrip(b"/") + b"/") for root in self._roots)
+        return any(at_or_inside(path, root) for root in self._roots)
 
     def refresh(self) -> list[Turn]:
         """Bring the rows up to date; returns what turned."""

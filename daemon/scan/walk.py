@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 
 from catalog.files.observe import Seen
 from catalog.filesystem.ignore import Ignore
+from catalog.filesystem.paths import at_or_inside, below, inside, join
 from catalog.filesystem.stat_signature import UNSEEN, look, signature, stored
 from catalog.store.database import Database, Row
-from catalog.store.directories import below, directory_id, join
+from catalog.store.directories import directory_id
 from models.decode.reason import Reason
 
 HELD = "SELECT name, size, mtime_ns, ctime_ns, inode FROM file WHERE directory = ? AND state != 'gone' ORDER BY name"
@@ -135,13 +136,13 @@ class Scan:
         )
         lost: list[bytes] = []
         for id_, path in rows:
-            covered = lost and path.startswith(lost[-1] + b"/")
+            covered = lost and inside(path, lost[-1])
             if id_ not in self.tally.visited and not covered and not self._hidden(path):
                 lost.append(path)
         return lost
 
     def _hidden(self, path: bytes) -> bool:
-        return any(path == where or path.startswith(where + b"/") for where, _ in self.tally.blocked)
+        return any(at_or_inside(path, where) for where, _ in self.tally.blocked)
 
 
 def sighting(path: bytes, found: os.stat_result, due: float) -> Seen:

@@ -2,10 +2,10 @@
 
 from collections import deque
 
+from catalog.filesystem.paths import join
 from catalog.filesystem.stat_signature import Signature
 from catalog.integrity.coverage import BYTELESS, READ_AT, SETTLED
 from catalog.store.database import Database
-from catalog.store.directories import join
 from daemon.scrub.reader import Target
 from models.decode.reason import PROOF, Reason
 

@@ -5,6 +5,8 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from catalog.filesystem.paths import inside
+
 MOST_SUBTREES = 100
 
 _REMEDY = {
@@ -60,6 +62,6 @@ def _outermost(paths: Iterable[bytes]) -> list[bytes]:
     # Sorted by components, all that is inside a path follows it directly; sorted by bytes, `a!` would come in between.
     kept: list[bytes] = []
     for path in sorted(set(paths), key=lambda path: path.split(b"/")):
-        if not kept or not path.startswith(kept[-1].rstrip(b"/") + b"/"):
+        if not kept or not inside(path, kept[-1]):
             kept.append(path)
     return kept

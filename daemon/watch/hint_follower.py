@@ -15,6 +15,7 @@ from catalog.crash_points import point
 from catalog.files.moves import carry, move_directory
 from catalog.files.observe import Seen, miss, see
 from catalog.filesystem.ignore import Ignore
+from catalog.filesystem.paths import inside
 from catalog.filesystem.stat_signature import look
 from catalog.store.database import Database
 from daemon.scan.walk import sighting
@@ -112,7 +113,7 @@ class Scout:
 
     def _ignored(self, path: bytes) -> bool:
         for root in self._config.roots:
-            if path.startswith(root.rstrip(b"/") + b"/"):
+            if inside(path, root):
                 return self._ignore.path(path, root)
         return path not in self._config.roots
 

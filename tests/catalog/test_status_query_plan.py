@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from catalog.cli.options import Asking
+from catalog.context import Asking
 from catalog.status import standing
 from catalog.store.database import Database
 from tests.support.running_service import Household

@@ -8,7 +8,7 @@ import numpy as np
 from click.testing import CliRunner, Result
 
 from catalog.cli.main import cli
-from catalog.cli.options import Asking
+from catalog.context import Asking
 from catalog.errors import Fault
 from catalog.report.archive import last, series
 from catalog.report.build import Report, build

@@ -25,12 +25,12 @@ from catalog.config.load import Config
 from catalog.files.observe import Seen, see
 from catalog.files.results import content_id, reject
 from catalog.filesystem.mounts import read_mounts
+from catalog.filesystem.paths import split
 from catalog.filesystem.stat_signature import signature
 from catalog.filesystem.volume_identity import mark, observe
 from catalog.integrity.coverage import coverage
 from catalog.integrity.scrub_runs import latest
 from catalog.store.database import Database
-from catalog.store.directories import split
 from catalog.store.volumes import adopt
 from models.decode.reason import Reason
 from tools.bench.full_pass import gather

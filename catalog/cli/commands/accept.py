@@ -4,8 +4,9 @@ import time
 
 import click
 
-from catalog.cli.options import Asking, asks, json_option, put_lines
+from catalog.cli.options import asks, json_option, put_lines
 from catalog.cli.params import BytesPath
+from catalog.context import Asking
 from catalog.errors import UsageFault
 from catalog.files.queries import Entry, entry_at
 from catalog.formatting import show, text

@@ -5,8 +5,9 @@ import time
 import click
 
 from catalog.choices.not_duplicates import part
-from catalog.cli.options import Asking, asks
+from catalog.cli.options import asks
 from catalog.cli.params import BytesPath
+from catalog.context import Asking
 from catalog.errors import UsageFault
 from catalog.files.queries import content_at
 from catalog.formatting import show

@@ -7,10 +7,12 @@ from pathlib import Path
 import click
 
 from catalog.backup.create import Backup, back_up, backups, export
-from catalog.cli.options import Asking, asks, json_option, put_lines
+from catalog.cli.options import asks, json_option, put_lines
 from catalog.config.load import Config
+from catalog.context import Asking
 from catalog.errors import UsageFault
 from catalog.filesystem.atomic_write import size_of
+from catalog.filesystem.paths import inside
 from catalog.formatting import show
 from catalog.journal import iso
 from catalog.store.database import prove
@@ -51,7 +53,7 @@ def _record(backup: Backup) -> dict[str, object]:
 def _may_be_written(config: Config, target: Path) -> None:
     """Nothing is written into a collection, and nothing but an older backup is written over."""
     place = os.fsencode(os.path.realpath(target))
-    if any(place.startswith(root.rstrip(b"/") + b"/") for root in map(os.path.realpath, config.roots)):
+    if any(inside(place, root) for root in map(os.path.realpath, config.roots)):
         raise UsageFault(f"{target} lies in a root", "Name a place outside the collection.")
     if place == os.fsencode(os.path.realpath(config.database)):
         raise UsageFault(f"{target} is the catalog itself", "Name another file.")

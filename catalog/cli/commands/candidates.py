@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from catalog.cli.options import Asking, asks, json_option, put_lines
+from catalog.cli.options import asks, json_option, put_lines
+from catalog.context import Asking
 from catalog.formatting import show
 from catalog.heads.candidates import Proposal, candidates
 from catalog.heads.review_folder import link, write_list

@@ -4,7 +4,8 @@ from dataclasses import asdict
 
 import click
 
-from catalog.cli.options import Asking, asks, json_option, put
+from catalog.cli.options import asks, json_option, put
+from catalog.context import Asking
 from catalog.formatting import show, text
 from catalog.integrity.check import Finding, check
 from catalog.integrity.repair import repair

@@ -2,7 +2,8 @@
 
 import click
 
-from catalog.cli.options import Asking, asks, json_option, put
+from catalog.cli.options import asks, json_option, put
+from catalog.context import Asking
 from catalog.formatting import moment, show, text
 from catalog.integrity.damage import Damage, damage
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from catalog.backup.create import backup_standing
-from catalog.cli.options import Asking, asks, json_option, put_lines
+from catalog.cli.options import asks, json_option, put_lines
+from catalog.context import Asking
 from catalog.embedding.selection import find_bundle
 from catalog.embedding.sessions import advice, open_session, running_on
 from catalog.embedding.throughput import lines, measure

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import click
 
-from catalog.cli.options import Asking, asks, json_option, put
+from catalog.cli.options import asks, json_option, put
+from catalog.context import Asking
 from catalog.duplicates.groups import Group, exact, near
 from catalog.embedding.selection import serving_bundle
 from catalog.errors import StoreFault

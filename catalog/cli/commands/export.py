@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from catalog.cli.options import Asking, asks
+from catalog.cli.options import asks
+from catalog.context import Asking
 from catalog.similarity.export import export
 
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
-from catalog.cli.options import Asking, asks, json_option, put_lines
+from catalog.cli.options import asks, json_option, put_lines
 from catalog.client.process import running
+from catalog.context import Asking
 from catalog.errors import UsageFault
 from catalog.heads.retraining import head_standing, told
 from catalog.heads.scoring import catch_up

@@ -16,8 +16,9 @@ from catalog.choices.labels import believed, choose, label_lines
 from catalog.choices.merge import decide
 from catalog.choices.suspect_labels import doubts, line, trained
 from catalog.choices.targets import Named, Target, targets
-from catalog.cli.options import Asking, asks, json_option, put, put_lines
+from catalog.cli.options import asks, json_option, put, put_lines
 from catalog.cli.params import STDIN, BytesPath, ListedPath, named_paths
+from catalog.context import Asking
 from catalog.errors import PlaceFault
 from catalog.formatting import safe, show, text
 from catalog.label_import.run import Outcome

@@ -2,8 +2,9 @@
 
 import click
 
-from catalog.cli.options import Asking, asks, json_option, put_lines
+from catalog.cli.options import asks, json_option, put_lines
 from catalog.cli.params import BytesPath, Format
+from catalog.context import Asking
 from catalog.files.queries import Filter, entries
 from catalog.formatting import show
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import click
 
-from catalog.cli.options import Asking, asks, json_option, put, put_lines
+from catalog.cli.options import asks, json_option, put, put_lines
 from catalog.client.connection import ask
 from catalog.config.edit import write_setting
+from catalog.context import Asking
 from catalog.embedding.inventory import Held, description, drop_vectors, held, remove_bundle, remove_engines
 from catalog.embedding.selection import bundle_folder, named_bundle, serving_bundle
 from catalog.embedding.sessions import open_session

@@ -2,7 +2,8 @@
 
 import click
 
-from catalog.cli.options import Asking, asks, json_option, put_lines
+from catalog.cli.options import asks, json_option, put_lines
+from catalog.context import Asking
 from catalog.formatting import show, text
 from catalog.heads.active_learning import lessons
 

@@ -7,7 +7,8 @@ from typing import Any, TextIO
 
 import click
 
-from catalog.cli.options import Asking, asks, json_option, put_lines
+from catalog.cli.options import asks, json_option, put_lines
+from catalog.context import Asking
 from catalog.files.queries import suspects
 from catalog.formatting import safe
 from catalog.integrity.rejected import COLUMNS, quarantine, rates

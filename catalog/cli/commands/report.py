@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from catalog.cli.options import Asking, asks, json_option, put
+from catalog.cli.options import asks, json_option, put
+from catalog.context import Asking
 from catalog.entry_point import say
 from catalog.errors import Fault, PlaceFault
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 import click
 
-from catalog.cli.options import Asking, asks, json_option, put
+from catalog.cli.options import asks, json_option, put
 from catalog.cli.params import BytesPath
+from catalog.context import Asking
 from catalog.errors import UsageFault
 from catalog.formatting import show
 from catalog.trash.outcome import Outcome

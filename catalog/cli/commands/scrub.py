@@ -7,11 +7,13 @@ from typing import Any
 
 import click
 
-from catalog.cli.options import Asking, asks, json_option, put
+from catalog.cli.options import asks, json_option, put
 from catalog.cli.params import Size
 from catalog.client.process import running
+from catalog.context import Asking
 from catalog.entry_point import INTERRUPTED
 from catalog.errors import PlaceFault
+from catalog.filesystem.paths import at_or_inside
 from catalog.formatting import show, text
 from catalog.integrity.bit_rot import Betrayal, betrayals
 from catalog.integrity.coverage import coverage
@@ -65,16 +67,12 @@ def _scrub(asking: Asking, budget: int | None) -> tuple[Run | None, bool]:
 
 def _demand_presence(asking: Asking) -> None:
     roots = asking.config.roots
-    away = [v for v in volumes(asking.database) if v.away and any(_within(v.path, root) for root in roots)]
+    away = [v for v in volumes(asking.database) if v.away and any(at_or_inside(v.path, root) for root in roots)]
     if away:
         raise PlaceFault(
             f"{show(away[0].path)} is away ({away[0].away}); what lies there was not read",
             "See `catalog status`, have it back, and scrub again.",
         )
-
-
-def _within(path: bytes, root: bytes) -> bool:
-    return path == root or path.startswith(root.rstrip(b"/") + b"/")
 
 
 def _record(run: Run, lost: list[Betrayal], verified: dict[str, Any]) -> dict[str, Any]:

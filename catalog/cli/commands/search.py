@@ -2,8 +2,9 @@
 
 import click
 
-from catalog.cli.options import Asking, asks, json_option, put_lines
+from catalog.cli.options import asks, json_option, put_lines
 from catalog.cli.params import BytesPath, Day, Format, Size
+from catalog.context import Asking
 from catalog.errors import UsageFault
 from catalog.formatting import show
 from catalog.similarity.search import Only, Question, described, search

@@ -4,8 +4,9 @@ from typing import Any
 
 import click
 
-from catalog.cli.options import Asking, asks, json_option, put
+from catalog.cli.options import asks, json_option, put
 from catalog.cli.params import BytesPath
+from catalog.context import Asking
 from catalog.errors import UsageFault
 from catalog.files.queries import Entry, entry_at, holders
 from catalog.formatting import moment, safe, show, text

@@ -2,8 +2,9 @@
 
 import click
 
-from catalog.cli.options import Asking, asks, json_option, put_lines
+from catalog.cli.options import asks, json_option, put_lines
 from catalog.cli.params import BytesPath
+from catalog.context import Asking
 from catalog.formatting import show, text
 from catalog.similarity.nearest import Likeness, similar
 

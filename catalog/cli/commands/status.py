@@ -4,7 +4,8 @@ from typing import Any
 
 import click
 
-from catalog.cli.options import Asking, asks, json_option, put
+from catalog.cli.options import asks, json_option, put
+from catalog.context import Asking
 from catalog.embedding.inventory import told
 from catalog.formatting import safe
 from catalog.heads.retraining import told as head_told

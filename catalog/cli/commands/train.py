@@ -4,8 +4,9 @@ from typing import Any
 
 import click
 
-from catalog.cli.options import Asking, asks, json_option, put
+from catalog.cli.options import asks, json_option, put
 from catalog.client.process import running
+from catalog.context import Asking
 from catalog.heads.scoring import catch_up
 from catalog.heads.training import Lesson, teach
 from catalog.store.database import Database

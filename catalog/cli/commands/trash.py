@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 import click
 
-from catalog.cli.options import Asking, asks, json_option, put, put_lines
+from catalog.cli.options import asks, json_option, put, put_lines
 from catalog.cli.params import STDIN, BytesPath, Duration, ListedPath, named_paths
 from catalog.cli.prompt import agreed
+from catalog.context import Asking
 from catalog.errors import UsageFault
 from catalog.formatting import moment, show, text
 from catalog.trash.crash_recovery import reachable, refresh

@@ -3,8 +3,8 @@
 from typing import Any
 
 from catalog.backup.create import Backup, backup_standing, backups
-from catalog.cli.options import Asking
 from catalog.console import size
+from catalog.context import Asking
 from catalog.report.elements import Last, Section
 from catalog.report.wording import ago, many
 

@@ -1,7 +1,7 @@
 """What to look at first: the files most likely to be deleted, and what that would free."""
 
-from catalog.cli.options import Asking
 from catalog.console import size
+from catalog.context import Asking
 from catalog.heads.candidates import Proposal, candidates
 from catalog.heads.stored_head import Kept, standing
 from catalog.report.elements import Last, Rows, Section, Thumbnail

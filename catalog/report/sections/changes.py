@@ -1,6 +1,6 @@
 """What is otherwise than in the last kept report, count by count."""
 
-from catalog.cli.options import Asking
+from catalog.context import Asking
 from catalog.report.elements import Last, Rows, Section
 from catalog.report.wording import change, many
 

@@ -2,7 +2,7 @@
 
 from itertools import islice
 
-from catalog.cli.options import Asking
+from catalog.context import Asking
 from catalog.formatting import moment, show, text
 from catalog.integrity.damage import Damage, count, damage
 from catalog.report.elements import Last, Rows, Section, Thumbnail

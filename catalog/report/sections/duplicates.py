@@ -1,7 +1,7 @@
 """What exact copies waste."""
 
-from catalog.cli.options import Asking
 from catalog.console import size
+from catalog.context import Asking
 from catalog.duplicates.groups import Group, exact
 from catalog.formatting import text
 from catalog.report.elements import Cell, Last, Rows, Section

@@ -3,7 +3,7 @@
 from math import sqrt
 from typing import Any, NamedTuple
 
-from catalog.cli.options import Asking
+from catalog.context import Asking
 from catalog.formatting import moment
 from catalog.heads.retraining import head_standing
 from catalog.heads.scoring import lag

@@ -1,6 +1,6 @@
 """What came in: images read for the first time or with new bytes, by day."""
 
-from catalog.cli.options import Asking
+from catalog.context import Asking
 from catalog.integrity.rejected import rates
 from catalog.report.elements import Last, Plot, Point, Section
 from catalog.report.wording import many, utc_day

@@ -1,6 +1,6 @@
 """How many of what arrives is damaged: a broken way in shows as a rate."""
 
-from catalog.cli.options import Asking
+from catalog.context import Asking
 from catalog.formatting import show
 from catalog.integrity.rejected import NORMAL, Rate, least_share, rates
 from catalog.report.elements import Last, Plot, Point, Section

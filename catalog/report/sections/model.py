@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from catalog.cli.options import Asking
 from catalog.client.connection import ask
 from catalog.client.process import running
+from catalog.context import Asking
 from catalog.embedding.inventory import switching, told
 from catalog.report.elements import Last, Section
 from catalog.report.wording import many

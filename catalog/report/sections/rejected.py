@@ -3,7 +3,7 @@
 from collections import Counter
 from itertools import takewhile
 
-from catalog.cli.options import Asking
+from catalog.context import Asking
 from catalog.files.queries import Entry, rejected
 from catalog.formatting import text
 from catalog.report.elements import Last, Rows, Section

@@ -1,6 +1,6 @@
 """The roots and the disks in them: which are away, held by the brake, or not looked at for days."""
 
-from catalog.cli.options import Asking
+from catalog.context import Asking
 from catalog.formatting import moment, show, text
 from catalog.report.elements import Last, Rows, Section
 from catalog.report.wording import DAY, ago, day_of, many

@@ -1,7 +1,7 @@
 """How much of the collection was read lately, and whether scrubs keep up."""
 
-from catalog.cli.options import Asking
 from catalog.console import size
+from catalog.context import Asking
 from catalog.formatting import moment
 from catalog.integrity.coverage import coverage
 from catalog.integrity.scrub_runs import latest, night, spent

@@ -1,7 +1,7 @@
 """Labels that look wrong."""
 
 from catalog.choices.suspect_labels import doubts, trained
-from catalog.cli.options import Asking
+from catalog.context import Asking
 from catalog.files.queries import holders
 from catalog.formatting import text
 from catalog.report.elements import Last, Rows, Section, Thumbnail

@@ -1,6 +1,6 @@
 """Pictures that decode but may be damaged, new since the last report."""
 
-from catalog.cli.options import Asking
+from catalog.context import Asking
 from catalog.files.queries import entry_of, suspects
 from catalog.formatting import text
 from catalog.report.elements import Last, Rows, Section, Thumbnail

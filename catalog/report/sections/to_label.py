@@ -1,6 +1,6 @@
 """Pictures whose labels would teach most."""
 
-from catalog.cli.options import Asking
+from catalog.context import Asking
 from catalog.formatting import text
 from catalog.heads.active_learning import lessons
 from catalog.heads.stored_head import standing

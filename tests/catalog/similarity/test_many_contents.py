@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from catalog.cli.options import Asking
+from catalog.context import Asking
 from catalog.embedding.selection import find_bundle
 from catalog.files.results import add_vector
 from catalog.similarity.nearest import MOST, embedded, similar

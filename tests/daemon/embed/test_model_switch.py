@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.cli.options import Asking
+from catalog.context import Asking
 from catalog.status import standing
 from tests.support.model_switch import choose, other_bundle
 from tests.support.running_service import Household, picture, until

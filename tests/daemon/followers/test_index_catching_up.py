@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 from catalog.cli.main import cli
-from catalog.cli.options import Asking
 from catalog.client.connection import ask
+from catalog.context import Asking
 from catalog.embedding.selection import find_bundle
 from catalog.similarity.nearest import hits_each
 from catalog.store.database import Database

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from catalog.files.results import note
 from catalog.integrity.coverage import coverage
 from catalog.store.clock_repair import LONGEST, ahead, set_back, stepped_back
 from catalog.store.database import Database
+from catalog.store.events import note
 from daemon.host.wall_clock import Clock
 from tests.support.catalog_on_disk import Shelf
 from tests.support.fuse import view

@@ -1,0 +1,42 @@
+"""Paths as bytes: their parts, and what lies below what."""
+
+import os
+
+from catalog.filesystem.stat_signature import kind, look
+
+
+def below(path: bytes) -> tuple[bytes, bytes]:
+    """The half-open range of bytes that holds every path strictly below `path`."""
+    stem = path.rstrip(b"/")
+    return stem + b"/", stem + b"0"  # "0" follows "/" in ASCII
+
+
+def inside(path: bytes, folder: bytes) -> bool:
+    """Return whether `path` lies strictly below `folder`."""
+    return path != folder and path.startswith(folder.rstrip(b"/") + b"/")
+
+
+def at_or_inside(path: bytes, folder: bytes) -> bool:
+    """Return whether `path` is `folder` or lies below it."""
+    return path == folder or inside(path, folder)
+
+
+def split(path: bytes) -> tuple[bytes, bytes]:
+    """Directory and name of a path."""
+    head, _, name = path.rpartition(b"/")
+    return head or b"/", name
+
+
+def join(directory: bytes, name: bytes) -> bytes:
+    """The path of a name in a directory."""
+    return directory.rstrip(b"/") + b"/" + name
+
+
+def is_directory(path: bytes, top: bytes) -> bool:
+    """Whether every part of `path` below `top` is a directory, and none a link to one."""
+    while path != top:
+        found = look(path)
+        if found is None or kind(found) != "directory":
+            return False
+        path = os.path.dirname(path)
+    return True
