@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 from catalog.errors import PlaceFault
 from catalog.filesystem.atomic_write import hand_over, sync_folder
+from catalog.state_dir import JOURNAL
 
-NAME = "journal.jsonl"
 Entry = dict[str, Any]
 
 
@@ -27,7 +27,7 @@ class JournalFault(PlaceFault):
 
 def journal_path(state: Path) -> Path:
     """Where the journal of this state directory lies."""
-    return state / NAME
+    return state / JOURNAL
 
 
 class Stretch(NamedTuple):

@@ -12,6 +12,7 @@ from catalog.embedding.selection import find_bundle
 from catalog.errors import Fault, StoreFault
 from catalog.formatting import text
 from catalog.heads.name_vectors import Owner
+from catalog.state_dir import SOCKET
 from daemon.api.operations import operations
 from daemon.api.server import Answerer
 from daemon.embed.batcher import Embedder, keep_embedding
@@ -97,7 +98,7 @@ class Service:
         self.scorer = Scorer(config.database, self.writer, tower, self.network.words)
         self.trainer = Trainer(config, self.writer, self._stop)
         self.answerer = Answerer(
-            config.state / "socket",
+            config.state / SOCKET,
             operations(self.index.search, self.network, self.live, self._ask_to_reload, self.scrubber),
         )
 

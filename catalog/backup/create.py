@@ -15,14 +15,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from catalog.backup.retention import backup_name, made_at, surplus
+from catalog.backup.retention import surplus
 from catalog.config.settings import BackupSettings
 from catalog.errors import Fault, PlaceFault, StoreFault
 from catalog.filesystem.atomic_write import make_folder
 from catalog.journal import iso
+from catalog.state_dir import BACKUPS, backup_name, made_at
 from catalog.store.change_log import born
 from catalog.store.database import Database
-from catalog.store.migrations import BACKUPS
 
 MARGIN = 16 << 20  # bytes that stay free for the catalog itself
 NIGHT = 3  # o'clock, local time: between the day's last pictures and the report in the morning

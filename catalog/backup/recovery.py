@@ -19,10 +19,10 @@ from catalog.config.load import Config
 from catalog.errors import Fault, PlaceFault, StoreFault
 from catalog.filesystem.atomic_write import hand_over, make_folder, put_in_place, size_of, sync_folder
 from catalog.similarity.index_file import forget
+from catalog.state_dir import IN_HAND, RECOVERING
 from catalog.store.database import Database, prove
 from catalog.store.events import note
 
-WORKSHOP = "recovering"  # the new catalog is made in here
 LOGS = ("-wal", "-shm", "-journal")
 
 
@@ -64,7 +64,7 @@ def recover(config: Config, source: Path | None, *, rebuild: bool, now: float) -
             _copy(chosen.path, fresh)
         labels = _furnish(fresh, config.state, chosen, now)
         forget(config.state)
-        (config.state / "in-hand").unlink(missing_ok=True)  # ids, too, of the catalog that goes
+        (config.state / IN_HAND).unlink(missing_ok=True)  # ids, too, of the catalog that goes
         aside = _set_aside(config.database, now)
         put_in_place(fresh, config.database)
     hand_over(config.database)
@@ -105,7 +105,7 @@ def _salvage(places: list[Path], state: Path) -> int:
 @contextmanager
 def _workshop(state: Path) -> Iterator[Path]:
     """A folder of its own, so that logs and leftovers of an earlier try cannot meet the new catalog."""
-    folder = state / WORKSHOP
+    folder = state / RECOVERING
     shutil.rmtree(folder, ignore_errors=True)
     make_folder(folder)
     try:

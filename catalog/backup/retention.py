@@ -4,30 +4,12 @@ After restic's `forget --keep-daily --keep-weekly`: the last copy of each of so 
 and weeks without a copy do not count, so a machine that is seldom on keeps as many copies as any other.
 """
 
-import re
-import time
-from calendar import timegm
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
-NAME = re.compile(r"catalog-(\d{8}T\d{6}Z)(-v\d+)?\.db")
-STAMP = "%Y%m%dT%H%M%SZ"
+from catalog.state_dir import BACKUP_NAME, made_at
+
 WEEK = 7 * 86400
-
-
-def backup_name(at: float, version: int | None = None) -> str:
-    """The name of a copy made at `at` (seconds since the epoch); `version`: of the schema that it preserves."""
-    stamp = time.strftime(STAMP, time.gmtime(at))
-    return f"catalog-{stamp}.db" if version is None else f"catalog-{stamp}-v{version}.db"
-
-
-def made_at(name: str) -> float | None:
-    """When the copy of that name was made, in seconds since the epoch; None where it is no copy's name."""
-    found = NAME.fullmatch(name)
-    try:
-        return float(timegm(time.strptime(found[1], STAMP))) if found else None
-    except ValueError:
-        return None
 
 
 def surplus(names: Iterable[str], now: float, daily: int, weekly: int) -> set[str]:
@@ -45,7 +27,7 @@ def surplus(names: Iterable[str], now: float, daily: int, weekly: int) -> set[st
 
 
 def _of_older_version(name: str) -> bool:
-    found = NAME.fullmatch(name)
+    found = BACKUP_NAME.fullmatch(name)
     return found is not None and found[2] is not None
 
 

@@ -6,7 +6,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
-SOCKET = "socket"
+from catalog.state_dir import SOCKET
+
 CHUNK = 1 << 16
 
 

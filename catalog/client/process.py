@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from catalog.errors import PlaceFault
+from catalog.state_dir import LOCK
 
 
 def service_program() -> Path:
@@ -25,7 +26,7 @@ def service_program() -> Path:
 def running(state: Path) -> bool:
     """True while a service holds the lock."""
     try:
-        handle = os.open(state / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        handle = os.open(state / LOCK, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return False
     try:
@@ -43,7 +44,7 @@ def running(state: Path) -> bool:
 def alone(state: Path) -> Iterator[bool]:
     """Holds the service's own lock, so that none starts meanwhile; False where one runs. Raises PlaceFault."""
     try:
-        handle = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = os.open(state / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise PlaceFault(
             f"cannot write in {state}: {os.strerror(error.errno or 0).lower()}", "Run it as the catalog's owner."

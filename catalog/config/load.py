@@ -20,6 +20,7 @@ from catalog.config.settings import (
 )
 from catalog.errors import UsageFault
 from catalog.filesystem.paths import at_or_inside
+from catalog.state_dir import DATABASE
 
 TRASHES = (".Trash-*", ".Trash", ".local/share/Trash")
 IGNORED = ("Thumbs.db", "desktop.ini", ".DS_Store", "._*", "@eaDir", "#recycle", *TRASHES)
@@ -46,7 +47,7 @@ class Config:
     @property
     def database(self) -> Path:
         """The SQLite file."""
-        return self.state / "catalog.db"
+        return self.state / DATABASE
 
 
 def _home(variable: str, default: str) -> Path:

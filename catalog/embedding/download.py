@@ -10,6 +10,7 @@ from pathlib import Path
 
 from catalog.embedding.selection import DEFAULT
 from catalog.errors import PlaceFault, UsageFault
+from catalog.state_dir import DOWNLOADS, MODELS
 from models.bundle.folder import Bundle, BundleError, load_bundle
 from models.bundle.schema import sha256_of
 from models.convert.immich_layout import FILES
@@ -36,10 +37,10 @@ def pull(state: Path, source: str, name: str, revision: str, offline: bool, sha2
     """
     if not NAME.fullmatch(name) or name == DEFAULT:
         raise UsageFault(f"a model cannot be called {name!r}", "Take another --name: letters, digits, and -_. within.")
-    target = state / "models" / name
+    target = state / MODELS / name
     if target.exists():
         raise UsageFault(f"there is a model {name} already", "Take another --name, or `catalog model drop` it first.")
-    fetched = fetch(source, revision, state / "hub", offline)
+    fetched = fetch(source, revision, state / DOWNLOADS, offline)
     draft = target.with_name(f".{name}.new")
     shutil.rmtree(draft, ignore_errors=True)
     try:

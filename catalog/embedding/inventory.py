@@ -12,6 +12,7 @@ from typing import Any
 from catalog.config.load import Config
 from catalog.embedding.selection import DEFAULT, bundle_folder
 from catalog.errors import PlaceFault, UsageFault
+from catalog.state_dir import ENGINES, MODELS
 from catalog.store.database import Database
 from catalog.store.models import current, following
 from models.bundle.folder import Bundle, BundleError, load_bundle
@@ -57,7 +58,7 @@ def held(config: Config, database: Database) -> list[Held]:
 
 def _names(config: Config, folders: list[str]) -> Iterator[str]:
     yield DEFAULT
-    store = config.state / "models"
+    store = config.state / MODELS
     pulled = sorted(path.name for path in store.iterdir() if (path / "bundle.json").exists()) if store.is_dir() else []
     yield from pulled
     known = {bundle_folder(name, config.state) for name in (DEFAULT, *pulled)}
@@ -98,7 +99,7 @@ def drop_vectors(database: Database, digest: str) -> tuple[int, int]:
 def remove_bundle(config: Config, name: str) -> bool:
     """Delete a bundle that was pulled into the state directory; whether there was one. Others are the owner's."""
     folder = bundle_folder(name, config.state)
-    if folder.parent != config.state / "models" or not folder.is_dir():
+    if folder.parent != config.state / MODELS or not folder.is_dir():
         return False
     try:
         shutil.rmtree(folder)
@@ -109,7 +110,7 @@ def remove_bundle(config: Config, name: str) -> bool:
 
 def remove_engines(config: Config, digest: str) -> None:
     """Delete what TensorRT has built for a model; it builds that again on demand."""
-    shutil.rmtree(config.state / "engines" / digest, ignore_errors=True)
+    shutil.rmtree(config.state / ENGINES / digest, ignore_errors=True)
 
 
 def description(bundle: Bundle) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from catalog.config.load import Config
 from catalog.errors import PlaceFault
+from catalog.state_dir import MODELS
 from catalog.store.database import Database
 from catalog.store.models import Model, current
 from models.bundle.folder import Bundle, BundleError, default_folder, load_bundle
@@ -16,7 +17,7 @@ def bundle_folder(name: str, state: Path) -> Path:
     """The folder of a bundle: `default`, the name of one that was pulled into the state directory, or a path."""
     if name == DEFAULT:
         return default_folder()
-    return Path(os.path.abspath(Path(name).expanduser())) if "/" in name else state / "models" / name
+    return Path(os.path.abspath(Path(name).expanduser())) if "/" in name else state / MODELS / name
 
 
 def named_bundle(name: str, state: Path) -> Bundle:

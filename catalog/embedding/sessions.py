@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from catalog.config.load import Config
 from catalog.errors import PlaceFault
+from catalog.state_dir import ENGINES
 from models.bundle.folder import Bundle
 
 if TYPE_CHECKING:
@@ -75,6 +76,6 @@ def _open(bundle: Bundle, config: Config, device: int) -> "Session":
 
 def _engines(bundle: Bundle, config: Config) -> Path:
     """A folder for each bundle: TensorRT tells engines apart by names in the graph, and exported graphs share those."""
-    folder = config.state / "engines" / bundle.id
+    folder = config.state / ENGINES / bundle.id
     folder.mkdir(parents=True, exist_ok=True)
     return folder

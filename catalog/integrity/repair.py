@@ -23,6 +23,7 @@ from catalog.integrity.check_row import Finding
 from catalog.integrity.check_store import bad_vectors
 from catalog.integrity.dangling_rows import mend
 from catalog.similarity.index_file import forget
+from catalog.state_dir import LOCK
 from catalog.store.database import Database
 from catalog.store.directories import directory_id, recount, volume_of
 from catalog.store.events import note
@@ -58,7 +59,7 @@ def repair(config: Config, findings: list[Finding]) -> list[str]:
 
 def _tell(state: Path) -> str:
     try:
-        owner = int((state / "lock").read_text("ascii"))
+        owner = int((state / LOCK).read_text("ascii"))
         os.kill(owner, signal.SIGHUP)
     except (OSError, ValueError):
         return "a service works on this catalog and could not be told to scan: run `systemctl reload catalogd`"

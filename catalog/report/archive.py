@@ -13,14 +13,14 @@ from catalog.errors import PlaceFault
 from catalog.filesystem.atomic_write import hand_over, make_folder, put_in_place
 from catalog.report.elements import Kept, Last
 from catalog.report.wording import DAY, day_of
+from catalog.state_dir import REPORTS
 
-FOLDER = "reports"
 NAME = re.compile(r"report-(\d{4}-\d{2}-\d{2})\.(json|html)")
 
 
 def folder_of(state: Path) -> Path:
     """Where the reports of this catalog lie."""
-    return state / FOLDER
+    return state / REPORTS
 
 
 def surplus(names: list[str], keep: int) -> set[str]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from catalog.errors import PlaceFault
 from catalog.filesystem.atomic_write import sync_folder
+from catalog.state_dir import INDEX_HEADS
 
 if TYPE_CHECKING:
     from catalog.similarity.index import Neighbours
@@ -134,7 +135,7 @@ def _load_payload(path: Path, header: Header, states: bytes, threads: int) -> Lo
 
 def forget(folder: Path) -> int:
     """Remove every snapshot: the ids in them are those of another catalog. Returns how many there were."""
-    heads = list(folder.glob("index-*.head"))
+    heads = list(folder.glob(INDEX_HEADS))
     for head in heads:
         head.unlink(missing_ok=True)
     return len(heads)

@@ -7,16 +7,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from catalog.backup.retention import backup_name, made_at
 from catalog.errors import Fault, StoreFault
 from catalog.filesystem.atomic_write import make_folder, size_of
 from catalog.journal import journal_path
+from catalog.state_dir import BACKUPS, INDEX_HEADS, backup_name, made_at
 from catalog.store.schema import MIGRATIONS
 
 if TYPE_CHECKING:
     from catalog.store.database import Database
-
-BACKUPS = "backups"
 
 
 def remains(database: Path) -> str:
@@ -30,7 +28,7 @@ def remains(database: Path) -> str:
             return "its backups are"
         if size_of(journal_path(state)):
             return "its journal is"
-        if any(state.glob("index-*.head")):
+        if any(state.glob(INDEX_HEADS)):
             return "its index is"
         # Only beside a file that is not there at all: while one is made, its log is the first to be written.
         if not size_of(database) and size_of(database.with_name(database.name + "-wal")):

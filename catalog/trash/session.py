@@ -15,12 +15,12 @@ from catalog.errors import PlaceFault
 from catalog.filesystem.atomic_write import hand_over
 from catalog.formatting import show
 from catalog.journal import Entry
+from catalog.state_dir import JOURNAL, TRASH_LOCK
 from catalog.store.database import Database
 from catalog.trash.crash_recovery import heal
 from catalog.trash.log import Ledger
 from catalog.trash.records import Deed, State, fold
 
-LOCK = "trash.lock"
 LONGEST = 300  # characters of a line that are shown
 
 
@@ -76,7 +76,7 @@ def _deeds(config: Config, tell: bool = False) -> list[Deed]:
     for entry in foreign if tell else ():
         line = show(json.dumps(entry).encode())[:LONGEST]
         click.echo(f"passed over: a line of the journal that no command writes: {line}", err=True)
-        click.echo(f"remedy: Look who writes to {config.state}, and take it out of {journal.NAME}.", err=True)
+        click.echo(f"remedy: Look who writes to {config.state}, and take it out of {JOURNAL}.", err=True)
     return deeds
 
 
@@ -86,7 +86,7 @@ def _refuse(deed: Deed, why: str) -> None:
 
 @contextmanager
 def _alone(config: Config) -> Iterator[None]:
-    place = config.state / LOCK
+    place = config.state / TRASH_LOCK
     try:
         fresh = not place.exists()
         handle = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from catalog.errors import PlaceFault, StoreFault
+from catalog.state_dir import LOCK
 
 PATIENCE = 0.5
 
@@ -17,7 +18,7 @@ def take_lock(state: Path) -> int:
     """
     try:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = os.open(state / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise PlaceFault(
             f"cannot use the state directory {state}: {os.strerror(error.errno or 0).lower()}",

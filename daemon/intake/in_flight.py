@@ -9,6 +9,8 @@ import struct
 from contextlib import suppress
 from pathlib import Path
 
+from catalog.state_dir import IN_HAND
+
 SLOT = struct.Struct("<q")
 
 
@@ -16,7 +18,7 @@ class Hands:
     """Slots of the live workers."""
 
     def __init__(self, state: Path) -> None:
-        self._handle = os.open(state / "in-hand", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._handle = os.open(state / IN_HAND, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def left_over(self) -> list[int]:
         """Files that were in hand when the last service died; the slots are cleared."""

@@ -15,6 +15,7 @@ from catalog.files.mass_deletion import accept
 from catalog.filesystem.mounts import mounts_below, read_mounts
 from catalog.filesystem.volume_identity import mark, observe
 from catalog.formatting import show
+from catalog.state_dir import DATABASE
 from catalog.store.database import Database
 from catalog.store.volumes import adopt
 
@@ -45,7 +46,7 @@ def command(ctx: click.Context, roots: tuple[bytes, ...], state: Path | None, co
     for root in fresh:
         mark(root)
     write_config(place, where, every)
-    _adopt(where / "catalog.db", fresh, tuple(root for root in roots if root in inside))
+    _adopt(where / DATABASE, fresh, tuple(root for root in roots if root in inside))
     click.echo(f"configuration: {place}\ncatalog: {where}", err=True)
     for root in every:
         click.echo(f"root: {show(root)}", err=True)

@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from catalog.backup.retention import backup_name, made_at, surplus
+from catalog.backup.retention import surplus
+from catalog.state_dir import backup_name, made_at
 
 DAY = 86400.0
 START = 1_767_225_600.0  # Thursday, 2026-01-01, UTC

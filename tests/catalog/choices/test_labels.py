@@ -14,6 +14,7 @@ import pytest
 from catalog import journal
 from catalog.choices.labels import Choice, agree, choice_of, choose, compare, entry_of, held, hold, said
 from catalog.journal import read
+from catalog.state_dir import JOURNAL
 from catalog.store.database import Database
 from tests.support.catalog_rows import Shelf
 from tests.support.running_service import Household, picture
@@ -73,13 +74,13 @@ def test_after_any_loss_both_agree_and_the_last_choice_counts(tmp_path: Path, se
         choose(shelf.db, tmp_path, [one])
         truth[one.sha256.decode().rstrip(".")] = one.value
         if number == cut:
-            early, length = held(shelf.db), (tmp_path / journal.NAME).stat().st_size
+            early, length = held(shelf.db), (tmp_path / JOURNAL).stat().st_size
     if dice.random() < 0.5:
         shelf.db.run("DELETE FROM label")
         for one in early:
             hold(shelf.db, one)
     elif not any(one.value == "clear" for one in said(tmp_path)):
-        os.truncate(tmp_path / journal.NAME, length - dice.randrange(5))
+        os.truncate(tmp_path / JOURNAL, length - dice.randrange(5))
     with shelf.db.transaction():
         agree(shelf.db, tmp_path)
     expected = sorted((name, value) for name, value in truth.items() if value != "clear")
@@ -89,7 +90,7 @@ def test_after_any_loss_both_agree_and_the_last_choice_counts(tmp_path: Path, se
 
 def test_a_journal_that_cannot_be_written_leaves_the_table_as_it_was(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
-    (tmp_path / journal.NAME).mkdir()
+    (tmp_path / JOURNAL).mkdir()
     with pytest.raises(journal.JournalFault):
         choose(shelf.db, tmp_path, [choice("a", "keep")])
     assert held(shelf.db) == []

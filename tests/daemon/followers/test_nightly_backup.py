@@ -12,6 +12,7 @@ from catalog.backup.create import backup_standing, backups
 from catalog.choices.labels import Choice, entry_of, held
 from catalog.config.load import Config
 from catalog.config.settings import BackupSettings
+from catalog.state_dir import JOURNAL
 from catalog.store.database import Database, prove
 from daemon.followers.nightly_backup import RETRY_SECONDS, Housekeeper
 from daemon.writer import Writer
@@ -134,11 +135,11 @@ def test_choices_come_from_the_journal_at_the_start(house: House) -> None:
 
 
 def test_a_journal_that_cannot_be_read_ends_neither_writer_nor_backups_for_good(house: House) -> None:
-    (house.folder / journal.NAME).mkdir()
+    (house.folder / JOURNAL).mkdir()
     house.night(2)
     assert [kind for kind, _ in house.events()] == ["backup failed"]
     assert "cannot be read" in house.standing()
-    (house.folder / journal.NAME).rmdir()
+    (house.folder / JOURNAL).rmdir()
     house.night(3)
     assert house.standing() == ""
     assert house.thread.is_alive()
