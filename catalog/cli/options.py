@@ -34,6 +34,11 @@ def asks(function: Function) -> Function:
     return update_wrapper(wrapper, function)  # type: ignore[return-value]
 
 
+def say(line: str) -> None:
+    """Print a message for a person: to stderr, since stdout is for results."""
+    click.echo(line, err=True)
+
+
 def put(value: object) -> None:
     """One JSON object on one line. ASCII only: a name that is no text survives as escaped surrogates."""
     click.echo(json.dumps(value))

@@ -2,8 +2,7 @@
 
 from typing import TypeVar
 
-import click
-
+from catalog.cli.options import say
 from catalog.console import figure, size
 from catalog.formatting import show
 from catalog.trash.outcome import Outcome
@@ -17,11 +16,11 @@ MOST = 50  # lines; beyond it a list is counted
 def tell_plan(plan: Plan, whole: bool) -> None:
     """Every file, what becomes of its bytes, and what is refused. `whole`: however long that is."""
     for victim in _some(plan.victims, whole):
-        _say(f"  {size(victim.size):>9}  {show(victim.path)}  {_stays(victim)}")
+        say(f"  {size(victim.size):>9}  {show(victim.path)}  {_stays(victim)}")
     _rest(len(plan.victims), whole)
     tell_refused(plan.refused, whole)
     if plan.victims:
-        _say(f"to the trash: {_files(len(plan.victims))}, {size(plan.size)}")
+        say(f"to the trash: {_files(len(plan.victims))}, {size(plan.size)}")
 
 
 def question(plan: Plan) -> str:
@@ -36,16 +35,16 @@ def question(plan: Plan) -> str:
 def tell_refused(refused: list[Refused], whole: bool = False) -> None:
     """One a line."""
     for one in _some(refused, whole):
-        _say(f"refused: {show(one.path)} {one.why}")
+        say(f"refused: {show(one.path)} {one.why}")
     _rest(len(refused), whole)
 
 
 def tell_outcome(outcome: Outcome) -> None:
     """Only what its owner has to know."""
     if outcome.refused:
-        _say(f"refused: {show(outcome.path)} {outcome.refused}")
+        say(f"refused: {show(outcome.path)} {outcome.refused}")
     if outcome.warning:
-        _say(f"look at {show(outcome.to or outcome.path)}: {outcome.warning}")
+        say(f"look at {show(outcome.to or outcome.path)}: {outcome.warning}")
 
 
 def tell_sum(verb: str, outcomes: list[Outcome], hint: str) -> None:
@@ -54,15 +53,15 @@ def tell_sum(verb: str, outcomes: list[Outcome], hint: str) -> None:
     left = len(outcomes) - len(done)
     refused = f"; {figure(left)} refused" if left else ""
     way = f"; {hint}" if done and hint else ""
-    _say(f"{verb}: {_files(len(done))}, {size(sum(one.size or 0 for one in done))}{refused}{way}")
+    say(f"{verb}: {_files(len(done))}, {size(sum(one.size or 0 for one in done))}{refused}{way}")
 
 
 def tell_purge(deeds: list[Deed]) -> None:
     """What would be deleted."""
     for deed in _some(deeds, False):
-        _say(f"  {size(deed.size):>9}  {show(deed.path)}")
+        say(f"  {size(deed.size):>9}  {show(deed.path)}")
     _rest(len(deeds), False)
-    _say(f"to be deleted for good: {_files(len(deeds))}, {size(sum(deed.size for deed in deeds))}")
+    say(f"to be deleted for good: {_files(len(deeds))}, {size(sum(deed.size for deed in deeds))}")
 
 
 def _stays(victim: Victim) -> str:
@@ -79,12 +78,8 @@ def _some(items: list[Item], whole: bool) -> list[Item]:
 
 def _rest(count: int, whole: bool) -> None:
     if count > MOST and not whole:
-        _say(f"  … and {figure(count - MOST)} more; --dry-run shows all")
+        say(f"  … and {figure(count - MOST)} more; --dry-run shows all")
 
 
 def _files(count: int) -> str:
     return "1 file" if count == 1 else f"{figure(count)} files"
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)

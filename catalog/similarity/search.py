@@ -12,7 +12,6 @@ from catalog.embedding.selection import bundle_of
 from catalog.errors import StoreFault, UsageFault
 from catalog.files.queries import Entry
 from catalog.filesystem.paths import below
-from catalog.heads.stored_head import needed
 from catalog.similarity.nearest import WIDEN, Hit, embedded, nearest_until, with_files
 from catalog.store.models import Model, current
 
@@ -78,11 +77,8 @@ class Only:
 def search(asking: Asking, question: Question, only: Only, count: int) -> list[tuple[Entry, float]]:
     """The `count` files that answer best: (file, cosine), best first. A picture of the question does not answer itself.
 
-    Raises StoreFault without vectors, UsageFault for a model that knows no words, a question that says nothing, or
-    limits of p_delete without a head.
+    Raises StoreFault without vectors, UsageFault for a model that knows no words or a question that says nothing.
     """
-    if (only.least, only.most) != (None, None):
-        needed(asking.database)
     model = current(asking.database)
     if model is None:
         raise StoreFault("the catalog holds no vectors yet", "Run `catalogd --once` first.")

@@ -4,8 +4,9 @@ Traces of a catalog beside the place where it should lie: a new, empty one must 
 """
 
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from catalog.errors import Fault, StoreFault
 from catalog.filesystem.atomic_write import make_folder, size_of
@@ -13,8 +14,23 @@ from catalog.journal import journal_path
 from catalog.state_dir import BACKUPS, INDEX_HEADS, backup_name, made_at
 from catalog.store.schema import MIGRATIONS
 
-if TYPE_CHECKING:
-    from catalog.store.database import Database
+
+class Tables(Protocol):
+    """What a migration needs of the open database: `store.database` opens it, and imports this module."""
+
+    path: Path
+
+    def value(self, sql: str, *values: object) -> Any:
+        """See `Database.value`."""
+
+    def script(self, sql: str) -> None:
+        """See `Database.script`."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """See `Database.transaction`."""
+
+    def copy(self, target: Path) -> None:
+        """See `Database.copy`."""
 
 
 def remains(database: Path) -> str:
@@ -43,12 +59,12 @@ NEWER = "it is of a newer version"
 RECOVER = "Run `catalog recover`: it puts the newest good backup in place and keeps your choices."
 
 
-def version_of(database: "Database") -> int:
+def version_of(database: Tables) -> int:
     """How many migrations its tables have seen; 0 where there are none."""
     return int(database.value("PRAGMA user_version"))
 
 
-def migrate(database: "Database", *, preserve: bool = True) -> None:
+def migrate(database: Tables, *, preserve: bool = True) -> None:
     """Make the tables, or bring them up to date, all or nothing. `preserve`: a copy of the older ones is made first.
 
     Raises:
@@ -73,14 +89,14 @@ def migrate(database: "Database", *, preserve: bool = True) -> None:
             )
 
 
-def _preserve(database: "Database") -> None:
+def _preserve(database: Tables) -> None:
     """The way back, should the new version turn out to be none."""
     folder = database.path.parent / BACKUPS
     make_folder(folder)
     database.copy(folder / backup_name(time.time(), version_of(database)))
 
 
-def expect_current(database: "Database") -> None:
+def expect_current(database: Tables) -> None:
     """Raises StoreFault where the tables are not of this version: a reader cannot change them."""
     version = version_of(database)
     if version > len(MIGRATIONS):

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-import click
-
 from catalog import journal
 from catalog.config.load import Config
 from catalog.errors import PlaceFault
@@ -46,23 +44,33 @@ class Turn:
 
 
 @contextmanager
-def turn(config: Config, clock: Callable[[], float]) -> Iterator[Turn]:
-    """Wait for the others, heal, and write down at the end what is left to write.
+def turn(config: Config, clock: Callable[[], float], say: Callable[[str], None]) -> Iterator[Turn]:
+    """Wait for the others, heal, and write down at the end what is left to write. `say` takes lines for a person.
 
     Raises:
         PlaceFault: the state directory or the journal cannot be written. StoreFault: the catalog cannot.
     """
-    with _alone(config):
+
+    def refuse(deed: Deed, why: str) -> None:
+        say(f"refused: {show(deed.path)} {why}")
+
+    with _alone(config, say):
         database = Database(config.database, write=True)
         try:
             ledger = Ledger(config, database, clock)
-            if heal(database, ledger, _deeds(config, tell=True), _refuse):
-                click.echo("healed: what an earlier command had left half done", err=True)
+            foreign: list[Entry] = []
+            deeds = _deeds(config, foreign)
+            for entry in foreign:
+                line = show(json.dumps(entry).encode())[:LONGEST]
+                say(f"passed over: a line of the journal that no command writes: {line}")
+                say(f"remedy: Look who writes to {config.state}, and take it out of {JOURNAL}.")
+            if heal(database, ledger, deeds, refuse):
+                say("healed: what an earlier command had left half done")
             try:
                 yield Turn(config, database, ledger, _deeds(config))
             except KeyboardInterrupt:
                 ledger.flush()
-                heal(database, ledger, _deeds(config), _refuse)
+                heal(database, ledger, _deeds(config), refuse)
                 raise
             finally:
                 ledger.flush()
@@ -70,22 +78,13 @@ def turn(config: Config, clock: Callable[[], float]) -> Iterator[Turn]:
             database.close()
 
 
-def _deeds(config: Config, tell: bool = False) -> list[Deed]:
-    foreign: list[Entry] = []
-    deeds = list(fold(journal.read(config.state), foreign).values())
-    for entry in foreign if tell else ():
-        line = show(json.dumps(entry).encode())[:LONGEST]
-        click.echo(f"passed over: a line of the journal that no command writes: {line}", err=True)
-        click.echo(f"remedy: Look who writes to {config.state}, and take it out of {JOURNAL}.", err=True)
-    return deeds
-
-
-def _refuse(deed: Deed, why: str) -> None:
-    click.echo(f"refused: {show(deed.path)} {why}", err=True)
+def _deeds(config: Config, foreign: list[Entry] | None = None) -> list[Deed]:
+    """`foreign` gets the lines that no command of ours writes."""
+    return list(fold(journal.read(config.state), [] if foreign is None else foreign).values())
 
 
 @contextmanager
-def _alone(config: Config) -> Iterator[None]:
+def _alone(config: Config, say: Callable[[str], None]) -> Iterator[None]:
     place = config.state / TRASH_LOCK
     try:
         fresh = not place.exists()
@@ -100,7 +99,7 @@ def _alone(config: Config) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            click.echo("another command works on the trash: waiting for it", err=True)
+            say("another command works on the trash: waiting for it")
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:

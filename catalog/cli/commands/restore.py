@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import click
 
-from catalog.cli.options import asks, json_option, put
+from catalog.cli.options import asks, json_option, put, say
 from catalog.cli.params import BytesPath
 from catalog.context import Asking
 from catalog.errors import UsageFault
@@ -51,7 +51,7 @@ def command(
 
 
 def _restored(asking: Asking, paths: tuple[bytes, ...], last: bool, folder: bytes | None) -> Iterable[Outcome]:
-    with turn(asking.config, time.time) as work:
+    with turn(asking.config, time.time, say) as work:
         trashed = work.trashed
         yield from restore_all(work.database, work.ledger, _wanted(trashed, paths, last), folder, work.config.roots)
 

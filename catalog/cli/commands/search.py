@@ -7,6 +7,7 @@ from catalog.cli.params import BytesPath, Day, Format, Size
 from catalog.context import Asking
 from catalog.errors import UsageFault
 from catalog.formatting import show
+from catalog.heads.stored_head import needed
 from catalog.similarity.search import Only, Question, described, search
 
 
@@ -50,6 +51,8 @@ def command(
     words = tuple(word for word in words if word.strip())
     if not words and not pictures:
         raise UsageFault("there is nothing to look for", 'Say what: `catalog search "a shrine under a full moon"`.')
+    if (least, most) != (None, None):
+        needed(asking.database)
     only = Only(below or b"", since, until, label or "", format_, larger, smaller, least, most)
     found = list(search(asking, Question(words, unlike, pictures), only, count))
     if as_json:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import click
 
-from catalog.cli.options import asks, json_option, put, put_lines
+from catalog.cli.options import asks, json_option, put, put_lines, say
 from catalog.cli.params import STDIN, BytesPath, Duration, ListedPath, named_paths
 from catalog.cli.prompt import agreed
 from catalog.context import Asking
@@ -64,7 +64,7 @@ def command(
     if purge:
         return _purge(asking, older_than, last_copy, yes, dry_run, as_json)
     told = named_paths(paths, nul)
-    with turn(asking.config, time.time) as work:
+    with turn(asking.config, time.time, say) as work:
         found = _plan(work, told, survivor)
     if yes and not last_copy:
         found = without_lonely(found, frozenset(), NO_COPY)
@@ -95,7 +95,7 @@ def _trash(
 
 def _moved(asking: Asking, found: Plan, survivor: bytes | None) -> Iterable[Outcome]:
     """Planned again, since the question may have stood for long; nothing goes that was not shown."""
-    with turn(asking.config, time.time) as work:
+    with turn(asking.config, time.time, say) as work:
         again = _plan(work, {victim.path: victim.sha256 for victim in found.victims}, survivor)
         again = without_lonely(again, frozenset(victim.path for victim in found.lonely), NO_LONGER)
         yield from map(of_refused, again.refused)
@@ -106,7 +106,7 @@ def _moved(asking: Asking, found: Plan, survivor: bytes | None) -> Iterable[Outc
 def _list(asking: Asking, as_json: bool) -> int:
     from catalog.cli.trash_messages import tell_refused
 
-    with turn(asking.config, time.time) as work:
+    with turn(asking.config, time.time, say) as work:
         refresh(work.database, work.ledger, work.trashed)
         seen = [(deed, doubt(deed), reachable(work.database, deed)) for deed in work.current().trashed]
     doubted = [Refused(deed.path, why) for deed, why, _ in seen if why]
@@ -138,7 +138,7 @@ def _word(deed: Deed, there: bool) -> str:
 def _purge(asking: Asking, age: float, last_copy: bool, yes: bool, dry_run: bool, as_json: bool) -> int:
     from catalog.cli.trash_messages import tell_purge, tell_sum
 
-    with turn(asking.config, time.time) as work:
+    with turn(asking.config, time.time, say) as work:
         refresh(work.database, work.ledger, work.trashed)
         found = older_than(_present(work.current()), age, time.time())
     tell_purge(found)
@@ -151,7 +151,7 @@ def _purge(asking: Asking, age: float, last_copy: bool, yes: bool, dry_run: bool
 
 
 def _purged(asking: Asking, shown: set[str], last_copy: bool) -> Iterable[Outcome]:
-    with turn(asking.config, time.time) as work:
+    with turn(asking.config, time.time, say) as work:
         agreed_on = [deed for deed in _present(work) if deed.id in shown]
         yield from purge_all(work.database, work.ledger, agreed_on, last_copy=last_copy)
 
