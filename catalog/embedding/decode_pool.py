@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import resource
 import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -15,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from catalog.errors import PlaceFault
 from catalog.files.results import Facts
+from catalog.filesystem.safe_read import open_regular
 from catalog.python_process import forkserver
-from catalog.sandbox import tether
+from catalog.sandbox import confine
 from catalog.store.database import Database
 from catalog.verdict.block_checksums import sums
 from models.decode.reason import PROOF, Reason, Unfit
@@ -151,10 +151,7 @@ def begin(orders: Orders) -> None:
     global _orders, _database
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command itself is interrupted, and ends us
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends a decoder wherever it hangs
-    tether()
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (now + orders.memory_bytes,) * 2)
+    confine(orders.memory_bytes, may_write=True)
     _orders, _database = orders, Database(orders.database, write=False)
 
 
@@ -176,9 +173,8 @@ def read(path: bytes) -> Reading:
 def _read(path: bytes) -> Reading:
     from models.picture import read_picture
 
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(handle, "rb", buffering=0) as file:
-        size = os.fstat(handle).st_size
+    with open_regular(path) as opened, open(opened.handle, "rb", buffering=0, closefd=False) as file:
+        size = opened.stat.st_size
         if size > _orders.memory_bytes // 4:
             raise Unfit(Reason.LARGE, f"{size} bytes; the limit is {_orders.memory_bytes // 4}")
         data = file.readall()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from catalog.files.queries import Entry, Filter, content_at, entries
+from catalog.filesystem.safe_read import open_regular, read_whole
 from catalog.store.database import Database
 from models.decode.reason import Reason
 from models.metadata.xmp import MOST, packet
@@ -107,8 +108,7 @@ def _belongs(marks: Marks, extension: bytes) -> bool:
 
 def _sidecar(path: bytes, tally: Tally) -> Marks | None:
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            data = file.read(MOST + 1)
+        data = read_whole(path, MOST + 1)
     except OSError as error:
         tally.unread.append((path, os.strerror(error.errno or 0).lower()))
         return None
@@ -117,17 +117,11 @@ def _sidecar(path: bytes, tally: Tally) -> Marks | None:
 
 def _inside(entry: Entry, tally: Tally) -> Marks | None:
     try:
-        handle = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open_regular(entry.path) as opened:
+            found = packet(lambda start, length: os.pread(opened.handle, length, start), entry.size)
     except OSError as error:
         tally.unread.append((entry.path, os.strerror(error.errno or 0).lower()))
         return None
-    try:
-        found = packet(lambda start, length: os.pread(handle, length, start), entry.size)
-    except OSError as error:
-        tally.unread.append((entry.path, os.strerror(error.errno or 0).lower()))
-        return None
-    finally:
-        os.close(handle)
     return None if found is None else _parsed(entry.path, found, tally)
 
 

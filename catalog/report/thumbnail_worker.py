@@ -6,23 +6,19 @@ sees to that.
 """
 
 import logging
-import os
-import resource
-import stat
 import sys
 import warnings
 from base64 import b64encode
 from io import BytesIO
-from pathlib import Path
 
 from PIL import Image, ImageFile, ImageOps
 
-from catalog.sandbox import tether
+from catalog.filesystem.safe_read import open_regular
+from catalog.sandbox import confine
 
 EDGE = 320  # pixels of the longer side: sharp at 160 on a dense screen
 QUALITY = 72
 MAX_BYTES = 256_000_000
-FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 BACKGROUND = (255, 255, 255)
 
 
@@ -67,30 +63,16 @@ def _flat(image: Image.Image) -> Image.Image:
 
 def read(path: bytes) -> bytes:
     """The bytes of a regular file, without a trace where that is allowed. Raises OSError."""
-    try:
-        handle = os.open(path, FLAGS | os.O_NOATIME)
-    except PermissionError:
-        handle = os.open(path, FLAGS)
-    with os.fdopen(handle, "rb") as file:
-        told = os.fstat(handle)
-        if not stat.S_ISREG(told.st_mode) or told.st_size > MAX_BYTES:
+    with open_regular(path) as opened, open(opened.handle, "rb", closefd=False) as file:
+        if opened.stat.st_size > MAX_BYTES:
             raise OSError("no file that could be shown")
         return file.read(MAX_BYTES)
-
-
-def confine(memory: int) -> None:
-    """So much memory more than now, no file to write, no core; and an end with the parent."""
-    tether()
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * resource.getpagesize() + memory
-    for kind, most in ((resource.RLIMIT_AS, limit), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0)):
-        resource.setrlimit(kind, (most, most))
 
 
 def main() -> None:
     """Answer until stdin ends."""
     memory, max_pixels = map(int, sys.argv[1:])
-    confine(memory)
+    confine(memory, may_write=False)
     Image.MAX_IMAGE_PIXELS = max(1, max_pixels // 2)  # Pillow refuses at twice that, also inside containers
     ImageFile.LOAD_TRUNCATED_IMAGES = True
     warnings.simplefilter("ignore")

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from catalog.client.connection import ask
 from catalog.context import Asking
+from catalog.embedding.decode_one import decode_one
 from catalog.embedding.selection import bundle_of
-from catalog.errors import PlaceFault, StoreFault, UsageFault
+from catalog.errors import StoreFault
 from catalog.files.queries import Entry, entry_at, holders_of
-from catalog.filesystem.safe_read import read_whole
-from catalog.formatting import show
 from catalog.similarity.rerank import MOST as CONTESTANTS
 from catalog.similarity.rerank import Found, told_apart
 from catalog.store.change_log import contains
@@ -156,28 +155,19 @@ def _asked(asking: Asking, model: Model, vector: "np.ndarray", count: int) -> li
 
 
 def embedded(asking: Asking, model: Model, path: bytes) -> "np.ndarray":
-    """The model's vector of a file on disk, float32 [D]. Decoded here: a hostile file ends us and not the service.
+    """The model's vector of a file on disk, float32 [D]. Decoded in a child of ours.
 
     Raises PlaceFault for a file or a bundle that is not there, UsageFault for a file that is no healthy image.
     """
     import numpy as np
 
-    from models.decode.reason import Unfit
-    from models.picture import read_picture
-
     bundle = bundle_of(asking.config, asking.database, model)
-    try:
-        max_pixels = int(asking.config.intake.max_megapixels * 1e6)
-        picture = read_picture(read_whole(path), bundle.recipe, max_pixels=max_pixels)
-    except OSError as error:
-        raise PlaceFault(f"cannot read {show(path)}: {error.strerror}", "Mend the path.") from error
-    except Unfit as unfit:
-        raise UsageFault(f"{show(path)} cannot be embedded: {unfit}", "Ask with a healthy image.") from unfit
-    wire = base64.b64encode(picture.pixels.tobytes()).decode("ascii")
+    pixels = decode_one(path, bundle.recipe, asking.config.intake)
+    wire = base64.b64encode(pixels.tobytes()).decode("ascii")
     answer = ask(asking.config.state, {"op": "embed", "model": model.digest, "pixels": wire})
     if answer is not None and answer.get("ok"):
         return np.frombuffer(base64.b64decode(answer["vector"]), np.float32)
     from models.runtime.session import Session
 
-    vector: np.ndarray = Session(bundle, provider="cpu").run(picture.pixels[None])[0]
+    vector: np.ndarray = Session(bundle, provider="cpu").run(pixels[None])[0]
     return vector

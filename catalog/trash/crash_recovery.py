@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from catalog.filesystem.safe_read import Bytes, rehash
+from catalog.filesystem.safe_read import Hashed, rehash
 from catalog.store.database import Database
 from catalog.store.directories import volume_of
 from catalog.store.volumes import stands
@@ -160,7 +160,7 @@ def _standing(deed: Deed, places: Places | None) -> Standing:
     )
 
 
-def _bytes(path: bytes) -> Bytes | None:
+def _bytes(path: bytes) -> Hashed | None:
     try:
         return rehash(path)
     except (FileNotFoundError, NotADirectoryError):

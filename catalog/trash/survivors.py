@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Sequence
 
-from catalog.filesystem.safe_read import Bytes, rehash
+from catalog.filesystem.safe_read import Hashed, rehash
 from catalog.filesystem.stat_signature import signature
 from catalog.filesystem.transient import why_transient
 from catalog.formatting import show
@@ -17,7 +17,7 @@ class Guard:
     """
 
     def __init__(self) -> None:
-        self._proved: dict[bytes, Bytes] = {}
+        self._proved: dict[bytes, Hashed] = {}
 
     def demand(self, groups: Iterable[Sequence[Stay]], going: os.stat_result) -> list[Stay]:
         """Of each group the first that stands with its bytes, in another file than the one that goes.

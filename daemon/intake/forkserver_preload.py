@@ -6,7 +6,7 @@ left behind with it where the kernel or a person had killed the service.
 
 import gc
 
-from catalog.sandbox import tether
+from catalog.sandbox import die_with_parent
 
-tether()
+die_with_parent()
 gc.disable()  # what is preloaded stays; a worker collects its own

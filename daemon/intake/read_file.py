@@ -3,11 +3,11 @@
 import errno
 import hashlib
 import os
-import stat
 from typing import Protocol
 
 from catalog.crash_points import point
 from catalog.files.results import Facts
+from catalog.filesystem.safe_read import NotRegular, OpenFile, open_regular
 from catalog.filesystem.stat_signature import signature
 from catalog.verdict.block_checksums import sums
 from daemon.intake.previous_content import Past, compare
@@ -33,23 +33,15 @@ class Known(Protocol):
 def examine(task: Task, recipe: Recipe, max_bytes: int, max_pixels: int, known: Known) -> Outcome:
     """A pure function of the task and of the disk. Never raises for what is the file's fault."""
     try:
-        handle = _open(task.path)
+        with open_regular(task.path) as opened:
+            try:
+                return _read(opened, task, recipe, max_bytes, max_pixels, known)
+            except OSError as error:
+                return _unreadable(task, error)
+    except NotRegular:
+        return Restless(task)
     except OSError as error:
         return Restless(task) if error.errno in ELSEWHERE else _unreadable(task, error)
-    try:
-        return _read(handle, task, recipe, max_bytes, max_pixels, known)
-    except OSError as error:
-        return _unreadable(task, error)
-    finally:
-        os.close(handle)
-
-
-def _open(path: bytes) -> int:
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    try:
-        return os.open(path, flags | os.O_NOATIME)
-    except PermissionError:
-        return os.open(path, flags)  # only the owner may leave the access time alone
 
 
 def _unreadable(task: Task, error: OSError) -> Rejected:
@@ -57,9 +49,9 @@ def _unreadable(task: Task, error: OSError) -> Rejected:
     return Rejected(task, "read", Reason.UNREADABLE, word, transient=True)
 
 
-def _read(handle: int, task: Task, recipe: Recipe, max_bytes: int, max_pixels: int, known: Known) -> Outcome:
-    before = os.fstat(handle)
-    if not stat.S_ISREG(before.st_mode) or signature(before).stamp != task.signature.stamp:
+def _read(opened: OpenFile, task: Task, recipe: Recipe, max_bytes: int, max_pixels: int, known: Known) -> Outcome:
+    handle, before, _ = opened
+    if signature(before).stamp != task.signature.stamp:
         return Restless(task)
     data, digest = _content(handle, before.st_size, max_bytes)
     if signature(os.fstat(handle)).stamp != task.signature.stamp:

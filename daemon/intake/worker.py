@@ -7,7 +7,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
-from catalog.sandbox import tether
+from catalog.sandbox import confine
 from daemon.messages import Outcome, Rejected, Task
 from models.decode.reason import Reason
 from models.recipe import Recipe
@@ -55,20 +55,7 @@ def _starved(task: Task) -> Outcome:
 
 
 def _confine(memory_bytes: int) -> None:
-    """The parent alone handles signals from a terminal; a limit on address space turns a bomb into MemoryError."""
+    """The parent alone handles signals from a terminal."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    tether()
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    limit = _address_space() + memory_bytes
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    try:
-        # Should memory run out all the same, the kernel is to end a worker and not the service.
-        Path("/proc/self/oom_score_adj").write_text("1000")
-    except OSError:
-        return
-
-
-def _address_space() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    return pages * resource.getpagesize()
+    confine(memory_bytes, may_write=True)

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple
 
+from catalog.filesystem.safe_read import NotRegular, OpenFile, open_regular
 from catalog.filesystem.stat_signature import Signature, look, signature
 from daemon.scrub.page_cache import PAGE, Footprint
 
 CHUNK = 1 << 20
-FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)  # says nothing of the file
 
 
@@ -75,26 +75,19 @@ class Reader:
     def read(self, target: Target) -> Reading:
         """Never raises for what is the file's fault. Raises Stopped."""
         try:
-            handle, told = self._open(target.path)
+            with open_regular(target.path) as opened:
+                try:
+                    return self._compare(opened, target)
+                except OSError as error:
+                    return _failed(target, error)
+        except NotRegular:
+            return Reading(target, Finding.CHANGED)
         except OSError as error:
             return _closed(target, error)
-        try:
-            return self._compare(handle, told, target)
-        except OSError as error:
-            return _failed(target, error)
-        finally:
-            os.close(handle)
 
-    def _open(self, path: bytes) -> tuple[int, bool]:
-        """The handle, and whether we could open it without a trace: only the file's owner can."""
-        try:
-            return os.open(path, FLAGS | os.O_NOATIME), True
-        except PermissionError:
-            return os.open(path, FLAGS), False
-
-    def _compare(self, handle: int, told: bool, target: Target) -> Reading:
-        before = os.fstat(handle)
-        if not stat.S_ISREG(before.st_mode) or signature(before).stamp != target.signature.stamp:
+    def _compare(self, opened: OpenFile, target: Target) -> Reading:
+        handle, before, told = opened
+        if signature(before).stamp != target.signature.stamp:
             return Reading(target, Finding.CHANGED)
         size, digest = self._hash(handle, before.st_size, Footprint(handle, before.st_size, told))
         if signature(os.fstat(handle)).stamp != target.signature.stamp:

@@ -231,8 +231,8 @@ def test_there_is_an_end_to_all_of_them(tmp_path: Path) -> None:
 
 def test_the_maker_may_write_nothing_and_hold_little(tmp_path: Path) -> None:
     code = (
-        "from catalog.report.thumbnail_worker import confine\n"
-        "confine(100_000_000)\n"
+        "from catalog.sandbox import confine\n"
+        "confine(100_000_000, may_write=False)\n"
         "try: bytearray(400_000_000)\n"
         "except MemoryError: print('memory')\n"
         f"try: open({str(tmp_path / 'new')!r}, 'w').write('x' * 10)\n"

@@ -118,4 +118,5 @@ def test_ranking_moves_only_the_same_picture() -> None:
 
 def test_a_pipe_keeps_nobody_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
-    assert read_whole(os.fsencode(tmp_path / "pipe.jpg")) == b""
+    with pytest.raises(OSError, match="not a regular file"):
+        read_whole(os.fsencode(tmp_path / "pipe.jpg"))

@@ -1,0 +1,53 @@
+"""One picture that somebody asks about, decoded in a confined child of the command: it may be any file."""
+
+import os
+from functools import partial
+from typing import TYPE_CHECKING
+
+from catalog.config.settings import IntakeSettings
+from catalog.errors import PlaceFault, UsageFault
+from catalog.filesystem.safe_read import read_whole
+from catalog.formatting import show
+from catalog.sandbox import ConfinedError, run_confined
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from models.recipe import Recipe
+
+MEGA = 1 << 20
+PIXELS, UNFIT, UNREADABLE = b"P", b"U", b"E"  # the first byte of the child's answer
+
+
+def decode_one(path: bytes, recipe: "Recipe", limits: IntakeSettings) -> "np.ndarray":
+    """Return the picture as the model wants it: uint8 [height, width, 3].
+
+    Raises PlaceFault for a file that cannot be read, UsageFault for one that is no healthy image.
+    """
+    import numpy as np
+
+    work = partial(_decode, path, recipe, int(limits.max_megapixels * 1e6))
+    try:
+        answer = run_confined(work, limits.memory_mb * MEGA, limits.seconds)
+    except ConfinedError as error:
+        raise UsageFault(f"{show(path)} cannot be embedded: {error}", "Ask with a healthy image.") from error
+    kind, body = answer[:1], answer[1:]
+    if kind == UNREADABLE:
+        raise PlaceFault(f"cannot read {show(path)}: {body.decode()}", "Check the path.")
+    if kind == UNFIT:
+        raise UsageFault(f"{show(path)} cannot be embedded: {body.decode()}", "Ask with a healthy image.")
+    return np.frombuffer(body, np.uint8).reshape(recipe.height, recipe.width, 3)
+
+
+def _decode(path: bytes, recipe: "Recipe", max_pixels: int) -> bytes:
+    from models.decode.reason import Unfit
+    from models.picture import read_picture
+
+    try:
+        return PIXELS + read_picture(read_whole(path), recipe, max_pixels=max_pixels).pixels.tobytes()
+    except MemoryError:
+        return UNFIT + b"it wants more memory than one file may have"
+    except OSError as error:
+        return UNREADABLE + (error.strerror or os.strerror(error.errno or 0)).encode()
+    except Unfit as unfit:
+        return UNFIT + str(unfit).encode()
