@@ -4,8 +4,9 @@ import time
 from typing import Any
 
 from catalog.backup.create import backup_standing
-from catalog.client.connection import ask
 from catalog.client.process import running
+from catalog.client.protocol import NO_MODEL_STATE, StatusAnswer
+from catalog.client.service import ServiceClient
 from catalog.context import Asking
 from catalog.embedding.inventory import switching
 from catalog.embedding.selection import bundle_folder
@@ -38,8 +39,7 @@ def standing(asking: Asking) -> dict[str, Any]:
         ]
         rotten, doubtful = rot(database), suspects(database)
         listed = [volume for volume in volumes(database) if volume.kind == "root" or volume.away]
-    live = ask(state, {"op": "status"}, timeout=2.0) if running(state) else None
-    live = live if live and live.get("ok") else None
+    live = ServiceClient(state).status() if running(state) else None
     return {
         "files": files,
         "suspect": doubtful,
@@ -99,17 +99,17 @@ def _index(asking: Asking, digest: str, seq: int) -> dict[str, int]:
     return {"size": header.count if header else 0, "seq": reached, "lag": max(0, seq - reached)}
 
 
-def _model(model: Model | None, live: dict[str, Any] | None) -> dict[str, Any]:
+def _model(model: Model | None, live: StatusAnswer | None) -> dict[str, Any]:
     if model is None:
         return {"id": None, "name": None, "provider": None, "cosine": None, "warning": "", "problem": ""}
-    said = live["model"] if live else {}
+    said = live["model"] if live else NO_MODEL_STATE
     return {
         "id": model.digest,
         "name": model.name,
-        "provider": said.get("provider") or model.provider or None,
+        "provider": said["provider"] or model.provider or None,
         "cosine": model.cosine or None,
-        "warning": said.get("warning", ""),
-        "problem": said.get("problem", ""),
+        "warning": said["warning"],
+        "problem": said["problem"],
     }
 
 
@@ -122,11 +122,11 @@ def _wanted(asking: Asking, model: Model | None, after: Model | None) -> str | N
     return None if not taken or str(bundle_folder(wanted, asking.config.state)) in taken else wanted
 
 
-def _scrub(database: Database, live: dict[str, Any] | None) -> dict[str, Any]:
+def _scrub(database: Database, live: StatusAnswer | None) -> dict[str, Any]:
     """`bytes_today`: read since the last noon, when the night's budget began."""
-    running = bool(live and live.get("scrub", {}).get("running"))
+    running = bool(live and live["scrub"]["running"])
     return {"running": running, "last_at": last(database), "bytes_today": spent(database, night(time.time()))}
 
 
-def _work(live: dict[str, Any] | None) -> dict[str, Any]:
+def _work(live: StatusAnswer | None) -> dict[str, Any]:
     return {key: live[key] for key in ("scanning", "in_work", "done")} if live else {}

@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+from catalog.client.protocol import StatusAnswer
 from catalog.config.load import Config
 from catalog.crash_points import point
 from catalog.embedding.selection import find_bundle
@@ -180,7 +181,7 @@ class Service:
             and (self.successor is None or self.refusal is not None)
         )
 
-    def live(self) -> dict[str, Any]:
+    def live(self) -> StatusAnswer:
         """What only the running service knows: the object behind `catalog status`."""
         point("answer")
         return {

@@ -15,8 +15,8 @@ from typing import Any
 
 import click
 
-from catalog.client.connection import ask
 from catalog.client.process import service_program
+from catalog.client.service import ServiceClient
 from catalog.console import byte_bar, figure, size
 from catalog.context import Asking
 from catalog.errors import Fault, PlaceFault, StoreFault, UsageFault
@@ -77,6 +77,7 @@ class ByService:
 
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
+        self._service = ServiceClient(asking.config.state)
         self._ours = False
         self._id = 0
 
@@ -85,15 +86,15 @@ class ByService:
         self._begin(limit)
         silent = 0.0
         while True:
-            answer = self._ask({"op": "scrub"})
+            answer = self._service.scrub()
             run = find(self._asking.database, self._id)
             if run is None or run.ended is not None:
                 break
             silent = 0.0 if answer else silent + TICK
             if silent > PATIENCE:
                 raise PlaceFault("the service ended before the scrub did", "Scrub again: it goes on where it was.")
-            live = answer.get("run") if answer else None
-            watch(Run(**live) if live and live["id"] == self._id else run, answer.get("work") if answer else None)
+            live = answer["run"] if answer else None
+            watch(Run(**live) if live and live["id"] == self._id else run, answer["work"] if answer else None)
             time.sleep(TICK)
         if run is None:
             raise StoreFault("the scrub left no trace in the catalog", "See the service's log.")
@@ -102,19 +103,13 @@ class ByService:
 
     def _begin(self, limit: int | None) -> None:
         deadline = time.monotonic() + PATIENCE
-        while (answer := self._ask({"op": "scrub", "begin": True, "limit": limit})) is None:
+        while (answer := self._service.begin_scrub(limit)) is None:
             if time.monotonic() > deadline:
                 raise StoreFault("the service does not answer", "See its log: `journalctl -u catalogd`.")
             time.sleep(TICK)
         self._id, self._ours = int(answer["run"]["id"]), bool(answer["fresh"])
         if not self._ours:
             click.echo("a scrub is at work already: this follows it", err=True)
-
-    def _ask(self, request: dict[str, Any]) -> dict[str, Any] | None:
-        answer = ask(self._asking.config.state, request)
-        if answer is not None and not answer.get("ok"):
-            raise StoreFault(str(answer.get("error")), str(answer.get("remedy")))
-        return answer
 
     def _await_verdicts(self, run: Run) -> None:
         deadline = time.monotonic() + JUDGE_SECONDS
@@ -125,7 +120,7 @@ class ByService:
         """End it, if it is ours, and wait until that is written down."""
         if not self._ours:
             return None
-        ask(self._asking.config.state, {"op": "scrub", "cancel": self._id})
+        self._service.cancel_scrub(self._id)
         deadline = time.monotonic() + PATIENCE
         while (run := find(self._asking.database, self._id)) is not None and run.ended is None:
             if time.monotonic() > deadline:
@@ -145,14 +140,15 @@ class ByChild:
     def run(self, limit: int | None, watch: Watch) -> Run:
         """Start it and follow it. Raises KeyboardInterrupt, and the child's own fault."""
         config = self._asking.config
+        service = ServiceClient(config.state)
         call = [os.fspath(service_program()), "--config", os.fspath(config.path), "--scrub"]
         call += [] if limit is None else ["--budget", f"{limit}B"]
         with tempfile.TemporaryFile("w+", errors="replace") as said:
             self._child = subprocess.Popen(call, stdout=said, stderr=said)
             while self._child.poll() is None:
-                answer = ask(config.state, {"op": "scrub"}, timeout=TICK)
-                if answer and answer.get("run"):
-                    watch(Run(**answer["run"]), answer.get("work"))
+                answer = service.scrub(TICK)
+                if answer and answer["run"]:
+                    watch(Run(**answer["run"]), answer["work"])
                 time.sleep(TICK)
             said.seek(0)
             run, words = self._outcome(), said.read()

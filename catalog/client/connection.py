@@ -1,8 +1,9 @@
-"""Ask the running service over its socket. Cheap to import: every command starts with it."""
+"""One request over the service's socket, one answer back."""
 
 import json
 import os
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ def socket_address(folder: int, name: str = SOCKET) -> str:
     return f"/proc/self/fd/{folder}/{name}"
 
 
-def ask(state: Path, request: dict[str, Any], timeout: float = 5.0) -> dict[str, Any] | None:
+def ask(state: Path, request: Mapping[str, Any], timeout: float = 5.0) -> dict[str, Any] | None:
     """One request, one answer. None when no service answers there in time (seconds, for each wait)."""
     try:
         folder = os.open(state, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -1,9 +1,9 @@
 """Words to vectors, for a command: by the service's text model where it runs, else by one of our own."""
 
-import base64
 from typing import TYPE_CHECKING
 
-from catalog.client.connection import ask
+from catalog.client.protocol import decode_array
+from catalog.client.service import ServiceClient
 from catalog.config.load import Config
 from catalog.errors import PlaceFault
 
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
     from models.bundle.folder import Bundle
     from models.runtime.text_encoder import TextEncoder
-
-PATIENCE = 60.0  # seconds
 
 
 class Speaker:
@@ -29,10 +27,10 @@ class Speaker:
         import numpy as np
 
         if self._own is None:
-            answer = ask(self._config.state, {"op": "words", "texts": texts}, timeout=PATIENCE)
+            answer = ServiceClient(self._config.state).words(texts)
             # It may still serve the model before, or another one already: of as many numbers, and no use at all.
-            if answer is not None and answer.get("ok") and answer.get("tower") == self._tower:
-                return np.frombuffer(base64.b64decode(answer["vectors"]), np.float32).reshape(-1, self._bundle.dims)
+            if answer is not None and answer["tower"] == self._tower:
+                return decode_array(answer["vectors"], np.float32).reshape(-1, self._bundle.dims)
             self._own = self._load()
         return self._own.encode(texts)
 

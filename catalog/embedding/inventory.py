@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from catalog.client.protocol import StatusAnswer
 from catalog.config.load import Config
 from catalog.embedding.selection import DEFAULT, bundle_folder
 from catalog.errors import PlaceFault, UsageFault
@@ -139,9 +140,9 @@ def description(bundle: Bundle) -> dict[str, Any]:
 LIVE = "SELECT count(*) FROM vector WHERE model = ? AND live = 1"
 
 
-def switching(database: Database, live: dict[str, Any] | None) -> dict[str, Any] | None:
+def switching(database: Database, live: StatusAnswer | None) -> dict[str, Any] | None:
     """`id`, `name`, `done` and `total` contents, `seconds_left` (None: unknown), `problem`; None without a next one."""
-    if live is not None and live.get("next"):
+    if live is not None and live["next"]:
         told: dict[str, Any] = live["next"]
         return told
     model, held = following(database), current(database)

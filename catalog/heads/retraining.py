@@ -7,6 +7,7 @@ trained has no head in use, and gets none.
 
 from typing import Any, NamedTuple
 
+from catalog.client.protocol import StatusAnswer
 from catalog.formatting import moment
 from catalog.store.database import Database
 
@@ -56,7 +57,7 @@ def owed(database: Database, now: float) -> Owed | None:
     return Owed(row[2], labels, given, newest or 0.0)
 
 
-def head_standing(database: Database, live: dict[str, Any] | None) -> dict[str, Any]:
+def head_standing(database: Database, live: StatusAnswer | None) -> dict[str, Any]:
     """For `status`: `id` and `made_at` of the head whose scores stand, None without one; `state`: none, in use, owed
     or training; `problem`: why one that is owed could not be trained, or "".
     """
@@ -64,7 +65,7 @@ def head_standing(database: Database, live: dict[str, Any] | None) -> dict[str, 
     if row is None:
         return {"id": None, "made_at": None, "state": "none", "problem": ""}
     state = "owed" if row[3] else "in use"
-    if row[3] and live is not None and live.get("training"):
+    if row[3] and live is not None and live["training"]:
         state = "training"
     last = database.row(LAST) if state == "owed" else None
     problem = str(last[1]) if last is not None and last[0] == FAILED else ""

@@ -1,12 +1,12 @@
 """The images most like one image: from the service's index in milliseconds, else exactly from the stored vectors."""
 
-import base64
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from catalog.client.connection import ask
+from catalog.client.protocol import MOST_HITS
+from catalog.client.service import ServiceClient
 from catalog.context import Asking
 from catalog.embedding.decode_one import decode_one
 from catalog.embedding.selection import bundle_of
@@ -20,7 +20,6 @@ from catalog.store.models import Model, current
 if TYPE_CHECKING:
     import numpy as np
 
-MOST = 10_000  # what the service gives in one answer
 SPARE = 8  # contents to ask for beyond k: one may have lost its last file a moment ago
 WIDEN = 4  # times as many contents are asked for where those before were too few
 CHUNK = 500  # contents whose files are looked up together: at a fifth of the cost of one by one
@@ -107,14 +106,14 @@ def nearest_until(
     `take` also says whether it had enough. It is given the `first` from the index, then more and more of them, and in
     the end, or without the service, every content in the catalog.
     """
-    wanted = min(first, MOST)
+    wanted = min(first, MOST_HITS)
     while (hits := _asked(asking, model, vector, wanted)) is not None:
         taken, enough = take(hits)
         if enough or len(hits) < wanted:  # the service gives fewer only where the catalog has no more
             return taken
-        if wanted == MOST:
+        if wanted == MOST_HITS:
             break
-        wanted = min(WIDEN * wanted, MOST)
+        wanted = min(WIDEN * wanted, MOST_HITS)
     from catalog.store.vectors import nearest_all
 
     return take(nearest_all(asking.database, model.id, model.dims, vector))[0]
@@ -145,11 +144,8 @@ def _asked(asking: Asking, model: Model, vector: "np.ndarray", count: int) -> li
     None without a service, and from one that cannot answer for this catalog: its index is too far behind, it serves
     another model, or its catalog is not the one that lies here now.
     """
-    wire = base64.b64encode(vector.astype("<f4").tobytes()).decode("ascii")
-    answer = ask(asking.config.state, {"op": "similar", "model": model.digest, "vector": wire, "k": count})
-    if answer is None or not answer.get("ok"):
-        return None
-    if not contains(asking.database, answer.get("timeline", ""), answer.get("seq", 0)):
+    answer = ServiceClient(asking.config.state).similar(model.digest, vector, count)
+    if answer is None or not contains(asking.database, answer["timeline"], answer["seq"]):
         return None
     return [(int(content), float(cosine)) for content, cosine in answer["hits"]]
 
@@ -163,10 +159,9 @@ def embedded(asking: Asking, model: Model, path: bytes) -> "np.ndarray":
 
     bundle = bundle_of(asking.config, asking.database, model)
     pixels = decode_one(path, bundle.recipe, asking.config.intake)
-    wire = base64.b64encode(pixels.tobytes()).decode("ascii")
-    answer = ask(asking.config.state, {"op": "embed", "model": model.digest, "pixels": wire})
-    if answer is not None and answer.get("ok"):
-        return np.frombuffer(base64.b64decode(answer["vector"]), np.float32)
+    answer = ServiceClient(asking.config.state).embed(model.digest, pixels)
+    if answer is not None:
+        return answer
     from models.runtime.session import Session
 
     vector: np.ndarray = Session(bundle, provider="cpu").run(pixels[None])[0]

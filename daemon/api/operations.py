@@ -1,12 +1,22 @@
 """What the running service answers over its socket."""
 
-import base64
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from catalog.client.protocol import (
+    MOST_HITS,
+    EmbedAnswer,
+    ScrubAnswer,
+    ScrubBegun,
+    SimilarAnswer,
+    StatusAnswer,
+    WordsAnswer,
+    decode_array,
+    encode_array,
+)
 from catalog.errors import StoreFault, UsageFault
 from catalog.similarity.index_tail import Answer
 from daemon.embed.model_loader import Network
@@ -14,9 +24,8 @@ from daemon.embed.model_loader import Network
 if TYPE_CHECKING:
     from daemon.scrub.stage import Scrubber
 
-Operation = Callable[[dict[str, Any]], dict[str, Any]]
+Operation = Callable[[dict[str, Any]], Mapping[str, Any]]
 Search = Callable[[Any, int], Answer]  # vector, k → (content id, cosine), best first, and the moment they hold for
-MOST = 10_000  # neighbours in one answer
 LARGEST = (1 << 63) - 1  # SQLite's integers
 ASK = "Ask with the `catalog` command."
 
@@ -24,7 +33,7 @@ ASK = "Ask with the `catalog` command."
 def operations(
     search: Search,
     network: Network,
-    status: Callable[[], dict[str, Any]],
+    status: Callable[[], StatusAnswer],
     reload: Callable[[], None],
     scrubber: "Scrubber",
 ) -> Mapping[str, Operation]:
@@ -45,8 +54,8 @@ def _reload(reload: Callable[[], None], request: dict[str, Any]) -> dict[str, An
     return {}
 
 
-def similar(search: Search, network: Network, request: dict[str, Any]) -> dict[str, Any]:
-    """`model`: its digest; `vector`: base64 of float32 [dims], unit length; `k`, from 1 to `MOST`.
+def similar(search: Search, network: Network, request: dict[str, Any]) -> SimilarAnswer:
+    """`model`: its digest; `vector`: base64 of float32 [dims], unit length; `k`, from 1 to `MOST_HITS`.
 
     Answers `hits`: [content id, cosine], best first, k of them or all there are, as of the place `seq` of the change
     log on its branch `timeline`. Refuses while the index is too far behind to tell.
@@ -58,10 +67,11 @@ def similar(search: Search, network: Network, request: dict[str, Any]) -> dict[s
         raise UsageFault(f"the vector has {vector.size} numbers, the model has {dims}", "Use the service's own model.")
     if not np.isfinite(vector).all():
         raise UsageFault("the vector holds numbers that are not finite", "Ask with a vector of the model.")
-    return search(vector, _whole(request, "k", 1, MOST))._asdict()
+    hits, seq, timeline = search(vector, _whole(request, "k", 1, MOST_HITS))
+    return {"hits": hits, "seq": seq, "timeline": timeline}
 
 
-def embed(network: Network, request: dict[str, Any]) -> dict[str, Any]:
+def embed(network: Network, request: dict[str, Any]) -> EmbedAnswer:
     """`model`: its digest; `pixels`: base64 of uint8 [height, width, 3] as the bundle wants them.
 
     Answers `vector`: base64 of float32. The asker decodes: a hostile file ends the asker, not the service.
@@ -72,10 +82,10 @@ def embed(network: Network, request: dict[str, Any]) -> dict[str, Any]:
     if pixels.size != recipe.height * recipe.width * 3:
         raise UsageFault("the pixels do not have the model's size", "Use the service's own model.")
     vector = network.open().run(pixels.reshape(1, recipe.height, recipe.width, 3))[0]
-    return {"vector": base64.b64encode(vector.tobytes()).decode("ascii")}
+    return {"vector": encode_array(vector)}
 
 
-def scrub(scrubber: "Scrubber", request: dict[str, Any]) -> dict[str, Any]:
+def scrub(scrubber: "Scrubber", request: dict[str, Any]) -> ScrubAnswer | ScrubBegun:
     """`begin`: true, with `limit` in bytes or null for tonight's; `cancel`: the id of a run; else how far it is."""
     if "cancel" in request:
         scrubber.cancel(_whole(request, "cancel", 0, LARGEST))
@@ -84,16 +94,15 @@ def scrub(scrubber: "Scrubber", request: dict[str, Any]) -> dict[str, Any]:
     if scrubber.closed:
         raise StoreFault("another pass works on this catalog", "Scrub once it has ended.")
     run, fresh = scrubber.request(None if request.get("limit") is None else _whole(request, "limit", 0, LARGEST))
-    return scrubber.progress() | {"run": run._asdict(), "fresh": fresh}
+    return {"run": run._asdict(), "fresh": fresh}
 
 
-def words(network: Network, request: dict[str, Any]) -> dict[str, Any]:
+def words(network: Network, request: dict[str, Any]) -> WordsAnswer:
     """`texts`: a list of strings. Answers `vectors`: base64 of float32 [N, dims], and the id of the `tower`."""
     texts = request.get("texts")
     if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
         raise UsageFault("the request has no usable `texts`", ASK)
-    vectors = base64.b64encode(network.words(texts).tobytes()).decode("ascii")
-    return {"vectors": vectors, "tower": network.bundle.text and network.bundle.text.id}
+    return {"vectors": encode_array(network.words(texts)), "tower": network.bundle.text and network.bundle.text.id}
 
 
 def _expect_model(network: Network, request: dict[str, Any]) -> None:
@@ -111,6 +120,6 @@ def _whole(request: dict[str, Any], key: str, least: int, most: int) -> int:
 
 def _array(request: dict[str, Any], key: str, kind: type) -> Any:
     try:
-        return np.frombuffer(base64.b64decode(request[key], validate=True), kind)
-    except (KeyError, ValueError, TypeError) as error:
+        return decode_array(request.get(key), kind)
+    except ValueError as error:
         raise UsageFault(f"the request has no usable `{key}`", ASK) from error

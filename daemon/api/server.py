@@ -21,7 +21,7 @@ REQUEST_BYTES = 8 << 20
 IDLE_S = 10.0
 CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
 
-Operation = Callable[[dict[str, Any]], dict[str, Any]]
+Operation = Callable[[dict[str, Any]], Mapping[str, Any]]
 log = structlog.get_logger()
 
 

@@ -4,10 +4,10 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import structlog
 
+from catalog.client.protocol import ScrubAnswer
 from catalog.config.load import Config
 from catalog.crash_points import point
 from catalog.integrity.coverage import DAY
@@ -93,7 +93,7 @@ class Scrubber:
                 self._cancelled = True
                 self._wake.set()
 
-    def progress(self) -> dict[str, Any]:
+    def progress(self) -> ScrubAnswer:
         """The run at work that somebody asked for, if there is one; and whether anything is read at all."""
         shift = self._shift
         return {

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
+from catalog.client.protocol import UncoveredTree, WatchState
 from catalog.config.load import Config
 from catalog.crash_points import point
 from catalog.formatting import text
@@ -99,9 +100,9 @@ class Sentry:
             for gap in gaps:
                 self._rescan(gap.path, "not watched")
 
-    def told(self) -> dict[str, Any]:
+    def told(self) -> WatchState:
         """What `catalog status` says of the watches."""
-        uncovered = [{"path": text(gap.path), "why": gap.word} for gap in self.gaps]
+        uncovered: list[UncoveredTree] = [{"path": text(gap.path), "why": gap.word} for gap in self.gaps]
         return {"directories": self.directories, "uncovered": uncovered}
 
     def stop(self) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from catalog.cli.options import asks, json_option, put, put_lines
-from catalog.client.connection import ask
+from catalog.client.service import ServiceClient
 from catalog.config.edit import write_setting
 from catalog.context import Asking
 from catalog.embedding.inventory import Held, description, drop_vectors, held, remove_bundle, remove_engines
@@ -134,8 +134,7 @@ def use(asking: Asking, name: str) -> None:
     chosen = str(folder) if "/" in name else name  # a relative path would mean another folder to the service
     write_setting(asking.config.path, "model", "bundle", chosen)
     click.echo(f"{figures['name']} {figures['id']}: {word}", err=True)
-    answer = ask(asking.config.state, {"op": "reload"})
-    if answer is not None and answer.get("ok"):
+    if ServiceClient(asking.config.state).reload():
         click.echo("the service prepares it; `catalog status` tells how far it is", err=True)
     else:
         click.echo("next: `catalogd --once`, or start the service", err=True)

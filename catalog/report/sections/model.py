@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from catalog.client.connection import ask
 from catalog.client.process import running
+from catalog.client.protocol import NO_MODEL_STATE
+from catalog.client.service import ServiceClient
 from catalog.context import Asking
 from catalog.embedding.inventory import switching, told
 from catalog.report.elements import Last, Section
@@ -14,12 +15,12 @@ from catalog.store.models import Model, current
 def section(asking: Asking, now: float, last: Last) -> Section:
     """What answers now, asked of the service where one runs."""
     works = running(asking.config.state)
-    live = ask(asking.config.state, {"op": "status"}, timeout=2.0) if works else None
-    model, following = current(asking.database), switching(asking.database, live if live and live.get("ok") else None)
-    said = (live or {}).get("model") or {}
+    live = ServiceClient(asking.config.state).status() if works else None
+    model, following = current(asking.database), switching(asking.database, live)
+    said = live["model"] if live else NO_MODEL_STATE
     vectors = _vectors(asking, model)
-    problems = [word for word in (said.get("problem"), following and following["problem"]) if word]
-    warning = [said["warning"]] if said.get("warning") else []
+    problems = [word for word in (said["problem"], following and following["problem"]) if word]
+    warning = [said["warning"]] if said["warning"] else []
     return Section(
         "Model",
         _headline(model, vectors),
@@ -33,7 +34,7 @@ def section(asking: Asking, now: float, last: Last) -> Section:
         record={
             "id": model.digest if model else None,
             "name": model.name if model else None,
-            "provider": (said.get("provider") or model.provider or None) if model else None,
+            "provider": (said["provider"] or model.provider or None) if model else None,
             "cosine": (model.cosine or None) if model else None,
             "vectors": vectors,
             "next": following,

@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from catalog.client.protocol import MOST_HITS
 from catalog.context import Asking
 from catalog.embedding.selection import find_bundle
 from catalog.files.results import add_vector
-from catalog.similarity.nearest import MOST, embedded, similar
+from catalog.similarity.nearest import embedded, similar
 from catalog.similarity.search import Only, Question, search
 from catalog.store.change_log import begin
 from catalog.store.database import Database
@@ -170,7 +171,7 @@ FILTERS: dict[str, tuple[Only, Callable[[File], bool]]] = {
 }
 
 
-@pytest.mark.parametrize("count", [1, 30, 400, MOST])
+@pytest.mark.parametrize("count", [1, 30, 400, MOST_HITS])
 @pytest.mark.parametrize("name", FILTERS)
 def test_a_search_gives_the_best_that_fit(asked: Many, name: str, count: int) -> None:
     only, fits = FILTERS[name]
@@ -180,7 +181,7 @@ def test_a_search_gives_the_best_that_fit(asked: Many, name: str, count: int) ->
     expect([(entry.path, cosine) for entry, cosine in found], fitting, count)
 
 
-@pytest.mark.parametrize("count", [1, 30, MOST])
+@pytest.mark.parametrize("count", [1, 30, MOST_HITS])
 def test_similar_gives_the_nearest_that_can_be_named(asked: Many, count: int) -> None:
     """The nearest forty contents have no file that can be read now."""
     found = list(similar(Asking(asked.house.config), asked.question, count))

@@ -1,0 +1,80 @@
+"""The running service, as a command sees it. Cheap to import: every command starts with it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from catalog.client.connection import ask
+from catalog.client.protocol import (
+    Request,
+    ScrubAnswer,
+    ScrubBegun,
+    SimilarAnswer,
+    StatusAnswer,
+    WordsAnswer,
+    decode_array,
+    encode_array,
+)
+from catalog.errors import StoreFault
+
+if TYPE_CHECKING:
+    import numpy as np
+
+STATUS_SECONDS = 2.0
+TEXT_SECONDS = 60.0  # the service may load its text model first
+
+
+class ServiceClient:
+    """Requests to the service that works on a state directory.
+
+    Each answers None where no service does so in time, and where it refuses: the caller has another way. A scrub has
+    none, so its refusals are raised.
+    """
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+
+    def status(self) -> StatusAnswer | None:
+        """Return what only the running service knows."""
+        return cast("StatusAnswer | None", self._ask({"op": "status"}, STATUS_SECONDS))
+
+    def reload(self) -> bool:
+        """Have the configuration read again; return whether a service heard it."""
+        return self._ask({"op": "reload"}) is not None
+
+    def similar(self, model: str, vector: "np.ndarray", k: int) -> SimilarAnswer | None:
+        """Return the `k` contents nearest to `vector` (float32 [D], unit length), by the service's index."""
+        wire = encode_array(vector.astype("<f4"))
+        return cast("SimilarAnswer | None", self._ask({"op": "similar", "model": model, "vector": wire, "k": k}))
+
+    def embed(self, model: str, pixels: "np.ndarray") -> "np.ndarray | None":
+        """Return the vector, float32 [D], of pixels, uint8 [height, width, 3]."""
+        import numpy as np
+
+        answer = self._ask({"op": "embed", "model": model, "pixels": encode_array(pixels)})
+        return None if answer is None else decode_array(answer["vector"], np.float32)
+
+    def words(self, texts: list[str]) -> WordsAnswer | None:
+        """Return vectors of texts, by whatever text model the service has: `tower` says which."""
+        return cast("WordsAnswer | None", self._ask({"op": "words", "texts": texts}, TEXT_SECONDS))
+
+    def scrub(self, timeout: float = 5.0) -> ScrubAnswer | None:
+        """Return how far the scrub is. Raises StoreFault where the service refuses."""
+        return cast("ScrubAnswer | None", self._scrub({"op": "scrub"}, timeout))
+
+    def begin_scrub(self, limit: int | None) -> ScrubBegun | None:
+        """Begin a scrub of `limit` bytes, None for tonight's budget, or join the one at work. Raises StoreFault."""
+        return cast("ScrubBegun | None", self._scrub({"op": "scrub", "begin": True, "limit": limit}))
+
+    def cancel_scrub(self, run: int) -> None:
+        """End a run."""
+        self._ask({"op": "scrub", "cancel": run})
+
+    def _scrub(self, request: Request, timeout: float = 5.0) -> dict[str, Any] | None:
+        answer = ask(self._state, request, timeout)
+        if answer is not None and not answer.get("ok"):
+            raise StoreFault(str(answer.get("error")), str(answer.get("remedy")))
+        return answer
+
+    def _ask(self, request: Request, timeout: float = 5.0) -> dict[str, Any] | None:
+        answer = ask(self._state, request, timeout)
+        return answer if answer is not None and answer.get("ok") else None
