@@ -86,3 +86,8 @@ def line(database: Database, doubt: Doubt, known: dict[bytes, Choice]) -> dict[s
         "sha256": doubt.sha256.hex(),
         "paths": paths,
     }
+
+
+def store_held_out(database: Database, scores: list[tuple[float, int]]) -> None:
+    """Store (p_delete, content) by weights that saw neither the label nor near duplicates. In a transaction."""
+    database.many("UPDATE label SET held_out = ? WHERE content = ?", scores)

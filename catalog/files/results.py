@@ -107,3 +107,22 @@ def postpone(database: Database, file: int, seen: Signature, due: float, failed:
         " betrayed = betrayed AND (size, mtime_ns, ctime_ns) = (?, ?, ?) WHERE id = ? AND state != 'gone'",
         *(due, int(failed), *seen, *seen.stamp, file),
     )
+
+
+def declare_gone(database: Database, file: int) -> None:
+    """Record that no file stands at this path any more; the row keeps its content."""
+    database.run("UPDATE file SET state = 'gone', reason = NULL, detail = NULL, due = NULL WHERE id = ?", file)
+
+
+def count_attempt(database: Database, file: int) -> int:
+    """Count a failed attempt to read a pending file; return how many there were, 0 for a file that is not pending."""
+    database.run("UPDATE file SET attempts = attempts + 1 WHERE id = ? AND state = 'pending'", file)
+    return int(database.value("SELECT attempts FROM file WHERE id = ? AND state = 'pending'", file) or 0)
+
+
+def give_up(database: Database, file: int, reason: Reason, detail: str, due: float) -> None:
+    """Reject a pending file that could not be read to its end. `due`: when to try again, seconds since the epoch."""
+    database.run(
+        "UPDATE file SET state = 'rejected', reason = ?, detail = ?, due = ? WHERE id = ? AND state = 'pending'",
+        *(reason, detail, due, file),
+    )

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from catalog.choices.suspect_labels import store_held_out
 from catalog.client.text_vectors import Speaker
 from catalog.context import Asking
 from catalog.duplicates.clustering import groups
@@ -23,6 +24,7 @@ from catalog.heads.name_vectors import NOTHING, Owner, known, names, phrases
 from catalog.heads.name_vectors import keep as keep_names
 from catalog.heads.stored_head import Kept, in_use, keep, use
 from catalog.store.database import Database
+from catalog.store.events import note
 from catalog.store.models import Model, current
 from models.learn.file_features import TRAITS
 from models.learn.head import NAME, Head
@@ -208,11 +210,11 @@ def _store(asking: Asking, model: Model, head: Head, better: bool, pupils: Pupil
             remember(database, pupils.fresh)
             made = keep(database, model, head, time.time())
             held_out = [(float(p), c) for p, c in zip(trained.held_out, pupils.contents, strict=True)]
-            database.many("UPDATE label SET held_out = ? WHERE content = ?", held_out)
+            store_held_out(database, held_out)
             if better:
                 use(database, made)
             told = json.dumps({"head": made, "used": better, "labels": len(held_out)})
-            database.run("INSERT INTO event(at, kind, detail) VALUES (?, 'trained', ?)", time.time(), told)
+            note(database, time.time(), "trained", detail=told)
     finally:
         database.close()
     return made

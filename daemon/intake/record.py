@@ -12,7 +12,7 @@ from catalog.crash_points import point
 from catalog.errors import RowFault
 from catalog.files.decision import back_off, struck_out
 from catalog.files.observe import miss, see
-from catalog.files.results import accept, add_vector, content_id, postpone, reject
+from catalog.files.results import accept, add_vector, content_id, count_attempt, declare_gone, give_up, postpone, reject
 from catalog.filesystem.stat_signature import look, signature
 from catalog.store.database import Database
 from catalog.store.events import note
@@ -141,7 +141,7 @@ def look_again(database: Database, result: Restless, now: float, rest: float) ->
         postpone(database, task.file, signature(found), now + rest, failed=False)
         return True
     elif stat.S_ISDIR(found.st_mode):
-        database.run("UPDATE file SET state = 'gone', reason = NULL, detail = NULL, due = NULL WHERE id = ?", task.file)
+        declare_gone(database, task.file)
     else:
         see(database, sighting(task.path, found, now), now)
     return False
@@ -160,21 +160,12 @@ def blame(files: list[int]) -> Change:
     """Files that were in hand when the service itself died: each gets a strike."""
 
     def change(database: Database) -> None:
-        now = time.time()
         for file in files:
-            database.run("UPDATE file SET attempts = attempts + 1 WHERE id = ? AND state = 'pending'", file)
-            row = database.row("SELECT size, mtime_ns, ctime_ns, inode, attempts FROM file WHERE id = ?", file)
-            if row is not None and struck_out(row[4]):
-                _give_up(database, file, now)
+            if struck_out(count_attempt(database, file)):
+                detail = "the service died three times while it was being read"
+                give_up(database, file, Reason.CRASH, detail, time.time() + DAY)
 
     return change
-
-
-def _give_up(database: Database, file: int, now: float) -> None:
-    database.run(
-        "UPDATE file SET state = 'rejected', reason = ?, detail = ?, due = ? WHERE id = ? AND state = 'pending'",
-        *(Reason.CRASH, "the service died three times while it was being read", now + DAY, file),
-    )
 
 
 Deliver = Callable[[Outcome], None]

@@ -28,7 +28,7 @@ from models.picture import Recipe, Unfit, read_picture
 from tools.bench.damage_kinds import APPENDED, KINDS
 from tools.bench.other_validators import RIVALS, Rival
 
-CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
+CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 SETS = ("photo", "meme", "camera", "screenshot", "exif", "formats", "edge_pillow")
 PLENTY = 40  # files of a format from which one draw a kind is enough
 DRAWS, LARGE = 8, 250_000  # draws of a scarce format; bytes above which three must do

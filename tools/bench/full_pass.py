@@ -70,7 +70,7 @@ def plain(scripts: Path, root: Path, where: Path) -> float:
     """Seconds of the script that people write first."""
     shutil.rmtree(where, ignore_errors=True)
     where.mkdir()
-    script, model = Path(__file__).with_name("plain_pass.py"), default_folder() / "model.onnx"
+    script, model = Path(__file__).with_name("baseline_script.py"), default_folder() / "model.onnx"
     started = time.perf_counter()
     subprocess.run([scripts / "python", script, root, model, where / "plain.db"], check=True, capture_output=True)
     return time.perf_counter() - started

@@ -50,7 +50,7 @@ MODELS = {
 }
 LARGE = ("ViT-B/32", "SigLIP 2 B/16 224")
 SEED, SAMPLE, BATCHES, LEAST_COSINE, LEAST_RATIO, CROWD = 1, 256, 20, 0.999, 0.90, 1024
-HOME = Path(__file__).parents[1]
+HOME = Path(__file__).parents[2]
 GPU_TESTS, FAMILY_TESTS = (
     ["-m", "gpu", "tests"],
     ["-k", "test_families or test_needs", "--timeout", "600", "tests/export"],
