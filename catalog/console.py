@@ -23,13 +23,13 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-ENDLESS = 1 << 16
-PAGE = 100  # characters a line of what is read as prose but not on a terminal
-BLOCKS = "▁▂▃▄▅▆▇█"
-STYLES = {"ok": "green", "rejected": "red", "pending": "yellow", "gone": "dim", "unreachable": "magenta"}
+UNBOUNDED_WIDTH = 1 << 16
+PROSE_WIDTH = 100  # characters a line of what is read as prose but not on a terminal
+SPARKLINE_BLOCKS = "▁▂▃▄▅▆▇█"
+STATE_STYLES = {"ok": "green", "rejected": "red", "pending": "yellow", "gone": "dim", "unreachable": "magenta"}
 
 
-class Rate(ProgressColumn):
+class FilesPerSecondColumn(ProgressColumn):
     """Files a second."""
 
     def render(self, task: Task) -> Text:
@@ -44,13 +44,13 @@ def progress_bar() -> Progress:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        Rate(),
+        FilesPerSecondColumn(),
         TimeRemainingColumn(),
         console=Console(stderr=True),
     )
 
 
-def byte_bar() -> Progress:
+def byte_progress_bar() -> Progress:
     """A bar of bytes read, with rate and time left, on stderr."""
     return Progress(
         SpinnerColumn(),
@@ -64,23 +64,23 @@ def byte_bar() -> Progress:
 
 
 @contextmanager
-def counting(total: int | None) -> Iterator[Callable[[], object]]:
+def file_progress(total: int | None) -> Iterator[Callable[[], object]]:
     """A bar over files; yields what is to be called for each. `total` None: nobody knows how many there are."""
     with progress_bar() as bar:
         task = bar.add_task("reading", total=total)
         yield lambda: bar.advance(task)
 
 
-def console() -> Console:
+def stdout_console() -> Console:
     """Where data goes. Nothing is marked up or highlighted: a path may hold any character."""
     # A file or a pipe has no width: what is cut into lines there is no data any more.
-    width = None if sys.stdout.isatty() else ENDLESS
+    width = None if sys.stdout.isatty() else UNBOUNDED_WIDTH
     return Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=width)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[str] = ()) -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[str] = ()) -> None:
     """Print a table; columns named in `right` hold figures. A column `state` is coloured."""
-    out = console()
+    out = stdout_console()
     made = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     for name in columns:
         made.add_column(name, justify="right" if name in right else "left", overflow="fold", no_wrap=False)
@@ -91,12 +91,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], right: Seque
 
 def _cell(column: str, value: object) -> Text:
     word = "" if value is None else str(value)
-    return Text(word, style=STYLES.get(word, "") if column == "state" else "")
+    return Text(word, style=STATE_STYLES.get(word, "") if column == "state" else "")
 
 
-def pairs(rows: Iterable[tuple[str, object]], title: str = "") -> None:
+def print_pairs(rows: Iterable[tuple[str, object]], title: str = "") -> None:
     """Print names and values, one a line."""
-    out = console()
+    out = stdout_console()
     if title:
         out.print(Text(title, style="bold"))
     listed = list(rows)
@@ -106,17 +106,17 @@ def pairs(rows: Iterable[tuple[str, object]], title: str = "") -> None:
         out.print(Text(f"{name:<{width}}  ", style="cyan") + line)
 
 
-def warn(word: str) -> Text:
+def alarm_text(word: str) -> Text:
     """A value that needs the owner's eye."""
     return Text(word, style="bold red")
 
 
-def figure(number: float) -> str:
+def format_count(number: float) -> str:
     """An integer with thin groups."""
     return f"{number:,.0f}"
 
 
-def size(amount: float) -> str:
+def format_size(amount: float) -> str:
     """Bytes as people read them: 1,000 bytes are a kB."""
     for unit in ("B", "kB", "MB", "GB"):
         if amount < 1000:
@@ -125,11 +125,11 @@ def size(amount: float) -> str:
     return f"{amount:.1f} TB"
 
 
-class Sheet:
+class TextPage:
     """A page of prose and tables, for a terminal or, with `width`, as plain text for a mail: `text` gives it."""
 
     def __init__(self, width: int | None = None) -> None:
-        wide = width or (None if sys.stdout.isatty() else PAGE)
+        wide = width or (None if sys.stdout.isatty() else PROSE_WIDTH)
         self._file = StringIO() if width else None
         self._out = Console(highlight=False, markup=False, emoji=False, width=wide, file=self._file)
 
@@ -175,7 +175,7 @@ class Sheet:
         if not self._out.encoding.startswith("utf"):
             return
         most = max(values, default=0) or 1
-        blocks = "".join("·" if not value else BLOCKS[min(7, int(8 * value / most))] for value in values)
+        blocks = "".join("·" if not value else SPARKLINE_BLOCKS[min(7, int(8 * value / most))] for value in values)
         self._indent(Text(blocks, style="cyan") + Text(f"  {caption}", style="not bold dim"))
 
     def table(

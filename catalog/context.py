@@ -4,7 +4,7 @@ from catalog.config.load import Config
 from catalog.store.database import Database
 
 
-class Asking:
+class CatalogContext:
     """An open catalog and its configuration."""
 
     def __init__(self, config: Config) -> None:

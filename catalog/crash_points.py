@@ -11,7 +11,7 @@ _NAME, _, _COUNT = os.environ.get("CATALOGD_KILL_AT", "").partition(":")
 _left = int(_COUNT or 1)
 
 
-def point(name: str) -> None:
+def crash_point(name: str) -> None:
     """Die here if `CATALOGD_KILL_AT=name:N` asked for it, at the Nth passage."""
     global _left
     if name != _NAME:

@@ -6,32 +6,32 @@ from typing import Any
 
 import click
 
-from catalog.errors import Fault
+from catalog.errors import CatalogError
 
-USAGE = 2
-INTERRUPTED = 130
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
 
 
-def run(command: click.Command, prog_name: str | None = None) -> None:
+def run_command(command: click.Command, prog_name: str | None = None) -> None:
     """Run a click command and exit with the code tabled in the README."""
-    sys.exit(_code(command, prog_name))
+    sys.exit(_exit_code(command, prog_name))
 
 
-def _code(command: click.Command, prog_name: str | None) -> int:
+def _exit_code(command: click.Command, prog_name: str | None) -> int:
     try:
         result: Any = command.main(prog_name=prog_name, standalone_mode=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
-    except Fault as fault:
-        say(fault.problem, fault.remedy)
+    except CatalogError as fault:
+        print_error(fault.problem, fault.remedy)
         return fault.exit_code
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
         error.show(sys.stderr)
-        return USAGE
+        return EXIT_USAGE
     except (click.Abort, KeyboardInterrupt):
-        return INTERRUPTED
+        return EXIT_INTERRUPTED
     except SystemExit:
         return 0  # click's answer to a closed pipe: the reader (`head`) has seen enough, and that is no finding
     except BrokenPipeError:
@@ -40,7 +40,7 @@ def _code(command: click.Command, prog_name: str | None) -> int:
         return 0
 
 
-def say(problem: str, remedy: str) -> None:
+def print_error(problem: str, remedy: str) -> None:
     """One error and what to do about it, on stderr."""
     # In one piece: a stage that is ending may log its own line at the same moment.
     error, way_out = click.style("error:", fg="red", bold=True), click.style("remedy:", fg="green")

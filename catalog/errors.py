@@ -1,10 +1,10 @@
 """Faults of our own: the store, its configuration, its surroundings. Each says the remedy and its exit code.
 
-A fault of one file is data (`models.decode.reason.Unfit`) and never one of these.
+A fault of one file is data (`models.decode.reason.DecodeError`) and never one of these.
 """
 
 
-class Fault(Exception):
+class CatalogError(Exception):
     """Something the owner has to know. `remedy` is a whole sentence; `exit_code` as tabled in the README."""
 
     exit_code = 1
@@ -15,23 +15,23 @@ class Fault(Exception):
         self.remedy = remedy
 
 
-class UsageFault(Fault):
+class UsageError(CatalogError):
     """A wrong call or a wrong configuration."""
 
     exit_code = 2
 
 
-class StoreFault(Fault):
+class StoreError(CatalogError):
     """The catalog itself is damaged, locked, or of another version."""
 
     exit_code = 3
 
 
-class RowFault(StoreFault):
+class UnstorableValueError(StoreError):
     """A value that the catalog cannot hold. The statement changed nothing; the transaction around it goes on."""
 
 
-class PlaceFault(Fault):
+class ResourceError(CatalogError):
     """The environment is at fault: disk full, root away, no such model, nothing to read."""
 
     exit_code = 4

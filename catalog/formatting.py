@@ -6,12 +6,12 @@ A moment as people and scripts read it.
 import time
 
 
-def moment(seconds: float) -> str:
+def format_utc(seconds: float) -> str:
     """ISO 8601 in UTC, to the second."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
-def show(path: bytes) -> str:
+def printable_path(path: bytes) -> str:
     """For a terminal: text as it is, control characters and stray bytes escaped, so that no name can forge a line."""
     text = path.decode("utf-8", "surrogateescape")
     return "".join(c if c.isprintable() else _escape(c) for c in text)
@@ -22,11 +22,11 @@ def _escape(char: str) -> str:
     return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else char.encode("unicode_escape").decode("ascii")
 
 
-def text(path: bytes) -> str:
+def path_text(path: bytes) -> str:
     """For JSON: surrogateescape, from which `os.fsencode` gives back the very bytes."""
     return path.decode("utf-8", "surrogateescape")
 
 
-def safe(path: str) -> str:
+def printable_text(path: str) -> str:
     """For a terminal, from the text that `text` made."""
-    return show(path.encode("utf-8", "surrogateescape"))
+    return printable_path(path.encode("utf-8", "surrogateescape"))

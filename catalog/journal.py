@@ -14,14 +14,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from catalog.errors import PlaceFault
-from catalog.filesystem.atomic_write import hand_over, sync_folder
+from catalog.errors import ResourceError
+from catalog.filesystem.atomic_write import fsync_directory, inherit_owner
 from catalog.state_dir import JOURNAL
 
-Entry = dict[str, Any]
+JournalEntry = dict[str, Any]
 
 
-class JournalFault(PlaceFault):
+class JournalError(ResourceError):
     """The journal cannot be read or written. The database is not touched by that."""
 
 
@@ -30,14 +30,14 @@ def journal_path(state: Path) -> Path:
     return state / JOURNAL
 
 
-class Stretch(NamedTuple):
+class WrittenRange(NamedTuple):
     """Where entries were written, as the file's size before and after, in bytes."""
 
     start: int
     end: int
 
 
-def append(state: Path, entries: Iterable[Entry]) -> Stretch | None:
+def append(state: Path, entries: Iterable[JournalEntry]) -> WrittenRange | None:
     """Write entries at the end; they are on the disk when this returns. Each has at least `at` and `kind`.
 
     Returns where, for `withdraw`; None where there was nothing to write.
@@ -52,13 +52,13 @@ def append(state: Path, entries: Iterable[Entry]) -> Stretch | None:
     try:
         return _append(path, lines)
     except OSError as error:
-        raise JournalFault(
+        raise JournalError(
             f"the choice could not be written to {path}: {os.strerror(error.errno or 0).lower()}",
             f"Free some space in {state} and see that it is writable; nothing was changed.",
         ) from error
 
 
-def withdraw(state: Path, written: Stretch) -> bool:
+def undo_append(state: Path, written: WrittenRange) -> bool:
     """Take back what was written last, since it could not be committed; False where it has to stay: others wrote too.
 
     Then the next start carries it out. Never raises.
@@ -75,7 +75,7 @@ def withdraw(state: Path, written: Stretch) -> bool:
     return True
 
 
-def _append(path: Path, lines: bytes) -> Stretch:
+def _append(path: Path, lines: bytes) -> WrittenRange:
     fresh = not path.exists()
     handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -85,7 +85,7 @@ def _append(path: Path, lines: bytes) -> Stretch:
         try:
             _write_all(handle, (b"\n" if torn else b"") + lines)
             os.fsync(handle)
-            written = Stretch(size, os.fstat(handle).st_size)
+            written = WrittenRange(size, os.fstat(handle).st_size)
         except OSError:
             with suppress(OSError):
                 os.ftruncate(handle, size)
@@ -93,8 +93,8 @@ def _append(path: Path, lines: bytes) -> Stretch:
     finally:
         os.close(handle)
     if fresh:
-        hand_over(path)
-        sync_folder(path.parent)
+        inherit_owner(path)
+        fsync_directory(path.parent)
     return written
 
 
@@ -103,7 +103,7 @@ def _write_all(handle: int, data: bytes) -> None:
         data = data[os.write(handle, data) :]
 
 
-def read(state: Path) -> Iterator[Entry]:
+def read(state: Path) -> Iterator[JournalEntry]:
     """All entries, oldest first; none where there is no journal. A torn or damaged line is passed over.
 
     Raises:
@@ -113,19 +113,19 @@ def read(state: Path) -> Iterator[Entry]:
     try:
         with path.open("rb") as file:
             for line in file:
-                entry = _parsed(line)
+                entry = _parse_entry(line)
                 if entry is not None:
                     yield entry
     except FileNotFoundError:
         return
     except OSError as error:
-        raise JournalFault(
+        raise JournalError(
             f"the journal {path} cannot be read: {os.strerror(error.errno or 0).lower()}",
             "Give it to this user, or put a copy of it in its place.",
         ) from error
 
 
-def _parsed(line: bytes) -> Entry | None:
+def _parse_entry(line: bytes) -> JournalEntry | None:
     try:
         entry = json.loads(line)
     except ValueError:
@@ -133,7 +133,7 @@ def _parsed(line: bytes) -> Entry | None:
     return entry if isinstance(entry, dict) and isinstance(entry.get("kind"), str) else None
 
 
-def iso(at: float) -> str:
+def format_timestamp(at: float) -> str:
     """Seconds since the epoch as the journal writes them: ISO 8601 in UTC, to the millisecond.
 
     Outside the years 1 to 9999, as the date of a file may be, it is `@SECONDS`, which `date -d` understands.
@@ -144,6 +144,6 @@ def iso(at: float) -> str:
         return f"@{at:.0f}"
 
 
-def seconds(text: str) -> float:
+def parse_timestamp(text: str) -> float:
     """What `iso` wrote, back in seconds. Raises ValueError."""
     return datetime.fromisoformat(text).timestamp()

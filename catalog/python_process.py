@@ -18,7 +18,7 @@ def module_command(module: str, *words: str) -> list[str]:
     return [sys.executable, "-P", "-m", module, *words]
 
 
-def forkserver() -> "ForkServerContext":
+def forkserver_context() -> "ForkServerContext":
     """Return the context in which processes are started.
 
     multiprocessing starts the forkserver and the resource tracker by `python -c`, and again when one of them has died.

@@ -28,7 +28,7 @@ def backup_name(at: float, version: int | None = None) -> str:
     return f"catalog-{stamp}.db" if version is None else f"catalog-{stamp}-v{version}.db"
 
 
-def made_at(name: str) -> float | None:
+def backup_time(name: str) -> float | None:
     """When the copy of that name was made, in seconds since the epoch; None where it is no copy's name."""
     found = BACKUP_NAME.fullmatch(name)
     try:

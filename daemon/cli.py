@@ -6,7 +6,7 @@ import click
 
 from catalog import entry_point as edge
 from catalog.cli.params import Size
-from catalog.errors import UsageFault
+from catalog.errors import UsageError
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,18 +21,18 @@ from catalog.errors import UsageFault
 def catalogd(once: bool, scrub: bool, budget: int | None, config_file: str | None, verbose: bool) -> int:
     """Guard the image collection that the configuration names. Stops on SIGTERM; SIGHUP: read it again, scan now."""
     if (once and scrub) or (budget is not None and not scrub):
-        raise UsageFault("these options do not go together", "Use --once, or --scrub with or without --budget SIZE.")
-    from daemon.intake.forkserver import start_nursery
+        raise UsageError("these options do not go together", "Use --once, or --scrub with or without --budget SIZE.")
+    from daemon.intake.forkserver import start_forkserver
 
-    start_nursery()
-    _import_structlog()
-    from daemon.messages import ScrubOrder
-    from daemon.supervisor import run
+    start_forkserver()
+    _import_structlog_without_rich()
+    from daemon.messages import ScrubRequest
+    from daemon.supervisor import run_service
 
-    return run(config_file, once=once or scrub, verbose=verbose, scrub=ScrubOrder(budget) if scrub else None)
+    return run_service(config_file, once=once or scrub, verbose=verbose, scrub=ScrubRequest(budget) if scrub else None)
 
 
-def _import_structlog() -> None:
+def _import_structlog_without_rich() -> None:
     """Without rich: structlog would load it, a fifth of our start, for tracebacks that are plain with us."""
     if "rich" not in sys.modules:
         sys.modules["rich"] = None  # type: ignore[assignment]
@@ -43,7 +43,7 @@ def _import_structlog() -> None:
 
 def main() -> None:
     """Console script."""
-    edge.run(catalogd)
+    edge.run_command(catalogd)
 
 
 if __name__ == "__main__":

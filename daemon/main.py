@@ -8,20 +8,20 @@ import os
 import sys
 from contextlib import suppress
 
-ASKING = {"-h", "--help", "--version"}  # and nothing is to be done
+INFORMATIONAL_OPTIONS = {"-h", "--help", "--version"}  # and nothing is to be done
 
 
 def main() -> None:
     """Start the nursery, then the command. Workers import this file again, so all else is imported here."""
     gc.disable()  # until the service runs: what is imported stays, and there is nothing to be found
     code: list[int] = []
-    atexit.register(_leave, code)
-    if not ASKING & set(sys.argv[1:]):
-        from catalog.errors import Fault
-        from daemon.intake.forkserver import start_nursery
+    atexit.register(_exit_without_teardown, code)
+    if not INFORMATIONAL_OPTIONS & set(sys.argv[1:]):
+        from catalog.errors import CatalogError
+        from daemon.intake.forkserver import start_forkserver
 
-        with suppress(Fault):  # the command tries again, and has words for it
-            start_nursery()
+        with suppress(CatalogError):  # the command tries again, and has words for it
+            start_forkserver()
     from daemon.cli import main as command
 
     try:
@@ -31,7 +31,7 @@ def main() -> None:
         raise
 
 
-def _leave(code: list[int]) -> None:
+def _exit_without_teardown(code: list[int]) -> None:
     """Runs last, being registered first: all is closed by then, and to take the interpreter apart as well would be a
     hundredth of a short pass.
     """

@@ -2,14 +2,14 @@
 
 from typing import NamedTuple
 
-from catalog.files.history import NOTHING
-from catalog.files.results import Facts
+from catalog.files.history import NO_COMPARISON
+from catalog.files.results import ImageFacts
 from catalog.filesystem.stat_signature import Signature
-from catalog.verdict.case import Clues
-from models.decode.reason import Reason
+from catalog.verdict.case import ContentComparison
+from models.decode.reason import RejectReason
 
 
-class Task(NamedTuple):
+class ReadTask(NamedTuple):
     """A file to read, as the catalog last saw it. `content`: the row of what it held, None for a new one."""
 
     file: int
@@ -26,54 +26,54 @@ class Decoded(NamedTuple):
     `clues`, `before`: what it has to do with the content that the path held, and that one's vector (float16).
     """
 
-    task: Task
+    task: ReadTask
     sha256: bytes
-    facts: Facts
+    facts: ImageFacts
     pixels: bytes
     blocks: bytes | None = None
-    clues: Clues = NOTHING
+    clues: ContentComparison = NO_COMPARISON
     before: bytes | None = None
 
 
-class Recognised(NamedTuple):
+class AlreadyEmbedded(NamedTuple):
     """These bytes are known and have their vector already: nothing to compute."""
 
-    task: Task
+    task: ReadTask
     sha256: bytes
-    clues: Clues = NOTHING
+    clues: ContentComparison = NO_COMPARISON
 
 
 class Rejected(NamedTuple):
     """The file cannot be embedded. `transient`: it may heal by itself, so try again later."""
 
-    task: Task
+    task: ReadTask
     stage: str
-    reason: Reason
+    reason: RejectReason
     detail: str
     sha256: bytes | None = None
     transient: bool = False
     blocks: bytes | None = None
-    clues: Clues = NOTHING
+    clues: ContentComparison = NO_COMPARISON
 
 
-class Restless(NamedTuple):
+class FileChanged(NamedTuple):
     """What stands at the path is not what the catalog last saw, or changed while it was read: look again."""
 
-    task: Task
+    task: ReadTask
 
 
-class Died(NamedTuple):
+class WorkerDied(NamedTuple):
     """The worker died or was ended over this file."""
 
-    task: Task
-    reason: Reason
+    task: ReadTask
+    reason: RejectReason
     detail: str
 
 
-Outcome = Decoded | Recognised | Rejected | Restless | Died
+WorkerOutcome = Decoded | AlreadyEmbedded | Rejected | FileChanged | WorkerDied
 
 
-class ScrubOrder(NamedTuple):
+class ScrubRequest(NamedTuple):
     """A scrub that was asked for: of at most `limit` bytes; None: of what is left of tonight's budget."""
 
     limit: int | None
@@ -84,4 +84,4 @@ class Embedded(NamedTuple):
 
     decoded: Decoded
     vector: bytes
-    clues: Clues = NOTHING
+    clues: ContentComparison = NO_COMPARISON

@@ -11,12 +11,12 @@ from catalog.store.database import Database
 if TYPE_CHECKING:
     from daemon.service import Service
 
-LINE_SECONDS = 10.0
-LOOK_SECONDS = 0.5
+LOG_SECONDS = 10.0
+UPDATE_SECONDS = 0.5
 log = structlog.get_logger()
 
 
-class Progress:
+class PassProgress:
     """A context; `update` is cheap and may be called as often as one likes."""
 
     def __init__(self, service: "Service", shown: bool) -> None:
@@ -26,7 +26,7 @@ class Progress:
         self._started = self._looked = self._said = time.monotonic()
         self._bar: Any = None
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> "PassProgress":
         if self._shown and sys.stderr.isatty():
             from catalog.console import progress_bar
 
@@ -38,13 +38,13 @@ class Progress:
     def update(self) -> None:
         """Show where we are."""
         now = time.monotonic()
-        if not self._shown or now - self._looked < LOOK_SECONDS:
+        if not self._shown or now - self._looked < UPDATE_SECONDS:
             return
         self._looked = now
         done, left = self._service.done, self._pending()
         if self._bar is not None:
             self._draw(done, left)
-        elif now - self._said >= LINE_SECONDS:
+        elif now - self._said >= LOG_SECONDS:
             self._said = now
             rate = round(done / (now - self._started), 1)
             log.info("progress", read=done, left=left, per_second=rate, **self._following())

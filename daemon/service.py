@@ -8,44 +8,44 @@ import structlog
 
 from catalog.client.protocol import StatusAnswer
 from catalog.config.load import Config
-from catalog.crash_points import point
-from catalog.embedding.selection import find_bundle
-from catalog.errors import Fault, StoreFault
-from catalog.formatting import text
-from catalog.heads.name_vectors import Owner
+from catalog.crash_points import crash_point
+from catalog.embedding.selection import configured_bundle
+from catalog.errors import CatalogError, StoreError
+from catalog.formatting import path_text
+from catalog.heads.name_vectors import TextTowerKey
 from catalog.state_dir import SOCKET
-from daemon.api.operations import operations
-from daemon.api.server import Answerer
-from daemon.embed.batcher import Embedder, keep_embedding
-from daemon.embed.model_loader import Network
-from daemon.embed.model_selection import choose
-from daemon.embed.next_model import Successor
+from daemon.api.operations import operation_table
+from daemon.api.server import ApiServer
+from daemon.embed.batcher import EmbeddingBatcher, run_embedding
+from daemon.embed.model_loader import LoadedModel
+from daemon.embed.model_selection import select_model
+from daemon.embed.next_model import NextModel
 from daemon.followers.index import IndexFollower
-from daemon.followers.nightly_backup import Housekeeper
+from daemon.followers.nightly_backup import NightlyBackup
 from daemon.followers.scorer import Scorer
 from daemon.followers.trainer import Trainer
-from daemon.host.wall_clock import Clock
-from daemon.intake.in_flight import Hands
-from daemon.intake.pool import Intake, orders
-from daemon.intake.queue import Feed
-from daemon.intake.record import Recorder, Result, blame, route, task_of
-from daemon.messages import ScrubOrder
+from daemon.host.wall_clock import ClockMonitor
+from daemon.intake.in_flight import InFlightFiles
+from daemon.intake.pool import WorkerPool, worker_settings
+from daemon.intake.queue import PendingQueue
+from daemon.intake.record import FileResult, ResultRecorder, outcome_router, service_crash_change, task_of
+from daemon.messages import ScrubRequest
 from daemon.scan.scheduler import Scanner
-from daemon.scan.volume_monitor import Guard
+from daemon.scan.volume_monitor import VolumeMonitor
 from daemon.scrub.stage import Scrubber
 from daemon.stage import JOIN_SECONDS, Stages
-from daemon.watch.hint_follower import Scout
-from daemon.watch.reconciler import Sentry
+from daemon.watch.hint_follower import HintFollower
+from daemon.watch.reconciler import WatchReconciler
 from daemon.writer import Change, Writer
 
 log = structlog.get_logger()
-YOUNG = 2  # times `open_seconds`: a file younger than that may still be in the making
+YOUNG_FACTOR = 2  # times `open_seconds`: a file younger than that may still be in the making
 
 
 class Service:
     """All stages of one catalog. With `once` nothing is watched; `settled` tells when the pass, or `scrub`, is done."""
 
-    def __init__(self, config: Config, once: bool, scrub: ScrubOrder | None = None) -> None:
+    def __init__(self, config: Config, once: bool, scrub: ScrubRequest | None = None) -> None:
         self.config = config
         self.once = once
         self.scrub = scrub
@@ -64,43 +64,43 @@ class Service:
             raise
 
     def _assemble(self, config: Config, once: bool) -> None:
-        self.clock = Clock(self._ask, self._stop)
-        choice = choose(config, self._ask)
+        self.clock = ClockMonitor(self._ask, self._stop)
+        choice = select_model(config, self._ask)
         bundle, self.model, self._choice = choice.bundle, choice.model, choice
-        self.network = Network(bundle, config, self.model, self.writer)
-        self.hands = Hands(config.state)
-        self._ask(blame(self.hands.left_over()))
-        self.guard = Guard(config, self.writer)
+        self.network = LoadedModel(bundle, config, self.model, self.writer)
+        self.hands = InFlightFiles(config.state)
+        self._ask(service_crash_change(self.hands.left_over()))
+        self.guard = VolumeMonitor(config, self.writer)
         self.scanner = Scanner(config, self.writer, once)
-        self.scout = Scout(config, self.writer, self.scanner.request)
-        self.sentry = Sentry(config, self.guard, self.scanner.request, self.scout.tell)
-        self.feed = Feed(config.database)
-        self.recorder = Recorder(self.model, 0.0 if once else YOUNG * config.watch.open_seconds)
-        self.embedder = Embedder(config.model.batch or 8, self._record, self._stop)
-        self.intake = Intake(
+        self.scout = HintFollower(config, self.writer, self.scanner.request)
+        self.sentry = WatchReconciler(config, self.guard, self.scanner.request, self.scout.tell)
+        self.feed = PendingQueue(config.database)
+        self.recorder = ResultRecorder(self.model, 0.0 if once else YOUNG_FACTOR * config.watch.open_seconds)
+        self.embedder = EmbeddingBatcher(config.model.batch or 8, self._record, self._stop)
+        self.intake = WorkerPool(
             self.feed,
-            orders(config, self.model, bundle.recipe),
+            worker_settings(config, self.model, bundle.recipe),
             self.hands.hold,
             config.intake.workers,
             config.intake.seconds,
-            route(self.embedder.put, self._record),
+            outcome_router(self.embedder.put, self._record),
             self.embedder.hurry,
         )
         self.index = IndexFollower(config.database, config.state, self.model, bundle.id, bundle.dims)
         self._index_wake = threading.Event()
         self.scrubber = Scrubber(config, self.writer, self._stop, self._reading, once=once, order=self.scrub)
-        self.housekeeper = Housekeeper(config, self.writer, self._stop)
-        self.successor: Successor | None = None
+        self.housekeeper = NightlyBackup(config, self.writer, self._stop)
+        self.successor: NextModel | None = None
         if choice.following is not None and self.scrub is None:
-            self.successor = Successor(config, *choice.following, self.model, self.writer, self._stop, self._reading)
+            self.successor = NextModel(config, *choice.following, self.model, self.writer, self._stop, self._reading)
         self.writer.listen(self.feed.wake)
         self.writer.listen(self._index_wake)
-        tower = Owner(self.model, bundle.text.id if bundle.text else "", bundle.dims)
+        tower = TextTowerKey(self.model, bundle.text.id if bundle.text else "", bundle.dims)
         self.scorer = Scorer(config.database, self.writer, tower, self.network.words)
         self.trainer = Trainer(config, self.writer, self._stop)
-        self.answerer = Answerer(
+        self.answerer = ApiServer(
             config.state / SOCKET,
-            operations(self.index.search, self.network, self.live, self._ask_to_reload, self.scrubber),
+            operation_table(self.index.search, self.network, self.live, self._ask_to_reload, self.scrubber),
         )
 
     def start(self) -> None:
@@ -108,7 +108,7 @@ class Service:
         self.guard.refresh()
         self.sentry.start(watch=not self.once)
         self.stages.run("index", self._follow)
-        embedding = partial(keep_embedding, self.network, self.embedder, self.config.model, self._stop, self._unusable)
+        embedding = partial(run_embedding, self.network, self.embedder, self.config.model, self._stop, self._unusable)
         self.stages.run("embed", partial(embedding, eager=False))
         self.stages.run("intake", partial(self.intake.run, self._stop))
         self.stages.repeat("keep", self.housekeeper.step)
@@ -156,7 +156,7 @@ class Service:
         if (config.state, config.intake) != (self.config.state, self.config.intake):
             log.warning("restart_needed", why="state and [intake] are read at the start only")
         if config.model != self.config.model:
-            find_bundle(config)  # a bundle that cannot be read must not end what runs
+            configured_bundle(config)  # a bundle that cannot be read must not end what runs
             self.renewed = True
         self.config = config
         for stage in (self.scout, self.scanner, self.sentry, self.scrubber, self.housekeeper):
@@ -183,7 +183,7 @@ class Service:
 
     def live(self) -> StatusAnswer:
         """What only the running service knows: the object behind `catalog status`."""
-        point("answer")
+        crash_point("answer")
         return {
             "index": {"size": self.index.size, "seq": self.index.seq, "lag": self.index.lag},
             "model": {
@@ -195,7 +195,7 @@ class Service:
             "scrub": self.scrubber.progress(),
             "next": None if self.successor is None else self.successor.progress(),
             "training": self.trainer.training,
-            "scanning": text(self.scanner.scanning),
+            "scanning": path_text(self.scanner.scanning),
             "in_work": self.feed.out,
             "done": self.done,
         }
@@ -207,7 +207,7 @@ class Service:
             self.renewed = True
 
     @property
-    def refusal(self) -> Fault | None:
+    def refusal(self) -> CatalogError | None:
         """Why the wanted model cannot be used here, if it cannot."""
         wanted = self._choice.fault if self.scrub is None else None
         return wanted if self.successor is None else self.successor.refused
@@ -218,18 +218,18 @@ class Service:
             return self.writer.ask(change)
         except RuntimeError:
             fault = self.stages.fault
-            if isinstance(fault, Fault):
+            if isinstance(fault, CatalogError):
                 raise fault from None
-            raise StoreFault(f"the catalog cannot be opened: {fault}", "See the log.") from fault
+            raise StoreError(f"the catalog cannot be opened: {fault}", "See the log.") from fault
 
-    def _record(self, result: Result) -> None:
+    def _record(self, result: FileResult) -> None:
         self.writer.put(self.recorder.change(result), after=partial(self._recorded, task_of(result).file))
 
     def _recorded(self, file: int) -> None:
         self.done += 1
         self.feed.release(file)
 
-    def _unusable(self, fault: Fault | None) -> None:
+    def _unusable(self, fault: CatalogError | None) -> None:
         if fault is None:
             return
         if self.once:

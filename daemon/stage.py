@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import structlog
 
-from catalog.errors import Fault
+from catalog.errors import CatalogError
 
 JOIN_SECONDS = 60.0
 log = structlog.get_logger()
@@ -34,7 +34,7 @@ class Stage(threading.Thread):
                 "stage_failed",
                 stage=self.name,
                 error=str(error),
-                exc_info=None if isinstance(error, Fault) else error,
+                exc_info=None if isinstance(error, CatalogError) else error,
             )
             self._failed.set()
         finally:

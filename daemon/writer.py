@@ -11,18 +11,18 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from catalog.crash_points import point
-from catalog.store.change_log import begin
+from catalog.crash_points import crash_point
+from catalog.store.change_log import begin_timeline
 from catalog.store.database import Database
 
-FOLD = 1000  # changes in one transaction at most
-WAITING = 4000  # changes that may wait before their senders do
+MAX_COMMIT_CHANGES = 1000  # changes in one transaction at most
+MAX_WAITING_CHANGES = 4000  # changes that may wait before their senders do
 
 Change = Callable[[Database], Any]
 log = structlog.get_logger()
 
 
-class Message(NamedTuple):
+class QueuedChange(NamedTuple):
     """A change, and what follows its commit. `answer` gives the change's result, or the store's failure."""
 
     change: Change
@@ -35,7 +35,7 @@ class Writer:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._queue: queue.Queue[Message | None] = queue.Queue(WAITING)
+        self._queue: queue.Queue[QueuedChange | None] = queue.Queue(MAX_WAITING_CHANGES)
         self._listeners: list[threading.Event] = []
         self.closed = threading.Event()
 
@@ -45,11 +45,11 @@ class Writer:
 
     def put(self, change: Change, after: Callable[[], None] | None = None) -> None:
         """Hand over a change. `after` runs once it is committed; it must not block."""
-        self._offer(Message(change, after))
+        self._offer(QueuedChange(change, after))
 
     def ask(self, change: Change) -> Any:
         """Hand over a change, wait until it is committed, and return its result."""
-        message = Message(change, answer=Future())
+        message = QueuedChange(change, answer=Future())
         self._offer(message)
         assert message.answer is not None
         while True:
@@ -59,7 +59,7 @@ class Writer:
                 if self.closed.is_set():
                     raise RuntimeError("the writer has ended") from None
 
-    def _offer(self, message: Message) -> None:
+    def _offer(self, message: QueuedChange) -> None:
         while not self.closed.is_set():
             try:
                 self._queue.put(message, timeout=1)
@@ -82,7 +82,7 @@ class Writer:
             database = Database(self._path, write=True)
             try:
                 with database.transaction():
-                    begin(database, secrets.token_hex(8), time.time())
+                    begin_timeline(database, secrets.token_hex(8), time.time())
                 while self._turn(database):
                     pass
             finally:
@@ -100,26 +100,26 @@ class Writer:
             self._queue.task_done()
         return None not in batch
 
-    def _collect(self) -> list[Message | None]:
+    def _collect(self) -> list[QueuedChange | None]:
         batch = [self._queue.get()]
-        while len(batch) < FOLD and batch[-1] is not None:
+        while len(batch) < MAX_COMMIT_CHANGES and batch[-1] is not None:
             try:
                 batch.append(self._queue.get_nowait())
             except queue.Empty:
                 break
         return batch
 
-    def _commit(self, database: Database, work: list[Message]) -> None:
+    def _commit(self, database: Database, work: list[QueuedChange]) -> None:
         try:
             with database.transaction():
                 results = [message.change(database) for message in work]
-                point("write.commit")
+                crash_point("write.commit")
         except BaseException as error:
             for message in work:
                 if message.answer is not None:
                     message.answer.set_exception(error)
             raise
-        point("write.committed")
+        crash_point("write.committed")
         for message, result in zip(work, results, strict=True):
             if message.after is not None:
                 message.after()

@@ -10,22 +10,22 @@ import numpy as np
 from PIL import Image
 
 from models.decode.colour import flatten
-from models.decode.pixel_digest import coarse_sum, digest, sized_sum
+from models.decode.pixel_digest import image_crc, pixel_crc, pixel_digest
 from models.decode.raster import SIDEWAYS, Raster
 from models.native.rows import steps
 from models.recipe import Recipe
 
-ROWS = 48  # sampled: all of them would take as long as a small decode
+SAMPLED_ROWS = 48  # sampled: all of them would take as long as a small decode
 
 
-def detail(image: Image.Image) -> float:
+def detail_ratio(image: Image.Image) -> float:
     """Mean second difference along sampled rows over the mean first difference, 0 to about 2, of RGB (green) or L.
 
     A ratio, so that contrast cancels out: noise gives about 1.7, a sharp photo 1.1 to 1.6, one that is blurred by
     3 pixels of 500 gives 0.3 to 0.7.
     """
     width, height = image.size
-    step = max(1, height // ROWS)
+    step = max(1, height // SAMPLED_ROWS)
     if step > 1:  # the middle row of each stripe: handing over all of them takes longer than the sums do
         image = image.resize((width, height // step), Image.Resampling.NEAREST, (0, 0, width, height // step * step))
     first, second = steps(image.tobytes("raw", "L" if image.mode == "L" else "G"), width)
@@ -42,7 +42,7 @@ FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 # EXIF 2.32 table 6, the same as Pillow's ImageOps.exif_transpose.
-UPRIGHT = {
+TRANSPOSE_BY_ORIENTATION = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -54,7 +54,7 @@ UPRIGHT = {
 Box = tuple[float, float, float, float]
 
 
-class Fitted(NamedTuple):
+class ModelInput(NamedTuple):
     """`pixels`: uint8 [recipe.height, recipe.width, 3], C-contiguous, upright, over the recipe's background;
     not to be written to.
 
@@ -66,9 +66,9 @@ class Fitted(NamedTuple):
     detail: float
 
 
-def fit(raster: Raster, recipe: Recipe) -> Fitted:
+def preprocess(raster: Raster, recipe: Recipe) -> ModelInput:
     """The model's input, and the digest of what it was made of."""
-    image, box = raster.image, _covered(raster)
+    image, box = raster.image, _picture_box(raster)
     width, height = raster.width, raster.height
     if middle := recipe.visible(*image.size):
         image, box = image.crop(middle), None
@@ -77,27 +77,29 @@ def fit(raster: Raster, recipe: Recipe) -> Fitted:
     reduced, box = _reduce(image, size, recipe, box)
     small = reduced if reduced.size == size and not box else reduced.resize(size, FILTERS[recipe.interpolation], box)
     stored = small.tobytes()
-    made = digest(_coarse(raster, reduced, small.size, stored), small.size, stored, recipe, raster.maker)
+    made = pixel_digest(_reduced_crc(raster, reduced, small.size, stored), small.size, stored, recipe, raster.maker)
     # Turned when small: turning 12 megapixels costs more than decoding them.
-    if raster.orientation in UPRIGHT:
-        small = small.transpose(UPRIGHT[raster.orientation])
+    if raster.orientation in TRANSPOSE_BY_ORIENTATION:
+        small = small.transpose(TRANSPOSE_BY_ORIENTATION[raster.orientation])
     elif small.mode == "RGB":
-        return Fitted(_frame(_pixels(stored, small.size), recipe), made, detail(reduced))
-    return Fitted(_frame(_pixels(small.convert("RGB").tobytes(), small.size), recipe), made, detail(reduced))
+        return ModelInput(_crop_or_pad(_pixels(stored, small.size), recipe), made, detail_ratio(reduced))
+    return ModelInput(
+        _crop_or_pad(_pixels(small.convert("RGB").tobytes(), small.size), recipe), made, detail_ratio(reduced)
+    )
 
 
-def _coarse(raster: Raster, reduced: Image.Image, size: tuple[int, int], stored: bytes) -> int:
+def _reduced_crc(raster: Raster, reduced: Image.Image, size: tuple[int, int], stored: bytes) -> int:
     """Of `reduced` if it was shrunk: only that is known to be small, and any other might take as long as decoding."""
     if reduced.size == (raster.width, raster.height):
-        return sized_sum(size, stored)
-    return raster.sum if reduced is raster.image and raster.sum is not None else coarse_sum(reduced)
+        return pixel_crc(size, stored)
+    return raster.sum if reduced is raster.image and raster.sum is not None else image_crc(reduced)
 
 
 def _pixels(stored: bytes, size: tuple[int, int]) -> np.ndarray:
     return np.frombuffer(stored, np.uint8).reshape(size[1], size[0], 3)
 
 
-def _covered(raster: Raster) -> Box | None:
+def _picture_box(raster: Raster) -> Box | None:
     """The part of a shrunk image that the picture covers: averages and a JPEG's transform, by eighths, round up.
 
     Resizing all of it instead would stretch the picture by up to a pixel (45 instead of 55 dB to the exact result).
@@ -122,12 +124,12 @@ def _reduce(
     factors = recipe.averaged(right - left, bottom - top, size)
     if factors == (1, 1):
         return flatten(image, recipe.background), box
-    reduced = _opaque(image, factors) or flatten(image, recipe.background).reduce(factors)
+    reduced = _reduce_opaque(image, factors) or flatten(image, recipe.background).reduce(factors)
     across, down = factors
     return reduced, (left / across, top / down, right / across, bottom / down)
 
 
-def _opaque(image: Image.Image, factors: tuple[int, int]) -> Image.Image | None:
+def _reduce_opaque(image: Image.Image, factors: tuple[int, int]) -> Image.Image | None:
     """RGB out of an RGBA without transparent pixels, and nothing else: a screenshot's alpha says nothing.
 
     All four channels are averaged alike, by the function behind `Image.reduce`, which would weigh the colours by alpha
@@ -139,7 +141,7 @@ def _opaque(image: Image.Image, factors: tuple[int, int]) -> Image.Image | None:
     return reduced.convert("RGB") if reduced.getchannel("A").getextrema() == (255, 255) else None
 
 
-def _frame(pixels: np.ndarray, recipe: Recipe) -> np.ndarray:
+def _crop_or_pad(pixels: np.ndarray, recipe: Recipe) -> np.ndarray:
     if pixels.shape[:2] == (recipe.height, recipe.width):
         return pixels
     top, left = recipe.middle(pixels.shape[0], recipe.height), recipe.middle(pixels.shape[1], recipe.width)

@@ -4,16 +4,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.decode.decoder_errors import fault, with_zero_tail
-from models.decode.formats import recognise
-from models.decode.pillow_plugins import guard_bombs
+from models.decode.decoder_errors import decode_error, reclassify_zero_tail
+from models.decode.formats import identify_format
+from models.decode.pillow_plugins import set_pixel_limit
 from models.decode.raster import SIDEWAYS
-from models.decode.reason import Unfit
-from models.fit import fit
-from models.metadata.exif import NONE, read_exif
+from models.decode.reason import DecodeError
+from models.fit import preprocess
+from models.metadata.exif import NO_EXIF, read_exif
 from models.recipe import Recipe
 
-__all__ = ["Picture", "Recipe", "Unfit", "read_picture"]
+__all__ = ["DecodeError", "Picture", "Recipe", "read_picture"]
 
 
 class Picture(NamedTuple):
@@ -40,20 +40,20 @@ class Picture(NamedTuple):
 
 def read_picture(data: bytes, recipe: Recipe, *, max_pixels: int = 200_000_000) -> Picture:
     """Decodes all of it, strictly. Raises Unfit for everything that is the bytes' fault, and nothing else."""
-    guard_bombs(max_pixels)
+    set_pixel_limit(max_pixels)
     try:
-        return _read(data, recipe, max_pixels)
+        return _decode(data, recipe, max_pixels)
     except Exception as error:
-        raise with_zero_tail(data, fault(error)) from error
+        raise reclassify_zero_tail(data, decode_error(error)) from error
 
 
-def _read(data: bytes, recipe: Recipe, max_pixels: int) -> Picture:
-    row = recognise(data)
+def _decode(data: bytes, recipe: Recipe, max_pixels: int) -> Picture:
+    row = identify_format(data)
     raster = row.decode(data, recipe, max_pixels)
-    exif = read_exif(raster.exif) if raster.exif else NONE
+    exif = read_exif(raster.exif) if raster.exif else NO_EXIF
     width, height = raster.width, raster.height
     if raster.orientation in SIDEWAYS:
         width, height = height, width
-    pixels, digest, detail = fit(raster, recipe)
+    pixels, digest, detail = preprocess(raster, recipe)
     told = (exif.taken_at, exif.camera, raster.note, raster.suspect)
     return Picture(row.name, width, height, pixels, *told, digest, detail)

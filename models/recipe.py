@@ -8,7 +8,7 @@ Rounding = Literal["down", "nearest"]
 Colour = tuple[int, int, int]
 
 # A strip of 10,000 x 1 pixels resized by its shortest edge would need gigabytes, of which the crop keeps the middle.
-WIDEST = 8
+MAX_ASPECT = 8
 
 
 class Recipe(NamedTuple):
@@ -76,9 +76,9 @@ class Recipe(NamedTuple):
 
     def visible(self, width: int, height: int) -> tuple[int, int, int, int] | None:
         """The box (left, top, right, bottom) that is enough of an extremely long picture, None for all of it."""
-        if self.resize != "shortest" or max(width, height) <= WIDEST * min(width, height):
+        if self.resize != "shortest" or max(width, height) <= MAX_ASPECT * min(width, height):
             return None
-        keep = WIDEST * min(width, height)
+        keep = MAX_ASPECT * min(width, height)
         if width > height:
             left = (width - keep) // 2
             return left, 0, left + keep, height

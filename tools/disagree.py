@@ -22,19 +22,19 @@ import numpy as np
 import pillow_heif
 from PIL import Image, ImageOps
 
-from models.decode.formats import recognise
-from models.decode.stderr_capture import overhear
-from models.picture import Picture, Recipe, Unfit, read_picture
-from tools.bench.other_validators import RIVALS, Rival
-from tools.goldens import as_colour
+from models.decode.formats import identify_format
+from models.decode.stderr_capture import capture_libtiff_messages
+from models.picture import DecodeError, Picture, Recipe, read_picture
+from tools.bench.other_validators import VALIDATORS, Validator
+from tools.goldens import to_rgb
 
 RECIPE = Recipe(128, 128, "squash", "bilinear", 0)
-AT_ONCE = 40  # files that a command is asked about in one call
+BATCH_FILES = 40  # files that a command is asked about in one call
 PASSED, SUSPECT, REJECTED = "passed", "suspect", "rejected"
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class ValidationResult:
     """`verdict` and our `words`; `apart`: mean levels of 255 from Pillow's pixels, None where it shows none."""
 
     path: Path
@@ -44,31 +44,33 @@ class Judged:
     apart: float | None = None
 
 
-def judge(path: Path) -> Judged | None:
+def validate(path: Path) -> ValidationResult | None:
     """Ours; None for what is no picture."""
     data = path.read_bytes()
     try:
-        name = recognise(data).name
-    except Unfit:
+        name = identify_format(data).name
+    except DecodeError:
         return None
     try:
         picture = read_picture(data, RECIPE)
-    except Unfit as unfit:
-        return Judged(path, name, REJECTED, str(unfit))
-    return Judged(path, name, SUSPECT if picture.suspect else PASSED, picture.suspect, apart(data, picture))
+    except DecodeError as unfit:
+        return ValidationResult(path, name, REJECTED, str(unfit))
+    return ValidationResult(
+        path, name, SUSPECT if picture.suspect else PASSED, picture.suspect, pixel_difference(data, picture)
+    )
 
 
-def apart(data: bytes, picture: Picture) -> float | None:
+def pixel_difference(data: bytes, picture: Picture) -> float | None:
     """How far our pixels are from what a plain script makes of the same bytes."""
     try:
-        with overhear(), Image.open(io.BytesIO(data)) as opened:
-            shown = as_colour(ImageOps.exif_transpose(opened)).resize((128, 128), Image.Resampling.BILINEAR)
+        with capture_libtiff_messages(), Image.open(io.BytesIO(data)) as opened:
+            shown = to_rgb(ImageOps.exif_transpose(opened)).resize((128, 128), Image.Resampling.BILINEAR)
     except Exception:
         return None
     return float(np.abs(np.asarray(shown).astype(float) - picture.pixels).mean())
 
 
-def refusals(judged: list[Judged], rivals: tuple[Rival, ...]) -> dict[Path, tuple[int, int]]:
+def refusals(judged: list[ValidationResult], rivals: tuple[Validator, ...]) -> dict[Path, tuple[int, int]]:
     """Of each file: how many were asked, and how many of them refused it.
 
     They get links with plain names: a space in a path, or a wrong ending, would be what they complain of.
@@ -82,7 +84,7 @@ def refusals(judged: list[Judged], rivals: tuple[Rival, ...]) -> dict[Path, tupl
                 link.symlink_to(one.path.resolve())
             for rival in rivals:
                 known = [link for link, one in links.items() if not rival.formats or one.format in rival.formats]
-                with overhear():
+                with capture_libtiff_messages():
                     flagged = rival.flagged(known) if known else set()
                 asked.update(links[link].path for link in known)
                 refused.update(links[link].path for link in flagged)
@@ -91,9 +93,9 @@ def refusals(judged: list[Judged], rivals: tuple[Rival, ...]) -> dict[Path, tupl
     return {path: (asked[path], refused[path]) for path in asked}
 
 
-def _batches(judged: list[Judged]) -> Iterator[list[Judged]]:
-    for at in range(0, len(judged), AT_ONCE):
-        yield judged[at : at + AT_ONCE]
+def _batches(judged: list[ValidationResult]) -> Iterator[list[ValidationResult]]:
+    for at in range(0, len(judged), BATCH_FILES):
+        yield judged[at : at + BATCH_FILES]
 
 
 def main() -> None:
@@ -104,8 +106,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one object a line")
     given = parser.parse_args()
     pillow_heif.register_heif_opener()
-    judged = [one for path in sorted(given.folder.rglob("*")) if path.is_file() and (one := judge(path))]
-    said = refusals(judged, tuple(rival for rival in RIVALS if rival.present() and rival.name != "Pillow verify"))
+    judged = [one for path in sorted(given.folder.rglob("*")) if path.is_file() and (one := validate(path))]
+    said = refusals(judged, tuple(rival for rival in VALIDATORS if rival.present() and rival.name != "Pillow verify"))
     lists = {
         "rejected here, read by all others": [
             one for one in judged if one.verdict == REJECTED and said[one.path][1] == 0

@@ -13,10 +13,10 @@ from PIL import Image, ImageChops, ImageFilter, ImageOps
 from tools.default_model.pictures import canvas_picture
 
 Writer = Callable[[Image.Image, Path], None]
-Row = tuple[str, str, int, int, Writer]
+GoldenFile = tuple[str, str, int, int, Writer]
 ORIENTATION = 0x0112
 WHITE = (255, 255, 255)
-DEEP = 257
+DEEP_STEPS = 257
 """65535 / 255: sixteen bits of grey to eight."""
 
 
@@ -81,7 +81,7 @@ def huge_jpeg(image: Image.Image, path: Path) -> None:
 
 
 # Name, picture kind, height, width, how it is written.
-FILES: tuple[Row, ...] = (
+GOLDEN_FILES: tuple[GoldenFile, ...] = (
     ("wide.jpg", "landscape_picture", 200, 360, plain_jpeg),
     ("tall.png", "page_picture", 360, 200, tall_png),
     ("grey.jpg", "leaves_picture", 210, 280, grey_jpeg),
@@ -94,7 +94,7 @@ FILES: tuple[Row, ...] = (
     ("large.jpg", "subject_picture", 300, 400, large_jpeg),
 )
 # What models of a usual size (224 pixels and more) are proved with beside those: sharp, larger than their input.
-SHARP: tuple[Row, ...] = (
+SHARP_GOLDEN_FILES: tuple[GoldenFile, ...] = (
     ("sharp.png", "page_picture", 700, 1023, tall_png),
     ("banner.png", "leaves_picture", 301, 1337, tall_png),
     ("tower.jpg", "panels_picture", 1100, 420, plain_jpeg),
@@ -102,7 +102,7 @@ SHARP: tuple[Row, ...] = (
 )
 
 
-def write_pictures(folder: Path, seed: int, rows: tuple[Row, ...]) -> list[str]:
+def write_pictures(folder: Path, seed: int, rows: tuple[GoldenFile, ...]) -> list[str]:
     """Write the files; returns their names."""
     folder.mkdir(parents=True, exist_ok=True)
     for place, (name, kind, height, width, write) in enumerate(rows):
@@ -111,10 +111,10 @@ def write_pictures(folder: Path, seed: int, rows: tuple[Row, ...]) -> list[str]:
     return [row[0] for row in rows]
 
 
-def as_colour(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
     """Any mode to RGB: deep grey scaled, transparency laid over white."""
     if image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.float64) / DEEP
+        values = np.asarray(image).astype(np.float64) / DEEP_STEPS
         image = Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         image = image.convert("RGBA")
@@ -123,9 +123,9 @@ def as_colour(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def as_seen(path: Path) -> Image.Image:
+def open_as_displayed(path: Path) -> Image.Image:
     """A file as a person sees it, by plain Pillow: decoded in full, turned by EXIF, RGB."""
     with Image.open(path) as opened:
         opened.load()
         upright = ImageOps.exif_transpose(opened)
-    return as_colour(upright)
+    return to_rgb(upright)

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFont, features
 
-Make = Callable[[np.random.Generator], Image.Image]
+DrawScene = Callable[[np.random.Generator], Image.Image]
 ORIENTATION, DATE_TIME_ORIGINAL, EXIF_IFD, MAKE, MODEL = 0x0112, 0x9003, 0x8769, 0x010F, 0x0110
 WORDS = ("report", "cat", "last", "winter", "shows", "42", "new", "messages", "light", "rain", "tea", "old", "roofs")
-PLACES = ("Holiday 2019", "Été à Brest", "Прогулка", "京都 2021", "Garden", "Scans", "Müllers Geburtstag")
+FOLDER_NAMES = ("Holiday 2019", "Été à Brest", "Прогулка", "京都 2021", "Garden", "Scans", "Müllers Geburtstag")
 CAMERAS = (("Canon", "Canon PowerShot G11"), ("NIKON CORPORATION", "NIKON D60"), ("Google", "Pixel 7"))
 
 
@@ -101,7 +101,7 @@ def _sentence(rng: np.random.Generator, count: int) -> str:
     return " ".join(rng.choice(WORDS, count))
 
 
-def encoded(image: Image.Image, kind: str, rng: np.random.Generator, orientation: int = 1) -> bytes:
+def encode(image: Image.Image, kind: str, rng: np.random.Generator, orientation: int = 1) -> bytes:
     """The bytes of one file; `kind` is an extension, or "progressive" for such a JPEG, or "photo" for one with EXIF."""
     out = BytesIO()
     if kind == "tif":
@@ -150,12 +150,12 @@ class Collection:
 
     def originals(self, count: int) -> None:
         """The greater part: a mixture of scenes, formats and folders."""
-        recipes = _recipes()
+        recipes = _sample_kinds()
         for i in range(count):
             make, folder, stem, kind = recipes[i % len(recipes)]
             image = make(self.rng)
-            name = f"{folder.format(PLACES[i // 5 % len(PLACES)])}/{stem.format(2000 + 7 * i)}"
-            data = encoded(image, kind, self.rng)
+            name = f"{folder.format(FOLDER_NAMES[i // 5 % len(FOLDER_NAMES)])}/{stem.format(2000 + 7 * i)}"
+            data = encode(image, kind, self.rng)
             self.put("originals", f"{name}.{'jpg' if kind in ('photo', 'progressive') else kind}", data)
             if kind == "photo":
                 self.photos.append((name, image, data))
@@ -185,13 +185,13 @@ class Collection:
         """One scene stored in all eight EXIF orientations: shown, they are four turns and their mirror images."""
         image = landscape(self.rng)
         for orientation in range(1, 9):
-            data = encoded(image, "photo", self.rng, orientation)
+            data = encode(image, "photo", self.rng, orientation)
             self.put("turned", f"Camera/DSC_{4100 + orientation}.JPG", data)
 
     def damaged(self) -> None:
         """One of each way in which files die."""
-        sound = encoded(dead_leaves(self.rng), "photo", self.rng)
-        picture = encoded(screenshot(self.rng), "png", self.rng)
+        sound = encode(dead_leaves(self.rng), "photo", self.rng)
+        picture = encode(screenshot(self.rng), "png", self.rng)
         half, middle = len(sound) // 2, len(picture) // 2
         broken = {
             "IMG_0001 cut.jpg": sound[:half],
@@ -201,15 +201,15 @@ class Collection:
             "download (5).jpg": b"<!DOCTYPE html><html><body>404 Not Found</body></html>\n",
             "empty.jpg": b"",
             "notes.txt": b"Remember to sort these pictures one day.\n",
-            "bomb.png": _bomb(),
+            "bomb.png": _decompression_bomb(),
         }
         for name, data in broken.items():
             self.put("damaged", f"Recovered/{name}", data)
 
 
-def _recipes() -> tuple[tuple[Make, str, str, str], ...]:
+def _sample_kinds() -> tuple[tuple[DrawScene, str, str, str], ...]:
     """(scene, folder, name, kind) of the originals, in turn; some builds of Pillow cannot write AVIF."""
-    photos: tuple[tuple[Make, str, str, str], ...] = (
+    photos: tuple[tuple[DrawScene, str, str, str], ...] = (
         (landscape, "Photos/{}", "IMG_{:04}", "photo"),
         (dead_leaves, "Photos/{}", "DSC{:05}", "photo"),
     )
@@ -230,7 +230,7 @@ def _recipes() -> tuple[tuple[Make, str, str, str], ...]:
     )
 
 
-def _bomb() -> bytes:
+def _decompression_bomb() -> bytes:
     """A PNG of 60,000 x 60,000 black pixels in some kilobytes."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:

@@ -15,19 +15,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from catalog.backup.retention import surplus
+from catalog.backup.retention import expired_backups
 from catalog.config.settings import BackupSettings
-from catalog.errors import Fault, PlaceFault, StoreFault
-from catalog.filesystem.atomic_write import make_folder
-from catalog.journal import iso
-from catalog.state_dir import BACKUPS, backup_name, made_at
-from catalog.store.change_log import born
+from catalog.errors import CatalogError, ResourceError, StoreError
+from catalog.filesystem.atomic_write import make_private_directory
+from catalog.journal import format_timestamp
+from catalog.state_dir import BACKUPS, backup_name, backup_time
+from catalog.store.change_log import catalog_created_at
 from catalog.store.database import Database
 
-MARGIN = 16 << 20  # bytes that stay free for the catalog itself
-NIGHT = 3  # o'clock, local time: between the day's last pictures and the report in the morning
+FREE_SPACE_MARGIN_BYTES = 16 << 20  # bytes that stay free for the catalog itself
+BACKUP_HOUR = 3  # o'clock, local time: between the day's last pictures and the report in the morning
 
-MARKS = (
+CHANGE_MARKER_SQL = (
     "SELECT seq FROM clock",
     "SELECT max(id) FROM file",
     "SELECT max(id) FROM directory",
@@ -49,17 +49,17 @@ class Backup(NamedTuple):
     bytes: int
 
 
-def folder_of(state: Path) -> Path:
+def backup_folder(state: Path) -> Path:
     """Where the backups of this state directory lie."""
     return state / BACKUPS
 
 
-def backups(state: Path) -> list[Backup]:
+def list_backups(state: Path) -> list[Backup]:
     """All backups, the newest first. That they lie there says that they were good when they were made."""
     found: list[Backup] = []
     try:
-        for path in folder_of(state).iterdir():
-            at = made_at(path.name)
+        for path in backup_folder(state).iterdir():
+            at = backup_time(path.name)
             if at is not None:
                 found.append(Backup(path, at, path.stat().st_size))
     except OSError:
@@ -67,7 +67,7 @@ def backups(state: Path) -> list[Backup]:
     return sorted(found, key=lambda backup: (backup.at, backup.path.name), reverse=True)
 
 
-def back_up(
+def create_backup(
     database: Database, state: Path, settings: BackupSettings, now: float, stopped: Callable[[], bool] = lambda: False
 ) -> Backup:
     """Make a backup, and only then let go of those that are one too many.
@@ -75,70 +75,71 @@ def back_up(
     Raises:
         Fault: it could not be made; all that were there are still there. Stopped: `stopped()` said so.
     """
-    folder = folder_of(state)
-    make_folder(folder)
+    folder = backup_folder(state)
+    make_private_directory(folder)
     target = folder / backup_name(now)
-    with _alone(folder):
-        _tidy(folder)
-        export(database, target, stopped)
-        _rotate(folder, settings, now)
+    with _exclusive_lock(folder):
+        _remove_partial_files(folder)
+        write_backup(database, target, stopped)
+        _delete_expired(folder, settings, now)
     return Backup(target, float(int(now)), target.stat().st_size)
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _exclusive_lock(folder: Path) -> Iterator[None]:
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError as error:
-        raise StoreFault(f"another backup is being made in {folder}", "Wait until it is there.") from error
+        raise StoreError(f"another backup is being made in {folder}", "Wait until it is there.") from error
     finally:
         os.close(handle)
 
 
-def _tidy(folder: Path) -> None:
+def _remove_partial_files(folder: Path) -> None:
     """What a kill left half-made. Whoever is alone here makes none now."""
     for part in folder.glob("*.part*"):
         part.unlink(missing_ok=True)
 
 
-def export(database: Database, target: Path, stopped: Callable[[], bool] = lambda: False) -> None:
+def write_backup(database: Database, target: Path, stopped: Callable[[], bool] = lambda: False) -> None:
     """Write a proved copy to `target`, any place at all. Raises Fault; Stopped where `stopped()` said so."""
-    ensure_space(target.parent, database.size)
+    require_free_space(target.parent, database.size)
     database.copy(target, stopped)
 
 
-def ensure_space(folder: Path, need: int) -> None:
+def require_free_space(folder: Path, need: int) -> None:
     """Raises PlaceFault where `need` bytes and a margin are not free."""
     try:
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        raise PlaceFault(
+        raise ResourceError(
             f"cannot use {folder}: {os.strerror(error.errno or 0).lower()}", "Make it, or mount it."
         ) from error
-    if free < need + MARGIN:
-        raise PlaceFault(
-            f"a backup needs {(need + MARGIN) / 1e6:,.0f} MB in {folder}, and {free / 1e6:,.0f} MB are free",
+    if free < need + FREE_SPACE_MARGIN_BYTES:
+        raise ResourceError(
+            f"a backup needs {(need + FREE_SPACE_MARGIN_BYTES) / 1e6:,.0f} "
+            f"MB in {folder}, and {free / 1e6:,.0f} MB are free",
             "Free some space, or keep fewer copies: `daily` and `weekly` in [backup].",
         )
 
 
-def _rotate(folder: Path, settings: BackupSettings, now: float) -> None:
+def _delete_expired(folder: Path, settings: BackupSettings, now: float) -> None:
     with suppress(OSError):  # the new one is there, which is what counts; the next one tries again
         names = {path.name for path in folder.iterdir()}
-        for name in surplus(names, now, settings.daily, settings.weekly):
+        for name in expired_backups(names, now, settings.daily, settings.weekly):
             (folder / name).unlink(missing_ok=True)
 
 
-def last_night(now: float) -> float:
+def last_scheduled_time(now: float) -> float:
     """The latest time before `now` at which a nightly backup was to be made, in seconds since the epoch."""
     local = time.localtime(now)
-    today = time.mktime((local.tm_year, local.tm_mon, local.tm_mday, NIGHT, 0, 0, 0, 0, -1))
-    return today if today <= now else time.mktime((*local[:2], local.tm_mday - 1, NIGHT, 0, 0, 0, 0, -1))
+    today = time.mktime((local.tm_year, local.tm_mon, local.tm_mday, BACKUP_HOUR, 0, 0, 0, 0, -1))
+    return today if today <= now else time.mktime((*local[:2], local.tm_mday - 1, BACKUP_HOUR, 0, 0, 0, 0, -1))
 
 
-def due(newest: float | None, born: float | None, night: float, now: float) -> bool:
+def is_backup_due(newest: float | None, born: float | None, night: float, now: float) -> bool:
     """Whether last night has no backup yet. Pure. A catalog younger than that has nothing to lose so far.
 
     What seems to lie in the future was made before the clock was set back, and says nothing of last night.
@@ -148,41 +149,47 @@ def due(newest: float | None, born: float | None, night: float, now: float) -> b
     return newest is None or newest < night or newest > now
 
 
-def changed_since(database: Database, backup: Backup) -> bool:
+def changed_since_backup(database: Database, backup: Backup) -> bool:
     """Whether the catalog knows anything that the backup does not. Scans that found nothing new are no news."""
     try:
         older = Database(backup.path, write=False)
-    except Fault:
+    except CatalogError:
         return True
     try:
-        return _marks(database) != _marks(older)
-    except Fault:
+        return _change_markers(database) != _change_markers(older)
+    except CatalogError:
         return True
     finally:
         older.close()
 
 
-def _marks(database: Database) -> list[Any]:
-    return [database.rows(sql) for sql in MARKS]
+def _change_markers(database: Database) -> list[Any]:
+    return [database.rows(sql) for sql in CHANGE_MARKER_SQL]
 
 
 STALE_DAYS = 7
-LAST = "SELECT at, kind, detail FROM event WHERE kind IN ('backup', 'backup failed') ORDER BY at DESC, id DESC LIMIT 1"
+LAST_BACKUP_EVENT_SQL = (
+    "SELECT at, kind, detail FROM event WHERE kind IN ('backup', 'backup failed') ORDER BY at DESC, id DESC LIMIT 1"
+)
 
 
-def backup_standing(database: Database, state: Path, settings: BackupSettings, now: float) -> dict[str, Any]:
+def backup_status(database: Database, state: Path, settings: BackupSettings, now: float) -> dict[str, Any]:
     """`at`, `path` and `bytes` of the newest backup, None without one; `problem`: what has to be done, or ""."""
-    newest = next(iter(backups(state)), None)
+    newest = next(iter(list_backups(state)), None)
     nightly = bool(settings.daily or settings.weekly)
     return {
-        "at": iso(newest.at) if newest else None,
+        "at": format_timestamp(newest.at) if newest else None,
         "path": str(newest.path) if newest else None,
         "bytes": newest.bytes if newest else None,
-        "problem": judge(database.row(LAST), newest.at if newest else None, born(database), now) if nightly else "",
+        "problem": backup_problem(
+            database.row(LAST_BACKUP_EVENT_SQL), newest.at if newest else None, catalog_created_at(database), now
+        )
+        if nightly
+        else "",
     }
 
 
-def judge(last: tuple[Any, ...] | None, newest: float | None, began: float | None, now: float) -> str:
+def backup_problem(last: tuple[Any, ...] | None, newest: float | None, began: float | None, now: float) -> str:
     """What is wrong, or "". `last`: the last word of the nightly backup (when, kind, detail); `began`: the catalog's
     birth. Pure. A night in which nothing had changed counts like one with a backup.
     """

@@ -13,21 +13,34 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog import journal
-from catalog.backup.create import Backup, backups, ensure_space
-from catalog.choices.labels import agree, choice_of, compare, entry_of, held, said
+from catalog.backup.create import Backup, list_backups, require_free_space
+from catalog.choices.labels import (
+    choice_from_entry,
+    compare_choices,
+    entry_from_choice,
+    journal_choices,
+    reconcile_with_journal,
+    table_choices,
+)
 from catalog.config.load import Config
-from catalog.errors import Fault, PlaceFault, StoreFault
-from catalog.filesystem.atomic_write import hand_over, make_folder, put_in_place, size_of, sync_folder
-from catalog.similarity.index_file import forget
+from catalog.errors import CatalogError, ResourceError, StoreError
+from catalog.filesystem.atomic_write import (
+    file_size,
+    fsync_directory,
+    inherit_owner,
+    make_private_directory,
+    replace_durably,
+)
+from catalog.similarity.index_file import remove_all_snapshots
 from catalog.state_dir import IN_HAND, RECOVERING
-from catalog.store.database import Database, prove
-from catalog.store.events import note
+from catalog.store.database import Database, database_problems
+from catalog.store.events import record_event
 
-LOGS = ("-wal", "-shm", "-journal")
+SQLITE_LOG_SUFFIXES = ("-wal", "-shm", "-journal")
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
+class SkippedBackup:
     """A backup that was passed over, and why."""
 
     path: Path
@@ -35,7 +48,7 @@ class Passed:
 
 
 @dataclass(frozen=True, slots=True)
-class Recovered:
+class RecoveryResult:
     """What was done. `source`: the copy that was put in place, None where the catalog was built anew; `until`: what
     happened after it is lost, but for choices. `labels`: choices in the catalog. `aside`: where the damaged file lies.
     """
@@ -45,73 +58,75 @@ class Recovered:
     labels: int
     salvaged: int
     aside: Path | None
-    passed: list[Passed]
+    passed: list[SkippedBackup]
 
 
-def recover(config: Config, source: Path | None, *, rebuild: bool, now: float) -> Recovered:
+def recover_catalog(config: Config, source: Path | None, *, rebuild: bool, now: float) -> RecoveryResult:
     """Do all of it. The caller holds the lock of the service.
 
     Raises:
         StoreFault: the named source is not sound. PlaceFault: no space, or the place cannot be written.
     """
-    passed: list[Passed] = []
-    chosen = None if rebuild else _choose(config.state, source, passed)
-    salvaged = _salvage([config.database, *(one.path for one in passed)], config.state)
-    with _workshop(config.state) as workshop:
+    passed: list[SkippedBackup] = []
+    chosen = None if rebuild else _choose_backup(config.state, source, passed)
+    salvaged = _salvage_choices([config.database, *(one.path for one in passed)], config.state)
+    with _recovery_folder(config.state) as workshop:
         fresh = workshop / config.database.name
         if chosen is not None:
-            ensure_space(workshop, chosen.bytes)
-            _copy(chosen.path, fresh)
-        labels = _furnish(fresh, config.state, chosen, now)
-        forget(config.state)
+            require_free_space(workshop, chosen.bytes)
+            _copy_with_wal(chosen.path, fresh)
+        labels = _migrate_and_merge_choices(fresh, config.state, chosen, now)
+        remove_all_snapshots(config.state)
         (config.state / IN_HAND).unlink(missing_ok=True)  # ids, too, of the catalog that goes
         aside = _set_aside(config.database, now)
-        put_in_place(fresh, config.database)
-    hand_over(config.database)
-    return Recovered(chosen.path if chosen else None, chosen.at if chosen else None, labels, salvaged, aside, passed)
+        replace_durably(fresh, config.database)
+    inherit_owner(config.database)
+    return RecoveryResult(
+        chosen.path if chosen else None, chosen.at if chosen else None, labels, salvaged, aside, passed
+    )
 
 
-def _choose(state: Path, source: Path | None, passed: list[Passed]) -> Backup | None:
+def _choose_backup(state: Path, source: Path | None, passed: list[SkippedBackup]) -> Backup | None:
     if source is not None:
-        words = prove(source)
+        words = database_problems(source)
         if words:
-            raise StoreFault(f"{source} is not sound: {'; '.join(words[:3])}", "Name another, or leave --from out.")
+            raise StoreError(f"{source} is not sound: {'; '.join(words[:3])}", "Name another, or leave --from out.")
         found = source.stat()
         return Backup(source, found.st_mtime, found.st_size)
-    for backup in backups(state):
-        words = prove(backup.path)
+    for backup in list_backups(state):
+        words = database_problems(backup.path)
         if not words:
             return backup
-        passed.append(Passed(backup.path, "; ".join(words[:3])))
+        passed.append(SkippedBackup(backup.path, "; ".join(words[:3])))
     return None
 
 
-def _salvage(places: list[Path], state: Path) -> int:
+def _salvage_choices(places: list[Path], state: Path) -> int:
     """Choices that the journal lacks, from whatever can still be read; they go into the journal first."""
     found = 0
     for place in places:
-        with suppress(Fault, TypeError, ValueError, AttributeError):  # what damage gives may be nonsense
+        with suppress(CatalogError, TypeError, ValueError, AttributeError):  # what damage gives may be nonsense
             database = Database(place, write=False)
             try:
-                missing = compare(held(database), said(state)).unsaid
+                missing = compare_choices(table_choices(database), journal_choices(state)).unsaid
             finally:
                 database.close()
-            sound = [entry for choice in missing if choice_of(entry := entry_of(choice)) is not None]
+            sound = [entry for choice in missing if choice_from_entry(entry := entry_from_choice(choice)) is not None]
             journal.append(state, sound)
             found += len(sound)
     return found
 
 
 @contextmanager
-def _workshop(state: Path) -> Iterator[Path]:
+def _recovery_folder(state: Path) -> Iterator[Path]:
     """A folder of its own, so that logs and leftovers of an earlier try cannot meet the new catalog."""
     folder = state / RECOVERING
     shutil.rmtree(folder, ignore_errors=True)
-    make_folder(folder)
+    make_private_directory(folder)
     try:
         yield folder
     except OSError as error:
-        raise PlaceFault(
+        raise ResourceError(
             f"the catalog cannot be put in place in {state}: {os.strerror(error.errno or 0).lower()}",
             "Free some space, see that it is writable, and run it again; nothing was lost.",
         ) from error
@@ -119,7 +134,7 @@ def _workshop(state: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy_with_wal(source: Path, target: Path) -> None:
     """Of a copy that somebody made by hand, what waits in the log beside it belongs to it."""
     for tail in ("", "-wal"):
         place = source.with_name(source.name + tail)
@@ -127,20 +142,20 @@ def _copy(source: Path, target: Path) -> None:
             shutil.copyfile(place, target.with_name(target.name + tail))
 
 
-def _furnish(fresh: Path, state: Path, chosen: Backup | None, now: float) -> int:
+def _migrate_and_merge_choices(fresh: Path, state: Path, chosen: Backup | None, now: float) -> int:
     """Bring the new catalog to this version and give it the owner's choices."""
     word = f"from {chosen.path.name}" if chosen else "built anew"
     database = Database(fresh, write=True, restoring=True)
     try:
         with database.transaction():
-            agree(database, state)
-            note(database, now, "recovered", detail=word)
+            reconcile_with_journal(database, state)
+            record_event(database, now, "recovered", detail=word)
             labels = int(database.value("SELECT count(*) FROM label"))
         database.shrink_log()
     finally:
         database.close()
-    if size_of(fresh.with_name(fresh.name + "-wal")):
-        raise PlaceFault(f"the new catalog in {fresh.parent} is not whole", "Free some space and run it again.")
+    if file_size(fresh.with_name(fresh.name + "-wal")):
+        raise ResourceError(f"the new catalog in {fresh.parent} is not whole", "Free some space and run it again.")
     return labels
 
 
@@ -152,10 +167,10 @@ def _set_aside(database: Path, now: float) -> Path | None:
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
     aside = database.with_name(f"{database.name}.damaged-{stamp}")
     moved = False
-    for tail in ("", *LOGS):
+    for tail in ("", *SQLITE_LOG_SUFFIXES):
         place = database.with_name(database.name + tail)
         if place.exists():
             place.replace(aside.with_name(aside.name + tail))
             moved = moved or not tail
-    sync_folder(database.parent)
+    fsync_directory(database.parent)
     return aside if moved else None

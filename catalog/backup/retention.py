@@ -7,26 +7,26 @@ and weeks without a copy do not count, so a machine that is seldom on keeps as m
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
-from catalog.state_dir import BACKUP_NAME, made_at
+from catalog.state_dir import BACKUP_NAME, backup_time
 
-WEEK = 7 * 86400
+WEEK_SECONDS = 7 * 86400
 
 
-def surplus(names: Iterable[str], now: float, daily: int, weekly: int) -> set[str]:
+def expired_backups(names: Iterable[str], now: float, daily: int, weekly: int) -> set[str]:
     """Which copies may go; those that are no copies of ours, and the newest one, never.
 
     The copy made before a migration preserves what no later one does: it stays for `weekly` weeks. One from the
     future (the clock was set back) is no newer than what was made since, and takes the place of a day.
     """
-    every = sorted(((at, name) for name in names if (at := made_at(name)) is not None), reverse=True)
-    preserved = {name for at, name in every if _of_older_version(name) and now - at < weekly * WEEK}
-    plain = [(at, name) for at, name in every if not _of_older_version(name)]
+    every = sorted(((at, name) for name in names if (at := backup_time(name)) is not None), reverse=True)
+    preserved = {name for at, name in every if _is_pre_migration(name) and now - at < weekly * WEEK_SECONDS}
+    plain = [(at, name) for at, name in every if not _is_pre_migration(name)]
     newest = [name for at, name in plain if at <= now][:1] or [name for _, name in every[:1]]
     kept = {*newest, *preserved, *_last_of_each(plain, _day, daily), *_last_of_each(plain, _week, weekly)}
     return {name for _, name in every} - kept
 
 
-def _of_older_version(name: str) -> bool:
+def _is_pre_migration(name: str) -> bool:
     found = BACKUP_NAME.fullmatch(name)
     return found is not None and found[2] is not None
 

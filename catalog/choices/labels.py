@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from catalog import journal
-from catalog.choices.not_duplicates import replay
-from catalog.errors import Fault
-from catalog.files.queries import holders
-from catalog.formatting import text
-from catalog.journal import Entry, iso, seconds
+from catalog.choices.not_duplicates import restore_from_journal
+from catalog.errors import CatalogError
+from catalog.files.queries import files_with_content
+from catalog.formatting import path_text
+from catalog.journal import JournalEntry, format_timestamp, parse_timestamp
 from catalog.store.database import Database
 
-KIND = "label"
-VALUES = ("keep", "delete", "clear")  # `clear` takes back; it is in the journal and never in the table
+JOURNAL_KIND = "label"
+CHOICE_VALUES = ("keep", "delete", "clear")  # `clear` takes back; it is in the journal and never in the table
 
-HELD = (
+LABELS_SQL = (
     "SELECT c.sha256, c.bytes, l.value, l.source, l.at,"
     " (SELECT CAST(d.path || '/' || f.name AS BLOB) FROM file f JOIN directory d ON d.id = f.directory"
     "  WHERE f.content = c.id LIMIT 1)"
@@ -28,7 +28,7 @@ HELD = (
 )
 
 
-class Choice(NamedTuple):
+class LabelChoice(NamedTuple):
     """What was chosen for a content of `size` bytes. `at`: seconds since the epoch, to the millisecond.
 
     `path`: where the owner saw it, for people; nothing hangs on it.
@@ -47,56 +47,56 @@ class Choice(NamedTuple):
         return self.value, round(self.at, 3)
 
 
-class Difference(NamedTuple):
+class LabelDifference(NamedTuple):
     """Choices that the table lacks, and choices that the journal lacks."""
 
-    unheld: list[Choice]
-    unsaid: list[Choice]
+    unheld: list[LabelChoice]
+    unsaid: list[LabelChoice]
 
 
-def entry_of(choice: Choice) -> Entry:
+def entry_from_choice(choice: LabelChoice) -> JournalEntry:
     """The choice as a line of the journal."""
     return {
-        "at": iso(choice.at),
-        "kind": KIND,
+        "at": format_timestamp(choice.at),
+        "kind": JOURNAL_KIND,
         "value": choice.value,
         "sha256": choice.sha256.hex(),
         "bytes": choice.size,
-        "path": text(choice.path),
+        "path": path_text(choice.path),
         "source": choice.source,
     }
 
 
-def choice_of(entry: Entry) -> Choice | None:
+def choice_from_entry(entry: JournalEntry) -> LabelChoice | None:
     """The choice that a line of the journal tells; None where it tells another thing, or nonsense."""
-    if entry.get("kind") != KIND:
+    if entry.get("kind") != JOURNAL_KIND:
         return None
     try:
-        found = Choice(
+        found = LabelChoice(
             bytes.fromhex(entry["sha256"]),
             int(entry["bytes"]),
             entry["value"],
             str(entry["source"]),
-            seconds(entry["at"]),
+            parse_timestamp(entry["at"]),
             str(entry["path"]).encode("utf-8", "surrogateescape"),
         )
     except (KeyError, ValueError, TypeError):
         return None
-    return found if found.value in VALUES and len(found.sha256) == 32 and found.size >= 0 else None
+    return found if found.value in CHOICE_VALUES and len(found.sha256) == 32 and found.size >= 0 else None
 
 
-def compare(held: list[Choice], said: Iterable[Choice]) -> Difference:
+def compare_choices(held: list[LabelChoice], said: Iterable[LabelChoice]) -> LabelDifference:
     """Bring together what the table holds and what the journal says, oldest first. Pure.
 
     The journal is written first, so where it knows what the table holds, its last word counts. What it does not
     know at all it must have lost, and the table counts. No clock is asked which of two is later: it may be set back.
     """
-    last: dict[bytes, Choice] = {}
+    last: dict[bytes, LabelChoice] = {}
     deeds: dict[bytes, set[tuple[str, float]]] = {}
     for choice in said:
         last[choice.sha256] = choice
         deeds.setdefault(choice.sha256, set()).add(choice.deed)
-    unsaid: list[Choice] = []
+    unsaid: list[LabelChoice] = []
     for choice in held:
         if choice.deed not in deeds.get(choice.sha256, ()):
             unsaid.append(choice)
@@ -105,27 +105,27 @@ def compare(held: list[Choice], said: Iterable[Choice]) -> Difference:
             del last[choice.sha256]
     kept = {choice.sha256 for choice in held}
     unheld = [choice for choice in last.values() if choice.value != "clear" or choice.sha256 in kept]
-    return Difference(unheld, unsaid)
+    return LabelDifference(unheld, unsaid)
 
 
-def held(database: Database) -> list[Choice]:
+def table_choices(database: Database) -> list[LabelChoice]:
     """The choices in the table."""
-    return [Choice(row[0], row[1], row[2], row[3], row[4], row[5] or b"") for row in database.rows(HELD)]
+    return [LabelChoice(row[0], row[1], row[2], row[3], row[4], row[5] or b"") for row in database.rows(LABELS_SQL)]
 
 
-def said(state: Path) -> list[Choice]:
+def journal_choices(state: Path) -> list[LabelChoice]:
     """The choices in the journal, oldest first. Raises JournalFault."""
-    return [choice for entry in journal.read(state) if (choice := choice_of(entry)) is not None]
+    return [choice for entry in journal.read(state) if (choice := choice_from_entry(entry)) is not None]
 
 
-def believed(database: Database, state: Path) -> dict[bytes, Choice]:
+def effective_choices(database: Database, state: Path) -> dict[bytes, LabelChoice]:
     """The choices by sha256, as `agree` would leave them. Each path is the one that its owner named, if that is known.
 
     Raises JournalFault.
     """
-    table, spoken = held(database), list(said(state))
+    table, spoken = table_choices(database), list(journal_choices(state))
     named = {choice.sha256: choice.path for choice in spoken}
-    found = {choice.sha256: choice for choice in [*table, *compare(table, spoken).unheld]}
+    found = {choice.sha256: choice for choice in [*table, *compare_choices(table, spoken).unheld]}
     return {
         sha256: choice._replace(path=named.get(sha256, choice.path))
         for sha256, choice in found.items()
@@ -133,7 +133,7 @@ def believed(database: Database, state: Path) -> dict[bytes, Choice]:
     }
 
 
-def hold(database: Database, choice: Choice) -> None:
+def store_choice(database: Database, choice: LabelChoice) -> None:
     """Put a choice into the table. Its content need not be on any disk by now. In a transaction."""
     database.run("INSERT INTO content(sha256, bytes) VALUES (?, ?) ON CONFLICT DO NOTHING", choice.sha256, choice.size)
     if choice.value == "clear":
@@ -146,7 +146,7 @@ def hold(database: Database, choice: Choice) -> None:
     )
 
 
-def choose(database: Database, state: Path, choices: list[Choice]) -> None:
+def record_choices(database: Database, state: Path, choices: list[LabelChoice]) -> None:
     """Make choices: into the journal, then into the table, all of them or none.
 
     Raises:
@@ -156,43 +156,43 @@ def choose(database: Database, state: Path, choices: list[Choice]) -> None:
     try:
         with database.transaction():
             for choice in choices:
-                hold(database, choice)
-            written = journal.append(state, map(entry_of, choices))
-    except Fault:  # of the commit, once something is written
+                store_choice(database, choice)
+            written = journal.append(state, map(entry_from_choice, choices))
+    except CatalogError:  # of the commit, once something is written
         if written is not None:
-            journal.withdraw(state, written)
+            journal.undo_append(state, written)
         raise
 
 
-def agree(database: Database, state: Path) -> Difference:
+def reconcile_with_journal(database: Database, state: Path) -> LabelDifference:
     """Bring table and journal together; returns what each was told. In a transaction. Raises JournalFault."""
-    replay(database, state)
-    found = compare(held(database), said(state))
+    restore_from_journal(database, state)
+    found = compare_choices(table_choices(database), journal_choices(state))
     for choice in found.unheld:
-        hold(database, choice)
-    journal.append(state, map(entry_of, found.unsaid))
+        store_choice(database, choice)
+    journal.append(state, map(entry_from_choice, found.unsaid))
     return found
 
 
-PAGE = 1000
-ROWS = (
+PAGE_ROWS = 1000
+LABEL_PAGE_SQL = (
     "SELECT c.id, c.sha256, l.value, l.source, l.at FROM label l JOIN content c ON c.id = l.content"
     " WHERE c.id > ? ORDER BY c.id LIMIT ?"
 )
 
 
-def label_lines(database: Database, known: dict[bytes, Choice]) -> Iterator[dict[str, Any]]:
+def label_records(database: Database, known: dict[bytes, LabelChoice]) -> Iterator[dict[str, Any]]:
     """What `label list --json` promises, page by page. `path`: a file of `paths`, or where the owner saw it."""
     after = 0
-    while rows := database.rows(ROWS, after, PAGE):
+    while rows := database.rows(LABEL_PAGE_SQL, after, PAGE_ROWS):
         for content, sha256, value, source, at in rows:
-            paths = [text(entry.path) for entry in holders(database, content)]
-            named = text(known[sha256].path) if sha256 in known else ""
+            paths = [path_text(entry.path) for entry in files_with_content(database, content)]
+            named = path_text(known[sha256].path) if sha256 in known else ""
             yield {
                 "path": paths[0] if paths else named,
                 "label": value,
                 "source": source,
-                "at": iso(at),
+                "at": format_timestamp(at),
                 "sha256": sha256.hex(),
                 "paths": paths,
             }

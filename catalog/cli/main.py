@@ -38,7 +38,7 @@ COMMANDS = {
 }
 
 
-class Lazy(click.Group):
+class LazyGroup(click.Group):
     """Knows its commands by name and one line; reads a command's module when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -58,7 +58,7 @@ class Lazy(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--config", "config_file", metavar="FILE", help="The configuration (else $CATALOG_CONFIG, XDG, /etc).")
 @click.version_option(package_name="catalogd", prog_name="catalog")
 @click.pass_context
@@ -69,7 +69,7 @@ def cli(ctx: click.Context, config_file: str | None) -> None:
 
 def main() -> None:
     """Console script."""
-    edge.run(cli, "catalog")
+    edge.run_command(cli, "catalog")
 
 
 if __name__ == "__main__":

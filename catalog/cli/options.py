@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from catalog.config.load import load_config
-from catalog.context import Asking
+from catalog.context import CatalogContext
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -18,18 +18,18 @@ config_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON: one object, or one a line for lists.")
 
 
-def named(ctx: click.Context, config_file: str | None) -> str | None:
+def named_config_file(ctx: click.Context, config_file: str | None) -> str | None:
     """The configuration that was named, at the command or before it."""
     return config_file or ctx.find_root().obj
 
 
-def asks(function: Function) -> Function:
+def with_catalog(function: Function) -> Function:
     """Give a command `--config` and, as its first argument, the open catalog."""
 
     @config_option
     @click.pass_context
     def wrapper(ctx: click.Context, /, config_file: str | None, **values: Any) -> Any:
-        return function(Asking(load_config(named(ctx, config_file))), **values)
+        return function(CatalogContext(load_config(named_config_file(ctx, config_file))), **values)
 
     return update_wrapper(wrapper, function)  # type: ignore[return-value]
 
@@ -39,12 +39,12 @@ def say(line: str) -> None:
     click.echo(line, err=True)
 
 
-def put(value: object) -> None:
+def echo_json(value: object) -> None:
     """One JSON object on one line. ASCII only: a name that is no text survives as escaped surrogates."""
     click.echo(json.dumps(value))
 
 
-def put_lines(values: Iterable[object]) -> None:
+def echo_json_lines(values: Iterable[object]) -> None:
     """One JSON object a line."""
     for value in values:
-        put(value)
+        echo_json(value)

@@ -34,7 +34,7 @@ class BytesPath(click.ParamType[bytes]):
 
 
 STDIN = b"-"
-Told = dict[bytes, bytes | None]
+ExpectedHashes = dict[bytes, bytes | None]
 
 
 class ListedPath(BytesPath):
@@ -45,15 +45,17 @@ class ListedPath(BytesPath):
         return STDIN if value in ("-", STDIN) else super().convert(value, param, ctx)
 
 
-def named_paths(paths: tuple[bytes, ...], nul: bool) -> Told:
+def collect_paths(paths: tuple[bytes, ...], nul: bool) -> ExpectedHashes:
     """Each path once, in order, with the SHA-256 that the list tells of it, if it does. `nul`: those of the list end
     with a NUL, as `find -print0` has it.
     """
-    found: Told = {path: None for path in paths if path != STDIN}
+    found: ExpectedHashes = {path: None for path in paths if path != STDIN}
     if nul or STDIN in paths:
-        from catalog.choices.targets import listed  # brings the database, which `catalogd --help` does without
+        from catalog.choices.targets import (
+            parse_named_files,  # brings the database, which `catalogd --help` does without
+        )
 
-        found.update((one.path, one.sha256) for one in listed(sys.stdin.buffer.read(), nul))
+        found.update((one.path, one.sha256) for one in parse_named_files(sys.stdin.buffer.read(), nul))
     return found
 
 
@@ -63,7 +65,7 @@ FORMATS = (
     *("jpeg", "png", "webp", "gif", "heif", "avif", "tiff", "bmp", "jpeg2000"),
     *("psd", "pnm", "sgi", "pcx", "ico", "icns", "tga"),
 )
-ENDINGS = {
+FORMAT_BY_EXTENSION = {
     **dict.fromkeys(("jpg", "jpe", "jfif", "mpo"), "jpeg"),
     **dict.fromkeys(("heic", "hif"), "heif"),
     **dict.fromkeys(("jp2", "j2k", "jpf", "jpx"), "jpeg2000"),
@@ -72,7 +74,7 @@ ENDINGS = {
 }
 
 
-class Format(click.ParamType[str]):
+class FormatName(click.ParamType[str]):
     """A format by its name or by an ending of file names, in either case."""
 
     name = "format"
@@ -80,7 +82,7 @@ class Format(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The name that the catalog knows; "" stands for none."""
         word = str(value).lower().removeprefix(".")
-        word = ENDINGS.get(word, word)
+        word = FORMAT_BY_EXTENSION.get(word, word)
         if word and word not in FORMATS:
             self.fail(f"{value!r} is none of {', '.join(FORMATS)}", param, ctx)
         return word
@@ -90,16 +92,16 @@ class Format(click.ParamType[str]):
         return [CompletionItem(name) for name in FORMATS if name.startswith(incomplete.lower())]
 
 
-SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-DURATION_FORM = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d|w)", re.IGNORECASE)
+UNIT_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+DURATION_PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d|w)", re.IGNORECASE)
 
 
-def read_duration(text: str) -> float:
+def parse_duration(text: str) -> float:
     """Seconds. Raises ValueError: a bare number is refused, since nobody knows what it counts."""
-    found = DURATION_FORM.fullmatch(text.strip())
+    found = DURATION_PATTERN.fullmatch(text.strip())
     if found is None:
         raise ValueError(text)
-    return float(found[1]) * SECONDS[found[2].lower()]
+    return float(found[1]) * UNIT_SECONDS[found[2].lower()]
 
 
 class Duration(click.ParamType[float]):
@@ -112,17 +114,17 @@ class Duration(click.ParamType[float]):
         if isinstance(value, float):
             return value
         try:
-            return read_duration(str(value))
+            return parse_duration(str(value))
         except ValueError:
             self.fail(f"{value!r} is no span of time; write it like 30d, 12h or 2w", param, ctx)
 
 
-DAY_FORM = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
+DAY_PATTERN = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
 
 
 def is_day(text: str) -> bool:
     """Whether it is a year, a month or a day of the calendar, after ISO 8601. Pure."""
-    found = DAY_FORM.fullmatch(text)
+    found = DAY_PATTERN.fullmatch(text)
     if found is None:
         return False
     try:
@@ -144,19 +146,19 @@ class Day(click.ParamType[str]):
         return str(value)
 
 
-POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
-FORM = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)(i?)b", re.IGNORECASE)
+UNIT_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
+SIZE_PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)(i?)b", re.IGNORECASE)
 
 
-def read_size(text: str) -> int:
+def parse_size(text: str) -> int:
     """Bytes. A kB is 1000 of them and a KiB 1024, after IEC 80000-13. Raises ValueError.
 
     A bare number is refused: `--budget 50` meant as gigabytes would pass for done after fifty bytes.
     """
-    found = FORM.fullmatch(text.strip())
+    found = SIZE_PATTERN.fullmatch(text.strip())
     if found is None or (found[3] and not found[2]):
         raise ValueError(text)
-    return int(float(found[1]) * (1024 if found[3] else 1000) ** POWERS[found[2].lower()])
+    return int(float(found[1]) * (1024 if found[3] else 1000) ** UNIT_POWERS[found[2].lower()])
 
 
 class Size(click.ParamType[int]):
@@ -169,6 +171,6 @@ class Size(click.ParamType[int]):
         if isinstance(value, int):
             return value
         try:
-            return read_size(str(value))
+            return parse_size(str(value))
         except ValueError:
             self.fail(f"{value!r} is no amount of bytes; write it like 500MB, 50GB or 2TiB", param, ctx)

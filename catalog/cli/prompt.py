@@ -5,10 +5,10 @@ import sys
 
 import click
 
-from catalog.errors import UsageFault
+from catalog.errors import UsageError
 
 
-def agreed(question: str, *, yes: bool, stdin_taken: bool = False) -> bool:
+def confirm(question: str, *, yes: bool, stdin_taken: bool = False) -> bool:
     """Whether the answer is yes. `yes`: it was given beforehand; `stdin_taken`: stdin held a list, so the terminal
     itself is asked.
 
@@ -20,7 +20,7 @@ def agreed(question: str, *, yes: bool, stdin_taken: bool = False) -> bool:
     if stdin_taken:
         return _ask_terminal(question)
     if not sys.stdin.isatty():
-        raise _nobody()
+        raise _no_terminal_error()
     return click.confirm(question, err=True)
 
 
@@ -28,7 +28,7 @@ def _ask_terminal(question: str) -> bool:
     try:
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:
-        raise _nobody() from None
+        raise _no_terminal_error() from None
     try:
         os.write(terminal, f"{question} [y/N]: ".encode())
         return os.read(terminal, 100).strip().lower() in (b"y", b"yes")
@@ -36,5 +36,5 @@ def _ask_terminal(question: str) -> bool:
         os.close(terminal)
 
 
-def _nobody() -> UsageFault:
-    return UsageFault("there is no terminal to ask at: nothing was done", "Look at it with --dry-run, then say --yes.")
+def _no_terminal_error() -> UsageError:
+    return UsageError("there is no terminal to ask at: nothing was done", "Look at it with --dry-run, then say --yes.")

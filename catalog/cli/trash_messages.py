@@ -3,83 +3,84 @@
 from typing import TypeVar
 
 from catalog.cli.options import say
-from catalog.console import figure, size
-from catalog.formatting import show
-from catalog.trash.outcome import Outcome
-from catalog.trash.plan import Plan, Refused, Victim, passing_words
-from catalog.trash.records import Deed
+from catalog.console import format_count, format_size
+from catalog.formatting import printable_path
+from catalog.trash.outcome import TrashResult
+from catalog.trash.plan import PlannedMove, RefusedPath, TrashPlan, transient_note
+from catalog.trash.records import TrashRecord
 
 Item = TypeVar("Item")
-MOST = 50  # lines; beyond it a list is counted
+MAX_LINES = 50  # lines; beyond it a list is counted
 
 
-def tell_plan(plan: Plan, whole: bool) -> None:
+def print_plan(plan: TrashPlan, whole: bool) -> None:
     """Every file, what becomes of its bytes, and what is refused. `whole`: however long that is."""
-    for victim in _some(plan.victims, whole):
-        say(f"  {size(victim.size):>9}  {show(victim.path)}  {_stays(victim)}")
-    _rest(len(plan.victims), whole)
-    tell_refused(plan.refused, whole)
+    for victim in _limited(plan.victims, whole):
+        say(f"  {format_size(victim.size):>9}  {printable_path(victim.path)}  {_surviving_copy(victim)}")
+    _print_rest(len(plan.victims), whole)
+    print_refused(plan.refused, whole)
     if plan.victims:
-        say(f"to the trash: {_files(len(plan.victims))}, {size(plan.size)}")
+        say(f"to the trash: {_file_count(len(plan.victims))}, {format_size(plan.size)}")
 
 
-def question(plan: Plan) -> str:
+def move_question(plan: TrashPlan) -> str:
     """What is asked before a move."""
     count = len(plan.lonely)
     if not count:
         return "Move them to the trash?"
     are = "has" if count == 1 else "have"
-    return f"{figure(count)} of {figure(len(plan.victims))} {are} no other copy. Move all of them to the trash?"
+    share = f"{format_count(count)} of {format_count(len(plan.victims))}"
+    return f"{share} {are} no other copy. Move all of them to the trash?"
 
 
-def tell_refused(refused: list[Refused], whole: bool = False) -> None:
+def print_refused(refused: list[RefusedPath], whole: bool = False) -> None:
     """One a line."""
-    for one in _some(refused, whole):
-        say(f"refused: {show(one.path)} {one.why}")
-    _rest(len(refused), whole)
+    for one in _limited(refused, whole):
+        say(f"refused: {printable_path(one.path)} {one.why}")
+    _print_rest(len(refused), whole)
 
 
-def tell_outcome(outcome: Outcome) -> None:
+def print_result(outcome: TrashResult) -> None:
     """Only what its owner has to know."""
     if outcome.refused:
-        say(f"refused: {show(outcome.path)} {outcome.refused}")
+        say(f"refused: {printable_path(outcome.path)} {outcome.refused}")
     if outcome.warning:
-        say(f"look at {show(outcome.to or outcome.path)}: {outcome.warning}")
+        say(f"look at {printable_path(outcome.to or outcome.path)}: {outcome.warning}")
 
 
-def tell_sum(verb: str, outcomes: list[Outcome], hint: str) -> None:
+def print_summary(verb: str, outcomes: list[TrashResult], hint: str) -> None:
     """How many were done."""
     done = [one for one in outcomes if one.done]
     left = len(outcomes) - len(done)
-    refused = f"; {figure(left)} refused" if left else ""
+    refused = f"; {format_count(left)} refused" if left else ""
     way = f"; {hint}" if done and hint else ""
-    say(f"{verb}: {_files(len(done))}, {size(sum(one.size or 0 for one in done))}{refused}{way}")
+    say(f"{verb}: {_file_count(len(done))}, {format_size(sum(one.size or 0 for one in done))}{refused}{way}")
 
 
-def tell_purge(deeds: list[Deed]) -> None:
+def print_purge_plan(deeds: list[TrashRecord]) -> None:
     """What would be deleted."""
-    for deed in _some(deeds, False):
-        say(f"  {size(deed.size):>9}  {show(deed.path)}")
-    _rest(len(deeds), False)
-    say(f"to be deleted for good: {_files(len(deeds))}, {size(sum(deed.size for deed in deeds))}")
+    for deed in _limited(deeds, False):
+        say(f"  {format_size(deed.size):>9}  {printable_path(deed.path)}")
+    _print_rest(len(deeds), False)
+    say(f"to be deleted for good: {_file_count(len(deeds))}, {format_size(sum(deed.size for deed in deeds))}")
 
 
-def _stays(victim: Victim) -> str:
+def _surviving_copy(victim: PlannedMove) -> str:
     if victim.named is not None:
-        return f"instead: {show(victim.named.path)}"
+        return f"instead: {printable_path(victim.named.path)}"
     if victim.copies:
-        return f"a copy stays: {show(victim.copies[0].path)}"
-    return "no other copy" + passing_words(victim)
+        return f"a copy stays: {printable_path(victim.copies[0].path)}"
+    return "no other copy" + transient_note(victim)
 
 
-def _some(items: list[Item], whole: bool) -> list[Item]:
-    return items if whole else items[:MOST]
+def _limited(items: list[Item], whole: bool) -> list[Item]:
+    return items if whole else items[:MAX_LINES]
 
 
-def _rest(count: int, whole: bool) -> None:
-    if count > MOST and not whole:
-        say(f"  … and {figure(count - MOST)} more; --dry-run shows all")
+def _print_rest(count: int, whole: bool) -> None:
+    if count > MAX_LINES and not whole:
+        say(f"  … and {format_count(count - MAX_LINES)} more; --dry-run shows all")
 
 
-def _files(count: int) -> str:
-    return "1 file" if count == 1 else f"{figure(count)} files"
+def _file_count(count: int) -> str:
+    return "1 file" if count == 1 else f"{format_count(count)} files"

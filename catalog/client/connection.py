@@ -9,7 +9,7 @@ from typing import Any
 
 from catalog.state_dir import SOCKET
 
-CHUNK = 1 << 16
+CHUNK_BYTES = 1 << 16
 
 
 def socket_address(folder: int, name: str = SOCKET) -> str:
@@ -17,7 +17,7 @@ def socket_address(folder: int, name: str = SOCKET) -> str:
     return f"/proc/self/fd/{folder}/{name}"
 
 
-def ask(state: Path, request: Mapping[str, Any], timeout: float = 5.0) -> dict[str, Any] | None:
+def ask_service(state: Path, request: Mapping[str, Any], timeout: float = 5.0) -> dict[str, Any] | None:
     """One request, one answer. None when no service answers there in time (seconds, for each wait)."""
     try:
         folder = os.open(state, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -39,7 +39,7 @@ def ask(state: Path, request: Mapping[str, Any], timeout: float = 5.0) -> dict[s
 def _read_line(line: socket.socket) -> bytes:
     parts: list[bytes] = []
     while not parts or not parts[-1].endswith(b"\n"):
-        part = line.recv(CHUNK)
+        part = line.recv(CHUNK_BYTES)
         if not part:
             raise ConnectionError("the service hung up")
         parts.append(part)

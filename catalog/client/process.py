@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from catalog.errors import PlaceFault
+from catalog.errors import ResourceError
 from catalog.state_dir import LOCK
 
 
@@ -20,10 +20,10 @@ def service_program() -> Path:
     for folder in (Path(sys.argv[0]).absolute().parent, Path(sysconfig.get_path("scripts"))):
         if (folder / "catalogd").is_file():
             return folder / "catalogd"
-    raise PlaceFault("`catalogd` is not beside `catalog`", "Install the package again: `pip install catalogd`.")
+    raise ResourceError("`catalogd` is not beside `catalog`", "Install the package again: `pip install catalogd`.")
 
 
-def running(state: Path) -> bool:
+def service_running(state: Path) -> bool:
     """True while a service holds the lock."""
     try:
         handle = os.open(state / LOCK, os.O_RDONLY | os.O_CLOEXEC)
@@ -41,21 +41,21 @@ def running(state: Path) -> bool:
 
 
 @contextmanager
-def alone(state: Path) -> Iterator[bool]:
+def service_lock(state: Path) -> Iterator[bool]:
     """Holds the service's own lock, so that none starts meanwhile; False where one runs. Raises PlaceFault."""
     try:
         handle = os.open(state / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise PlaceFault(
+        raise ResourceError(
             f"cannot write in {state}: {os.strerror(error.errno or 0).lower()}", "Run it as the catalog's owner."
         ) from error
     try:
-        yield _taken(handle)
+        yield _try_lock(handle)
     finally:
         os.close(handle)
 
 
-def _taken(handle: int) -> bool:
+def _try_lock(handle: int) -> bool:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from catalog.client.connection import ask
+from catalog.client.connection import ask_service
 from catalog.client.protocol import (
     Request,
     ScrubAnswer,
@@ -14,7 +14,7 @@ from catalog.client.protocol import (
     decode_array,
     encode_array,
 )
-from catalog.errors import StoreFault
+from catalog.errors import StoreError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,11 +70,11 @@ class ServiceClient:
         self._ask({"op": "scrub", "cancel": run})
 
     def _scrub(self, request: Request, timeout: float = 5.0) -> dict[str, Any] | None:
-        answer = ask(self._state, request, timeout)
+        answer = ask_service(self._state, request, timeout)
         if answer is not None and not answer.get("ok"):
-            raise StoreFault(str(answer.get("error")), str(answer.get("remedy")))
+            raise StoreError(str(answer.get("error")), str(answer.get("remedy")))
         return answer
 
     def _ask(self, request: Request, timeout: float = 5.0) -> dict[str, Any] | None:
-        answer = ask(self._state, request, timeout)
+        answer = ask_service(self._state, request, timeout)
         return answer if answer is not None and answer.get("ok") else None

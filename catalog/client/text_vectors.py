@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from catalog.client.protocol import decode_array
 from catalog.client.service import ServiceClient
 from catalog.config.load import Config
-from catalog.errors import PlaceFault
+from catalog.errors import ResourceError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from models.runtime.text_encoder import TextEncoder
 
 
-class Speaker:
+class TextEmbedder:
     """Of a bundle that has a text tower. Ours is loaded, and attested, only once no service has answered."""
 
     def __init__(self, config: Config, bundle: "Bundle") -> None:
@@ -36,9 +36,9 @@ class Speaker:
 
     def _load(self) -> "TextEncoder":
         from models.bundle.folder import BundleError
-        from models.runtime.text_attestation import open_text
+        from models.runtime.text_attestation import open_text_encoder
 
         try:
-            return open_text(self._bundle, threads=self._config.model.threads)
+            return open_text_encoder(self._bundle, threads=self._config.model.threads)
         except BundleError as error:
-            raise PlaceFault(str(error), "Pull or export it again.") from error
+            raise ResourceError(str(error), "Pull or export it again.") from error

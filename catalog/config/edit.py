@@ -12,17 +12,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catalog.config.load import Config, load_config, read_root, write_root
-from catalog.errors import PlaceFault, UsageFault
-from catalog.filesystem.atomic_write import put_in_place
+from catalog.config.load import Config, format_root, load_config, parse_root
+from catalog.errors import ResourceError, UsageError
+from catalog.filesystem.atomic_write import replace_durably
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
 
 BOM = b"\xef\xbb\xbf"
 COMMENT = re.compile(r"#[^\n]*")
-BETWEEN = re.compile(rf"(?:[ \t\r\n,]|{COMMENT.pattern})*")  # the values of a list
-INDENT = re.compile(r"\n([ \t]*)(?=[\"'])")
+LIST_SEPARATOR = re.compile(rf"(?:[ \t\r\n,]|{COMMENT.pattern})*")  # the values of a list
+LIST_INDENT = re.compile(r"\n([ \t]*)(?=[\"'])")
 
 
 def with_setting(text: str, section: str, key: str, value: str) -> str:
@@ -33,10 +33,10 @@ def with_setting(text: str, section: str, key: str, value: str) -> str:
     import tomlkit
 
     line = tomlkit.dumps({key: value})
-    document, expected = _read(text)
+    document, expected = _parse_toml(text)
     expected[section] = {**expected.get(section, {}), key: value}
     if section in document:
-        _put(document[section], key, value)
+        _set_key(document[section], key, value)
         changed = document.as_string()
     else:
         gap = "\n" if text.endswith("\n") else "\n\n"
@@ -44,7 +44,7 @@ def with_setting(text: str, section: str, key: str, value: str) -> str:
     return _checked(changed, expected, f"`{line.strip()}` in `[{section}]`.")
 
 
-def _put(table: Any, key: str, value: str) -> None:
+def _set_key(table: Any, key: str, value: str) -> None:
     """Set a key of a table. A new one goes behind the last, above the comments in front of the next table."""
     import tomlkit
 
@@ -69,12 +69,12 @@ def with_roots(text: str, state: Path, roots: Iterable[bytes]) -> str:
     """
     import tomlkit
 
-    document, old = _read(text)
-    there = {read_root(root) for root in old.get("roots", [])}
-    fresh = [write_root(root) for root in roots if root not in there]
+    document, old = _parse_toml(text)
+    there = {parse_root(root) for root in old.get("roots", [])}
+    fresh = [format_root(root) for root in roots if root not in there]
     if not fresh and old.keys() >= {"state", "roots"}:
         return text
-    every = tomlkit.value(_longer(document.get("roots", tomlkit.value("[\n]")), fresh))
+    every = tomlkit.value(_extend_list(document.get("roots", tomlkit.value("[\n]")), fresh))
     if "roots" in old:
         document["roots"] = every
     first = {key: value for key, value in (("state", os.fspath(state)), ("roots", every)) if key not in old}
@@ -83,7 +83,7 @@ def with_roots(text: str, state: Path, roots: Iterable[bytes]) -> str:
     return _checked(changed, {**first, **old, "roots": [*old.get("roots", []), *fresh]}, by_hand)
 
 
-def _longer(old: Any, values: list[str]) -> str:
+def _extend_list(old: Any, values: list[str]) -> str:
     """Return the text of a list with more values behind, laid out as it is.
 
     Not by tomlkit's `append`: of 20,000 random lists with comments, version 0.15.2 made 124 with the new value in a
@@ -93,24 +93,24 @@ def _longer(old: Any, values: list[str]) -> str:
 
     text, end = old.as_string()[1:-1], 0
     for value in old:
-        end = next(BETWEEN.finditer(text, end)).end() + len(value.as_string())
+        end = next(LIST_SEPARATOR.finditer(text, end)).end() + len(value.as_string())
     behind = text[end:].rstrip(" \t\r\n")
     closed = "," in COMMENT.sub("", behind)
-    gap = "\n" + (INDENT.findall(text) or ["  "])[-1] if "\n" in text else " "
+    gap = "\n" + (LIST_INDENT.findall(text) or ["  "])[-1] if "\n" in text else " "
     start = text[:end] + ("," if end and not closed else "") + behind + (gap if end or "\n" in text else "")
     last = "," if closed or (not end and "\n" in text) else ""
     added = f",{gap}".join(tomlkit.item(value).as_string() for value in values)
     return f"[{start}{added}{last}{text[end + len(behind) :]}]"
 
 
-def _read(text: str) -> tuple["TOMLDocument", dict[str, Any]]:
+def _parse_toml(text: str) -> tuple["TOMLDocument", dict[str, Any]]:
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
     try:
         return tomlkit.parse(text), tomllib.loads(text)
     except (TOMLKitError, tomllib.TOMLDecodeError) as error:
-        raise UsageFault(f"the configuration cannot be changed by a program: {error}", "Change it by hand.") from error
+        raise UsageError(f"the configuration cannot be changed by a program: {error}", "Change it by hand.") from error
 
 
 def _checked(changed: str, expected: dict[str, Any], by_hand: str) -> str:
@@ -120,7 +120,7 @@ def _checked(changed: str, expected: dict[str, Any], by_hand: str) -> str:
             return changed
     except tomllib.TOMLDecodeError:
         pass
-    raise UsageFault("the configuration cannot be changed by a program", f"Change it by hand: {by_hand}")
+    raise UsageError("the configuration cannot be changed by a program", f"Change it by hand: {by_hand}")
 
 
 def write_setting(place: Path, section: str, key: str, value: str) -> Config:
@@ -145,9 +145,9 @@ def _rewrite(place: Path, change: Callable[[str], str]) -> None:
             _replace(target, new)
     except UnicodeEncodeError as error:
         problem = f"{error.object!r} cannot be written into {place}, since it is not UTF-8"
-        raise UsageFault(problem, "Rename it, or name another place.") from error
+        raise UsageError(problem, "Rename it, or name another place.") from error
     except OSError as error:
-        raise PlaceFault(
+        raise ResourceError(
             f"cannot write {place}: {os.strerror(error.errno or 0).lower()}",
             "See that its folder is writable for this user, or name another place with --config FILE.",
         ) from error
@@ -174,7 +174,7 @@ def _replace(target: Path, data: bytes) -> None:
                 with suppress(PermissionError):  # then it belongs to who changed it
                     os.fchown(handle, old.st_uid, old.st_gid)
                 os.fchmod(handle, stat.S_IMODE(old.st_mode))
-        put_in_place(draft, target)
+        replace_durably(draft, target)
     except OSError:
         draft.unlink(missing_ok=True)
         raise

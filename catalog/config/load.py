@@ -18,13 +18,13 @@ from catalog.config.settings import (
     ScrubSettings,
     WatchSettings,
 )
-from catalog.errors import UsageFault
+from catalog.errors import UsageError
 from catalog.filesystem.paths import at_or_inside
 from catalog.state_dir import DATABASE
 
-TRASHES = (".Trash-*", ".Trash", ".local/share/Trash")
-IGNORED = ("Thumbs.db", "desktop.ini", ".DS_Store", "._*", "@eaDir", "#recycle", *TRASHES)
-NOTHING: Mapping[str, Any] = {}
+TRASH_PATTERNS = (".Trash-*", ".Trash", ".local/share/Trash")
+DEFAULT_IGNORE = ("Thumbs.db", "desktop.ini", ".DS_Store", "._*", "@eaDir", "#recycle", *TRASH_PATTERNS)
+NO_DEFAULTS: Mapping[str, Any] = {}
 PROVIDERS = ("auto", "cpu", "cuda", "tensorrt")
 
 
@@ -35,7 +35,7 @@ class Config:
     path: Path
     state: Path
     roots: tuple[bytes, ...]
-    ignore: tuple[str, ...] = IGNORED
+    ignore: tuple[str, ...] = DEFAULT_IGNORE
     intake: IntakeSettings = field(default_factory=IntakeSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     watch: WatchSettings = field(default_factory=WatchSettings)
@@ -50,7 +50,7 @@ class Config:
         return self.state / DATABASE
 
 
-def _home(variable: str, default: str) -> Path:
+def _xdg_path(variable: str, default: str) -> Path:
     return Path(os.environ.get(variable) or Path.home() / default)
 
 
@@ -59,20 +59,20 @@ def config_paths(explicit: str | None) -> list[Path]:
     named = explicit or os.environ.get("CATALOG_CONFIG")
     if named:
         return [Path(named)]
-    personal = _home("XDG_CONFIG_HOME", ".config") / "catalogd" / "config.toml"
+    personal = _xdg_path("XDG_CONFIG_HOME", ".config") / "catalogd" / "config.toml"
     system = Path("/etc/catalogd/config.toml")
     as_system = os.geteuid() == 0 and "XDG_CONFIG_HOME" not in os.environ
     return [system, personal] if as_system else [personal, system]
 
 
-def default_state() -> Path:
+def default_state_directory() -> Path:
     """Where the catalog lies if nobody says otherwise."""
     if os.geteuid() == 0 and "XDG_STATE_HOME" not in os.environ:
         return Path("/var/lib/catalogd")
-    return _home("XDG_STATE_HOME", ".local/state") / "catalogd"
+    return _xdg_path("XDG_STATE_HOME", ".local/state") / "catalogd"
 
 
-def load_config(explicit: str | None = None, given: Mapping[str, Any] = NOTHING) -> Config:
+def load_config(explicit: str | None = None, given: Mapping[str, Any] = NO_DEFAULTS) -> Config:
     """Find, read and check the configuration. `given`: what counts where the file says nothing of it.
 
     Raises UsageFault for what is wrong in it, and where there is none.
@@ -84,35 +84,35 @@ def load_config(explicit: str | None = None, given: Mapping[str, Any] = NOTHING)
         except FileNotFoundError:
             continue
         except (OSError, UnicodeDecodeError) as error:
-            raise UsageFault(f"cannot read {place}: {error}", "Mend the file or its permissions.") from error
+            raise UsageError(f"cannot read {place}: {error}", "Mend the file or its permissions.") from error
         try:
-            return _parse(place, {**given, **tomllib.loads(text)})
+            return _parse_config(place, {**given, **tomllib.loads(text)})
         except tomllib.TOMLDecodeError as error:
-            raise UsageFault(f"{place} is not valid TOML: {error}", "Mend that line.") from error
-    raise UsageFault(f"there is no configuration at {places[0]}", "Make one: `catalog init ROOT`.")
+            raise UsageError(f"{place} is not valid TOML: {error}", "Mend that line.") from error
+    raise UsageError(f"there is no configuration at {places[0]}", "Make one: `catalog init ROOT`.")
 
 
-def _parse(place: Path, table: dict[str, Any]) -> Config:
-    values = _typed(Config, table, f"{place}", skip=("path",))
+def _parse_config(place: Path, table: dict[str, Any]) -> Config:
+    values = _parse_table(Config, table, f"{place}", skip=("path",))
     missing = [name for name in ("state", "roots") if name not in values]
     if missing:
-        raise UsageFault(f"{place} lacks `{missing[0]}`", "Write it by hand, or run `catalog init ROOT` again.")
+        raise UsageError(f"{place} lacks `{missing[0]}`", "Write it by hand, or run `catalog init ROOT` again.")
     values["state"] = Path(values["state"]).expanduser()
-    values["roots"] = tuple(read_root(root) for root in values["roots"])
+    values["roots"] = tuple(parse_root(root) for root in values["roots"])
     if not values["state"].is_absolute():
-        raise UsageFault(f"`state` in {place} is not an absolute path", "Give the whole path.")
+        raise UsageError(f"`state` in {place} is not an absolute path", "Give the whole path.")
     check_roots(values["roots"])
     config = Config(path=place, **values)
     wanted = config.model.provider
     if wanted not in PROVIDERS:
-        raise UsageFault(f"no such provider: `{wanted}` in {place}", f"Known are {', '.join(PROVIDERS)}.")
+        raise UsageError(f"no such provider: `{wanted}` in {place}", f"Known are {', '.join(PROVIDERS)}.")
     devices = config.model.devices
     if not devices or len(set(devices)) < len(devices):
-        raise UsageFault(f"`devices` in {place} has none, or one of them twice", "Number the GPUs: `devices = [0, 1]`.")
+        raise UsageError(f"`devices` in {place} has none, or one of them twice", "Number the GPUs: `devices = [0, 1]`.")
     return config
 
 
-def _typed(kind: type, table: dict[str, Any], where: str, skip: tuple[str, ...] = ()) -> dict[str, Any]:
+def _parse_table(kind: type, table: dict[str, Any], where: str, skip: tuple[str, ...] = ()) -> dict[str, Any]:
     known = {item.name for item in fields(kind)} - set(skip)
     hints = get_type_hints(kind)
     values: dict[str, Any] = {}
@@ -120,16 +120,16 @@ def _typed(kind: type, table: dict[str, Any], where: str, skip: tuple[str, ...] 
         if key not in known:
             near = difflib.get_close_matches(key, known, 1)
             hint = f"Did you mean `{near[0]}`?" if near else f"Known are: {', '.join(sorted(known))}."
-            raise UsageFault(f"unknown key `{key}` in {where}", hint)
-        values[key] = _value(hints[key], value, f"`{key}` in {where}")
+            raise UsageError(f"unknown key `{key}` in {where}", hint)
+        values[key] = _parse_value(hints[key], value, f"`{key}` in {where}")
     return values
 
 
-def _value(kind: Any, value: Any, where: str) -> Any:
+def _parse_value(kind: Any, value: Any, where: str) -> Any:
     if is_dataclass(kind) and isinstance(kind, type):
         if not isinstance(value, dict):
-            raise UsageFault(f"{where} has to be a table", "Write it as `[table]` with its keys below.")
-        return kind(**_typed(kind, value, where))
+            raise UsageError(f"{where} has to be a table", "Write it as `[table]` with its keys below.")
+        return kind(**_parse_table(kind, value, where))
     if kind is Path or kind is str:
         good = isinstance(value, str)
     elif kind is bool:
@@ -143,17 +143,17 @@ def _value(kind: Any, value: Any, where: str) -> Any:
         good = isinstance(value, list) and all(isinstance(item, str) for item in value)
         value = tuple(value) if good else value
     if not good:
-        raise UsageFault(f"{where} has the wrong type: {value!r}", "See the README's table of settings.")
+        raise UsageError(f"{where} has the wrong type: {value!r}", "See the README's table of settings.")
     return float(value) if kind is float else value
 
 
-def read_root(text: str) -> bytes:
+def parse_root(text: str) -> bytes:
     """A root as the file has it: a plain path, or a `file://` URL for names that are not UTF-8."""
     path = unquote_to_bytes(text[7:]) if text.startswith("file://") else os.fsencode(os.path.expanduser(text))
     return path.rstrip(b"/") or b"/"
 
 
-def write_root(path: bytes) -> str:
+def format_root(path: bytes) -> str:
     """The text that `read_root` reads back to the same bytes."""
     try:
         return path.decode("utf-8")
@@ -165,8 +165,8 @@ def check_roots(roots: tuple[bytes, ...]) -> None:
     """Roots are absolute, and none lies in another: a file must have one place. Raises UsageFault."""
     for root in roots:
         if not root.startswith(b"/"):
-            raise UsageFault(f"the root {os.fsdecode(root)!r} is not absolute", "Give the whole path.")
+            raise UsageError(f"the root {os.fsdecode(root)!r} is not absolute", "Give the whole path.")
         for other in roots:
             if other is not root and at_or_inside(root, other):
                 problem = f"the root {os.fsdecode(root)!r} lies in {os.fsdecode(other)!r}"
-                raise UsageFault(problem, "Keep only the outer one.")
+                raise UsageError(problem, "Keep only the outer one.")

@@ -3,18 +3,21 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from catalog.filesystem.transient import why_transient
+from catalog.filesystem.transient import transient_reason
 
-RAW = ("dng", "cr2", "cr3", "nef", "arw", "raf", "orf", "rw2")
-LOSSLESS = ("tiff", "png", "bmp")
-CAMERAS_OWN = ("heif", "heic")  # a JPEG of the same picture is an export of it; WebP and AVIF are hardly ever originals
-POOREST = ("gif",)
+RAW_FORMATS = ("dng", "cr2", "cr3", "nef", "arw", "raf", "orf", "rw2")
+LOSSLESS_FORMATS = ("tiff", "png", "bmp")
+CAMERA_FORMATS = (
+    "heif",
+    "heic",
+)  # a JPEG of the same picture is an export of it; WebP and AVIF are hardly ever originals
+POOREST_FORMATS = ("gif",)
 
-STATES = ("ok", "away", "pending", "rejected")
+STATES_BY_HEALTH = ("ok", "away", "pending", "rejected")
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class FileCopy:
     """One file and what is known of it. `away`: its volume cannot be read now. `inode` is told apart by `volume`.
 
     `suspect`: it decodes, but may be damaged.
@@ -41,13 +44,13 @@ class Candidate:
     @property
     def transient(self) -> bool:
         """Whether it lies where files do not stay, such as a recycle bin or a snapshot."""
-        return why_transient(self.path) != ""
+        return transient_reason(self.path) != ""
 
 
-Rank = tuple[bool, int, bool, int, int, int, int, int, bytes]
+CopyRank = tuple[bool, int, bool, int, int, int, int, int, bytes]
 
 
-def rank(candidate: Candidate) -> Rank:
+def copy_rank(candidate: FileCopy) -> CopyRank:
     """Sorts the copy to keep first; a total order, so that any set of copies has one answer.
 
     What stays leads: a file in a recycle bin or a snapshot will go by itself, however healthy it is. Then health: a
@@ -71,23 +74,23 @@ def rank(candidate: Candidate) -> Rank:
     )
 
 
-def keeper(candidates: Iterable[Candidate]) -> Candidate:
+def best_copy(candidates: Iterable[FileCopy]) -> FileCopy:
     """The one to keep.
 
     Raises:
         ValueError: there are none.
     """
-    return min(candidates, key=rank)
+    return min(candidates, key=copy_rank)
 
 
-def _health(candidate: Candidate) -> int:
+def _health(candidate: FileCopy) -> int:
     state = "away" if candidate.away and candidate.state == "ok" else candidate.state
-    return STATES.index(state) if state in STATES else len(STATES)
+    return STATES_BY_HEALTH.index(state) if state in STATES_BY_HEALTH else len(STATES_BY_HEALTH)
 
 
 def _fidelity(name: str | None) -> int:
     known = (name or "").lower()
-    for points, formats in ((4, RAW), (3, LOSSLESS), (2, CAMERAS_OWN), (0, POOREST)):
+    for points, formats in ((4, RAW_FORMATS), (3, LOSSLESS_FORMATS), (2, CAMERA_FORMATS), (0, POOREST_FORMATS)):
         if known in formats:
             return points
     return 1

@@ -15,17 +15,17 @@ import numpy as np
 
 from catalog.store.vectors import Floats, Integers
 
-CHAIN_BLOCK = 1024
+CHAIN_BLOCK_ROWS = 1024
 
 
-def groups(vectors: Floats, least: float) -> Integers:
+def near_duplicate_groups(vectors: Floats, least: float) -> Integers:
     """int64 [N]: equal for vectors (float32 [N, D], unit length) that a chain of cosines of at least `least` connects.
 
     Chains, unlike the groups of `dups`: here it is worse to part two copies than to keep two strangers together.
     """
     root = np.arange(len(vectors))
-    for start in range(0, len(vectors), CHAIN_BLOCK):
-        block = vectors[start : start + CHAIN_BLOCK]
+    for start in range(0, len(vectors), CHAIN_BLOCK_ROWS):
+        block = vectors[start : start + CHAIN_BLOCK_ROWS]
         near = block @ vectors[: start + len(block)].T >= least
         for row, alike in enumerate(near, start):
             met = np.unique(np.append(root[: len(alike)][alike], root[row]))
@@ -34,10 +34,10 @@ def groups(vectors: Floats, least: float) -> Integers:
     return root
 
 
-BLOCK = 512  # rows of a block of cosines: 60 MB against 30,000 vectors
+BLOCK_ROWS = 512  # rows of a block of cosines: 60 MB against 30,000 vectors
 
 
-class Star(NamedTuple):
+class StarCluster(NamedTuple):
     """A centre, its members (itself not among them), and the least cosine between it and them."""
 
     centre: int
@@ -45,7 +45,7 @@ class Star(NamedTuple):
     cosine: float
 
 
-class Pairs(NamedTuple):
+class NearPairs(NamedTuple):
     """Near pairs, each in both directions, sorted by `left`: int64 [P], int64 [P], float32 [P]."""
 
     left: Integers
@@ -53,12 +53,12 @@ class Pairs(NamedTuple):
     cosines: Floats
 
 
-def dense(vectors: Floats, threshold: float) -> Iterator[Star]:
+def clusters_of_vectors(vectors: Floats, threshold: float) -> Iterator[StarCluster]:
     """Stars among float32 [N, D] unit vectors that lie in the order of preference, by exact products in blocks."""
     taken = np.zeros(len(vectors), np.bool_)
     start = 0
     while start < len(vectors):
-        rows = start + np.flatnonzero(~taken[start:])[:BLOCK]
+        rows = start + np.flatnonzero(~taken[start:])[:BLOCK_ROWS]
         cosines = np.minimum(vectors[rows] @ vectors[start:].T, 1.0)
         for row, line in zip(rows.tolist(), cosines, strict=True):
             if taken[row]:
@@ -67,20 +67,22 @@ def dense(vectors: Floats, threshold: float) -> Iterator[Star]:
             members = np.flatnonzero((line >= threshold) & ~taken[start:])
             if len(members):
                 taken[start + members] = True
-                yield Star(row, (start + members).tolist(), float(line[members].min()))
+                yield StarCluster(row, (start + members).tolist(), float(line[members].min()))
         start = int(rows[-1]) + 1 if len(rows) else len(vectors)
 
 
-def sorted_pairs(left: list[Integers], right: list[Integers], cosines: list[Floats]) -> Pairs:
+def symmetric_pairs(left: list[Integers], right: list[Integers], cosines: list[Floats]) -> NearPairs:
     """Pairs found from either side → each once in both directions, by `left`, then `right`."""
     ends = np.concatenate([np.empty(0, np.int64), *left]), np.concatenate([np.empty(0, np.int64), *right])
     both = np.stack([np.concatenate(ends), np.concatenate(ends[::-1])])
     found = np.concatenate([np.empty(0, np.float32), *cosines])
     once, first = np.unique(both, axis=1, return_index=True)
-    return Pairs(once[0], once[1], np.concatenate([found, found])[first])
+    return NearPairs(once[0], once[1], np.concatenate([found, found])[first])
 
 
-def sparse(pairs: Pairs, order: Integers, widen: Callable[[int], dict[int, float]]) -> Iterator[Star]:
+def clusters_of_pairs(
+    pairs: NearPairs, order: Integers, widen: Callable[[int], dict[int, float]]
+) -> Iterator[StarCluster]:
     """Stars among the ends of the pairs; `order` (int64) names those ends by falling preference.
 
     `widen` gives all that is near a centre (end → cosine) where the pairs may hold only a part of it.
@@ -95,4 +97,4 @@ def sparse(pairs: Pairs, order: Integers, widen: Callable[[int], dict[int, float
         members = {other: cosine for other, cosine in (near | widen(centre)).items() if other not in taken}
         taken.update((centre, *members))
         if members:
-            yield Star(centre, sorted(members), min(members.values()))
+            yield StarCluster(centre, sorted(members), min(members.values()))

@@ -7,20 +7,20 @@ from typing import Literal
 
 import numpy as np
 
-from catalog.choices.not_duplicates import parted
-from catalog.duplicates.best_copy import Candidate, Rank, keeper, rank
-from catalog.duplicates.clustering import Star, dense, sparse
-from catalog.duplicates.copies import HELD, evidence
-from catalog.duplicates.index_pairs import Copies, caught_up
-from catalog.errors import UsageFault
+from catalog.choices.not_duplicates import not_duplicates_of
+from catalog.duplicates.best_copy import CopyRank, FileCopy, best_copy, copy_rank
+from catalog.duplicates.clustering import StarCluster, clusters_of_pairs, clusters_of_vectors
+from catalog.duplicates.copies import NOT_GONE_STATES, copies_by_content
+from catalog.duplicates.index_pairs import NearPairFinder, load_current_index
+from catalog.errors import UsageError
 from catalog.store.database import Database
-from catalog.store.vectors import Integers, live_blocks
+from catalog.store.vectors import Integers, live_vector_blocks
 
-ENOUGH = 30_000  # vectors: up to here all products take seconds; above, the index is asked
+MAX_EXACT_VECTORS = 30_000  # vectors: up to here all products take seconds; above, the index is asked
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class DuplicateGroup:
     """Files that show the same. `paths`: the one to keep first, the rest by falling preference.
 
     `cosine`: the least one between the kept content and another, None for exact copies. `bytes_freed`: what
@@ -36,7 +36,7 @@ class Group:
     stays: bool = True
 
 
-def exact(database: Database) -> Iterator[Group]:
+def exact_duplicates(database: Database) -> Iterator[DuplicateGroup]:
     """Contents held by two or more files that are not gone, by the bytes they waste, most first."""
     rows = database.rows(
         "SELECT c.id, c.bytes * (count(DISTINCT d.volume || ':' || f.inode) - 1) AS wasted"
@@ -44,13 +44,15 @@ def exact(database: Database) -> Iterator[Group]:
         " JOIN directory d ON d.id = f.directory"
         " WHERE c.refs >= 2 GROUP BY c.id ORDER BY wasted DESC, c.id"
     )
-    for found in evidence(database, [row[0] for row in rows], HELD):
+    for found in copies_by_content(database, [row[0] for row in rows], NOT_GONE_STATES):
         for candidates in found.values():
             if len(candidates) >= 2:  # one may have gone since
-                yield _group("exact", candidates, None)
+                yield _duplicate_group("exact", candidates, None)
 
 
-def near(database: Database, model: int, threshold: float, state: Path, enough: int = ENOUGH) -> Iterator[Group]:
+def near_duplicates(
+    database: Database, model: int, threshold: float, state: Path, enough: int = MAX_EXACT_VECTORS
+) -> Iterator[DuplicateGroup]:
     """Groups of contents whose cosine to the kept one is `threshold` or more, by the bytes they waste, most first.
 
     `model` is the id of a model row; `state` the directory of the index snapshot, used above `enough` vectors.
@@ -61,63 +63,67 @@ def near(database: Database, model: int, threshold: float, state: Path, enough: 
     """
     row = database.row("SELECT digest, dims FROM model WHERE id = ?", model)
     if row is None:
-        raise UsageFault("near duplicates need the vectors of a model, and there is none", "Run `catalogd --once`.")
+        raise UsageError("near duplicates need the vectors of a model, and there is none", "Run `catalogd --once`.")
     if not 0.0 < threshold <= 1.0:
-        raise UsageFault(f"{threshold} is no threshold for near duplicates", "Give one above 0, at most 1.")
+        raise UsageError(f"{threshold} is no threshold for near duplicates", "Give one above 0, at most 1.")
     digest, dims = row
     few = "SELECT count(*) FROM (SELECT 1 FROM vector WHERE model = ? LIMIT ?)"
     if database.value(few, model, enough + 1) <= enough:
-        stars = _dense(database, model, dims, threshold)
+        stars = _clusters_by_products(database, model, dims, threshold)
     else:
-        index = caught_up(database, state, model, digest, dims)
-        stars = _sparse(database, Copies(database, model, index, threshold))
-    groups = (_star_group(database, star) for star in stars)
+        index = load_current_index(database, state, model, digest, dims)
+        stars = _clusters_by_index(database, NearPairFinder(database, model, index, threshold))
+    groups = (_near_group(database, star) for star in stars)
     yield from sorted((group for group in groups if group), key=lambda group: (-group.bytes_freed, group.keep))
 
 
-def _dense(database: Database, model: int, dims: int, threshold: float) -> Iterator[Star]:
+def _clusters_by_products(database: Database, model: int, dims: int, threshold: float) -> Iterator[StarCluster]:
     """Stars of content ids."""
-    blocks = list(live_blocks(database, model, dims))
+    blocks = list(live_vector_blocks(database, model, dims))
     contents = np.concatenate([np.empty(0, np.int64), *(block[1] for block in blocks)])
     vectors = np.concatenate([np.empty((0, dims), np.float32), *(block[2] for block in blocks)])
-    order = _preference(database, contents)
+    order = _preference_order(database, contents)
     named = contents[order].tolist()
-    for star in dense(vectors[order], threshold):
-        yield Star(named[star.centre], [named[member] for member in star.members], star.cosine)
+    for star in clusters_of_vectors(vectors[order], threshold):
+        yield StarCluster(named[star.centre], [named[member] for member in star.members], star.cosine)
 
 
-def _sparse(database: Database, copies: Copies) -> Iterator[Star]:
+def _clusters_by_index(database: Database, copies: NearPairFinder) -> Iterator[StarCluster]:
     """Stars of content ids."""
     pairs = copies.pairs()
     ends = np.unique(pairs.left)
     contents = copies.contents(ends)
-    for star in sparse(pairs, ends[_preference(database, contents)], copies.widen):
+    for star in clusters_of_pairs(pairs, ends[_preference_order(database, contents)], copies.widen):
         centre, *members = copies.contents(np.array([star.centre, *star.members], np.int64)).tolist()
-        yield Star(centre, members, star.cosine)
+        yield StarCluster(centre, members, star.cosine)
 
 
-def _preference(database: Database, contents: Integers) -> Integers:
+def _preference_order(database: Database, contents: Integers) -> Integers:
     """Where in `contents` (int64 [N]) the one to keep first lies, and so on; contents without an ok file left out."""
-    ranks: dict[int, Rank] = {}
-    for found in evidence(database, contents.tolist()):
-        ranks.update((content, min(map(rank, candidates))) for content, candidates in found.items())
+    ranks: dict[int, CopyRank] = {}
+    for found in copies_by_content(database, contents.tolist()):
+        ranks.update((content, min(map(copy_rank, candidates))) for content, candidates in found.items())
     shown = [at for at, content in enumerate(contents.tolist()) if content in ranks]
     return np.array(sorted(shown, key=lambda at: ranks[int(contents[at])]), np.int64)
 
 
-def _star_group(database: Database, star: Star) -> Group | None:
-    found: dict[int, list[Candidate]] = {}
-    strangers = parted(database, star.centre)
-    for part in evidence(database, [star.centre, *(one for one in star.members if one not in strangers)]):
+def _near_group(database: Database, star: StarCluster) -> DuplicateGroup | None:
+    found: dict[int, list[FileCopy]] = {}
+    strangers = not_duplicates_of(database, star.centre)
+    for part in copies_by_content(database, [star.centre, *(one for one in star.members if one not in strangers)]):
         found.update(part)
     if star.centre not in found or len(found) < 2:  # gone since
         return None
-    return _group("near", [candidate for candidates in found.values() for candidate in candidates], star.cosine)
+    return _duplicate_group(
+        "near", [candidate for candidates in found.values() for candidate in candidates], star.cosine
+    )
 
 
-def _group(kind: Literal["exact", "near"], candidates: list[Candidate], cosine: float | None) -> Group:
-    ordered = sorted(candidates, key=rank)
-    kept = keeper(ordered)
+def _duplicate_group(
+    kind: Literal["exact", "near"], candidates: list[FileCopy], cosine: float | None
+) -> DuplicateGroup:
+    ordered = sorted(candidates, key=copy_rank)
+    kept = best_copy(ordered)
     others = {candidate.place: candidate.bytes for candidate in ordered if candidate.place != kept.place}
     paths, freed = [candidate.path for candidate in ordered], sum(others.values())
-    return Group(kind, paths, kept.path, cosine, freed, not kept.transient)
+    return DuplicateGroup(kind, paths, kept.path, cosine, freed, not kept.transient)

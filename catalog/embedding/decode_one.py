@@ -5,9 +5,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from catalog.config.settings import IntakeSettings
-from catalog.errors import PlaceFault, UsageFault
+from catalog.errors import ResourceError, UsageError
 from catalog.filesystem.safe_read import read_whole
-from catalog.formatting import show
+from catalog.formatting import printable_path
 from catalog.sandbox import ConfinedError, run_confined
 
 if TYPE_CHECKING:
@@ -30,17 +30,17 @@ def decode_one(path: bytes, recipe: "Recipe", limits: IntakeSettings) -> "np.nda
     try:
         answer = run_confined(work, limits.memory_mb * MEGA, limits.seconds)
     except ConfinedError as error:
-        raise UsageFault(f"{show(path)} cannot be embedded: {error}", "Ask with a healthy image.") from error
+        raise UsageError(f"{printable_path(path)} cannot be embedded: {error}", "Ask with a healthy image.") from error
     kind, body = answer[:1], answer[1:]
     if kind == UNREADABLE:
-        raise PlaceFault(f"cannot read {show(path)}: {body.decode()}", "Check the path.")
+        raise ResourceError(f"cannot read {printable_path(path)}: {body.decode()}", "Check the path.")
     if kind == UNFIT:
-        raise UsageFault(f"{show(path)} cannot be embedded: {body.decode()}", "Ask with a healthy image.")
+        raise UsageError(f"{printable_path(path)} cannot be embedded: {body.decode()}", "Ask with a healthy image.")
     return np.frombuffer(body, np.uint8).reshape(recipe.height, recipe.width, 3)
 
 
 def _decode(path: bytes, recipe: "Recipe", max_pixels: int) -> bytes:
-    from models.decode.reason import Unfit
+    from models.decode.reason import DecodeError
     from models.picture import read_picture
 
     try:
@@ -49,5 +49,5 @@ def _decode(path: bytes, recipe: "Recipe", max_pixels: int) -> bytes:
         return UNFIT + b"it wants more memory than one file may have"
     except OSError as error:
         return UNREADABLE + (error.strerror or os.strerror(error.errno or 0)).encode()
-    except Unfit as unfit:
+    except DecodeError as unfit:
         return UNFIT + str(unfit).encode()

@@ -11,19 +11,19 @@ from typing import Any
 
 from catalog.client.protocol import StatusAnswer
 from catalog.config.load import Config
-from catalog.embedding.selection import DEFAULT, bundle_folder
-from catalog.errors import PlaceFault, UsageFault
+from catalog.embedding.selection import DEFAULT_BUNDLE, bundle_folder
+from catalog.errors import ResourceError, UsageError
 from catalog.state_dir import ENGINES, MODELS
 from catalog.store.database import Database
-from catalog.store.models import current, following
+from catalog.store.models import current_model, next_model
 from models.bundle.folder import Bundle, BundleError, load_bundle
 
-PIXELS = ("numpy", "pillow", "simplejpeg", "deflate", "pillow-heif")  # what makes them
-PIECE = 10_000  # vectors that are deleted in one transaction: the writer of the service waits for it
+PIXEL_LIBRARIES = ("numpy", "pillow", "simplejpeg", "deflate", "pillow-heif")  # what makes them
+VECTORS_PER_TRANSACTION = 10_000  # vectors that are deleted in one transaction: the writer of the service waits for it
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class ListedBundle:
     """A bundle by the name under which it can be used. `problem`: why it cannot be opened; then `bundle` is None."""
 
     name: str
@@ -34,7 +34,7 @@ class Held:
     vectors: int
 
 
-def held(config: Config, database: Database) -> list[Held]:
+def list_bundles(config: Config, database: Database) -> list[ListedBundle]:
     """The embedded bundle first, then by name."""
     rows = {
         digest: (name, role, folder, vectors)
@@ -44,25 +44,25 @@ def held(config: Config, database: Database) -> list[Held]:
         )
     }
     found = []
-    for name in _names(config, [row[2] for row in rows.values() if row[2]]):
+    for name in _bundle_names(config, [row[2] for row in rows.values() if row[2]]):
         folder = bundle_folder(name, config.state)
-        bundle, problem = _open(folder)
+        bundle, problem = _try_load(folder)
         _, role, _, vectors = rows.pop(bundle.id, (None, None, None, 0)) if bundle else (None, None, None, 0)
-        found.append(Held(name, folder, bundle, problem, role, vectors))
+        found.append(ListedBundle(name, folder, bundle, problem, role, vectors))
     lost = [
-        Held(name, Path(folder or "-"), None, "its bundle is not here any more", role, vectors)
+        ListedBundle(name, Path(folder or "-"), None, "its bundle is not here any more", role, vectors)
         for name, role, folder, vectors in rows.values()
         if vectors or role
     ]
     return found + lost
 
 
-def _names(config: Config, folders: list[str]) -> Iterator[str]:
-    yield DEFAULT
+def _bundle_names(config: Config, folders: list[str]) -> Iterator[str]:
+    yield DEFAULT_BUNDLE
     store = config.state / MODELS
     pulled = sorted(path.name for path in store.iterdir() if (path / "bundle.json").exists()) if store.is_dir() else []
     yield from pulled
-    known = {bundle_folder(name, config.state) for name in (DEFAULT, *pulled)}
+    known = {bundle_folder(name, config.state) for name in (DEFAULT_BUNDLE, *pulled)}
     for name in dict.fromkeys((config.model.bundle, *folders)):
         folder = bundle_folder(name, config.state)
         if folder not in known:
@@ -70,7 +70,7 @@ def _names(config: Config, folders: list[str]) -> Iterator[str]:
             yield name
 
 
-def _open(folder: Path) -> tuple[Bundle | None, str]:
+def _try_load(folder: Path) -> tuple[Bundle | None, str]:
     try:
         return load_bundle(folder), ""
     except BundleError as error:
@@ -79,22 +79,22 @@ def _open(folder: Path) -> tuple[Bundle | None, str]:
 
 def drop_vectors(database: Database, digest: str) -> tuple[int, int]:
     """Delete the vectors of a model that neither answers nor is being prepared; returns how many, and how many stay."""
-    from catalog.store.models import drop, drop_wordings, irreplaceable
+    from catalog.store.models import count_retained_vectors, delete_name_vectors, delete_vectors
 
     row = database.row("SELECT id, role FROM model WHERE digest = ?", digest)
     if row is None:
         return 0, 0
     if row[1] is not None:
-        raise UsageFault(f"this model is {row[1]}", "Take another one first: `catalog model use NAME`.")
+        raise UsageError(f"this model is {row[1]}", "Take another one first: `catalog model use NAME`.")
     with database.transaction():
-        drop_wordings(database, row[0])
+        delete_name_vectors(database, row[0])
     dropped = 0
     while True:
         with database.transaction():
-            count = drop(database, row[0], PIECE)
+            count = delete_vectors(database, row[0], VECTORS_PER_TRANSACTION)
         dropped += count
-        if count < PIECE:
-            return dropped, irreplaceable(database, row[0])
+        if count < VECTORS_PER_TRANSACTION:
+            return dropped, count_retained_vectors(database, row[0])
 
 
 def remove_bundle(config: Config, name: str) -> bool:
@@ -105,7 +105,7 @@ def remove_bundle(config: Config, name: str) -> bool:
     try:
         shutil.rmtree(folder)
     except OSError as error:
-        raise PlaceFault(f"cannot remove {folder}: {error.strerror}", "Mend its permissions.") from error
+        raise ResourceError(f"cannot remove {folder}: {error.strerror}", "Mend its permissions.") from error
     return True
 
 
@@ -114,7 +114,7 @@ def remove_engines(config: Config, digest: str) -> None:
     shutil.rmtree(config.state / ENGINES / digest, ignore_errors=True)
 
 
-def description(bundle: Bundle) -> dict[str, Any]:
+def describe_bundle(bundle: Bundle) -> dict[str, Any]:
     """All that makes a vector, for `catalog model show`: what the bundle says, its digest, and this machine's part."""
     import json
     import platform
@@ -127,7 +127,7 @@ def description(bundle: Bundle) -> dict[str, Any]:
             return None
 
     said: dict[str, Any] = json.loads((bundle.folder / "bundle.json").read_text("utf-8"))
-    names = ("catalogd", "onnxruntime-gpu", "onnxruntime", "tokenizers", *PIXELS)
+    names = ("catalogd", "onnxruntime-gpu", "onnxruntime", "tokenizers", *PIXEL_LIBRARIES)
     runs = {name: found for name in names if (found := installed(name))}
     return {
         "id": bundle.id,
@@ -137,18 +137,18 @@ def description(bundle: Bundle) -> dict[str, Any]:
     }
 
 
-LIVE = "SELECT count(*) FROM vector WHERE model = ? AND live = 1"
+LIVE_COUNT_SQL = "SELECT count(*) FROM vector WHERE model = ? AND live = 1"
 
 
-def switching(database: Database, live: StatusAnswer | None) -> dict[str, Any] | None:
+def next_model_progress(database: Database, live: StatusAnswer | None) -> dict[str, Any] | None:
     """`id`, `name`, `done` and `total` contents, `seconds_left` (None: unknown), `problem`; None without a next one."""
     if live is not None and live["next"]:
         told: dict[str, Any] = live["next"]
         return told
-    model, held = following(database), current(database)
+    model, held = next_model(database), current_model(database)
     if model is None or held is None:
         return None
-    done, total = (int(database.value(LIVE, one.id)) for one in (model, held))
+    done, total = (int(database.value(LIVE_COUNT_SQL, one.id)) for one in (model, held))
     return {
         "id": model.digest,
         "name": model.name,
@@ -159,15 +159,15 @@ def switching(database: Database, live: StatusAnswer | None) -> dict[str, Any] |
     }
 
 
-def told(following: dict[str, Any]) -> str:
+def next_model_summary(following: dict[str, Any]) -> str:
     """One line for people."""
     share = 100 * following["done"] / following["total"] if following["total"] else 100.0
     left = following["seconds_left"]
-    time = "" if left is None else f", about {_span(left)} left"
+    time = "" if left is None else f", about {_duration(left)} left"
     return f"{following['name']} {following['id']}: {share:.1f} % embedded{time}"
 
 
-def _span(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

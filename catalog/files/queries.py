@@ -6,13 +6,13 @@ Which content the owner means by a path: what the catalog read there, if that is
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from catalog.filesystem.paths import below, join, split
-from catalog.filesystem.stat_signature import Signature, look, signature
-from catalog.formatting import text
+from catalog.filesystem.paths import join_path, split_path, subtree_range
+from catalog.filesystem.stat_signature import Signature, lstat_or_none, signature_of
+from catalog.formatting import path_text
 from catalog.store.database import Database
 from catalog.store.directories import directory_id
 
-ROW = (
+FILE_CONTENT_SQL = (
     "SELECT f.state, f.size, f.mtime_ns, f.ctime_ns, f.inode, c.sha256, c.bytes FROM file f"
     " JOIN directory d ON d.id = f.directory LEFT JOIN content c ON c.id = f.content WHERE d.path = ? AND f.name = ?"
 )
@@ -23,24 +23,24 @@ def content_at(database: Database, path: bytes) -> tuple[bytes, int] | str:
 
     What cannot be looked at now, on a disk that is away, is what it was.
     """
-    row = database.row(ROW, *split(path))
+    row = database.row(FILE_CONTENT_SQL, *split_path(path))
     if row is None or row[0] == "gone":
         return "is not in the catalog"
     if row[0] == "pending" or row[5] is None:
         return "was not read yet"
     try:
-        found = look(path)
+        found = lstat_or_none(path)
     except OSError:
         found = None
-    if found is not None and signature(found).stamp != Signature(*row[1:5]).stamp:
+    if found is not None and signature_of(found).stamp != Signature(*row[1:5]).stamp:
         return "changed since it was read"
     return row[5], row[6]
 
 
 SUSPECT = "suspect"  # shown as the reason of an ok file
-PAGE = 2000  # rows a query: a reader must never hold one cursor for as long as a person reads
+PAGE_ROWS = 2000  # rows a query: a reader must never hold one cursor for as long as a person reads
 
-SELECT = (
+ENTRY_SQL = (
     "SELECT f.id, d.path, f.name, iif(v.away IS NULL, f.state, iif(f.state = 'gone', 'gone', 'unreachable')),"
     " iif(v.away IS NOT NULL, v.away, iif(f.state = 'ok' AND c.suspect IS NOT NULL, 'suspect', f.reason)),"
     " coalesce(f.detail, iif(f.state = 'ok', c.suspect, NULL)), hex(c.sha256), f.size, c.format, c.width, c.height,"
@@ -51,7 +51,7 @@ SELECT = (
 )
 
 
-class Entry(NamedTuple):
+class FileEntry(NamedTuple):
     """One file. `state` is what the owner is told: files of an absent volume are `unreachable`."""
 
     id: int
@@ -74,7 +74,7 @@ class Entry(NamedTuple):
     @property
     def path(self) -> bytes:
         """The whole path."""
-        return join(self.directory, self.name)
+        return join_path(self.directory, self.name)
 
     def scored(self, least: float | None, most: float | None) -> bool:
         """Whether p_delete lies within the limits; one without p_delete lies within none. Pure."""
@@ -85,7 +85,7 @@ class Entry(NamedTuple):
     def record(self) -> dict[str, Any]:
         """The line that `ls --json` promises."""
         return {
-            "path": text(self.path),
+            "path": path_text(self.path),
             "state": self.state,
             "reason": self.reason,
             "detail": self.detail,
@@ -99,7 +99,7 @@ class Entry(NamedTuple):
         }
 
 
-class Filter(NamedTuple):
+class FileFilter(NamedTuple):
     """Which files. Empty fields take all; `below` is a directory; `suspect` takes ok files that may be damaged;
     `least` and `most` are limits of p_delete.
     """
@@ -113,7 +113,7 @@ class Filter(NamedTuple):
     least: float | None = None
     most: float | None = None
 
-    def matches(self, entry: Entry) -> bool:
+    def matches(self, entry: FileEntry) -> bool:
         """Whether an entry is wanted. Pure."""
         return (
             (not self.states or entry.state in self.states)
@@ -125,37 +125,37 @@ class Filter(NamedTuple):
         )
 
 
-def entries(database: Database, wanted: Filter) -> Iterator[Entry]:
+def matching_entries(database: Database, wanted: FileFilter) -> Iterator[FileEntry]:
     """All matching files, directory by directory; suspects by their own index, as there are few among many."""
     if wanted.suspect:
-        yield from _suspects(database, wanted)
+        yield from _suspect_entries(database, wanted)
         return
     for (directory,) in _directories(database, wanted.below):
         last = b""
         while True:
             rows = database.rows(
-                f"{SELECT} WHERE f.directory = ? AND f.name > ? ORDER BY f.name LIMIT ?", directory, last, PAGE
+                f"{ENTRY_SQL} WHERE f.directory = ? AND f.name > ? ORDER BY f.name LIMIT ?", directory, last, PAGE_ROWS
             )
             for row in rows:
-                entry = Entry(*row)
+                entry = FileEntry(*row)
                 if wanted.matches(entry):
                     yield entry
-            if len(rows) < PAGE:
+            if len(rows) < PAGE_ROWS:
                 break
             last = rows[-1][2]
 
 
-def _suspects(database: Database, wanted: Filter) -> Iterator[Entry]:
-    low, high = below(wanted.below)
+def _suspect_entries(database: Database, wanted: FileFilter) -> Iterator[FileEntry]:
+    low, high = subtree_range(wanted.below)
     for (content,) in database.rows("SELECT id FROM content WHERE suspect IS NOT NULL AND refs > 0"):
-        for row in database.rows(f"{SELECT} WHERE f.content = ? ORDER BY f.id", content):
-            entry = Entry(*row)
+        for row in database.rows(f"{ENTRY_SQL} WHERE f.content = ? ORDER BY f.id", content):
+            entry = FileEntry(*row)
             inside = not wanted.below or entry.directory == wanted.below or low <= entry.directory < high
             if inside and wanted.matches(entry):
                 yield entry
 
 
-def suspects(database: Database) -> int:
+def count_suspects(database: Database) -> int:
     """How many ok files may be damaged, those of absent volumes left out."""
     return int(
         database.value(  # CROSS JOIN keeps the order: the planner would begin with all files, not with the few suspects
@@ -169,61 +169,61 @@ def suspects(database: Database) -> int:
 def _directories(database: Database, top: bytes) -> list[tuple[Any, ...]]:
     if not top:
         return database.rows("SELECT id FROM directory ORDER BY path")
-    low, high = below(top)
+    low, high = subtree_range(top)
     return database.rows(
         "SELECT id FROM directory WHERE path = ? OR (path >= ? AND path < ?) ORDER BY path", top, low, high
     )
 
 
-def rejected(database: Database) -> Iterator[Entry]:
+def rejected_entries(database: Database) -> Iterator[FileEntry]:
     """The quarantine list, newest first, by its own index."""
     after = (float("inf"), 0)
     while True:
         rows = database.rows(
-            f"{SELECT} WHERE f.state = 'rejected' AND (f.first_seen, f.id) < (?, ?)"
+            f"{ENTRY_SQL} WHERE f.state = 'rejected' AND (f.first_seen, f.id) < (?, ?)"
             " ORDER BY f.first_seen DESC, f.id DESC LIMIT ?",
-            *(*after, PAGE),
+            *(*after, PAGE_ROWS),
         )
         for row in rows:
-            entry = Entry(*row)
+            entry = FileEntry(*row)
             if entry.state == "rejected":
                 yield entry
-        if len(rows) < PAGE:
+        if len(rows) < PAGE_ROWS:
             return
         after = (rows[-1][12], rows[-1][0])
 
 
-def entry_at(database: Database, path: bytes) -> Entry | None:
+def entry_at(database: Database, path: bytes) -> FileEntry | None:
     """The file at a path."""
-    where, name = split(path)
+    where, name = split_path(path)
     directory = directory_id(database, where)
-    row = directory and database.row(f"{SELECT} WHERE f.directory = ? AND f.name = ?", directory, name)
-    return Entry(*row) if row else None
+    row = directory and database.row(f"{ENTRY_SQL} WHERE f.directory = ? AND f.name = ?", directory, name)
+    return FileEntry(*row) if row else None
 
 
-def entry_of(database: Database, file: int) -> Entry | None:
+def entry_by_id(database: Database, file: int) -> FileEntry | None:
     """A file by its row's id."""
-    row = database.row(f"{SELECT} WHERE f.id = ?", file)
-    return Entry(*row) if row else None
+    row = database.row(f"{ENTRY_SQL} WHERE f.id = ?", file)
+    return FileEntry(*row) if row else None
 
 
-def holders(database: Database, content: int) -> list[Entry]:
+def files_with_content(database: Database, content: int) -> list[FileEntry]:
     """The files that hold a content and are not gone, the readable ones first."""
-    return holders_of(database, [content]).get(content, [])
+    return files_with_contents(database, [content]).get(content, [])
 
 
-def holders_of(
+def files_with_contents(
     database: Database, contents: Sequence[int], fitting: str = "", values: Sequence[object] = ()
-) -> dict[int, list[Entry]]:
+) -> dict[int, list[FileEntry]]:
     """Return `holders` of several contents, by content. `fitting`: further conditions on the tables of `SELECT`."""
     rows = database.rows(
-        f"{SELECT} WHERE f.content IN ({','.join('?' * len(contents))}) AND f.state != 'gone'{fitting}"
+        f"{ENTRY_SQL} WHERE f.content IN ({','.join('?' * len(contents))}) AND f.state != 'gone'{fitting}"
         " ORDER BY v.away IS NOT NULL, f.id",
         *contents,
         *values,
     )
-    found: dict[int, list[Entry]] = {}
+    found: dict[int, list[FileEntry]] = {}
     for row in rows:
-        entry = Entry(*row)
+        entry = FileEntry(*row)
         found.setdefault(entry.content or 0, []).append(entry)
     return found

@@ -6,14 +6,14 @@ has a newer sighting, stays pending, and is read again.
 
 from typing import NamedTuple
 
-from catalog.files.history import NOTHING, UNCHANGED, Fate, remember
+from catalog.files.history import NO_COMPARISON, UNCHANGED_FILE, ReadOutcome, record_content_change
 from catalog.filesystem.stat_signature import Signature
 from catalog.store.database import Database
-from catalog.verdict.case import Clues, Verdict
-from models.decode.reason import PROOF, Reason
+from catalog.verdict.case import ContentComparison, Verdict
+from models.decode.reason import VALIDATOR_VERSION, RejectReason
 
 
-class Facts(NamedTuple):
+class ImageFacts(NamedTuple):
     """What decoding told of a content."""
 
     format: str | None
@@ -29,24 +29,33 @@ class Facts(NamedTuple):
     def columns(self) -> tuple[object, ...]:
         """As stored, in the order of `TOLD`."""
         shown = (self.format, self.width, self.height, self.taken_at, self.camera)
-        return (*shown, self.note or None, self.suspect or None, self.picture, self.detail, PROOF if self.format else 0)
+        return (
+            *shown,
+            self.note or None,
+            self.suspect or None,
+            self.picture,
+            self.detail,
+            VALIDATOR_VERSION if self.format else 0,
+        )
 
 
-TOLD = ("format", "width", "height", "taken_at", "camera", "note", "suspect", "picture", "detail", "proof")
+FACT_COLUMNS = ("format", "width", "height", "taken_at", "camera", "note", "suspect", "picture", "detail", "proof")
 
 
-def content_id(database: Database, sha256: bytes, size: int, facts: Facts | None, blocks: bytes | None = None) -> int:
+def ensure_content(
+    database: Database, sha256: bytes, size: int, facts: ImageFacts | None, blocks: bytes | None = None
+) -> int:
     """The row of a content, made or completed. `blocks`: its checksums, where the bytes were in memory."""
     found = database.value("SELECT id FROM content WHERE sha256 = ?", sha256)
     if found is None:
-        known = facts or Facts(None, None, None)
+        known = facts or ImageFacts(None, None, None)
         found = database.value(
-            f"INSERT INTO content(sha256, bytes, blocks, {', '.join(TOLD)})"
-            f" VALUES (?, ?, ?{', ?' * len(TOLD)}) RETURNING id",
+            f"INSERT INTO content(sha256, bytes, blocks, {', '.join(FACT_COLUMNS)})"
+            f" VALUES (?, ?, ?{', ?' * len(FACT_COLUMNS)}) RETURNING id",
             *(sha256, size, blocks, *known.columns()),
         )
     elif facts is not None:
-        told = ", ".join(f"{name} = ?" for name in TOLD)
+        told = ", ".join(f"{name} = ?" for name in FACT_COLUMNS)
         database.run(
             f"UPDATE content SET {told}, blocks = coalesce(?, blocks) WHERE id = ?", *facts.columns(), blocks, found
         )
@@ -63,44 +72,44 @@ def add_vector(database: Database, content: int, model: int, data: bytes) -> Non
     )
 
 
-def accept(
-    database: Database, file: int, seen: Signature, content: int, now: float, clues: Clues = NOTHING
+def accept_file(
+    database: Database, file: int, seen: Signature, content: int, now: float, clues: ContentComparison = NO_COMPARISON
 ) -> Verdict | None:
     """The file was read, is well, and its content has a vector. Returns the verdict, where known bytes changed."""
-    verdict = remember(database, file, seen, content, now, Fate(clues=clues))
+    verdict = record_content_change(database, file, seen, content, now, ReadOutcome(clues=clues))
     database.run(
         "UPDATE file SET state = 'ok', reason = NULL, detail = NULL, attempts = 0, due = NULL, betrayed = 0,"
-        f" content = ?, last_verified = ? WHERE {UNCHANGED}",
+        f" content = ?, last_verified = ? WHERE {UNCHANGED_FILE}",
         *(content, now, file, *seen.stamp),
     )
     return verdict
 
 
-def reject(
+def reject_file(
     database: Database,
     file: int,
     seen: Signature,
-    reason: Reason,
+    reason: RejectReason,
     detail: str,
     content: int | None,
     now: float,
     due: float | None = None,
-    clues: Clues = NOTHING,
+    clues: ContentComparison = NO_COMPARISON,
 ) -> Verdict | None:
     """The file cannot be embedded, and why. `due`: when to try again, for what may heal by itself."""
     verdict = None
     if content is not None:
-        verdict = remember(database, file, seen, content, now, Fate(reason, detail, clues))
+        verdict = record_content_change(database, file, seen, content, now, ReadOutcome(reason, detail, clues))
     database.run(
         "UPDATE file SET state = 'rejected', reason = ?, detail = ?, attempts = attempts + 1, due = ?,"
         " betrayed = iif(? IS NULL, betrayed, 0),"
-        f" content = coalesce(?, content), last_verified = iif(? IS NULL, last_verified, ?) WHERE {UNCHANGED}",
+        f" content = coalesce(?, content), last_verified = iif(? IS NULL, last_verified, ?) WHERE {UNCHANGED_FILE}",
         *(reason, detail or None, due, content, content, content, now, file, *seen.stamp),
     )
     return verdict
 
 
-def postpone(database: Database, file: int, seen: Signature, due: float, failed: bool) -> None:
+def postpone_reading(database: Database, file: int, seen: Signature, due: float, failed: bool) -> None:
     """Read it later: it was changing, or its reader failed (`failed` counts an attempt)."""
     database.run(
         "UPDATE file SET due = ?, attempts = attempts + ?, size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?,"
@@ -120,7 +129,7 @@ def count_attempt(database: Database, file: int) -> int:
     return int(database.value("SELECT attempts FROM file WHERE id = ? AND state = 'pending'", file) or 0)
 
 
-def give_up(database: Database, file: int, reason: Reason, detail: str, due: float) -> None:
+def give_up(database: Database, file: int, reason: RejectReason, detail: str, due: float) -> None:
     """Reject a pending file that could not be read to its end. `due`: when to try again, seconds since the epoch."""
     database.run(
         "UPDATE file SET state = 'rejected', reason = ?, detail = ?, due = ? WHERE id = ? AND state = 'pending'",

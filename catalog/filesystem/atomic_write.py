@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
-from catalog.errors import PlaceFault
+from catalog.errors import ResourceError
 
 
-def put_in_place(part: Path, target: Path) -> None:
+def replace_durably(part: Path, target: Path) -> None:
     """Give a file that was written under another name on the same disk its own, once all of it is on that disk.
 
     Raises:
@@ -18,10 +18,10 @@ def put_in_place(part: Path, target: Path) -> None:
     finally:
         os.close(handle)
     part.replace(target)
-    sync_folder(target.parent)
+    fsync_directory(target.parent)
 
 
-def sync_folder(folder: Path) -> None:
+def fsync_directory(folder: Path) -> None:
     """Names are on the disk only once their folder is (fsync(2)). Raises OSError."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -30,7 +30,7 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def hand_over(path: Path) -> None:
+def inherit_owner(path: Path) -> None:
     """What root makes in the service's folder is to belong to the service, as SQLite does it for its own files.
 
     Where it does already, nothing is asked for: a service that runs as root, without root's privileges, may not.
@@ -42,20 +42,20 @@ def hand_over(path: Path) -> None:
         os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
-def make_folder(path: Path) -> None:
+def make_private_directory(path: Path) -> None:
     """A folder of the service's own inside the state directory; one that is there is left alone. Raises PlaceFault."""
     try:
         if not path.is_dir():
             path.mkdir(mode=0o700)
-            hand_over(path)
+            inherit_owner(path)
     except OSError as error:
-        raise PlaceFault(
+        raise ResourceError(
             f"cannot make {path}: {os.strerror(error.errno or 0).lower()}",
             f"See that {path.parent} is writable for this user.",
         ) from error
 
 
-def size_of(path: Path) -> int | None:
+def file_size(path: Path) -> int | None:
     """Bytes of a file; None where there is none, -1 where it cannot be looked at: opening it will tell why."""
     try:
         return path.stat().st_size

@@ -4,11 +4,11 @@ import fnmatch
 import os
 import re
 
-from catalog.filesystem.paths import below
-from catalog.filesystem.volume_identity import MARKER
+from catalog.filesystem.paths import subtree_range
+from catalog.filesystem.volume_identity import MARKER_NAME
 
 
-class Ignore:
+class IgnoreRules:
     """A compiled list of shell patterns, and one subtree (our own state directory).
 
     A pattern is of single names; one with a slash is of the end of a directory's path: `.local/share/Trash` is
@@ -16,12 +16,12 @@ class Ignore:
     """
 
     def __init__(self, patterns: tuple[str, ...], state: bytes) -> None:
-        parts = [_compiled(pattern) for pattern in patterns if "/" not in pattern]
-        self._match = re.compile(b"|".join([re.escape(MARKER) + rb"\Z", *parts]), re.DOTALL).match
-        ends = [_compiled("*/" + pattern.strip("/")) for pattern in patterns if "/" in pattern]
+        parts = [_pattern_regex(pattern) for pattern in patterns if "/" not in pattern]
+        self._match = re.compile(b"|".join([re.escape(MARKER_NAME) + rb"\Z", *parts]), re.DOTALL).match
+        ends = [_pattern_regex("*/" + pattern.strip("/")) for pattern in patterns if "/" in pattern]
         self._ends = re.compile(b"|".join(ends), re.DOTALL).match if ends else None
         self._state = state
-        self._low, self._high = below(state)
+        self._low, self._high = subtree_range(state)
 
     def name(self, name: bytes) -> bool:
         """Whether a file or directory of this name is passed over."""
@@ -45,5 +45,5 @@ class Ignore:
         return False
 
 
-def _compiled(pattern: str) -> bytes:
+def _pattern_regex(pattern: str) -> bytes:
     return fnmatch.translate(pattern).encode("utf-8", "surrogateescape")

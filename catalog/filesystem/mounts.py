@@ -114,13 +114,13 @@ def _without_hidden(entries: Sequence[tuple[int, Mount]]) -> list[Mount]:
         if mount_id not in hidden:
             hidden[mount_id] = False  # a table read while it changes may hold a cycle
             parent, path = parents[mount_id]
-            hidden[mount_id] = any((parent, above) in over for above in _above(path)) or is_hidden(parent)
+            hidden[mount_id] = any((parent, above) in over for above in _ancestors(path)) or is_hidden(parent)
         return hidden[mount_id]
 
     return [mount for _, mount in entries if not is_hidden(mount.mount_id)]
 
 
-def _above(path: bytes) -> list[bytes]:
+def _ancestors(path: bytes) -> list[bytes]:
     """`/a` and, of `/a/b/c`, `/a/b`; never `/`, which is a mount's own root far more often than a cover."""
     parts = path.split(b"/")
     return [b"/".join(parts[:end]) for end in range(2, len(parts))]

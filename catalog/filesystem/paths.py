@@ -2,10 +2,10 @@
 
 import os
 
-from catalog.filesystem.stat_signature import kind, look
+from catalog.filesystem.stat_signature import file_kind, lstat_or_none
 
 
-def below(path: bytes) -> tuple[bytes, bytes]:
+def subtree_range(path: bytes) -> tuple[bytes, bytes]:
     """The half-open range of bytes that holds every path strictly below `path`."""
     stem = path.rstrip(b"/")
     return stem + b"/", stem + b"0"  # "0" follows "/" in ASCII
@@ -21,22 +21,22 @@ def at_or_inside(path: bytes, folder: bytes) -> bool:
     return path == folder or inside(path, folder)
 
 
-def split(path: bytes) -> tuple[bytes, bytes]:
+def split_path(path: bytes) -> tuple[bytes, bytes]:
     """Directory and name of a path."""
     head, _, name = path.rpartition(b"/")
     return head or b"/", name
 
 
-def join(directory: bytes, name: bytes) -> bytes:
+def join_path(directory: bytes, name: bytes) -> bytes:
     """The path of a name in a directory."""
     return directory.rstrip(b"/") + b"/" + name
 
 
-def is_directory(path: bytes, top: bytes) -> bool:
+def is_real_directory(path: bytes, top: bytes) -> bool:
     """Whether every part of `path` below `top` is a directory, and none a link to one."""
     while path != top:
-        found = look(path)
-        if found is None or kind(found) != "directory":
+        found = lstat_or_none(path)
+        if found is None or file_kind(found) != "directory":
             return False
         path = os.path.dirname(path)
     return True

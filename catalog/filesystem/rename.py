@@ -5,17 +5,17 @@ import errno
 import os
 from collections.abc import Callable
 
-from catalog.crash_points import point
+from catalog.crash_points import crash_point
 
 AT_FDCWD, RENAME_NOREPLACE = -100, 1  # linux/fcntl.h, linux/fs.h
-UNKNOWN_FLAG = (errno.EINVAL, errno.ENOSYS)  # NFS, many FUSE filesystems, and libraries without the call
-NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
-Rename = Callable[[bytes, bytes], None]
+RENAME_UNSUPPORTED = (errno.EINVAL, errno.ENOSYS)  # NFS, many FUSE filesystems, and libraries without the call
+LINK_UNSUPPORTED = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
+RenameFunction = Callable[[bytes, bytes], None]
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def rename_exclusively(source: bytes, target: bytes) -> None:
+def rename_noreplace(source: bytes, target: bytes) -> None:
     """renameat2(2) with RENAME_NOREPLACE. Raises OSError; EINVAL or ENOSYS where it cannot be had."""
     call = getattr(_libc, "renameat2", None)
     if call is None:
@@ -25,12 +25,14 @@ def rename_exclusively(source: bytes, target: bytes) -> None:
         raise OSError(code, os.strerror(code), source, None, target)
 
 
-def link(source: bytes, target: bytes) -> None:
+def hard_link(source: bytes, target: bytes) -> None:
     """A second name for a file, exclusively. Raises OSError."""
     os.link(source, target, follow_symlinks=False)
 
 
-def relocate(source: bytes, target: bytes, rename: Rename = rename_exclusively, link: Rename = link) -> None:
+def move_noreplace(
+    source: bytes, target: bytes, rename: RenameFunction = rename_noreplace, link: RenameFunction = hard_link
+) -> None:
     """Move a file within its filesystem. A kill leaves it at either place, or at both as one file with two names.
 
     `rename` is tried first. Where the filesystem knows no exclusive rename, a hard link takes the new place, which is
@@ -42,22 +44,22 @@ def relocate(source: bytes, target: bytes, rename: Rename = rename_exclusively, 
     try:
         rename(source, target)
     except OSError as error:
-        if error.errno not in UNKNOWN_FLAG:
+        if error.errno not in RENAME_UNSUPPORTED:
             raise
     else:
         return
     try:
         link(source, target)
     except OSError as error:
-        if error.errno not in NO_LINKS:
+        if error.errno not in LINK_UNSUPPORTED:
             raise
-        _rename_after_a_look(source, target)
+        _rename_after_check(source, target)
     else:
-        point("relocate.linked")
-        _end(source, target)
+        crash_point("relocate.linked")
+        _unlink_source(source, target)
 
 
-def _end(source: bytes, target: bytes) -> None:
+def _unlink_source(source: bytes, target: bytes) -> None:
     try:
         os.unlink(source)
     except OSError:
@@ -65,7 +67,7 @@ def _end(source: bytes, target: bytes) -> None:
         raise
 
 
-def _rename_after_a_look(source: bytes, target: bytes) -> None:
+def _rename_after_check(source: bytes, target: bytes) -> None:
     if os.path.lexists(target):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
     os.rename(source, target)

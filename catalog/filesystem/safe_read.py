@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from catalog.filesystem.stat_signature import signature
+from catalog.filesystem.stat_signature import signature_of
 
-FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # opening a pipe that nobody writes to does not wait
+OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # opening a pipe that nobody writes to does not wait
 
 
 class NotRegular(OSError):
@@ -35,7 +35,7 @@ def open_regular(path: bytes, *, follow_links: bool = False) -> Iterator[OpenFil
     Raises:
         NotRegular: something else stands at the path. OSError: it cannot be opened; ELOOP for a symbolic link.
     """
-    handle, untraced = _open(path, FLAGS | (0 if follow_links else os.O_NOFOLLOW))
+    handle, untraced = _open(path, OPEN_FLAGS | (0 if follow_links else os.O_NOFOLLOW))
     try:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
@@ -63,7 +63,7 @@ class Hashed(NamedTuple):
         return self.stat.st_dev, self.stat.st_ino
 
 
-def rehash(path: bytes) -> Hashed | None:
+def hash_from_disk(path: bytes) -> Hashed | None:
     """Hash a regular file; None where something else stands, or it was written meanwhile.
 
     What memory holds of it is let go first (posix_fadvise(2), POSIX_FADV_DONTNEED), so that the bytes come from the
@@ -79,7 +79,7 @@ def rehash(path: bytes) -> Hashed | None:
             after = os.fstat(opened.handle)
     except NotRegular:
         return None
-    return Hashed(sha256, after) if signature(after) == signature(opened.stat) else None
+    return Hashed(sha256, after) if signature_of(after) == signature_of(opened.stat) else None
 
 
 def _open(path: bytes, flags: int) -> tuple[int, bool]:

@@ -10,10 +10,10 @@ The whole path counts, not only the part below a root: a snapshot expires, wheth
 import re
 from functools import cache
 
-from catalog.formatting import show
+from catalog.formatting import printable_path
 
 # Folders: everything in them is transient. With a slash, folders in one another.
-FOLDERS = (
+TRANSIENT_FOLDERS = (
     # Windows: recycle bins of NTFS, of NT 4 and 2000, of FAT; shadow copies; what chkdsk salvaged; the previous system,
     # removed after 10 days (learn.microsoft.com: "Windows.old folder", "chkdsk"). The names survive on shares.
     "$RECYCLE.BIN",
@@ -87,14 +87,14 @@ FOLDERS = (
     ".globalTrash",  # Xiaomi's Gallery: DCIM/.globalTrash
 )
 # Files by their own names.
-FILES = (
+TRANSIENT_FILES = (
     # AOSP, MediaProvider, FileUtils.PATTERN_EXPIRES_FILE: deleted after 30 and 7 days
     ".trashed-*",
     ".pending-*",
 )
 
 
-def why_transient(path: bytes) -> str:
+def transient_reason(path: bytes) -> str:
     """Return why a file does not stay where it lies, in words that follow its path; "" where it does. Pure.
 
     Letters compare without case: Windows, SMB, FAT and macOS give the same folder in either.
@@ -102,14 +102,18 @@ def why_transient(path: bytes) -> str:
     found = _pattern().search(path)
     if found is None:
         return ""
-    return f"lies in {show(found[1])}, where files do not stay" if found[1] else "has the name of what Android deletes"
+    return (
+        f"lies in {printable_path(found[1])}, where files do not stay"
+        if found[1]
+        else "has the name of what Android deletes"
+    )
 
 
 @cache
 def _pattern() -> re.Pattern[bytes]:
-    folders, files = "|".join(map(_translated, FOLDERS)), "|".join(map(_translated, FILES))
+    folders, files = "|".join(map(_glob_regex, TRANSIENT_FOLDERS)), "|".join(map(_glob_regex, TRANSIENT_FILES))
     return re.compile(f"/(?:({folders})/|(?:{files})\\Z)".encode(), re.IGNORECASE | re.DOTALL)
 
 
-def _translated(name: str) -> str:
+def _glob_regex(name: str) -> str:
     return re.escape(name).replace(r"\*", "[^/]*").replace(r"\?", "[^/]")

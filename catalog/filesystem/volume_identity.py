@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from catalog.filesystem.mounts import Mount, is_remote, mount_of
 
-MARKER = b".catalogd-root"
+MARKER_NAME = b".catalogd-root"
 
 
-class Observation(NamedTuple):
+class VolumeObservation(NamedTuple):
     """What stands at a volume's path now. Two equal ones mean: the same thing was mounted all along."""
 
     problem: str  # why it cannot be read; "" if it can
@@ -26,16 +26,16 @@ class Observation(NamedTuple):
     remote: bool = False
 
 
-def observe(path: bytes, mounts: list[Mount]) -> Observation:
+def observe_volume(path: bytes, mounts: list[Mount]) -> VolumeObservation:
     """Look at a volume's path. Never raises: what cannot be looked at is the `problem`."""
     mount = mount_of(path, mounts)
     try:
         found = os.stat(path)
         os.close(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
-        return Observation(
+        return VolumeObservation(
             problem="",
             marker=read_marker(path),
-            filesystem=_filesystem(path, mount),
+            filesystem=_filesystem_identity(path, mount),
             mounted=mount.path == path,
             device=found.st_dev,
             inode=found.st_ino,
@@ -43,16 +43,16 @@ def observe(path: bytes, mounts: list[Mount]) -> Observation:
             remote=is_remote(mount),
         )
     except OSError as error:
-        return Observation(problem=os.strerror(error.errno or 0).lower())
+        return VolumeObservation(problem=os.strerror(error.errno or 0).lower())
 
 
-def _filesystem(path: bytes, mount: Mount) -> str:
+def _filesystem_identity(path: bytes, mount: Mount) -> str:
     # Some network filesystems report no id at all; their source names the export.
     fsid = os.statvfs(path).f_fsid
     return f"{mount.fstype}:{fsid:x}" if fsid else f"{mount.fstype}:{mount.source}"
 
 
-def judge(kind: str, identity: str, seen: Observation) -> str:
+def absence_reason(kind: str, identity: str, seen: VolumeObservation) -> str:
     """Why the volume counts as away, or "" if what stands there is it. Pure."""
     if seen.problem:
         return seen.problem
@@ -61,12 +61,12 @@ def judge(kind: str, identity: str, seen: Observation) -> str:
     name, _, value = identity.partition("=")
     if name == "marker":
         if not seen.marker:
-            return f"its marker {MARKER.decode()} is missing: not mounted, or another disk"
+            return f"its marker {MARKER_NAME.decode()} is missing: not mounted, or another disk"
         return "" if seen.marker == value else "another collection is mounted there"
     return "" if seen.filesystem == value else "another filesystem is mounted there"
 
 
-def identify(kind: str, seen: Observation) -> str:
+def volume_identity(kind: str, seen: VolumeObservation) -> str:
     """The identity to remember a volume by."""
     if kind == "root" and seen.marker:
         return f"marker={seen.marker}"
@@ -76,13 +76,13 @@ def identify(kind: str, seen: Observation) -> str:
 def read_marker(root: bytes) -> str:
     """The identity in a root's marker file, or "" if it has none."""
     try:
-        with open(os.path.join(root, MARKER), encoding="ascii", errors="replace") as file:
+        with open(os.path.join(root, MARKER_NAME), encoding="ascii", errors="replace") as file:
             return file.readline().strip()
     except FileNotFoundError:
         return ""
 
 
-def mark(root: bytes) -> str:
+def write_marker(root: bytes) -> str:
     """Write the marker, the one file that is ever added to a collection; returns its identity.
 
     Returns "" where the root is read-only: the filesystem's identity has to do then.
@@ -92,7 +92,7 @@ def mark(root: bytes) -> str:
         return known
     fresh = str(uuid.uuid4())
     try:
-        with open(os.path.join(root, MARKER), "x", encoding="ascii") as file:
+        with open(os.path.join(root, MARKER_NAME), "x", encoding="ascii") as file:
             file.write(f"{fresh}\ncatalogd knows this directory by this file: please leave it here.\n")
     except OSError:
         return ""

@@ -2,15 +2,15 @@
 
 from typing import NamedTuple
 
-from catalog.errors import UsageFault
-from catalog.heads.name_vectors import Owner
+from catalog.errors import UsageError
+from catalog.heads.name_vectors import TextTowerKey
 from catalog.store.database import Database
-from catalog.store.models import Model, current
-from models.learn.file_features import TRAITS
-from models.learn.head import Head, HeadError, unpack
+from catalog.store.models import Model, current_model
+from models.learn.file_features import FILE_FEATURES
+from models.learn.head import Head, HeadError, unpack_head
 
 
-class Kept(NamedTuple):
+class StoredHead(NamedTuple):
     """One row. `seq`: the change log is scored up to there."""
 
     id: int
@@ -21,58 +21,64 @@ class Kept(NamedTuple):
     head: Head
 
     @property
-    def tower(self) -> Owner:
+    def tower(self) -> TextTowerKey:
         """Whose vectors of names it wants; its id is "" for none."""
-        return Owner(self.model, self.head.tower, self.head.dims)
+        return TextTowerKey(self.model, self.head.tower, self.head.dims)
 
 
-COLUMNS = "id, model, made_at, role IS NOT NULL, seq, data"
+HEAD_COLUMNS = "id, model, made_at, role IS NOT NULL, seq, data"
 
 
-def in_use(database: Database) -> Kept | None:
+def scoring_head(database: Database) -> StoredHead | None:
     """The head that scores, if it was trained for the model that answers: other vectors mean nothing to it."""
-    head, model = standing(database), current(database)
+    head, model = active_head(database), current_model(database)
     return head if head is not None and model is not None and head.model == model.id else None
 
 
-def standing(database: Database) -> Kept | None:
+def active_head(database: Database) -> StoredHead | None:
     """The head whose scores stand: the one that scores, or till there is one for a new model, the one before."""
-    row = database.row(f"SELECT {COLUMNS} FROM head WHERE role = 'current'")
-    return None if row is None else _kept(row)
+    row = database.row(f"SELECT {HEAD_COLUMNS} FROM head WHERE role = 'current'")
+    return None if row is None else _head_from_row(row)
 
 
-def needed(database: Database) -> Kept:
+def require_head(database: Database) -> StoredHead:
     """The head whose scores stand. Raises UsageFault without one."""
-    head = standing(database)
+    head = active_head(database)
     if head is None and database.rows("SELECT 1 FROM head WHERE role = 'current'"):
-        raise UsageFault(
+        raise UsageError(
             "the head in use is damaged, or of another version of catalogd",
             "Train another: `catalog train`; the service does it by itself.",
         )
     if head is None:
-        raise UsageFault(
+        raise UsageError(
             "nothing was learned yet, so no file has a p_delete",
             "Label some, ten of each kind at least (`catalog label keep|delete PATH…`), then `catalog train`.",
         )
     return head
 
 
-def kept(database: Database) -> list[Kept]:
+def all_heads(database: Database) -> list[StoredHead]:
     """All heads that can be read, the newest first."""
-    return [one for row in database.rows(f"SELECT {COLUMNS} FROM head ORDER BY id DESC") if (one := _kept(row))]
+    return [
+        one
+        for row in database.rows(f"SELECT {HEAD_COLUMNS} FROM head ORDER BY id DESC")
+        if (one := _head_from_row(row))
+    ]
 
 
-def _kept(row: tuple[int, int, float, int, int, bytes]) -> Kept | None:
+def _head_from_row(row: tuple[int, int, float, int, int, bytes]) -> StoredHead | None:
     """None for bytes that are no head, and for one of another version's features: it can score nothing here."""
     try:
-        head = unpack(row[5])
+        head = unpack_head(row[5])
     except HeadError:
         return None
-    known = head.features[: len(TRAITS)] == TRAITS and len(head.features) == len(TRAITS) + bool(head.tower)
-    return Kept(row[0], row[1], row[2], bool(row[3]), row[4], head) if known else None
+    known = head.features[: len(FILE_FEATURES)] == FILE_FEATURES and len(head.features) == len(FILE_FEATURES) + bool(
+        head.tower
+    )
+    return StoredHead(row[0], row[1], row[2], bool(row[3]), row[4], head) if known else None
 
 
-def keep(database: Database, model: Model, head: Head, now: float) -> int:
+def store_head(database: Database, model: Model, head: Head, now: float) -> int:
     """Store a head, not in use yet; returns its id. In a transaction."""
     return int(
         database.value(
@@ -81,7 +87,7 @@ def keep(database: Database, model: Model, head: Head, now: float) -> int:
     )
 
 
-def use(database: Database, head: int) -> None:
+def activate_head(database: Database, head: int) -> None:
     """Have this head score everything from now on. In a transaction."""
     database.run("UPDATE head SET role = NULL WHERE role IS NOT NULL")
     database.run("UPDATE head SET role = 'current', seq = 0 WHERE id = ?", head)

@@ -5,14 +5,14 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog.errors import PlaceFault
+from catalog.errors import ResourceError
 
-SYSTEM_UNITS = Path("/etc/systemd/system")
-BOOTED = Path("/run/systemd/system")  # sd_booted(3)
+SYSTEM_UNIT_FOLDER = Path("/etc/systemd/system")
+BOOTED_FOLDER = Path("/run/systemd/system")  # sd_booted(3)
 
 
 @dataclass(frozen=True, slots=True)
-class Manager:
+class ServiceManager:
     """The service manager of the whole machine, or one person's own."""
 
     personal: bool
@@ -21,7 +21,7 @@ class Manager:
     def folder(self) -> Path:
         """Where our units lie."""
         if not self.personal:
-            return SYSTEM_UNITS
+            return SYSTEM_UNIT_FOLDER
         home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
         return Path(home) / "systemd" / "user"
 
@@ -29,7 +29,7 @@ class Manager:
     def runs(self) -> bool:
         """Whether there is a manager to talk to."""
         if not self.personal:
-            return BOOTED.is_dir()
+            return BOOTED_FOLDER.is_dir()
         runtime = os.environ.get("XDG_RUNTIME_DIR")
         return runtime is not None and Path(runtime, "systemd").is_dir()
 
@@ -43,10 +43,10 @@ class Manager:
         try:
             done = subprocess.run(line.split(), capture_output=True, text=True, errors="replace", check=False)
         except OSError as error:
-            raise PlaceFault(f"cannot run `{line}`: {error}", "Run it by hand.") from error
+            raise ResourceError(f"cannot run `{line}`: {error}", "Run it by hand.") from error
         if done.returncode != 0:
             log = "journalctl " + ("--user-unit" if self.personal else "--unit") + " catalogd --lines 20"
-            raise PlaceFault(f"`{line}` failed: {done.stderr.strip()}", f"See `{log}`.")
+            raise ResourceError(f"`{line}` failed: {done.stderr.strip()}", f"See `{log}`.")
 
     def write(self, name: str, text: str) -> bool:
         """Put a unit in place; returns whether it differs from what stood there. Raises PlaceFault."""
@@ -59,7 +59,7 @@ class Manager:
             draft.write_text(text, encoding="utf-8")
             draft.replace(place)
         except OSError as error:
-            raise PlaceFault(
+            raise ResourceError(
                 f"cannot write {place}: {error.strerror}", "Free some space, or mend its folder."
             ) from error
         return True

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from catalog.filesystem.stat_signature import Signature
-from models.decode.reason import Reason
+from models.decode.reason import RejectReason
 
-NEVER_READ = {"symlink": Reason.SYMLINK, "special": Reason.SPECIAL}
+NO_CONTENT_KINDS = {"symlink": RejectReason.SYMLINK, "special": RejectReason.SPECIAL}
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckFinding:
     """Something that breaks the invariant. `kind` is a stable word; `path` is None where no one file is meant."""
 
     kind: str
@@ -19,7 +19,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class DiskEntry:
     """What stands at a path: file, symlink or special."""
 
     kind: str
@@ -27,7 +27,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class CatalogRow:
     """What the catalog holds of a path that is not gone."""
 
     state: str
@@ -40,43 +40,45 @@ class Held:
     remembered: int | None  # the last content of its history
 
 
-def judge(path: bytes, entry: Entry | None, held: Held | None, now: float) -> Iterator[Finding]:
+def compare_row(path: bytes, entry: DiskEntry | None, held: CatalogRow | None, now: float) -> Iterator[CheckFinding]:
     """What is wrong with one path."""
     if held is None:
         if entry is not None:
-            yield Finding("unknown", path, f"a {entry.kind} that the catalog does not know")
+            yield CheckFinding("unknown", path, f"a {entry.kind} that the catalog does not know")
     elif entry is None:
-        yield Finding("missing", path, f"{held.state} in the catalog, not on disk")
+        yield CheckFinding("missing", path, f"{held.state} in the catalog, not on disk")
     elif held.state == "pending":
-        yield from _pending(path, held, now)
+        yield from _compare_pending(path, held, now)
     else:
-        yield from _read(path, entry, held)
+        yield from _compare_read(path, entry, held)
 
 
-def _pending(path: bytes, held: Held, now: float) -> Iterator[Finding]:
+def _compare_pending(path: bytes, held: CatalogRow, now: float) -> Iterator[CheckFinding]:
     if held.due is not None and held.due <= now:
-        yield Finding("unread", path, "waits to be read")
+        yield CheckFinding("unread", path, "waits to be read")
 
 
-def _read(path: bytes, entry: Entry, held: Held) -> Iterator[Finding]:
+def _compare_read(path: bytes, entry: DiskEntry, held: CatalogRow) -> Iterator[CheckFinding]:
     if entry.signature != held.signature:
-        yield Finding("changed", path, f"differs from what was read in {_difference(entry.signature, held.signature)}")
+        yield CheckFinding(
+            "changed", path, f"differs from what was read in {_difference(entry.signature, held.signature)}"
+        )
         return
-    never = NEVER_READ.get(entry.kind)
-    if (held.reason in NEVER_READ.values() or never) and held.reason != never:
-        yield Finding("kind", path, f"a {entry.kind}, held as {held.reason or held.state}")
+    never = NO_CONTENT_KINDS.get(entry.kind)
+    if (held.reason in NO_CONTENT_KINDS.values() or never) and held.reason != never:
+        yield CheckFinding("kind", path, f"a {entry.kind}, held as {held.reason or held.state}")
     elif held.state == "ok":
-        yield from _accepted(path, held)
+        yield from _compare_ok(path, held)
 
 
 def _difference(one: Signature, other: Signature) -> str:
     return ", ".join(name for name, a, b in zip(Signature._fields, one, other, strict=True) if a != b)
 
 
-def _accepted(path: bytes, held: Held) -> Iterator[Finding]:
+def _compare_ok(path: bytes, held: CatalogRow) -> Iterator[CheckFinding]:
     if held.content is None or not held.embedded:
-        yield Finding("unembedded", path, "ok, without a living vector of the current model")
+        yield CheckFinding("unembedded", path, "ok, without a living vector of the current model")
     if held.bytes is not None and held.bytes != held.signature.size:
-        yield Finding("content", path, f"{held.signature.size} bytes, its content has {held.bytes}")
+        yield CheckFinding("content", path, f"{held.signature.size} bytes, its content has {held.bytes}")
     if held.remembered != held.content:
-        yield Finding("history", path, "the last content of its history is not the content it has")
+        yield CheckFinding("history", path, "the last content of its history is not the content it has")

@@ -4,29 +4,31 @@ import math
 from typing import Any
 
 from catalog.store.database import Database
-from models.decode.reason import Reason
+from models.decode.reason import RejectReason
 
-DAY = 86400.0
+DAY_SECONDS = 86400.0
 GRACE_DAYS = 7.0  # scrubs may lag by so much before `status` calls for the owner
-SKEW = DAY  # a time further ahead than that was written by a wrong clock, and proves nothing
-BYTELESS = (Reason.SYMLINK, Reason.SPECIAL)  # never opened, so never read: no part of the account
+MAX_CLOCK_SKEW_SECONDS = DAY_SECONDS  # a time further ahead than that was written by a wrong clock, and proves nothing
+NO_CONTENT_REASONS = (RejectReason.SYMLINK, RejectReason.SPECIAL)  # never opened, so never read: no part of the account
 
 # The terms of the index file_verified: what counts by them touches no row.
-READ_AT = "coalesce(last_verified, 0)"
-SETTLED = "state IN ('ok', 'rejected')"
+READ_AT_SQL = "coalesce(last_verified, 0)"
+SETTLED_SQL = "state IN ('ok', 'rejected')"
 
 
-def coverage(database: Database, days: float, now: float) -> dict[str, Any]:
+def verification_coverage(database: Database, days: float, now: float) -> dict[str, Any]:
     """The share of files whose bytes were read within so many days.
 
     `percent` is rounded down: 100 means every file. `oldest`: age in days of the oldest reading, None before the
     first. `never`: files that were never read to their end. `overdue`: scrubs do not keep up, somebody has to act.
     """
-    every, byteless = _files(database)
-    never = max(0, _count(database, "= 0") - byteless)
-    late = max(0, _count(database, "< ?", now - days * DAY) - byteless) + _count(database, "> ?", now + SKEW)
-    percent = 100 * (every - _pending(database) - late) / every if every else 100.0
-    oldest = _oldest(database, now)
+    every, byteless = _file_counts(database)
+    never = max(0, _count_settled(database, "= 0") - byteless)
+    late = max(0, _count_settled(database, "< ?", now - days * DAY_SECONDS) - byteless) + _count_settled(
+        database, "> ?", now + MAX_CLOCK_SKEW_SECONDS
+    )
+    percent = 100 * (every - _pending_count(database) - late) / every if every else 100.0
+    oldest = _oldest_reading_days(database, now)
     return {
         "days": days,
         "percent": math.floor(100 * max(0.0, percent)) / 100,
@@ -36,24 +38,26 @@ def coverage(database: Database, days: float, now: float) -> dict[str, Any]:
     }
 
 
-def _files(database: Database) -> tuple[int, int]:
+def _file_counts(database: Database) -> tuple[int, int]:
     """How many files have bytes to read, and how many entries have none."""
     (every, byteless), *_ = database.rows(
         "SELECT coalesce(sum(files), 0), coalesce(sum(files) FILTER (WHERE state = 'rejected' AND reason IN (?, ?)), 0)"
         " FROM tally WHERE state != 'gone'",
-        *BYTELESS,
+        *NO_CONTENT_REASONS,
     )
     return int(every) - int(byteless), int(byteless)
 
 
-def _pending(database: Database) -> int:
+def _pending_count(database: Database) -> int:
     return int(database.value("SELECT coalesce(sum(files), 0) FROM tally WHERE state = 'pending'"))
 
 
-def _count(database: Database, term: str, *values: float) -> int:
-    return int(database.value(f"SELECT count(*) FROM file WHERE {SETTLED} AND {READ_AT} {term}", *values))
+def _count_settled(database: Database, term: str, *values: float) -> int:
+    return int(database.value(f"SELECT count(*) FROM file WHERE {SETTLED_SQL} AND {READ_AT_SQL} {term}", *values))
 
 
-def _oldest(database: Database, now: float) -> float | None:
-    first = database.value(f"SELECT {READ_AT} FROM file WHERE {SETTLED} AND {READ_AT} > 0 ORDER BY {READ_AT} LIMIT 1")
-    return None if first is None else max(0.0, (now - float(first)) / DAY)
+def _oldest_reading_days(database: Database, now: float) -> float | None:
+    first = database.value(
+        f"SELECT {READ_AT_SQL} FROM file WHERE {SETTLED_SQL} AND {READ_AT_SQL} > 0 ORDER BY {READ_AT_SQL} LIMIT 1"
+    )
+    return None if first is None else max(0.0, (now - float(first)) / DAY_SECONDS)

@@ -7,31 +7,31 @@ import os
 from collections.abc import Callable
 
 from catalog.store.database import Database
-from catalog.store.directories import volume_of
+from catalog.store.directories import innermost_volume
 
-Mend = Callable[[Database, int, float], object]
+RowRepair = Callable[[Database, int, float], object]
 
 
-def mend(database: Database, now: float) -> int:
+def repair_dangling_rows(database: Database, now: float) -> int:
     """Mend them all; returns how many there were. In a transaction; counts have to be made anew after it."""
     wrong = {(table, row, parent) for table, row, parent, _ in database.rows("PRAGMA foreign_key_check")}
-    for (table, parent), deed in MENDS.items():
+    for (table, parent), deed in ROW_REPAIRS.items():
         for _, row, _ in sorted(one for one in wrong if (one[0], one[2]) == (table, parent)):
             deed(database, row, now)
     return len(wrong)
 
 
-def _drop(table: str) -> Mend:
+def _delete_row(table: str) -> RowRepair:
     return lambda database, row, now: database.run(f"DELETE FROM {table} WHERE rowid = ?", row)
 
 
-def _file_of_no_directory(database: Database, file: int, now: float) -> None:
+def _delete_file_without_directory(database: Database, file: int, now: float) -> None:
     """Its path is lost. If it still stands on a disk, the next scan finds it."""
     database.run("DELETE FROM history WHERE file = ?", file)
     database.run("DELETE FROM file WHERE id = ?", file)
 
 
-def _file_of_no_content(database: Database, file: int, now: float) -> None:
+def _reread_file_without_content(database: Database, file: int, now: float) -> None:
     database.run("UPDATE file SET content = NULL WHERE id = ?", file)
     database.run(
         "UPDATE file SET state = 'pending', reason = NULL, detail = NULL, due = ? WHERE id = ? AND state != 'gone'",
@@ -39,34 +39,34 @@ def _file_of_no_content(database: Database, file: int, now: float) -> None:
     )
 
 
-def _directory_of_no_volume(database: Database, directory: int, now: float) -> None:
+def _reassign_directory_volume(database: Database, directory: int, now: float) -> None:
     path = database.value("SELECT path FROM directory WHERE id = ?", directory)
-    volume = volume_of(database, path)
+    volume = innermost_volume(database, path)
     if volume is not None:
         database.run("UPDATE directory SET volume = ? WHERE id = ?", volume, directory)
         return
     for (file,) in database.rows("SELECT id FROM file WHERE directory = ?", directory):
-        _file_of_no_directory(database, file, now)
+        _delete_file_without_directory(database, file, now)
     database.run("DELETE FROM directory WHERE id = ?", directory)
 
 
-def _volume_of_no_root(database: Database, id_: int, now: float) -> None:
+def _reassign_volume_root(database: Database, id_: int, now: float) -> None:
     path = database.value("SELECT path FROM volume WHERE id = ?", id_)
-    outer = volume_of(database, os.path.dirname(path))
+    outer = innermost_volume(database, os.path.dirname(path))
     root = None if outer is None else database.value("SELECT coalesce(root, id) FROM volume WHERE id = ?", outer)
     database.run("UPDATE volume SET root = ? WHERE id = ?", root, id_)
 
 
 # In this order: what hangs on others goes before what they hang on.
-MENDS: dict[tuple[str, str], Mend] = {
-    ("history", "file"): _drop("history"),
-    ("history", "content"): _drop("history"),
-    ("vector", "content"): _drop("vector"),
-    ("vector", "model"): _drop("vector"),
-    ("wording", "model"): _drop("wording"),
-    ("label", "content"): _drop("label"),
-    ("volume", "volume"): _volume_of_no_root,
-    ("directory", "volume"): _directory_of_no_volume,
-    ("file", "directory"): _file_of_no_directory,
-    ("file", "content"): _file_of_no_content,
+ROW_REPAIRS: dict[tuple[str, str], RowRepair] = {
+    ("history", "file"): _delete_row("history"),
+    ("history", "content"): _delete_row("history"),
+    ("vector", "content"): _delete_row("vector"),
+    ("vector", "model"): _delete_row("vector"),
+    ("wording", "model"): _delete_row("wording"),
+    ("label", "content"): _delete_row("label"),
+    ("volume", "volume"): _reassign_volume_root,
+    ("directory", "volume"): _reassign_directory_volume,
+    ("file", "directory"): _delete_file_without_directory,
+    ("file", "content"): _reread_file_without_content,
 }

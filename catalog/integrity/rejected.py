@@ -8,46 +8,46 @@ from collections.abc import Iterator
 from math import sqrt
 from typing import Any, NamedTuple
 
-from catalog.files.queries import rejected
-from catalog.formatting import text
+from catalog.files.queries import rejected_entries
+from catalog.formatting import path_text
 from catalog.store.database import Database
 
 COLUMNS = (*("path", "reason", "detail", "first_seen", "root", "bytes", "last_verified", "attempts", "next_try"),)
-MORE = (
+FILE_DETAILS_SQL = (
     "SELECT r.path, f.attempts, f.due FROM file f JOIN directory d ON d.id = f.directory"
     " JOIN volume v ON v.id = d.volume JOIN volume r ON r.id = coalesce(v.root, v.id) WHERE f.id = ?"
 )
 
 
-def quarantine(database: Database) -> Iterator[dict[str, Any]]:
+def rejected_records(database: Database) -> Iterator[dict[str, Any]]:
     """Every rejected file that can be reached, newest first: what `ls` has of it, and the rest of COLUMNS.
 
     Times are UTC as in ISO 8601; `next_try` is None for what does not heal by itself, `last_verified` for what was
     never read to its end.
     """
-    for entry in rejected(database):
-        root, attempts, due = database.rows(MORE, entry.id)[0]
+    for entry in rejected_entries(database):
+        root, attempts, due = database.rows(FILE_DETAILS_SQL, entry.id)[0]
         yield entry.record() | {
-            "first_seen": moment(entry.first_seen),
-            "root": text(root),
-            "last_verified": moment(entry.last_verified),
+            "first_seen": format_utc_or_none(entry.first_seen),
+            "root": path_text(root),
+            "last_verified": format_utc_or_none(entry.last_verified),
             "attempts": attempts,
-            "next_try": moment(due),
+            "next_try": format_utc_or_none(due),
         }
 
 
-def moment(seconds: float | None) -> str | None:
+def format_utc_or_none(seconds: float | None) -> str | None:
     """A time as people and spreadsheets read it."""
     return None if seconds is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
-DAY = 86400.0
-FEWEST = 5  # damaged images: two out of four are bad luck
-Z = 1.96  # the normal quantile of a 95 % interval
-NORMAL = "0.5 %"  # what a sound collection has
+DAY_SECONDS = 86400.0
+MIN_DAMAGED = 5  # damaged images: two out of four are bad luck
+Z_95 = 1.96  # the normal quantile of a 95 % interval
+NORMAL_DAMAGE_RATE = "0.5 %"  # what a sound collection has
 
 
-class Rate(NamedTuple):
+class DamageRate(NamedTuple):
     """One root's images of one day (UTC, in days since the epoch): those read for the first time, or with new bytes."""
 
     path: bytes
@@ -62,13 +62,13 @@ class Rate(NamedTuple):
 
     def alarming(self, percent: float) -> bool:
         """Whether more than `percent` are surely damaged, however few the day had. Pure."""
-        return self.damaged >= FEWEST and 100 * least_share(self.damaged, self.files) > percent
+        return self.damaged >= MIN_DAMAGED and 100 * wilson_lower_bound(self.damaged, self.files) > percent
 
     def record(self, percent: float) -> dict[str, Any]:
         """As `status --json` has it."""
         return {
-            "path": text(self.path),
-            "day": time.strftime("%Y-%m-%d", time.gmtime(self.day * DAY)),
+            "path": path_text(self.path),
+            "day": time.strftime("%Y-%m-%d", time.gmtime(self.day * DAY_SECONDS)),
             "files": self.files,
             "damaged": self.damaged,
             "percent": round(self.percent, 2),
@@ -76,7 +76,7 @@ class Rate(NamedTuple):
         }
 
 
-def least_share(hits: int, tries: int) -> float:
+def wilson_lower_bound(hits: int, tries: int) -> float:
     """The lower end of Wilson's 95 % interval for a share: what it is at least, given so few tries.
 
     Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927). The plain share
@@ -84,18 +84,18 @@ def least_share(hits: int, tries: int) -> float:
     """
     if not tries:
         return 0.0
-    share, square = hits / tries, Z * Z
+    share, square = hits / tries, Z_95 * Z_95
     middle = share + square / (2 * tries)
-    half = Z * sqrt(share * (1 - share) / tries + square / (4 * tries * tries))
+    half = Z_95 * sqrt(share * (1 - share) / tries + square / (4 * tries * tries))
     return max(0.0, (middle - half) / (1 + square / tries))
 
 
-def rates(database: Database, now: float, days: int) -> list[Rate]:
+def damage_rates(database: Database, now: float, days: int) -> list[DamageRate]:
     """Every root's days within the last `days`, the newest first. Days that a wrong clock put ahead are left out."""
-    today = int(now // DAY)
+    today = int(now // DAY_SECONDS)
     rows = database.rows(
         "SELECT r.path, i.day, sum(i.files), sum(i.damaged) FROM intake i JOIN volume v ON v.id = i.volume"
         " JOIN volume r ON r.id = coalesce(v.root, v.id) WHERE i.day BETWEEN ? AND ? GROUP BY 1, 2 ORDER BY 2 DESC, 1",
         *(today - days + 1, today),
     )
-    return [Rate(*row) for row in rows]
+    return [DamageRate(*row) for row in rows]

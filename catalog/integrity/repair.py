@@ -7,57 +7,59 @@ import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from catalog.choices.labels import agree
-from catalog.client.process import alone
+from catalog.choices.labels import reconcile_with_journal
+from catalog.client.process import service_lock
 from catalog.config.load import Config
-from catalog.errors import StoreFault
-from catalog.files.history import add
-from catalog.files.mass_deletion import brake
-from catalog.files.observe import Seen, miss, see
+from catalog.errors import StoreError
+from catalog.files.history import add_history_row
+from catalog.files.mass_deletion import hold_volumes
+from catalog.files.observe import Sighting, record_missing_path, record_sighting
 from catalog.filesystem.mounts import read_mounts
-from catalog.filesystem.paths import split
-from catalog.filesystem.stat_signature import Signature, kind, look, signature
-from catalog.filesystem.volume_identity import observe
-from catalog.formatting import show
-from catalog.integrity.check_row import Finding
+from catalog.filesystem.paths import split_path
+from catalog.filesystem.stat_signature import Signature, file_kind, lstat_or_none, signature_of
+from catalog.filesystem.volume_identity import observe_volume
+from catalog.formatting import printable_path
+from catalog.integrity.check_row import CheckFinding
 from catalog.integrity.check_store import bad_vectors
-from catalog.integrity.dangling_rows import mend
-from catalog.similarity.index_file import forget
+from catalog.integrity.dangling_rows import repair_dangling_rows
+from catalog.similarity.index_file import remove_all_snapshots
 from catalog.state_dir import LOCK
 from catalog.store.database import Database
-from catalog.store.directories import directory_id, recount, volume_of
-from catalog.store.events import note
-from catalog.store.migrations import RECOVER
-from catalog.store.volumes import adopt, block, remedy_of, settle, volumes
-from catalog.verdict.case import Verdict, Word
-from models.decode.reason import Reason
+from catalog.store.directories import directory_id, innermost_volume, rebuild_tally
+from catalog.store.events import record_event
+from catalog.store.migrations import RECOVER_REMEDY
+from catalog.store.volumes import adopt_volume, all_volumes, block_directory, update_volume, volume_remedy
+from catalog.verdict.case import Verdict, VerdictKind
+from models.decode.reason import RejectReason
 
-READ_AGAIN = ("unread", "unembedded", "content", "kind", "changed", "unknown")
+REREAD_KINDS = ("unread", "unembedded", "content", "kind", "changed", "unknown")
 
 
-def repair(config: Config, findings: list[Finding]) -> list[str]:
+def repair_catalog(config: Config, findings: list[CheckFinding]) -> list[str]:
     """What was done, a line each. A running service owns the catalog: it is told to scan instead.
 
     Raises:
         StoreFault: the database itself is damaged.
     """
     if any(finding.kind == "sqlite" for finding in findings):
-        raise StoreFault("the database itself is damaged: nothing was changed", RECOVER)  # writing would spread it
-    with alone(config.state) as owned:
+        raise StoreError(
+            "the database itself is damaged: nothing was changed", RECOVER_REMEDY
+        )  # writing would spread it
+    with service_lock(config.state) as owned:
         if not owned:
-            return [_tell(config.state)]
+            return [_request_scan(config.state)]
         database = Database(config.database, write=True)
         try:
             with database.transaction():
-                done = list(_acts(config, database, findings, time.time()))
+                done = list(_repair_all(config, database, findings, time.time()))
                 for line in done:
-                    note(database, time.time(), "repaired", detail=line)
+                    record_event(database, time.time(), "repaired", detail=line)
         finally:
             database.close()
     return done
 
 
-def _tell(state: Path) -> str:
+def _request_scan(state: Path) -> str:
     try:
         owner = int((state / LOCK).read_text("ascii"))
         os.kill(owner, signal.SIGHUP)
@@ -66,83 +68,83 @@ def _tell(state: Path) -> str:
     return f"told the running service (pid {owner}) to scan everything now"
 
 
-def _acts(config: Config, database: Database, findings: list[Finding], now: float) -> Iterator[str]:
+def _repair_all(config: Config, database: Database, findings: list[CheckFinding], now: float) -> Iterator[str]:
     paths: dict[str, list[bytes]] = {finding.kind: [] for finding in findings}
     for finding in findings:
         if finding.path is not None:
             paths[finding.kind].append(finding.path)
-    yield from _structure(config, database, paths, now)
-    yield from _files(config, database, paths, now)
-    yield from _derived(config, database, paths.keys())
+    yield from _repair_structure(config, database, paths, now)
+    yield from _repair_files(config, database, paths, now)
+    yield from _rebuild_derived(config, database, paths.keys())
     if "journal" in paths or "reference" in paths:
-        told = agree(database, config.state)
+        told = reconcile_with_journal(database, config.state)
         yield f"choices brought together: {len(told.unheld)} into the catalog, {len(told.unsaid)} into the journal"
 
 
-def _structure(config: Config, database: Database, paths: dict[str, list[bytes]], now: float) -> Iterator[str]:
+def _repair_structure(config: Config, database: Database, paths: dict[str, list[bytes]], now: float) -> Iterator[str]:
     """Where files hang: volumes, directories, and rows that hang on nothing."""
     if "volume" in paths:
-        yield f"looked at the volumes anew: {_settle(config, database, now)} are away"
+        yield f"looked at the volumes anew: {_update_volumes(config, database, now)} are away"
     if "reference" in paths:
-        yield f"mended {mend(database, now)} rows that named what is not there"
+        yield f"mended {repair_dangling_rows(database, now)} rows that named what is not there"
     if "placed" in paths:
-        yield _replace(database, paths["placed"])
+        yield _reassign_directories(database, paths["placed"])
     for path in paths.get("unreadable", ()):
-        block(database, path, "cannot be listed", now)
-        yield f"{show(path)} counts as away until it can be listed: let this user read it"
+        block_directory(database, path, "cannot be listed", now)
+        yield f"{printable_path(path)} counts as away until it can be listed: let this user read it"
 
 
-def _files(config: Config, database: Database, paths: dict[str, list[bytes]], now: float) -> Iterator[str]:
+def _repair_files(config: Config, database: Database, paths: dict[str, list[bytes]], now: float) -> Iterator[str]:
     """Files one by one: read again, gone, or noted."""
     if "vector" in paths:
-        yield _drop_vectors(database, now)
+        yield _delete_bad_vectors(database, now)
     for path in paths.get("content", ()):
-        _measure(database, path)
-    noted = {path for path in paths.get("history", ()) if _note_content(database, path, now)}
+        _correct_content_size(database, path)
+    noted = {path for path in paths.get("history", ()) if _append_history(database, path, now)}
     if noted:
         yield f"noted in the history of {len(noted)} files what they hold"
-    again = {path for word in (*READ_AGAIN, "history") for path in paths.get(word, ())} - noted
-    read = sum(_read_again(database, path, now) for path in sorted(again))
+    again = {path for word in (*REREAD_KINDS, "history") for path in paths.get(word, ())} - noted
+    read = sum(_queue_reread(database, path, now) for path in sorted(again))
     if read:
         yield f"{read} files are to be read: `catalogd --once`, or start the service"
     missing = paths.get("missing", [])
-    for volume in brake(database, missing, config.alarm.missing_percent, now):
-        yield f"{show(volume.path)} is held: too much of it is missing. {remedy_of(volume.kind, True)}"
-    gone = sum(miss(database, path, now) for path in missing)
+    for volume in hold_volumes(database, missing, config.alarm.missing_percent, now):
+        yield f"{printable_path(volume.path)} is held: too much of it is missing. {volume_remedy(volume.kind, True)}"
+    gone = sum(record_missing_path(database, path, now) for path in missing)
     if gone:
         yield f"{gone} files are gone"
 
 
-def _derived(config: Config, database: Database, kinds: Collection[str]) -> Iterator[str]:
+def _rebuild_derived(config: Config, database: Database, kinds: Collection[str]) -> Iterator[str]:
     """What follows from other rows."""
     orphans = "reference" in kinds
     if orphans or "refs" in kinds:
-        yield f"counted anew how many files hold each content: {_refer(database)} were wrong"
+        yield f"counted anew how many files hold each content: {_recount_refs(database)} were wrong"
     if orphans or {"live", "clock", "refs"} & set(kinds):
-        yield f"which vectors live follows from it: {_enliven(database)} were wrong"
+        yield f"which vectors live follows from it: {_recompute_live(database)} were wrong"
     if orphans or {"tally", "placed"} & set(kinds):
-        recount(database)
+        rebuild_tally(database)
         yield "counted the files anew"
     if orphans or {"index", "vector"} & set(kinds):
-        yield f"removed {forget(config.state)} snapshots: the index is built anew at the next start"
+        yield f"removed {remove_all_snapshots(config.state)} snapshots: the index is built anew at the next start"
 
 
-def _settle(config: Config, database: Database, now: float) -> int:
+def _update_volumes(config: Config, database: Database, now: float) -> int:
     """What the service does at its start; returns how many volumes of the configuration are away."""
     mounts = read_mounts()
-    known = {volume.path for volume in volumes(database) if volume.kind == "root"}
+    known = {volume.path for volume in all_volumes(database) if volume.kind == "root"}
     for root in config.roots:
         if root not in known:
-            adopt(database, root, "root", observe(root, mounts), now)
-    for volume in volumes(database):
+            adopt_volume(database, root, "root", observe_volume(root, mounts), now)
+    for volume in all_volumes(database):
         if volume.kind == "mount" or (volume.kind == "root" and volume.path in config.roots):
-            settle(database, volume, observe(volume.path, mounts), now)
-    return sum(volume.away is not None for volume in volumes(database) if volume.path in config.roots)
+            update_volume(database, volume, observe_volume(volume.path, mounts), now)
+    return sum(volume.away is not None for volume in all_volumes(database) if volume.path in config.roots)
 
 
-def _measure(database: Database, path: bytes) -> None:
+def _correct_content_size(database: Database, path: bytes) -> None:
     """A content is as long as the files that hold it, if they agree; if they do not, their reading tells."""
-    where, name = split(path)
+    where, name = split_path(path)
     content = database.value(
         "SELECT f.content FROM file f JOIN directory d ON d.id = f.directory WHERE d.path = ? AND f.name = ?",
         *(where, name),
@@ -152,21 +154,21 @@ def _measure(database: Database, path: bytes) -> None:
         database.run("UPDATE content SET bytes = ? WHERE id = ?", sizes[0][0], content)
 
 
-def _note_content(database: Database, path: bytes, now: float) -> bool:
+def _append_history(database: Database, path: bytes, now: float) -> bool:
     """The row and its history differ, and the bytes decide: left to a judge, the difference might pass for rot."""
     row = database.row(
         "SELECT c.sha256, f.id, f.content, f.size, f.mtime_ns, f.ctime_ns, f.inode FROM file f"
         " JOIN directory d ON d.id = f.directory JOIN content c ON c.id = f.content WHERE d.path = ? AND f.name = ?",
-        *split(path),
+        *split_path(path),
     )
-    if row is None or _digest(path) != row[0]:
+    if row is None or _sha256(path) != row[0]:
         return False  # it is read again, for its content is not what it holds
     evidence = "noted by `catalog check --fix`: the row of its reading was lost"
-    add(database, row[1], Signature(*row[3:]), row[2], now, Verdict(Word.CHANGED, evidence))
+    add_history_row(database, row[1], Signature(*row[3:]), row[2], now, Verdict(VerdictKind.CHANGED, evidence))
     return True
 
 
-def _digest(path: bytes) -> bytes:
+def _sha256(path: bytes) -> bytes:
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").digest()
@@ -174,22 +176,22 @@ def _digest(path: bytes) -> bytes:
         return b""
 
 
-def _replace(database: Database, paths: list[bytes]) -> str:
+def _reassign_directories(database: Database, paths: list[bytes]) -> str:
     for path in paths:
-        if (volume := volume_of(database, path)) is not None:
+        if (volume := innermost_volume(database, path)) is not None:
             database.run("UPDATE directory SET volume = ? WHERE path = ?", volume, path)
     return f"gave {len(paths)} directories back to their volume"
 
 
-def _read_again(database: Database, path: bytes, now: float) -> bool:
-    found = look(path)
+def _queue_reread(database: Database, path: bytes, now: float) -> bool:
+    found = lstat_or_none(path)
     if found is None:
         return False
-    what = kind(found)
-    reason = {"symlink": Reason.SYMLINK, "special": Reason.SPECIAL}.get(what)
-    if see(database, Seen(path, signature(found), now, reason), now):
+    what = file_kind(found)
+    reason = {"symlink": RejectReason.SYMLINK, "special": RejectReason.SPECIAL}.get(what)
+    if record_sighting(database, Sighting(path, signature_of(found), now, reason), now):
         return True
-    where, name = split(path)
+    where, name = split_path(path)
     return reason is None and bool(
         database.run(
             "UPDATE file SET state = 'pending', reason = NULL, detail = NULL, attempts = 0, due = ?"
@@ -199,18 +201,18 @@ def _read_again(database: Database, path: bytes, now: float) -> bool:
     )
 
 
-def _refer(database: Database) -> int:
+def _recount_refs(database: Database) -> int:
     count = "(SELECT count(*) FROM file f WHERE f.content = content.id AND f.state != 'gone')"
     return database.run(f"UPDATE content SET refs = {count} WHERE refs != {count}")
 
 
-def _enliven(database: Database) -> int:
+def _recompute_live(database: Database) -> int:
     database.run("UPDATE clock SET seq = 1 + max(seq, coalesce((SELECT max(seq) FROM vector), 0))")
     refs = "(SELECT refs > 0 FROM content c WHERE c.id = vector.content)"
     return database.run(f"UPDATE vector SET live = {refs}, seq = (SELECT seq FROM clock) WHERE live != {refs}")
 
 
-def _drop_vectors(database: Database, now: float) -> str:
+def _delete_bad_vectors(database: Database, now: float) -> str:
     """A vector is what the model makes of the bytes: without it the file is read again."""
     bad = {vector for vector, _ in bad_vectors(database, 1)}
     for vector in bad:

@@ -9,71 +9,73 @@ from pathlib import Path
 from time import strptime
 from typing import Any
 
-from catalog.errors import PlaceFault
-from catalog.filesystem.atomic_write import hand_over, make_folder, put_in_place
-from catalog.report.elements import Kept, Last
-from catalog.report.wording import DAY, day_of
+from catalog.errors import ResourceError
+from catalog.filesystem.atomic_write import inherit_owner, make_private_directory, replace_durably
+from catalog.report.elements import Baseline, StoredReport
+from catalog.report.wording import DAY_SECONDS, format_local_date
 from catalog.state_dir import REPORTS
 
-NAME = re.compile(r"report-(\d{4}-\d{2}-\d{2})\.(json|html)")
+REPORT_NAME_PATTERN = re.compile(r"report-(\d{4}-\d{2}-\d{2})\.(json|html)")
 
 
-def folder_of(state: Path) -> Path:
+def report_folder(state: Path) -> Path:
     """Where the reports of this catalog lie."""
     return state / REPORTS
 
 
-def surplus(names: list[str], keep: int) -> set[str]:
+def expired_reports(names: list[str], keep: int) -> set[str]:
     """Which files may go: all but those of the newest `keep` days, one at least; never what is not ours. Pure."""
-    days = {name: found[1] for name in names if (found := NAME.fullmatch(name))}
+    days = {name: found[1] for name in names if (found := REPORT_NAME_PATTERN.fullmatch(name))}
     kept = sorted(set(days.values()), reverse=True)[: max(1, keep)]
     return {name for name, day in days.items() if day not in kept}
 
 
-def series(state: Path) -> tuple[Kept, ...]:
+def read_reports(state: Path) -> tuple[StoredReport, ...]:
     """All kept reports that can be read, oldest first: a damaged one is no reason to have none tonight."""
-    names = sorted(path.name for path in folder_of(state).glob("report-*.json") if NAME.fullmatch(path.name))
-    found = (_read(folder_of(state) / name) for name in names)
+    names = sorted(
+        path.name for path in report_folder(state).glob("report-*.json") if REPORT_NAME_PATTERN.fullmatch(path.name)
+    )
+    found = (_read_report(report_folder(state) / name) for name in names)
     return tuple(kept for kept in found if kept is not None)
 
 
-def _read(path: Path) -> Kept | None:
-    named = NAME.fullmatch(path.name)
+def _read_report(path: Path) -> StoredReport | None:
+    named = REPORT_NAME_PATTERN.fullmatch(path.name)
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
         at = float(timegm(strptime(told["at"], "%Y-%m-%dT%H:%M:%SZ")))
         records = {str(name): dict(record) for name, record in told["sections"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return Kept(named[1], at, records) if named else None
+    return StoredReport(named[1], at, records) if named else None
 
 
-def last(kept: tuple[Kept, ...], now: float, since: float | None = None) -> Last:
+def choose_baseline(kept: tuple[StoredReport, ...], now: float, since: float | None = None) -> Baseline:
     """What a report of `now` is compared with. Pure.
 
     The last one of an earlier day: asked for twice in a day, it tells the same and more, not what is new since
     breakfast. What a wrong clock dated ahead is passed over. `since`: a moment that was asked for instead.
     """
-    end = now if since is None else min(now, since + DAY)
-    earlier = [one for one in kept if one.day < day_of(end) and one.at <= end]
+    end = now if since is None else min(now, since + DAY_SECONDS)
+    earlier = [one for one in kept if one.day < format_local_date(end) and one.at <= end]
     report = earlier[-1] if earlier else None
-    return Last((report.at if report else 0.0) if since is None else since, report, kept)
+    return Baseline((report.at if report else 0.0) if since is None else since, report, kept)
 
 
-def keep_report(state: Path, day: str, record: dict[str, Any], page: str, keep: int) -> Path:
+def store_report(state: Path, day: str, record: dict[str, Any], page: str, keep: int) -> Path:
     """Put today's in place, and let the oldest go; returns the page's path. Raises PlaceFault."""
-    folder = folder_of(state)
-    make_folder(folder)
+    folder = report_folder(state)
+    make_private_directory(folder)
     place = folder / f"report-{day}.html"
     try:
         _write(place.with_suffix(".json"), json.dumps(record) + "\n")
         _write(place, page)
     except OSError as error:
-        raise PlaceFault(
+        raise ResourceError(
             f"cannot keep the report in {folder}: {os.strerror(error.errno or 0).lower()}",
             "Free some space, or run it as the catalog's owner.",
         ) from error
-    for name in surplus([path.name for path in folder.iterdir()], keep):
+    for name in expired_reports([path.name for path in folder.iterdir()], keep):
         with contextlib.suppress(OSError):  # one file too many harms nobody
             (folder / name).unlink()
     return place
@@ -82,5 +84,5 @@ def keep_report(state: Path, day: str, record: dict[str, Any], page: str, keep: 
 def _write(place: Path, text: str) -> None:
     draft = place.with_name(f".{place.name}.new")
     draft.write_text(text, encoding="utf-8")
-    hand_over(draft)
-    put_in_place(draft, place)
+    inherit_owner(draft)
+    replace_durably(draft, place)

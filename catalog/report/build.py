@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.context import Asking
-from catalog.errors import Fault, StoreFault
-from catalog.formatting import moment
-from catalog.report.elements import Last, Section
+from catalog.context import CatalogContext
+from catalog.errors import CatalogError, StoreError
+from catalog.formatting import format_utc
+from catalog.report.elements import Baseline, Section
 from catalog.report.sections import (
     backups,
     candidates,
@@ -32,7 +32,7 @@ from catalog.report.sections import (
     to_label as lessons,
 )
 
-SECTIONS: dict[str, Callable[[Asking, float, Last], Section]] = {
+SECTIONS: dict[str, Callable[[CatalogContext, float, Baseline], Section]] = {
     "damage": damage.section,
     "roots": roots.section,
     "changes": changes.section,
@@ -56,7 +56,7 @@ class Report:
     """All of it. `at`: seconds since the epoch; `sections`: by name, in the order of the list."""
 
     at: float
-    last: Last
+    last: Baseline
     sections: dict[str, Section]
 
     @property
@@ -77,8 +77,8 @@ class Report:
     def record(self) -> dict[str, Any]:
         """As `report --json` and the kept files have it."""
         return {
-            "at": moment(self.at),
-            "since": moment(self.last.since) if self.last.since else None,
+            "at": format_utc(self.at),
+            "since": format_utc(self.last.since) if self.last.since else None,
             "compared_with": self.last.report.day if self.last.report else None,
             "alarms": [{"section": name, "alarm": section.alarm} for name, section in self.alarms.items()],
             "sections": {
@@ -94,18 +94,24 @@ class Report:
         }
 
 
-def build(asking: Asking, now: float, last: Last) -> Report:
+def build_report(asking: CatalogContext, now: float, last: Baseline) -> Report:
     """Every section. What cannot be told (a model's folder is away, say) is told in its place, and the rest stands.
 
     Raises StoreFault: of a damaged catalog nothing is reported.
     """
-    return Report(now, last, {name: _made(name, make, asking, now, last) for name, make in SECTIONS.items()})
+    return Report(now, last, {name: _build_section(name, make, asking, now, last) for name, make in SECTIONS.items()})
 
 
-def _made(name: str, make: Callable[[Asking, float, Last], Section], asking: Asking, now: float, last: Last) -> Section:
+def _build_section(
+    name: str,
+    make: Callable[[CatalogContext, float, Baseline], Section],
+    asking: CatalogContext,
+    now: float,
+    last: Baseline,
+) -> Section:
     try:
         return make(asking, now, last)
-    except StoreFault:
+    except StoreError:
         raise
-    except Fault as fault:
+    except CatalogError as fault:
         return Section(name.capitalize(), "Cannot be told", alarm=f"{fault.problem}. {fault.remedy}")

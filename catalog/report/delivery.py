@@ -7,13 +7,13 @@ import subprocess
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from catalog.errors import Fault, PlaceFault, UsageFault
+from catalog.errors import CatalogError, ResourceError, UsageError
 
-SECONDS = 120.0
-SAID = 500  # bytes of what it said last that are told
+TIMEOUT_SECONDS = 120.0
+OUTPUT_TAIL_BYTES = 500  # bytes of what it said last that are told
 
 
-def send(command: str, page: Path, text: str, seconds: float = SECONDS) -> None:
+def send_report(command: str, page: Path, text: str, seconds: float = TIMEOUT_SECONDS) -> None:
     """Run `command` with the page's path as its last argument and the report as text on stdin. No shell reads it.
 
     Files stand in for pipes: a child of its that lives on could keep a pipe open, and us waiting.
@@ -24,7 +24,7 @@ def send(command: str, page: Path, text: str, seconds: float = SECONDS) -> None:
     try:
         words = shlex.split(command)
     except ValueError as error:
-        raise UsageFault(f"[report] command is no command line: {error}", "Mend its quotes.") from error
+        raise UsageError(f"[report] command is no command line: {error}", "Mend its quotes.") from error
     with TemporaryFile() as given, TemporaryFile() as said:
         given.write(text.encode("utf-8", "replace"))
         given.seek(0)
@@ -33,26 +33,26 @@ def send(command: str, page: Path, text: str, seconds: float = SECONDS) -> None:
                 [*words, os.fspath(page)], stdin=given, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
             )
         except (OSError, ValueError) as error:
-            raise _failed(words, f"cannot be run: {error}") from error
+            raise _command_error(words, f"cannot be run: {error}") from error
         try:
             code = process.wait(seconds)
         except subprocess.TimeoutExpired:
-            raise _failed(words, f"did not end within {seconds:g} s") from None
+            raise _command_error(words, f"did not end within {seconds:g} s") from None
         finally:
-            _end(process)
+            _kill_group(process)
         if code:
-            said.seek(max(0, said.seek(0, os.SEEK_END) - SAID))
+            said.seek(max(0, said.seek(0, os.SEEK_END) - OUTPUT_TAIL_BYTES))
             words_said = said.read().decode("utf-8", "replace").strip()
-            raise _failed(words, f"failed with {code}" + (f": {words_said}" if words_said else ""))
+            raise _command_error(words, f"failed with {code}" + (f": {words_said}" if words_said else ""))
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
     """It and all it started, unless it is over."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
-def _failed(words: list[str], what: str) -> Fault:
+def _command_error(words: list[str], what: str) -> CatalogError:
     remedy = f"The report is kept. Try `{shlex.join(words)}` by hand, or mend [report] command."
-    return PlaceFault(f"the report's command {what}", remedy)
+    return ResourceError(f"the report's command {what}", remedy)

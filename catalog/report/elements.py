@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from catalog.formatting import show
+from catalog.formatting import printable_path
 
 Cell = str | bytes  # bytes are a path: each way of showing escapes it by its own rules
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class Table:
     """A table; nothing is shown of one without rows. Columns named in `right` hold figures."""
 
     columns: tuple[str, ...]
@@ -20,7 +20,7 @@ class Rows:
         return bool(self.rows)
 
 
-NO_ROWS = Rows((), ())
+EMPTY_TABLE = Table((), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Thumbnail:
     p_delete: float | None = None
 
 
-class Point(NamedTuple):
+class PlotPoint(NamedTuple):
     """One place of a plot. `bad`: the part of `value` that is in the colour of alarm."""
 
     label: str
@@ -45,7 +45,7 @@ class Plot:
     """A small picture of figures: `bars` from zero, or a `line` of percent. `caption` tells it to who cannot see it."""
 
     caption: str
-    points: tuple[Point, ...]
+    points: tuple[PlotPoint, ...]
     kind: Literal["bars", "line"] = "bars"
 
 
@@ -62,7 +62,7 @@ class Section:
     headline: str
     alarm: str = ""
     lines: tuple[str, ...] = ()
-    rows: Rows = NO_ROWS
+    rows: Table = EMPTY_TABLE
     thumbnails: tuple[Thumbnail, ...] = ()
     plot: Plot | None = None
     more: str = ""
@@ -70,7 +70,7 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredReport:
     """An earlier report as it was kept. `records`: by section. `day`: in its name."""
 
     day: str
@@ -79,22 +79,22 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Last:
+class Baseline:
     """What this report is compared with. `since`: seconds since the epoch, 0 where all is new; `report`: the last one
     of an earlier day; `series`: all kept ones, oldest first.
     """
 
     since: float
-    report: Kept | None = None
-    series: tuple[Kept, ...] = ()
+    report: StoredReport | None = None
+    series: tuple[StoredReport, ...] = ()
 
     def record(self, section: str) -> dict[str, Any]:
         """What a section told last time; empty where it told nothing."""
         return self.report.records.get(section, {}) if self.report else {}
 
 
-def shown(cell: Cell) -> str:
+def printable_cell(cell: Cell) -> str:
     """A cell, or a sentence, as one line of text that any terminal and any page can hold: what a decoder says of a
     hostile file may have that file's own bytes in it.
     """
-    return show(cell if isinstance(cell, bytes) else cell.encode("utf-8", "surrogateescape"))
+    return printable_path(cell if isinstance(cell, bytes) else cell.encode("utf-8", "surrogateescape"))

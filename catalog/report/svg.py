@@ -2,43 +2,48 @@
 
 from html import escape
 
-from catalog.report.elements import Plot, Point, shown
+from catalog.report.elements import Plot, PlotPoint, printable_cell
 
 WIDTH, HEIGHT = 600, 96
-GAP = 0.24  # of a bar's place
-FLOOR = 2.0  # pixels: what is not zero is seen
+BAR_GAP = 0.24  # of a bar's place
+MIN_BAR_PIXELS = 2.0  # pixels: what is not zero is seen
 
 
-def svg(plot: Plot) -> str:
+def plot_svg(plot: Plot) -> str:
     """The whole of it, with words for whoever cannot see it."""
     drawn = _line(plot.points) if plot.kind == "line" else _bars(plot.points)
-    label = _text(f"{plot.caption}: {_spoken(plot)}")
+    label = _escaped(f"{plot.caption}: {_alt_text(plot)}")
     first, last = plot.points[0].label, plot.points[-1].label
     return (
         f'<figure class="plot"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}"'
         f' preserveAspectRatio="none">{drawn}</svg>'
-        f'<div class="axis"><span>{_text(first)}</span><span class="top">{_text(_top(plot))}</span>'
-        f"<span>{_text(last)}</span></div><figcaption>{_text(plot.caption)}</figcaption></figure>"
+        f'<div class="axis"><span>{_escaped(first)}</span><span class="top">{_escaped(_axis_label(plot))}</span>'
+        f"<span>{_escaped(last)}</span></div><figcaption>{_escaped(plot.caption)}</figcaption></figure>"
     )
 
 
-def _text(words: str) -> str:
-    return escape(shown(words))
+def _escaped(words: str) -> str:
+    return escape(printable_cell(words))
 
 
-def _bars(points: tuple[Point, ...]) -> str:
+def _bars(points: tuple[PlotPoint, ...]) -> str:
     most = max((point.value for point in points), default=0) or 1
     step = WIDTH / len(points)
     parts = [f'<line class="floor" x1="0" y1="{HEIGHT}" x2="{WIDTH}" y2="{HEIGHT}"/>']
     for place, point in enumerate(points):
-        title = f"<title>{_text(point.label)}: {_figure(point.value)}</title>"
-        rects = _bar(place * step + step * GAP / 2, step * (1 - GAP), _high(point.value, most), _high(point.bad, most))
+        title = f"<title>{_escaped(point.label)}: {_format_number(point.value)}</title>"
+        rects = _bar(
+            place * step + step * BAR_GAP / 2,
+            step * (1 - BAR_GAP),
+            _bar_height(point.value, most),
+            _bar_height(point.bad, most),
+        )
         parts.append(f"<g>{title}{rects}</g>")
     return "".join(parts)
 
 
-def _high(value: float, most: float) -> float:
-    return max(FLOOR, HEIGHT * value / most) if value else 0.0
+def _bar_height(value: float, most: float) -> float:
+    return max(MIN_BAR_PIXELS, HEIGHT * value / most) if value else 0.0
 
 
 def _bar(x: float, width: float, high: float, bad: float) -> str:
@@ -47,7 +52,7 @@ def _bar(x: float, width: float, high: float, bad: float) -> str:
     return (good if high else "") + (hurt if bad else "")
 
 
-def _line(points: tuple[Point, ...]) -> str:
+def _line(points: tuple[PlotPoint, ...]) -> str:
     """Percent, from 0 at the bottom to 100 at the top."""
     step = WIDTH / max(1, len(points) - 1)
     places = [(place * step, HEIGHT - 2 - (HEIGHT - 6) * point.value / 100) for place, point in enumerate(points)]
@@ -56,15 +61,17 @@ def _line(points: tuple[Point, ...]) -> str:
     return f'<polygon class="area" points="{area}"/><polyline class="line" points="{path}"/>'
 
 
-def _figure(value: float) -> str:
+def _format_number(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
 
 
-def _top(plot: Plot) -> str:
+def _axis_label(plot: Plot) -> str:
     most = max((point.value for point in plot.points), default=0)
-    return f"{_figure(plot.points[-1].value)} % now" if plot.kind == "line" else f"at most {_figure(most)}"
+    return (
+        f"{_format_number(plot.points[-1].value)} % now" if plot.kind == "line" else f"at most {_format_number(most)}"
+    )
 
 
-def _spoken(plot: Plot) -> str:
-    told = [f"{point.label} {_figure(point.value)}" for point in plot.points if point.value]
+def _alt_text(plot: Plot) -> str:
+    told = [f"{point.label} {_format_number(point.value)}" for point in plot.points if point.value]
     return ", ".join(told) or "nothing"

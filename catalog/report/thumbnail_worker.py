@@ -16,30 +16,30 @@ from PIL import Image, ImageFile, ImageOps
 from catalog.filesystem.safe_read import open_regular
 from catalog.sandbox import confine
 
-EDGE = 320  # pixels of the longer side: sharp at 160 on a dense screen
-QUALITY = 72
+MAX_EDGE_PIXELS = 320  # pixels of the longer side: sharp at 160 on a dense screen
+JPEG_QUALITY = 72
 MAX_BYTES = 256_000_000
 BACKGROUND = (255, 255, 255)
 
 
-def small(data: bytes, max_pixels: int) -> bytes:
+def thumbnail_jpeg(data: bytes, max_pixels: int) -> bytes:
     """A JPEG of at most EDGE pixels a side, turned as it is to be shown. Raises whatever a decoder raises.
 
     A damaged picture is shown as far as it goes: that is what its owner wants to see.
     """
-    image = _opened(data, max_pixels)
+    image = _open_image(data, max_pixels)
     if image.width * image.height > max_pixels:
         raise ValueError("too many pixels")
     if isinstance(image, ImageFile.ImageFile):
-        image.draft("RGB", (EDGE, EDGE))
+        image.draft("RGB", (MAX_EDGE_PIXELS, MAX_EDGE_PIXELS))
     turned = ImageOps.exif_transpose(image)
-    turned.thumbnail((EDGE, EDGE), reducing_gap=2.0)
+    turned.thumbnail((MAX_EDGE_PIXELS, MAX_EDGE_PIXELS), reducing_gap=2.0)
     out = BytesIO()
-    _flat(turned).save(out, "JPEG", quality=QUALITY)
+    _to_rgb(turned).save(out, "JPEG", quality=JPEG_QUALITY)
     return out.getvalue()
 
 
-def _opened(data: bytes, max_pixels: int) -> Image.Image:
+def _open_image(data: bytes, max_pixels: int) -> Image.Image:
     from models.decode.heif.boxes import is_heif
 
     if not is_heif(data):
@@ -47,10 +47,10 @@ def _opened(data: bytes, max_pixels: int) -> Image.Image:
     from models.decode.heif.decoder import decode_heif
     from models.recipe import Recipe
 
-    return decode_heif(data, Recipe(EDGE, EDGE), max_pixels).image
+    return decode_heif(data, Recipe(MAX_EDGE_PIXELS, MAX_EDGE_PIXELS), max_pixels).image
 
 
-def _flat(image: Image.Image) -> Image.Image:
+def _to_rgb(image: Image.Image) -> Image.Image:
     """RGB, with what shows through in white; 16 bits of grey are brought down, which `convert` would cut off."""
     if image.mode.startswith("I;16"):
         return image.point(lambda value: value / 256).convert("L")
@@ -61,7 +61,7 @@ def _flat(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def read(path: bytes) -> bytes:
+def read_file(path: bytes) -> bytes:
     """The bytes of a regular file, without a trace where that is allowed. Raises OSError."""
     with open_regular(path) as opened, open(opened.handle, "rb", closefd=False) as file:
         if opened.stat.st_size > MAX_BYTES:
@@ -79,7 +79,7 @@ def main() -> None:
     logging.disable()
     for line in sys.stdin:
         try:
-            answer = b64encode(small(read(bytes.fromhex(line)), max_pixels)).decode("ascii")
+            answer = b64encode(thumbnail_jpeg(read_file(bytes.fromhex(line)), max_pixels)).decode("ascii")
         except Exception:
             answer = ""
         print(answer, flush=True)

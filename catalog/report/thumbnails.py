@@ -9,24 +9,26 @@ from collections.abc import Iterable
 from catalog.config.settings import IntakeSettings
 from catalog.python_process import module_command
 
-SECONDS = 10.0  # for one file
-ALL_SECONDS = 120.0  # for all of them: a share that answers nobody must not keep the report
-CHUNK = 1 << 16
+SECONDS_PER_FILE = 10.0  # for one file
+TOTAL_SECONDS = 120.0  # for all of them: a share that answers nobody must not keep the report
+CHUNK_BYTES = 1 << 16
 
-Pictures = dict[bytes, str]
+EncodedThumbnails = dict[bytes, str]
 
 
-def develop(paths: Iterable[bytes], limits: IntakeSettings, all_seconds: float = ALL_SECONDS) -> Pictures:
+def make_thumbnails(
+    paths: Iterable[bytes], limits: IntakeSettings, all_seconds: float = TOTAL_SECONDS
+) -> EncodedThumbnails:
     """A small JPEG in base64 for each path that can be shown; the others are left out."""
     until = time.monotonic() + all_seconds
-    found: Pictures = {}
-    room: Room | None = None
+    found: EncodedThumbnails = {}
+    room: ThumbnailProcess | None = None
     try:
         for path in dict.fromkeys(paths):
             if time.monotonic() > until:
                 break
-            room = room or Room(limits)
-            answer = room.ask(path, min(SECONDS, limits.seconds))
+            room = room or ThumbnailProcess(limits)
+            answer = room.ask(path, min(SECONDS_PER_FILE, limits.seconds))
             if answer is None:
                 room.close()
                 room = None
@@ -38,7 +40,7 @@ def develop(paths: Iterable[bytes], limits: IntakeSettings, all_seconds: float =
     return found
 
 
-class Room:
+class ThumbnailProcess:
     """One process that makes thumbnails, one at a time."""
 
     def __init__(self, limits: IntakeSettings) -> None:
@@ -63,7 +65,7 @@ class Room:
             while not said.endswith(b"\n"):
                 if not selector.select(max(0.0, until - time.monotonic())):
                     return None
-                part = os.read(self._told, CHUNK)
+                part = os.read(self._told, CHUNK_BYTES)
                 if not part:
                     return None
                 said += part

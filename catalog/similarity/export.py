@@ -7,84 +7,86 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from catalog.context import Asking
-from catalog.embedding.inventory import description
+from catalog.context import CatalogContext
+from catalog.embedding.inventory import describe_bundle
 from catalog.embedding.selection import serving_bundle
-from catalog.errors import PlaceFault, StoreFault
-from catalog.files.queries import holders
-from catalog.formatting import text
-from catalog.store.models import Model, current
+from catalog.errors import ResourceError, StoreError
+from catalog.files.queries import files_with_content
+from catalog.formatting import path_text
+from catalog.store.models import Model, current_model
 
 if TYPE_CHECKING:
     import numpy as np
 
-Row = tuple[int, int, "np.ndarray"]  # vector id, content id, float32 [D]
+VectorRow = tuple[int, int, "np.ndarray"]  # vector id, content id, float32 [D]
 
 
-def export(asking: Asking, manifest: Path, vectors: Path | None) -> int:
+def export_vectors(asking: CatalogContext, manifest: Path, vectors: Path | None) -> int:
     """Write the manifest (JSON lines: the model first, then a line a vector), and the vectors as float16 [N, D] `.npy`.
 
     Returns how many rows. Each file appears whole or not at all. Raises StoreFault without vectors, PlaceFault where a
     file cannot be written.
     """
-    model = current(asking.database)
+    model = current_model(asking.database)
     if model is None:
-        raise StoreFault("the catalog holds no vectors yet", "Run `catalogd --once` first.")
-    with _whole(manifest) as lines:
-        head = {"catalogd_manifest": 1, "dims": model.dims, "model": description(_bundle(asking))}
-        _line(lines, head | {"vectors": vectors.name if vectors else None})
+        raise StoreError("the catalog holds no vectors yet", "Run `catalogd --once` first.")
+    with _atomic_file(manifest) as lines:
+        head = {"catalogd_manifest": 1, "dims": model.dims, "model": describe_bundle(_bundle(asking))}
+        _write_line(lines, head | {"vectors": vectors.name if vectors else None})
         if vectors is None:
-            return _write(asking, model, lines, None)
-        with _whole(vectors) as array:
-            return _write(asking, model, lines, array)
+            return _write_rows(asking, model, lines, None)
+        with _atomic_file(vectors) as array:
+            return _write_rows(asking, model, lines, array)
 
 
-def _bundle(asking: Asking) -> Any:
+def _bundle(asking: CatalogContext) -> Any:
     return serving_bundle(asking.config, asking.database)
 
 
-def _write(asking: Asking, model: Model, lines: IO[bytes], array: IO[bytes] | None) -> int:
+def _write_rows(asking: CatalogContext, model: Model, lines: IO[bytes], array: IO[bytes] | None) -> int:
     rows = 0
     if array is not None:
-        array.write(_header(0, model.dims))
+        array.write(_npy_header(0, model.dims))
     for vector_id, content, vector in _rows(asking, model):
         digest = asking.database.value("SELECT hex(sha256) FROM content WHERE id = ?", content)
-        paths = [text(entry.path) for entry in holders(asking.database, content)]
-        _line(lines, {"row": rows, "vector": vector_id, "sha256": digest.lower(), "paths": paths})
+        paths = [path_text(entry.path) for entry in files_with_content(asking.database, content)]
+        _write_line(lines, {"row": rows, "vector": vector_id, "sha256": digest.lower(), "paths": paths})
         if array is not None:
             array.write(vector.astype("<f2").tobytes())
         rows += 1
     if array is not None:
         array.seek(0)
-        array.write(_header(rows, model.dims))
+        array.write(_npy_header(rows, model.dims))
     return rows
 
 
-def _rows(asking: Asking, model: Model) -> Iterator[Row]:
-    from catalog.store.vectors import live_blocks
+def _rows(asking: CatalogContext, model: Model) -> Iterator[VectorRow]:
+    from catalog.store.vectors import live_vector_blocks
 
-    for ids, contents, vectors in live_blocks(asking.database, model.id, model.dims):
+    for ids, contents, vectors in live_vector_blocks(asking.database, model.id, model.dims):
         yield from zip(ids.tolist(), contents.tolist(), vectors, strict=True)
 
 
-def _header(rows: int, dims: int) -> bytes:
+def _npy_header(rows: int, dims: int) -> bytes:
     """NumPy's format 1.0 (NEP 1), of the same length for every number of rows: it is written again at the end."""
     said = f"{{'descr': '<f2', 'fortran_order': False, 'shape': ({rows}, {dims}), }}"
     return b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + said.ljust(117).encode() + b"\n"
 
 
-def _line(lines: IO[bytes], value: dict[str, Any]) -> None:
+def _write_line(lines: IO[bytes], value: dict[str, Any]) -> None:
     lines.write(json.dumps(value).encode() + b"\n")
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[IO[bytes]]:
+def _atomic_file(path: Path) -> Iterator[IO[bytes]]:
     draft = path.with_name(path.name + ".new")
     try:
         with draft.open("wb") as file:
             yield file
         os.replace(draft, path)
     except OSError as error:
-        raise PlaceFault(f"cannot write {path}: {error.strerror}", "Name another file, or free some space.") from error
+        raise ResourceError(
+            f"cannot write {path}: {error.strerror}", "Name another file, or free some space."
+        ) from error
     finally:
         draft.unlink(missing_ok=True)

@@ -12,20 +12,20 @@ import hnswlib
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.similarity.rwlock import ShareLock
+from catalog.similarity.rwlock import ReadersWriterLock
 from catalog.store.vectors import Floats, Integers
 
 LINKS = 16  # hnswlib's M
 BUILD_EF = 200
 QUERY_EF = 100
 SEED = 100
-STEP = 4096  # the least growth of the capacity; beyond it grows by a quarter, as doubling would double the memory
+MIN_GROWTH = 4096  # the least growth of the capacity; beyond it grows by a quarter, as doubling would double the memory
 
 UNKNOWN, LIVE, DELETED = 0, 1, 2
 States = NDArray[np.uint8]
 
 
-class Neighbours:
+class VectorIndex:
     """Unit vectors by label, searched by cosine. Any method may be called from any thread.
 
     Labels are the ids of vector rows: positive, dense, never reused; their states are held in one byte each.
@@ -35,21 +35,21 @@ class Neighbours:
     def __init__(self, dims: int, threads: int = 1) -> None:
         self.dims = dims
         self._threads = threads
-        self._lock = ShareLock()
-        self._states: States = np.zeros(STEP, np.uint8)
+        self._lock = ReadersWriterLock()
+        self._states: States = np.zeros(MIN_GROWTH, np.uint8)
         self._graph = hnswlib.Index(space="ip", dim=dims)
-        self._graph.init_index(STEP, M=LINKS, ef_construction=BUILD_EF, random_seed=SEED)
+        self._graph.init_index(MIN_GROWTH, M=LINKS, ef_construction=BUILD_EF, random_seed=SEED)
         self._prepare()
 
     @classmethod
-    def load(cls, path: Path, states: States, dims: int, threads: int = 1) -> "Neighbours":
+    def load(cls, path: Path, states: States, dims: int, threads: int = 1) -> "VectorIndex":
         """What `save` wrote. The caller has proved the bytes: hnswlib may crash the process over bad ones.
 
         Raises:
             RuntimeError: hnswlib refuses the file.
         """
         self = cls.__new__(cls)
-        self.dims, self._threads, self._lock = dims, threads, ShareLock()
+        self.dims, self._threads, self._lock = dims, threads, ReadersWriterLock()
         self._states = states.copy()
         self._graph = hnswlib.Index(space="ip", dim=dims)
         self._graph.load_index(str(path), max_elements=0)
@@ -164,7 +164,7 @@ class Neighbours:
         need = self._graph.element_count + int(new.sum())
         room = self._graph.max_elements
         if need > room:
-            self._graph.resize_index(max(need, room + max(STEP, room // 4)))
+            self._graph.resize_index(max(need, room + max(MIN_GROWTH, room // 4)))
         self._graph.add_items(vectors[new], ids[new])
         self._states[ids[new]] = LIVE
         self._live += int(new.sum())
@@ -183,5 +183,5 @@ class Neighbours:
     def _make_room(self, ids: Integers) -> None:
         need = int(ids.max(initial=0)) + 1
         if need > len(self._states):
-            more = max(need - len(self._states), STEP, len(self._states) // 4)
+            more = max(need - len(self._states), MIN_GROWTH, len(self._states) // 4)
             self._states = np.concatenate([self._states, np.zeros(more, np.uint8)])

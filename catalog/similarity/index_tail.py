@@ -7,18 +7,20 @@ changed has a greater seq. So the rows after `seq` are compared exactly, and rep
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from catalog.errors import StoreFault
-from catalog.store.change_log import current
+from catalog.errors import StoreError
+from catalog.store.change_log import current_timeline
 from catalog.store.database import Database
-from catalog.store.vectors import BLOCK, Change, Floats, cosines_to, stream, unpack
+from catalog.store.vectors import BLOCK_ROWS, Floats, VectorChange, cosines_to, unpack_vectors, vector_changes_after
 
-MOST = BLOCK  # changes to compare with one query, about 10 ms; beyond it the asker makes one pass over all vectors
+MAX_TAIL_CHANGES = (
+    BLOCK_ROWS  # changes to compare with one query, about 10 ms; beyond it the asker makes one pass over all vectors
+)
 REMEDY = "Ask with the `catalog` command: it compares the stored vectors until the index has caught up."
 
 Hit = tuple[int, float]
 
 
-class Answer(NamedTuple):
+class IndexAnswer(NamedTuple):
     """`hits`: (content id, cosine), best first, as of the place `seq` of the change log, on its branch `timeline`."""
 
     hits: list[Hit]
@@ -26,9 +28,9 @@ class Answer(NamedTuple):
     timeline: str
 
 
-def complete(
+def complete_answer(
     database: Database, model: int, reached: int, found: Sequence[tuple[int, float]], query: Floats, k: int
-) -> Answer | None:
+) -> IndexAnswer | None:
     """Return the k live contents nearest to `query` (float32 [D], unit length), all of them where there are fewer, or
     None where that takes more of the index's neighbours than `found` has.
 
@@ -39,28 +41,28 @@ def complete(
         StoreFault: the index is too far behind.
     """
     with database.snapshot():
-        tail = stream(database, model, reached, MOST)
-        if len(tail) >= MOST:
-            raise StoreFault(f"the index has yet to apply {MOST:,} changes or more", REMEDY)
+        tail = vector_changes_after(database, model, reached, MAX_TAIL_CHANGES)
+        if len(tail) >= MAX_TAIL_CHANGES:
+            raise StoreError(f"the index has yet to apply {MAX_TAIL_CHANGES:,} changes or more", REMEDY)
         changed = {change.content for change in tail}
-        contents = _contents(database, model, [id for id, _ in found])
+        contents = _content_ids(database, model, [id for id, _ in found])
         kept = [(contents[id], cosine) for id, cosine in found if id in contents and contents[id] not in changed]
         alive = [change for change in tail if change.live]
-        if len(kept) < k and len(kept) < min(k, _live(database, model, k + len(alive)) - len(alive)):
+        if len(kept) < k and len(kept) < min(k, _live_count(database, model, k + len(alive)) - len(alive)):
             return None
-        seq, timeline = tail[-1].seq if tail else reached, current(database)
-    hits = sorted([*kept, *_compared(alive, query)], key=lambda hit: -hit[1])
-    return Answer(hits[:k], seq, timeline)
+        seq, timeline = tail[-1].seq if tail else reached, current_timeline(database)
+    hits = sorted([*kept, *_exact_hits(alive, query)], key=lambda hit: -hit[1])
+    return IndexAnswer(hits[:k], seq, timeline)
 
 
-def _compared(changes: list[Change], query: Floats) -> list[Hit]:
+def _exact_hits(changes: list[VectorChange], query: Floats) -> list[Hit]:
     if not changes:
         return []
-    cosines = cosines_to(unpack([change.data for change in changes], len(query)), query)
+    cosines = cosines_to(unpack_vectors([change.data for change in changes], len(query)), query)
     return list(zip([change.content for change in changes], cosines.tolist(), strict=True))
 
 
-def _contents(database: Database, model: int, ids: list[int]) -> dict[int, int]:
+def _content_ids(database: Database, model: int, ids: list[int]) -> dict[int, int]:
     marks = ",".join("?" * len(ids))
     rows: list[Any] = database.rows(  # NOT INDEXED: by rowid alone; vector_live would be a second look-up for each
         f"SELECT id, content FROM vector NOT INDEXED WHERE model = ? AND live = 1 AND id IN ({marks})", model, *ids
@@ -68,6 +70,6 @@ def _contents(database: Database, model: int, ids: list[int]) -> dict[int, int]:
     return dict(rows)
 
 
-def _live(database: Database, model: int, enough: int) -> int:
+def _live_count(database: Database, model: int, enough: int) -> int:
     few = "SELECT count(*) FROM (SELECT 1 FROM vector WHERE model = ? AND live = 1 LIMIT ?)"
     return int(database.value(few, model, enough))

@@ -7,99 +7,109 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from catalog.client.protocol import MOST_HITS
 from catalog.client.service import ServiceClient
-from catalog.context import Asking
+from catalog.context import CatalogContext
 from catalog.embedding.decode_one import decode_one
 from catalog.embedding.selection import bundle_of
-from catalog.errors import StoreFault
-from catalog.files.queries import Entry, entry_at, holders_of
-from catalog.similarity.rerank import MOST as CONTESTANTS
-from catalog.similarity.rerank import Found, told_apart
-from catalog.store.change_log import contains
-from catalog.store.models import Model, current
+from catalog.errors import StoreError
+from catalog.files.queries import FileEntry, entry_at, files_with_contents
+from catalog.similarity.rerank import MAX_RERANK_DEPTH as CONTESTANTS
+from catalog.similarity.rerank import SimilarContent, rerank
+from catalog.store.change_log import timeline_contains
+from catalog.store.models import Model, current_model
 
 if TYPE_CHECKING:
     import numpy as np
 
-SPARE = 8  # contents to ask for beyond k: one may have lost its last file a moment ago
-WIDEN = 4  # times as many contents are asked for where those before were too few
-CHUNK = 500  # contents whose files are looked up together: at a fifth of the cost of one by one
-ANSWERING = ("ok", "unreachable", "pending")  # states of files that may be named
+SPARE_CONTENTS = 8  # contents to ask for beyond k: one may have lost its last file a moment ago
+WIDEN_FACTOR = 4  # times as many contents are asked for where those before were too few
+CHUNK_CONTENTS = 500  # contents whose files are looked up together: at a fifth of the cost of one by one
+RESULT_STATES = ("ok", "unreachable", "pending")  # states of files that may be named
 
 Hit = tuple[int, float]  # content id, cosine
 Taken = TypeVar("Taken")
 
 
-class Likeness(NamedTuple):
-    """A file like another one. `same`: see catalog.similarity.rerank.Found."""
+class SimilarFile(NamedTuple):
+    """A file like another one. `same`: see catalog.similarity.rerank.SimilarContent."""
 
-    entry: Entry
+    entry: FileEntry
     cosine: float
     same: float | None
 
 
-def similar(asking: Asking, path: bytes, count: int) -> Iterator[Likeness]:
+def similar_files(asking: CatalogContext, path: bytes, count: int) -> Iterator[SimilarFile]:
     """The `count` files nearest to the image at `path`, itself left out, best first; where several are equally near,
     those first that show the very same picture.
 
     Of a content that several files hold, each file is given. `path` need not be in the catalog.
     """
-    model = current(asking.database)
+    model = current_model(asking.database)
     if model is None:
-        raise StoreFault("the catalog holds no vectors yet", "Run `catalogd --once` first.")
+        raise StoreError("the catalog holds no vectors yet", "Run `catalogd --once` first.")
     entry = entry_at(asking.database, path)
-    vector = None if entry is None else _stored(asking, model, entry)
+    vector = None if entry is None else _stored_vector(asking, model, entry)
     own = None if entry is None or vector is None else entry.content
     if vector is None:
-        vector = embedded(asking, model, path)
-    held = nearest_until(asking, model, vector, max(count, CONTESTANTS) + SPARE, partial(_held, asking, path, count))
+        vector = embed_file(asking, model, path)
+    held = nearest_until(
+        asking, model, vector, max(count, CONTESTANTS) + SPARE_CONTENTS, partial(_enough_matches, asking, path, count)
+    )
     files = {found.content: entries for found, entries in held}
     nearest = [found for found, _ in held]
     copies, others = [one for one in nearest if one.content == own], [one for one in nearest if one.content != own]
     max_pixels = int(asking.config.intake.max_megapixels * 1e6)
-    ordered = [*copies, *told_apart(others, path, files.__getitem__, max_pixels)]
-    return islice((Likeness(file, cosine, same) for content, cosine, same in ordered for file in files[content]), count)
+    ordered = [*copies, *rerank(others, path, files.__getitem__, max_pixels)]
+    return islice(
+        (SimilarFile(file, cosine, same) for content, cosine, same in ordered for file in files[content]), count
+    )
 
 
-def _held(asking: Asking, path: bytes, count: int, hits: Iterable[Hit]) -> tuple[list[tuple[Found, list[Entry]]], bool]:
+def _enough_matches(
+    asking: CatalogContext, path: bytes, count: int, hits: Iterable[Hit]
+) -> tuple[list[tuple[SimilarContent, list[FileEntry]]], bool]:
     """Return the nearest contents with their files other than `path`, and whether they suffice: for `count` files, and
     for all contents that `told_apart` compares.
     """
-    held: list[tuple[Found, list[Entry]]] = []
+    held: list[tuple[SimilarContent, list[FileEntry]]] = []
     files = 0
-    for hit, entries in with_files(asking, hits):
+    for hit, entries in hits_with_files(asking, hits):
         others = [one for one in entries if one.path != path]
         if others:
-            held.append((Found(*hit), others))
+            held.append((SimilarContent(*hit), others))
             files += len(others)
         if files >= count and len(held) > CONTESTANTS:  # one more, since `path`'s own may be among them
             return held, True
     return held, False
 
 
-def with_files(
-    asking: Asking, hits: Iterable[Hit], fitting: str = "", values: Sequence[object] = ()
-) -> Iterator[tuple[Hit, list[Entry]]]:
+def hits_with_files(
+    asking: CatalogContext, hits: Iterable[Hit], fitting: str = "", values: Sequence[object] = ()
+) -> Iterator[tuple[Hit, list[FileEntry]]]:
     """Yield each hit that has files to name, with those files. `fitting`: see `holders_of`."""
     left = iter(hits)
-    while chunk := list(islice(left, CHUNK)):
-        held = holders_of(asking.database, [content for content, _ in chunk], fitting, values)
+    while chunk := list(islice(left, CHUNK_CONTENTS)):
+        held = files_with_contents(asking.database, [content for content, _ in chunk], fitting, values)
         for hit in chunk:
-            entries = [entry for entry in held.get(hit[0], ()) if entry.state in ANSWERING]
+            entries = [entry for entry in held.get(hit[0], ()) if entry.state in RESULT_STATES]
             if entries:
                 yield hit, entries
 
 
-def _stored(asking: Asking, model: Model, entry: Entry) -> Any:
-    from catalog.store.vectors import unpack
+def _stored_vector(asking: CatalogContext, model: Model, entry: FileEntry) -> Any:
+    from catalog.store.vectors import unpack_vectors
 
     if entry.state not in ("ok", "unreachable"):
         return None
     data = asking.database.value("SELECT data FROM vector WHERE content = ? AND model = ?", entry.content, model.id)
-    return None if data is None else unpack([data], model.dims)[0]
+    return None if data is None else unpack_vectors([data], model.dims)[0]
 
 
 def nearest_until(
-    asking: Asking, model: Model, vector: "np.ndarray", first: int, take: Callable[[Iterable[Hit]], tuple[Taken, bool]]
+    asking: CatalogContext,
+    model: Model,
+    vector: "np.ndarray",
+    first: int,
+    take: Callable[[Iterable[Hit]], tuple[Taken, bool]],
 ) -> Taken:
     """Return what `take` makes of the contents nearest to a unit vector, float32 [D], best first.
 
@@ -107,50 +117,50 @@ def nearest_until(
     the end, or without the service, every content in the catalog.
     """
     wanted = min(first, MOST_HITS)
-    while (hits := _asked(asking, model, vector, wanted)) is not None:
+    while (hits := _service_hits(asking, model, vector, wanted)) is not None:
         taken, enough = take(hits)
         if enough or len(hits) < wanted:  # the service gives fewer only where the catalog has no more
             return taken
         if wanted == MOST_HITS:
             break
-        wanted = min(WIDEN * wanted, MOST_HITS)
-    from catalog.store.vectors import nearest_all
+        wanted = min(WIDEN_FACTOR * wanted, MOST_HITS)
+    from catalog.store.vectors import exact_ranking
 
-    return take(nearest_all(asking.database, model.id, model.dims, vector))[0]
+    return take(exact_ranking(asking.database, model.id, model.dims, vector))[0]
 
 
-def hits_each(asking: Asking, model: Model, vectors: "np.ndarray", count: int) -> list[list[Hit]]:
+def hits_per_vector(asking: CatalogContext, model: Model, vectors: "np.ndarray", count: int) -> list[list[Hit]]:
     """Return the `count` contents nearest to each vector, float32 [N, D], best first.
 
     Without the service, one pass over the stored vectors answers for all of them.
     """
     found: list[list[Hit]] = []
     for vector in vectors:
-        answer = _asked(asking, model, vector, count)
+        answer = _service_hits(asking, model, vector, count)
         if answer is None:
             break
         found.append(answer)
     if len(found) < len(vectors):
-        from catalog.store.vectors import nearest_each
+        from catalog.store.vectors import exact_nearest_each
 
-        rest = nearest_each(asking.database, model.id, model.dims, vectors[len(found) :], count)
+        rest = exact_nearest_each(asking.database, model.id, model.dims, vectors[len(found) :], count)
         found += [[(content, cosine) for _, content, cosine in best] for best in rest]
     return found
 
 
-def _asked(asking: Asking, model: Model, vector: "np.ndarray", count: int) -> list[Hit] | None:
+def _service_hits(asking: CatalogContext, model: Model, vector: "np.ndarray", count: int) -> list[Hit] | None:
     """Return `count` hits from the service, fewer only where the catalog has no more.
 
     None without a service, and from one that cannot answer for this catalog: its index is too far behind, it serves
     another model, or its catalog is not the one that lies here now.
     """
     answer = ServiceClient(asking.config.state).similar(model.digest, vector, count)
-    if answer is None or not contains(asking.database, answer["timeline"], answer["seq"]):
+    if answer is None or not timeline_contains(asking.database, answer["timeline"], answer["seq"]):
         return None
     return [(int(content), float(cosine)) for content, cosine in answer["hits"]]
 
 
-def embedded(asking: Asking, model: Model, path: bytes) -> "np.ndarray":
+def embed_file(asking: CatalogContext, model: Model, path: bytes) -> "np.ndarray":
     """The model's vector of a file on disk, float32 [D]. Decoded in a child of ours.
 
     Raises PlaceFault for a file or a bundle that is not there, UsageFault for a file that is no healthy image.

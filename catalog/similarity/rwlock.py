@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class ShareLock:
+class ReadersWriterLock:
     """`shared()` may be held by many threads at once, `alone()` by one and nobody else. Not reentrant.
 
     A queue instead of a preference: with a preference for writers, a thread that adds in a loop shuts out every query.

@@ -8,23 +8,23 @@ ids stand for would have to read all of them to be sure.
 from catalog.store.database import Database
 
 
-def begin(database: Database, token: str, now: float) -> None:
+def begin_timeline(database: Database, token: str, now: float) -> None:
     """Start a branch where the change log stands now. `token`: a name that nobody else gives. In a transaction."""
     database.run("INSERT INTO timeline(token, seq, at) SELECT ?, seq, ? FROM clock", token, now)
 
 
-def current(database: Database) -> str:
+def current_timeline(database: Database) -> str:
     """The branch that changes are written to; "" where no writer ever started."""
     return str(database.value("SELECT token FROM timeline ORDER BY id DESC LIMIT 1") or "")
 
 
-def contains(database: Database, token: str, seq: int) -> bool:
+def timeline_contains(database: Database, token: str, seq: int) -> bool:
     """Return whether the place `seq` of that branch is in this catalog's past: at most where it left the branch."""
     left = "SELECT next.seq FROM timeline next WHERE next.id > t.id ORDER BY next.id LIMIT 1"
     sql = f"SELECT ? <= coalesce(({left}), (SELECT seq FROM clock)) FROM timeline t WHERE t.token = ?"
     return bool(database.value(sql, seq, token))
 
 
-def born(database: Database) -> float | None:
+def catalog_created_at(database: Database) -> float | None:
     """When a writer first started on this catalog, in seconds since the epoch."""
     return database.value("SELECT min(at) FROM timeline")  # type: ignore[no-any-return]

@@ -3,34 +3,34 @@ is set back, what was put off by seconds is due in a year, and what was read tod
 """
 
 from catalog.store.database import Database
-from catalog.store.events import note
+from catalog.store.events import record_event
 
-TOLERANCE = 2.0  # seconds: less is the clock being slewed, or two threads looking at it in turn
-LONGEST = 86400.0  # nothing is ever put off for longer
+TOLERANCE_SECONDS = 2.0  # seconds: less is the clock being slewed, or two threads looking at it in turn
+MAX_DELAY_SECONDS = 86400.0  # nothing is ever put off for longer
 
 
-def stepped_back(before: tuple[float, float], now: tuple[float, float]) -> float:
+def backward_step(before: tuple[float, float], now: tuple[float, float]) -> float:
     """Seconds by which the wall clock was set back between two looks, each the wall clock and the monotonic one. Pure.
 
     A suspended machine stops the monotonic clock and not the other: that looks like a step ahead, and is none of ours.
     """
     step = (now[1] - before[1]) - (now[0] - before[0])
-    return step if step > TOLERANCE else 0.0
+    return step if step > TOLERANCE_SECONDS else 0.0
 
 
-def ahead(database: Database, now: float) -> float:
+def seconds_ahead(database: Database, now: float) -> float:
     """Seconds by which the newest entry of the journal lies ahead: the clock was set back while nobody looked."""
     newest = database.value("SELECT at FROM event ORDER BY id DESC LIMIT 1")
-    return newest - now if newest is not None and newest - now > TOLERANCE else 0.0
+    return newest - now if newest is not None and newest - now > TOLERANCE_SECONDS else 0.0
 
 
-def set_back(database: Database, seconds: float, now: float) -> int:
+def shift_future_times(database: Database, seconds: float, now: float) -> int:
     """Give what lies ahead the time that it would have had; returns how many files were stranded. Inside a transaction.
 
     Dates that have passed by now stand, right or wrong: nothing tells them apart.
     """
     stranded = database.run(
-        "UPDATE file SET due = min(due - ?, ?) WHERE due > ?", seconds, now + LONGEST, now + TOLERANCE
+        "UPDATE file SET due = min(due - ?, ?) WHERE due > ?", seconds, now + MAX_DELAY_SECONDS, now + TOLERANCE_SECONDS
     )
     database.run(
         "UPDATE file SET last_verified = min(last_verified - ?, ?)"
@@ -38,5 +38,7 @@ def set_back(database: Database, seconds: float, now: float) -> int:
         *(seconds, now, now),
     )
     database.run("UPDATE event SET at = min(at - ?, ?) WHERE at > ?", seconds, now, now)
-    note(database, now, "clock set back", detail=f"{seconds:.0f} seconds; {stranded} files were put off until then")
+    record_event(
+        database, now, "clock set back", detail=f"{seconds:.0f} seconds; {stranded} files were put off until then"
+    )
     return stranded

@@ -8,18 +8,25 @@ from typing import Any
 
 import apsw
 
-from catalog.errors import Fault, PlaceFault, RowFault, StoreFault
-from catalog.filesystem.atomic_write import hand_over, put_in_place, size_of
-from catalog.store.migrations import APPLICATION_ID, NEWER, RECOVER, expect_current, migrate, refuse_if_lost
+from catalog.errors import CatalogError, ResourceError, StoreError, UnstorableValueError
+from catalog.filesystem.atomic_write import file_size, inherit_owner, replace_durably
+from catalog.store.migrations import (
+    APPLICATION_ID,
+    NEWER_VERSION,
+    RECOVER_REMEDY,
+    migrate,
+    refuse_if_lost,
+    require_current_version,
+)
 from catalog.store.schema import MIGRATIONS
 
-BUSY_MS = 15_000  # a reader must outlast the longest transaction of the writer, with room
-PAGES = 256  # 4 MiB a step of a copy: between steps it can be told to stop
+BUSY_TIMEOUT_MS = 15_000  # a reader must outlast the longest transaction of the writer, with room
+COPY_STEP_PAGES = 256  # 4 MiB a step of a copy: between steps it can be told to stop
 
 Row = tuple[Any, ...]
 
 
-class Stopped(Exception):
+class TaskStopped(Exception):
     """A long task was told to end before it was done. No fault: nothing is left of it."""
 
 
@@ -27,22 +34,24 @@ def _never() -> bool:
     return False
 
 
-def _fault(error: Exception, path: Path) -> Fault:
+def _translated_error(error: Exception, path: Path) -> CatalogError:
     # An integer of more than 64 bits, text that is not Unicode, or what the table does not allow.
     if isinstance(error, OverflowError | UnicodeEncodeError | apsw.TooBigError | apsw.ConstraintError):
-        return RowFault(f"the catalog cannot hold this: {error}", "This is a bug; please report it with the log.")
+        return UnstorableValueError(
+            f"the catalog cannot hold this: {error}", "This is a bug; please report it with the log."
+        )
     if isinstance(error, apsw.FullError):
-        return PlaceFault(f"the disk of {path.parent} is full", "Free some space; nothing was lost.")
+        return ResourceError(f"the disk of {path.parent} is full", "Free some space; nothing was lost.")
     if isinstance(error, apsw.CorruptError | apsw.NotADBError):
-        return StoreFault(f"the catalog {path} is damaged: {error}", RECOVER)
+        return StoreError(f"the catalog {path} is damaged: {error}", RECOVER_REMEDY)
     if isinstance(error, apsw.BusyError | apsw.LockedError):
-        return StoreFault(f"the catalog {path} is locked", "Another program holds it open for writing; end it.")
+        return StoreError(f"the catalog {path} is locked", "Another program holds it open for writing; end it.")
     if isinstance(error, apsw.ReadOnlyError | apsw.CantOpenError | apsw.PermissionsError | apsw.IOError):
-        return PlaceFault(
+        return ResourceError(
             f"cannot use the catalog {path}: {error}",
             f"See that {path.parent} exists, is writable for this user, and that its disk is well.",
         )
-    return StoreFault(f"the catalog {path} refuses: {error}", "This is a bug; please report it with the log.")
+    return StoreError(f"the catalog {path} refuses: {error}", "This is a bug; please report it with the log.")
 
 
 class Database:
@@ -55,21 +64,21 @@ class Database:
     def __init__(self, path: Path, *, write: bool, restoring: bool = False) -> None:
         self.path = path
         flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE if write else apsw.SQLITE_OPEN_READONLY
-        size = size_of(path)
+        size = file_size(path)
         if not size and not restoring:
             refuse_if_lost(path)
         if size is None and not write:
-            raise PlaceFault(
+            raise ResourceError(
                 f"there is no catalog at {path}", "Start `catalogd`, or run `catalogd --once`: it makes one."
             )
         with self._worded():
             self._connection = apsw.Connection(os.fspath(path), flags=flags)
-            self._connection.set_busy_timeout(BUSY_MS)
+            self._connection.set_busy_timeout(BUSY_TIMEOUT_MS)
             if write:
                 self._prepare()
                 migrate(self, preserve=not restoring)
             else:
-                expect_current(self)
+                require_current_version(self)
 
     def _prepare(self) -> None:
         run = self._connection.execute
@@ -85,14 +94,14 @@ class Database:
         try:
             yield
         except apsw.Error as error:
-            raise _fault(error, self.path) from error
+            raise _translated_error(error, self.path) from error
 
     def rows(self, sql: str, *values: object) -> list[Row]:
         """All rows of a query. The cursor is closed at once: an open one would let the WAL grow."""
         try:  # and not _worded(), which alone takes as long as the shortest queries
             return self._connection.execute(sql, values).fetchall()
         except (apsw.Error, OverflowError, UnicodeEncodeError) as error:
-            raise _fault(error, self.path) from error
+            raise _translated_error(error, self.path) from error
 
     def row(self, sql: str, *values: object) -> Row | None:
         """The first row, or None."""
@@ -110,7 +119,7 @@ class Database:
             self._connection.execute(sql, values)
             return self._connection.changes()
         except (apsw.Error, OverflowError, UnicodeEncodeError) as error:
-            raise _fault(error, self.path) from error
+            raise _translated_error(error, self.path) from error
 
     def script(self, sql: str) -> None:
         """Execute statements that have no values."""
@@ -178,13 +187,15 @@ class Database:
         try:
             os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
             self._copy_pages(part, stopped)
-            words = prove(part, stopped)
+            words = database_problems(part, stopped)
             if words:
-                raise StoreFault(f"a copy of the catalog did not pass its check: {'; '.join(words[:3])}", RECOVER)
-            hand_over(part)
-            put_in_place(part, target)
+                raise StoreError(
+                    f"a copy of the catalog did not pass its check: {'; '.join(words[:3])}", RECOVER_REMEDY
+                )
+            inherit_owner(part)
+            replace_durably(part, target)
         except OSError as error:
-            raise PlaceFault(
+            raise ResourceError(
                 f"cannot write {target}: {os.strerror(error.errno or 0).lower()}", "Free some space, or name another."
             ) from error
         finally:
@@ -202,17 +213,17 @@ class Database:
                     with copy.backup("main", self._connection, "main") as job:
                         while not job.done:
                             if stopped():
-                                raise Stopped
-                            job.step(PAGES)
+                                raise TaskStopped
+                            job.step(COPY_STEP_PAGES)
                     copy.execute("PRAGMA journal_mode = DELETE")  # one file, which needs no log beside it
                 finally:
                     copy.close()
             except apsw.Error as error:
-                raise _fault(error, self.path if isinstance(error, apsw.CorruptError) else part) from error
+                raise _translated_error(error, self.path if isinstance(error, apsw.CorruptError) else part) from error
 
     def shrink_log(self) -> None:
         """Fold the write-ahead log into the database and empty it, as far as readers allow."""
-        with suppress(Fault):
+        with suppress(CatalogError):
             self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
@@ -221,7 +232,7 @@ class Database:
             self._connection.close()
 
 
-def prove(path: Path, stopped: Callable[[], bool] = _never, *, thorough: bool = False) -> list[str]:
+def database_problems(path: Path, stopped: Callable[[], bool] = _never, *, thorough: bool = False) -> list[str]:
     """What is wrong with a file that should be a catalog, in SQLite's words; nothing where it is sound.
 
     `thorough` compares each index with its table too. Raises Stopped.
@@ -230,21 +241,21 @@ def prove(path: Path, stopped: Callable[[], bool] = _never, *, thorough: bool = 
         connection = apsw.Connection(os.fspath(path), flags=apsw.SQLITE_OPEN_READONLY)
         try:
             connection.set_progress_handler(stopped, 100_000)
-            ours, version = (_number(connection, name) for name in ("application_id", "user_version"))
+            ours, version = (_pragma_number(connection, name) for name in ("application_id", "user_version"))
             if ours != APPLICATION_ID or version < 1:
                 return ["it is a database, and no catalog"]
             if version > len(MIGRATIONS):
-                return [NEWER]
+                return [NEWER_VERSION]
             found = connection.execute(f"PRAGMA {'integrity' if thorough else 'quick'}_check").fetchall()
         finally:
             connection.close()
     except apsw.InterruptError:
-        raise Stopped from None
+        raise TaskStopped from None
     except apsw.Error as error:
         return [str(error)]
     return [] if found == [("ok",)] else [str(row[0]) for row in found]
 
 
-def _number(connection: apsw.Connection, pragma: str) -> int:
+def _pragma_number(connection: apsw.Connection, pragma: str) -> int:
     found: Any = connection.execute(f"PRAGMA {pragma}").fetchall()
     return int(found[0][0])

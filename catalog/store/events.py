@@ -3,6 +3,6 @@
 from catalog.store.database import Database
 
 
-def note(database: Database, now: float, kind: str, path: bytes | None = None, detail: str = "") -> None:
+def record_event(database: Database, now: float, kind: str, path: bytes | None = None, detail: str = "") -> None:
     """One line of the journal."""
     database.run("INSERT INTO event(at, kind, path, detail) VALUES (?, ?, ?, ?)", now, kind, path, detail or None)

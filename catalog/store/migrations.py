@@ -8,10 +8,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from catalog.errors import Fault, StoreFault
-from catalog.filesystem.atomic_write import make_folder, size_of
+from catalog.errors import CatalogError, StoreError
+from catalog.filesystem.atomic_write import file_size, make_private_directory
 from catalog.journal import journal_path
-from catalog.state_dir import BACKUPS, INDEX_HEADS, backup_name, made_at
+from catalog.state_dir import BACKUPS, INDEX_HEADS, backup_name, backup_time
 from catalog.store.schema import MIGRATIONS
 
 
@@ -33,21 +33,21 @@ class Tables(Protocol):
         """See `Database.copy`."""
 
 
-def remains(database: Path) -> str:
+def catalog_traces(database: Path) -> str:
     """What shows that there was a catalog at this path, in words that `there` may follow; "" where nothing does.
 
     Never raises.
     """
     state = database.parent
     try:
-        if any(made_at(path.name) is not None for path in (state / BACKUPS).glob("catalog-*.db")):
+        if any(backup_time(path.name) is not None for path in (state / BACKUPS).glob("catalog-*.db")):
             return "its backups are"
-        if size_of(journal_path(state)):
+        if file_size(journal_path(state)):
             return "its journal is"
         if any(state.glob(INDEX_HEADS)):
             return "its index is"
         # Only beside a file that is not there at all: while one is made, its log is the first to be written.
-        if not size_of(database) and size_of(database.with_name(database.name + "-wal")):
+        if not file_size(database) and file_size(database.with_name(database.name + "-wal")):
             return "its write-ahead log is"
     except OSError:
         pass  # what cannot be looked at shows nothing, and opening the catalog tells why
@@ -55,11 +55,11 @@ def remains(database: Path) -> str:
 
 
 APPLICATION_ID = 0x63617464  # "catd"
-NEWER = "it is of a newer version"
-RECOVER = "Run `catalog recover`: it puts the newest good backup in place and keeps your choices."
+NEWER_VERSION = "it is of a newer version"
+RECOVER_REMEDY = "Run `catalog recover`: it puts the newest good backup in place and keeps your choices."
 
 
-def version_of(database: Tables) -> int:
+def applied_migrations(database: Tables) -> int:
     """How many migrations its tables have seen; 0 where there are none."""
     return int(database.value("PRAGMA user_version"))
 
@@ -70,12 +70,12 @@ def migrate(database: Tables, *, preserve: bool = True) -> None:
     Raises:
         StoreFault: the catalog is of a newer version, or empty where there was one.
     """
-    if preserve and 0 < version_of(database) < len(MIGRATIONS):
-        _preserve(database)
+    if preserve and 0 < applied_migrations(database) < len(MIGRATIONS):
+        _back_up(database)
     with database.transaction():
-        version = version_of(database)
+        version = applied_migrations(database)
         if version > len(MIGRATIONS):
-            raise _newer(database.path)
+            raise _newer_version_error(database.path)
         if version == 0 and preserve:
             refuse_if_lost(database.path)
         for step in MIGRATIONS[version:]:
@@ -89,22 +89,22 @@ def migrate(database: Tables, *, preserve: bool = True) -> None:
             )
 
 
-def _preserve(database: Tables) -> None:
+def _back_up(database: Tables) -> None:
     """The way back, should the new version turn out to be none."""
     folder = database.path.parent / BACKUPS
-    make_folder(folder)
-    database.copy(folder / backup_name(time.time(), version_of(database)))
+    make_private_directory(folder)
+    database.copy(folder / backup_name(time.time(), applied_migrations(database)))
 
 
-def expect_current(database: Tables) -> None:
+def require_current_version(database: Tables) -> None:
     """Raises StoreFault where the tables are not of this version: a reader cannot change them."""
-    version = version_of(database)
+    version = applied_migrations(database)
     if version > len(MIGRATIONS):
-        raise _newer(database.path)
+        raise _newer_version_error(database.path)
     if version == 0:
         refuse_if_lost(database.path)
     if version < len(MIGRATIONS):
-        raise StoreFault(
+        raise StoreError(
             f"the catalog {database.path} is of an older version",
             "Run `catalogd --once`: it brings the catalog up to date.",
         )
@@ -112,10 +112,10 @@ def expect_current(database: Tables) -> None:
 
 def refuse_if_lost(path: Path) -> None:
     """An empty catalog would forget in silence all that the one before it knew. Raises StoreFault."""
-    trace = remains(path)
+    trace = catalog_traces(path)
     if trace:
-        raise StoreFault(f"the catalog {path} is missing or empty, though {trace} there", RECOVER)
+        raise StoreError(f"the catalog {path} is missing or empty, though {trace} there", RECOVER_REMEDY)
 
 
-def _newer(path: Path) -> Fault:
-    return StoreFault(f"the catalog {path} is of a newer version", "Upgrade catalogd.")
+def _newer_version_error(path: Path) -> CatalogError:
+    return StoreError(f"the catalog {path} is of a newer version", "Upgrade catalogd.")

@@ -21,12 +21,12 @@ class Model(NamedTuple):
     folder: str | None
 
 
-def current(database: Database) -> Model | None:
+def current_model(database: Database) -> Model | None:
     """The model in use."""
     return _with_role(database, "current")
 
 
-def following(database: Database) -> Model | None:
+def next_model(database: Database) -> Model | None:
     """The model that everything is being embedded for, to take over once it is done."""
     return _with_role(database, "next")
 
@@ -36,35 +36,35 @@ def _with_role(database: Database, role: str) -> Model | None:
     return None if row is None else Model(*row)
 
 
-def register(database: Database, digest: str, name: str, dims: int, now: float, folder: str = "") -> int:
+def set_current_model(database: Database, digest: str, name: str, dims: int, now: float, folder: str = "") -> int:
     """Make this model the current one at once; returns its row. In a transaction.
 
     Every file that it has not embedded becomes pending; that holds too for one that comes back after another's turn.
     """
-    model = _known(database, digest, name, dims, folder, now)
-    held = current(database)
+    model = _ensure_model(database, digest, name, dims, folder, now)
+    held = current_model(database)
     if held is None or held.id != model:
-        _hand_over(database, model, now)
+        _make_current(database, model, now)
     database.run("UPDATE model SET role = NULL WHERE role = 'next'")
     return model
 
 
-def prepare(database: Database, digest: str, name: str, dims: int, now: float, folder: str = "") -> int:
+def set_next_model(database: Database, digest: str, name: str, dims: int, now: float, folder: str = "") -> int:
     """Make this model the next one, beside the current one; returns its row. In a transaction."""
-    model = _known(database, digest, name, dims, folder, now)
+    model = _ensure_model(database, digest, name, dims, folder, now)
     database.run("UPDATE model SET role = NULL WHERE role = 'next' AND id != ?", model)
     database.run("UPDATE model SET role = 'next' WHERE id = ?", model)
     return model
 
 
-def take_over(database: Database, now: float) -> None:
+def promote_next_model(database: Database, now: float) -> None:
     """The next model becomes the current one. In a transaction: a kill leaves either the old or the new, whole."""
-    model = following(database)
+    model = next_model(database)
     if model is not None:
-        _hand_over(database, model.id, now)
+        _make_current(database, model.id, now)
 
 
-def _hand_over(database: Database, model: int, now: float) -> None:
+def _make_current(database: Database, model: int, now: float) -> None:
     database.run("UPDATE model SET role = NULL WHERE role IS NOT NULL")
     database.run("UPDATE model SET role = 'current' WHERE id = ?", model)
     database.run(
@@ -74,7 +74,7 @@ def _hand_over(database: Database, model: int, now: float) -> None:
     )
 
 
-def _known(database: Database, digest: str, name: str, dims: int, folder: str, now: float) -> int:
+def _ensure_model(database: Database, digest: str, name: str, dims: int, folder: str, now: float) -> int:
     return int(
         database.value(
             "INSERT INTO model(digest, name, dims, provider, cosine, attested_at, folder) VALUES (?, ?, ?, '', 0, ?, ?)"
@@ -84,29 +84,31 @@ def _known(database: Database, digest: str, name: str, dims: int, folder: str, n
     )
 
 
-def attested(database: Database, model: int, provider: str, cosine: float, now: float) -> None:
+def record_attestation(database: Database, model: int, provider: str, cosine: float, now: float) -> None:
     """Record what runs the model here and how close it comes to its maker's figures. In a transaction."""
     database.run(
         "UPDATE model SET provider = ?, cosine = ?, attested_at = ? WHERE id = ?", provider, cosine, now, model
     )
 
 
-LAST = "v.live = 0 AND EXISTS (SELECT 1 FROM label l WHERE l.content = v.content)"  # the label's only picture is gone
+RETAINED_VECTOR = (
+    "v.live = 0 AND EXISTS (SELECT 1 FROM label l WHERE l.content = v.content)"  # the label's only picture is gone
+)
 
 
-def drop(database: Database, model: int, limit: int) -> int:
+def delete_vectors(database: Database, model: int, limit: int) -> int:
     """Delete up to `limit` vectors of a model that has no role; returns how many. In a transaction.
 
     Those of labelled contents that no file holds any more stay: a label teaches nothing without its vector.
     """
     return database.run(
         "DELETE FROM vector WHERE id IN (SELECT v.id FROM vector v JOIN model m ON m.id = v.model"
-        f" WHERE v.model = ? AND m.role IS NULL AND NOT ({LAST}) LIMIT ?)",
+        f" WHERE v.model = ? AND m.role IS NULL AND NOT ({RETAINED_VECTOR}) LIMIT ?)",
         *(model, limit),
     )
 
 
-def drop_wordings(database: Database, model: int) -> None:
+def delete_name_vectors(database: Database, model: int) -> None:
     """Delete what a model that has no role made of names: it makes them again. In a transaction."""
     database.run(
         "DELETE FROM wording WHERE model IN (SELECT id FROM model WHERE id = ? AND role IS NULL)",
@@ -114,6 +116,6 @@ def drop_wordings(database: Database, model: int) -> None:
     )
 
 
-def irreplaceable(database: Database, model: int) -> int:
+def count_retained_vectors(database: Database, model: int) -> int:
     """How many vectors of a model `drop` lets stand."""
-    return int(database.value(f"SELECT count(*) FROM vector v WHERE v.model = ? AND {LAST}", model))
+    return int(database.value(f"SELECT count(*) FROM vector v WHERE v.model = ? AND {RETAINED_VECTOR}", model))

@@ -1,6 +1,6 @@
 """The tables, as a list of migrations. Migration N brings `user_version` from N to N + 1; none is ever edited."""
 
-FIRST = """
+INITIAL_TABLES = """
 CREATE TABLE volume(
   id INTEGER PRIMARY KEY,
   root INTEGER REFERENCES volume(id),          -- NULL: this is a root
@@ -132,7 +132,7 @@ WHEN (OLD.refs = 0) != (NEW.refs = 0) AND EXISTS (SELECT 1 FROM vector WHERE con
 END;
 """
 
-TRUST = """
+VERDICT_AND_LABEL_TABLES = """
 ALTER TABLE content ADD COLUMN suspect TEXT;   -- why a picture that decodes may be damaged all the same
 ALTER TABLE content ADD COLUMN picture BLOB;   -- digest of the decoded pixels: the same under other metadata
 ALTER TABLE content ADD COLUMN detail REAL;    -- fine detail: low for a blurred picture
@@ -242,9 +242,9 @@ UPDATE model SET role = 'current' WHERE id = (SELECT id FROM model ORDER BY atte
 
 # Times beyond 64 bits are stored as TEXT (catalog.signature). INTEGER and ANY of a STRICT table store numbers alike, so
 # no row is touched: 1 ms at ten million rows, where ADD COLUMN takes 7 s, since SQLite then checks every row.
-TIMES = """
+UNBOUNDED_TIMES = """
 PRAGMA writable_schema = ON;
 UPDATE sqlite_schema SET sql = replace(sql, 'time_ns INTEGER', 'time_ns ANY') WHERE name IN ('file', 'history');
 PRAGMA writable_schema = RESET;
 """
-MIGRATIONS: tuple[str, ...] = (FIRST, TRUST, TIMES)
+MIGRATIONS: tuple[str, ...] = (INITIAL_TABLES, VERDICT_AND_LABEL_TABLES, UNBOUNDED_TIMES)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from catalog.store.database import Database
 
-BLOCK = 8192  # rows a read: 4 MiB of float16 at 256 dimensions, and a cursor open for some 10 ms
+BLOCK_ROWS = 8192  # rows a read: 4 MiB of float16 at 256 dimensions, and a cursor open for some 10 ms
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -19,11 +19,11 @@ Hit = tuple[int, int, float]
 
 # Sign and mantissa of a float16 moved into place as an integer, the exponent's bias (127 - 15) as a factor.
 # Exact for every finite value, and five times as fast as numpy's own conversion, which goes value by value.
-_KEEP = np.int32(-0x70000001)  # clears what the sign extension left in bits 28 to 30
-_BIAS = np.float32(2.0**112)
+_FLOAT_MASK = np.int32(-0x70000001)  # clears what the sign extension left in bits 28 to 30
+_BIAS_FACTOR = np.float32(2.0**112)
 
 
-class Change(NamedTuple):
+class VectorChange(NamedTuple):
     """The last state of one vector row. `data` is its float16 vector."""
 
     id: int
@@ -33,13 +33,13 @@ class Change(NamedTuple):
     data: bytes
 
 
-def pack(vectors: Floats) -> list[bytes]:
+def pack_vectors(vectors: Floats) -> list[bytes]:
     """float32 [N, D] → N rows of D little-endian float16."""
     halves = np.ascontiguousarray(vectors, dtype="<f2")
     return [row.tobytes() for row in halves]
 
 
-def unpack(rows: Sequence[bytes], dims: int) -> Floats:
+def unpack_vectors(rows: Sequence[bytes], dims: int) -> Floats:
     """N packed rows → float32 [N, D]. Finite values only.
 
     Raises:
@@ -50,13 +50,13 @@ def unpack(rows: Sequence[bytes], dims: int) -> Floats:
         raise ValueError(f"stored vectors are not of {dims} dimensions")
     wide = np.frombuffer(joined, dtype="<i2").astype(np.int32)
     wide <<= 13
-    wide &= _KEEP
+    wide &= _FLOAT_MASK
     floats = wide.view(np.float32)
-    floats *= _BIAS
+    floats *= _BIAS_FACTOR
     return floats.reshape(len(rows), dims)
 
 
-def live_blocks(database: Database, model: int, dims: int) -> Iterator[tuple[Integers, Integers, Floats]]:
+def live_vector_blocks(database: Database, model: int, dims: int) -> Iterator[tuple[Integers, Integers, Floats]]:
     """Yields (vector ids int64 [B], content ids int64 [B], vectors float32 [B, D]) of all live rows, by rising id.
 
     Each block is a query of its own: one long cursor would keep the WAL from being trimmed. NOT INDEXED because
@@ -69,12 +69,12 @@ def live_blocks(database: Database, model: int, dims: int) -> Iterator[tuple[Int
             " WHERE model = ? AND live = 1 AND id > ? ORDER BY id LIMIT ?",
             model,
             after,
-            BLOCK,
+            BLOCK_ROWS,
         )
         if not rows:
             return
         ids, contents, data = zip(*rows, strict=True)
-        yield np.array(ids, np.int64), np.array(contents, np.int64), unpack(data, dims)
+        yield np.array(ids, np.int64), np.array(contents, np.int64), unpack_vectors(data, dims)
         after = ids[-1]
 
 
@@ -87,10 +87,10 @@ def cosines_to(vectors: Floats, query: Floats) -> Floats:
     return cosines
 
 
-def nearest_each(database: Database, model: int, dims: int, queries: Floats, k: int) -> list[list[Hit]]:
+def exact_nearest_each(database: Database, model: int, dims: int, queries: Floats, k: int) -> list[list[Hit]]:
     """For each of the queries (float32 [Q, D], unit length) its `nearest`, in one pass over the stored vectors."""
     best: list[list[Hit]] = [[] for _ in queries]
-    for ids, contents, vectors in live_blocks(database, model, dims):
+    for ids, contents, vectors in live_vector_blocks(database, model, dims):
         for at, query in enumerate(queries):
             row = cosines_to(vectors, query)
             top = np.argpartition(-row, k)[:k] if len(row) > k else np.arange(len(row))
@@ -99,18 +99,18 @@ def nearest_each(database: Database, model: int, dims: int, queries: Floats, k: 
     return best
 
 
-def nearest(database: Database, model: int, dims: int, query: Floats, k: int) -> list[Hit]:
+def exact_nearest(database: Database, model: int, dims: int, query: Floats, k: int) -> list[Hit]:
     """The k live vectors of the greatest cosine to the query (float32 [D], unit length), exactly, best first.
 
     Returns (vector id, content id, cosine). Reads every live vector, block by block; equal cosines by rising id.
     """
-    return nearest_each(database, model, dims, query.reshape(1, dims), k)[0]
+    return exact_nearest_each(database, model, dims, query.reshape(1, dims), k)[0]
 
 
-def nearest_all(database: Database, model: int, dims: int, query: Floats) -> Iterator[tuple[int, float]]:
+def exact_ranking(database: Database, model: int, dims: int, query: Floats) -> Iterator[tuple[int, float]]:
     """Yields (content id, cosine) of every live vector, best first; equal cosines by rising vector id."""
     contents, cosines = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
-    for _, block, vectors in live_blocks(database, model, dims):
+    for _, block, vectors in live_vector_blocks(database, model, dims):
         contents.append(block)
         cosines.append(cosines_to(vectors, query))
     which, by = np.concatenate(contents), np.concatenate(cosines)
@@ -118,7 +118,7 @@ def nearest_all(database: Database, model: int, dims: int, query: Floats) -> Ite
     return zip(map(int, which[order]), map(float, by[order]), strict=True)
 
 
-def stream(database: Database, model: int, after_seq: int, limit: int) -> list[Change]:
+def vector_changes_after(database: Database, model: int, after_seq: int, limit: int) -> list[VectorChange]:
     """Rows of the change log after `after_seq`, oldest first: about `limit`, and never a part of one seq.
 
     One transaction may have turned many rows under one seq; a cut among them would lose the rest for ever.
@@ -128,4 +128,4 @@ def stream(database: Database, model: int, after_seq: int, limit: int) -> list[C
     if len(rows) == limit:
         last, last_id = rows[-1][2], rows[-1][0]
         rows += database.rows(query + "seq = ? AND id > ? ORDER BY id", model, last, last_id)
-    return [Change(id, content, seq, bool(live), data) for id, content, seq, live, data in rows]
+    return [VectorChange(id, content, seq, bool(live), data) for id, content, seq, live, data in rows]

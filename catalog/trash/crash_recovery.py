@@ -11,19 +11,19 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from catalog.filesystem.safe_read import Hashed, rehash
+from catalog.filesystem.safe_read import Hashed, hash_from_disk
 from catalog.store.database import Database
-from catalog.store.directories import volume_of
-from catalog.store.volumes import stands
-from catalog.trash.folder import Places, disbelief, open_trash
-from catalog.trash.info_file import Info, whose, write_info
-from catalog.trash.log import Ledger
+from catalog.store.directories import innermost_volume
+from catalog.store.volumes import volume_is_present
+from catalog.trash.folder import TrashEntryPaths, open_trash, untrusted_location
+from catalog.trash.info_file import InfoOwner, info_owner, write_info
+from catalog.trash.log import TrashLog
 from catalog.trash.outcome import Refusal
-from catalog.trash.records import BEGUN, Deed, State
+from catalog.trash.records import UNFINISHED_STATES, RecordState, TrashRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ObservedState:
     """What is at the three places of a deed. `outside`: where it came from, or goes to if it is being restored.
 
     `ours_*`: the bytes there are those of the deed; `one`: both places are one file by two names.
@@ -34,11 +34,11 @@ class Standing:
     inside: bool
     ours_inside: bool
     one: bool
-    info: Info
+    info: InfoOwner
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Resolution:
     """How it ended, as the journal has it, and what is left to do: end the name in the trash where the file has two,
     end its info file, or write that anew.
     """
@@ -50,29 +50,33 @@ class Verdict:
     write_info: bool = False
 
 
-def judge(state: State, found: Standing) -> Verdict:
+def resolve(state: RecordState, found: ObservedState) -> Resolution:
     """What a kill left, decided from the disk alone. Pure."""
-    ours = found.info is Info.OURS
-    if state is State.PURGING:
-        return Verdict("purge", "undone") if found.inside else Verdict("purge", "done", drop_info=ours)
-    if state is State.RESTORING:
-        return _judge_restore(found, ours)
+    ours = found.info is InfoOwner.OURS
+    if state is RecordState.PURGING:
+        return Resolution("purge", "undone") if found.inside else Resolution("purge", "done", drop_info=ours)
+    if state is RecordState.RESTORING:
+        return _resolve_restore(found, ours)
     if found.one:
-        return Verdict("trash", "undone", drop_name=found.info is not Info.OTHER, drop_info=ours)
-    if found.ours_inside and (ours or (found.info is Info.NONE and not found.ours_outside)):
-        return Verdict("trash", "done", write_info=not ours)
-    return Verdict("trash", "undone" if found.outside else "gone", drop_info=ours)
+        return Resolution("trash", "undone", drop_name=found.info is not InfoOwner.OTHER, drop_info=ours)
+    if found.ours_inside and (ours or (found.info is InfoOwner.NONE and not found.ours_outside)):
+        return Resolution("trash", "done", write_info=not ours)
+    return Resolution("trash", "undone" if found.outside else "gone", drop_info=ours)
 
 
-def _judge_restore(found: Standing, ours: bool) -> Verdict:
+def _resolve_restore(found: ObservedState, ours: bool) -> Resolution:
     if found.one:
-        return Verdict("restore", "done", drop_name=found.info is not Info.OTHER, drop_info=ours)
+        return Resolution("restore", "done", drop_name=found.info is not InfoOwner.OTHER, drop_info=ours)
     if found.inside:
-        return Verdict("restore", "undone")
-    return Verdict("restore", "done", drop_info=ours) if found.outside else Verdict("trash", "gone", drop_info=ours)
+        return Resolution("restore", "undone")
+    return (
+        Resolution("restore", "done", drop_info=ours) if found.outside else Resolution("trash", "gone", drop_info=ours)
+    )
 
 
-def heal(database: Database, ledger: Ledger, deeds: Iterable[Deed], refuse: Callable[[Deed, str], None]) -> int:
+def resolve_unfinished(
+    database: Database, ledger: TrashLog, deeds: Iterable[TrashRecord], refuse: Callable[[TrashRecord, str], None]
+) -> int:
     """End what was begun, as far as its disk is there; returns how many deeds that were. `refuse` is called with each
     deed that the disk contradicts, and why.
 
@@ -81,9 +85,9 @@ def heal(database: Database, ledger: Ledger, deeds: Iterable[Deed], refuse: Call
     """
     count = 0
     for deed in deeds:
-        if deed.state in BEGUN and reachable(database, deed):
+        if deed.state in UNFINISHED_STATES and is_reachable(database, deed):
             try:
-                _heal(deed, ledger)
+                _resolve_record(deed, ledger)
             except Refusal as refusal:
                 refuse(deed, str(refusal))
                 continue
@@ -94,43 +98,43 @@ def heal(database: Database, ledger: Ledger, deeds: Iterable[Deed], refuse: Call
     return count
 
 
-def refresh(database: Database, ledger: Ledger, deeds: Iterable[Deed]) -> None:
+def record_removals(database: Database, ledger: TrashLog, deeds: Iterable[TrashRecord]) -> None:
     """Write down what others took out of the trash. Raises JournalFault, StoreFault."""
     for deed in deeds:
-        if deed.state is State.TRASHED and not os.path.lexists(deed.to) and reachable(database, deed):
+        if deed.state is RecordState.TRASHED and not os.path.lexists(deed.to) and is_reachable(database, deed):
             with suppress(OSError):
-                _drop_info(deed)
+                _remove_info_file(deed)
                 ledger.ends(deed, "trash", "gone")
     ledger.flush()
 
 
-def _drop_info(deed: Deed) -> None:
+def _remove_info_file(deed: TrashRecord) -> None:
     """End the info file of what is gone, unless it lies in no trash: then it is none. Raises OSError."""
     with suppress(Refusal), open_trash(deed) as places:
-        if places is not None and whose(places.info, deed.info_text, deed.id) is Info.OURS:
+        if places is not None and info_owner(places.info, deed.info_text, deed.id) is InfoOwner.OURS:
             os.unlink(places.info)
 
 
-def reachable(database: Database, deed: Deed) -> bool:
+def is_reachable(database: Database, deed: TrashRecord) -> bool:
     """Whether absence from the trash means anything: it lies on the disk of the old place, which may be away."""
     if os.path.lexists(deed.to) or os.path.lexists(deed.info):
         return True
-    volume = volume_of(database, deed.path)
-    return os.path.isdir(os.path.dirname(deed.path)) if volume is None else stands(database, volume)
+    volume = innermost_volume(database, deed.path)
+    return os.path.isdir(os.path.dirname(deed.path)) if volume is None else volume_is_present(database, volume)
 
 
-def _heal(deed: Deed, ledger: Ledger) -> None:
+def _resolve_record(deed: TrashRecord, ledger: TrashLog) -> None:
     with open_trash(deed) as places:
-        verdict = judge(deed.state, _standing(deed, places))
+        verdict = resolve(deed.state, _observe(deed, places))
         if places is not None:
-            _carry_out(verdict, deed, places)
+            _apply(verdict, deed, places)
     ledger.ends(deed, verdict.kind, verdict.word, healed=True)
 
 
-def _carry_out(verdict: Verdict, deed: Deed, places: Places) -> None:
+def _apply(verdict: Resolution, deed: TrashRecord, places: TrashEntryPaths) -> None:
     if verdict.drop_name:
-        if not _two_names(deed.goal or deed.path, places.file):
-            raise disbelief(deed, "is the only name of the file that it was moved from")
+        if not _are_hard_links(deed.goal or deed.path, places.file):
+            raise untrusted_location(deed, "is the only name of the file that it was moved from")
         os.unlink(places.file)
     if verdict.drop_info:
         os.unlink(places.info)
@@ -138,7 +142,7 @@ def _carry_out(verdict: Verdict, deed: Deed, places: Places) -> None:
         write_info(places.info, deed.info_text)
 
 
-def _two_names(outside: bytes, inside: bytes) -> bool:
+def _are_hard_links(outside: bytes, inside: bytes) -> bool:
     """Return whether these are two names of one file, and not one name reached by two paths, through a symbolic link or
     a second mount: then the folder is the same, too.
     """
@@ -147,22 +151,22 @@ def _two_names(outside: bytes, inside: bytes) -> bool:
     return os.path.samestat(first, second) and second.st_nlink >= 2 and not os.path.samestat(*folders)
 
 
-def _standing(deed: Deed, places: Places | None) -> Standing:
+def _observe(deed: TrashRecord, places: TrashEntryPaths | None) -> ObservedState:
     outside = deed.goal or deed.path
-    there, here = _bytes(outside), None if places is None else _bytes(places.file)
-    return Standing(
+    there, here = _read_hashed(outside), None if places is None else _read_hashed(places.file)
+    return ObservedState(
         outside=os.path.lexists(outside),
         ours_outside=there is not None and there.sha256 == deed.sha256,
         inside=places is not None and os.path.lexists(places.file),
         ours_inside=here is not None and here.sha256 == deed.sha256,
         one=there is not None and here is not None and there.inode == here.inode,
-        info=Info.NONE if places is None else whose(places.info, deed.info_text, deed.id),
+        info=InfoOwner.NONE if places is None else info_owner(places.info, deed.info_text, deed.id),
     )
 
 
-def _bytes(path: bytes) -> Hashed | None:
+def _read_hashed(path: bytes) -> Hashed | None:
     try:
-        return rehash(path)
+        return hash_from_disk(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

@@ -12,12 +12,12 @@ from contextlib import suppress
 from enum import Enum
 from urllib.parse import quote_from_bytes
 
-SUFFIX = b".trashinfo"
-LONGEST = 255  # bytes of a name, on nearly every filesystem
-KEY = b"X-Catalogd-Deed="
+INFO_SUFFIX = b".trashinfo"
+MAX_NAME_BYTES = 255  # bytes of a name, on nearly every filesystem
+RECORD_KEY = b"X-Catalogd-Deed="
 
 
-class Info(Enum):
+class InfoOwner(Enum):
     """What stands where an info file should."""
 
     OURS = "ours"
@@ -31,7 +31,7 @@ def info_text(told: bytes, at: float, deed: str) -> bytes:
     """
     date = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(at))
     lines = (b"[Trash Info]", b"Path=" + quote_from_bytes(told).encode(), b"DeletionDate=" + date.encode())
-    return b"\n".join((*lines, KEY + deed.encode(), b""))
+    return b"\n".join((*lines, RECORD_KEY + deed.encode(), b""))
 
 
 def write_info(place: bytes, text: bytes) -> None:
@@ -53,7 +53,7 @@ def write_info(place: bytes, text: bytes) -> None:
         raise
 
 
-def whose(place: bytes, text: bytes, deed: str) -> Info:
+def info_owner(place: bytes, text: bytes, deed: str) -> InfoOwner:
     """Whether the info file at `place` is that of our deed; one that was cut off by a kill is a beginning of `text`.
 
     Raises OSError where nobody can tell.
@@ -62,11 +62,15 @@ def whose(place: bytes, text: bytes, deed: str) -> Info:
         with open(place, "rb") as file:
             found = file.read(1 << 16)
     except (FileNotFoundError, NotADirectoryError):
-        return Info.NONE
-    return Info.OURS if KEY + deed.encode() in found.splitlines() or text.startswith(found) else Info.OTHER
+        return InfoOwner.NONE
+    return (
+        InfoOwner.OURS
+        if RECORD_KEY + deed.encode() in found.splitlines() or text.startswith(found)
+        else InfoOwner.OTHER
+    )
 
 
-def signed(place: bytes, told: bytes, deed: str) -> bool:
+def matches_record(place: bytes, told: bytes, deed: str) -> bool:
     """Return whether the info file at `place` names both our deed and where its file was: an empty one proves nothing.
 
     Raises OSError where nobody can tell.
@@ -76,25 +80,25 @@ def signed(place: bytes, told: bytes, deed: str) -> bool:
             lines = file.read(1 << 16).splitlines()
     except (FileNotFoundError, NotADirectoryError):
         return False
-    return KEY + deed.encode() in lines and b"Path=" + quote_from_bytes(told).encode() in lines
+    return RECORD_KEY + deed.encode() in lines and b"Path=" + quote_from_bytes(told).encode() in lines
 
 
-def names(name: bytes) -> Iterator[bytes]:
+def trash_names(name: bytes) -> Iterator[bytes]:
     """Names to try in the trash, for ever: `a.jpg`, `a.2.jpg`, … Short enough for the info file's suffix."""
     stem, extension = os.path.splitext(name)
     number = b""
     count = 1
     while True:
-        room = LONGEST - len(SUFFIX) - len(number) - len(extension)
+        room = MAX_NAME_BYTES - len(INFO_SUFFIX) - len(number) - len(extension)
         if room > 0:
-            yield _cut(stem, room) + number + extension
+            yield _truncated(stem, room) + number + extension
         else:  # an extension that long is none
-            yield _cut(name, LONGEST - len(SUFFIX) - len(number)) + number
+            yield _truncated(name, MAX_NAME_BYTES - len(INFO_SUFFIX) - len(number)) + number
         count += 1
         number = b".%d" % count
 
 
-def _cut(name: bytes, room: int) -> bytes:
+def _truncated(name: bytes, room: int) -> bytes:
     """The first `room` bytes, and no part of a character of UTF-8."""
     while room < len(name) and name[room] & 0xC0 == 0x80:
         room -= 1

@@ -10,8 +10,8 @@ import stat
 from dataclasses import dataclass
 
 from catalog.filesystem.mounts import Mount, mount_of
-from catalog.filesystem.stat_signature import look
-from catalog.formatting import show
+from catalog.filesystem.stat_signature import lstat_or_none
+from catalog.formatting import printable_path
 
 NOTHING_COPIED = "nothing is copied to another filesystem"
 
@@ -40,7 +40,7 @@ class Trash:
         return os.path.relpath(os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)), self.top)
 
 
-def home_data() -> bytes:
+def xdg_data_home() -> bytes:
     """$XDG_DATA_HOME, or its default (XDG Base Directory specification 0.8)."""
     named = os.fsencode(os.environ.get("XDG_DATA_HOME", ""))
     if named.startswith(b"/"):
@@ -63,19 +63,19 @@ def trash_of(folder: bytes, uid: int, data: bytes, mounts: list[Mount]) -> Trash
     """
     folder = os.path.realpath(folder)
     home = home_trash(data)
-    if _filesystem(home, mounts) == _filesystem(folder, mounts):
-        return _usable(home, uid) or Trash(home, None)
-    top = _top(folder, mounts)
+    if _filesystem_id(home, mounts) == _filesystem_id(folder, mounts):
+        return _unusable_reason(home, uid) or Trash(home, None)
+    top = _filesystem_top(folder, mounts)
     shared = os.path.join(top, b".Trash")
     if _is_shared(shared):
         mine = os.path.join(shared, b"%d" % uid)
-        if not _usable(mine, uid):
+        if not _unusable_reason(mine, uid):
             return Trash(mine, top)
     mine = os.path.join(top, b".Trash-%d" % uid)
-    return _usable(mine, uid) or Trash(mine, top)
+    return _unusable_reason(mine, uid) or Trash(mine, top)
 
 
-def prepare(trash: Trash) -> None:
+def make_trash(trash: Trash) -> None:
     """Make what is missing of it, for its user alone. Raises OSError."""
     os.makedirs(os.path.dirname(trash.folder), exist_ok=True)
     for folder in (trash.folder, trash.files, trash.info):
@@ -85,7 +85,7 @@ def prepare(trash: Trash) -> None:
             continue
 
 
-def _filesystem(path: bytes, mounts: list[Mount]) -> tuple[int, int]:
+def _filesystem_id(path: bytes, mounts: list[Mount]) -> tuple[int, int]:
     """Device and mount of a path, or of what is there of it. A rename crosses neither: one filesystem that is mounted
     at two places is two, and so are subvolumes of one mount.
     """
@@ -98,9 +98,9 @@ def _filesystem(path: bytes, mounts: list[Mount]) -> tuple[int, int]:
             path = os.path.dirname(path)
 
 
-def _top(folder: bytes, mounts: list[Mount]) -> bytes:
-    here = _filesystem(folder, mounts)
-    while folder != b"/" and _filesystem(os.path.dirname(folder), mounts) == here:
+def _filesystem_top(folder: bytes, mounts: list[Mount]) -> bytes:
+    here = _filesystem_id(folder, mounts)
+    while folder != b"/" and _filesystem_id(os.path.dirname(folder), mounts) == here:
         folder = os.path.dirname(folder)
     return folder
 
@@ -113,34 +113,34 @@ def _is_shared(folder: bytes) -> bool:
     return stat.S_ISDIR(found.st_mode) and bool(found.st_mode & stat.S_ISVTX)
 
 
-def _usable(folder: bytes, uid: int) -> str:
+def _unusable_reason(folder: bytes, uid: int) -> str:
     """Why a trash cannot be used or made; "" where it can."""
     try:
-        found = look(folder)
+        found = lstat_or_none(folder)
     except OSError as error:
-        return _refusal(folder, os.strerror(error.errno or 0).lower())
+        return _trash_problem(folder, os.strerror(error.errno or 0).lower())
     if found is None:
-        problem = unwritable(_standing(os.path.dirname(folder)))
-        return _refusal(folder, f"cannot be made: {problem}") if problem else ""
+        problem = unwritable_reason(_nearest_existing(os.path.dirname(folder)))
+        return _trash_problem(folder, f"cannot be made: {problem}") if problem else ""
     if not stat.S_ISDIR(found.st_mode):
-        return _refusal(folder, "is no directory")
+        return _trash_problem(folder, "is no directory")
     if found.st_uid != uid:
-        return _refusal(folder, "belongs to another user")
+        return _trash_problem(folder, "belongs to another user")
     for part in (b"files", b"info"):
-        inside = look(os.path.join(folder, part))
+        inside = lstat_or_none(os.path.join(folder, part))
         if inside is not None and not stat.S_ISDIR(inside.st_mode):
-            return _refusal(folder, f"its {part.decode()} is no directory")
-    problem = unwritable(folder)
-    return _refusal(folder, problem) if problem else ""
+            return _trash_problem(folder, f"its {part.decode()} is no directory")
+    problem = unwritable_reason(folder)
+    return _trash_problem(folder, problem) if problem else ""
 
 
-def _standing(folder: bytes) -> bytes:
+def _nearest_existing(folder: bytes) -> bytes:
     while not os.path.lexists(folder):
         folder = os.path.dirname(folder)
     return folder
 
 
-def unwritable(folder: bytes) -> str:
+def unwritable_reason(folder: bytes) -> str:
     """Why this user can make no file in a folder; "" where they can."""
     if os.access(folder, os.W_OK | os.X_OK):
         return ""
@@ -150,5 +150,5 @@ def unwritable(folder: bytes) -> str:
         return os.strerror(error.errno or 0).lower()
 
 
-def _refusal(folder: bytes, problem: str) -> str:
-    return f"needs the trash {show(folder)}: {problem}; {NOTHING_COPIED}"
+def _trash_problem(folder: bytes, problem: str) -> str:
+    return f"needs the trash {printable_path(folder)}: {problem}; {NOTHING_COPIED}"

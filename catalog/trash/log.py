@@ -10,16 +10,16 @@ from contextlib import suppress
 
 from catalog import journal
 from catalog.config.load import Config
-from catalog.crash_points import point
-from catalog.files.observe import Seen, miss_all, see
-from catalog.filesystem.stat_signature import look, signature
-from catalog.journal import Entry
+from catalog.crash_points import crash_point
+from catalog.files.observe import Sighting, record_missing_paths, record_sighting
+from catalog.filesystem.stat_signature import lstat_or_none, signature_of
+from catalog.journal import JournalEntry
 from catalog.store.database import Database
-from catalog.store.events import note
-from catalog.trash.records import Deed, step
+from catalog.store.events import record_event
+from catalog.trash.records import TrashRecord, step_entry
 
-FOLD = 50  # ends in one transaction
-EVENTS = {
+ENDS_PER_TRANSACTION = 50  # ends in one transaction
+EVENT_KINDS = {
     ("trash", "done"): "trashed",
     ("trash", "gone"): "gone from the trash",
     ("restore", "done"): "restored",
@@ -27,21 +27,21 @@ EVENTS = {
 }
 
 
-class Ledger:
+class TrashLog:
     """Raises JournalFault where the journal cannot be written, StoreFault where the catalog cannot."""
 
     def __init__(self, config: Config, database: Database, clock: Callable[[], float]) -> None:
         self._state, self._database, self.clock = config.state, database, clock
-        self._ended: list[tuple[Deed, str, str, bool]] = []
+        self._ended: list[tuple[TrashRecord, str, str, bool]] = []
 
-    def begins(self, line: Entry) -> None:
+    def begins(self, line: JournalEntry) -> None:
         """On the disk when this returns; only then the deed may begin."""
         journal.append(self._state, [line])
 
-    def ends(self, deed: Deed, kind: str, word: str, *, healed: bool = False) -> None:
+    def ends(self, deed: TrashRecord, kind: str, word: str, *, healed: bool = False) -> None:
         """How a deed ended. `healed`: it may have been told to the catalog before."""
         self._ended.append((deed, kind, word, healed))
-        if len(self._ended) >= FOLD:
+        if len(self._ended) >= ENDS_PER_TRANSACTION:
             self.flush()
 
     def flush(self) -> None:
@@ -50,39 +50,39 @@ class Ledger:
         if not ended:
             return
         now = self.clock()
-        for folder in {folder for deed, *_ in ended for folder in _folders(deed)}:
-            _sync(folder)
+        for folder in {folder for deed, *_ in ended for folder in _affected_folders(deed)}:
+            _sync_folder(folder)
         with self._database.transaction():
             for deed, kind, word, healed in ended:
                 self._tell(deed, kind, word, healed, now)
-        point("trash.told")
-        journal.append(self._state, [step(deed, kind, word, now) for deed, kind, word, _ in ended])
+        crash_point("trash.told")
+        journal.append(self._state, [step_entry(deed, kind, word, now) for deed, kind, word, _ in ended])
 
-    def _tell(self, deed: Deed, kind: str, word: str, healed: bool, now: float) -> None:
+    def _tell(self, deed: TrashRecord, kind: str, word: str, healed: bool, now: float) -> None:
         if (kind, word) == ("trash", "done"):
-            miss_all(self._database, [deed.path], now)
+            record_missing_paths(self._database, [deed.path], now)
         if (kind, word) == ("restore", "done") and deed.goal in (None, deed.path):
             self._see(deed.path, now)
-        event = EVENTS.get((kind, word))
+        event = EVENT_KINDS.get((kind, word))
         detail = json.dumps({"id": deed.id, "bytes": deed.size, "sha256": deed.sha256.hex()})
         if event and not (healed and self._told(event, detail)):
-            note(self._database, now, event, deed.path, detail)
+            record_event(self._database, now, event, deed.path, detail)
 
     def _see(self, path: bytes, now: float) -> None:
         with suppress(OSError):
-            found = look(path)
+            found = lstat_or_none(path)
             if found is not None:
-                see(self._database, Seen(path, signature(found), now), now)
+                record_sighting(self._database, Sighting(path, signature_of(found), now), now)
 
     def _told(self, event: str, detail: str) -> bool:
         return self._database.row("SELECT 1 FROM event WHERE kind = ? AND detail = ?", event, detail) is not None
 
 
-def _folders(deed: Deed) -> set[bytes]:
+def _affected_folders(deed: TrashRecord) -> set[bytes]:
     return {os.path.dirname(place) for place in (deed.path, deed.goal or deed.path, deed.to, deed.info)}
 
 
-def _sync(folder: bytes) -> None:
+def _sync_folder(folder: bytes) -> None:
     """A rename is on the disk once both its folders are (fsync(2)). Some filesystems cannot: then it is as it is."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

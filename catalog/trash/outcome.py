@@ -4,9 +4,9 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.formatting import text
-from catalog.trash.plan import Refused, Victim
-from catalog.trash.records import Deed
+from catalog.formatting import path_text
+from catalog.trash.plan import PlannedMove, RefusedPath
+from catalog.trash.records import TrashRecord
 
 
 class Refusal(Exception):
@@ -14,7 +14,7 @@ class Refusal(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TrashResult:
     """`to`: where it is now, or would be. `refused`: why it is where it was; `warning`: done, but look at it."""
 
     path: bytes
@@ -28,31 +28,33 @@ class Outcome:
     def record(self) -> dict[str, Any]:
         """A line of `--json`."""
         return {
-            "path": text(self.path),
+            "path": path_text(self.path),
             "bytes": self.size,
             "sha256": None if self.sha256 is None else self.sha256.hex(),
-            "to": None if self.to is None else text(self.to),
+            "to": None if self.to is None else path_text(self.to),
             "done": self.done,
             "refused": self.refused,
             "warning": self.warning,
         }
 
 
-def of_victim(victim: Victim, refused: str | None = None) -> Outcome:
+def result_of_move(victim: PlannedMove, refused: str | None = None) -> TrashResult:
     """Of a file that may go; its place in the trash is not known yet, only which trash."""
-    return Outcome(victim.path, victim.size, victim.sha256, None if refused else victim.trash.files, refused=refused)
+    return TrashResult(
+        victim.path, victim.size, victim.sha256, None if refused else victim.trash.files, refused=refused
+    )
 
 
-def of_refused(refused: Refused) -> Outcome:
+def result_of_refused(refused: RefusedPath) -> TrashResult:
     """Of a path that may not."""
-    return Outcome(refused.path, None, None, None, refused=refused.why)
+    return TrashResult(refused.path, None, None, None, refused=refused.why)
 
 
-def of_deed(deed: Deed, to: bytes | None = None, **more: Any) -> Outcome:
+def result_of_record(deed: TrashRecord, to: bytes | None = None, **more: Any) -> TrashResult:
     """Of a file that is, or was, in the trash."""
-    return Outcome(deed.path, deed.size, deed.sha256, to, **more)
+    return TrashResult(deed.path, deed.size, deed.sha256, to, **more)
 
 
-def words(error: OSError) -> str:
+def error_text(error: OSError) -> str:
     """The system's own words."""
     return os.strerror(error.errno or 0).lower()

@@ -6,43 +6,43 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from catalog.crash_points import point
-from catalog.filesystem.paths import below
-from catalog.filesystem.rename import relocate
-from catalog.filesystem.safe_read import rehash
-from catalog.filesystem.stat_signature import kind, look
-from catalog.formatting import show
+from catalog.crash_points import crash_point
+from catalog.filesystem.paths import subtree_range
+from catalog.filesystem.rename import move_noreplace
+from catalog.filesystem.safe_read import hash_from_disk
+from catalog.filesystem.stat_signature import file_kind, lstat_or_none
+from catalog.formatting import printable_path
 from catalog.store.database import Database
-from catalog.store.directories import volume_of
-from catalog.store.volumes import stands
-from catalog.trash.crash_recovery import reachable
-from catalog.trash.folder import Places, disbelief, open_goal, open_trash
-from catalog.trash.info_file import Info, whose
+from catalog.store.directories import innermost_volume
+from catalog.store.volumes import volume_is_present
+from catalog.trash.crash_recovery import is_reachable
+from catalog.trash.folder import TrashEntryPaths, open_restore_target, open_trash, untrusted_location
+from catalog.trash.info_file import InfoOwner, info_owner
 from catalog.trash.location import NOTHING_COPIED
-from catalog.trash.log import Ledger
-from catalog.trash.outcome import Outcome, Refusal, of_deed, words
-from catalog.trash.records import Deed, step
+from catalog.trash.log import TrashLog
+from catalog.trash.outcome import Refusal, TrashResult, error_text, result_of_record
+from catalog.trash.records import TrashRecord, step_entry
 
-AWAY = "cannot be reached: its disk is away"
-TAKEN = "another file is at its place now: name a folder with --to"
-OTHER_BYTES = "its bytes are not those that went into the trash"
+DISK_AWAY = "cannot be reached: its disk is away"
+TARGET_EXISTS = "another file is at its place now: name a folder with --to"
+BYTES_DIFFER = "its bytes are not those that went into the trash"
 
 
-def of_last_run(trashed: list[Deed]) -> list[Deed]:
+def records_of_last_run(trashed: list[TrashRecord]) -> list[TrashRecord]:
     """What the last command that moved anything, and of which something is left, put into the trash. Pure."""
     return [deed for deed in trashed if deed.run == trashed[-1].run]
 
 
-def of_path(trashed: list[Deed], path: bytes) -> list[Deed]:
+def records_at_path(trashed: list[TrashRecord], path: bytes) -> list[TrashRecord]:
     """What lay at a path, of several only the last, or all that lay below it. Pure."""
     exact = [deed for deed in trashed if deed.path == path]
-    low, high = below(path)
+    low, high = subtree_range(path)
     return exact[-1:] or [deed for deed in trashed if low <= deed.path < high]
 
 
 def restore_all(
-    database: Database, ledger: Ledger, deeds: list[Deed], folder: bytes | None, roots: Sequence[bytes]
-) -> Iterator[Outcome]:
+    database: Database, ledger: TrashLog, deeds: list[TrashRecord], folder: bytes | None, roots: Sequence[bytes]
+) -> Iterator[TrashResult]:
     """Each to its old place, which has to lie in one of `roots`, or into `folder`. `deeds`: as the journal has them,
     whatever a clock says; the last comes first, so that of two from one place the later one wins.
 
@@ -53,70 +53,74 @@ def restore_all(
         try:
             yield _restore(database, ledger, replace(deed, goal=goal), folder, roots)
         except Refusal as refusal:
-            yield of_deed(deed, refused=str(refusal))
+            yield result_of_record(deed, refused=str(refusal))
 
 
-def _restore(database: Database, ledger: Ledger, deed: Deed, folder: bytes | None, roots: Sequence[bytes]) -> Outcome:
+def _restore(
+    database: Database, ledger: TrashLog, deed: TrashRecord, folder: bytes | None, roots: Sequence[bytes]
+) -> TrashResult:
     goal = deed.goal or deed.path
     parent = os.path.dirname(goal)
     try:
         with open_trash(deed) as places:
-            entry = _admit(database, ledger, deed, places)
-            with open_goal(goal, folder, roots, lambda: _may_make(database, parent)) as target:
+            entry = _require_restorable(database, ledger, deed, places)
+            with open_restore_target(goal, folder, roots, lambda: _require_volume_present(database, parent)) as target:
                 if os.path.lexists(target):
-                    raise Refusal(TAKEN)
-                ledger.begins(step(deed, "restore", "begin", ledger.clock()))
-                point("restore.begun")
+                    raise Refusal(TARGET_EXISTS)
+                ledger.begins(step_entry(deed, "restore", "begin", ledger.clock()))
+                crash_point("restore.begun")
                 _rename(ledger, deed, entry, target)
     except OSError as error:
-        raise Refusal(f"cannot be restored: {words(error)}") from error
+        raise Refusal(f"cannot be restored: {error_text(error)}") from error
     ledger.ends(deed, "restore", "done")
-    return of_deed(deed, goal, done=True, warning=_look_again(deed, goal))
+    return result_of_record(deed, goal, done=True, warning=_verify_restored(deed, goal))
 
 
-def _look_again(deed: Deed, goal: bytes) -> str | None:
+def _verify_restored(deed: TrashRecord, goal: bytes) -> str | None:
     try:
-        found = rehash(goal)
+        found = hash_from_disk(goal)
     except OSError as error:
-        return f"it cannot be read: {words(error)}"
-    return None if found is not None and found.sha256 == deed.sha256 else OTHER_BYTES
+        return f"it cannot be read: {error_text(error)}"
+    return None if found is not None and found.sha256 == deed.sha256 else BYTES_DIFFER
 
 
-def _admit(database: Database, ledger: Ledger, deed: Deed, places: Places | None) -> Places:
+def _require_restorable(
+    database: Database, ledger: TrashLog, deed: TrashRecord, places: TrashEntryPaths | None
+) -> TrashEntryPaths:
     """Raises Refusal where it is clear beforehand, and OSError."""
-    found = None if places is None else look(places.file)
+    found = None if places is None else lstat_or_none(places.file)
     if places is None or found is None:
-        if not reachable(database, deed):
-            raise Refusal(AWAY)
+        if not is_reachable(database, deed):
+            raise Refusal(DISK_AWAY)
         ledger.ends(deed, "trash", "gone")
         raise Refusal("is gone from the trash")
-    if whose(places.info, deed.info_text, deed.id) is Info.OTHER:
+    if info_owner(places.info, deed.info_text, deed.id) is InfoOwner.OTHER:
         ledger.ends(deed, "trash", "gone")
         raise Refusal("is gone from the trash: another file has its name there")
-    if kind(found) != "file":
-        raise disbelief(deed, "is no regular file")
+    if file_kind(found) != "file":
+        raise untrusted_location(deed, "is no regular file")
     return places
 
 
-def _may_make(database: Database, parent: bytes) -> None:
+def _require_volume_present(database: Database, parent: bytes) -> None:
     """Never below a mount point whose disk is away: there it would be hidden once that is back. Raises Refusal."""
-    volume = volume_of(database, parent)
-    if volume is None or not stands(database, volume):
-        raise Refusal(f"cannot be restored: {show(parent)} is not there")
+    volume = innermost_volume(database, parent)
+    if volume is None or not volume_is_present(database, volume):
+        raise Refusal(f"cannot be restored: {printable_path(parent)} is not there")
 
 
-def _rename(ledger: Ledger, deed: Deed, entry: Places, target: bytes) -> None:
+def _rename(ledger: TrashLog, deed: TrashRecord, entry: TrashEntryPaths, target: bytes) -> None:
     try:
-        relocate(entry.file, target)
+        move_noreplace(entry.file, target)
     except OSError as error:
         ledger.ends(deed, "restore", "undone")
         if isinstance(error, FileExistsError):
-            raise Refusal(TAKEN) from error
+            raise Refusal(TARGET_EXISTS) from error
         if error.errno == errno.EXDEV:
             raise Refusal(f"lies in a trash on another filesystem; {NOTHING_COPIED}") from error
         raise
-    point("restore.moved")
+    crash_point("restore.moved")
     with suppress(OSError):
-        if whose(entry.info, deed.info_text, deed.id) is Info.OURS:
+        if info_owner(entry.info, deed.info_text, deed.id) is InfoOwner.OURS:
             os.unlink(entry.info)
-    point("restore.info")
+    crash_point("restore.info")

@@ -9,68 +9,68 @@ from dataclasses import dataclass, replace
 
 from catalog import journal
 from catalog.config.load import Config
-from catalog.errors import PlaceFault
-from catalog.filesystem.atomic_write import hand_over
-from catalog.formatting import show
-from catalog.journal import Entry
+from catalog.errors import ResourceError
+from catalog.filesystem.atomic_write import inherit_owner
+from catalog.formatting import printable_path
+from catalog.journal import JournalEntry
 from catalog.state_dir import JOURNAL, TRASH_LOCK
 from catalog.store.database import Database
-from catalog.trash.crash_recovery import heal
-from catalog.trash.log import Ledger
-from catalog.trash.records import Deed, State, fold
+from catalog.trash.crash_recovery import resolve_unfinished
+from catalog.trash.log import TrashLog
+from catalog.trash.records import RecordState, TrashRecord, records_from_journal
 
-LONGEST = 300  # characters of a line that are shown
+MAX_LINE_CHARS = 300  # characters of a line that are shown
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class TrashSession:
     """What a command works with, all by itself. `deeds`: oldest first; none of them half done, but on disks that are
     away.
     """
 
     config: Config
     database: Database
-    ledger: Ledger
-    deeds: list[Deed]
+    ledger: TrashLog
+    deeds: list[TrashRecord]
 
     @property
-    def trashed(self) -> list[Deed]:
+    def trashed(self) -> list[TrashRecord]:
         """What lies in the trash, as far as anybody knows."""
-        return [deed for deed in self.deeds if deed.state is State.TRASHED]
+        return [deed for deed in self.deeds if deed.state is RecordState.TRASHED]
 
-    def current(self) -> "Turn":
+    def current(self) -> "TrashSession":
         """The same, with the journal read again."""
-        return replace(self, deeds=_deeds(self.config))
+        return replace(self, deeds=_read_records(self.config))
 
 
 @contextmanager
-def turn(config: Config, clock: Callable[[], float], say: Callable[[str], None]) -> Iterator[Turn]:
+def trash_session(config: Config, clock: Callable[[], float], say: Callable[[str], None]) -> Iterator[TrashSession]:
     """Wait for the others, heal, and write down at the end what is left to write. `say` takes lines for a person.
 
     Raises:
         PlaceFault: the state directory or the journal cannot be written. StoreFault: the catalog cannot.
     """
 
-    def refuse(deed: Deed, why: str) -> None:
-        say(f"refused: {show(deed.path)} {why}")
+    def refuse(deed: TrashRecord, why: str) -> None:
+        say(f"refused: {printable_path(deed.path)} {why}")
 
-    with _alone(config, say):
+    with _exclusive_lock(config, say):
         database = Database(config.database, write=True)
         try:
-            ledger = Ledger(config, database, clock)
-            foreign: list[Entry] = []
-            deeds = _deeds(config, foreign)
+            ledger = TrashLog(config, database, clock)
+            foreign: list[JournalEntry] = []
+            deeds = _read_records(config, foreign)
             for entry in foreign:
-                line = show(json.dumps(entry).encode())[:LONGEST]
+                line = printable_path(json.dumps(entry).encode())[:MAX_LINE_CHARS]
                 say(f"passed over: a line of the journal that no command writes: {line}")
                 say(f"remedy: Look who writes to {config.state}, and take it out of {JOURNAL}.")
-            if heal(database, ledger, deeds, refuse):
+            if resolve_unfinished(database, ledger, deeds, refuse):
                 say("healed: what an earlier command had left half done")
             try:
-                yield Turn(config, database, ledger, _deeds(config))
+                yield TrashSession(config, database, ledger, _read_records(config))
             except KeyboardInterrupt:
                 ledger.flush()
-                heal(database, ledger, _deeds(config), refuse)
+                resolve_unfinished(database, ledger, _read_records(config), refuse)
                 raise
             finally:
                 ledger.flush()
@@ -78,21 +78,21 @@ def turn(config: Config, clock: Callable[[], float], say: Callable[[str], None])
             database.close()
 
 
-def _deeds(config: Config, foreign: list[Entry] | None = None) -> list[Deed]:
+def _read_records(config: Config, foreign: list[JournalEntry] | None = None) -> list[TrashRecord]:
     """`foreign` gets the lines that no command of ours writes."""
-    return list(fold(journal.read(config.state), [] if foreign is None else foreign).values())
+    return list(records_from_journal(journal.read(config.state), [] if foreign is None else foreign).values())
 
 
 @contextmanager
-def _alone(config: Config, say: Callable[[str], None]) -> Iterator[None]:
+def _exclusive_lock(config: Config, say: Callable[[str], None]) -> Iterator[None]:
     place = config.state / TRASH_LOCK
     try:
         fresh = not place.exists()
         handle = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if fresh:
-            hand_over(place)
+            inherit_owner(place)
     except OSError as error:
-        raise PlaceFault(
+        raise ResourceError(
             f"cannot write in {config.state}: {os.strerror(error.errno or 0).lower()}", "Run it as the catalog's owner."
         ) from error
     try:

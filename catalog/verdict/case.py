@@ -3,11 +3,11 @@
 from enum import StrEnum
 from typing import NamedTuple
 
-from catalog.verdict.block_checksums import Standing
-from models.decode.reason import Reason
+from catalog.verdict.block_checksums import BlockComparison
+from models.decode.reason import RejectReason
 
 
-class Word(StrEnum):
+class VerdictKind(StrEnum):
     """Verdicts. The README explains each."""
 
     FIRST = "first"
@@ -23,10 +23,10 @@ class Word(StrEnum):
     ACCEPTED = "accepted"
 
 
-DAMAGING = (Word.ROT, Word.ROT_PERHAPS)
+DAMAGE_VERDICTS = (VerdictKind.ROT, VerdictKind.ROT_PERHAPS)
 
 
-class Side(NamedTuple):
+class ComparedContent(NamedTuple):
     """A content. `format`: None where it could not be read as a picture. `width`, `height`: as displayed, in pixels."""
 
     format: str | None = None
@@ -39,7 +39,7 @@ class Side(NamedTuple):
     picture: bytes | None = None
 
 
-class Clues(NamedTuple):
+class ContentComparison(NamedTuple):
     """What the reader of the new bytes found while the old content's sums and vector were at hand.
 
     `past`: the content they belong to, by its id. `coded`: the bytes of the new file that are the compressed picture
@@ -48,13 +48,13 @@ class Clues(NamedTuple):
     """
 
     past: int = 0
-    standing: Standing | None = None
+    standing: BlockComparison | None = None
     coded: tuple[int, int] | None = None
     cosine: float | None = None
     turned: bool = False
 
 
-class Case(NamedTuple):
+class ContentChange(NamedTuple):
     """All that is known of one change.
 
     `betrayed`: size, mtime and ctime are as at the last proof. `same_mtime`: of these, mtime is. `reason`, `detail`:
@@ -62,12 +62,12 @@ class Case(NamedTuple):
     well. `elsewhere`: another file, which is well, holds them.
     """
 
-    before: Side
-    after: Side
-    clues: Clues = Clues()
+    before: ComparedContent
+    after: ComparedContent
+    clues: ContentComparison = ContentComparison()
     betrayed: bool = False
     same_mtime: bool = False
-    reason: Reason | None = None
+    reason: RejectReason | None = None
     detail: str = ""
     held: bool = False
     elsewhere: bool = False
@@ -76,5 +76,5 @@ class Case(NamedTuple):
 class Verdict(NamedTuple):
     """`evidence`: what it was judged from, for people."""
 
-    word: Word
+    word: VerdictKind
     evidence: str

@@ -12,27 +12,27 @@ from typing import Any
 
 import structlog
 
-from catalog.client.connection import CHUNK, socket_address
-from catalog.errors import Fault, PlaceFault
+from catalog.client.connection import CHUNK_BYTES, socket_address
+from catalog.errors import CatalogError, ResourceError
 
-CONNECTIONS = 16
+MAX_CONNECTIONS = 16
 BACKLOG = 64
-REQUEST_BYTES = 8 << 20
-IDLE_S = 10.0
-CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
+MAX_REQUEST_BYTES = 8 << 20
+IDLE_SECONDS = 10.0
+PEER_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
 
 Operation = Callable[[dict[str, Any]], Mapping[str, Any]]
 log = structlog.get_logger()
 
 
-class Answerer:
+class ApiServer:
     """Serves `operations` by name at `path`. An operation runs on a thread of its connection; 16 at most at a time."""
 
-    def __init__(self, path: Path, operations: Mapping[str, Operation], idle_s: float = IDLE_S) -> None:
+    def __init__(self, path: Path, operations: Mapping[str, Operation], idle_s: float = IDLE_SECONDS) -> None:
         self.path = path
         self._operations = operations
         self._idle_s = idle_s
-        self._free = threading.Semaphore(CONNECTIONS)
+        self._free = threading.Semaphore(MAX_CONNECTIONS)
         self._stopping = threading.Event()
         self._open: set[socket.socket] = set()
         self._listener: socket.socket | None = None
@@ -46,7 +46,7 @@ class Answerer:
         try:
             self._listener, self._inode = _listen(self.path)
         except OSError as error:
-            raise PlaceFault(
+            raise ResourceError(
                 f"cannot listen at {self.path}: {os.strerror(error.errno or 0).lower()}",
                 "See that its directory is there, writable and not full, and that nothing but a socket has its name.",
             ) from error
@@ -91,7 +91,7 @@ class Answerer:
         try:
             with line:
                 line.settimeout(self._idle_s)
-                if _is_ours(line):
+                if _is_authorized(line):
                     self._converse(line)
         except OSError:
             pass  # the peer left or fell silent: its own affair
@@ -103,12 +103,12 @@ class Answerer:
         held = b""
         while not self._stopping.is_set():
             while b"\n" not in held:
-                part = line.recv(CHUNK)
+                part = line.recv(CHUNK_BYTES)
                 if not part:
                     return
                 held += part
-                if len(held) > REQUEST_BYTES:
-                    line.sendall(_encode(_refusal("the request is too long", "Ask for less at a time.")))
+                if len(held) > MAX_REQUEST_BYTES:
+                    line.sendall(_encode(_error_response("the request is too long", "Ask for less at a time.")))
                     return
             request, held = held.split(b"\n", 1)
             answer = self._answer(request)
@@ -119,14 +119,16 @@ class Answerer:
             asked = json.loads(request)
             operation = self._operations[asked["op"]]
         except (ValueError, KeyError, TypeError, RecursionError):
-            return _refusal("the service does not understand the request", "Use a `catalog` of the same version.")
+            return _error_response(
+                "the service does not understand the request", "Use a `catalog` of the same version."
+            )
         try:
             return {"ok": True, **operation(asked)}
-        except Fault as fault:
-            return _refusal(fault.problem, fault.remedy)
+        except CatalogError as fault:
+            return _error_response(fault.problem, fault.remedy)
         except Exception as error:
             log.exception("answer_failed", op=asked["op"])
-            return _refusal(f"the service failed to answer: {error!r}", "See the service's log.")
+            return _error_response(f"the service failed to answer: {error!r}", "See the service's log.")
 
 
 def _listen(path: Path) -> tuple[socket.socket, int]:
@@ -151,12 +153,12 @@ def _listen(path: Path) -> tuple[socket.socket, int]:
         os.close(folder)
 
 
-def _is_ours(line: socket.socket) -> bool:
-    _, uid, _ = CREDENTIALS.unpack(line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size))
+def _is_authorized(line: socket.socket) -> bool:
+    _, uid, _ = PEER_CREDENTIALS.unpack(line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER_CREDENTIALS.size))
     return uid in (0, os.geteuid())
 
 
-def _refusal(problem: str, remedy: str) -> dict[str, Any]:
+def _error_response(problem: str, remedy: str) -> dict[str, Any]:
     return {"ok": False, "error": problem, "remedy": remedy}
 
 

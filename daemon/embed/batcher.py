@@ -14,24 +14,24 @@ import numpy as np
 import structlog
 
 from catalog.config.settings import ModelSettings
-from catalog.crash_points import point
-from catalog.errors import Fault
-from catalog.store.vectors import pack
-from catalog.verdict.case import Clues
-from daemon.intake.previous_content import Network, Pixels, liken
+from catalog.crash_points import crash_point
+from catalog.errors import CatalogError
+from catalog.store.vectors import pack_vectors
+from catalog.verdict.case import ContentComparison
+from daemon.intake.previous_content import Array, ImageEncoder, add_cosine
 from daemon.messages import Decoded, Embedded, Rejected
-from models.decode.reason import Reason
+from models.decode.reason import RejectReason
 
 if TYPE_CHECKING:
-    from daemon.embed.model_loader import Network as LoadedModel
+    from daemon.embed.model_loader import LoadedModel as LoadedModel
 
-LINGER = 0.03  # seconds to wait for one more image before a batch that is not full is run
-WAITING = 128  # images that may wait for a model that is being opened: as many as are read meanwhile
-IDLE = 5.0  # seconds between looks around when there is nothing to do
+LINGER_SECONDS = 0.03  # seconds to wait for one more image before a batch that is not full is run
+MAX_WAITING_IMAGES = 128  # images that may wait for a model that is being opened: as many as are read meanwhile
+IDLE_SECONDS = 5.0  # seconds between looks around when there is nothing to do
 log = structlog.get_logger()
 
 
-def embed(network: Network, images: list[Decoded], shape: tuple[int, int]) -> Iterator[Embedded | Rejected]:
+def embed_batch(network: ImageEncoder, images: list[Decoded], shape: tuple[int, int]) -> Iterator[Embedded | Rejected]:
     """Embed a batch; should it fail, halve it until the culprit stands alone. The others lose nothing."""
     height, width = shape
     pixels = np.stack([np.frombuffer(image.pixels, np.uint8).reshape(height, width, 3) for image in images])
@@ -41,28 +41,28 @@ def embed(network: Network, images: list[Decoded], shape: tuple[int, int]) -> It
     except Exception as error:  # whatever a runtime throws at one batch must not end the service
         fault = str(error) or type(error).__name__
     if not fault:
-        clues = [_liken(network, *one) for one in zip(images, pixels, vectors, strict=True)]
-        yield from map(Embedded, images, pack(vectors), clues)
+        clues = [_add_cosine(network, *one) for one in zip(images, pixels, vectors, strict=True)]
+        yield from map(Embedded, images, pack_vectors(vectors), clues)
     elif len(images) == 1:
-        yield Rejected(images[0].task, "embed", Reason.MODEL, fault, images[0].sha256, transient=True)
+        yield Rejected(images[0].task, "embed", RejectReason.MODEL, fault, images[0].sha256, transient=True)
     else:
         log.warning("batch_failed", size=len(images), error=fault)
         half = len(images) // 2
-        yield from embed(network, images[:half], shape)
-        yield from embed(network, images[half:], shape)
+        yield from embed_batch(network, images[:half], shape)
+        yield from embed_batch(network, images[half:], shape)
 
 
-def _liken(network: Network, image: Decoded, pixels: Pixels, vector: Pixels) -> Clues:
+def _add_cosine(network: ImageEncoder, image: Decoded, pixels: Array, vector: Array) -> ContentComparison:
     if image.before is None:
         return image.clues
     try:
-        return liken(image.clues, network, pixels, vector, image.before)
+        return add_cosine(image.clues, network, pixels, vector, image.before)
     except Exception as error:  # likewise; a vector of another length, too
         log.warning("not_compared", path=image.task.path, error=str(error))
         return image.clues
 
 
-class Embedder:
+class EmbeddingBatcher:
     """Runs in one thread, behind a queue of two batches, one in work and one ready: once the model is open, and says
     how many images a batch are.
     """
@@ -71,7 +71,7 @@ class Embedder:
         self._batch = batch
         self._deliver = deliver
         self._stop = stop
-        self._queue: queue.Queue[Decoded | None] = queue.Queue(max(WAITING, 2 * batch))
+        self._queue: queue.Queue[Decoded | None] = queue.Queue(max(MAX_WAITING_IMAGES, 2 * batch))
         self._begun = threading.Event()
         self.images = 0
         self.batches = 0
@@ -107,9 +107,9 @@ class Embedder:
 
     def wait(self) -> bool:
         """Wait a while for the first image; whether there is one."""
-        return self._begun.wait(IDLE) and not self._stop.is_set()
+        return self._begun.wait(IDLE_SECONDS) and not self._stop.is_set()
 
-    def run(self, network: Network, shape: tuple[int, int], patience: float = float("inf")) -> None:
+    def run(self, network: ImageEncoder, shape: tuple[int, int], patience: float = float("inf")) -> None:
         """Thread body. Returns at a stop, or when no image has come for `patience` seconds."""
         last = time.monotonic()
         while not self._stop.is_set():
@@ -138,7 +138,7 @@ class Embedder:
         batch: list[Decoded] = []
         while len(batch) < self.batch:
             try:
-                image = self._queue.get(timeout=LINGER if batch else IDLE)
+                image = self._queue.get(timeout=LINGER_SECONDS if batch else IDLE_SECONDS)
             except queue.Empty:
                 break
             if image is None:
@@ -146,10 +146,10 @@ class Embedder:
             batch.append(image)
         return batch
 
-    def _step(self, network: Network, batch: list[Decoded], shape: tuple[int, int]) -> None:
+    def _step(self, network: ImageEncoder, batch: list[Decoded], shape: tuple[int, int]) -> None:
         started = time.monotonic()
-        results = list(embed(network, batch, shape))
-        point("embed.batch")
+        results = list(embed_batch(network, batch, shape))
+        crash_point("embed.batch")
         self.seconds += time.monotonic() - started
         self.images += len(batch)
         self.batches += 1
@@ -160,12 +160,12 @@ class Embedder:
 RETRY_SECONDS = 300.0
 
 
-def keep_embedding(
+def run_embedding(
     network: "LoadedModel",
-    embedder: "Embedder",
+    embedder: "EmbeddingBatcher",
     settings: ModelSettings,
     stop: threading.Event,
-    told: Callable[[Fault | None], None],
+    told: Callable[[CatalogError | None], None],
     *,
     eager: bool,
 ) -> None:
@@ -178,7 +178,7 @@ def keep_embedding(
             continue
         try:
             session = network.open()
-        except Fault as fault:
+        except CatalogError as fault:
             told(fault)
             stop.wait(RETRY_SECONDS)
             continue

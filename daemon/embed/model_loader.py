@@ -9,21 +9,21 @@ import structlog
 
 from catalog.config.load import Config
 from catalog.embedding.sessions import open_session
-from catalog.errors import PlaceFault
-from catalog.store.models import attested
+from catalog.errors import ResourceError
+from catalog.store.models import record_attestation
 from daemon.writer import Writer
 from models.bundle.folder import Bundle
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from models.runtime.session_pool import Network as Live
+    from models.runtime.session_pool import ModelSession as Live
     from models.runtime.text_encoder import TextEncoder
 
 log = structlog.get_logger()
 
 
-class Network:
+class LoadedModel:
     """The session, opened when it is first needed. `problem`: why nothing is embedded, or ""."""
 
     def __init__(self, bundle: Bundle, config: Config, model: int, writer: Writer) -> None:
@@ -47,7 +47,7 @@ class Network:
             if self._session is None:
                 try:
                     self._session = self._start()
-                except PlaceFault as fault:
+                except ResourceError as fault:
                     self.problem = f"{fault.problem}. {fault.remedy}"
                     raise
             return self._session
@@ -58,14 +58,14 @@ class Network:
         Raises PlaceFault for a bundle without one, or whose text model does not load or is not attested.
         """
         from models.bundle.folder import BundleError
-        from models.runtime.text_attestation import open_text
+        from models.runtime.text_attestation import open_text_encoder
 
         with self._lock:
             self._used = time.monotonic()
             try:
-                self._words = self._words or open_text(self.bundle, threads=self._settings.threads)
+                self._words = self._words or open_text_encoder(self.bundle, threads=self._settings.threads)
             except BundleError as error:
-                raise PlaceFault(str(error), "See `catalog model list`.") from error
+                raise ResourceError(str(error), "See `catalog model list`.") from error
             words = self._words
         return words.encode(texts)
 
@@ -91,10 +91,12 @@ class Network:
         session = open_session(self.bundle, self._config)
         found = attest(self.bundle, session)
         if not found.ok:
-            raise PlaceFault("the model is not attested on this machine, so nothing is embedded", found.word)
+            raise ResourceError("the model is not attested on this machine, so nothing is embedded", found.word)
         self.provider, self.cosine, self.problem = session.provider, found.cosine, ""
         self._writer.put(
-            partial(attested, model=self._model, provider=session.provider, cosine=found.cosine, now=time.time())
+            partial(
+                record_attestation, model=self._model, provider=session.provider, cosine=found.cosine, now=time.time()
+            )
         )
         log.info(
             "model_ready",

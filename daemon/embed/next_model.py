@@ -9,26 +9,26 @@ from typing import Any
 import structlog
 
 from catalog.config.load import Config
-from catalog.crash_points import point
-from catalog.errors import Fault
+from catalog.crash_points import crash_point
+from catalog.errors import CatalogError
 from catalog.files.results import add_vector
 from catalog.store.database import Database
-from catalog.store.models import take_over
-from daemon.embed.batcher import Embedder, keep_embedding
-from daemon.embed.model_loader import Network
-from daemon.embed.next_model_queue import Backlog
+from catalog.store.models import promote_next_model
+from daemon.embed.batcher import EmbeddingBatcher, run_embedding
+from daemon.embed.model_loader import LoadedModel
+from daemon.embed.next_model_queue import NextModelQueue
 from daemon.followers.index import IndexFollower
-from daemon.intake.pool import Intake, orders
-from daemon.intake.record import Result, route, task_of
+from daemon.intake.pool import WorkerPool, worker_settings
+from daemon.intake.record import FileResult, outcome_router, task_of
 from daemon.messages import Embedded
 from daemon.writer import Writer
 from models.bundle.folder import Bundle
 
-LIVE = "SELECT count(*) FROM vector WHERE model = ? AND live = 1"
+LIVE_VECTORS_SQL = "SELECT count(*) FROM vector WHERE model = ? AND live = 1"
 log = structlog.get_logger()
 
 
-class Successor:
+class NextModel:
     """Its stages are bodies for the service's threads. `refused`: why its bundle cannot be used here, or None."""
 
     def __init__(
@@ -45,22 +45,22 @@ class Successor:
         self._writer, self._stop, self._settings = writer, stop, config.model
         self._database = Database(config.database, write=False)
         self._asking = threading.Lock()
-        self.network = Network(bundle, config, model, writer)
-        self.backlog = Backlog(config.database, model, busy)
-        self.embedder = Embedder(config.model.batch or 8, self._record, stop)
-        self.intake = Intake(
+        self.network = LoadedModel(bundle, config, model, writer)
+        self.backlog = NextModelQueue(config.database, model, busy)
+        self.embedder = EmbeddingBatcher(config.model.batch or 8, self._record, stop)
+        self.intake = WorkerPool(
             self.backlog,
-            orders(config, model, bundle.recipe),
-            _let_go,
+            worker_settings(config, model, bundle.recipe),
+            _ignore_in_flight,
             config.intake.workers,
             config.intake.seconds,
-            route(self.embedder.put, self._record),
+            outcome_router(self.embedder.put, self._record),
             self.embedder.hurry,
         )
         self.index = IndexFollower(config.database, config.state, model, bundle.id, bundle.dims)
         self._index_wake = threading.Event()
         writer.listen(self._index_wake)
-        self.refused: Fault | None = None
+        self.refused: CatalogError | None = None
         self._began = time.monotonic()
         self._had = self._vectors(model)
 
@@ -69,7 +69,7 @@ class Successor:
         return {
             "next-index": self._follow,
             "next-embed": partial(
-                keep_embedding, self.network, self.embedder, self._settings, self._stop, self._refuse, eager=True
+                run_embedding, self.network, self.embedder, self._settings, self._stop, self._refuse, eager=True
             ),
             "next-intake": self._read,
         }
@@ -88,9 +88,9 @@ class Successor:
 
     def take_over(self) -> None:
         """Make it the current model, in one transaction. The service has to be assembled anew afterwards."""
-        point("switch")
-        self._writer.ask(partial(take_over, now=time.time()))
-        point("switched")
+        crash_point("switch")
+        self._writer.ask(partial(promote_next_model, now=time.time()))
+        crash_point("switched")
         log.info("model_switched", model=self.bundle.name)
 
     def progress(self) -> dict[str, Any]:
@@ -109,7 +109,7 @@ class Successor:
 
     def _vectors(self, model: int) -> int:
         with self._asking:
-            return int(self._database.value(LIVE, model))
+            return int(self._database.value(LIVE_VECTORS_SQL, model))
 
     def _read(self) -> None:
         """Nothing is read before the model has proved itself: a bundle that is refused costs no work."""
@@ -117,7 +117,7 @@ class Successor:
             self._stop.wait(0.2)
         self.intake.run(self._stop)
 
-    def _refuse(self, fault: Fault | None) -> None:
+    def _refuse(self, fault: CatalogError | None) -> None:
         self.refused = fault
         if fault is not None:
             log.error("next_model_unusable", problem=fault.problem, remedy=fault.remedy)
@@ -128,7 +128,7 @@ class Successor:
         self._writer.closed.wait()
         self.index.finish()
 
-    def _record(self, result: Result) -> None:
+    def _record(self, result: FileResult) -> None:
         """Only vectors are kept: what is wrong with a file is the current model's affair to tell."""
         release = partial(self.backlog.release, task_of(result).file)
         if isinstance(result, Embedded):
@@ -142,5 +142,5 @@ class Successor:
             add_vector(database, content, self._model, result.vector)
 
 
-def _let_go(slot: int, file: int) -> None:
+def _ignore_in_flight(slot: int, file: int) -> None:
     """Its readers leave no trace in the slots: those files are well, and a crash is told by the current model."""

@@ -7,24 +7,24 @@ from pathlib import Path
 
 import numpy as np
 
-from catalog.crash_points import point
-from catalog.errors import Fault, StoreFault
+from catalog.crash_points import crash_point
+from catalog.errors import CatalogError, StoreError
 from catalog.similarity import index_file as snapshot
 from catalog.similarity import index_tail
-from catalog.similarity.index import Neighbours
+from catalog.similarity.index import VectorIndex
 from catalog.similarity.index_replay import advance, open_index
-from catalog.similarity.index_tail import Answer
-from catalog.store.change_log import current
+from catalog.similarity.index_tail import IndexAnswer
+from catalog.store.change_log import current_timeline
 from catalog.store.database import Database, Row
 from catalog.store.vectors import Floats
 
-ROWS = 64  # changes a step: an add takes about 0.5 ms, and queries wait while the step's rows are added
+STEP_ROWS = 64  # changes a step: an add takes about 0.5 ms, and queries wait while the step's rows are added
 SAVE_SHARE = 0.10
-SAVE_QUIET_S = 300.0
-SAVE_REST_S = 60.0
+SAVE_QUIET_SECONDS = 300.0
+SAVE_INTERVAL_SECONDS = 60.0
 REBUILD_SHARE = 0.30
-IDLE_S = 1.0
-SPARE = 8  # asked for beyond k: rows that changed since the last step are dropped; more, where that was too few
+IDLE_SECONDS = 1.0
+SPARE_HITS = 8  # asked for beyond k: rows that changed since the last step are dropped; more, where that was too few
 
 
 class IndexFollower:
@@ -46,9 +46,9 @@ class IndexFollower:
         self._threads, self._clock = threads, clock
         self._asking = threading.Lock()
         self._lookup: Database | None = None
-        self._current = Neighbours(dims, threads)
+        self._current = VectorIndex(dims, threads)
         self._seq = 0
-        self._next: Neighbours | None = None  # the rebuilt index, while it catches up
+        self._next: VectorIndex | None = None  # the rebuilt index, while it catches up
         self._next_seq = 0
         self._unsaved = 0
         self._changed_at = self._rest_until = clock()
@@ -118,9 +118,9 @@ class IndexFollower:
         return self._step_log() + self._step_rebuild()
 
     def _step_log(self) -> int:
-        self._seq, applied = advance(self._current, self._log, self._model, self._seq, ROWS * self._threads)
+        self._seq, applied = advance(self._current, self._log, self._model, self._seq, STEP_ROWS * self._threads)
         if applied:
-            point("index.step")
+            crash_point("index.step")
             self._unsaved += applied
             self._changed_at = self._clock()
         return applied
@@ -133,10 +133,10 @@ class IndexFollower:
     def _step_rebuild(self) -> int:
         """Grow a fresh index from the start of the log, beside the one that answers; swap when it is level."""
         if self.rebuild_due():
-            self._next, self._next_seq = Neighbours(self._dims, self._threads), 0
+            self._next, self._next_seq = VectorIndex(self._dims, self._threads), 0
         if self._next is None:
             return 0
-        self._next_seq, applied = advance(self._next, self._log, self._model, self._next_seq, ROWS * self._threads)
+        self._next_seq, applied = advance(self._next, self._log, self._model, self._next_seq, STEP_ROWS * self._threads)
         if not applied or self._next_seq >= self._seq:
             self._current, self._next = self._next, None
             self._seq = max(self._seq, self._next_seq)
@@ -148,7 +148,7 @@ class IndexFollower:
         now = self._clock()
         if not self._unsaved or now < self._rest_until:
             return False
-        return self._unsaved >= SAVE_SHARE * max(self.size, 1) or now - self._changed_at >= SAVE_QUIET_S
+        return self._unsaved >= SAVE_SHARE * max(self.size, 1) or now - self._changed_at >= SAVE_QUIET_SECONDS
 
     def save(self) -> None:
         """Write the snapshot, if anything changed since the last.
@@ -158,10 +158,10 @@ class IndexFollower:
         """
         if not self._unsaved:
             return
-        timeline = current(self._log)
-        point("index.save")
-        snapshot.save(self._state, self._current, self._digest, self._seq, timeline)
-        point("index.saved")
+        timeline = current_timeline(self._log)
+        crash_point("index.save")
+        snapshot.save_snapshot(self._state, self._current, self._digest, self._seq, timeline)
+        crash_point("index.saved")
         self._unsaved = 0
 
     def run(self, stop: threading.Event, wake: threading.Event) -> None:
@@ -169,23 +169,23 @@ class IndexFollower:
         while not stop.is_set():
             wake.clear()
             if not self._try(self.step):
-                wake.wait(IDLE_S)
+                wake.wait(IDLE_SECONDS)
             if self.save_due():
-                self._rest_until = self._clock() + SAVE_REST_S
+                self._rest_until = self._clock() + SAVE_INTERVAL_SECONDS
                 self._try(self.save)
         self._try(self.save)
 
     def _try(self, act: Callable[[], int | None]) -> int | None:
         try:
             done = act()
-        except Fault as fault:
+        except CatalogError as fault:
             self.note, self._failing = f"{fault.problem}. {fault.remedy}", act
             return None
         if self._failing == act:
             self.note = self._failing = None
         return done
 
-    def search(self, query: Floats, k: int) -> Answer:
+    def search(self, query: Floats, k: int) -> IndexAnswer:
         """Return the k live contents nearest to float32 [D] of unit length, or all of them where there are fewer.
 
         Changes not yet applied are compared exactly, so an index that is a few thousand of them behind still answers.
@@ -194,15 +194,15 @@ class IndexFollower:
             StoreFault: it is further behind, or its graph does not reach enough of the vectors.
         """
         k = max(k, 0)
-        for more in (SPARE, index_tail.MOST):  # no more than that have changed
+        for more in (SPARE_HITS, index_tail.MAX_TAIL_CHANGES):  # no more than that have changed
             seq = self._seq  # read before the index, which may go on meanwhile and be exchanged for a fresher one
             ids, cosines = self._current.query(query.reshape(1, self._dims), k + more)
             found = list(zip(ids[0].tolist(), cosines[0].tolist(), strict=True))
             with self._asking:
-                answer = index_tail.complete(self._connection(), self._model, seq, found, query, k)
+                answer = index_tail.complete_answer(self._connection(), self._model, seq, found, query, k)
             if answer is not None:
                 return answer
-        raise StoreFault("the index reaches too few of the vectors", index_tail.REMEDY)
+        raise StoreError("the index reaches too few of the vectors", index_tail.REMEDY)
 
     def labels(self) -> set[int]:
         """The labels that answer, for `catalog check`."""

@@ -9,24 +9,24 @@ from pathlib import Path
 
 import structlog
 
-from catalog.backup.create import back_up, backups, changed_since, due, last_night
-from catalog.choices.labels import Difference, agree
+from catalog.backup.create import changed_since_backup, create_backup, is_backup_due, last_scheduled_time, list_backups
+from catalog.choices.labels import LabelDifference, reconcile_with_journal
 from catalog.config.load import Config
-from catalog.crash_points import point
-from catalog.errors import Fault
-from catalog.journal import JournalFault
-from catalog.store.change_log import born
-from catalog.store.database import Database, Stopped
-from catalog.store.events import note
+from catalog.crash_points import crash_point
+from catalog.errors import CatalogError
+from catalog.journal import JournalError
+from catalog.store.change_log import catalog_created_at
+from catalog.store.database import Database, TaskStopped
+from catalog.store.events import record_event
 from daemon.writer import Writer
 
-LOOK_SECONDS = 60.0
-UNCHANGED = "still good: nothing has changed since"
+CHECK_SECONDS = 60.0
+UNCHANGED_DETAIL = "still good: nothing has changed since"
 RETRY_SECONDS = 3600.0
 log = structlog.get_logger()
 
 
-class Housekeeper:
+class NightlyBackup:
     """Runs in one thread. What fails is logged, noted and tried again; the service goes on without it.
 
     `clock`: seconds since the epoch.
@@ -51,7 +51,7 @@ class Housekeeper:
         """Do what is due, then rest until the next look."""
         self.turn()
         self.idle = True
-        self._stop.wait(LOOK_SECONDS)
+        self._stop.wait(CHECK_SECONDS)
 
     def turn(self) -> None:
         """Do what is due now."""
@@ -61,9 +61,9 @@ class Housekeeper:
         try:
             self._agree()
             self._back_up(now)
-        except Stopped:
+        except TaskStopped:
             return
-        except Fault as fault:
+        except CatalogError as fault:
             self._rest_until = now + RETRY_SECONDS
             log.error("backup_failed", problem=fault.problem, remedy=fault.remedy)
             self._note(now, "backup failed", detail=f"{fault.problem}. {fault.remedy}")
@@ -71,34 +71,34 @@ class Housekeeper:
     def _agree(self) -> None:
         if self._agreed:
             return
-        found = self._writer.ask(partial(_agree, state=self._config.state))
-        if isinstance(found, JournalFault):
+        found = self._writer.ask(partial(_merge_choices, state=self._config.state))
+        if isinstance(found, JournalError):
             raise found
         self._agreed = True
         if found.unheld or found.unsaid:
             log.warning("choices_brought_together", into_catalog=len(found.unheld), into_journal=len(found.unsaid))
 
     def _back_up(self, now: float) -> None:
-        settings, state, night = self._config.backup, self._config.state, last_night(now)
+        settings, state, night = self._config.backup, self._config.state, last_scheduled_time(now)
         if night == self._night or not (settings.daily or settings.weekly):
             return
-        newest = next(iter(backups(state)), None)
-        if due(newest.at if newest else None, born(self._database), night, now):
-            fresh = newest is None or changed_since(self._database, newest)
-            made = back_up(self._database, state, settings, now, self._stop.is_set) if fresh else newest
+        newest = next(iter(list_backups(state)), None)
+        if is_backup_due(newest.at if newest else None, catalog_created_at(self._database), night, now):
+            fresh = newest is None or changed_since_backup(self._database, newest)
+            made = create_backup(self._database, state, settings, now, self._stop.is_set) if fresh else newest
             assert made is not None
-            point("backup.made")
+            crash_point("backup.made")
             log.info("backup", path=os.fsencode(made.path), bytes=made.bytes, made=fresh)
-            self._note(now, "backup", os.fsencode(made.path), "" if fresh else UNCHANGED)
+            self._note(now, "backup", os.fsencode(made.path), "" if fresh else UNCHANGED_DETAIL)
         self._night = night
 
     def _note(self, now: float, kind: str, path: bytes | None = None, detail: str = "") -> None:
-        self._writer.put(partial(note, now=now, kind=kind, path=path, detail=detail))
+        self._writer.put(partial(record_event, now=now, kind=kind, path=path, detail=detail))
 
 
-def _agree(database: Database, state: Path) -> Difference | JournalFault:
+def _merge_choices(database: Database, state: Path) -> LabelDifference | JournalError:
     """A journal that cannot be used is told; raised in here, it would end the writer."""
     try:
-        return agree(database, state)
-    except JournalFault as fault:
+        return reconcile_with_journal(database, state)
+    except JournalError as fault:
         return fault

@@ -9,14 +9,21 @@ from pathlib import Path
 import numpy as np
 import structlog
 
-from catalog.crash_points import point
-from catalog.heads.name_vectors import Owner, keep
-from catalog.heads.scoring import lag, next_block, record, record_again, unnamed, waits
-from catalog.heads.stored_head import Kept, in_use
+from catalog.crash_points import crash_point
+from catalog.heads.name_vectors import TextTowerKey, store_name_vectors
+from catalog.heads.scoring import (
+    has_scores_without_name,
+    next_name_step,
+    record_block,
+    record_scores,
+    score_next_block,
+    scoring_lag,
+)
+from catalog.heads.stored_head import StoredHead, scoring_head
 from catalog.store.database import Database
 from daemon.writer import Writer
 
-IDLE = 1.0  # seconds: a head that a command has put to use is noticed no later
+IDLE_SECONDS = 1.0  # seconds: a head that a command has put to use is noticed no later
 RETRY_SECONDS = 300.0  # after a text model that failed
 log = structlog.get_logger()
 
@@ -24,7 +31,9 @@ log = structlog.get_logger()
 class Scorer:
     """Runs in one thread; `lag` may be asked from any. `words`: texts to unit vectors of `tower`, float32 [N, dims]."""
 
-    def __init__(self, path: Path, writer: Writer, tower: Owner, words: Callable[[list[str]], np.ndarray]) -> None:
+    def __init__(
+        self, path: Path, writer: Writer, tower: TextTowerKey, words: Callable[[list[str]], np.ndarray]
+    ) -> None:
         self._path, self._writer, self._tower, self._words = path, writer, tower, words
         self._database = Database(path, write=False)
         self._asking: Database | None = None
@@ -36,42 +45,42 @@ class Scorer:
     def step(self) -> None:
         """Score one block of the change log, or give a few names their vectors, or wait until there may be more."""
         self.wake.clear()
-        kept = in_use(self._database)
-        block = None if kept is None else next_block(self._database, kept)
+        kept = scoring_head(self._database)
+        block = None if kept is None else score_next_block(self._database, kept)
         if kept is None or block is None:
             if kept is None or not self._name(kept):
-                self.wake.wait(IDLE)
+                self.wake.wait(IDLE_SECONDS)
             return
         if kept.id != self._seen:
             self._seen = kept.id
             log.info("scoring", head=kept.id)
-        point("score")
-        self._writer.ask(partial(record, scored=block))
+        crash_point("score")
+        self._writer.ask(partial(record_block, scored=block))
 
-    def _name(self, kept: Kept) -> bool:
+    def _name(self, kept: StoredHead) -> bool:
         """Whether anything was done: scores given again, or names embedded that others wait for."""
-        found = unnamed(self._database, kept) if self._speaks(kept) else None
+        found = next_name_step(self._database, kept) if self._speaks(kept) else None
         if found is None:
             return False
         if found.scores is not None:
-            point("score.named")
-            self._writer.ask(partial(record_again, head=kept.id, scores=found.scores))
+            crash_point("score.named")
+            self._writer.ask(partial(record_scores, head=kept.id, scores=found.scores))
         if found.words:
             return self._embed(kept, found.words) or found.scores is not None
         return True
 
-    def _embed(self, kept: Kept, words: list[str]) -> bool:
+    def _embed(self, kept: StoredHead, words: list[str]) -> bool:
         try:
             vectors = self._words(words)
         except Exception as error:  # a model's failure, of whatever kind, leaves the scores as they are
             log.warning("names_not_embedded", problem=str(error))
             self._silent_until = time.monotonic() + RETRY_SECONDS
             return False
-        point("score.words")
-        self._writer.ask(partial(keep, owner=kept.tower, words=words, vectors=vectors))
+        crash_point("score.words")
+        self._writer.ask(partial(store_name_vectors, owner=kept.tower, words=words, vectors=vectors))
         return True
 
-    def _speaks(self, kept: Kept) -> bool:
+    def _speaks(self, kept: StoredHead) -> bool:
         """Not for another tower, as of a model that has just taken over: a service will be assembled for that."""
         return kept.tower == self._tower and time.monotonic() >= self._silent_until
 
@@ -82,5 +91,7 @@ class Scorer:
         """
         if self._asking is None:
             self._asking = Database(self._path, write=False)
-        kept = in_use(self._asking)
-        return lag(self._asking) + (kept is not None and self._speaks(kept) and waits(self._asking, kept))
+        kept = scoring_head(self._asking)
+        return scoring_lag(self._asking) + (
+            kept is not None and self._speaks(kept) and has_scores_without_name(self._asking, kept)
+        )

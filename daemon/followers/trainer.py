@@ -16,31 +16,31 @@ from typing import Any, NamedTuple
 import structlog
 
 from catalog.config.load import Config
-from catalog.crash_points import point
-from catalog.heads.retraining import FAILED, Owed, owed
+from catalog.crash_points import crash_point
+from catalog.heads.retraining import TRAINING_FAILED, DueRetraining, due_retraining
 from catalog.python_process import module_command
 from catalog.store.database import Database
-from catalog.store.events import note
+from catalog.store.events import record_event
 from daemon.writer import Writer
 
-LOOK_SECONDS = 2.0
-REST_SECONDS = 60.0  # after a training that failed, however many labels are given meanwhile
-RETRY_SECONDS = 3600.0  # until the same labels are tried again: what is wrong may be the machine
+CHECK_SECONDS = 2.0
+NEW_LABELS_RETRY_SECONDS = 60.0  # after a training that failed, however many labels are given meanwhile
+SAME_LABELS_RETRY_SECONDS = 3600.0  # until the same labels are tried again: what is wrong may be the machine
 GRACE_SECONDS = 5.0
 log = structlog.get_logger()
 
 
-class Outcome(NamedTuple):
+class TrainCommandResult(NamedTuple):
     """What `catalog train --json` told, or in words why it told nothing."""
 
     told: dict[str, Any] | None
     problem: str = ""
 
 
-Train = Callable[[Config, threading.Event], Outcome | None]
+TrainFunction = Callable[[Config, threading.Event], TrainCommandResult | None]
 
 
-def train(config: Config, stop: threading.Event) -> Outcome | None:
+def run_train_command(config: Config, stop: threading.Event) -> TrainCommandResult | None:
     """Run `catalog train`; None if it had to be ended, as the service ends."""
     call = module_command("catalog.cli.main", "--config", os.fspath(config.path), "train", "--json")
     child = subprocess.Popen(
@@ -49,14 +49,14 @@ def train(config: Config, stop: threading.Event) -> Outcome | None:
     while True:
         try:
             said, wrong = child.communicate(timeout=0.5)
-            return _outcome(child.returncode, said, wrong)
+            return _parse_result(child.returncode, said, wrong)
         except subprocess.TimeoutExpired:
             if stop.is_set():
-                _end(child)
+                _terminate(child)
                 return None
 
 
-def _end(child: subprocess.Popen[str]) -> None:
+def _terminate(child: subprocess.Popen[str]) -> None:
     child.terminate()
     try:
         child.communicate(timeout=GRACE_SECONDS)
@@ -65,14 +65,14 @@ def _end(child: subprocess.Popen[str]) -> None:
         child.communicate()
 
 
-def _outcome(code: int, said: str, wrong: str) -> Outcome:
+def _parse_result(code: int, said: str, wrong: str) -> TrainCommandResult:
     """What it said, or its last words. Pure."""
     if code == 0:
-        return Outcome(json.loads(said))
+        return TrainCommandResult(json.loads(said))
     if code < 0:
-        return Outcome(None, f"signal {-code} ended the training")
+        return TrainCommandResult(None, f"signal {-code} ended the training")
     lines = [line.removeprefix("error: ").removeprefix("remedy: ") for line in wrong.strip().splitlines()]
-    return Outcome(None, ". ".join(lines[-2:]) or f"the training ended with exit status {code}")
+    return TrainCommandResult(None, ". ".join(lines[-2:]) or f"the training ended with exit status {code}")
 
 
 class Trainer:
@@ -87,37 +87,37 @@ class Trainer:
         config: Config,
         writer: Writer,
         stop: threading.Event,
-        train: Train = train,
+        train: TrainFunction = run_train_command,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._config, self._writer, self._stop = config, writer, stop
         self._train, self._clock = train, clock
         self._database = Database(config.database, write=False)
         self._asking: Database | None = None
-        self._failed: tuple[Owed, float] | None = None
+        self._failed: tuple[DueRetraining, float] | None = None
         self.training = False
 
     def step(self) -> None:
         """Train if that is due, then rest until the next look."""
-        found = owed(self._database, self._clock())
-        if found is not None and due(found, self._failed, self._clock()):
+        found = due_retraining(self._database, self._clock())
+        if found is not None and training_due(found, self._failed, self._clock()):
             self.training = True
             self._teach(found)
             self.training = False
-        self._stop.wait(LOOK_SECONDS)
+        self._stop.wait(CHECK_SECONDS)
 
     @property
     def behind(self) -> bool:
         """Whether there is a training to be done that did not fail already. For the supervisor's thread."""
         if self._asking is None:
             self._asking = Database(self._config.database, write=False)
-        return owed(self._asking, self._clock()) is not None and self._failed is None
+        return due_retraining(self._asking, self._clock()) is not None and self._failed is None
 
-    def _teach(self, found: Owed) -> None:
+    def _teach(self, found: DueRetraining) -> None:
         log.info("training", labels=found.labels, labels_without_vector=found.given - found.labels)
-        point("train")
+        crash_point("train")
         outcome = self._train(self._config, self._stop)
-        point("trained")
+        crash_point("trained")
         if outcome is None:
             return
         if outcome.told is not None:
@@ -128,13 +128,13 @@ class Trainer:
         self._failed = found, self._clock()
         log.warning("not_trained", problem=outcome.problem)
         if fresh:
-            self._writer.put(partial(note, now=self._clock(), kind=FAILED, detail=outcome.problem))
+            self._writer.put(partial(record_event, now=self._clock(), kind=TRAINING_FAILED, detail=outcome.problem))
 
 
-def due(found: Owed, failed: tuple[Owed, float] | None, now: float) -> bool:
+def training_due(found: DueRetraining, failed: tuple[DueRetraining, float] | None, now: float) -> bool:
     """Whether to train now. `failed`: what was tried in vain, and when. Pure; a clock that was set back ends a rest."""
     if failed is None:
         return True
     before, at = failed
-    rest = RETRY_SECONDS if found == before else REST_SECONDS
+    rest = SAME_LABELS_RETRY_SECONDS if found == before else NEW_LABELS_RETRY_SECONDS
     return not 0 <= now - at < rest

@@ -11,13 +11,13 @@ from typing import Any, TextIO, cast
 
 import structlog
 
-from catalog.formatting import show
+from catalog.formatting import printable_path
 
-BURST = 50  # lines of one event that pass at once
-REFILL = 5.0  # lines of it a second after that
+BURST_LINES = 50  # lines of one event that pass at once
+REFILL_LINES_PER_SECOND = 5.0  # lines of it a second after that
 
 
-class Throttle:
+class LogThrottle:
     """A structlog processor: one token bucket for each event name. Errors always pass."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -29,8 +29,8 @@ class Throttle:
         """Pass the event on, or raise structlog.DropEvent."""
         name = str(event.get("event"))
         now = self._clock()
-        tokens, then = self._tokens.get(name, (float(BURST), now))
-        tokens = min(float(BURST), tokens + REFILL * (now - then))
+        tokens, then = self._tokens.get(name, (float(BURST_LINES), now))
+        tokens = min(float(BURST_LINES), tokens + REFILL_LINES_PER_SECOND * (now - then))
         if tokens < 1 and method not in ("error", "exception", "critical"):
             self._tokens[name] = (tokens, now)
             self._dropped[name] = self._dropped.get(name, 0) + 1
@@ -42,7 +42,7 @@ class Throttle:
         return event
 
 
-class Stderr:
+class CurrentStderr:
     """Whatever stderr is at the moment: a progress bar puts itself in its place, to keep lines above the bar."""
 
     def write(self, text: str) -> None:
@@ -54,7 +54,7 @@ class Stderr:
         sys.stderr.flush()
 
 
-def set_up(verbose: bool, once: bool) -> None:
+def configure_logging(verbose: bool, once: bool) -> None:
     """Configure structlog, on stderr: stdout is for data. A person at a terminal who waits for one pass sees a bar,
     and besides it only what is out of order.
     """
@@ -65,21 +65,21 @@ def set_up(verbose: bool, once: bool) -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            Throttle(),
-            _readable,
+            LogThrottle(),
+            _escape_paths,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *([] if human else [structlog.processors.format_exc_info]),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, Stderr())),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, CurrentStderr())),
         cache_logger_on_first_use=True,
     )
 
 
-def _readable(logger: Any, method: str, event: Any) -> Any:
+def _escape_paths(logger: Any, method: str, event: Any) -> Any:
     """Paths are bytes: show them with every control character escaped, and nothing lost."""
     for key, value in event.items():
         if isinstance(value, bytes):
-            event[key] = show(value)
+            event[key] = printable_path(value)
     return event

@@ -20,7 +20,7 @@ def notify(*lines: str) -> None:
         return  # a manager that does not listen is no reason to stop guarding
 
 
-def reloading() -> None:
+def notify_reloading() -> None:
     """Begin of a reload; `notify("READY=1")` ends it."""
     notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 

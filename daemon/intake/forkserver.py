@@ -3,10 +3,10 @@
 import multiprocessing.forkserver
 import os
 
-from catalog.errors import PlaceFault
-from catalog.python_process import forkserver
+from catalog.errors import ResourceError
+from catalog.python_process import forkserver_context
 
-PRELOAD = [
+PRELOAD_MODULES = [
     *(
         "daemon.intake.forkserver_preload",
         "daemon.main",
@@ -16,10 +16,10 @@ PRELOAD = [
     ),
     *("models.decode.jpeg.decoder", "models.decode.png", "PIL.PngImagePlugin", "_strptime"),
 ]
-THREADS = "OPENBLAS_NUM_THREADS"
+THREADS_VARIABLE = "OPENBLAS_NUM_THREADS"
 
 
-def start_nursery() -> None:
+def start_forkserver() -> None:
     """Start it, if it does not run: single-threaded, and with the decoders imported: a worker costs milliseconds.
 
     Forking the service itself, with its threads, would not be safe. It imports beside us while we import the rest.
@@ -28,17 +28,17 @@ def start_nursery() -> None:
     # Threads of NumPy's BLAS spin for a thirtieth of a second before they sleep, also when they are just born. The
     # nursery has none: nobody there multiplies matrices, and what has threads is not to be forked.
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
-    before = os.environ.get(THREADS)
-    os.environ[THREADS] = "1"
+    before = os.environ.get(THREADS_VARIABLE)
+    os.environ[THREADS_VARIABLE] = "1"
     try:
-        forkserver().set_forkserver_preload(PRELOAD)
+        forkserver_context().set_forkserver_preload(PRELOAD_MODULES)
         multiprocessing.forkserver.ensure_running()
     except OSError as error:
-        raise PlaceFault(
+        raise ResourceError(
             f"the process that readers are forked from cannot be started: {error}",
             "See that there is memory and room, and that $TMPDIR, if set, is a short name of a place to write to.",
         ) from error
     finally:
-        del os.environ[THREADS]
+        del os.environ[THREADS_VARIABLE]
         if before is not None:
-            os.environ[THREADS] = before
+            os.environ[THREADS_VARIABLE] = before

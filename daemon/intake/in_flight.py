@@ -14,7 +14,7 @@ from catalog.state_dir import IN_HAND
 SLOT = struct.Struct("<q")
 
 
-class Hands:
+class InFlightFiles:
     """Slots of the live workers."""
 
     def __init__(self, state: Path) -> None:

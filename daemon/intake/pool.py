@@ -9,49 +9,49 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from catalog.crash_points import point
-from catalog.errors import PlaceFault
-from daemon.intake.worker import Orders
-from daemon.intake.worker_handle import DEPTH, Hand, wait
-from daemon.messages import Outcome, Task
+from catalog.crash_points import crash_point
+from catalog.errors import ResourceError
+from daemon.intake.worker import WorkerSettings
+from daemon.intake.worker_handle import TASKS_PER_WORKER, WorkerHandle, wait_for_pipes
+from daemon.messages import ReadTask, WorkerOutcome
 
 if TYPE_CHECKING:
     from catalog.config.load import Config
     from models.recipe import Recipe
 
-STILLBORN = 5  # workers that end before their first word: no file is to blame, and a sixth would not help
-TICK = 0.5  # seconds between looks at the clock while workers work
+MAX_FAILED_STARTS = 5  # workers that end before their first word: no file is to blame, and a sixth would not help
+POLL_SECONDS = 0.5  # seconds between looks at the clock while workers work
 log = structlog.get_logger()
 
 
-def orders(config: "Config", model: int, recipe: "Recipe") -> Orders:
+def worker_settings(config: "Config", model: int, recipe: "Recipe") -> WorkerSettings:
     """What the configuration says to readers for a model."""
     settings = config.intake
-    return Orders(config.database, model, recipe, settings.memory_mb << 20, int(settings.max_megapixels * 1e6))
+    return WorkerSettings(config.database, model, recipe, settings.memory_mb << 20, int(settings.max_megapixels * 1e6))
 
 
-class Source(Protocol):
+class TaskSource(Protocol):
     """Where tasks come from; `wake` is set when there may be new ones."""
 
     wake: threading.Event
 
-    def take(self) -> Task | None:
+    def take(self) -> ReadTask | None:
         """The next task, or None while nothing is due."""
 
 
-class Intake:
+class WorkerPool:
     """Runs in one thread. `deliver` may block: that is how a slow model slows reading down. `rest` is called when all
     that was handed out is read.
     """
 
     def __init__(
         self,
-        feed: Source,
-        orders: Orders,
+        feed: TaskSource,
+        orders: WorkerSettings,
         hold: Callable[[int, int], None],
         workers: int,
         seconds: float,
-        deliver: Callable[[Outcome], None],
+        deliver: Callable[[WorkerOutcome], None],
         rest: Callable[[], None],
     ) -> None:
         self._feed = feed
@@ -62,8 +62,8 @@ class Intake:
         self._deliver = deliver
         self._rest = rest
         self._at_work = False
-        self._crew: dict[int, Hand] = {}
-        self._again: deque[Task] = deque()
+        self._crew: dict[int, WorkerHandle] = {}
+        self._again: deque[ReadTask] = deque()
         self._stillborn = 0
 
     def run(self, stop: threading.Event) -> None:
@@ -84,11 +84,11 @@ class Intake:
             if self._at_work:
                 self._rest()
             self._at_work = False
-            self._feed.wake.wait(TICK)
+            self._feed.wake.wait(POLL_SECONDS)
             return
         self._at_work = True
         pipes: list[Connection] = [hand.pipe for hand in busy]
-        ready = set(map(id, wait(pipes, TICK)))
+        ready = set(map(id, wait_for_pipes(pipes, POLL_SECONDS)))
         for slot, hand in list(self._crew.items()):
             if id(hand.pipe) in ready:
                 self._collect(slot, hand)
@@ -98,7 +98,7 @@ class Intake:
 
     def _hand_out(self) -> None:
         """A first task for each worker, then a second: two files that came alone are read side by side."""
-        for depth in range(DEPTH):
+        for depth in range(TASKS_PER_WORKER):
             for slot in range(self._workers):
                 hand = self._crew.get(slot)
                 if hand is not None and len(hand.tasks) > depth:
@@ -107,10 +107,10 @@ class Intake:
                 if task is None:
                     return
                 if hand is None:
-                    hand = self._crew[slot] = Hand(slot, self._orders, self._hold)
+                    hand = self._crew[slot] = WorkerHandle(slot, self._orders, self._hold)
                 hand.give(task)
 
-    def _collect(self, slot: int, hand: Hand) -> None:
+    def _collect(self, slot: int, hand: WorkerHandle) -> None:
         try:
             outcome = hand.take()
         except EOFError:
@@ -118,15 +118,15 @@ class Intake:
             return
         self._stillborn = 0
         if outcome is not None:
-            point("intake.collect")
+            crash_point("intake.collect")
             self._deliver(outcome)
 
-    def _replace(self, slot: int, hand: Hand, slow: bool) -> None:
+    def _replace(self, slot: int, hand: WorkerHandle, slow: bool) -> None:
         del self._crew[slot]
         died, unbegun = hand.bury(slow)
         self._stillborn += not hand.ready
-        if self._stillborn >= STILLBORN:
-            raise PlaceFault(
+        if self._stillborn >= MAX_FAILED_STARTS:
+            raise ResourceError(
                 "the worker processes end before they begin", "See the log; there may be no memory or no process left."
             )
         self._again.extend(unbegun)

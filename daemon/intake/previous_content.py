@@ -8,26 +8,26 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from catalog.files.history import NOTHING
+from catalog.files.history import NO_COMPARISON
 from catalog.store.database import Database
-from catalog.store.vectors import unpack
-from catalog.verdict.block_checksums import standing
-from catalog.verdict.case import Clues
+from catalog.store.vectors import unpack_vectors
+from catalog.verdict.block_checksums import compare_blocks
+from catalog.verdict.case import ContentComparison
 from models.decode.coded_span import coded_span
-from models.decode.reason import PROOF
+from models.decode.reason import VALIDATOR_VERSION
 
-TURN = 0.9  # below that cosine the picture may have been turned or mirrored
-Pixels = np.ndarray
+SAME_IMAGE_COSINE = 0.9  # below that cosine the picture may have been turned or mirrored
+Array = np.ndarray
 
 
-class Network(Protocol):
+class ImageEncoder(Protocol):
     """What is needed of a session: uint8 [B, H, W, 3] to float32 [B, D]."""
 
-    def run(self, pixels: Pixels) -> Pixels:
+    def run(self, pixels: Array) -> Array:
         """Embed a batch."""
 
 
-class Past(NamedTuple):
+class PreviousContent(NamedTuple):
     """The content that a path held: its row's id, its bytes' size and sums, its vector (float16) where it has one."""
 
     content: int
@@ -37,39 +37,41 @@ class Past(NamedTuple):
     vector: bytes | None
 
 
-def compare(past: Past | None, sha256: bytes, data: bytes | None) -> Clues:
+def compare_with_previous(past: PreviousContent | None, sha256: bytes, data: bytes | None) -> ContentComparison:
     """Nothing for a path that held nothing, or the same."""
     if past is None or past.sha256 == sha256:
-        return NOTHING
+        return NO_COMPARISON
     if data is None or past.blocks is None:
-        return Clues(past=past.content)
-    stands = standing(past.blocks, past.size, past.sha256, data)
-    return Clues(past=past.content, standing=stands, coded=coded_span(data))
+        return ContentComparison(past=past.content)
+    stands = compare_blocks(past.blocks, past.size, past.sha256, data)
+    return ContentComparison(past=past.content, standing=stands, coded=coded_span(data))
 
 
-def liken(clues: Clues, network: Network, pixels: Pixels, vector: Pixels, before: bytes) -> Clues:
+def add_cosine(
+    clues: ContentComparison, network: ImageEncoder, pixels: Array, vector: Array, before: bytes
+) -> ContentComparison:
     """Add the cosine to the vector that the path had before (float16, of the same model).
 
     `pixels`: the new picture, uint8 [H, W, 3]; `vector`: its own, float32 [D]. A picture that is less like the old one
     is also looked at in the seven other ways that it can be turned and mirrored. Raises what the network raises.
     """
-    old = unpack([before], len(vector))[0]
+    old = unpack_vectors([before], len(vector))[0]
     straight = float(old @ vector)
-    if straight >= TURN:
+    if straight >= SAME_IMAGE_COSINE:
         return clues._replace(cosine=straight)
-    others = _turned(pixels)
+    others = _turned_and_mirrored(pixels)
     best = float(np.max(network.run(np.stack(others)) @ old)) if others else straight
-    return clues._replace(cosine=max(straight, best), turned=best > straight and best >= TURN)
+    return clues._replace(cosine=max(straight, best), turned=best > straight and best >= SAME_IMAGE_COSINE)
 
 
-def _turned(pixels: Pixels) -> list[Pixels]:
+def _turned_and_mirrored(pixels: Array) -> list[Array]:
     """All ways that keep the shape, but for the picture as it is."""
     turns = [np.rot90(pixels, quarter) for quarter in range(4)]
     ways = [*turns[1:], *(turn[:, ::-1] for turn in turns)]
     return [np.ascontiguousarray(way) for way in ways if way.shape == pixels.shape]
 
 
-class Catalog:
+class DatabaseLookup:
     """What a worker asks of the catalog, read-only."""
 
     def __init__(self, path: Path, model: int) -> None:
@@ -82,15 +84,15 @@ class Catalog:
             self._database.value(
                 "SELECT 1 FROM content c JOIN vector v ON v.content = c.id"
                 " WHERE c.sha256 = ? AND v.model = ? AND c.proof >= ?",
-                *(sha256, self._model, PROOF),
+                *(sha256, self._model, VALIDATOR_VERSION),
             )
         )
 
-    def past(self, content: int) -> Past | None:
+    def past(self, content: int) -> PreviousContent | None:
         """A content by its row's id, for comparison with what took its place."""
         row = self._database.row(
             "SELECT c.id, c.sha256, c.bytes, c.blocks, v.data FROM content c"
             " LEFT JOIN vector v ON v.content = c.id AND v.model = ? WHERE c.id = ?",
             *(self._model, content),
         )
-        return None if row is None else Past(*row)
+        return None if row is None else PreviousContent(*row)

@@ -7,30 +7,30 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
-from catalog.python_process import forkserver
-from daemon.intake.worker import Orders, work
-from daemon.messages import Died, Outcome, Task
-from models.decode.reason import Reason
+from catalog.python_process import forkserver_context
+from daemon.intake.worker import WorkerSettings, run_worker
+from daemon.messages import ReadTask, WorkerDied, WorkerOutcome
+from models.decode.reason import RejectReason
 
-DEPTH = 2  # tasks a worker holds: one in work, one ready, so that it never waits for us
+TASKS_PER_WORKER = 2  # tasks a worker holds: one in work, one ready, so that it never waits for us
 
 
-class Hand:
+class WorkerHandle:
     """A process that reads files, one at a time."""
 
-    def __init__(self, slot: int, orders: Orders, hold: Callable[[int, int], None]) -> None:
+    def __init__(self, slot: int, orders: WorkerSettings, hold: Callable[[int, int], None]) -> None:
         self._slot = slot
         self._hold = hold
-        context = forkserver()
+        context = forkserver_context()
         self.pipe, theirs = context.Pipe()
-        self.process: BaseProcess = context.Process(target=work, args=(theirs, orders), daemon=True)
+        self.process: BaseProcess = context.Process(target=run_worker, args=(theirs, orders), daemon=True)
         self.process.start()
         theirs.close()
-        self.tasks: deque[Task] = deque()
+        self.tasks: deque[ReadTask] = deque()
         self.ready = False  # until it says so, its end is our fault and not a file's
         self._since = time.monotonic()
 
-    def give(self, task: Task) -> None:
+    def give(self, task: ReadTask) -> None:
         """Hand it a task. A dead worker takes it too: its end is told by `bury`."""
         if not self.tasks and self.ready:
             self._turn_to(task)
@@ -40,14 +40,14 @@ class Hand:
         except (BrokenPipeError, ConnectionResetError):
             return
 
-    def _turn_to(self, task: Task | None) -> None:
+    def _turn_to(self, task: ReadTask | None) -> None:
         self._since = time.monotonic()
         self._hold(self._slot, task.file if task else 0)
 
-    def take(self) -> Outcome | None:
+    def take(self) -> WorkerOutcome | None:
         """Its next outcome; None when it only says that it is ready. Raises EOFError once it has ended."""
         try:
-            outcome: Outcome | None = self.pipe.recv()
+            outcome: WorkerOutcome | None = self.pipe.recv()
         except OSError as error:
             raise EOFError from error
         if outcome is None:
@@ -66,7 +66,7 @@ class Hand:
         """End it at once."""
         self.process.kill()
 
-    def bury(self, slow: bool) -> tuple[Died | None, list[Task]]:
+    def bury(self, slow: bool) -> tuple[WorkerDied | None, list[ReadTask]]:
         """After its end: what it died of, if of a file, and the tasks it never began."""
         self.process.join(timeout=10)
         code = self.process.exitcode
@@ -76,11 +76,11 @@ class Hand:
         if not held or not self.ready or (code == 0 and not slow):
             return None, held
         if slow:
-            return Died(held[0], Reason.SLOW, "the time limit ended it"), held[1:]
+            return WorkerDied(held[0], RejectReason.SLOW, "the time limit ended it"), held[1:]
         word = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
-        return Died(held[0], Reason.CRASH, word), held[1:]
+        return WorkerDied(held[0], RejectReason.CRASH, word), held[1:]
 
 
-def wait(pipes: list[Connection], seconds: float) -> list[object]:
+def wait_for_pipes(pipes: list[Connection], seconds: float) -> list[object]:
     """Pipes that have something to say, or have closed."""
     return list(multiprocessing.connection.wait(pipes, seconds))

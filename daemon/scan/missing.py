@@ -1,5 +1,5 @@
 """What a scan did not find: declared gone, or too much to be believed. Deciding is
-`catalog.files.mass_deletion.pulls`.
+`catalog.files.mass_deletion.exceeds_limit`.
 """
 
 import time
@@ -8,17 +8,25 @@ from functools import partial
 
 import structlog
 
-from catalog.crash_points import point
-from catalog.files.mass_deletion import Loss, declare, hold, lift, lost_files, pulls, weigh
+from catalog.crash_points import crash_point
+from catalog.files.mass_deletion import (
+    Loss,
+    declare_gone,
+    exceeds_limit,
+    hold_volume,
+    measure_loss,
+    missed_files,
+    release_volume,
+)
 from catalog.store.database import Database
 from catalog.store.volumes import Volume
 from daemon.writer import Writer
 
-LOSSES = 1000  # paths that are declared gone between two looks at the mount
+BATCH_PATHS = 1000  # paths that are declared gone between two looks at the mount
 log = structlog.get_logger()
 
 
-class Losses:
+class MissingFiles:
     """The end of one scan. `stands` says whether the mount is still the one that was scanned."""
 
     def __init__(
@@ -45,30 +53,32 @@ class Losses:
         loss = self._weigh(volume, paths)
         if loss is None or not self._stands():
             return False
-        if pulls(loss, self._percent, volume.accepted or 0):
+        if exceeds_limit(loss, self._percent, volume.accepted or 0):
             log.warning("volume_held", path=volume.path, missed=loss.missed, known=loss.known, lately=loss.lately)
-            self._writer.ask(partial(hold, volume=volume.id, loss=loss, now=time.time()))
+            self._writer.ask(partial(hold_volume, volume=volume.id, loss=loss, now=time.time()))
             return True
         if volume.held:
             log.info("volume_released", path=volume.path, missed=loss.missed, known=loss.known)
-            self._writer.ask(partial(lift, volume=volume.id, now=time.time()))
+            self._writer.ask(partial(release_volume, volume=volume.id, now=time.time()))
         return self._declare(volume, paths)
 
     def _weigh(self, volume: Volume, paths: list[bytes]) -> Loss | None:
         """How much is missing; None when told to stop meanwhile."""
         missed = 0
-        for _ in lost_files(self._database, volume.id, paths):
+        for _ in missed_files(self._database, volume.id, paths):
             if self._stopped():
                 return None
             missed += 1
-        return weigh(self._database, volume, missed, time.time())
+        return measure_loss(self._database, volume, missed, time.time())
 
     def _declare(self, volume: Volume, paths: list[bytes]) -> bool:
-        for start in range(0, len(paths), LOSSES):
-            point("scan.losses")
+        for start in range(0, len(paths), BATCH_PATHS):
+            crash_point("scan.losses")
             if not self._stands():
                 return False
-            batch = paths[start : start + LOSSES]
-            change = partial(declare, volume=volume.path, accepted=bool(volume.accepted), paths=batch, now=time.time())
+            batch = paths[start : start + BATCH_PATHS]
+            change = partial(
+                declare_gone, volume=volume.path, accepted=bool(volume.accepted), paths=batch, now=time.time()
+            )
             self._writer.ask(change)
         return True

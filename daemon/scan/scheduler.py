@@ -11,44 +11,44 @@ from functools import partial
 import structlog
 
 from catalog.config.load import Config
-from catalog.crash_points import point
-from catalog.files.mass_deletion import scanned
-from catalog.files.observe import see_all
-from catalog.filesystem.ignore import Ignore
+from catalog.crash_points import crash_point
+from catalog.files.mass_deletion import record_full_scan
+from catalog.files.observe import record_sightings
+from catalog.filesystem.ignore import IgnoreRules
 from catalog.filesystem.mounts import Mount, read_mounts
-from catalog.filesystem.paths import at_or_inside, below, inside
-from catalog.filesystem.volume_identity import Observation, judge, observe
+from catalog.filesystem.paths import at_or_inside, inside, subtree_range
+from catalog.filesystem.volume_identity import VolumeObservation, absence_reason, observe_volume
 from catalog.store.database import Database
-from catalog.store.volumes import Volume, block, settle, unblock, volumes
-from daemon.scan.missing import Losses
-from daemon.scan.volume_monitor import unchanged
+from catalog.store.volumes import Volume, all_volumes, block_directory, unblock_directory, update_volume
+from daemon.scan.missing import MissingFiles
+from daemon.scan.volume_monitor import is_same_mount
 from daemon.scan.walk import Scan
 from daemon.writer import Writer
 
 
-def outermost(requests: dict[bytes, str]) -> tuple[bytes, str, dict[bytes, str]]:
+def next_request(requests: dict[bytes, str]) -> tuple[bytes, str, dict[bytes, str]]:
     """The request to serve next, and what is left once it is: a scan of a tree answers for all below it.
 
     A tree that is copied in asks for a scan of each of its directories.
     """
     path = min(requests, key=len)
-    low, high = below(path)
+    low, high = subtree_range(path)
     rest = {other: why for other, why in requests.items() if other != path and not low <= other < high}
     return path, requests[path], rest
 
 
-def concerned(rows: list[Volume], path: bytes) -> list[Volume]:
+def volumes_to_scan(rows: list[Volume], path: bytes) -> list[Volume]:
     """The present volumes that hold `path` or lie below it."""
-    low, high = below(path)
+    low, high = subtree_range(path)
     present = [volume for volume in rows if volume.kind != "blocked"]
     holders = [v for v in present if at_or_inside(path, v.path)]
     return [v for v in (*holders[-1:], *(v for v in present if low <= v.path < high)) if v.in_place]
 
 
-BATCH = 1000  # sightings that go into the catalog at once; the walk waits for them, so that memory stays flat
-FIRST = 32  # the first ones, so that readers begin at once; then twice as many each time
+BATCH_SIGHTINGS = 1000  # sightings that go into the catalog at once; the walk waits for them, so that memory stays flat
+FIRST_BATCH_SIGHTINGS = 32  # the first ones, so that readers begin at once; then twice as many each time
 RETRY_MINUTES = 1.0  # after a scan from which nothing could be concluded
-TRIES = 3  # scans of a volume that changes under them, in a single pass
+MAX_TRIES = 3  # scans of a volume that changes under them, in a single pass
 log = structlog.get_logger()
 
 
@@ -74,7 +74,7 @@ class Scanner:
         """Follow a new configuration: other names to ignore, other intervals; everything is scanned again."""
         with self._lock:
             self._config = config
-            self._ignore = Ignore(config.ignore, os.fsencode(config.state))
+            self._ignore = IgnoreRules(config.ignore, os.fsencode(config.state))
             self._next.clear()
         self.wake.set()
 
@@ -109,15 +109,15 @@ class Scanner:
             with self._lock:
                 if not self._requests:
                     return
-                path, why, self._requests = outermost(self._requests)
+                path, why, self._requests = next_request(self._requests)
                 self.scanning = path
-            for volume in concerned(volumes(self._database), path):
+            for volume in volumes_to_scan(all_volumes(self._database), path):
                 self._scan(volume, path if inside(path, volume.path) else volume.path, why)
             self.scanning = b""
 
     def _serve_timers(self) -> None:
         now = time.monotonic()
-        for volume in volumes(self._database):
+        for volume in all_volumes(self._database):
             if volume.kind == "blocked":
                 continue
             if volume.id in self._held and not volume.held:
@@ -127,7 +127,7 @@ class Scanner:
                 self._next.pop(volume.id, None)
             elif self._next.get(volume.id, 0.0) <= now:
                 why = "timer" if volume.id in self._next else "start"
-                for _ in range(TRIES if self._once else 1):  # the service comes back to it, a single pass does not
+                for _ in range(MAX_TRIES if self._once else 1):  # the service comes back to it, a single pass does not
                     if self._scan(volume, volume.path, why) or self._stop.is_set():
                         break
 
@@ -139,9 +139,9 @@ class Scanner:
         self.scanning = top
         try:
             mounts = read_mounts()
-            before = observe(volume.path, mounts)
+            before = observe_volume(volume.path, mounts)
             done = False
-            if not judge(volume.kind, volume.identity, before):
+            if not absence_reason(volume.kind, volume.identity, before):
                 started = time.monotonic()
                 self._reopen(top)
                 scan = Scan(
@@ -149,18 +149,20 @@ class Scanner:
                 )
                 self._walk(scan, top)
                 done = self._conclude(scan, volume, top, before)
-                _tell(scan, top, why, started)
+                _log_scan(scan, top, why, started)
             if top == volume.path or not done:
                 self._next[volume.id] = time.monotonic() + 60 * self._minutes(volume, before, done)
             if not done and not self._stop.is_set():
                 self._writer.ask(
-                    partial(settle, volume=volume, seen=observe(volume.path, read_mounts()), now=time.time())
+                    partial(
+                        update_volume, volume=volume, seen=observe_volume(volume.path, read_mounts()), now=time.time()
+                    )
                 )
             return done
         finally:
             self.scanning = b""
 
-    def _minutes(self, volume: Volume, before: Observation, done: bool) -> float:
+    def _minutes(self, volume: Volume, before: VolumeObservation, done: bool) -> float:
         """How long until the next scan of the whole volume. One that is held may be back soon."""
         watch = self._config.watch
         slow = before.remote or volume.id in self._held
@@ -169,29 +171,29 @@ class Scanner:
 
     def _others(self, volume: Volume, mounts: list[Mount]) -> frozenset[bytes]:
         """Where the walk has to stop: at other mounts, and at the empty places of those that are away."""
-        known = {other.path for other in volumes(self._database) if other.kind == "mount"}
+        known = {other.path for other in all_volumes(self._database) if other.kind == "mount"}
         return frozenset(known | {mount.path for mount in mounts}) - {volume.path}
 
     def _walk(self, scan: Scan, top: bytes) -> None:
-        batch, size = [], FIRST
+        batch, size = [], FIRST_BATCH_SIGHTINGS
         for seen in scan.walk(top):
             batch += seen
             if len(batch) >= size:
-                self._writer.ask(partial(see_all, batch=batch, now=time.time()))
-                batch, size = [], min(2 * size, BATCH)
-            point("scan.batch")
+                self._writer.ask(partial(record_sightings, batch=batch, now=time.time()))
+                batch, size = [], min(2 * size, BATCH_SIGHTINGS)
+            crash_point("scan.batch")
             self.files = scan.tally.files
         if batch:
-            self._writer.ask(partial(see_all, batch=batch, now=time.time()))
+            self._writer.ask(partial(record_sightings, batch=batch, now=time.time()))
 
-    def _conclude(self, scan: Scan, volume: Volume, top: bytes, before: Observation) -> bool:
+    def _conclude(self, scan: Scan, volume: Volume, top: bytes, before: VolumeObservation) -> bool:
         """Write down what is missing and what could not be read, and wait until all of the scan is committed.
 
         False where nothing follows from the scan: it was told to stop, or the volume changed under it.
         """
 
         def stands() -> bool:
-            return unchanged(volume.path, before)
+            return is_same_mount(volume.path, before)
 
         if self._stop.is_set():
             return False
@@ -199,17 +201,19 @@ class Scanner:
             log.warning("volume_changed_during_scan", path=volume.path)
             return False  # a mount that died midway would block each directory that was left
         for path, problem in scan.tally.blocked:
-            self._writer.ask(partial(block, path=path, problem=problem, now=time.time()))
+            self._writer.ask(partial(block_directory, path=path, problem=problem, now=time.time()))
         lost = scan.tally.missing + scan.vanished_directories(top)
-        point("scan.lost")
-        losses = Losses(self._database, self._writer, self._config.alarm.missing_percent, stands, self._stop.is_set)
+        crash_point("scan.lost")
+        losses = MissingFiles(
+            self._database, self._writer, self._config.alarm.missing_percent, stands, self._stop.is_set
+        )
         whole = top == volume.path
-        row = next((row for row in volumes(self._database) if row.id == volume.id), volume)
+        row = next((row for row in all_volumes(self._database) if row.id == volume.id), volume)
         if not losses.conclude(row, whole, lost):
             return False
         if whole:
-            self._writer.ask(partial(scanned, volume=volume.id, now=time.time()))
-        if any(row.held for row in volumes(self._database) if row.id == volume.id):
+            self._writer.ask(partial(record_full_scan, volume=volume.id, now=time.time()))
+        if any(row.held for row in all_volumes(self._database) if row.id == volume.id):
             self._held.add(volume.id)
         else:
             self._held.discard(volume.id)
@@ -217,11 +221,11 @@ class Scanner:
 
     def _reopen(self, top: bytes) -> None:
         """Directories that could not be read before and can be now go back to their volume."""
-        low, high = below(top)
-        for volume in volumes(self._database):
+        low, high = subtree_range(top)
+        for volume in all_volumes(self._database):
             inside = volume.path == top or low <= volume.path < high
-            if volume.kind == "blocked" and inside and _open_to_us(volume.path):
-                self._writer.ask(partial(unblock, path=volume.path, now=time.time()))
+            if volume.kind == "blocked" and inside and _readable_or_gone(volume.path):
+                self._writer.ask(partial(unblock_directory, path=volume.path, now=time.time()))
 
     def _due(self, found: os.stat_result) -> float:
         """When a sighting may be read: at once, unless it was written so lately that its writer may not be done."""
@@ -231,7 +235,7 @@ class Scanner:
         return now + rest if fresh else now
 
 
-def _open_to_us(path: bytes) -> bool:
+def _readable_or_gone(path: bytes) -> bool:
     """Readable again, or no longer there: both end a block."""
     try:
         with os.scandir(path) as entries:
@@ -245,7 +249,7 @@ def _open_to_us(path: bytes) -> bool:
     return True
 
 
-def _tell(scan: Scan, top: bytes, why: str, started: float) -> None:
+def _log_scan(scan: Scan, top: bytes, why: str, started: float) -> None:
     log.info(
         "scanned",
         path=top,

@@ -6,25 +6,27 @@ from functools import partial
 from typing import NamedTuple
 
 from catalog.config.load import Config
-from catalog.filesystem.ignore import Ignore
+from catalog.filesystem.ignore import IgnoreRules
 from catalog.filesystem.mounts import Mount, mounts_below, read_mounts
 from catalog.filesystem.paths import at_or_inside
-from catalog.filesystem.volume_identity import Observation, observe
+from catalog.filesystem.volume_identity import VolumeObservation, observe_volume
 from catalog.store.database import Database
-from catalog.store.volumes import Volume, adopt, retire, settle, volumes
+from catalog.store.volumes import Volume, adopt_volume, all_volumes, retire_volume, update_volume
 from daemon.writer import Writer
 
-PSEUDO = frozenset({"proc", "sysfs", "devtmpfs", "devpts", "cgroup2", "cgroup", "mqueue", "autofs", "securityfs"})
+PSEUDO_FILESYSTEMS = frozenset(
+    {"proc", "sysfs", "devtmpfs", "devpts", "cgroup2", "cgroup", "mqueue", "autofs", "securityfs"}
+)
 
 
-class Turn(NamedTuple):
+class VolumeTransition(NamedTuple):
     """A volume went away or came back (a new one comes back for the first time)."""
 
     volume: Volume
     away: bool
 
 
-class Guard:
+class VolumeMonitor:
     """Compares each volume with what stands at its path. Deciding is in `Volume.absence`."""
 
     def __init__(self, config: Config, writer: Writer) -> None:
@@ -35,37 +37,39 @@ class Guard:
     def reconfigure(self, config: Config) -> None:
         """Follow other roots."""
         self._roots = config.roots
-        self._ignore = Ignore(config.ignore, os.fsencode(config.state))
+        self._ignore = IgnoreRules(config.ignore, os.fsencode(config.state))
 
     def present(self) -> set[bytes]:
         """Roots that can be read now: also one that is held, since its files may be on their way back."""
-        return {volume.path for volume in volumes(self._database) if volume.kind == "root" and volume.in_place}
+        return {volume.path for volume in all_volumes(self._database) if volume.kind == "root" and volume.in_place}
 
     def away(self) -> list[Volume]:
         """Configured roots and mounts inside them that cannot be read now."""
-        return [volume for volume in volumes(self._database) if volume.away and self._configured(volume.path)]
+        return [volume for volume in all_volumes(self._database) if volume.away and self._configured(volume.path)]
 
     def _configured(self, path: bytes) -> bool:
         return any(at_or_inside(path, root) for root in self._roots)
 
-    def refresh(self) -> list[Turn]:
+    def refresh(self) -> list[VolumeTransition]:
         """Bring the rows up to date; returns what turned."""
         mounts = read_mounts()
-        before = {volume.path: volume for volume in volumes(self._database)}
+        before = {volume.path: volume for volume in all_volumes(self._database)}
         for root in self._roots:
             if root not in before or before[root].kind != "root":
                 self._adopt(root, "root", mounts)
         self._discover(mounts, before)
-        turns: list[Turn] = []
-        for volume in volumes(self._database):
+        turns: list[VolumeTransition] = []
+        for volume in all_volumes(self._database):
             turn = self._settle(volume, mounts)
             fresh = volume.path not in before and volume.away is None
             if turn or fresh:
-                turns.append(Turn(volume, away=turn == "away"))
+                turns.append(VolumeTransition(volume, away=turn == "away"))
         return turns
 
     def _adopt(self, path: bytes, kind: str, mounts: list[Mount]) -> None:
-        self._writer.ask(partial(adopt, path=path, kind=kind, seen=observe(path, mounts), now=time.time()))
+        self._writer.ask(
+            partial(adopt_volume, path=path, kind=kind, seen=observe_volume(path, mounts), now=time.time())
+        )
 
     def _discover(self, mounts: list[Mount], before: dict[bytes, Volume]) -> None:
         for root in self._roots:
@@ -75,7 +79,7 @@ class Guard:
                 known = before.get(mount.path)
                 if (
                     (known is None or known.kind == "blocked")
-                    and mount.fstype not in PSEUDO
+                    and mount.fstype not in PSEUDO_FILESYSTEMS
                     and not self._ignore.path(mount.path, root)
                 ):
                     self._adopt(mount.path, "mount", mounts)
@@ -84,13 +88,13 @@ class Guard:
         if volume.kind == "blocked":
             return ""
         if volume.kind == "root" and volume.path not in self._roots:
-            return str(self._writer.ask(partial(retire, volume=volume, now=time.time())))
-        seen = observe(volume.path, mounts)
+            return str(self._writer.ask(partial(retire_volume, volume=volume, now=time.time())))
+        seen = observe_volume(volume.path, mounts)
         if volume.absence(seen) == (volume.away or ""):
             return ""
-        return str(self._writer.ask(partial(settle, volume=volume, seen=seen, now=time.time())))
+        return str(self._writer.ask(partial(update_volume, volume=volume, seen=seen, now=time.time())))
 
 
-def unchanged(path: bytes, before: Observation) -> bool:
+def is_same_mount(path: bytes, before: VolumeObservation) -> bool:
     """Whether the very same mount still stands at `path`."""
-    return observe(path, read_mounts()) == before
+    return observe_volume(path, read_mounts()) == before

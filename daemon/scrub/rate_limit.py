@@ -1,9 +1,9 @@
 """How fast a scrub may go and how far. Pure: the time is an argument."""
 
-SLACK = 0.9  # a round is planned a tenth shorter than the owner's days, for nights without a running machine
+PLANNED_SHARE = 0.9  # a round is planned a tenth shorter than the owner's days, for nights without a running machine
 
 
-class Bucket:
+class TokenBucket:
     """A rate limit: `rate` bytes a second in the long run, `burst` bytes at once; a rate of 0 is none.
 
     The token bucket as a virtual schedule (ITU-T I.371, annex A: the generic cell rate algorithm), which needs one
@@ -24,12 +24,12 @@ class Bucket:
         return max(0.0, start - now)
 
 
-def fits(size: int, spent: int, limit: int) -> bool:
+def fits_budget(size: int, spent: int, limit: int) -> bool:
     """Whether a file is within the budget. One that alone is more than all of it is read, or it never would be."""
     return limit > 0 and (spent == 0 or spent + size <= limit)
 
 
-def rest(size: int, total: int, days: float, oldest: float) -> float:
+def pause_seconds(size: int, total: int, days: float, oldest: float) -> float:
     """Seconds from one file to the next, so that `total` bytes take as many days, spread evenly.
 
     size: bytes of the file just read. oldest: age in days of the oldest reading: once that is beyond `days`, the plan
@@ -37,4 +37,4 @@ def rest(size: int, total: int, days: float, oldest: float) -> float:
     """
     if oldest > days or not total:
         return 0.0
-    return 86400.0 * days * SLACK * size / total
+    return 86400.0 * days * PLANNED_SHARE * size / total

@@ -11,14 +11,14 @@ from enum import Enum
 from typing import NamedTuple
 
 from catalog.filesystem.safe_read import NotRegular, OpenFile, open_regular
-from catalog.filesystem.stat_signature import Signature, look, signature
-from daemon.scrub.page_cache import PAGE, Footprint
+from catalog.filesystem.stat_signature import Signature, lstat_or_none, signature_of
+from daemon.scrub.page_cache import PAGE_BYTES, PageCacheSnapshot
 
-CHUNK = 1 << 20
-OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)  # says nothing of the file
+CHUNK_BYTES = 1 << 20
+RESOURCE_ERRNOS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)  # says nothing of the file
 
 
-class Target(NamedTuple):
+class ScrubTarget(NamedTuple):
     """A file as the catalog holds it. `sha256` and `content` are None for one that was never read to its end.
 
     `read_at`: when its bytes were read last, in seconds since the epoch, 0 for never. `stale`: validators of an older
@@ -34,8 +34,8 @@ class Target(NamedTuple):
     stale: bool = False
 
 
-class Finding(Enum):
-    """What came out. The words are those of `catalog.integrity.scrub_runs.Run`."""
+class ScrubResult(Enum):
+    """What came out. The words are those of `catalog.integrity.scrub_runs.ScrubRun`."""
 
     SOUND = "sound"
     DIFFERENT = "different"  # other bytes behind the stamp that is known
@@ -45,21 +45,21 @@ class Finding(Enum):
     SKIPPED = "skipped"  # nothing can be said now
 
 
-class Reading(NamedTuple):
+class ScrubReading(NamedTuple):
     """One file read. `size`: how many bytes were read; `sha256`: of them; `detail`: the system's words, if any."""
 
-    target: Target
-    finding: Finding
+    target: ScrubTarget
+    finding: ScrubResult
     size: int = 0
     sha256: bytes = b""
     detail: str = ""
 
 
-class Stopped(Exception):
+class ScrubStopped(Exception):
     """Told to stop in the middle of a file: it counts as not read."""
 
 
-class Reader:
+class ScrubReader:
     """Reads with O_DIRECT where the filesystem has it: then the bytes come from the disk and not from memory that was
     filled when the disk was still well, and the page cache is neither used nor filled. Elsewhere pages that were not
     cached before are let go.
@@ -70,47 +70,47 @@ class Reader:
     def __init__(self, pace: Callable[[int], bool], direct: bool = True) -> None:
         self._pace = pace
         self._direct = direct
-        self._buffer = memoryview(mmap.mmap(-1, CHUNK))  # aligned to a page, as O_DIRECT demands
+        self._buffer = memoryview(mmap.mmap(-1, CHUNK_BYTES))  # aligned to a page, as O_DIRECT demands
 
-    def read(self, target: Target) -> Reading:
+    def read(self, target: ScrubTarget) -> ScrubReading:
         """Never raises for what is the file's fault. Raises Stopped."""
         try:
             with open_regular(target.path) as opened:
                 try:
                     return self._compare(opened, target)
                 except OSError as error:
-                    return _failed(target, error)
+                    return _read_failure(target, error)
         except NotRegular:
-            return Reading(target, Finding.CHANGED)
+            return ScrubReading(target, ScrubResult.CHANGED)
         except OSError as error:
-            return _closed(target, error)
+            return _open_failure(target, error)
 
-    def _compare(self, opened: OpenFile, target: Target) -> Reading:
+    def _compare(self, opened: OpenFile, target: ScrubTarget) -> ScrubReading:
         handle, before, told = opened
-        if signature(before).stamp != target.signature.stamp:
-            return Reading(target, Finding.CHANGED)
-        size, digest = self._hash(handle, before.st_size, Footprint(handle, before.st_size, told))
-        if signature(os.fstat(handle)).stamp != target.signature.stamp:
-            return Reading(target, Finding.CHANGED, size)
+        if signature_of(before).stamp != target.signature.stamp:
+            return ScrubReading(target, ScrubResult.CHANGED)
+        size, digest = self._hash(handle, before.st_size, PageCacheSnapshot(handle, before.st_size, told))
+        if signature_of(os.fstat(handle)).stamp != target.signature.stamp:
+            return ScrubReading(target, ScrubResult.CHANGED, size)
         good = target.sha256 is None or digest == target.sha256
-        return Reading(target, Finding.SOUND if good else Finding.DIFFERENT, size, digest)
+        return ScrubReading(target, ScrubResult.SOUND if good else ScrubResult.DIFFERENT, size, digest)
 
-    def _hash(self, handle: int, size: int, footprint: Footprint) -> tuple[int, bytes]:
+    def _hash(self, handle: int, size: int, footprint: PageCacheSnapshot) -> tuple[int, bytes]:
         """How many bytes there were, and their sha256."""
-        way = _Way(handle, self._direct)
+        way = _DirectReader(handle, self._direct)
         digest, at = hashlib.sha256(), 0
         while True:
-            if not self._pace(min(CHUNK, max(0, size - at))):
-                raise Stopped
+            if not self._pace(min(CHUNK_BYTES, max(0, size - at))):
+                raise ScrubStopped
             got = way.read(self._buffer, at)
             digest.update(self._buffer[:got])
-            footprint.clear(at // PAGE * PAGE, at + got)
+            footprint.clear(at // PAGE_BYTES * PAGE_BYTES, at + got)
             at += got
             if not got or at >= size:  # whether it has grown is for the stamp to tell
                 return at, digest.digest()
 
 
-class _Way:
+class _DirectReader:
     """How an open file is read: past the page cache, or through it once that was refused."""
 
     def __init__(self, handle: int, direct: bool) -> None:
@@ -137,25 +137,27 @@ class _Way:
             return os.preadv(self._handle, [buffer], at)
 
 
-def _closed(target: Target, error: OSError) -> Reading:
+def _open_failure(target: ScrubTarget, error: OSError) -> ScrubReading:
     """It cannot be opened: because something else stands there, or because this very file may not be read."""
-    if error.errno in OURS:
-        return Reading(target, Finding.SKIPPED, detail=_word(error))
+    if error.errno in RESOURCE_ERRNOS:
+        return ScrubReading(target, ScrubResult.SKIPPED, detail=_error_text(error))
     try:
-        found = look(target.path)
+        found = lstat_or_none(target.path)
     except OSError as worse:
-        return Reading(target, Finding.SKIPPED, detail=_word(worse))  # its directory is closed: a scan says so
+        return ScrubReading(
+            target, ScrubResult.SKIPPED, detail=_error_text(worse)
+        )  # its directory is closed: a scan says so
     if found is None:
-        return Reading(target, Finding.GONE)
-    if not stat.S_ISREG(found.st_mode) or signature(found).stamp != target.signature.stamp:
-        return Reading(target, Finding.CHANGED)
-    return Reading(target, Finding.UNREADABLE, detail=_word(error))
+        return ScrubReading(target, ScrubResult.GONE)
+    if not stat.S_ISREG(found.st_mode) or signature_of(found).stamp != target.signature.stamp:
+        return ScrubReading(target, ScrubResult.CHANGED)
+    return ScrubReading(target, ScrubResult.UNREADABLE, detail=_error_text(error))
 
 
-def _failed(target: Target, error: OSError) -> Reading:
-    finding = Finding.SKIPPED if error.errno in OURS else Finding.UNREADABLE
-    return Reading(target, finding, detail=_word(error))
+def _read_failure(target: ScrubTarget, error: OSError) -> ScrubReading:
+    finding = ScrubResult.SKIPPED if error.errno in RESOURCE_ERRNOS else ScrubResult.UNREADABLE
+    return ScrubReading(target, finding, detail=_error_text(error))
 
 
-def _word(error: OSError) -> str:
+def _error_text(error: OSError) -> str:
     return os.strerror(error.errno or 0).lower()

@@ -5,77 +5,81 @@ from functools import partial
 
 import structlog
 
-from catalog.crash_points import point
-from catalog.files.decision import back_off
-from catalog.files.observe import miss, see
-from catalog.files.results import reject
-from catalog.filesystem.stat_signature import look
-from catalog.integrity.scrub_results import betray, identify, verify
-from catalog.integrity.scrub_runs import Run, save
+from catalog.crash_points import crash_point
+from catalog.files.decision import retry_delay
+from catalog.files.observe import record_missing_path, record_sighting
+from catalog.files.results import reject_file
+from catalog.filesystem.stat_signature import lstat_or_none
+from catalog.integrity.scrub_results import record_first_hash, record_hash_mismatch, record_verified
+from catalog.integrity.scrub_runs import ScrubRun, save_run
 from catalog.store.database import Database
-from catalog.store.volumes import stands
+from catalog.store.volumes import volume_is_present
 from daemon.scan.walk import sighting
-from daemon.scrub.reader import Finding, Reading, Target
+from daemon.scrub.reader import ScrubReading, ScrubResult, ScrubTarget
 from daemon.writer import Change
-from models.decode.reason import Reason
+from models.decode.reason import RejectReason
 
 log = structlog.get_logger()
 
 
-def record(readings: tuple[Reading, ...], run: Run, now: float, due: float) -> Change:
+def readings_change(readings: tuple[ScrubReading, ...], run: ScrubRun, now: float, due: float) -> Change:
     """One change for a batch and for the account of its run, so that no kill can part them.
 
     `now`: when the last of them was read; `due`: when a file that changed may be read.
     """
-    return partial(_record, readings, run, now, due)
+    return partial(_record_batch, readings, run, now, due)
 
 
-def _record(readings: tuple[Reading, ...], run: Run, now: float, due: float, database: Database) -> None:
+def _record_batch(
+    readings: tuple[ScrubReading, ...], run: ScrubRun, now: float, due: float, database: Database
+) -> None:
     for reading in readings:
-        _one(database, reading, now, due)
-    save(database, run, now)
-    point("scrub.record")
+        _record_reading(database, reading, now, due)
+    save_run(database, run, now)
+    crash_point("scrub.record")
 
 
-def _one(database: Database, reading: Reading, now: float, due: float) -> None:
+def _record_reading(database: Database, reading: ScrubReading, now: float, due: float) -> None:
     target = reading.target
-    if reading.finding is Finding.SOUND:
-        _sound(database, reading, now)
-    elif reading.finding is Finding.DIFFERENT:
+    if reading.finding is ScrubResult.SOUND:
+        _record_sound(database, reading, now)
+    elif reading.finding is ScrubResult.DIFFERENT:
         assert target.content is not None
-        if betray(database, target.file, target.path, target.signature, target.content, now):
+        if record_hash_mismatch(database, target.file, target.path, target.signature, target.content, now):
             log.warning("betrayed", path=target.path)
-    elif reading.finding in (Finding.CHANGED, Finding.GONE):
-        _look(database, target.path, now, due)
-    elif reading.finding is Finding.UNREADABLE:
-        _unreadable(database, target, reading.detail, now)
+    elif reading.finding in (ScrubResult.CHANGED, ScrubResult.GONE):
+        _observe_again(database, target.path, now, due)
+    elif reading.finding is ScrubResult.UNREADABLE:
+        _record_unreadable(database, target, reading.detail, now)
 
 
-def _sound(database: Database, reading: Reading, now: float) -> None:
+def _record_sound(database: Database, reading: ScrubReading, now: float) -> None:
     target = reading.target
     if target.content is None:
-        identify(database, target.file, target.signature, reading.sha256, now)
+        record_first_hash(database, target.file, target.signature, reading.sha256, now)
     else:
-        verify(database, target.file, target.signature, target.content, now, stale=target.stale)
+        record_verified(database, target.file, target.signature, target.content, now, stale=target.stale)
 
 
-def _look(database: Database, path: bytes, now: float, due: float) -> None:
+def _observe_again(database: Database, path: bytes, now: float, due: float) -> None:
     """As a scan would: the disk is right, and a file that is no longer there is missed only if its disk is."""
     try:
-        found = look(path)
+        found = lstat_or_none(path)
     except OSError:
         return
     if found is None or stat.S_ISDIR(found.st_mode):
-        miss(database, path, now)
+        record_missing_path(database, path, now)
     else:
-        see(database, sighting(path, found, due), now)
+        record_sighting(database, sighting(path, found, due), now)
 
 
-def _unreadable(database: Database, target: Target, word: str, now: float) -> None:
+def _record_unreadable(database: Database, target: ScrubTarget, word: str, now: float) -> None:
     """A disk that fails or a permission that was taken away; but one whose volume went away is not judged."""
     volume = database.value(
         "SELECT d.volume FROM file f JOIN directory d ON d.id = f.directory WHERE f.id = ?", target.file
     )
-    if volume is not None and stands(database, volume):
+    if volume is not None and volume_is_present(database, volume):
         log.warning("unreadable", path=target.path, detail=word)
-        reject(database, target.file, target.signature, Reason.UNREADABLE, word, None, now, now + back_off(0))
+        reject_file(
+            database, target.file, target.signature, RejectReason.UNREADABLE, word, None, now, now + retry_delay(0)
+        )

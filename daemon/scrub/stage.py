@@ -9,22 +9,22 @@ import structlog
 
 from catalog.client.protocol import ScrubAnswer
 from catalog.config.load import Config
-from catalog.crash_points import point
-from catalog.integrity.coverage import DAY
-from catalog.integrity.scrub_results import doubt
-from catalog.integrity.scrub_runs import Run, begin, begin_continuous, night, unfinished
+from catalog.crash_points import crash_point
+from catalog.integrity.coverage import DAY_SECONDS
+from catalog.integrity.scrub_results import clear_future_readings
+from catalog.integrity.scrub_runs import ScrubRun, begin_continuous_run, begin_run, night_start, unfinished_run
 from catalog.store.database import Database
-from daemon.host.priority import idle_io
-from daemon.messages import ScrubOrder
-from daemon.scrub.queue import ScrubFeed
-from daemon.scrub.rate_limit import Bucket, rest
-from daemon.scrub.reader import CHUNK, Reader, Stopped, Target
-from daemon.scrub.run import Shift
+from daemon.host.priority import set_idle_io_priority
+from daemon.messages import ScrubRequest
+from daemon.scrub.queue import ScrubQueue
+from daemon.scrub.rate_limit import TokenBucket, pause_seconds
+from daemon.scrub.reader import CHUNK_BYTES, ScrubReader, ScrubStopped, ScrubTarget
+from daemon.scrub.run import ActiveScrubRun
 from daemon.writer import Writer
 
 GB, MB = 1_000_000_000, 1_000_000
 ROUND_SECONDS = 3600.0  # after so long the continuous run looks for the oldest file anew: disks may be back
-TICK = 0.5
+POLL_SECONDS = 0.5
 log = structlog.get_logger()
 
 
@@ -43,17 +43,17 @@ class Scrubber:
         busy: Callable[[], bool],
         *,
         once: bool,
-        order: ScrubOrder | None,
+        order: ScrubRequest | None,
     ) -> None:
         self._database = Database(config.database, write=False)
         self._writer = writer
         self._stop = stop
         self._busy = busy
         self._once = once
-        self._reader = Reader(self._pace)
+        self._reader = ScrubReader(self._pace)
         self._lock = threading.Lock()
-        self._shift: Shift | None = None  # that somebody asked for
-        self._own: Shift | None = None  # the continuous one
+        self._shift: ActiveScrubRun | None = None  # that somebody asked for
+        self._own: ActiveScrubRun | None = None  # the continuous one
         self._own_until = self._next_at = 0.0
         self._cancelled = False
         self._wake = threading.Event()
@@ -66,24 +66,24 @@ class Scrubber:
         self._settings = config.scrub
         self._rest = 0.0 if self._once else config.watch.open_seconds
         rate = config.scrub.rate_mb * MB
-        self._bucket = Bucket(rate, min(rate, CHUNK))
+        self._bucket = TokenBucket(rate, min(rate, CHUNK_BYTES))
         self._wake.set()
 
     # -- for those who ask
 
-    def request(self, limit: int | None) -> tuple[Run, bool]:
+    def request(self, limit: int | None) -> tuple[ScrubRun, bool]:
         """Begin a run of `limit` bytes (None: what tonight leaves), or join the one at work; whether it is new."""
         with self._lock:
             if self._shift is not None:
                 return self._shift.run, False
             nightly = int(self._settings.budget_gb * GB)
-            run = self._writer.ask(partial(begin, limit=limit, nightly=nightly, now=time.time()))
+            run = self._writer.ask(partial(begin_run, limit=limit, nightly=nightly, now=time.time()))
             self._begin(run)
             return run, True
 
-    def _begin(self, run: Run) -> None:
+    def _begin(self, run: ScrubRun) -> None:
         self._cancelled = False
-        self._shift = Shift(run, ScrubFeed(self._database, run.started), self._writer, self._rest)
+        self._shift = ActiveScrubRun(run, ScrubQueue(self._database, run.started), self._writer, self._rest)
         self._wake.set()
 
     def cancel(self, run: int) -> None:
@@ -116,9 +116,9 @@ class Scrubber:
 
     def run(self) -> None:
         """Thread body."""
-        if not idle_io():
+        if not set_idle_io_priority():
             log.info("no_idle_io")
-        self._writer.ask(partial(doubt, now=time.time()))
+        self._writer.ask(partial(clear_future_readings, now=time.time()))
         self._take_up()
         try:
             while not self._stop.is_set():
@@ -128,7 +128,7 @@ class Scrubber:
 
     def _take_up(self) -> None:
         """Go on with what a restart cut short."""
-        run = None if self._once else unfinished(self._database, night(time.time()))
+        run = None if self._once else unfinished_run(self._database, night_start(time.time()))
         with self._lock:
             if run is not None and self._shift is None:
                 self._begin(run)
@@ -141,9 +141,9 @@ class Scrubber:
         elif self._settings.continuous and not self._busy():
             self._drip()
         else:
-            self._wake.wait(TICK)
+            self._wake.wait(POLL_SECONDS)
 
-    def _work(self, shift: Shift) -> None:
+    def _work(self, shift: ActiveScrubRun) -> None:
         shift.count()
         target = None if self._halted() else shift.next()
         if target is not None:
@@ -161,7 +161,7 @@ class Scrubber:
         if left > 0:
             if self._own is not None:
                 self._own.commit()
-            self._wake.wait(min(TICK, left))
+            self._wake.wait(min(POLL_SECONDS, left))
             return
         shift = self._continuous()
         target = shift.next()
@@ -169,29 +169,29 @@ class Scrubber:
             self._next_at = self._own_until
             return
         self._read(shift, target)
-        age = (time.time() - target.read_at) / DAY
-        self._next_at = time.monotonic() + rest(target.signature.size, self._total, self._settings.days, age)
+        age = (time.time() - target.read_at) / DAY_SECONDS
+        self._next_at = time.monotonic() + pause_seconds(target.signature.size, self._total, self._settings.days, age)
 
-    def _continuous(self) -> Shift:
+    def _continuous(self) -> ActiveScrubRun:
         """Tonight's continuous run, once an hour from the oldest file on: what was passed over may be back."""
         if self._own is None or time.monotonic() >= self._own_until:
             if self._own is not None:
                 self._own.commit()
             now = time.time()
             nightly = int(self._settings.budget_gb * GB)
-            run = self._writer.ask(partial(begin_continuous, nightly=nightly, now=now))
-            feed = ScrubFeed(self._database, now)
+            run = self._writer.ask(partial(begin_continuous_run, nightly=nightly, now=now))
+            feed = ScrubQueue(self._database, now)
             self._total = feed.work()
-            self._own = Shift(run, feed, self._writer, self._rest)
+            self._own = ActiveScrubRun(run, feed, self._writer, self._rest)
             self._own_until = time.monotonic() + ROUND_SECONDS
         return self._own
 
-    def _read(self, shift: Shift, target: Target) -> None:
+    def _read(self, shift: ActiveScrubRun, target: ScrubTarget) -> None:
         try:
             reading = self._reader.read(target)
-        except Stopped:
+        except ScrubStopped:
             return
-        point("scrub.read")
+        crash_point("scrub.read")
         shift.take(reading)
 
     def _halted(self) -> bool:
@@ -204,7 +204,7 @@ class Scrubber:
             left = until - time.monotonic()
             if left <= 0:
                 return True
-            self._stop.wait(min(left, TICK))
+            self._stop.wait(min(left, POLL_SECONDS))
         return False
 
     def _end(self) -> None:

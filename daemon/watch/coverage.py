@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from catalog.filesystem.paths import inside
 
-MOST_SUBTREES = 100
+MAX_SUBTREES = 100
 
-_REMEDY = {
+_CAUSE_BY_ERRNO = {
     errno.ENOSPC: "fs.inotify.max_user_watches is used up; raise it (sysctl) above the number of directories",
     errno.EACCES: "the service may not read them",
     errno.EEXIST: "they are mounted twice inside the root",
@@ -17,7 +17,7 @@ _REMEDY = {
 
 
 @dataclass(frozen=True, slots=True)
-class Coverage:
+class WatchCoverage:
     """What a check of one root found.
 
     `alive`: events of what is watched do arrive; if not, `remove` and `add` the root once it is there again.
@@ -36,7 +36,7 @@ class Coverage:
     word: str
 
 
-def topmost(paths: Iterable[bytes], most: int = MOST_SUBTREES) -> tuple[bytes, ...]:
+def fewest_subtrees(paths: Iterable[bytes], most: int = MAX_SUBTREES) -> tuple[bytes, ...]:
     """The fewest subtrees that hold all `paths`; above `most`, the deepest give way to their parents. Paths share a
     root."""
     left = _outermost(paths)
@@ -46,13 +46,14 @@ def topmost(paths: Iterable[bytes], most: int = MOST_SUBTREES) -> tuple[bytes, .
     return tuple(left)
 
 
-def worded(directories: int, faults: Iterable[int]) -> str:
+def coverage_problem(directories: int, faults: Iterable[int]) -> str:
     """Why directories are not watched, from the errnos met; empty without any."""
     counts: dict[int, int] = {}
     for number in faults:
         counts[number] = counts.get(number, 0) + 1
     parts = (
-        f"{count:,} of {directories:,} directories are not watched: {_REMEDY.get(number) or os.strerror(number)}"
+        f"{count:,} of {directories:,} directories are not watched: "
+        f"{_CAUSE_BY_ERRNO.get(number) or os.strerror(number)}"
         for number, count in counts.items()
     )
     return "; ".join(parts)

@@ -8,30 +8,30 @@ from collections.abc import Callable
 
 from daemon.watch import inotify as kernel
 from daemon.watch.hints import Dirty, Hint, Moved, Rescan, Vanished
-from daemon.watch.inotify import Inotify, Record
-from daemon.watch.rename_pairs import HOLD, Held, Moves
-from daemon.watch.rewalks import Rounds
-from daemon.watch.tree import Got, Node, Tree
-from daemon.watch.tree_walk import Walk
+from daemon.watch.inotify import Inotify, InotifyEvent
+from daemon.watch.rename_pairs import PAIR_SECONDS, PendingRename, RenamePairs
+from daemon.watch.rewalks import RewalkSchedule
+from daemon.watch.tree import Node, WatchResult, WatchTree
+from daemon.watch.tree_walk import TreeWalk
 
 
-class Digest:
+class EventTranslator:
     """Keeps the tree true and tells hints. One thread only; `tell` is called in it."""
 
     def __init__(self, root: bytes, inotify: Inotify, tell: Callable[[Hint], None]) -> None:
-        self.tree = Tree(root, inotify)
-        self.rounds = Rounds(self.tree, tell)
+        self.tree = WatchTree(root, inotify)
+        self.rounds = RewalkSchedule(self.tree, tell)
         self.failed = ""
         self._root = root
         self._tell = tell
-        self._moves = Moves()
+        self._moves = RenamePairs()
 
     def open(self) -> None:
         """Watches the whole tree before it returns: about 20 µs a directory when the disk's cache is warm."""
         self.rounds.first()
         self._after_walking()
 
-    def take(self, record: Record) -> None:
+    def take(self, record: InotifyEvent) -> None:
         """Digests one record. One of a watch that we gave up says nothing new: whatever gave it up told a hint."""
         wd, mask, cookie, name = record
         if mask & kernel.Q_OVERFLOW:
@@ -66,7 +66,7 @@ class Digest:
             self.failed = word
             self._tell(Rescan(self._root, f"the root {word}"))
 
-    def _left(self, gone: list[Held]) -> None:
+    def _left(self, gone: list[PendingRename]) -> None:
         for held in gone:
             if held.node is not None:
                 self.tree.drop(held.node)
@@ -102,7 +102,7 @@ class Digest:
             self._appear(node, name)
         else:
             self._left(self._moves.left(path))
-            self._tell(Dirty(path, closed=has_no_writer(path)))
+            self._tell(Dirty(path, closed=is_link(path)))
 
     def _itself(self, node: Node, mask: int) -> None:
         if node is self.tree.root:
@@ -119,12 +119,12 @@ class Digest:
             return
         node = node or self.tree.grow(parent, name)
         path = self.tree.path(node)
-        if path is not None and self.tree.watch(node, path) is Got.GONE:
+        if path is not None and self.tree.watch(node, path) is WatchResult.GONE:
             # Deleted, or one above it was renamed and the event is still to come: only another look tells.
             self.tree.drop(node)
             self.rounds.doubt(parent)
         else:
-            self.rounds.soon(Walk(node, "new directory"))
+            self.rounds.soon(TreeWalk(node, "new directory"))
 
     def _delete(self, parent: Node, name: bytes, path: bytes, directory: bool) -> None:
         node = parent.child(name) if directory else None
@@ -134,7 +134,7 @@ class Digest:
 
     def _leave(self, parent: Node, name: bytes, path: bytes, directory: bool, cookie: int) -> None:
         node = parent.child(name) if directory else None
-        held = Held(path, parent, node, directory, time.monotonic() + HOLD)
+        held = PendingRename(path, parent, node, directory, time.monotonic() + PAIR_SECONDS)
         if node is not None:
             held.disturbed = self.rounds.overtook(node)
             self.tree.detach(node)
@@ -159,20 +159,20 @@ class Digest:
         else:
             self._settle(held, held.node, parent, name, path)
 
-    def _settle(self, held: Held, node: Node, parent: Node, name: bytes, path: bytes) -> None:
+    def _settle(self, held: PendingRename, node: Node, parent: Node, name: bytes, path: bytes) -> None:
         """Puts a renamed directory in its new place, and asks the disk whether it is the one that we think it is:
         after an exchange, or when a walk was ahead of the queue, it is another."""
         self.tree.attach(node, parent, name)
         got = self.tree.watch(node, path)
-        if got is not Got.SAME:
+        if got is not WatchResult.SAME:
             self.rounds.doubt(parent)
             self.rounds.doubt(held.parent)
         # Always a Rescan: a file that was told just before, or was met by a scan under way, may have been looked for
         # under the old name after the rename and before its hint, and been taken for gone. Moved alone would lose it.
-        self.rounds.soon(Walk(node, "renamed", deep=held.disturbed or got is Got.NEW))
+        self.rounds.soon(TreeWalk(node, "renamed", deep=held.disturbed or got is WatchResult.NEW))
 
 
-def has_no_writer(path: bytes) -> bool:
+def is_link(path: bytes) -> bool:
     """Whether a file that was just made is complete as it is: a hard or symbolic link, which no writer will close."""
     try:
         found = os.lstat(path)

@@ -11,23 +11,23 @@ from functools import partial
 import structlog
 
 from catalog.config.load import Config
-from catalog.crash_points import point
-from catalog.files.moves import carry, move_directory
-from catalog.files.observe import Seen, miss, see
-from catalog.filesystem.ignore import Ignore
+from catalog.crash_points import crash_point
+from catalog.files.moves import apply_file_rename, move_directory_rows
+from catalog.files.observe import Sighting, record_missing_path, record_sighting
+from catalog.filesystem.ignore import IgnoreRules
 from catalog.filesystem.paths import inside
-from catalog.filesystem.stat_signature import look
+from catalog.filesystem.stat_signature import lstat_or_none
 from catalog.store.database import Database
 from daemon.scan.walk import sighting
 from daemon.watch.hints import Dirty, Hint, Moved, Rescan, Vanished
 from daemon.writer import Writer
 
-WAITING = 100_000  # hints kept at most: beyond that one scan is cheaper than all of them
+MAX_WAITING_HINTS = 100_000  # hints kept at most: beyond that one scan is cheaper than all of them
 FOLD_SECONDS = 0.05  # a copied file gives several hints within milliseconds
 log = structlog.get_logger()
 
 
-class Scout:
+class HintFollower:
     """Runs in one thread. `tell` may be called from any, and never blocks."""
 
     def __init__(self, config: Config, writer: Writer, rescan: Callable[[bytes, str], None]) -> None:
@@ -42,12 +42,12 @@ class Scout:
     def reconfigure(self, config: Config) -> None:
         """Follow a new configuration."""
         self._config = config
-        self._ignore = Ignore(config.ignore, os.fsencode(config.state))
+        self._ignore = IgnoreRules(config.ignore, os.fsencode(config.state))
 
     def tell(self, hint: Hint) -> None:
         """Take a hint from the watcher."""
         with self._lock:
-            if len(self._hints) >= WAITING:
+            if len(self._hints) >= MAX_WAITING_HINTS:
                 self._hints.clear()
                 self._drowned = True
             if not self._hints or self._hints[-1] != hint:
@@ -66,9 +66,9 @@ class Scout:
         if drowned:
             for root in self._config.roots:
                 self._rescan(root, "too many changes at once")
-        for hint in fold(hints):
+        for hint in fold_hints(hints):
             self._follow(hint)
-        point("scout.hints")
+        crash_point("scout.hints")
 
     def _follow(self, hint: Hint) -> None:
         now = time.time()
@@ -80,21 +80,21 @@ class Scout:
                 self._dirty(hint, now)
         elif isinstance(hint, Vanished):
             if not self._ignored(hint.path):
-                self._writer.put(partial(miss, path=hint.path, now=now))
+                self._writer.put(partial(record_missing_path, path=hint.path, now=now))
         else:
             self._moved(hint, now)
 
     def _dirty(self, hint: Dirty, now: float) -> None:
-        found = _look(hint.path)
+        found = _stat_or_none(hint.path)
         if found is None:
-            self._writer.put(partial(miss, path=hint.path, now=now))
+            self._writer.put(partial(record_missing_path, path=hint.path, now=now))
         elif stat.S_ISDIR(found.st_mode):
-            self._writer.put(partial(miss, path=hint.path, now=now))  # the file whose place it took
+            self._writer.put(partial(record_missing_path, path=hint.path, now=now))  # the file whose place it took
             self._rescan(hint.path, "a directory where a file was told")
         else:
-            self._writer.put(partial(see, seen=self._sighting(hint.path, found, hint.closed, now), now=now))
+            self._writer.put(partial(record_sighting, seen=self._sighting(hint.path, found, hint.closed, now), now=now))
 
-    def _sighting(self, path: bytes, found: os.stat_result, closed: bool, now: float) -> Seen:
+    def _sighting(self, path: bytes, found: os.stat_result, closed: bool, now: float) -> Sighting:
         watch = self._config.watch
         return sighting(path, found, now + (watch.closed_seconds if closed else watch.open_seconds))
 
@@ -104,12 +104,12 @@ class Scout:
         elif self._ignored(hint.source):
             self._follow(Rescan(hint.target, "moved in") if hint.directory else Dirty(hint.target, closed=True))
         elif hint.directory:
-            self._writer.put(partial(_carry_directory, source=hint.source, target=hint.target, now=now))
+            self._writer.put(partial(_move_directory, source=hint.source, target=hint.target, now=now))
             self._rescan(hint.target, "directory moved")
         else:
-            found = _look(hint.target)
+            found = _stat_or_none(hint.target)
             seen = None if found is None else self._sighting(hint.target, found, True, now)
-            self._writer.put(partial(carry, source=hint.source, seen=seen, target=hint.target, now=now))
+            self._writer.put(partial(apply_file_rename, source=hint.source, seen=seen, target=hint.target, now=now))
 
     def _ignored(self, path: bytes) -> bool:
         for root in self._config.roots:
@@ -118,7 +118,7 @@ class Scout:
         return path not in self._config.roots
 
 
-def fold(hints: deque[Hint]) -> list[Hint]:
+def fold_hints(hints: deque[Hint]) -> list[Hint]:
     """Drop all but the last of several `Dirty` hints for one path, as long as nothing was moved in between."""
     kept: list[Hint] = []
     dirty: dict[bytes, Dirty] = {}
@@ -132,13 +132,13 @@ def fold(hints: deque[Hint]) -> list[Hint]:
     return kept + list(dirty.values())
 
 
-def _look(path: bytes) -> os.stat_result | None:
+def _stat_or_none(path: bytes) -> os.stat_result | None:
     try:
-        return look(path)
+        return lstat_or_none(path)
     except OSError:
         return None
 
 
-def _carry_directory(database: Database, source: bytes, target: bytes, now: float) -> None:
-    move_directory(database, source, target, now)
-    miss(database, source, now)
+def _move_directory(database: Database, source: bytes, target: bytes, now: float) -> None:
+    move_directory_rows(database, source, target, now)
+    record_missing_path(database, source, now)

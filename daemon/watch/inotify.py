@@ -25,14 +25,14 @@ _ONLYDIR, _DONT_FOLLOW, _EXCL_UNLINK = 0x01000000, 0x02000000, 0x04000000
 # No MODIFY: one record a write(), 30 for a file of 300 kB out of tar, where CLOSE_WRITE is one a file. No ATTRIB: it
 # tells of touch and chmod, which change no content, and cp -p or tar would then queue 3 to 4 records a file instead
 # of 2, in a queue of 16,384. What only these two tell (truncate by path, chmod back to readable) waits for the scan.
-CHANGES = CLOSE_WRITE | MOVED_FROM | MOVED_TO | CREATE | DELETE
+CHANGE_MASK = CLOSE_WRITE | MOVED_FROM | MOVED_TO | CREATE | DELETE
 
 # A buffer that takes about a quarter of the default queue: fewer, larger reads empty it faster than a storm fills it.
-_BUFFER = 256 * 1024
-_LARGEST = 16 + 256  # bytes of a record with a name of 255
-_HEAD = struct.Struct("iIII")
+_BUFFER_BYTES = 256 * 1024
+_MAX_EVENT_BYTES = 16 + 256  # bytes of a record with a name of 255
+_HEADER = struct.Struct("iIII")
 
-Record = tuple[int, int, int, bytes]
+InotifyEvent = tuple[int, int, int, bytes]
 """Watch descriptor, mask, cookie, name (empty when the record is about the watched directory itself)."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -46,7 +46,7 @@ class Inotify:
     def __init__(self) -> None:
         """Raises OSError with the remedy: EMFILE when the user's instances, or this process's files, are used up."""
         try:
-            self._fd = _checked(_libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK))
+            self._fd = _raise_on_error(_libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK))
         except OSError as error:
             if error.errno == errno.EMFILE:
                 raise OSError(errno.EMFILE, "raise fs.inotify.max_user_instances (sysctl) or LimitNOFILE") from error
@@ -65,24 +65,24 @@ class Inotify:
         `fs.inotify.max_user_watches`, EACCES, ENOENT, ENOTDIR (also for a symbolic link).
         """
         flags = DELETE_SELF | MOVE_SELF if root else _DONT_FOLLOW
-        mask = CHANGES | _ONLYDIR | _EXCL_UNLINK | flags
-        return _checked(_libc.inotify_add_watch(self._fd, path, mask))
+        mask = CHANGE_MASK | _ONLYDIR | _EXCL_UNLINK | flags
+        return _raise_on_error(_libc.inotify_add_watch(self._fd, path, mask))
 
     def give_up(self, wd: int) -> None:
         """Removes a watch; one that the kernel has removed already is fine. Queues an IGNORED record."""
         with suppress(OSError):
-            _checked(_libc.inotify_rm_watch(self._fd, wd))
+            _raise_on_error(_libc.inotify_rm_watch(self._fd, wd))
 
-    def read(self, timeout: float) -> list[Record]:
+    def read(self, timeout: float) -> list[InotifyEvent]:
         """What is queued, after waiting at most `timeout` seconds for the first record or for `wake`."""
         ready = {fd for fd, _ in self._poll.poll(max(0.0, timeout) * 1000)}
         if self._bell in ready:
             os.eventfd_read(self._bell)
         began = time.monotonic()
-        data = os.read(self._fd, _BUFFER) if self._fd in ready else b""
-        if len(data) <= _BUFFER - _LARGEST:
+        data = os.read(self._fd, _BUFFER_BYTES) if self._fd in ready else b""
+        if len(data) <= _BUFFER_BYTES - _MAX_EVENT_BYTES:
             self.emptied = began
-        return parse(data)
+        return parse_events(data)
 
     def wake(self) -> None:
         """Ends a `read` that is waiting in another thread."""
@@ -109,18 +109,18 @@ class Inotify:
             os.close(self._bell)
 
 
-def parse(buffer: bytes) -> list[Record]:
+def parse_events(buffer: bytes) -> list[InotifyEvent]:
     """The records of one read(); the kernel never splits a record across two reads."""
-    records: list[Record] = []
+    records: list[InotifyEvent] = []
     at, end = 0, len(buffer)
     while at < end:
-        wd, mask, cookie, length = _HEAD.unpack_from(buffer, at)
+        wd, mask, cookie, length = _HEADER.unpack_from(buffer, at)
         at += 16 + length
         records.append((wd, mask, cookie, buffer[at - length : at].rstrip(b"\0")))
     return records
 
 
-def _checked(result: int) -> int:
+def _raise_on_error(result: int) -> int:
     if result >= 0:
         return result
     number = ctypes.get_errno() or errno.EIO

@@ -17,11 +17,11 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers.api import BaseObserver, EventEmitter, EventQueue, ObservedWatch
 
 from catalog.filesystem.mounts import Mount, read_mounts
-from daemon.watch.coverage import Coverage
+from daemon.watch.coverage import WatchCoverage
 from daemon.watch.hints import Hint, Rescan
 from daemon.watch.root import WatchedRoot
 
-__all__ = ["Coverage", "Watcher"]
+__all__ = ["WatchCoverage", "Watcher"]
 
 log = structlog.get_logger()
 
@@ -35,8 +35,8 @@ class Watcher:
 
     def __init__(self, roots: Sequence[bytes], tell: Callable[[Hint], None]) -> None:
         self._watches: dict[bytes, ObservedWatch | None] = dict.fromkeys(roots)
-        self._teller = _Teller(tell)
-        self._observer = BaseObserver(_Emitter)
+        self._teller = _HintDispatcher(tell)
+        self._observer = BaseObserver(_RootEmitter)
 
     def start(self) -> None:
         """Watches all roots, then returns: about 20 µs a directory. Does not fail: ask `check`. Scan after it, not
@@ -63,7 +63,7 @@ class Watcher:
         if watch is not None:
             self._observer.unschedule(watch)
 
-    def check(self) -> list[Coverage]:
+    def check(self) -> list[WatchCoverage]:
         """What is watched now, root by root, and asks for repair of what is not. Call it every 5 to 10 s.
 
         Costs no walk and at most about 1 % of a core (see `tools/bench/watch.py`). Raises OSError where /proc is not
@@ -71,7 +71,7 @@ class Watcher:
         """
         self._teller.settle()
         mounts = read_mounts()
-        emitters = {emitter.watch: emitter for emitter in self._observer.emitters if isinstance(emitter, _Emitter)}
+        emitters = {emitter.watch: emitter for emitter in self._observer.emitters if isinstance(emitter, _RootEmitter)}
         return [
             self._cover(root, emitters.get(watch) if watch else None, mounts) for root, watch in self._watches.items()
         ]
@@ -81,21 +81,21 @@ class Watcher:
             return None  # watchdog would quietly watch the directory it is in
         return self._observer.schedule(self._teller, os.fsdecode(root), recursive=True)
 
-    def _cover(self, root: bytes, emitter: "_Emitter | None", mounts: Sequence[Mount]) -> Coverage:
+    def _cover(self, root: bytes, emitter: "_RootEmitter | None", mounts: Sequence[Mount]) -> WatchCoverage:
         if emitter is None:
             word = "is a file, not a directory" if os.path.isfile(root) else "is not watched: start or add it"
-            return Coverage(root, False, 0, 0, (root,), f"the root {word}")
+            return WatchCoverage(root, False, 0, 0, (root,), f"the root {word}")
         return emitter.root.check(mounts, emitter.is_alive() and self._observer.is_alive())
 
 
 @dataclass(unsafe_hash=True)
-class _Told(FileSystemEvent):
+class _HintEvent(FileSystemEvent):
     """A hint on its way through watchdog's queue; `src_path` is the root."""
 
     hint: Hint = field(kw_only=True)
 
 
-class _Teller(FileSystemEventHandler):
+class _HintDispatcher(FileSystemEventHandler):
     """Hands hints on. An exception here would end watchdog's dispatcher while the emitters run on unheard."""
 
     def __init__(self, tell: Callable[[Hint], None]) -> None:
@@ -103,7 +103,7 @@ class _Teller(FileSystemEventHandler):
         self._owed: set[bytes] = set()
 
     def dispatch(self, event: FileSystemEvent) -> None:
-        if isinstance(event, _Told):
+        if isinstance(event, _HintEvent):
             self.tell(event.hint, os.fsencode(event.src_path))
 
     def tell(self, hint: Hint, root: bytes) -> None:
@@ -121,7 +121,7 @@ class _Teller(FileSystemEventHandler):
             self.tell(Rescan(root, "a hint was refused"), root)
 
 
-class _Emitter(EventEmitter):
+class _RootEmitter(EventEmitter):
     """Runs one watched root in a thread of watchdog's."""
 
     def __init__(
@@ -163,4 +163,4 @@ class _Emitter(EventEmitter):
             log.exception("the watcher failed", root=os.fsdecode(self._path))
 
     def _tell(self, hint: Hint) -> None:
-        self.queue_event(_Told(os.fsdecode(self._path), hint=hint))
+        self.queue_event(_HintEvent(os.fsdecode(self._path), hint=hint))

@@ -8,30 +8,30 @@ import structlog
 
 from catalog.client.protocol import UncoveredTree, WatchState
 from catalog.config.load import Config
-from catalog.crash_points import point
-from catalog.formatting import text
-from daemon.scan.volume_monitor import Guard
+from catalog.crash_points import crash_point
+from catalog.formatting import path_text
+from daemon.scan.volume_monitor import VolumeMonitor
 from daemon.watch.hints import Hint
 
 if TYPE_CHECKING:
-    from daemon.watch.observer import Coverage, Watcher
+    from daemon.watch.observer import WatchCoverage, Watcher
 
 CHECK_SECONDS = 5.0
 log = structlog.get_logger()
 
 
-class Gap(NamedTuple):
+class WatchGap(NamedTuple):
     """A subtree that the kernel does not watch for us; a timer scans it."""
 
     path: bytes
     word: str
 
 
-class Sentry:
+class WatchReconciler:
     """Runs in one thread; `gaps` may be read from any."""
 
     def __init__(
-        self, config: Config, guard: Guard, rescan: Callable[[bytes, str], None], tell: Callable[[Hint], None]
+        self, config: Config, guard: VolumeMonitor, rescan: Callable[[bytes, str], None], tell: Callable[[Hint], None]
     ) -> None:
         self._config = config
         self._guard = guard
@@ -41,7 +41,7 @@ class Sentry:
         self._watched: set[bytes] = set()
         self._gap_scan_at = 0.0
         self._checked_at = 0.0
-        self.gaps: tuple[Gap, ...] = ()
+        self.gaps: tuple[WatchGap, ...] = ()
         self.directories = 0
 
     def start(self, watch: bool) -> None:
@@ -66,7 +66,7 @@ class Sentry:
             sleep(0.2)
             return
         self._checked_at = monotonic()
-        point("sentry.step")
+        crash_point("sentry.step")
         for turn in self._guard.refresh():
             log.warning("volume_away" if turn.away else "volume_present", path=turn.volume.path)
             if not turn.away:
@@ -85,13 +85,13 @@ class Sentry:
             self._watcher.add(root)
         self._watched = present
 
-    def _cover(self, found: "list[Coverage]") -> None:
+    def _cover(self, found: "list[WatchCoverage]") -> None:
         self.directories = sum(coverage.watched for coverage in found)
         for coverage in found:
             if not coverage.alive and coverage.root in self._watched and self._watcher is not None:
                 log.warning("watch_lost", path=coverage.root, why=coverage.word)
                 self._watcher.add(coverage.root)
-        gaps = tuple(Gap(path, coverage.word) for coverage in found for path in coverage.uncovered)
+        gaps = tuple(WatchGap(path, coverage.word) for coverage in found for path in coverage.uncovered)
         if gaps and gaps != self.gaps:
             log.warning("watch_shortfall", subtrees=len(gaps), why=gaps[0].word)
         self.gaps = gaps
@@ -102,7 +102,7 @@ class Sentry:
 
     def told(self) -> WatchState:
         """What `catalog status` says of the watches."""
-        uncovered: list[UncoveredTree] = [{"path": text(gap.path), "why": gap.word} for gap in self.gaps]
+        uncovered: list[UncoveredTree] = [{"path": path_text(gap.path), "why": gap.word} for gap in self.gaps]
         return {"directories": self.directories, "uncovered": uncovered}
 
     def stop(self) -> None:

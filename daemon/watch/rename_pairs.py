@@ -6,11 +6,11 @@ from daemon.watch.tree import Node
 
 # The second half is queued microseconds after the first, so waiting longer only delays "vanished". If it comes
 # later all the same, source and target are told as gone and new, which is true, only dearer.
-HOLD = 0.1
+PAIR_SECONDS = 0.1
 
 
 @dataclass(slots=True)
-class Held:
+class PendingRename:
     """A name that left its place. `node` is its directory if that was watched; `parent` is where it was.
 
     `disturbed`: something happened inside while nobody could say under which path, or a walk went there by a path
@@ -25,32 +25,32 @@ class Held:
     disturbed: bool = False
 
 
-class Moves:
+class RenamePairs:
     """First halves that wait for the second, oldest first."""
 
     def __init__(self) -> None:
-        self._held: dict[int, Held] = {}
+        self._held: dict[int, PendingRename] = {}
         self._cookies: dict[bytes, int] = {}
 
-    def hold(self, cookie: int, held: Held) -> None:
+    def hold(self, cookie: int, held: PendingRename) -> None:
         """Keeps a first half. The tree has let go of its node."""
         self._held[cookie] = held
         self._cookies[held.path] = cookie
 
-    def pair(self, cookie: int) -> Held | None:
+    def pair(self, cookie: int) -> PendingRename | None:
         """The first half that belongs to a second half; None when it came from outside."""
         held = self._held.pop(cookie, None)
         if held is not None:
             self._cookies.pop(held.path, None)
         return held
 
-    def left(self, path: bytes) -> list[Held]:
+    def left(self, path: bytes) -> list[PendingRename]:
         """Takes out the one that left `path`, which is being taken again."""
         cookie = self._cookies.get(path)
         held = None if cookie is None else self.pair(cookie)
         return [] if held is None else [held]
 
-    def expired(self, now: float) -> list[Held]:
+    def expired(self, now: float) -> list[PendingRename]:
         """Takes out those whose second half will not come: they left the roots."""
         over = [cookie for cookie, held in self._held.items() if held.until <= now]
         return [held for cookie in over if (held := self.pair(cookie)) is not None]

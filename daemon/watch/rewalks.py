@@ -6,34 +6,38 @@ from collections.abc import Callable
 from itertools import islice, takewhile
 
 from daemon.watch.hints import Hint, Rescan
-from daemon.watch.tree import Node, Tree
-from daemon.watch.tree_walk import Walk
+from daemon.watch.tree import Node, WatchTree
+from daemon.watch.tree_walk import TreeWalk
 
-_SLICE = 0.005  # seconds of walking between two reads of the queue
-_DOOMED = 512  # watches given up between two reads; each queues a record, and the queue holds 16,384 by default
-_DOUBT = 0.2  # seconds until a directory that changed under a walk is looked at again
-_RETRY = 100  # uncovered directories that one request tries again
+_SLICE_SECONDS = 0.005  # seconds of walking between two reads of the queue
+_REMOVALS_PER_SLICE = (
+    512  # watches given up between two reads; each queues a record, and the queue holds 16,384 by default
+)
+_RECHECK_SECONDS = 0.2  # seconds until a directory that changed under a walk is looked at again
+_RETRY_DIRECTORIES = 100  # uncovered directories that one request tries again
 
 
-class Rounds:
+class RewalkSchedule:
     """The walks of one root, done in slices. Times are monotonic seconds, from the clock that is passed in."""
 
-    def __init__(self, tree: Tree, tell: Callable[[Hint], None], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, tree: WatchTree, tell: Callable[[Hint], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.skipped: list[Node] = []
         self.root_is_gone = False
         self._tree = tree
         self._tell = tell
         self._clock = clock
-        self._walks: deque[Walk] = deque()
+        self._walks: deque[TreeWalk] = deque()
         self._doubted: dict[Node, float] = {}
         self._digested = 0.0
         self._resync: str | None = None
         self._resync_from = 0.0
-        self._resyncing: tuple[Walk, float] | None = None
+        self._resyncing: tuple[TreeWalk, float] | None = None
 
     def first(self) -> None:
         """Watches the whole tree before it returns and tells nothing."""
-        self._walks.append(Walk(self._tree.root, "start", deep=True, silent=True))
+        self._walks.append(TreeWalk(self._tree.root, "start", deep=True, silent=True))
         while self._walks:
             self._step(self._walks[0])
 
@@ -42,10 +46,10 @@ class Rounds:
         now = self._clock()
         for node, _ in list(takewhile(lambda item: item[1] <= now, self._doubted.items())):
             del self._doubted[node]
-            self.soon(Walk(node, "changed while it was walked", quiet=True))
+            self.soon(TreeWalk(node, "changed while it was walked", quiet=True))
         self._start_resync(now)
-        self._tree.give_up_doomed(_DOOMED)
-        while self._walks and self._clock() < now + _SLICE:
+        self._tree.give_up_doomed(_REMOVALS_PER_SLICE)
+        while self._walks and self._clock() < now + _SLICE_SECONDS:
             self._step(self._walks[0])
         while self._tree.robbed:
             self.doubt(self._tree.robbed.pop())
@@ -59,17 +63,17 @@ class Rounds:
             due.append(self._resync_from)
         return max(0.0, min(due) - self._clock()) if due else None
 
-    def soon(self, walk: Walk) -> None:
+    def soon(self, walk: TreeWalk) -> None:
         """Does this walk before those that wait: a new directory is small and being filled."""
         self._walks.appendleft(walk)
 
     def doubt(self, node: Node) -> None:
         """Looks at a directory again when the events that changed it have been digested."""
-        self._doubted.setdefault(node, self._clock() + _DOUBT)
+        self._doubted.setdefault(node, self._clock() + _RECHECK_SECONDS)
 
     def digested(self, until: float) -> None:
         """Notes that all records queued before this time are digested."""
-        self._digested = until - _DOUBT  # a rename shows on disk before its record is queued
+        self._digested = until - _RECHECK_SECONDS  # a rename shows on disk before its record is queued
 
     def overtook(self, node: Node) -> bool:
         """Whether a walk may have been below a directory after the rename that is digested only now.
@@ -88,21 +92,21 @@ class Rounds:
 
     def revisit(self, path: bytes, why: str) -> None:
         """Walks everything below `path` again: something was mounted or unmounted there."""
-        self._walks.append(Walk(self._tree.find(path), why, deep=True))
+        self._walks.append(TreeWalk(self._tree.find(path), why, deep=True))
 
     def retry(self) -> None:
         """Tries again to watch some of what could not be watched."""
-        for node in list(islice(self._tree.uncovered, _RETRY)):
-            self._walks.append(Walk(node, "watched at last", quiet=True))
+        for node in list(islice(self._tree.uncovered, _RETRY_DIRECTORIES)):
+            self._walks.append(TreeWalk(node, "watched at last", quiet=True))
 
     def _start_resync(self, now: float) -> None:
         if self._resync is None or self._resyncing is not None or now < self._resync_from:
             return
-        walk = Walk(self._tree.root, self._resync, deep=True)
+        walk = TreeWalk(self._tree.root, self._resync, deep=True)
         self._resync, self._resyncing = None, (walk, now)
         self._walks.append(walk)
 
-    def _step(self, walk: Walk) -> None:
+    def _step(self, walk: TreeWalk) -> None:
         node = walk.stack[-1]
         walk.step(self._tree)
         self._tree.mark(node, self._clock())
@@ -119,7 +123,7 @@ class Rounds:
         if path is not None and walk.worth_telling:
             self._tell(Rescan(path, walk.why))
 
-    def _note_resync(self, walk: Walk) -> None:
+    def _note_resync(self, walk: TreeWalk) -> None:
         if self._resyncing is not None and self._resyncing[0] is walk:
             now = self._clock()
             self._resync_from = now + max(1.0, 4 * (now - self._resyncing[1]))

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from functools import partial
 
 from catalog.filesystem.mounts import Mount, mount_of, mounts_below, read_mounts
-from daemon.watch.coverage import Coverage, topmost, worded
-from daemon.watch.event_translator import Digest
+from daemon.watch.coverage import WatchCoverage, coverage_problem, fewest_subtrees
+from daemon.watch.event_translator import EventTranslator
 from daemon.watch.hints import Hint
 from daemon.watch.inotify import Inotify
 
-Identity = tuple[int, int, int]
+RootIdentity = tuple[int, int, int]
 """Device, inode and mount id of a root."""
 
 
 @dataclass(frozen=True, slots=True)
-class _View:
+class _CoverageSnapshot:
     """What the watching thread lets others see, replaced as a whole."""
 
     directories: int = 0
@@ -38,22 +38,22 @@ class WatchedRoot:
         self.failed = ""
         self._root = root
         self._tell = tell
-        self._view = _View()
-        self._identity: Identity | None = None
+        self._view = _CoverageSnapshot()
+        self._identity: RootIdentity | None = None
         self._submounts: frozenset[Mount] = frozenset()
         self._fewer_before = False
         self._count_from = 0.0
         self._asked: deque[Callable[[], None]] = deque()
         self._inotify: Inotify | None = None
-        self._digest: Digest | None = None
+        self._digest: EventTranslator | None = None
 
     def open(self) -> None:
         """Watches the whole tree, about 20 µs a directory. Raises OSError if there can be no watching at all."""
         mounts = read_mounts()
-        self._identity = identity(self._root, mounts)  # before the walk: a swap in between is then seen
+        self._identity = root_identity(self._root, mounts)  # before the walk: a swap in between is then seen
         self._submounts = frozenset(mounts_below(self._root, mounts))
         self._inotify = Inotify()
-        self._digest = Digest(self._root, self._inotify, self._tell)
+        self._digest = EventTranslator(self._root, self._inotify, self._tell)
         self._digest.open()
         self._look(self._digest)
 
@@ -80,15 +80,15 @@ class WatchedRoot:
         if self._inotify is not None:
             self._inotify.wake()
 
-    def check(self, mounts: Sequence[Mount], running: bool) -> Coverage:
+    def check(self, mounts: Sequence[Mount], running: bool) -> WatchCoverage:
         """What is watched now; asks the watching thread (`running`: it is) for repair of what is not."""
         view, fault = self._view, self._fault(mounts, running)
         if fault or self._inotify is None or self._digest is None:
-            return Coverage(self._root, False, view.directories, 0, (self._root,), f"the root {fault}")
+            return WatchCoverage(self._root, False, view.directories, 0, (self._root,), f"the root {fault}")
         watched = self._count(self._inotify)
         self._repair(self._digest, watched, mounts)
         shown = view.watches if watched is None else watched
-        return Coverage(self._root, True, view.directories, shown, view.uncovered, view.word)
+        return WatchCoverage(self._root, True, view.directories, shown, view.uncovered, view.word)
 
     def _count(self, inotify: Inotify) -> int | None:
         """The kernel's count of watches; None while counting again would cost more than 1 % of a core."""
@@ -102,7 +102,7 @@ class WatchedRoot:
 
     def _fault(self, mounts: Sequence[Mount], running: bool) -> str:
         try:
-            now = identity(self._root, mounts)
+            now = root_identity(self._root, mounts)
         except OSError as error:
             return f"is away: {error.strerror}"
         if self.failed:
@@ -111,7 +111,7 @@ class WatchedRoot:
             return "is not watched: its thread does not run"
         return "" if now == self._identity else "was replaced by another directory or mount"
 
-    def _repair(self, digest: Digest, watched: int | None, mounts: Sequence[Mount]) -> None:
+    def _repair(self, digest: EventTranslator, watched: int | None, mounts: Sequence[Mount]) -> None:
         if watched is not None:
             fewer = watched < self._view.watches
             if fewer and self._fewer_before:  # once may be a deletion whose record is still queued
@@ -126,18 +126,18 @@ class WatchedRoot:
         if self._asked:
             self.wake()
 
-    def _look(self, digest: Digest) -> None:
+    def _look(self, digest: EventTranslator) -> None:
         tree, view = digest.tree, self._view
         self.failed = digest.failed
         uncovered, word = view.uncovered, view.word
         if view.changes != tree.uncovered_changes:
             paths = (tree.path(node) for node in tree.uncovered)
-            uncovered = topmost(path for path in paths if path is not None)
-            word = worded(tree.size, tree.uncovered.values())
-        self._view = _View(tree.size, len(tree.by_wd), uncovered, word, tree.uncovered_changes)
+            uncovered = fewest_subtrees(path for path in paths if path is not None)
+            word = coverage_problem(tree.size, tree.uncovered.values())
+        self._view = _CoverageSnapshot(tree.size, len(tree.by_wd), uncovered, word, tree.uncovered_changes)
 
 
-def identity(root: bytes, mounts: Sequence[Mount]) -> Identity:
+def root_identity(root: bytes, mounts: Sequence[Mount]) -> RootIdentity:
     """What tells this root from another one at its path. Raises OSError when there is none."""
     found = os.stat(root)
     try:

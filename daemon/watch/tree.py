@@ -7,7 +7,7 @@ from enum import Enum
 
 from daemon.watch.inotify import Inotify
 
-GONE = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE))
+GONE_ERRNOS = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE))
 
 
 class Node:
@@ -37,7 +37,7 @@ class Node:
         return node
 
 
-class Got(Enum):
+class WatchResult(Enum):
     """What became of asking for a watch."""
 
     SAME = "it had this watch"
@@ -46,7 +46,7 @@ class Got(Enum):
     FAULT = "it exists and cannot be watched"
 
 
-class Tree:
+class WatchTree:
     """Which watch descriptor stands for which directory, below one root. One thread only."""
 
     def __init__(self, root: bytes, inotify: Inotify) -> None:
@@ -119,7 +119,7 @@ class Tree:
                 self._inotify.give_up(wd)
         del self.doomed[-most:]
 
-    def watch(self, node: Node, path: bytes) -> Got:
+    def watch(self, node: Node, path: bytes) -> WatchResult:
         """Makes sure that the directory at `path` is watched and that its watch stands for `node`."""
         try:
             wd = self._inotify.add(path, root=node is self.root)
@@ -128,7 +128,7 @@ class Tree:
         self._covered(node)
         other = self.by_wd.get(wd)
         if other is node:
-            return Got.SAME
+            return WatchResult.SAME
         if other is not None and self._same_place(other, path):
             # A bind mount inside the root: one inode, one watch, two paths. Events name the first; the second is
             # scanned.
@@ -139,7 +139,7 @@ class Tree:
             self.robbed.append(other)
         self._unmap(node)
         node.wd, self.by_wd[wd] = wd, node
-        return Got.NEW
+        return WatchResult.NEW
 
     def mark(self, node: Node, now: float) -> None:
         """Notes a visit by a walk, up to the root."""
@@ -159,12 +159,12 @@ class Tree:
         self.by_wd.pop(node.wd, None)
         node.wd = -1
 
-    def _not_watched(self, node: Node, number: int) -> Got:
-        if number in GONE:
-            return Got.GONE
+    def _not_watched(self, node: Node, number: int) -> WatchResult:
+        if number in GONE_ERRNOS:
+            return WatchResult.GONE
         self._unmap(node)
         self.uncover(node, number)
-        return Got.FAULT
+        return WatchResult.FAULT
 
     def _covered(self, node: Node) -> None:
         if self.uncovered.pop(node, None) is not None:

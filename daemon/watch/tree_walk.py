@@ -4,11 +4,11 @@ import errno
 import os
 from dataclasses import dataclass, field
 
-from daemon.watch.tree import GONE, Got, Node, Tree
+from daemon.watch.tree import GONE_ERRNOS, Node, WatchResult, WatchTree
 
 
 @dataclass(slots=True, eq=False)
-class Walk:
+class TreeWalk:
     """A pass over directories that may lack a watch, and what to say of `top` when it ends.
 
     `deep` visits all that is below `top`; otherwise only what turns out to be new. A `quiet` walk says something
@@ -35,7 +35,7 @@ class Walk:
         """Whether files may have come to be where nothing watched."""
         return not self.silent and (self.found > 0 or not self.quiet)
 
-    def step(self, tree: Tree) -> None:
+    def step(self, tree: WatchTree) -> None:
         """Visits one directory. The watch comes before the listing: what is made in between is then seen twice, where
         the other order would miss it."""
         node = self.stack.pop()
@@ -44,14 +44,14 @@ class Walk:
             self.skipped.append(node)
             return
         got = tree.watch(node, path)
-        self.found += got is Got.NEW
-        if got is Got.GONE:
+        self.found += got is WatchResult.NEW
+        if got is WatchResult.GONE:
             self._gone(tree, node)
-        elif got is not Got.FAULT:
+        elif got is not WatchResult.FAULT:
             # Below a directory that had another watch before, or none, nobody knows what changed.
-            self._list(tree, node, path, every=self.deep or got is Got.NEW)
+            self._list(tree, node, path, every=self.deep or got is WatchResult.NEW)
 
-    def _gone(self, tree: Tree, node: Node) -> None:
+    def _gone(self, tree: WatchTree, node: Node) -> None:
         """Deleted, or renamed with the event still in the queue: then its watch is good, and its parent is asked
         again."""
         if node.parent is None:
@@ -61,18 +61,18 @@ class Walk:
         if node.wd < 0:
             tree.drop(node)
 
-    def _list(self, tree: Tree, node: Node, path: bytes, *, every: bool) -> None:
+    def _list(self, tree: WatchTree, node: Node, path: bytes, *, every: bool) -> None:
         try:
             names = subdirectories(path)
         except OSError as error:
-            if error.errno in GONE:
+            if error.errno in GONE_ERRNOS:
                 self.doubts.append(node)
             else:
                 tree.uncover(node, error.errno or errno.EIO)
             return
         self._compare(tree, node, names, every=every)
 
-    def _compare(self, tree: Tree, node: Node, names: set[bytes], *, every: bool) -> None:
+    def _compare(self, tree: WatchTree, node: Node, names: set[bytes], *, every: bool) -> None:
         for lost in [child for name, child in (node.children or {}).items() if name not in names]:
             tree.drop(lost)
         for name in names:

@@ -13,20 +13,20 @@ from typing import Any, Literal, NamedTuple, get_args
 from models.bundle.schema import (
     REMEDY,
     BundleError,
-    Needed,
+    KeyTypes,
     check_choice,
     check_digest,
+    check_golden_present,
     check_keys,
-    check_present,
-    read_object,
+    read_json_object,
 )
-from models.bundle.text_tower import Tower, read_tower
+from models.bundle.text_tower import TextTower, read_text_tower
 from models.recipe import Colour, Interpolation, Recipe, Resize, Rounding
 
-__all__ = ["Bundle", "BundleError", "Precision", "Source", "default_folder", "load_bundle"]
+__all__ = ["Bundle", "BundleError", "ModelSource", "Precision", "default_folder", "load_bundle"]
 
 Precision = Literal["fp32", "fp16", "int8"]
-NEEDED: Needed = {
+REQUIRED_KEYS: KeyTypes = {
     "name": str,
     "version": int,
     "licence": str,
@@ -43,16 +43,23 @@ NEEDED: Needed = {
     "goldens": list,
     "golden_threshold": float,
 }
-NEEDED_2: Needed = {"source": dict, "precision": str, "golden_decibels": float, "attested": dict}
-OPTIONAL_2: Needed = {"text": (dict, type(None))}
-NEEDED_INPUT: Needed = {"name": str, "layout": str, "dtype": str, "height": int, "width": int}
-NEEDED_OUTPUT: Needed = {"name": str, "normalised": bool}
-NEEDED_PREPROCESS: Needed = {"resize": str, "interpolation": str, "scaled_jpeg": float, "background": list}
-OPTIONAL_PREPROCESS: Needed = {"edge": list, "rounding": str, "centre": str, "fill": list, "mean": list, "std": list}
-NEEDED_SOURCE: Needed = {"family": str, "name": str, "revision": str}
+REQUIRED_KEYS_V2: KeyTypes = {"source": dict, "precision": str, "golden_decibels": float, "attested": dict}
+OPTIONAL_KEYS_V2: KeyTypes = {"text": (dict, type(None))}
+REQUIRED_INPUT_KEYS: KeyTypes = {"name": str, "layout": str, "dtype": str, "height": int, "width": int}
+REQUIRED_OUTPUT_KEYS: KeyTypes = {"name": str, "normalised": bool}
+REQUIRED_PREPROCESS_KEYS: KeyTypes = {"resize": str, "interpolation": str, "scaled_jpeg": float, "background": list}
+OPTIONAL_PREPROCESS_KEYS: KeyTypes = {
+    "edge": list,
+    "rounding": str,
+    "centre": str,
+    "fill": list,
+    "mean": list,
+    "std": list,
+}
+REQUIRED_SOURCE_KEYS: KeyTypes = {"family": str, "name": str, "revision": str}
 
 
-class Source(NamedTuple):
+class ModelSource(NamedTuple):
     """Where a model came from. `revision`: of its weights (a tag, a commit, a digest), or "random seed N"."""
 
     family: str = ""
@@ -88,10 +95,10 @@ class Bundle:
     golden_decibels: float | None = None
     precision: Precision = "fp32"
     opset: int = 0
-    source: Source = field(default=Source())
+    source: ModelSource = field(default=ModelSource())
     made_with: dict[str, str] = field(default_factory=dict)
     attested: dict[str, Any] = field(default_factory=dict)
-    text: Tower | None = None
+    text: TextTower | None = None
 
 
 def default_folder() -> Path:
@@ -101,21 +108,21 @@ def default_folder() -> Path:
 
 def load_bundle(folder: Path) -> Bundle:
     """Raises BundleError for an absent folder, a missing or unknown key, an absent or altered file, lost goldens."""
-    said = _description(folder)
+    said = _read_description(folder)
     where = str(folder / "bundle.json")
-    _check(where, said)
+    _check_description(where, said)
     graph = folder / said["graph"]
     check_digest(graph, said["graph_sha256"])
     goldens = tuple(folder / "goldens" / name for name in said["goldens"])
     reference = folder / "goldens" / "reference.npz"
     for path in (*goldens, *([reference] if goldens else [])):
-        check_present(path, "the model")
+        check_golden_present(path, "the model")
     text = said.get("text")
     return Bundle(
         folder=folder,
         name=said["name"],
         version=said["version"],
-        id=_digest(said),
+        id=_bundle_id(said),
         licence=said["licence"],
         graph=graph,
         dims=said["dims"],
@@ -130,29 +137,31 @@ def load_bundle(folder: Path) -> Bundle:
         golden_decibels=float(said["golden_decibels"]) if "golden_decibels" in said else None,
         precision=said.get("precision", "fp32"),
         opset=said["opset"],
-        source=Source(**said.get("source", {})),
+        source=ModelSource(**said.get("source", {})),
         made_with=said["made_with"],
         attested=said.get("attested", {}),
-        text=read_tower(folder, text) if text else None,
+        text=read_text_tower(folder, text) if text else None,
     )
 
 
-def _description(folder: Path) -> dict[str, Any]:
+def _read_description(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise BundleError(f"no model in {folder}: the folder does not exist; {REMEDY}")
-    return read_object(folder / "bundle.json")
+    return read_json_object(folder / "bundle.json")
 
 
-def _check(where: str, said: dict[str, Any]) -> None:
+def _check_description(where: str, said: dict[str, Any]) -> None:
     if type(said.get("version")) is int:
         check_choice(where, "version", said["version"], (1, 2))
     second = said.get("version") == 2
-    check_keys(where, said, NEEDED | (NEEDED_2 if second else {}), OPTIONAL_2 if second else {})
-    check_keys(f"{where}, input", said["input"], NEEDED_INPUT)
-    check_keys(f"{where}, output", said["output"], NEEDED_OUTPUT)
-    check_keys(f"{where}, preprocess", said["preprocess"], NEEDED_PREPROCESS, OPTIONAL_PREPROCESS if second else {})
+    check_keys(where, said, REQUIRED_KEYS | (REQUIRED_KEYS_V2 if second else {}), OPTIONAL_KEYS_V2 if second else {})
+    check_keys(f"{where}, input", said["input"], REQUIRED_INPUT_KEYS)
+    check_keys(f"{where}, output", said["output"], REQUIRED_OUTPUT_KEYS)
+    check_keys(
+        f"{where}, preprocess", said["preprocess"], REQUIRED_PREPROCESS_KEYS, OPTIONAL_PREPROCESS_KEYS if second else {}
+    )
     if second:
-        check_keys(f"{where}, source", said["source"], NEEDED_SOURCE)
+        check_keys(f"{where}, source", said["source"], REQUIRED_SOURCE_KEYS)
         check_choice(where, "precision", said["precision"], get_args(Precision))
 
 
@@ -196,7 +205,7 @@ def _edge(where: str, entry: dict[str, Any], said: list[Any]) -> tuple[int, int]
     return said[0], said[1]
 
 
-def _digest(said: dict[str, Any]) -> str:
+def _bundle_id(said: dict[str, Any]) -> str:
     """Only what changes vectors: a new licence text or another threshold must not cost an embedding of everything."""
     decisive = [said["graph_sha256"], said["input"], said["output"], said["preprocess"]]
     canonical = json.dumps(decisive, sort_keys=True, separators=(",", ":"))

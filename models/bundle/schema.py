@@ -7,15 +7,15 @@ from typing import Any
 
 REMEDY = "reinstall it, or choose another with `catalog model use`"
 
-Kind = type | tuple[type, ...]
-Needed = dict[str, Kind]
+KeyType = type | tuple[type, ...]
+KeyTypes = dict[str, KeyType]
 
 
 class BundleError(Exception):
     """A bundle that cannot be used; the message says which file, what is wrong with it, and what to do."""
 
 
-def read_object(path: Path, remedy: str = REMEDY) -> dict[str, Any]:
+def read_json_object(path: Path, remedy: str = REMEDY) -> dict[str, Any]:
     """The JSON object in a file. Raises BundleError where there is none."""
     try:
         said = json.loads(path.read_text("utf-8"))
@@ -34,7 +34,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def check_keys(where: str, said: dict[str, Any], needed: Needed, optional: Needed | None = None) -> None:
+def check_keys(where: str, said: dict[str, Any], needed: KeyTypes, optional: KeyTypes | None = None) -> None:
     """Raises BundleError for a missing or unknown key, or one of another kind. A whole number is a float, too."""
     known = needed | (optional or {})
     if missing := sorted(needed.keys() - said.keys()):
@@ -67,7 +67,7 @@ def check_digest(path: Path, expected: str) -> None:
         raise BundleError(f"{path} was altered or cut (sha256 {actual[:12]}…, expected {expected[:12]}…): {REMEDY}")
 
 
-def check_present(path: Path, what: str) -> None:
+def check_golden_present(path: Path, what: str) -> None:
     """Raises BundleError for a file of the goldens that is not there."""
     if not path.is_file():
         raise BundleError(f"{path} is missing, so {what} cannot be attested: {REMEDY}")

@@ -13,22 +13,22 @@ from collections.abc import Callable
 from functools import cache
 from typing import Literal
 
-Step = Literal["tidy", "html", "spaces", "lower", "punctuation"]
+CleaningStep = Literal["tidy", "html", "spaces", "lower", "punctuation"]
 
 ENTITY = re.compile(r"&#?[0-9A-Za-z]{1,24};")
-TERMINAL = re.compile("\033\\[((?:\\d|;)*)([a-zA-Z])")
-BREAKS = re.compile("\r\n|[\r\u2028\u2029]")
-PAIR, HALF = re.compile("[\ud800-\udbff][\udc00-\udfff]"), re.compile("[\ud800-\udfff]")
+TERMINAL_ESCAPE = re.compile("\033\\[((?:\\d|;)*)([a-zA-Z])")
+LINE_BREAK = re.compile("\r\n|[\r\u2028\u2029]")
+SURROGATE_PAIR, LONE_SURROGATE = re.compile("[\ud800-\udbff][\udc00-\udfff]"), re.compile("[\ud800-\udfff]")
 LIGATURES = (
     "Ĳ=IJ ĳ=ij ŉ=ʼn Ǳ=DZ ǲ=Dz ǳ=dz Ǆ=DŽ ǅ=Dž ǆ=dž Ǉ=LJ ǈ=Lj ǉ=lj Ǌ=NJ ǋ=Nj ǌ=nj ﬀ=ff ﬁ=fi ﬂ=fl ﬃ=ffi ﬄ=ffl ﬅ=ſt ﬆ=st"
 )
-SILENT = [*range(0x09), 0x0B, *range(0x0E, 0x20), 0x7F, *range(0x206A, 0x2070), 0xFEFF, *range(0xFFF9, 0xFFFD)]
+REMOVED_CODES = [*range(0x09), 0x0B, *range(0x0E, 0x20), 0x7F, *range(0x206A, 0x2070), 0xFEFF, *range(0xFFF9, 0xFFFD)]
 
 
-def clean(text: str, steps: tuple[Step, ...]) -> str:
+def clean_text(text: str, steps: tuple[CleaningStep, ...]) -> str:
     """The string after all steps, in their order."""
     for step in steps:
-        text = STEPS[step](text)
+        text = STEP_FUNCTIONS[step](text)
     return text
 
 
@@ -44,27 +44,27 @@ def _tidy_line(line: str, entities: bool) -> str:
     while True:
         before = line
         if entities:
-            line = ENTITY.sub(_unescaped, line)
-        line = BREAKS.sub("\n", line.translate(_letters()))
-        if HALF.search(line):
-            line = HALF.sub("\ufffd", PAIR.sub(_joined, line))
-        line = TERMINAL.sub("", line).translate(dict.fromkeys(SILENT))
+            line = ENTITY.sub(_unescape, line)
+        line = LINE_BREAK.sub("\n", line.translate(_character_table()))
+        if LONE_SURROGATE.search(line):
+            line = LONE_SURROGATE.sub("\ufffd", SURROGATE_PAIR.sub(_join_surrogates, line))
+        line = TERMINAL_ESCAPE.sub("", line).translate(dict.fromkeys(REMOVED_CODES))
         line = unicodedata.normalize("NFC", line)
         if line == before:
             return line
 
 
-def _unescaped(entity: re.Match[str]) -> str:
+def _unescape(entity: re.Match[str]) -> str:
     shown = html.unescape(entity[0])
     return entity[0] if ";" in shown and shown != ";" else shown
 
 
-def _joined(pair: re.Match[str]) -> str:
+def _join_surrogates(pair: re.Match[str]) -> str:
     return pair[0].encode("utf-16", "surrogatepass").decode("utf-16")
 
 
 @cache
-def _letters() -> dict[int, str]:
+def _character_table() -> dict[int, str]:
     """Ligatures and full width letters to plain ones, curly quotes to straight ones, C1 controls as browsers do."""
     wide = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFF01, 0xFFF0)}
     table = {code: plain for code, plain in wide.items() if plain != chr(code)}
@@ -86,7 +86,7 @@ def _punctuation(text: str) -> str:
     return text.replace("_", " ").translate(str.maketrans("", "", string.punctuation))
 
 
-STEPS: dict[Step, Callable[[str], str]] = {
+STEP_FUNCTIONS: dict[CleaningStep, Callable[[str], str]] = {
     "tidy": _tidy,
     "html": _html,
     "spaces": _spaces,

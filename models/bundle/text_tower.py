@@ -5,11 +5,11 @@ import json
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
-from models.bundle.schema import Needed, check_choice, check_digest, check_keys, check_present, sha256_of
-from models.bundle.text_cleaning import Step
+from models.bundle.schema import KeyTypes, check_choice, check_digest, check_golden_present, check_keys, sha256_of
+from models.bundle.text_cleaning import CleaningStep
 
-Side = Literal["left", "right"]
-NEEDED: Needed = {
+PaddingSide = Literal["left", "right"]
+REQUIRED_KEYS: KeyTypes = {
     "graph": str,
     "graph_sha256": str,
     "tokenizer": str,
@@ -24,11 +24,11 @@ NEEDED: Needed = {
     "logit_bias": (float, type(None)),
     "goldens": list,
 }
-OPTIONAL: Needed = {"side": str}
-MEANING = ("graph_sha256", "tokenizer_sha256", "clean", "length", "pad", "side", "ids", "mask", "output")
+OPTIONAL_KEYS: KeyTypes = {"side": str}
+ID_KEYS = ("graph_sha256", "tokenizer_sha256", "clean", "length", "pad", "side", "ids", "mask", "output")
 
 
-class Tower(NamedTuple):
+class TextTower(NamedTuple):
     """`id`: 16 hex digits over graph, tokeniser and what is done before them; vectors of texts of different ids are not
     comparable. `clean`: what happens to a string before the tokeniser. `length`: tokens a row, filled with `pad` at
     `side`.
@@ -42,10 +42,10 @@ class Tower(NamedTuple):
     id: str
     graph: Path
     tokenizer: Path
-    clean: tuple[Step, ...]
+    clean: tuple[CleaningStep, ...]
     length: int
     pad: int
-    side: Side
+    side: PaddingSide
     ids: str
     mask: str | None
     output: str
@@ -55,13 +55,13 @@ class Tower(NamedTuple):
     reference: Path
 
 
-def tower_words(
+def describe_text_tower(
     folder: Path,
     *,
-    clean: tuple[Step, ...],
+    clean: tuple[CleaningStep, ...],
     length: int,
     pad: int,
-    side: Side,
+    side: PaddingSide,
     inputs: tuple[str, str | None],
     output: str,
     logit: tuple[float | None, float | None],
@@ -86,26 +86,26 @@ def tower_words(
     }
 
 
-def _digest(said: dict[str, Any]) -> str:
+def _tower_id(said: dict[str, Any]) -> str:
     """A bundle's own id does not cover its text half: the vectors of its pictures stay when that is changed."""
-    text = json.dumps([said.get(key) for key in MEANING])
+    text = json.dumps([said.get(key) for key in ID_KEYS])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def read_tower(folder: Path, said: dict[str, Any]) -> Tower:
+def read_text_tower(folder: Path, said: dict[str, Any]) -> TextTower:
     """Raises BundleError for a wrong key, a missing or altered graph or tokeniser, lost goldens."""
     where = f"{folder / 'bundle.json'}, text"
-    check_keys(where, said, NEEDED, OPTIONAL)
+    check_keys(where, said, REQUIRED_KEYS, OPTIONAL_KEYS)
     for step in said["clean"]:
-        check_choice(where, "clean", step, get_args(Step))
-    check_choice(where, "side", said.get("side", "right"), get_args(Side))
+        check_choice(where, "clean", step, get_args(CleaningStep))
+    check_choice(where, "side", said.get("side", "right"), get_args(PaddingSide))
     graph, tokenizer, reference = folder / said["graph"], folder / said["tokenizer"], folder / "goldens" / "text.npz"
     check_digest(graph, said["graph_sha256"])
     check_digest(tokenizer, said["tokenizer_sha256"])
-    check_present(reference, "its text")
+    check_golden_present(reference, "its text")
     scale, bias = said["logit_scale"], said["logit_bias"]
-    return Tower(
-        id=_digest(said),
+    return TextTower(
+        id=_tower_id(said),
         graph=graph,
         tokenizer=tokenizer,
         clean=tuple(said["clean"]),

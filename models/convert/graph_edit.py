@@ -12,8 +12,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-EXTERNAL = 1_500_000_000  # bytes of weights above which a graph does not fit into one protobuf file (2 GiB)
-PIXELS, VECTOR, TOKENS = "catalogd_pixels", "catalogd_vector", "catalogd_tokens"
+MAX_INLINE_BYTES = 1_500_000_000  # bytes of weights above which a graph does not fit into one protobuf file (2 GiB)
+PIXELS_INPUT, VECTOR_OUTPUT, TOKENS_INPUT = "catalogd_pixels", "catalogd_vector", "catalogd_tokens"
 
 
 class GraphError(Exception):
@@ -21,7 +21,7 @@ class GraphError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class GraphFacts:
     """Of a changed graph: numbers a vector, its opset, the precision of its weights, a fixed batch (0 = any), and
     whether the source took uint8 pixels [N, H, W, 3] itself.
     """
@@ -33,25 +33,25 @@ class Facts:
     normalises: bool = False
 
 
-def fold_image(source: Path, target: Path, size: int, mean: list[float], std: list[float]) -> Facts:
+def fold_image(source: Path, target: Path, size: int, mean: list[float], std: list[float]) -> GraphFacts:
     """Write `source` with its normalisation, layout and unit length inside. Raises GraphError."""
     model = _load(source)
     entry = _only_input(model, source)
     shape = [d.dim_value for d in entry.type.tensor_type.shape.dim]
     kind = entry.type.tensor_type.elem_type
     if kind == TensorProto.UINT8 and shape[1:] == [size, size, 3]:
-        nodes = [helper.make_node("Identity", [PIXELS], [entry.name])]
+        nodes = [helper.make_node("Identity", [PIXELS_INPUT], [entry.name])]
     elif len(shape) == 4 and shape[1] in (0, 3) and {shape[2], shape[3]} <= {0, size}:
-        nodes = _normalising(model, entry.name, kind, mean, std)
+        nodes = _normalisation_nodes(model, entry.name, kind, mean, std)
     else:
         raise GraphError(f"{source}: the input is {shape}, {size} x {size} pictures were announced")
     batch = shape[0] if shape[0] > 0 else 0
-    pixels = helper.make_tensor_value_info(PIXELS, TensorProto.UINT8, [batch or "N", size, size, 3])
-    dims = _finish(model, entry, pixels, nodes, batch)
+    pixels = helper.make_tensor_value_info(PIXELS_INPUT, TensorProto.UINT8, [batch or "N", size, size, 3])
+    dims = _wrap_graph(model, entry, pixels, nodes, batch)
     return replace(_save(model, target, dims, batch), normalises=kind == TensorProto.UINT8)
 
 
-def fold_text(source: Path, target: Path, length: int) -> tuple[Facts, bool]:
+def fold_text(source: Path, target: Path, length: int) -> tuple[GraphFacts, bool]:
     """Write a text graph that takes int64 ids (and mask) and gives unit vectors; returns facts, and if it has a mask.
 
     Raises GraphError for a graph of another shape.
@@ -67,11 +67,11 @@ def fold_text(source: Path, target: Path, length: int) -> tuple[Facts, bool]:
         raise GraphError(f"{source}: rows of {width} tokens, its configuration says {length}")
     batch = ids[0].type.tensor_type.shape.dim[0].dim_value
     nodes, values = [], []
-    for entry, name in [(ids[0], TOKENS), *((one, TOKENS + "_mask") for one in masks)]:
+    for entry, name in [(ids[0], TOKENS_INPUT), *((one, TOKENS_INPUT + "_mask") for one in masks)]:
         nodes.append(helper.make_node("Cast", [name], [entry.name], to=entry.type.tensor_type.elem_type))
         values.append(helper.make_tensor_value_info(name, TensorProto.INT64, [batch or "N", length]))
         model.graph.input.remove(entry)
-    dims = _finish(model, None, None, nodes, batch)
+    dims = _wrap_graph(model, None, None, nodes, batch)
     for value in reversed(values):
         model.graph.input.insert(0, value)
     return _save(model, target, dims, batch), bool(masks)
@@ -96,14 +96,14 @@ def _only_input(model: Any, source: Path) -> Any:
     return entries[0]
 
 
-def _normalising(model: Any, entry: str, kind: int, mean: list[float], std: list[float]) -> list[Any]:
+def _normalisation_nodes(model: Any, entry: str, kind: int, mean: list[float], std: list[float]) -> list[Any]:
     """(pixels / 255 - mean) / std, as torchvision's ToTensor and Normalize compute it, then to planes."""
     scale = np.array([1 / (255 * s) for s in std], np.float32)
     shift = np.array([m / s for m, s in zip(mean, std, strict=True)], np.float32)
     for name, value in (("catalogd_scale", scale), ("catalogd_shift", shift)):
         model.graph.initializer.append(numpy_helper.from_array(value, name))
     return [
-        helper.make_node("Cast", [PIXELS], ["catalogd_real"], to=TensorProto.FLOAT),
+        helper.make_node("Cast", [PIXELS_INPUT], ["catalogd_real"], to=TensorProto.FLOAT),
         helper.make_node("Mul", ["catalogd_real", "catalogd_scale"], ["catalogd_scaled"]),
         helper.make_node("Sub", ["catalogd_scaled", "catalogd_shift"], ["catalogd_normal"]),
         helper.make_node("Transpose", ["catalogd_normal"], ["catalogd_planes"], perm=[0, 3, 1, 2]),
@@ -111,7 +111,7 @@ def _normalising(model: Any, entry: str, kind: int, mean: list[float], std: list
     ]
 
 
-def _finish(model: Any, entry: Any, pixels: Any, before: list[Any], batch: int) -> int:
+def _wrap_graph(model: Any, entry: Any, pixels: Any, before: list[Any], batch: int) -> int:
     """Put nodes before the graph and unit length behind its first output; returns the numbers a vector."""
     first = model.graph.output[0]
     shape = [d.dim_value for d in first.type.tensor_type.shape.dim]
@@ -123,15 +123,17 @@ def _finish(model: Any, entry: Any, pixels: Any, before: list[Any], batch: int) 
     for node in reversed(before):
         model.graph.node.insert(0, node)
     model.graph.node.append(helper.make_node("Cast", [first.name], ["catalogd_raw"], to=TensorProto.FLOAT))
-    model.graph.node.append(helper.make_node("LpNormalization", ["catalogd_raw"], [VECTOR], axis=1, p=2))
+    model.graph.node.append(helper.make_node("LpNormalization", ["catalogd_raw"], [VECTOR_OUTPUT], axis=1, p=2))
     del model.graph.output[:]
-    model.graph.output.append(helper.make_tensor_value_info(VECTOR, TensorProto.FLOAT, [batch or "N", shape[1] or "D"]))
+    model.graph.output.append(
+        helper.make_tensor_value_info(VECTOR_OUTPUT, TensorProto.FLOAT, [batch or "N", shape[1] or "D"])
+    )
     return int(shape[1])
 
 
-def _save(model: Any, target: Path, dims: int, batch: int) -> Facts:
-    big = sum(len(weight.raw_data) for weight in model.graph.initializer) > EXTERNAL
+def _save(model: Any, target: Path, dims: int, batch: int) -> GraphFacts:
+    big = sum(len(weight.raw_data) for weight in model.graph.initializer) > MAX_INLINE_BYTES
     onnx.save(model, target, save_as_external_data=big, location=target.name + ".data" if big else None)
     halves = sum(w.data_type == TensorProto.FLOAT16 for w in model.graph.initializer)
     opset = next((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), 0)
-    return Facts(dims, opset, "fp16" if 2 * halves > len(model.graph.initializer) else "fp32", batch)
+    return GraphFacts(dims, opset, "fp16" if 2 * halves > len(model.graph.initializer) else "fp32", batch)

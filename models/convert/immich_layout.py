@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.bundle.schema import BundleError, read_object
-from models.bundle.text_cleaning import Step
+from models.bundle.schema import BundleError, read_json_object
+from models.bundle.text_cleaning import CleaningStep
 
-FILES = (
+REPOSITORY_FILES = (
     "config.json",
     "visual/model.onnx",
     "visual/model.onnx.data",
@@ -21,22 +21,22 @@ FILES = (
     "textual/tokenizer.json",
     "textual/tokenizer_config.json",
 )
-AGAIN = "pull the model again"
+REMEDY = "pull the model again"
 RESIZES = {"shortest": "shortest", "squash": "squash"}
 FILTERS = {"bicubic": "bicubic", "bilinear": "bilinear"}
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class TextLayout:
     """`length`: tokens a row. `pad`: the token that fills a row. `clean`: what happens to a string first."""
 
     length: int
     pad: str
-    clean: tuple[Step, ...]
+    clean: tuple[CleaningStep, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class RepositoryLayout:
     """`size`: pixels of a side. `mean`, `std`: of red, green, blue, in 0..1. `text`: None where there is none."""
 
     folder: Path
@@ -45,22 +45,22 @@ class Layout:
     interpolation: str
     mean: list[float]
     std: list[float]
-    text: Text | None
+    text: TextLayout | None
 
 
-def read_layout(folder: Path) -> Layout:
+def read_repository_layout(folder: Path) -> RepositoryLayout:
     """Raises BundleError for a folder without that layout, or for preprocessing that cannot be followed exactly."""
     if not (folder / "visual" / "model.onnx").is_file():
         raise BundleError(f"{folder} has no visual/model.onnx: it is not a prepared ONNX repository")
-    said = read_object(folder / "visual" / "preprocess_cfg.json", AGAIN)
+    said = read_json_object(folder / "visual" / "preprocess_cfg.json", REMEDY)
     size = _size(said, folder)
-    return Layout(
+    return RepositoryLayout(
         folder,
         size,
         _choice(said, "resize_mode", RESIZES, "shortest", folder),
         _choice(said, "interpolation", FILTERS, None, folder),
-        _three(said, "mean", folder),
-        _three(said, "std", folder),
+        _three_numbers(said, "mean", folder),
+        _three_numbers(said, "std", folder),
         _text(folder) if (folder / "textual" / "model.onnx").is_file() else None,
     )
 
@@ -82,21 +82,21 @@ def _choice(said: dict[str, Any], key: str, known: dict[str, str], default: str 
     return known[value]
 
 
-def _three(said: dict[str, Any], key: str, folder: Path) -> list[float]:
+def _three_numbers(said: dict[str, Any], key: str, folder: Path) -> list[float]:
     value = said.get(key)
     if not isinstance(value, list) or len(value) != 3 or not all(isinstance(v, int | float) for v in value):
-        raise BundleError(f"{folder}: {key} {value!r} is not three numbers: {AGAIN}")
+        raise BundleError(f"{folder}: {key} {value!r} is not three numbers: {REMEDY}")
     return [float(v) for v in value]
 
 
-def _text(folder: Path) -> Text:
-    config = read_object(folder / "config.json", AGAIN).get("text_cfg", {})
-    tokenizer = read_object(folder / "textual" / "tokenizer_config.json", AGAIN)
+def _text(folder: Path) -> TextLayout:
+    config = read_json_object(folder / "config.json", REMEDY).get("text_cfg", {})
+    tokenizer = read_json_object(folder / "textual" / "tokenizer_config.json", REMEDY)
     pad = tokenizer.get("pad_token")
     pad = pad.get("content") if isinstance(pad, dict) else pad
     if not isinstance(pad, str):
         raise BundleError(f"{folder}: tokenizer_config.json names no pad_token: export this model with tools.export")
     canonical = (config.get("tokenizer_kwargs") or {}).get("clean") == "canonicalize"
     # open_clip's own cleaning, which these graphs were trained under; Immich itself leaves out the first two steps.
-    steps: tuple[Step, ...] = ("punctuation", "lower", "spaces") if canonical else ("spaces",)
-    return Text(int(config.get("context_length", 77)), pad, ("tidy", "html", *steps))
+    steps: tuple[CleaningStep, ...] = ("punctuation", "lower", "spaces") if canonical else ("spaces",)
+    return TextLayout(int(config.get("context_length", 77)), pad, ("tidy", "html", *steps))

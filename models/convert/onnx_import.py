@@ -15,17 +15,25 @@ from PIL import Image, ImageOps
 
 from models.bundle.folder import default_folder
 from models.bundle.schema import BundleError, sha256_of
-from models.bundle.text_tower import tower_words
-from models.convert.graph_edit import PIXELS, TOKENS, VECTOR, Facts, GraphError, fold_image, fold_text
-from models.convert.immich_layout import Layout, Text, read_layout
+from models.bundle.text_tower import describe_text_tower
+from models.convert.graph_edit import (
+    PIXELS_INPUT,
+    TOKENS_INPUT,
+    VECTOR_OUTPUT,
+    GraphError,
+    GraphFacts,
+    fold_image,
+    fold_text,
+)
+from models.convert.immich_layout import RepositoryLayout, TextLayout, read_repository_layout
 from models.fit import FILTERS
 from models.recipe import Recipe
 from models.runtime.onnx_session import run_once
 
 BACKGROUND = (255, 255, 255)
 # Cosine of near copies in CLIP's kind of space; an export measures it on pictures, here there are none to measure on.
-NEAR = 0.95
-STRINGS = (
+NEAR_DUPLICATE_COSINE = 0.95
+GOLDEN_STRINGS = (
     "a shrine under a full moon",
     "",
     "A photo of TWO dogs, running!",
@@ -38,19 +46,19 @@ STRINGS = (
 )
 
 
-class Origin(NamedTuple):
+class RepositoryOrigin(NamedTuple):
     """Where a repository came from: its name or folder, and its commit."""
 
     name: str
     revision: str
 
 
-def import_bundle(source: Path, target: Path, name: str, origin: Origin) -> None:
+def import_bundle(source: Path, target: Path, name: str, origin: RepositoryOrigin) -> None:
     """Write the bundle of a prepared repository into the empty folder `target`. `name`: what it is called here.
 
     Raises BundleError.
     """
-    layout = read_layout(source)
+    layout = read_repository_layout(source)
     goldens = sorted(p.name for p in (default_folder() / "goldens").iterdir() if p.suffix != ".npz")
     (target / "goldens").mkdir(parents=True)
     for golden in goldens:
@@ -58,16 +66,23 @@ def import_bundle(source: Path, target: Path, name: str, origin: Origin) -> None
     try:
         graph = source / "visual" / "model.onnx"
         facts = fold_image(graph, target / "model.onnx", layout.size, layout.mean, layout.std)
-        vectors = _reference(layout, graph, facts.normalises, [target / "goldens" / golden for golden in goldens])
-        text = None if layout.text is None else _text(layout, layout.text, target)
+        vectors = _write_reference(layout, graph, facts.normalises, [target / "goldens" / golden for golden in goldens])
+        text = None if layout.text is None else _write_text(layout, layout.text, target)
     except GraphError as error:
         raise BundleError(str(error)) from error
-    said = _said(layout, facts, vectors, name, origin, goldens) | {"graph_sha256": sha256_of(target / "model.onnx")}
+    said = _description(layout, facts, vectors, name, origin, goldens) | {
+        "graph_sha256": sha256_of(target / "model.onnx")
+    }
     (target / "bundle.json").write_text(json.dumps(said | ({"text": text} if text else {}), indent=1), "utf-8")
 
 
-def _said(
-    layout: Layout, facts: Facts, vectors: np.ndarray, name: str, origin: Origin, goldens: list[str]
+def _description(
+    layout: RepositoryLayout,
+    facts: GraphFacts,
+    vectors: np.ndarray,
+    name: str,
+    origin: RepositoryOrigin,
+    goldens: list[str],
 ) -> dict[str, Any]:
     return {
         "name": name,
@@ -76,13 +91,13 @@ def _said(
         "graph": "model.onnx",
         "dims": vectors.shape[1],
         "input": {
-            "name": PIXELS,
+            "name": PIXELS_INPUT,
             "layout": "NHWC",
             "dtype": "uint8",
             "height": layout.size,
             "width": layout.size,
         },
-        "output": {"name": VECTOR, "normalised": True},
+        "output": {"name": VECTOR_OUTPUT, "normalised": True},
         "preprocess": {
             "resize": layout.resize,
             "interpolation": layout.interpolation,
@@ -91,7 +106,7 @@ def _said(
             "mean": layout.mean,
             "std": layout.std,
         },
-        "near_duplicate_cosine": NEAR,
+        "near_duplicate_cosine": NEAR_DUPLICATE_COSINE,
         "opset": facts.opset,
         "seed": 0,
         "made_with": _versions(),
@@ -110,7 +125,7 @@ def _versions() -> dict[str, str]:
     return {name: version(name) for name in ("onnx", "numpy", "pillow")}
 
 
-def _reference(layout: Layout, graph: Path, plain: bool, goldens: list[Path]) -> np.ndarray:
+def _write_reference(layout: RepositoryLayout, graph: Path, plain: bool, goldens: list[Path]) -> np.ndarray:
     """Write goldens/reference.npz and return the vectors float32 [N, dims], by the source's own steps."""
     recipe = Recipe(layout.size, layout.size, layout.resize, layout.interpolation)  # type: ignore[arg-type]
     pixels = np.stack([_pixels(path, recipe) for path in goldens])
@@ -138,7 +153,7 @@ def _pixels(path: Path, recipe: Recipe) -> np.ndarray:
     return np.asarray(image.crop((left, top, left + recipe.width, top + recipe.height)))
 
 
-def _text(layout: Layout, text: Text, target: Path) -> dict[str, Any]:
+def _write_text(layout: RepositoryLayout, text: TextLayout, target: Path) -> dict[str, Any]:
     """Write the text half; returns its part of bundle.json."""
     from models.runtime.text_encoder import read_tokenizer, token_rows
 
@@ -148,17 +163,17 @@ def _text(layout: Layout, text: Text, target: Path) -> dict[str, Any]:
     pad = tokenizer.token_to_id(text.pad)
     if pad is None:
         raise BundleError(f"the tokeniser does not know its own pad_token {text.pad!r}: pull the model again")
-    ids, mask = token_rows(tokenizer, list(STRINGS), text.clean, text.length, pad)
+    ids, mask = token_rows(tokenizer, list(GOLDEN_STRINGS), text.clean, text.length, pad)
     vectors = run_once(target / "text.onnx", *((ids, mask) if masked else (ids,)))
     np.savez_compressed(target / "goldens" / "text.npz", ids=ids, vectors=vectors)
-    return tower_words(
+    return describe_text_tower(
         target,
         clean=text.clean,
         length=text.length,
         pad=pad,
         side="right",
-        inputs=(TOKENS, TOKENS + "_mask" if masked else None),
-        output=VECTOR,
+        inputs=(TOKENS_INPUT, TOKENS_INPUT + "_mask" if masked else None),
+        output=VECTOR_OUTPUT,
         logit=(None, None),
-        goldens=list(STRINGS),
+        goldens=list(GOLDEN_STRINGS),
     )

@@ -1,9 +1,9 @@
 """Where in a file its compressed picture lies, apart from all metadata."""
 
 from models.decode.jpeg.header import read_header
-from models.decode.reason import Unfit
+from models.decode.reason import DecodeError
 
-END = b"\xff\xd9"
+END_OF_IMAGE = b"\xff\xd9"
 
 
 def coded_span(data: bytes) -> tuple[int, int] | None:
@@ -16,7 +16,7 @@ def coded_span(data: bytes) -> tuple[int, int] | None:
         return None
     try:
         start = read_header(data).scan
-    except Unfit:
+    except DecodeError:
         return None
-    stop = data.find(END, start)
-    return (start, stop + len(END)) if stop >= 0 else None
+    stop = data.find(END_OF_IMAGE, start)
+    return (start, stop + len(END_OF_IMAGE)) if stop >= 0 else None

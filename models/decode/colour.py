@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from models.decode.reason import Reason, Unfit
+from models.decode.reason import DecodeError, RejectReason
 
-ALPHA = frozenset({"RGBA", "LA", "PA", "La", "RGBa"})
-PREMULTIPLIED = {"RGBa": "RGBA", "La": "LA"}
+ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "La", "RGBa"})
+PREMULTIPLIED_MODES = {"RGBa": "RGBA", "La": "LA"}
 
 
 def flatten(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
@@ -17,28 +17,28 @@ def flatten(image: Image.Image, background: tuple[int, int, int]) -> Image.Image
     mode = image.mode
     if mode in ("RGB", "L"):
         # A colour key (tRNS, GIF) makes the pixels of one colour transparent: only RGBA can say so.
-        return _over(image.convert("RGBA"), background) if "transparency" in image.info else image
+        return _composite_over(image.convert("RGBA"), background) if "transparency" in image.info else image
     if mode == "1":
         return flatten(image.convert("L"), background)
     if mode == "P":
         see_through = "transparency" in image.info or getattr(image.palette, "mode", "RGB") == "RGBA"
-        return _over(image.convert("RGBA"), background) if see_through else image.convert("RGB")
-    if mode in ALPHA:
-        return _over(image, background)
+        return _composite_over(image.convert("RGBA"), background) if see_through else image.convert("RGB")
+    if mode in ALPHA_MODES:
+        return _composite_over(image, background)
     if mode.startswith("I;16"):
         # 65535/255 = 257 exactly; dropping the low byte instead darkens by half a step.
         return _grey(np.asarray(image).astype(np.float32) / 257)
     if mode in ("I", "F"):
-        return _grey(_scaled(np.asarray(image)))
+        return _grey(_scale_to_byte_range(np.asarray(image)))
     if mode == "LAB":
         return _from_lab(image)
     if mode in ("CMYK", "YCbCr", "HSV", "RGBX"):
         return image.convert("RGB")
-    raise Unfit(Reason.UNSUPPORTED, f"pixel mode {mode}")
+    raise DecodeError(RejectReason.UNSUPPORTED, f"pixel mode {mode}")
 
 
-def _over(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    image = image.convert(PREMULTIPLIED.get(image.mode, "RGBA"))
+def _composite_over(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    image = image.convert(PREMULTIPLIED_MODES.get(image.mode, "RGBA"))
     alpha = image.getchannel("A")
     if alpha.getextrema() == (255, 255):
         return image.convert("L" if image.mode == "LA" else "RGB")
@@ -51,7 +51,7 @@ def _grey(values: np.ndarray[Any, Any]) -> Image.Image:
     return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
 
 
-def _scaled(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _scale_to_byte_range(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Numbers without a stated range: 0..1, 0..255 or 0..65535, whichever holds the greatest, else up to it.
 
     Stretching by least and greatest lost: one hot pixel, or a crop, would change every other pixel.

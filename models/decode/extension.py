@@ -1,15 +1,15 @@
 """What a file's name promises, held against what its bytes are. The decoders never see a name; this alone does."""
 
-from models.decode.file_type import UNKNOWN
+from models.decode.file_type import UNKNOWN_TYPE
 from models.decode.formats import FORMATS
-from models.decode.reason import Reason, Unfit
+from models.decode.reason import DecodeError, RejectReason
 
-PROMISED = {extension: row.name for row in FORMATS for extension in row.extensions}
+FORMAT_BY_EXTENSION = {extension: row.name for row in FORMATS for extension in row.extensions}
 # Pictures that are known by name but not decoded: an HTML page named so is as wrong.
-PROMISED |= dict.fromkeys(
+FORMAT_BY_EXTENSION |= dict.fromkeys(
     ("arw", "cr2", "cr3", "crw", "dng", "nef", "orf", "pef", "raf", "rw2", "sr2", "srw", "x3f"), "camera raw"
 )
-PROMISED |= {"jxl": "jxl", "jxr": "jxr", "qoi": "qoi", "exr": "exr", "dds": "dds", "psb": "psd"}
+FORMAT_BY_EXTENSION |= {"jxl": "jxl", "jxr": "jxr", "qoi": "qoi", "exr": "exr", "dds": "dds", "psb": "psd"}
 
 
 def extension(name: bytes) -> str:
@@ -18,20 +18,20 @@ def extension(name: bytes) -> str:
     return last.decode("ascii", "replace").lower() if dot and stem else ""
 
 
-def with_name(unfit: Unfit, name: bytes) -> Unfit:
+def reclassify_by_name(unfit: DecodeError, name: bytes) -> DecodeError:
     """The same verdict for a file of that name: what is no image but named like one is wrong, or destroyed."""
-    promised = PROMISED.get(extension(name))
-    if unfit.reason is not Reason.NOT_IMAGE or promised is None:
+    promised = FORMAT_BY_EXTENSION.get(extension(name))
+    if unfit.reason is not RejectReason.NOT_IMAGE or promised is None:
         return unfit
-    if unfit.detail == UNKNOWN:
-        return Unfit(Reason.DAMAGED, f"no picture begins here although the name says {promised}")
-    return Unfit(Reason.WRONG_TYPE, unfit.detail)
+    if unfit.detail == UNKNOWN_TYPE:
+        return DecodeError(RejectReason.DAMAGED, f"no picture begins here although the name says {promised}")
+    return DecodeError(RejectReason.WRONG_TYPE, unfit.detail)
 
 
-def misnomer(format_: str, name: bytes) -> str:
+def extension_mismatch(format_: str, name: bytes) -> str:
     """A remark on a picture whose name promises another format, such as "a PNG, though named .jpg"; else ""."""
     said = extension(name)
-    if PROMISED.get(said, format_) == format_:
+    if FORMAT_BY_EXTENSION.get(said, format_) == format_:
         return ""
     article = "an" if format_[0] in "aeio" else "a"
     return f"{article} {format_.upper()}, though named .{said}"

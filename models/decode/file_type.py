@@ -3,7 +3,7 @@
 import re
 
 # Pictures that this service cannot read: the owner should know that they are pictures.
-PICTURES = (
+UNSUPPORTED_FORMATS = (
     (b"\xff\x0a", "JPEG XL"),
     (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
     (b"II\xbc\x01", "JPEG XR"),
@@ -32,10 +32,10 @@ PICTURES = (
     (b"PF\n", "portable float map"),
     (b"Pf\n", "portable float map"),
 )
-IFF = frozenset({b"ILBM", b"PBM ", b"ACBM"})
-DECIMAL = re.compile(rb"P[1-3]\s+(?:#|\d)")  # and not every text that begins so
-OS2 = frozenset({b"BM", b"CI", b"CP", b"IC", b"PT"})  # what an OS/2 array of bitmaps, icons or pointers may hold
-OTHERS = (
+IFF_TYPES = frozenset({b"ILBM", b"PBM ", b"ACBM"})
+PLAIN_PNM = re.compile(rb"P[1-3]\s+(?:#|\d)")  # and not every text that begins so
+OS2_TYPES = frozenset({b"BM", b"CI", b"CP", b"IC", b"PT"})  # what an OS/2 array of bitmaps, icons or pointers may hold
+OTHER_TYPES = (
     (b"%PDF", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive or office document"),
     (b"PK\x05\x06", "an empty ZIP archive"),
@@ -68,19 +68,19 @@ MARKUP = (
     (b"<svg", "an SVG drawing"),
     (b"<?xml", "XML"),
 )
-UNKNOWN = "unknown bytes"
-RIFF = {b"AVI ": "an AVI video", b"WAVE": "WAV audio"}
+UNKNOWN_TYPE = "unknown bytes"
+RIFF_TYPES = {b"AVI ": "an AVI video", b"WAVE": "WAV audio"}
 
 
-def unreadable_picture(data: bytes) -> str:
+def unsupported_format(data: bytes) -> str:
     """The name of a picture format that is known but not decoded, or ""."""
     if data[4:12] == b"ftypcrx ":
         return "camera raw (Canon CR3)"
     if data[4:12] == b"ftypmif3":
         return "HEIF in its short form"
-    if data.startswith(b"FORM") and data[8:12] in IFF:
+    if data.startswith(b"FORM") and data[8:12] in IFF_TYPES:
         return "IFF picture"
-    if data.startswith(b"BA") and data[14:16] in OS2:
+    if data.startswith(b"BA") and data[14:16] in OS2_TYPES:
         return "OS/2 icon or bitmap array"
     if data.startswith(b"\0\0\2\0") and data[4:5] != b"\0" and data[5:6] == data[9:10] == b"\0":
         return "Windows cursor"
@@ -88,23 +88,23 @@ def unreadable_picture(data: bytes) -> str:
         return "bitmap without its file header"
     if data[:7] == b"#define" and b"_width " in data[:300] and b"_height " in data[:300]:
         return "X bitmap"
-    if DECIMAL.match(data):
+    if PLAIN_PNM.match(data):
         return "portable map in decimal digits"
-    return next((name for magic, name in PICTURES if data.startswith(magic)), "")
+    return next((name for magic, name in UNSUPPORTED_FORMATS if data.startswith(magic)), "")
 
 
-def looks_like(data: bytes) -> str:
+def file_type(data: bytes) -> str:
     """A short noun phrase for bytes that are no image, for people."""
     if data[4:8] == b"ftyp":
         return f"a video or other MP4 file ({data[8:12].decode('latin-1').strip()})"
     if data[4:8] in (b"moov", b"mdat", b"wide", b"free"):
         return "a QuickTime video"
     if data[:4] == b"RIFF":
-        return RIFF.get(data[8:12], "a RIFF file")
-    for magic, name in OTHERS:
+        return RIFF_TYPES.get(data[8:12], "a RIFF file")
+    for magic, name in OTHER_TYPES:
         if data.startswith(magic):
             return name
-    return _markup(data[:1024]) or ("text" if _is_text(data[:4096]) else UNKNOWN)
+    return _markup(data[:1024]) or ("text" if _is_text(data[:4096]) else UNKNOWN_TYPE)
 
 
 def _markup(head: bytes) -> str:

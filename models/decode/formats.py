@@ -3,16 +3,16 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from models.decode.file_type import looks_like, unreadable_picture
+from models.decode.file_type import file_type, unsupported_format
 from models.decode.heif.avif import decode_avif
 from models.decode.heif.boxes import is_avif, is_heif
 from models.decode.heif.decoder import decode_heif
 from models.decode.jpeg.decoder import decode_jpeg
 from models.decode.jpeg2000.decoder import decode_jpeg2000
 from models.decode.pillow_plugins import Decoder
-from models.decode.png import SIGNATURE, decode_png
+from models.decode.png import PNG_SIGNATURE, decode_png
 from models.decode.psd import decode_psd
-from models.decode.reason import Reason, Unfit
+from models.decode.reason import DecodeError, RejectReason
 from models.decode.simple.bmp import decode_bmp
 from models.decode.simple.gif import decode_gif
 from models.decode.simple.icon import decode_icns, decode_ico
@@ -35,7 +35,7 @@ class Format(NamedTuple):
     decode: Decoder
 
 
-def starts(*magics: bytes) -> Sniff:
+def starts_with(*magics: bytes) -> Sniff:
     """Recognises any of these first bytes."""
     return lambda data: data.startswith(magics)
 
@@ -64,40 +64,40 @@ def _is_bmp(data: bytes) -> bool:
 
 # QOI, DDS and PNM in decimal digits are left out: Pillow reads them in Python, at a second a megapixel (measured).
 FORMATS = (
-    Format("jpeg", starts(b"\xff\xd8"), ("jpg", "jpeg", "jpe", "jfif", "mpo"), decode_jpeg),
-    Format("png", starts(SIGNATURE), ("png", "apng"), decode_png),
+    Format("jpeg", starts_with(b"\xff\xd8"), ("jpg", "jpeg", "jpe", "jfif", "mpo"), decode_jpeg),
+    Format("png", starts_with(PNG_SIGNATURE), ("png", "apng"), decode_png),
     Format("webp", _is_webp, ("webp",), decode_webp),
-    Format("gif", starts(b"GIF87a", b"GIF89a"), ("gif",), decode_gif),
+    Format("gif", starts_with(b"GIF87a", b"GIF89a"), ("gif",), decode_gif),
     Format("heif", is_heif, ("heic", "heif", "hif"), decode_heif),
     Format("avif", is_avif, ("avif",), decode_avif),
     Format("tiff", _is_tiff, ("tif", "tiff"), decode_tiff),
     Format("bmp", _is_bmp, ("bmp", "dib"), decode_bmp),
     Format(
         "jpeg2000",
-        starts(b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),
+        starts_with(b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),
         ("jp2", "j2k", "jpf", "jpx"),
         decode_jpeg2000,
     ),
-    Format("psd", starts(b"8BPS\0\1"), ("psd",), decode_psd),
+    Format("psd", starts_with(b"8BPS\0\1"), ("psd",), decode_psd),
     Format("pnm", _is_pnm, ("ppm", "pgm", "pbm", "pnm"), decode_pnm),
     Format("sgi", is_sgi, ("sgi",), decode_sgi),
     Format("pcx", is_pcx, ("pcx",), decode_pcx),
     Format("ico", _is_ico, ("ico",), decode_ico),
-    Format("icns", starts(b"icns"), ("icns",), decode_icns),
+    Format("icns", starts_with(b"icns"), ("icns",), decode_icns),
     Format("tga", is_tga, ("tga",), decode_tga),
 )
 EXTENSIONS = frozenset(extension for row in FORMATS for extension in row.extensions)
 
 
-def recognise(data: bytes) -> Format:
+def identify_format(data: bytes) -> Format:
     """The row of these bytes. Raises Unfit with EMPTY, DAMAGED (only zeros), UNSUPPORTED or NOT_IMAGE."""
     if not data:
-        raise Unfit(Reason.EMPTY)
+        raise DecodeError(RejectReason.EMPTY)
     for row in FORMATS:
         if row.sniff(data):
             return row
     if not any(data[:64]) and data.count(0) == len(data):
-        raise Unfit(Reason.DAMAGED, f"filled with zeros, {len(data)} bytes")
-    if picture := unreadable_picture(data):
-        raise Unfit(Reason.UNSUPPORTED, picture)
-    raise Unfit(Reason.NOT_IMAGE, looks_like(data))
+        raise DecodeError(RejectReason.DAMAGED, f"filled with zeros, {len(data)} bytes")
+    if picture := unsupported_format(data):
+        raise DecodeError(RejectReason.UNSUPPORTED, picture)
+    raise DecodeError(RejectReason.NOT_IMAGE, file_type(data))

@@ -9,12 +9,12 @@ from io import BytesIO
 
 from PIL import Image, ImageFile
 
-from models.decode.raster import Raster, check_pixels
+from models.decode.raster import Raster, check_pixel_count
 from models.metadata.exif import read_exif
 from models.recipe import Recipe
 
 # Pixels of later frames that are decoded to prove them, some half a second; beyond that their structure must do.
-PROVE = 50_000_000
+VERIFIED_PIXELS = 50_000_000
 
 Decoder = Callable[[bytes, Recipe, int], Raster]
 
@@ -25,7 +25,7 @@ logging.getLogger("PIL").propagate = False
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # without one, its errors go to the terminal all the same
 
 
-def guard_bombs(max_pixels: int) -> None:
+def set_pixel_limit(max_pixels: int) -> None:
     """Pillow refuses at twice its own limit, also inside containers (icons, frames) whose header we do not read."""
     Image.MAX_IMAGE_PIXELS = max(1, max_pixels // 2)
     ImageFile.LOAD_TRUNCATED_IMAGES = False
@@ -37,17 +37,17 @@ def _plugin(module: str, name: str) -> type[ImageFile.ImageFile]:
     return plugin
 
 
-def open_plain(module: str, name: str, data: bytes) -> ImageFile.ImageFile:
+def open_with_plugin(module: str, name: str, data: bytes) -> ImageFile.ImageFile:
     """The header only. Image.open would try several plugins in turn, and load all forty for a rare format."""
     return _plugin(module, name)(BytesIO(data))
 
 
-def load_plain(image: ImageFile.ImageFile, max_pixels: int, *, pages: bool = False) -> Raster:
+def load_raster(image: ImageFile.ImageFile, max_pixels: int, *, pages: bool = False) -> Raster:
     """Decodes the first frame in full, and proves later ones; `pages`: what follows are other pictures, not frames.
 
     Raises whatever the plugin raises.
     """
-    check_pixels(*image.size, max_pixels)
+    check_pixel_count(*image.size, max_pixels)
     image.load()
     exif = image.info.get("exif", b"")
     exif = exif if isinstance(exif, bytes) else b""
@@ -55,13 +55,13 @@ def load_plain(image: ImageFile.ImageFile, max_pixels: int, *, pages: bool = Fal
     first: Image.Image = image
     if frames > 1:
         first = image.copy()
-        _prove(image, frames)
+        _verify_frames(image, frames)
     note = f"animated, {frames} frames" if frames > 1 else ""
     return Raster(first, first.width, first.height, read_exif(exif).orientation, exif, note)
 
 
-def _prove(image: ImageFile.ImageFile, frames: int) -> None:
-    for index in range(1, min(frames, PROVE // (image.width * image.height) + 1)):
+def _verify_frames(image: ImageFile.ImageFile, frames: int) -> None:
+    for index in range(1, min(frames, VERIFIED_PIXELS // (image.width * image.height) + 1)):
         try:
             image.seek(index)
         except EOFError:  # the container counts more frames than the plugin shows

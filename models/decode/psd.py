@@ -9,19 +9,19 @@ from struct import pack
 import numpy as np
 from PIL import Image, ImageChops
 
-from models.decode.pillow_plugins import load_plain, open_plain
-from models.decode.psd_layout import BITMAP, INDEXED, INKS, PsdLayout, read_layout
-from models.decode.raster import Raster, check_pixels
-from models.decode.reason import Reason, Unfit
+from models.decode.pillow_plugins import load_raster, open_with_plugin
+from models.decode.psd_layout import BITMAP, INDEXED, MULTICHANNEL, PsdLayout, read_psd_layout
+from models.decode.raster import Raster, check_pixel_count
+from models.decode.reason import DecodeError, RejectReason
 from models.decode.zero_runs import lost_rows
 from models.metadata.exif import read_exif
 from models.native.rows import first_bad_row
 from models.recipe import Recipe
 
-STRAIGHT = 0.01  # share of soft pixels that are darker than white shining through allows: the writer is another
+MAX_DARKER_SHARE = 0.01  # share of soft pixels that are darker than white shining through allows: the writer is another
 
 
-def unmatted(image: Image.Image) -> Image.Image:
+def remove_white_matte(image: Image.Image) -> Image.Image:
     """The RGBA picture without the white, as every other format has it; as it is where it was never laid on white.
 
     Laid on a background as stored, soft edges would be bleached twice (up to 60 steps of 255 in real documents).
@@ -31,15 +31,15 @@ def unmatted(image: Image.Image) -> Image.Image:
     soft = np.count_nonzero(alpha < 255)
     darkest = 254 - np.minimum(alpha, 254)  # one step is left for rounding
     darker = sum(np.count_nonzero(band < darkest) for band in colours)
-    if not soft or darker > STRAIGHT * len(colours) * soft:
+    if not soft or darker > MAX_DARKER_SHARE * len(colours) * soft:
         return image
     place = alpha.astype(np.uint16) << 8
-    shown = [Image.fromarray(_table().take(place | band)) for band in colours]
+    shown = [Image.fromarray(_unmatte_table().take(place | band)) for band in colours]
     return Image.merge("RGBA", [*shown, image.getchannel("A")])
 
 
 @cache
-def _table() -> np.ndarray:
+def _unmatte_table() -> np.ndarray:
     """uint8 [alpha * 256 + colour on white]: the colour itself. Computed for every pixel, it took seconds."""
     alpha = np.maximum(np.arange(256), 1)[:, None]
     dark = (255 - np.arange(256))[None]
@@ -48,76 +48,80 @@ def _table() -> np.ndarray:
 
 
 RAW, PACKED, ZIPPED = 0, 1, (2, 3)
-DEEP = 16  # bits a channel
+DEEP_BITS = 16  # bits a channel
 
 
 def decode_psd(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     """Raises Unfit, or what Pillow raises. Suspect where raw pixels are lost, or more than there should be."""
-    layout = read_layout(data)
+    layout = read_psd_layout(data)
     _check_kind(layout)
-    check_pixels(layout.width, layout.height, max_pixels)
+    check_pixel_count(layout.width, layout.height, max_pixels)
     coding = int.from_bytes(data[layout.at : layout.at + 2], "big")
-    stop = _packed(data, layout) if coding == PACKED else _raw(data, layout, coding)
-    raster = load_plain(open_plain("PsdImagePlugin", "PsdImageFile", _alone(data, layout, coding)), 2 * max_pixels)
-    raster.image = _right(_upper(raster.image) if layout.depth == DEEP else raster.image, layout)
+    stop = _packed_end(data, layout) if coding == PACKED else _raw_end(data, layout, coding)
+    raster = load_raster(
+        open_with_plugin("PsdImagePlugin", "PsdImageFile", _flattened_document(data, layout, coding)), 2 * max_pixels
+    )
+    raster.image = _as_displayed(_high_bytes(raster.image) if layout.depth == DEEP_BITS else raster.image, layout)
     raster.width, raster.height = layout.width, layout.height
     raster.exif, raster.orientation = layout.exif, read_exif(layout.exif).orientation
     if coding == RAW:
         paper = layout.mode == BITMAP
         lost = lost_rows(data, layout.at + 2, stop, layout.height, planes=layout.channels, paper=paper)
-        raster.suspect = lost or _more(len(data) - stop)
+        raster.suspect = lost or _surplus(len(data) - stop)
     return raster
 
 
 def _check_kind(layout: PsdLayout) -> None:
     if layout.depth == 32:
-        raise Unfit(Reason.UNSUPPORTED, "Photoshop document of 32 bits a channel")
-    if layout.mode == INKS and layout.channels > 1:  # Pillow shows the first one alone
-        raise Unfit(Reason.UNSUPPORTED, "Photoshop document of separate inks")
+        raise DecodeError(RejectReason.UNSUPPORTED, "Photoshop document of 32 bits a channel")
+    if layout.mode == MULTICHANNEL and layout.channels > 1:  # Pillow shows the first one alone
+        raise DecodeError(RejectReason.UNSUPPORTED, "Photoshop document of separate inks")
     if layout.mode == INDEXED and len(layout.palette) != 768:
-        raise Unfit(Reason.DAMAGED, f"a palette of {len(layout.palette)} bytes")
+        raise DecodeError(RejectReason.DAMAGED, f"a palette of {len(layout.palette)} bytes")
     # What stands there is white, or says in words that it is no picture: in all four such documents that were found, so
     # that looking at its colours first would only let the words through. Without layers it is all that there is.
     if not layout.merged and layout.layers:
-        raise Unfit(Reason.UNSUPPORTED, "Photoshop document without a flattened picture")
+        raise DecodeError(RejectReason.UNSUPPORTED, "Photoshop document without a flattened picture")
 
 
-def _raw(data: bytes, layout: PsdLayout, coding: int) -> int:
+def _raw_end(data: bytes, layout: PsdLayout, coding: int) -> int:
     """Where the pixels end."""
     if coding in ZIPPED:  # Pillow shows nothing, and says nothing
-        raise Unfit(Reason.UNSUPPORTED, "Photoshop document with a zipped picture")
+        raise DecodeError(RejectReason.UNSUPPORTED, "Photoshop document with a zipped picture")
     if coding != RAW:
-        raise Unfit(Reason.DAMAGED, f"compression {coding} is not one of Photoshop's")
+        raise DecodeError(RejectReason.DAMAGED, f"compression {coding} is not one of Photoshop's")
     stop = layout.at + 2 + layout.channels * layout.height * layout.row
     if stop > len(data):
-        raise Unfit(Reason.TRUNCATED, f"{stop - len(data)} bytes of the picture are missing")
+        raise DecodeError(RejectReason.TRUNCATED, f"{stop - len(data)} bytes of the picture are missing")
     return stop
 
 
-def _packed(data: bytes, layout: PsdLayout) -> int:
+def _packed_end(data: bytes, layout: PsdLayout) -> int:
     """The same; Pillow unpacks as one stream what the document counts row by row, so that it sees no row go wrong."""
     rows = layout.channels * layout.height
     table = layout.at + 2
     first = table + 2 * rows
     if first > len(data):
-        raise Unfit(Reason.TRUNCATED, "the data ends within the table of rows")
+        raise DecodeError(RejectReason.TRUNCATED, "the data ends within the table of rows")
     lengths = np.frombuffer(data, ">u2", rows, table).astype(np.int64)
     ends = first + np.cumsum(lengths)
     if ends[-1] > len(data):
-        raise Unfit(Reason.TRUNCATED, f"{ends[-1] - len(data)} bytes of the picture are missing")
+        raise DecodeError(RejectReason.TRUNCATED, f"{ends[-1] - len(data)} bytes of the picture are missing")
     bad = first_bad_row(data, ends - lengths, lengths, layout.row, 0)
     if bad >= 0:
         plane, row = divmod(bad, layout.height)
-        raise Unfit(Reason.DAMAGED, f"row {row} of channel {plane + 1} does not unpack to {layout.row} bytes")
+        raise DecodeError(
+            RejectReason.DAMAGED, f"row {row} of channel {plane + 1} does not unpack to {layout.row} bytes"
+        )
     return int(ends[-1])
 
 
-def _alone(data: bytes, layout: PsdLayout, coding: int) -> bytes:
+def _flattened_document(data: bytes, layout: PsdLayout, coding: int) -> bytes:
     """A document of the flattened picture's own channels, and nothing else: Pillow would misread others.
 
     It reads no 16 bits a channel: they are shown to it as a picture of 8 bits that is twice as wide.
     """
-    size = (layout.width * 2, 8) if layout.depth == DEEP else (layout.width, layout.depth)
+    size = (layout.width * 2, 8) if layout.depth == DEEP_BITS else (layout.width, layout.depth)
     head = data[:12] + pack(">HIIHH", layout.shown, layout.height, *size, layout.mode)
     head += pack(">I", len(layout.palette)) + layout.palette
     table = layout.at + 2
@@ -126,17 +130,17 @@ def _alone(data: bytes, layout: PsdLayout, coding: int) -> bytes:
     return b"".join((head, bytes(8), data[layout.at : table], kept, memoryview(data)[end:]))
 
 
-def _upper(twice: Image.Image) -> Image.Image:
+def _high_bytes(twice: Image.Image) -> Image.Image:
     """Every other byte of a row, the upper half of each number."""
     values = np.ascontiguousarray(np.asarray(twice)[:, ::2])
     return Image.frombytes(twice.mode, values.shape[1::-1], values.tobytes())
 
 
-def _right(image: Image.Image, layout: PsdLayout) -> Image.Image:
+def _as_displayed(image: Image.Image, layout: PsdLayout) -> Image.Image:
     if layout.mode == BITMAP:  # a set bit is black; Pillow has it white
         return ImageChops.invert(image)
-    return unmatted(image) if image.mode == "RGBA" else image
+    return remove_white_matte(image) if image.mode == "RGBA" else image
 
 
-def _more(extra: int) -> str:
+def _surplus(extra: int) -> str:
     return f"{extra} bytes more than its header says" if extra > 1 else ""  # one may round the file up

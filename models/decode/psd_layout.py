@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from struct import error, unpack_from
 from typing import NamedTuple
 
-from models.decode.reason import Reason, Unfit
+from models.decode.reason import DecodeError, RejectReason
 
-VERSION_INFO, EXIF = 1057, 1058  # image resources; of the first the fifth byte: hasRealMergedData
-BITMAP, INDEXED, RGB, INKS = 0, 2, 3, 7  # colour modes
-CHANNELS = {0: 1, 1: 1, 2: 1, 3: 3, 4: 4, 7: 1, 8: 1, 9: 3}  # of each mode
+VERSION_INFO, EXIF_RESOURCE = 1057, 1058  # image resources; of the first the fifth byte: hasRealMergedData
+BITMAP, INDEXED, RGB, MULTICHANNEL = 0, 2, 3, 7  # colour modes
+CHANNELS_BY_MODE = {0: 1, 1: 1, 2: 1, 3: 3, 4: 4, 7: 1, 8: 1, 9: 3}  # of each mode
 
 
 class PsdLayout(NamedTuple):
@@ -41,16 +41,16 @@ class PsdLayout(NamedTuple):
 
         Pillow takes a fourth one for transparency always, and misreads a packed file that has any other further one.
         """
-        own = CHANNELS.get(self.mode, self.channels)
+        own = CHANNELS_BY_MODE.get(self.mode, self.channels)
         return own + 1 if self.mode == RGB and self.layers < 0 and self.channels > own else own
 
 
-def read_layout(data: bytes) -> PsdLayout:
+def read_psd_layout(data: bytes) -> PsdLayout:
     """Raises Unfit(TRUNCATED) where the flattened picture lies behind the end, and Unfit(DAMAGED) for no channels."""
     try:
         return _read(data)
     except error as fault:
-        raise Unfit(Reason.TRUNCATED, "it ends before the flattened picture begins") from fault
+        raise DecodeError(RejectReason.TRUNCATED, "it ends before the flattened picture begins") from fault
 
 
 def _read(data: bytes) -> PsdLayout:
@@ -58,13 +58,13 @@ def _read(data: bytes) -> PsdLayout:
     palette, resources, layers = _sections(data)
     blocks = data[slice(*resources)]
     merged = all(len(block) < 5 or block[4] for block in _resources(blocks, VERSION_INFO))
-    exif = next(_resources(blocks, EXIF), b"")
+    exif = next(_resources(blocks, EXIF_RESOURCE), b"")
     count = 0
     if layers[1] - layers[0] >= 6 and any(data[layers[0] : layers[0] + 4]):
         (count,) = unpack_from(">h", data, layers[0] + 4)
     unpack_from(">H", data, layers[1])
-    if channels < CHANNELS.get(mode, 1):
-        raise Unfit(Reason.DAMAGED, f"{channels} channels in colour mode {mode}")
+    if channels < CHANNELS_BY_MODE.get(mode, 1):
+        raise DecodeError(RejectReason.DAMAGED, f"{channels} channels in colour mode {mode}")
     return PsdLayout(channels, height, width, depth, mode, data[slice(*palette)], count, merged, exif, layers[1])
 
 

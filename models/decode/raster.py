@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from models.decode.reason import Reason, Unfit
+from models.decode.reason import DecodeError, RejectReason
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -18,7 +18,7 @@ class Raster:
 
     `averaged`: whole pixels, across and down, of which the decoder has made one.
     `orientation`: EXIF 1..8 still to be applied. `exif`: the TIFF-structured block (bytes), empty where there is none.
-    `sum`: models.decode.pixel_digest.sized_sum of `image`, by a decoder that has the bytes at hand of which it is made.
+    `sum`: models.decode.pixel_digest.pixel_crc of `image`, by a decoder that has the bytes at hand of which it is made.
     `suspect`: why the picture may be damaged although it decodes. `maker`: who made the pixels, where it is not
     Pillow: another's are only like them.
     """
@@ -35,10 +35,10 @@ class Raster:
     sum: int | None = None
 
 
-def check_pixels(width: int, height: int, max_pixels: int) -> None:
+def check_pixel_count(width: int, height: int, max_pixels: int) -> None:
     """Raises Unfit(PIXELS) above the cap and Unfit(DAMAGED) for a picture without extent. Call before decoding."""
     if width <= 0 or height <= 0:
-        raise Unfit(Reason.DAMAGED, f"the header says {width}x{height} pixels")
+        raise DecodeError(RejectReason.DAMAGED, f"the header says {width}x{height} pixels")
     if width * height > max_pixels:
         limit = f"{max_pixels / 1e6:g} million"
-        raise Unfit(Reason.PIXELS, f"{width}x{height} pixels, the limit is {limit}")
+        raise DecodeError(RejectReason.PIXELS, f"{width}x{height} pixels, the limit is {limit}")

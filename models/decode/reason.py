@@ -5,10 +5,10 @@ Which validators passed a picture: raised whenever they see more, so that older 
 
 from enum import StrEnum
 
-PROOF = 2
+VALIDATOR_VERSION = 2
 
 
-class Reason(StrEnum):
+class RejectReason(StrEnum):
     """Stable words: scripts filter by them, so a change of wording is a migration."""
 
     EMPTY = "empty"
@@ -29,13 +29,13 @@ class Reason(StrEnum):
     MODEL = "model fails"
 
 
-class Unfit(Exception):
+class DecodeError(Exception):
     """These bytes cannot be embedded. `detail` carries the decoder's own words."""
 
-    def __init__(self, reason: Reason, detail: str = "") -> None:
+    def __init__(self, reason: RejectReason, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else str(reason))
         self.reason = reason
         self.detail = detail
 
-    def __reduce__(self) -> tuple[type["Unfit"], tuple[Reason, str]]:
-        return (Unfit, (self.reason, self.detail))
+    def __reduce__(self) -> tuple[type["DecodeError"], tuple[RejectReason, str]]:
+        return (DecodeError, (self.reason, self.detail))

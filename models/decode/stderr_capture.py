@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 # "TIFFFillStrip: Read error on strip 0; ...", "Fax4Decode: Bad code word ...", "tempfile.tif: ... not configured."
-LIBTIFF = re.compile(
+LIBTIFF_LINE = re.compile(
     rb"^(?:_?TIFF\w+|_tiff\w+|\w+(?:Decode|Setup)\w*|O?JPEG\w*|EstimateStrip\w+|MissingRequired|tempfile\.tif): "
 )
 # A tag that it leaves out (those of the picture itself it fetches elsewhere), and what ends the decoding anyway.
-PASSED_OVER = (b"TIFFFetchNormalTag: ", b"LibJpeg: ", b"initYCbCrConversion: ")
+IGNORED_PREFIXES = (b"TIFFFetchNormalTag: ", b"LibJpeg: ", b"initYCbCrConversion: ")
 
 
 @contextmanager
-def overhear() -> Iterator[list[str]]:
+def capture_libtiff_messages() -> Iterator[list[str]]:
     """The list is filled with libtiff's lines of the picture on leaving, also by an exception.
 
     Other writers' lines are passed on.
@@ -30,9 +30,9 @@ def overhear() -> Iterator[list[str]]:
         os.close(ear)
         os.close(kept)
         for line in said:
-            if line.startswith(PASSED_OVER):
+            if line.startswith(IGNORED_PREFIXES):
                 continue
-            if LIBTIFF.match(line):
+            if LIBTIFF_LINE.match(line):
                 lines.append(line.decode("utf-8", "replace").strip())
             else:
                 os.write(2, line)

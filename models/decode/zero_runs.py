@@ -5,33 +5,35 @@ Measured: libde265, dav1d and libwebp show a picture, and say nothing, for every
 
 from collections.abc import Iterable, Iterator
 
-from models.decode.reason import Reason, Unfit
+from models.decode.reason import DecodeError, RejectReason
 
-HOLE = 2048  # bytes
-SECTOR = 4096
-FEW = 4 * SECTOR
-ZERO_TAIL = 512  # bytes
+ZERO_RUN_BYTES = 2048  # bytes
+SECTOR_BYTES = 4096
+MAX_LOST_BYTES = 4 * SECTOR_BYTES
+ZERO_TAIL_BYTES = 512  # bytes
 
 
-def check_holes(data: bytes, start: int, stop: int, metadata: Iterable[bytes] = (), least: int = HOLE) -> None:
+def check_zero_runs(
+    data: bytes, start: int, stop: int, metadata: Iterable[bytes] = (), least: int = ZERO_RUN_BYTES
+) -> None:
     """Raises Unfit(DAMAGED) for `least` zero bytes in data[start:stop], unless they lie in a block of `metadata`.
 
     For HEVC, which forbids three zero bytes in a row, AV1, whose arithmetic coder makes none even of flat colour, and
     JPEG 2000, which makes one for every packet of nothing.
     """
     spans = [(place, place + len(block)) for block in metadata if block and (place := data.find(block)) >= 0]
-    for begin, end in _runs(data, start, stop, bytes(least)):
+    for begin, end in _zero_runs(data, start, stop, bytes(least)):
         if not any(first <= begin < last for first, last in spans):
-            raise _lost(begin, end)
+            raise _zero_run_error(begin, end)
 
 
-def check_sectors(data: bytes, start: int, stop: int) -> None:
+def check_zero_sectors(data: bytes, start: int, stop: int) -> None:
     """Raises Unfit(DAMAGED) for zeros that fill whole sectors of the file, from edge to edge or to the end.
 
     For WebP and JPEG 2000, whose coders do write long zeros for flat colour, but not between two multiples of 4096.
     """
-    for begin, end in _sectors(data, start, stop):
-        raise _lost(begin, end)
+    for begin, end in _zero_sectors(data, start, stop):
+        raise _zero_run_error(begin, end)
 
 
 def lost_rows(
@@ -48,9 +50,9 @@ def lost_rows(
     row = (stop - start) // (height * planes) if height > 0 and planes > 0 else 0
     if row <= 0:
         return ""
-    tail = [] if paper else _tail(data, start, stop, row, row * height)
-    for begin, end in [*_sectors(data, start, stop), *tail]:
-        if _bar(begin - start, end - start, row, height):
+    tail = [] if paper else _zero_tail(data, start, stop, row, row * height)
+    for begin, end in [*_zero_sectors(data, start, stop), *tail]:
+        if _is_black_bar(begin - start, end - start, row, height):
             continue
         plane, first = divmod((begin - start) // row, height)
         last = min((end - 1 - start) // row - plane * height, height - 1)
@@ -60,7 +62,7 @@ def lost_rows(
     return ""
 
 
-def _bar(begin: int, end: int, row: int, height: int) -> bool:
+def _is_black_bar(begin: int, end: int, row: int, height: int) -> bool:
     """Whole rows: textures are as wide as a power of two, so that their rows and the sectors of a file may coincide.
 
     Many of them, or some at an edge, are then a black bar or an empty part sooner than a loss.
@@ -68,16 +70,16 @@ def _bar(begin: int, end: int, row: int, height: int) -> bool:
     if -begin % row > 1 or end % row > 1:
         return False
     first, after = (begin + 1) // row, end // row
-    return end - begin > FEW or first % height == 0 or first // height < after // height
+    return end - begin > MAX_LOST_BYTES or first % height == 0 or first // height < after // height
 
 
-def _tail(data: bytes, start: int, stop: int, row: int, plane: int) -> Iterator[tuple[int, int]]:
+def _zero_tail(data: bytes, start: int, stop: int, row: int, plane: int) -> Iterator[tuple[int, int]]:
     begin = start + len(data[start:stop].rstrip(b"\0"))
     column = (begin - start) % row
     above = data[begin - row : begin - column]
     other = data[begin - plane : stop - plane] if begin - start >= plane else b""  # the same pixels in the plane before
     if (
-        stop - begin >= ZERO_TAIL
+        stop - begin >= ZERO_TAIL_BYTES
         and begin - start >= row
         and column
         and len(above) >= 16
@@ -87,14 +89,14 @@ def _tail(data: bytes, start: int, stop: int, row: int, plane: int) -> Iterator[
         yield begin, stop
 
 
-def _sectors(data: bytes, start: int, stop: int) -> Iterator[tuple[int, int]]:
-    for begin, end in _runs(data, start, stop, bytes(SECTOR - 2)):
+def _zero_sectors(data: bytes, start: int, stop: int) -> Iterator[tuple[int, int]]:
+    for begin, end in _zero_runs(data, start, stop, bytes(SECTOR_BYTES - 2)):
         # By chance the last byte before the sector, or the first one after it, is a zero of its own.
-        if -begin % SECTOR <= 1 and (end % SECTOR <= 1 or end == stop):
+        if -begin % SECTOR_BYTES <= 1 and (end % SECTOR_BYTES <= 1 or end == stop):
             yield begin, end
 
 
-def _runs(data: bytes, start: int, stop: int, least: bytes) -> Iterator[tuple[int, int]]:
+def _zero_runs(data: bytes, start: int, stop: int, least: bytes) -> Iterator[tuple[int, int]]:
     begin = data.find(least, start, stop)
     while begin >= 0:
         rest = data[begin:stop]
@@ -103,5 +105,7 @@ def _runs(data: bytes, start: int, stop: int, least: bytes) -> Iterator[tuple[in
         begin = data.find(least, end, stop)
 
 
-def _lost(begin: int, end: int) -> Unfit:
-    return Unfit(Reason.DAMAGED, f"{end - begin} zero bytes inside the compressed picture, from byte {begin}")
+def _zero_run_error(begin: int, end: int) -> DecodeError:
+    return DecodeError(
+        RejectReason.DAMAGED, f"{end - begin} zero bytes inside the compressed picture, from byte {begin}"
+    )

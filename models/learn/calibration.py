@@ -14,13 +14,13 @@ from models.learn.logistic import sigmoid
 
 Doubles = NDArray[np.float64]
 BINS = 400
-ROUNDS = 30
-NOISE = (0.0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12)
-EDGE = 1e-6
+MAX_ITERATIONS = 30
+NOISE_RATES = (0.0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12)
+EPSILON = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class Calibrator:
     """`floor`: the share of true keeps that are labelled delete; 1 - `ceiling`: that of true deletes labelled keep."""
 
     slope: float
@@ -34,22 +34,22 @@ class Link:
         return chances
 
 
-def calibrate(logits: Doubles, wanted: NDArray[np.float32]) -> Link:
+def fit_calibrator(logits: Doubles, wanted: NDArray[np.float32]) -> Calibrator:
     """The link of the least log loss over held-out logits. A slope is never negative: that would turn the list over."""
     points, counts, gone = _binned(logits, wanted.astype(np.float64))
-    best, found = np.inf, Link(0.0, 0.0, 0.0, 1.0)
-    for floor in NOISE:
-        for above in NOISE:
-            link = _fitted(points, counts, gone, floor, 1 - above)
-            loss = _loss(link.chances(points), counts, gone)
-            if loss < best - EDGE:  # noise has to earn its place
+    best, found = np.inf, Calibrator(0.0, 0.0, 0.0, 1.0)
+    for floor in NOISE_RATES:
+        for above in NOISE_RATES:
+            link = _fit_slope_and_shift(points, counts, gone, floor, 1 - above)
+            loss = _mean_log_loss(link.chances(points), counts, gone)
+            if loss < best - EPSILON:  # noise has to earn its place
                 best, found = loss, link
     if (found.floor, found.ceiling) == (0.0, 1.0):
-        return _fitted(points, counts, _softened(counts, gone), 0.0, 1.0)
+        return _fit_slope_and_shift(points, counts, _soft_targets(counts, gone), 0.0, 1.0)
     return found
 
 
-def _softened(counts: Doubles, gone: Doubles) -> Doubles:
+def _soft_targets(counts: Doubles, gone: Doubles) -> Doubles:
     """Platt's targets (1999): of n that were all deleted the next one is with (n + 1) / (n + 2), Laplace's rule.
 
     Where the labels part without a fault, the slope would have no end: 60 memes and 60 photos called a camera's files
@@ -61,19 +61,19 @@ def _softened(counts: Doubles, gone: Doubles) -> Doubles:
     return soft
 
 
-def across(logits: Doubles, wanted: NDArray[np.float32], folds: NDArray[np.int64]) -> Doubles:
+def cross_fitted(logits: Doubles, wanted: NDArray[np.float32], folds: NDArray[np.int64]) -> Doubles:
     """Chances of each fold by the link of the others: the calibration, too, is judged on what it has not seen."""
     chances = np.zeros(len(logits))
     for fold in np.unique(folds):
         inside = folds != fold
-        chances[~inside] = calibrate(logits[inside], wanted[inside]).chances(logits[~inside])
+        chances[~inside] = fit_calibrator(logits[inside], wanted[inside]).chances(logits[~inside])
     return chances
 
 
-def losses(chances: Doubles, wanted: NDArray[np.float32]) -> Doubles:
+def log_losses(chances: Doubles, wanted: NDArray[np.float32]) -> Doubles:
     """The log loss of each row, float64 [N]; none is infinite."""
     right = np.where(wanted > 0.5, chances, 1 - chances)
-    told: Doubles = -np.log(np.maximum(right, EDGE))
+    told: Doubles = -np.log(np.maximum(right, EPSILON))
     return told
 
 
@@ -85,24 +85,24 @@ def _binned(logits: Doubles, wanted: Doubles) -> tuple[Doubles, Doubles, Doubles
     return np.add.reduceat(logits[order], starts) / counts, counts, np.add.reduceat(wanted[order], starts)
 
 
-def _loss(chances: Doubles, counts: Doubles, gone: Doubles) -> float:
-    chances = np.clip(chances, EDGE, 1 - EDGE)
+def _mean_log_loss(chances: Doubles, counts: Doubles, gone: Doubles) -> float:
+    chances = np.clip(chances, EPSILON, 1 - EPSILON)
     return float(-(gone @ np.log(chances) + (counts - gone) @ np.log1p(-chances)) / counts.sum())
 
 
-def _fitted(points: Doubles, counts: Doubles, gone: Doubles, floor: float, ceiling: float) -> Link:
+def _fit_slope_and_shift(points: Doubles, counts: Doubles, gone: Doubles, floor: float, ceiling: float) -> Calibrator:
     """Fisher scoring for slope and shift, each step halved until it does not raise the loss."""
     spread = float(points.std()) or 1.0
     share = float(np.clip(gone.sum() / counts.sum(), 0.01, 0.99))
     place = np.array([1.0 / spread, np.log(share / (1 - share))])
-    link = Link(float(place[0]), float(place[1]), floor, ceiling)
-    loss = _loss(link.chances(points), counts, gone)
-    for _ in range(ROUNDS):
-        step = _step(points, counts, gone, link)
+    link = Calibrator(float(place[0]), float(place[1]), floor, ceiling)
+    loss = _mean_log_loss(link.chances(points), counts, gone)
+    for _ in range(MAX_ITERATIONS):
+        step = _fisher_step(points, counts, gone, link)
         for _ in range(8):
             moved = np.maximum(place - step, [1e-9, -np.inf])
-            tried = Link(float(moved[0]), float(moved[1]), floor, ceiling)
-            new = _loss(tried.chances(points), counts, gone)
+            tried = Calibrator(float(moved[0]), float(moved[1]), floor, ceiling)
+            new = _mean_log_loss(tried.chances(points), counts, gone)
             if new <= loss:
                 break
             step = step / 2
@@ -115,9 +115,9 @@ def _fitted(points: Doubles, counts: Doubles, gone: Doubles, floor: float, ceili
     return link
 
 
-def _step(points: Doubles, counts: Doubles, gone: Doubles, link: Link) -> Doubles:
+def _fisher_step(points: Doubles, counts: Doubles, gone: Doubles, link: Calibrator) -> Doubles:
     inner = sigmoid(link.slope * points + link.shift)
-    chances = np.clip(link.floor + (link.ceiling - link.floor) * inner, EDGE, 1 - EDGE)
+    chances = np.clip(link.floor + (link.ceiling - link.floor) * inner, EPSILON, 1 - EPSILON)
     bend = (link.ceiling - link.floor) * inner * (1 - inner)
     pull = (counts * chances - gone) / (chances * (1 - chances)) * bend
     weight = counts * bend**2 / (chances * (1 - chances))

@@ -9,7 +9,7 @@ from models.learn.logistic import Floats
 
 
 @dataclass(frozen=True, slots=True)
-class Views:
+class AugmentedViews:
     """`rows`: float32 [M, F], features of changed pictures. `of`: int64 [M], the labelled row that each shows."""
 
     rows: Floats
@@ -17,12 +17,12 @@ class Views:
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class TrainingData:
     """`rows`: float32 [N, F], of about unit variance. `wanted`: float32 [N], 1 = delete. `views`: scaled as `rows`."""
 
     rows: Floats
     wanted: Floats
-    views: Views | None = None
+    views: AugmentedViews | None = None
 
     def where(self, inside: NDArray[np.bool_]) -> tuple[Floats, Floats]:
         """Rows and labels to learn from: those inside (bool [N]), and views of those only."""
@@ -37,7 +37,7 @@ class Material:
         """Everything, for the weights that are kept."""
         return self.where(np.ones(len(self.rows), bool))
 
-    def columns(self, first: int) -> "Material":
+    def columns(self, first: int) -> "TrainingData":
         """Without the first columns."""
-        views = None if self.views is None else Views(self.views.rows[:, first:], self.views.of)
-        return Material(self.rows[:, first:], self.wanted, views)
+        views = None if self.views is None else AugmentedViews(self.views.rows[:, first:], self.views.of)
+        return TrainingData(self.rows[:, first:], self.wanted, views)

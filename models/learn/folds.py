@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 Integers = NDArray[np.int64]
 
 
-def grouped(groups: Integers, wanted: NDArray[np.float32], folds: int, seed: int) -> Integers:
+def grouped_folds(groups: Integers, wanted: NDArray[np.float32], folds: int, seed: int) -> Integers:
     """int64 [N]: the fold of each row; rows of one group share it. Each fold has about as many deleted ones as another.
 
     Groups are dealt out from the largest down, each to the fold that has the fewest rows of the group's kind so far.
@@ -26,7 +26,7 @@ def grouped(groups: Integers, wanted: NDArray[np.float32], folds: int, seed: int
     return placed[members]
 
 
-def latest(groups: Integers, times: NDArray[np.float64], share: float) -> NDArray[np.bool_]:
+def newest_rows(groups: Integers, times: NDArray[np.float64], share: float) -> NDArray[np.bool_]:
     """bool [N]: the newest rows, about `share` of all; a group goes as a whole to where its newest row is."""
     _, members = np.unique(groups, return_inverse=True)
     newest = np.full(members.max() + 1, -np.inf)

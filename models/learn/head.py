@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.learn.logistic import sigmoid
-from models.learn.mlp import Hidden
+from models.learn.mlp import HiddenLayer
 
 Floats = NDArray[np.float32]
 MAGIC = b"catalogd-head\x01"
-LENGTH = struct.Struct("<I")
-NAME = "name by "  # a text tower: not one feature but as many as the embedding has, the vector of the file's name
+HEADER_LENGTH = struct.Struct("<I")
+NAME_PREFIX = (
+    "name by "  # a text tower: not one feature but as many as the embedding has, the vector of the file's name
+)
 
 
 class HeadError(Exception):
@@ -42,13 +44,13 @@ class Head(NamedTuple):
     keep_below: float
     delete_above: float
     record: dict[str, Any]
-    hidden: Hidden | None = None
+    hidden: HiddenLayer | None = None
 
     @property
     def tower(self) -> str:
         """The id of the text tower whose vectors of files' names come last among the features, "" without."""
         last = self.features[-1] if self.features else ""
-        return last.removeprefix(NAME) if last.startswith(NAME) else ""
+        return last.removeprefix(NAME_PREFIX) if last.startswith(NAME_PREFIX) else ""
 
     @property
     def dims(self) -> int:
@@ -96,19 +98,19 @@ class Head(NamedTuple):
         header = json.dumps(said, allow_nan=False).encode()
         behind = () if self.hidden is None else (self.hidden.shift, self.hidden.outer)
         numbers = np.concatenate([self.weights.ravel(), *behind]).astype("<f4")
-        return MAGIC + LENGTH.pack(len(header)) + header + numbers.tobytes()
+        return MAGIC + HEADER_LENGTH.pack(len(header)) + header + numbers.tobytes()
 
 
-def unpack(data: bytes) -> Head:
+def unpack_head(data: bytes) -> Head:
     """The head of these bytes. Raises HeadError for anything else."""
-    start = len(MAGIC) + LENGTH.size
+    start = len(MAGIC) + HEADER_LENGTH.size
     if not data.startswith(MAGIC) or len(data) < start:
         raise HeadError("this is no head")
-    (length,) = LENGTH.unpack_from(data, len(MAGIC))
+    (length,) = HEADER_LENGTH.unpack_from(data, len(MAGIC))
     try:
         said = json.loads(data[start : start + length])
         numbers = np.frombuffer(data[start + length :], "<f4").astype(np.float32)
-        weights, hidden = _shaped(numbers, int(said["count"]), int(said["units"]))
+        weights, hidden = _split_weights(numbers, int(said["count"]), int(said["units"]))
         return Head(
             said["model"],
             tuple(said["features"]),
@@ -125,11 +127,11 @@ def unpack(data: bytes) -> Head:
         raise HeadError(f"the head is damaged: {error}") from error
 
 
-def _shaped(numbers: Floats, count: int, units: int) -> tuple[Floats, Hidden | None]:
+def _split_weights(numbers: Floats, count: int, units: int) -> tuple[Floats, HiddenLayer | None]:
     """Raises HeadError for more or fewer numbers than that, or none."""
     if count < 1 or units < 0 or len(numbers) != (count * units + 2 * units or count) or not np.isfinite(numbers).all():
         raise HeadError("the head is damaged: its weights are cut or no numbers")
     if not units:
         return numbers, None
     weights, shift, outer = np.split(numbers, [count * units, count * units + units])
-    return weights.reshape(count, units), Hidden(shift, outer)
+    return weights.reshape(count, units), HiddenLayer(shift, outer)

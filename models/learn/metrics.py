@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
-BINS = 15
-DRAWS = 200
+CALIBRATION_BINS = 15
+BOOTSTRAP_DRAWS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Estimate:
     """A value with the 2.5th and 97.5th percentile of its bootstrap; NaN where it has no meaning."""
 
     value: float
@@ -27,7 +27,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
+class RankedPredictions:
     """Predictions from the greatest score down, sorted once for all draws. `wanted`: 0 or 1. `ends`: where equal scores
     end. `order`: the rows' places before sorting.
     """
@@ -38,7 +38,7 @@ class Ranked:
     order: Integers
 
     @classmethod
-    def of(cls, wanted: Doubles, scores: Doubles) -> "Ranked":
+    def of(cls, wanted: Doubles, scores: Doubles) -> "RankedPredictions":
         """Sort: float64 [N] each."""
         order = np.argsort(-scores, kind="stable")
         ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
@@ -57,10 +57,10 @@ class Ranked:
         return shares
 
 
-Measure = Callable[[Ranked, Doubles], float]  # weights: how often each row was drawn
+Metric = Callable[[RankedPredictions, Doubles], float]  # weights: how often each row was drawn
 
 
-def auc(ranked: Ranked, weights: Doubles) -> float:
+def auc(ranked: RankedPredictions, weights: Doubles) -> float:
     """The chance that a deleted one ranks above a kept one; NaN with one class only."""
     gone, kept = ranked.steps(weights)
     if not gone[-1] or not kept[-1]:
@@ -69,7 +69,7 @@ def auc(ranked: Ranked, weights: Doubles) -> float:
     return float(np.diff(gone, prepend=0.0) @ below / (gone[-1] * kept[-1]))
 
 
-def average_precision(ranked: Ranked, weights: Doubles) -> float:
+def average_precision(ranked: RankedPredictions, weights: Doubles) -> float:
     """The mean precision at each step of recall; NaN without a deleted one."""
     gone, kept = ranked.steps(weights)
     if not gone[-1]:
@@ -77,10 +77,10 @@ def average_precision(ranked: Ranked, weights: Doubles) -> float:
     return float(np.diff(gone, prepend=0.0) @ (gone / np.maximum(gone + kept, 1e-12)) / gone[-1])
 
 
-def precision_at(first: int) -> Measure:
+def precision_at(first: int) -> Metric:
     """The share of deleted ones among the first so many of the list; NaN for a shorter list."""
 
-    def measure(ranked: Ranked, weights: Doubles) -> float:
+    def measure(ranked: RankedPredictions, weights: Doubles) -> float:
         before = np.cumsum(weights)
         if before[-1] < first:
             return float("nan")
@@ -90,17 +90,17 @@ def precision_at(first: int) -> Measure:
     return measure
 
 
-def calibration_error(ranked: Ranked, weights: Doubles) -> float:
+def calibration_error(ranked: RankedPredictions, weights: Doubles) -> float:
     """How far stated chances (the scores) are from what happened, 0 to 1. Rows of one score share what happened:
     where a bin ends among them, nothing hangs on their order.
     """
-    starts = np.unique(np.linspace(0, len(weights), BINS + 1)[:-1].astype(np.int64))
+    starts = np.unique(np.linspace(0, len(weights), CALIBRATION_BINS + 1)[:-1].astype(np.int64))
     stated = np.add.reduceat(ranked.scores * weights, starts)
     happened = np.add.reduceat(ranked.shared(weights) * weights, starts)
     return float(np.abs(stated - happened).sum() / weights.sum())
 
 
-def within_groups(wanted: Doubles, scores: Doubles, groups: Integers) -> float:
+def within_group_auc(wanted: Doubles, scores: Doubles, groups: Integers) -> float:
     """Of pairs in one group of which one was kept and one deleted, the share ranked rightly (ties count half).
 
     This is what choosing within a burst needs; NaN where no group has both.
@@ -116,32 +116,32 @@ def within_groups(wanted: Doubles, scores: Doubles, groups: Integers) -> float:
     return right / pairs if pairs else float("nan")
 
 
-def judged(
-    measures: dict[str, Measure], wanted: Doubles, scores: Doubles, groups: Integers, seed: int
-) -> dict[str, Figure]:
+def bootstrap_metrics(
+    measures: dict[str, Metric], wanted: Doubles, scores: Doubles, groups: Integers, seed: int
+) -> dict[str, Estimate]:
     """Each measure with its bootstrap over whole groups; all of them see the same draws."""
-    ranked = Ranked.of(wanted, scores)
+    ranked = RankedPredictions.of(wanted, scores)
     _, members = np.unique(groups[ranked.order], return_inverse=True)
     count = int(members.max()) + 1
     dice = np.random.default_rng(seed)
     once = np.ones(len(wanted))
     values = {name: measure(ranked, once) for name, measure in measures.items()}
     drawn: dict[str, list[float]] = {name: [] for name in measures}
-    for _ in range(DRAWS):
+    for _ in range(BOOTSTRAP_DRAWS):
         weights = np.bincount(dice.integers(count, size=count), minlength=count)[members].astype(np.float64)
         for name, measure in measures.items():
             drawn[name].append(measure(ranked, weights))
-    return {name: _figure(value, drawn[name]) for name, value in values.items()}
+    return {name: _estimate(value, drawn[name]) for name, value in values.items()}
 
 
-def _figure(value: float, drawn: list[float]) -> Figure:
+def _estimate(value: float, drawn: list[float]) -> Estimate:
     sound = [one for one in drawn if not np.isnan(one)]
     if np.isnan(value) or not sound:
-        return Figure(value, value, value)
+        return Estimate(value, value, value)
     low, high = np.percentile(sound, [2.5, 97.5])
-    return Figure(value, float(low), float(high))
+    return Estimate(value, float(low), float(high))
 
 
-def simply(measure: Measure, wanted: Doubles, scores: Doubles) -> float:
+def point_estimate(measure: Metric, wanted: Doubles, scores: Doubles) -> float:
     """The measure alone."""
-    return measure(Ranked.of(wanted, scores), np.ones(len(wanted)))
+    return measure(RankedPredictions.of(wanted, scores), np.ones(len(wanted)))

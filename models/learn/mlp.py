@@ -14,16 +14,16 @@ from models.learn.logistic import Doubles, Floats, sigmoid
 if TYPE_CHECKING:
     from numpy.random import Generator  # the service has no use for it, and it takes a while to load
 
-UNITS = 32
-DECAY = 0.01  # of every weight: L2
-RATE = 0.003
-BATCH = 128
-ROUNDS = 60  # how often each row is seen, within the limits below
-STEPS = (300, 1500)
-MOMENTS = (0.9, 0.999)
+HIDDEN_UNITS = 32
+WEIGHT_DECAY = 0.01  # of every weight: L2
+LEARNING_RATE = 0.003
+BATCH_ROWS = 128
+EPOCHS = 60  # how often each row is seen, within the limits below
+STEP_LIMITS = (300, 1500)
+ADAM_BETAS = (0.9, 0.999)
 
 
-class Hidden(NamedTuple):
+class HiddenLayer(NamedTuple):
     """What lies behind the first weights: float32 [units] each."""
 
     shift: Floats
@@ -36,7 +36,7 @@ class Hidden(NamedTuple):
         return told
 
 
-class Net(NamedTuple):
+class MlpModel(NamedTuple):
     """`inner`: float32 [F, UNITS]; `shift`, `outer`: float32 [UNITS]. The logit of a row x is
     tanh(x @ inner + shift) @ outer + bias.
     """
@@ -48,41 +48,41 @@ class Net(NamedTuple):
 
     def logits(self, rows: Floats) -> Doubles:
         """float32 [N, F] → float64 [N]."""
-        return Hidden(self.shift, self.outer).sums(rows @ self.inner).astype(np.float64) + self.bias
+        return HiddenLayer(self.shift, self.outer).sums(rows @ self.inner).astype(np.float64) + self.bias
 
 
-def fit_net(rows: Floats, wanted: Floats, seed: int) -> Net:
+def fit_mlp(rows: Floats, wanted: Floats, seed: int) -> MlpModel:
     """Minimise the mean log loss plus DECAY / 2 · |weights|².
 
     `rows`: float32 [N, F], of about unit variance. `wanted`: float32 [N], 0 or 1. The rate falls to nothing over the
     second half: a net that stopped mid-swing would be as good as its last few batches.
     """
     dice = np.random.default_rng(seed)
-    parts = _begun(rows, wanted, dice)
+    parts = _initial_parameters(rows, wanted, dice)
     first = [np.zeros_like(part) for part in parts]
     second = [np.zeros_like(part) for part in parts]
-    size = min(BATCH, len(rows))
-    steps = int(np.clip(ROUNDS * len(rows) / size, *STEPS))
+    size = min(BATCH_ROWS, len(rows))
+    steps = int(np.clip(EPOCHS * len(rows) / size, *STEP_LIMITS))
     for step, batch in enumerate(_batches(len(rows), size, steps, dice), 1):
-        rate = RATE * min(1.0, 2 * (1 - step / (steps + 1)))
-        for place, slope in enumerate(_slopes(parts, rows[batch], wanted[batch])):
-            first[place] += np.float32(1 - MOMENTS[0]) * (slope - first[place])
-            second[place] += np.float32(1 - MOMENTS[1]) * (slope * slope - second[place])
-            length = np.sqrt(second[place] / np.float32(1 - MOMENTS[1] ** step)) + np.float32(1e-8)
-            parts[place] -= np.float32(rate / (1 - MOMENTS[0] ** step)) * first[place] / length
+        rate = LEARNING_RATE * min(1.0, 2 * (1 - step / (steps + 1)))
+        for place, slope in enumerate(_gradients(parts, rows[batch], wanted[batch])):
+            first[place] += np.float32(1 - ADAM_BETAS[0]) * (slope - first[place])
+            second[place] += np.float32(1 - ADAM_BETAS[1]) * (slope * slope - second[place])
+            length = np.sqrt(second[place] / np.float32(1 - ADAM_BETAS[1] ** step)) + np.float32(1e-8)
+            parts[place] -= np.float32(rate / (1 - ADAM_BETAS[0] ** step)) * first[place] / length
     inner, shift, outer, bias = parts
-    return Net(inner, shift, outer, float(bias[0]))
+    return MlpModel(inner, shift, outer, float(bias[0]))
 
 
-def _begun(rows: Floats, wanted: Floats, dice: "Generator") -> list[Floats]:
+def _initial_parameters(rows: Floats, wanted: Floats, dice: "Generator") -> list[Floats]:
     """inner, shift, outer, bias. The shifts spread: from zeros, where tanh is odd, a taste for the middle is never
     found (a ring among 12 directions: AUC 0.65 instead of 0.98).
     """
     width = rows.shape[1]
     share = float(np.clip(wanted.mean(), 1e-6, 1 - 1e-6))
-    inner = dice.normal(size=(width, UNITS)) / np.sqrt(width)
-    shift = dice.normal(size=UNITS)
-    outer = dice.normal(size=UNITS) / np.sqrt(UNITS)
+    inner = dice.normal(size=(width, HIDDEN_UNITS)) / np.sqrt(width)
+    shift = dice.normal(size=HIDDEN_UNITS)
+    outer = dice.normal(size=HIDDEN_UNITS) / np.sqrt(HIDDEN_UNITS)
     bias = np.array([np.log(share / (1 - share))])
     return [part.astype(np.float32) for part in (inner, shift, outer, bias)]
 
@@ -94,12 +94,12 @@ def _batches(count: int, size: int, steps: int, dice: "Generator") -> list[NDArr
     return [part for _ in range(rounds) for part in dice.permutation(count)[: a_round * size].reshape(-1, size)][:steps]
 
 
-def _slopes(parts: list[Floats], rows: Floats, wanted: Floats) -> list[Floats]:
+def _gradients(parts: list[Floats], rows: Floats, wanted: Floats) -> list[Floats]:
     inner, shift, outer, bias = parts
     hidden = np.tanh(rows @ inner + shift)
     errors = (sigmoid((hidden @ outer + bias[0]).astype(np.float64)) - wanted).astype(np.float32) / len(rows)
     back = np.outer(errors, outer) * (1 - hidden * hidden)
-    decay = np.float32(DECAY)
+    decay = np.float32(WEIGHT_DECAY)
     return [
         rows.T @ back + decay * inner,
         back.sum(0),

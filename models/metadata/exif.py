@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 MAKE, MODEL, ORIENTATION, EXIF_IFD = 0x010F, 0x0110, 0x0112, 0x8769
 DATE_TIME_ORIGINAL, OFFSET_TIME_ORIGINAL = 0x9003, 0x9011
-WANTED = frozenset({MAKE, MODEL, ORIENTATION, EXIF_IFD, DATE_TIME_ORIGINAL, OFFSET_TIME_ORIGINAL})
+WANTED_TAGS = frozenset({MAKE, MODEL, ORIENTATION, EXIF_IFD, DATE_TIME_ORIGINAL, OFFSET_TIME_ORIGINAL})
 ASCII, UTF8 = 2, 129
-NUMBERS = {1: "B", 3: "H", 4: "I", 8: "h", 9: "i"}  # some editors write the orientation with a sign
-ENTRIES = 512  # a directory that claims more is damaged; real ones hold fewer than 60
-ZONE = re.compile(r"[+-]\d\d:\d\d")
+NUMBER_FORMATS = {1: "B", 3: "H", 4: "I", 8: "h", 9: "i"}  # some editors write the orientation with a sign
+MAX_ENTRIES = 512  # a directory that claims more is damaged; real ones hold fewer than 60
+ZONE_PATTERN = re.compile(r"[+-]\d\d:\d\d")
 
 
 class Exif(NamedTuple):
@@ -22,7 +22,7 @@ class Exif(NamedTuple):
     camera: str | None = None
 
 
-NONE = Exif()
+NO_EXIF = Exif()
 
 
 def read_exif(block: bytes) -> Exif:
@@ -31,26 +31,26 @@ def read_exif(block: bytes) -> Exif:
         block = block[6:]
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4])
     if order is None:
-        return NONE
+        return NO_EXIF
     try:
         tags = _directory(block, order, struct.unpack_from(order + "I", block, 4)[0])
         inner = tags.get(EXIF_IFD)
         if isinstance(inner, int):
             tags = _directory(block, order, inner) | tags
     except (struct.error, ValueError, OverflowError):
-        return NONE
+        return NO_EXIF
     return Exif(_orientation(tags), _taken_at(tags), _camera(tags))
 
 
 def _directory(block: bytes, order: str, at: int) -> dict[int, int | str]:
     if at + 2 > len(block):
         return {}
-    count = min(struct.unpack_from(order + "H", block, at)[0], ENTRIES, (len(block) - at - 2) // 12)
+    count = min(struct.unpack_from(order + "H", block, at)[0], MAX_ENTRIES, (len(block) - at - 2) // 12)
     tags: dict[int, int | str] = {}
     for i in range(count):
         place = at + 2 + 12 * i
         tag, kind, length = struct.unpack_from(order + "HHI", block, place)
-        if tag in WANTED and (value := _value(block, order, place + 8, kind, length)) is not None:
+        if tag in WANTED_TAGS and (value := _value(block, order, place + 8, kind, length)) is not None:
             tags[tag] = value
     return tags
 
@@ -60,7 +60,7 @@ def _value(block: bytes, order: str, place: int, kind: int, length: int) -> int 
         start = place if length <= 4 else struct.unpack_from(order + "I", block, place)[0]
         raw = block[start : start + min(length, 256)]
         return raw.split(b"\0", 1)[0].decode("utf-8", "replace").strip()
-    code = NUMBERS.get(kind)
+    code = NUMBER_FORMATS.get(kind)
     return struct.unpack_from(order + code, block, place)[0] if code and length else None
 
 
@@ -75,7 +75,7 @@ def _taken_at(tags: dict[int, int | str]) -> str | None:
     except ValueError:  # cameras without a set clock write zeros or spaces
         return None
     zone = str(tags.get(OFFSET_TIME_ORIGINAL, ""))
-    return moment.isoformat() + (zone if ZONE.fullmatch(zone) else "")
+    return moment.isoformat() + (zone if ZONE_PATTERN.fullmatch(zone) else "")
 
 
 def _camera(tags: dict[int, int | str]) -> str | None:

@@ -8,68 +8,68 @@ from collections.abc import Callable
 from typing import Literal
 
 from models.decode.heif.boxes import is_avif, is_heif
-from models.decode.heif.items import items
-from models.decode.reason import Unfit
+from models.decode.heif.items import read_items
+from models.decode.reason import DecodeError
 
-Read = Callable[[int, int], bytes]  # (start, length): bytes from there, fewer at the end of the file
-Order = Literal["little", "big"]
+ReadAt = Callable[[int, int], bytes]  # (start, length): bytes from there, fewer at the end of the file
+ByteOrder = Literal["little", "big"]
 
-JPEG, PNG_NAME, TIFF_TAG = b"http://ns.adobe.com/xap/1.0/\0", b"XML:com.adobe.xmp\0", 700
-MOST = 1 << 24  # bytes of a packet
-MOST_PARTS = 100_000  # segments or chunks that are stepped over
-MOST_BOXES = 1 << 26  # bytes of a HEIF file, whose items may lie anywhere: it is read as a whole
-MARKS = (b"<x:xmpmeta", b"<rdf:RDF", b"<x:xapmeta")
+JPEG_XMP_HEADER, PNG_XMP_KEYWORD, TIFF_XMP_TAG = b"http://ns.adobe.com/xap/1.0/\0", b"XML:com.adobe.xmp\0", 700
+MAX_PACKET_BYTES = 1 << 24  # bytes of a packet
+MAX_SEGMENTS = 100_000  # segments or chunks that are stepped over
+MAX_HEIF_BYTES = 1 << 26  # bytes of a HEIF file, whose items may lie anywhere: it is read as a whole
+PACKET_ELEMENTS = (b"<x:xmpmeta", b"<rdf:RDF", b"<x:xapmeta")
 
 
-def packet(read: Read, size: int) -> bytes | None:
+def read_xmp_packet(read: ReadAt, size: int) -> bytes | None:
     """The packet of a JPEG, PNG, WebP, TIFF, HEIF or AVIF of `size` bytes; None where there is none, or no way to it.
 
     Raises what `read` raises, and nothing for what the bytes say.
     """
     head = read(0, 64)
     if head.startswith(b"\xff\xd8"):
-        return _jpeg(read)
+        return _jpeg_packet(read)
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return _png(read)
+        return _png_packet(read)
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return _webp(read)
+        return _webp_packet(read)
     if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return _tiff(read, head)
+        return _tiff_packet(read, head)
     if is_heif(head) or is_avif(head):
-        return _boxes(read, size)
+        return _heif_packet(read, size)
     return None
 
 
-def _jpeg(read: Read) -> bytes | None:
+def _jpeg_packet(read: ReadAt) -> bytes | None:
     at = 2
-    for _ in range(MOST_PARTS):
-        head = read(at, 4 + len(JPEG))
+    for _ in range(MAX_SEGMENTS):
+        head = read(at, 4 + len(JPEG_XMP_HEADER))
         if len(head) < 4 or head[0] != 0xFF or head[1] in (0xD9, 0xDA):
             return None
         if head[1] == 0xFF or head[1] == 0x01 or 0xD0 <= head[1] <= 0xD7:
             at += 1 if head[1] == 0xFF else 2
             continue
         length = int.from_bytes(head[2:4], "big")
-        if head[1] == 0xE1 and head[4:] == JPEG:
-            return read(at + 4 + len(JPEG), max(0, length - 2 - len(JPEG)))
+        if head[1] == 0xE1 and head[4:] == JPEG_XMP_HEADER:
+            return read(at + 4 + len(JPEG_XMP_HEADER), max(0, length - 2 - len(JPEG_XMP_HEADER)))
         at += 2 + max(2, length)
     return None
 
 
-def _png(read: Read) -> bytes | None:
+def _png_packet(read: ReadAt) -> bytes | None:
     at = 8
-    for _ in range(MOST_PARTS):
-        head = read(at, 8 + len(PNG_NAME))
+    for _ in range(MAX_SEGMENTS):
+        head = read(at, 8 + len(PNG_XMP_KEYWORD))
         if len(head) < 8 or head[4:8] == b"IEND":
             return None
         length = int.from_bytes(head[:4], "big")
-        if head[4:] == b"iTXt" + PNG_NAME and length <= MOST:
-            return _text(read(at + 8 + len(PNG_NAME), length - len(PNG_NAME)))
+        if head[4:] == b"iTXt" + PNG_XMP_KEYWORD and length <= MAX_PACKET_BYTES:
+            return _itxt_text(read(at + 8 + len(PNG_XMP_KEYWORD), length - len(PNG_XMP_KEYWORD)))
         at += 12 + length
     return None
 
 
-def _text(chunk: bytes) -> bytes | None:
+def _itxt_text(chunk: bytes) -> bytes | None:
     """Of an iTXt chunk, what follows its keyword: two flags, a language, a translated keyword, the text."""
     parts = chunk[2:].split(b"\0", 2)
     if len(parts) < 3:
@@ -77,45 +77,45 @@ def _text(chunk: bytes) -> bytes | None:
     if not chunk[0]:
         return parts[2]
     try:
-        return zlib.decompressobj().decompress(parts[2], MOST)
+        return zlib.decompressobj().decompress(parts[2], MAX_PACKET_BYTES)
     except zlib.error:
         return None
 
 
-def _webp(read: Read) -> bytes | None:
+def _webp_packet(read: ReadAt) -> bytes | None:
     at = 12
-    for _ in range(MOST_PARTS):
+    for _ in range(MAX_SEGMENTS):
         head = read(at, 8)
         if len(head) < 8:
             return None
         length = int.from_bytes(head[4:], "little")
         if head[:4] == b"XMP ":
-            return read(at + 8, min(length, MOST))
+            return read(at + 8, min(length, MAX_PACKET_BYTES))
         at += 8 + length + length % 2
     return None
 
 
-def _tiff(read: Read, head: bytes) -> bytes | None:
-    order: Order = "little" if head[:1] == b"I" else "big"
+def _tiff_packet(read: ReadAt, head: bytes) -> bytes | None:
+    order: ByteOrder = "little" if head[:1] == b"I" else "big"
     big = b"+" in head[2:4]
     count_size, row, word = (8, 20, 8) if big else (2, 12, 4)
     at = int.from_bytes(head[8:16] if big else head[4:8], order)
     count = min(int.from_bytes(read(at, count_size), order), 4096)
     rows = read(at + count_size, count * row)
     for start in range(0, len(rows) - row + 1, row):
-        if int.from_bytes(rows[start : start + 2], order) == TIFF_TAG:
+        if int.from_bytes(rows[start : start + 2], order) == TIFF_XMP_TAG:
             length = int.from_bytes(rows[start + 4 : start + 4 + word], order)
             place = int.from_bytes(rows[start + 4 + word : start + row], order)
-            return read(place, min(length, MOST))
+            return read(place, min(length, MAX_PACKET_BYTES))
     return None
 
 
-def _boxes(read: Read, size: int) -> bytes | None:
-    if size > MOST_BOXES:
+def _heif_packet(read: ReadAt, size: int) -> bytes | None:
+    if size > MAX_HEIF_BYTES:
         return None
     data = read(0, size)
     try:
-        found = [item.data(data) for item in items(data).values() if item.kind == b"mime"]
-    except Unfit:
+        found = [item.data(data) for item in read_items(data).values() if item.kind == b"mime"]
+    except DecodeError:
         return None
-    return next((one for one in found if any(mark in one for mark in MARKS)), None)
+    return next((one for one in found if any(mark in one for mark in PACKET_ELEMENTS)), None)

@@ -10,24 +10,24 @@ from xml.parsers.expat import ExpatError, ParserCreate
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns# "
 RATING = "http://ns.adobe.com/xap/1.0/ Rating"
-PICK = "http://www.digikam.org/ns/1.0/ PickLabel"
-EXTENSION = "http://ns.adobe.com/photoshop/1.0/ SidecarForExtension"
-WANTED = frozenset((RATING, PICK, EXTENSION))
-OUTER = (
+PICK_LABEL = "http://www.digikam.org/ns/1.0/ PickLabel"
+SIDECAR_EXTENSION = "http://ns.adobe.com/photoshop/1.0/ SidecarForExtension"
+WANTED_PROPERTIES = frozenset((RATING, PICK_LABEL, SIDECAR_EXTENSION))
+DESCRIPTION_PATH = (
     RDF + "RDF",
     RDF + "Description",
 )  # a Rating deeper than that is another picture's: of an ingredient, a version
-DEEPEST = 100
-LONGEST = 64  # characters of a value
-UTF16 = (b"\xff\xfe", b"\xfe\xff")
+MAX_DEPTH = 100
+MAX_VALUE_CHARACTERS = 64  # characters of a value
+UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
-class Malformed(Exception):
+class XmpError(Exception):
     """Not XML, or XML that is refused: with a DOCTYPE, or nested beyond reason. The message says which."""
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class XmpMarks:
     """`stars`: 1 to 5, 0 where none are given. `extension`: the one file, by its extension, that a sidecar is for."""
 
     stars: int = 0
@@ -36,32 +36,32 @@ class Marks:
     extension: str = ""
 
 
-def read_marks(xml: bytes) -> Marks:
+def read_xmp_marks(xml: bytes) -> XmpMarks:
     """Attributes of rdf:Description and elements within it count alike. Raises Malformed."""
-    reader = _Reader()
+    reader = _MarksParser()
     try:
-        reader.parser.Parse(xml if xml[:2] in UTF16 else xml.strip(b"\0 \t\r\n"), True)
+        reader.parser.Parse(xml if xml[:2] in UTF16_MARKS else xml.strip(b"\0 \t\r\n"), True)
     except (ExpatError, ValueError, LookupError) as error:
-        raise Malformed(f"no XML: {error}") from error
-    pick = _number(reader.found.get(PICK, ""))
+        raise XmpError(f"no XML: {error}") from error
+    pick = _number(reader.found.get(PICK_LABEL, ""))
     rating = _number(reader.found.get(RATING, ""))
-    return Marks(
+    return XmpMarks(
         stars=rating if rating in range(1, 6) else 0,
         rejected=rating < 0 or pick == 1,
         accepted=pick == 3,
-        extension=reader.found.get(EXTENSION, "").strip().lower(),
+        extension=reader.found.get(SIDECAR_EXTENSION, "").strip().lower(),
     )
 
 
 def _number(word: str) -> int:
     """A whole number as writers put it ("4", "4.0", " -1 "); 0 where it is none."""
     try:
-        return int(float(word[:LONGEST]))
+        return int(float(word[:MAX_VALUE_CHARACTERS]))
     except (ValueError, OverflowError):
         return 0
 
 
-class _Reader:
+class _MarksParser:
     """A streaming parser: no tree is built, and entities cannot be declared without a DOCTYPE."""
 
     def __init__(self) -> None:
@@ -74,19 +74,19 @@ class _Reader:
         self.parser.CharacterDataHandler = self._words
 
     def _refuse(self, *_: object) -> None:
-        raise Malformed("it declares a DOCTYPE, which XMP never needs and attacks do")
+        raise XmpError("it declares a DOCTYPE, which XMP never needs and attacks do")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._open.append(name)
-        if len(self._open) > DEEPEST:
-            raise Malformed(f"nested more than {DEEPEST} deep")
-        if tuple(self._open[-2:]) == OUTER:
-            self.found |= {key: attributes[key] for key in WANTED & attributes.keys()}
+        if len(self._open) > MAX_DEPTH:
+            raise XmpError(f"nested more than {MAX_DEPTH} deep")
+        if tuple(self._open[-2:]) == DESCRIPTION_PATH:
+            self.found |= {key: attributes[key] for key in WANTED_PROPERTIES & attributes.keys()}
 
     def _end(self, name: str) -> None:
         self._open.pop()
 
     def _words(self, words: str) -> None:
-        if self._open[-1] in WANTED and tuple(self._open[-3:-1]) == OUTER:
+        if self._open[-1] in WANTED_PROPERTIES and tuple(self._open[-3:-1]) == DESCRIPTION_PATH:
             held = self.found.get(self._open[-1], "")
-            self.found[self._open[-1]] = (held + words)[:LONGEST]
+            self.found[self._open[-1]] = (held + words)[:MAX_VALUE_CHARACTERS]

@@ -13,15 +13,15 @@ from numpy.lib.stride_tricks import sliding_window_view
 from models.registration.planes import Floats, grid, resized, sampled
 
 # Heights and widths of a window, as shares. The query is cut out of the candidate:
-PARTS = tuple((share, share) for share in (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.5))
+CROP_SHARES = tuple((share, share) for share in (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.5))
 # Or the candidate stands in the query, below a caption or within a frame:
-WHOLES = (
+FRAME_SHARES = (
     *((share, share) for share in (0.95, 0.9, 0.85, 0.8, 0.7, 0.6)),
     *((share, 1.0) for share in (0.9, 0.85, 0.8, 0.7)),
     *((1.0, share) for share in (0.9, 0.8, 0.7)),
 )
-TURNS = tuple(np.deg2rad((-6.0, -3.0, 3.0, 6.0)).tolist())
-FAINT = 0.3  # levels of 255: the least deviation of a window that correlation is asked of
+TURNS_RADIANS = tuple(np.deg2rad((-6.0, -3.0, 3.0, 6.0)).tolist())
+MIN_DEVIATION = 0.3  # levels of 255: the least deviation of a window that correlation is asked of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,14 @@ class Placements:
         return Placements(self.candidate[chosen], self.symmetry[chosen], self.maps[chosen])
 
 
-def placements(queries: Floats, candidates: Floats, keep: int) -> Placements:
+def likely_placements(queries: Floats, candidates: Floats, keep: int) -> Placements:
     """The likeliest on each candidate [K, S, S], and the `keep` likeliest that differ in more than the candidate.
 
     `queries` [8, S, S] are the symmetries of one. Of twins each would have the same placements, and crowd out others.
     """
-    found = [_cut(queries, candidates, *shares) for shares in PARTS]
-    found += [_framed(queries, candidates, *shares) for shares in WHOLES]
-    found += [_turned(queries, candidates, turn) for turn in TURNS]
+    found = [_as_crop(queries, candidates, *shares) for shares in CROP_SHARES]
+    found += [_as_frame(queries, candidates, *shares) for shares in FRAME_SHARES]
+    found += [_as_rotation(queries, candidates, turn) for turn in TURNS_RADIANS]
     scores = np.stack([score for score, _ in found], 2).reshape(len(candidates), -1)  # [K, 8 * kinds]
     maps = np.stack([maps for _, maps in found], 2).reshape(len(candidates), -1, 2, 3)
     kinds = np.argsort(-scores.max(0))[:keep]
@@ -52,20 +52,20 @@ def placements(queries: Floats, candidates: Floats, keep: int) -> Placements:
     return Placements(candidate, kind // len(found), maps[candidate, kind])
 
 
-def _cut(queries: Floats, candidates: Floats, height: float, width: float) -> tuple[Floats, Floats]:
+def _as_crop(queries: Floats, candidates: Floats, height: float, width: float) -> tuple[Floats, Floats]:
     """Scores [K, 8] and maps [K, 8, 2, 3] where the query is a part of the candidate."""
     scores, middle, half = _best_windows(candidates, queries, height, width)
     zoom = (1 / half).astype(np.float32)
-    return scores, _maps(zoom, -middle * zoom)
+    return scores, _affine_maps(zoom, -middle * zoom)
 
 
-def _framed(queries: Floats, candidates: Floats, height: float, width: float) -> tuple[Floats, Floats]:
+def _as_frame(queries: Floats, candidates: Floats, height: float, width: float) -> tuple[Floats, Floats]:
     """The same where the candidate is a part of the query."""
     scores, middle, half = _best_windows(queries, candidates, height, width)
-    return scores.T, _maps(half, middle.swapaxes(0, 1))
+    return scores.T, _affine_maps(half, middle.swapaxes(0, 1))
 
 
-def _turned(queries: Floats, candidates: Floats, turn: float) -> tuple[Floats, Floats]:
+def _as_rotation(queries: Floats, candidates: Floats, turn: float) -> tuple[Floats, Floats]:
     """The same where the query was turned a little."""
     cosine, sine = np.cos(turn), np.sin(turn)
     one = np.array([[cosine, -sine, 0], [sine, cosine, 0]], np.float32)
@@ -84,7 +84,7 @@ def _best_windows(fields: Floats, patterns: Floats, height: float, width: float)
     tall, wide = round(side * height), round(side * width)
     small = resized(patterns, tall, wide).reshape(len(patterns), -1)
     small -= small.mean(1, keepdims=True)
-    least = FAINT * np.sqrt(tall * wide)
+    least = MIN_DEVIATION * np.sqrt(tall * wide)
     small /= np.maximum(np.linalg.norm(small, axis=1, keepdims=True), least)
     windows = sliding_window_view(fields, (tall, wide), (1, 2))
     across = windows.shape[2]
@@ -98,7 +98,7 @@ def _best_windows(fields: Floats, patterns: Floats, height: float, width: float)
     return np.take_along_axis(scores, best[:, None], 1)[:, 0], middle.astype(np.float32), half
 
 
-def _maps(scale: Floats, offset: Floats) -> Floats:
+def _affine_maps(scale: Floats, offset: Floats) -> Floats:
     """Maps [..., 2, 3] that scale by [2] and move by [..., 2]."""
     maps = np.zeros((*offset.shape[:-1], 2, 3), np.float32)
     maps[..., 0, 0], maps[..., 1, 1] = scale

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
 def brightness(pixels: NDArray[np.uint8], side: int) -> Floats:
     """uint8 [..., S, S, 3], S a multiple of `side`, to their brightness, float32 [..., side, side] in 0..255."""
-    luma = pixels.astype(np.float32) @ LUMA
+    luma = pixels.astype(np.float32) @ LUMA_WEIGHTS
     edge = luma.shape[-1] // side
     shrunk: Floats = luma.reshape(*luma.shape[:-2], side, edge, side, edge).mean((-3, -1))
     return shrunk
@@ -27,12 +27,14 @@ def symmetries(plane: Floats) -> Floats:
 
 def resized(planes: Floats, height: int, width: int) -> Floats:
     """[..., S, S] to [..., height, width] by a triangle filter, wide enough not to alias."""
-    shrunk: Floats = np.matmul(_triangles(height, planes.shape[-2]), planes) @ _triangles(width, planes.shape[-1]).T
+    shrunk: Floats = (
+        np.matmul(_triangle_weights(height, planes.shape[-2]), planes) @ _triangle_weights(width, planes.shape[-1]).T
+    )
     return shrunk
 
 
 @cache
-def _triangles(after: int, before: int) -> Floats:
+def _triangle_weights(after: int, before: int) -> Floats:
     step = before / after
     centres = (np.arange(after) + 0.5) * step - 0.5
     weights = np.maximum(0, 1 - np.abs(np.arange(before) - centres[:, None]) / max(step, 1.0))

@@ -6,11 +6,11 @@ import numpy as np
 
 from models.registration.planes import Floats, grid, sampled
 
-STRAY = 2.0  # levels: differences that are never taken for outliers
-STEP = 0.15  # of the square's half side: the longest step
+OUTLIER_FLOOR = 2.0  # levels: differences that are never taken for outliers
+MAX_STEP = 0.15  # of the square's half side: the longest step
 
 
-def aligned(queries: Floats, candidates: Floats, maps: Floats, steps: int, *, upright: bool) -> Floats:
+def refined_maps(queries: Floats, candidates: Floats, maps: Floats, steps: int, *, upright: bool) -> Floats:
     """Better maps [N, 2, 3] for queries and candidates, [N, S, S] each, in levels of 255.
 
     `upright`: the sides of the query stay parallel to those of the candidate.
@@ -23,19 +23,19 @@ def aligned(queries: Floats, candidates: Floats, maps: Floats, steps: int, *, up
     trust = np.ones_like(shown)
     for _ in range(steps):
         seen, inside = sampled(layers, maps @ places)
-        columns = _columns(seen, shown, upright)
+        columns = _jacobian(seen, shown, upright)
         weighed = columns * (trust * inside)[:, None]
         normal = weighed @ columns.transpose(0, 2, 1)
         normal[:, range(8), range(8)] = normal[:, range(8), range(8)] * (1 + 1e-4) + 1e-3
         solved = np.linalg.solve(normal, -(weighed @ seen[:, 0, :, None]))[..., 0]
-        maps = maps + np.clip(solved[:, :6].reshape(-1, 2, 3), -STEP, STEP)
+        maps = maps + np.clip(solved[:, :6].reshape(-1, 2, 3), -MAX_STEP, MAX_STEP)
         left = seen[:, 0] + np.einsum("nc,ncp->np", solved, columns)
         typical = np.sqrt((left * left * inside).sum(1) / np.maximum(inside.sum(1), 1))
-        trust = 1 / (1 + (left / (1.5 * typical[:, None] + STRAY)) ** 2)
+        trust = 1 / (1 + (left / (1.5 * typical[:, None] + OUTLIER_FLOOR)) ** 2)
     return maps
 
 
-def _columns(seen: Floats, shown: Floats, upright: bool) -> Floats:
+def _jacobian(seen: Floats, shown: Floats, upright: bool) -> Floats:
     """How the misfit changes with each of the map's six numbers, the gain and the offset: [N, 8, P]."""
     across, down = seen[:, 1], seen[:, 2]
     x, y, one = grid(round(np.sqrt(shown.shape[1])))

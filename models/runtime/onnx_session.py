@@ -11,24 +11,24 @@ import numpy as np
 
 from models.bundle.folder import Bundle
 from models.bundle.schema import REMEDY, BundleError
-from models.runtime.provider import CPU, TENSORRT, Chain, has_gpu
+from models.runtime.provider import CPU, TENSORRT, ProviderChain, has_gpu
 
 # Since 1.29 the official builds report each session to their maker, unless this stands when the library is loaded.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import onnxruntime as ort
 
-Graph: TypeAlias = ort.InferenceSession
-FATAL = 4  # without a GPU the runtime warns of every device that it does not find, on stderr, at once
+OrtSession: TypeAlias = ort.InferenceSession
+LOG_FATAL = 4  # without a GPU the runtime warns of every device that it does not find, on stderr, at once
 
 
-def create(graph: Path, providers: Chain, threads: int, blocks: bool = False) -> Graph:
+def load_graph(graph: Path, providers: ProviderChain, threads: int, blocks: bool = False) -> OrtSession:
     """The graph, loaded; raises BundleError. `blocks`: convolutions may be laid out in blocks of channels; ONNX Runtime
     1.31 crashes on those in float16.
     """
-    ort.set_default_logger_severity(FATAL)
+    ort.set_default_logger_severity(LOG_FATAL)
     options = ort.SessionOptions()
-    options.log_severity_level = FATAL
+    options.log_severity_level = LOG_FATAL
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     # Spinning wins microseconds a batch and takes a core from the decoders for it.
@@ -43,7 +43,7 @@ def create(graph: Path, providers: Chain, threads: int, blocks: bool = False) ->
         raise BundleError(f"{graph} cannot be loaded ({str(error).strip()}): {REMEDY}") from error
 
 
-def missing(provider: str) -> str:
+def load_provider_libraries(provider: str) -> str:
     """Why a provider of the GPU cannot be had, or ""; then its libraries are loaded, where they came as packages."""
     if not has_gpu():
         return "no NVIDIA device"
@@ -58,17 +58,17 @@ def missing(provider: str) -> str:
     return ""
 
 
-def shrinking(device: int) -> ort.RunOptions:
+def shrink_options(device: int) -> ort.RunOptions:
     """Options of a run that gives back what of a GPU's memory the runs up to it have taken and do not hold."""
     options = ort.RunOptions()
     options.add_run_config_entry("memory.enable_memory_arena_shrinkage", f"gpu:{device}")
     return options
 
 
-class Binding:
+class IoBinding:
     """A batch's place on a device: its pixels go in, and its vectors come out, at the same addresses each time."""
 
-    def __init__(self, live: Graph, bundle: Bundle, rows: int, place: tuple[str, int]) -> None:
+    def __init__(self, live: OrtSession, bundle: Bundle, rows: int, place: tuple[str, int]) -> None:
         """`place`: the kind of device, "cuda" or "cpu", and its number. Raises what ONNX Runtime raises."""
         result = next(one for one in live.get_outputs() if one.name == bundle.output_name)
         kind = np.float16 if result.type == "tensor(float16)" else np.float32
@@ -90,13 +90,13 @@ class Binding:
         return np.array(self._vectors.numpy())
 
 
-def fixed_batch(live: Graph) -> int:
+def fixed_batch(live: OrtSession) -> int:
     """Rows that the graph takes, neither more nor fewer; 0 = any number."""
     rows = live.get_inputs()[0].shape[0]
     return rows if isinstance(rows, int) else 0
 
 
-def check_dims(graph: Path, live: Graph, dims: int) -> None:
+def check_dims(graph: Path, live: OrtSession, dims: int) -> None:
     """Raises BundleError for a graph whose vectors have another length."""
     given = live.get_outputs()[0].shape
     if len(given) == 2 and isinstance(given[1], int) and given[1] != dims:
@@ -108,7 +108,7 @@ def run_once(graph: Path, *given: np.ndarray) -> np.ndarray:
 
     Raises what ONNX Runtime raises.
     """
-    live = create(graph, [CPU], 0)
+    live = load_graph(graph, [CPU], 0)
     kinds = {"tensor(float16)": np.float16, "tensor(float)": np.float32, "tensor(uint8)": np.uint8}
     integers = {"tensor(int32)": np.int32, "tensor(int64)": np.int64}
     entries = {

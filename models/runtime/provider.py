@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Literal
 
 Provider = Literal["auto", "cpu", "cuda", "tensorrt"]
-Chain = list[str | tuple[str, dict[str, str]]]
+ProviderChain = list[str | tuple[str, dict[str, str]]]
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
-GPU = (CUDA, TENSORRT)
-BATCH = {CPU: 8, CUDA: 64, TENSORRT: 64}  # measured on a CPU: it gains nothing above 8
-DEVICES = Path("/dev")
-NUMBERED = re.compile(r"nvidia(\d+)")
-WITHOUT_NUMBER = ("nvidiactl", "dxg")  # a driver without device nodes yet, and the one of WSL
-INSTALL: Mapping[str, str] = {
+GPU_PROVIDERS = (CUDA, TENSORRT)
+DEFAULT_BATCH = {CPU: 8, CUDA: 64, TENSORRT: 64}  # measured on a CPU: it gains nothing above 8
+DEVICE_FOLDER = Path("/dev")
+GPU_DEVICE_NAME = re.compile(r"nvidia(\d+)")
+GPU_CONTROL_DEVICES = ("nvidiactl", "dxg")  # a driver without device nodes yet, and the one of WSL
+INSTALL_REMEDY: Mapping[str, str] = {
     CUDA: "install catalogd[cuda] and a current NVIDIA driver (`nvidia-smi` must answer)",
     TENSORRT: "install catalogd[cuda], a current NVIDIA driver, and TensorRT 10 for the same CUDA"
     " (the package tensorrt-cu13 or tensorrt-cu12, or the libraries in LD_LIBRARY_PATH)",
@@ -28,24 +28,24 @@ INSTALL: Mapping[str, str] = {
 
 def has_gpu() -> bool:
     """Whether the kernel shows an NVIDIA device. A stat, not a library: asking CUDA itself takes a second."""
-    return bool(gpus()) or any((DEVICES / name).exists() for name in WITHOUT_NUMBER)
+    return bool(gpu_numbers()) or any((DEVICE_FOLDER / name).exists() for name in GPU_CONTROL_DEVICES)
 
 
-def gpus() -> list[int]:
+def gpu_numbers() -> list[int]:
     """The numbers of the NVIDIA devices that the kernel shows, rising."""
     try:
-        found = [NUMBERED.fullmatch(entry.name) for entry in DEVICES.iterdir()]
+        found = [GPU_DEVICE_NAME.fullmatch(entry.name) for entry in DEVICE_FOLDER.iterdir()]
     except OSError:
         return []
     return sorted(int(one[1]) for one in found if one)
 
 
-def wanted(provider: Provider) -> str:
+def first_provider(provider: Provider) -> str:
     """The execution provider that is tried first. TensorRT only where it is asked for: it builds for minutes."""
     return {"cpu": CPU, "tensorrt": TENSORRT}.get(provider, CUDA)
 
 
-def chain(first: str, device: int, memory_mb: int, engines: Path | None, half: bool) -> Chain:
+def provider_chain(first: str, device: int, memory_mb: int, engines: Path | None, half: bool) -> ProviderChain:
     """The providers in the order in which each node of a graph is offered to them, with what each is told.
 
     `device`: which GPU; `memory_mb`: of it at most, 0 = no limit; `engines`: where TensorRT keeps what it has built;

@@ -8,11 +8,30 @@ import numpy as np
 
 from models.bundle.folder import Bundle
 from models.bundle.schema import BundleError
-from models.runtime.onnx_session import Binding, Graph, check_dims, create, fixed_batch, missing, shrinking
-from models.runtime.provider import BATCH, CPU, CUDA, GPU, INSTALL, Chain, Provider, chain, has_gpu, wanted
+from models.runtime.onnx_session import (
+    IoBinding,
+    OrtSession,
+    check_dims,
+    fixed_batch,
+    load_graph,
+    load_provider_libraries,
+    shrink_options,
+)
+from models.runtime.provider import (
+    CPU,
+    CUDA,
+    DEFAULT_BATCH,
+    GPU_PROVIDERS,
+    INSTALL_REMEDY,
+    Provider,
+    ProviderChain,
+    first_provider,
+    has_gpu,
+    provider_chain,
+)
 
 # The words of the allocators: the arena's own, and the one for its limit; CUDA's; those of cuBLAS and cuDNN; C++'s.
-NO_MEMORY = re.compile(
+OUT_OF_MEMORY = re.compile(
     r"failed to allocate|smaller than requested bytes|out.of.memory|_ALLOC_FAILED|bad_alloc|bad allocation", re.I
 )
 
@@ -47,24 +66,26 @@ class Session:
         shapes are not those of its bundle.
         """
         self._bundle = bundle
-        first, half = wanted(provider), bundle.precision == "fp16"
-        self._live, why = _open(bundle, provider, threads, chain(first, device, memory_mb, engines, half))
+        first, half = first_provider(provider), bundle.precision == "fp16"
+        self._live, why = _open(bundle, provider, threads, provider_chain(first, device, memory_mb, engines, half))
         _check_shapes(bundle, self._live)
         self.provider: str = self._live.get_providers()[0]
-        on_gpu = self.provider in GPU
+        on_gpu = self.provider in GPU_PROVIDERS
         self.devices: tuple[int, ...] = (device,) if on_gpu else ()
-        self._shrink = shrinking(device) if self.provider == CUDA else None
+        self._shrink = shrink_options(device) if self.provider == CUDA else None
         self._place = ("cuda", device) if on_gpu else ("cpu", 0) if bound else None
-        self._binding: Binding | None = None
+        self._binding: IoBinding | None = None
         self._lock = Lock()
         fixed = fixed_batch(self._live)
-        self.batch = fixed or batch or BATCH.get(self.provider, BATCH[CPU])
+        self.batch = fixed or batch or DEFAULT_BATCH.get(self.provider, DEFAULT_BATCH[CPU])
         # One shape only on the GPU: every new one costs a search for kernels and another piece of the arena.
         self._whole = bool(fixed) or self._place is not None
         self._least = fixed or 1
         self.warning = ""
         if provider == "auto" and not on_gpu and has_gpu():
-            self.warning = f"this machine has an NVIDIA GPU, but the model runs on the CPU ({why}): {INSTALL[first]}"
+            self.warning = (
+                f"this machine has an NVIDIA GPU, but the model runs on the CPU ({why}): {INSTALL_REMEDY[first]}"
+            )
 
     def run(self, pixels: np.ndarray) -> np.ndarray:
         """uint8 [B, H, W, 3] to float32 [B, dims], each of length 1. Raises what ONNX Runtime raises, or ValueError.
@@ -75,10 +96,10 @@ class Session:
             try:
                 return self._in_batches(pixels)
             except Exception as error:
-                if self.batch <= self._least or not NO_MEMORY.search(str(error)):
+                if self.batch <= self._least or not OUT_OF_MEMORY.search(str(error)):
                     raise
                 self.batch = max(self._least, self.batch // 2)
-                self.warning = f"memory ran out ({_short(error)}): batches of {self.batch} from now on"
+                self.warning = f"memory ran out ({_first_line(error)}): batches of {self.batch} from now on"
 
     def _in_batches(self, pixels: np.ndarray) -> np.ndarray:
         count, step = len(pixels), self.batch
@@ -86,7 +107,7 @@ class Session:
             pixels = np.concatenate([pixels, np.repeat(pixels[-1:], step - count % step, axis=0)])
         # Never more than a batch at once: on a CPU more is not faster, and memory grows by 30 MB an image.
         parts = [self._run(pixels[i : i + step]) for i in range(0, len(pixels), step)]
-        return unit(np.concatenate(parts)[:count])
+        return unit_rows(np.concatenate(parts)[:count])
 
     def _run(self, pixels: np.ndarray) -> np.ndarray:
         if self._place is not None:
@@ -102,23 +123,23 @@ class Session:
             binding, options = self._binding, None
             if binding is None or binding.shape[0] != len(pixels):
                 self._binding = binding = None  # first gives back what it held
-                self._binding = binding = Binding(self._live, self._bundle, len(pixels), place)
+                self._binding = binding = IoBinding(self._live, self._bundle, len(pixels), place)
                 # What a larger batch took is given back once; after every run, each would have to take its own anew.
                 options = self._shrink
             return binding.run(pixels, options)
 
 
-def _short(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0][:120]
 
 
-def _open(bundle: Bundle, provider: Provider, threads: int, order: Chain) -> tuple[Graph, str]:
+def _open(bundle: Bundle, provider: Provider, threads: int, order: ProviderChain) -> tuple[OrtSession, str]:
     """The session, and why it is not on the GPU ("" where it is or need not be)."""
-    first, blocks = wanted(provider), bundle.precision != "fp16"
-    why = "as configured" if first == CPU else missing(first)
+    first, blocks = first_provider(provider), bundle.precision != "fp16"
+    why = "as configured" if first == CPU else load_provider_libraries(first)
     if not why:
         try:
-            live = create(bundle.graph, order, threads, blocks)
+            live = load_graph(bundle.graph, order, threads, blocks)
         except Exception as error:
             why = str(error)
         else:
@@ -126,12 +147,12 @@ def _open(bundle: Bundle, provider: Provider, threads: int, order: Chain) -> tup
                 return live, ""
             why = f"the libraries of {first} could not be loaded"
     if provider in ("cuda", "tensorrt"):
-        remedy = f"{INSTALL[first]}, or set provider to auto or cpu"
+        remedy = f"{INSTALL_REMEDY[first]}, or set provider to auto or cpu"
         raise ProviderError(f"the model cannot run on the GPU ({why}): {remedy}")
-    return create(bundle.graph, [CPU], threads, blocks), why
+    return load_graph(bundle.graph, [CPU], threads, blocks), why
 
 
-def _check_shapes(bundle: Bundle, live: Graph) -> None:
+def _check_shapes(bundle: Bundle, live: OrtSession) -> None:
     """A shape that the graph leaves open is found out when it runs."""
     check_dims(bundle.graph, live, bundle.dims)
     taken, recipe = live.get_inputs()[0].shape, bundle.recipe
@@ -140,7 +161,7 @@ def _check_shapes(bundle: Bundle, live: Graph) -> None:
         raise BundleError(f"{bundle.graph} takes pictures of {taken}, its bundle says {size}: export the model again")
 
 
-def unit(vectors: np.ndarray) -> np.ndarray:
+def unit_rows(vectors: np.ndarray) -> np.ndarray:
     """The rows as float32, each of length 1. Raises ValueError for one without direction."""
     vectors = vectors.astype(np.float32, copy=False)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -10,7 +10,7 @@ import numpy as np
 from models.runtime.session import Session
 
 
-class Network(Protocol):
+class ModelSession(Protocol):
     """A model that is ready, on one device or on several. The names mean what they mean in `Session`."""
 
     provider: str
@@ -53,7 +53,7 @@ class SessionPool:
 
     def run(self, pixels: np.ndarray) -> np.ndarray:
         """uint8 [B, H, W, 3] to float32 [B, dims]. Raises what the first device raised that failed."""
-        line = _Line(pixels)
+        line = _WorkQueue(pixels)
         tasks = [self._threads.submit(line.serve, session) for session in self._sessions]
         errors = [error for task in tasks if (error := task.exception())]
         if errors:
@@ -61,7 +61,7 @@ class SessionPool:
         return np.concatenate([line.done[start] for start in sorted(line.done)])
 
 
-class _Line:
+class _WorkQueue:
     """The pictures of one call, and which of them are taken. `done`: vectors by the place of their first picture."""
 
     def __init__(self, pixels: np.ndarray) -> None:

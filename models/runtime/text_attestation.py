@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.bundle.folder import Bundle, BundleError
-from models.runtime.attestation import cosines, most_unexplained, unexplained
+from models.runtime.attestation import max_unexplained_variance, row_cosines, unexplained_variance
 from models.runtime.text_encoder import TextEncoder
 
-SHOWN = 40  # characters of a string that differs
-REINSTALL = "reinstall tokenizers and onnxruntime in the versions that catalogd pins, or export the model again"
+SHOWN_CHARACTERS = 40  # characters of a string that differs
+REMEDY = "reinstall tokenizers and onnxruntime in the versions that catalogd pins, or export the model again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class TextAttestation:
     unexplained: float = 0.0
 
 
-def open_text(bundle: Bundle, *, threads: int = 0) -> TextEncoder:
+def open_text_encoder(bundle: Bundle, *, threads: int = 0) -> TextEncoder:
     """The text tower, loaded and attested: words that are understood otherwise than elsewhere find the wrong pictures.
 
     Raises BundleError for a bundle without one, a broken one, and one that does not give its goldens' vectors here.
@@ -49,15 +49,15 @@ def attest_text(bundle: Bundle, encoder: TextEncoder) -> TextAttestation:
         ids, mask = encoder.tokens(list(tower.goldens))
         vectors = encoder.network(ids, mask)
     except Exception as error:
-        return TextAttestation(0.0, "", False, f"{bundle.name} cannot embed its golden strings ({error}): {REINSTALL}")
+        return TextAttestation(0.0, "", False, f"{bundle.name} cannot embed its golden strings ({error}): {REMEDY}")
     differing = np.flatnonzero((ids != expected).any(axis=1))
-    found, lost = cosines(vectors, reference), unexplained(vectors, reference)
+    found, lost = row_cosines(vectors, reference), unexplained_variance(vectors, reference)
     worst = int(differing[0]) if len(differing) else int(np.argmin(found))
-    cosine, name = float(found.min()), tower.goldens[worst][:SHOWN]
+    cosine, name = float(found.min()), tower.goldens[worst][:SHOWN_CHARACTERS]
     if len(differing):
-        word = f"the tokens of {len(differing)} strings differ, such as {name!r}: {REINSTALL}"
+        word = f"the tokens of {len(differing)} strings differ, such as {name!r}: {REMEDY}"
         return TextAttestation(cosine, name, False, word, lost)
-    if cosine < bundle.golden_threshold or lost > most_unexplained(bundle.golden_threshold):
-        word = f"{name!r}: the text network differs (cosine {cosine:.4f}, {lost:.1%} unexplained): {REINSTALL}"
+    if cosine < bundle.golden_threshold or lost > max_unexplained_variance(bundle.golden_threshold):
+        word = f"{name!r}: the text network differs (cosine {cosine:.4f}, {lost:.1%} unexplained): {REMEDY}"
         return TextAttestation(cosine, name, False, word, lost)
     return TextAttestation(cosine, name, True, f"text attested: cosine {cosine:.5f}", lost)

@@ -11,8 +11,8 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 from tokenizers import Tokenizer
 
 from models.bundle.folder import Bundle, BundleError
-from models.bundle.text_cleaning import Step, clean
-from models.bundle.text_tower import Side
+from models.bundle.text_cleaning import CleaningStep, clean_text
+from models.bundle.text_tower import PaddingSide
 from models.runtime.text_session import TextSession
 
 REMEDY = "export the model again, or choose another with `catalog model use`"
@@ -29,12 +29,17 @@ def read_tokenizer(path: Path) -> Tokenizer:
 
 
 def token_rows(
-    tokenizer: Tokenizer, texts: list[str], steps: tuple[Step, ...], length: int, pad: int, side: Side = "right"
+    tokenizer: Tokenizer,
+    texts: list[str],
+    steps: tuple[CleaningStep, ...],
+    length: int,
+    pad: int,
+    side: PaddingSide = "right",
 ) -> tuple[np.ndarray, np.ndarray]:
     """(ids, mask), int64 [N, length] each: cleaned, cut, filled up with the id `pad` at `side`."""
     ids = np.full((len(texts), length), pad, np.int64)
     mask = np.zeros_like(ids)
-    for row, encoding in enumerate(tokenizer.encode_batch([clean(text, steps) for text in texts])):
+    for row, encoding in enumerate(tokenizer.encode_batch([clean_text(text, steps) for text in texts])):
         count = min(len(encoding.ids), length)
         kept = slice(0, count) if side == "right" else slice(length - count, length)
         ids[row, kept], mask[row, kept] = encoding.ids[:count], 1

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from catalog.errors import PlaceFault
-from catalog.journal import append, iso, journal_path, read, seconds, withdraw
+from catalog.errors import ResourceError
+from catalog.journal import append, format_timestamp, journal_path, parse_timestamp, read, undo_append
 
 ONE = {"at": "2026-01-01T00:00:00.000Z", "kind": "label", "value": "keep", "path": "/r/na\udcffme\n.jpg"}
 TWO = {"at": "2026-01-02T00:00:00.000Z", "kind": "accept", "path": "/r"}
@@ -47,7 +47,7 @@ def test_a_full_disk_is_told_and_leaves_the_journal_as_it_was(tmp_path: Path, ro
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + room, limits[1]))
     try:
-        with pytest.raises(PlaceFault, match="could not be written"):
+        with pytest.raises(ResourceError, match="could not be written"):
             append(tmp_path, [TWO] * 100)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -59,14 +59,14 @@ def test_what_could_not_be_committed_is_taken_back_unless_others_wrote_since(tmp
     append(tmp_path, [ONE])
     before = journal_path(tmp_path).read_bytes()
     written = append(tmp_path, [TWO])
-    assert written is not None and withdraw(tmp_path, written)
+    assert written is not None and undo_append(tmp_path, written)
     assert journal_path(tmp_path).read_bytes() == before
     written = append(tmp_path, [TWO])
     append(tmp_path, [ONE])
-    assert written is not None and not withdraw(tmp_path, written)
+    assert written is not None and not undo_append(tmp_path, written)
     assert list(read(tmp_path)) == [ONE, TWO, ONE]
     journal_path(tmp_path).unlink()
-    assert not withdraw(tmp_path, written)
+    assert not undo_append(tmp_path, written)
 
 
 WRITER = """
@@ -89,21 +89,21 @@ def test_two_writers_never_mix_their_lines(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
     journal_path(tmp_path).mkdir()
-    with pytest.raises(PlaceFault, match="cannot be read"):
+    with pytest.raises(ResourceError, match="cannot be read"):
         list(read(tmp_path))
 
 
 @pytest.mark.parametrize("at", [0.0, 1764000000.123, 4102444799.999])
 def test_times_come_back_to_the_millisecond(at: float) -> None:
-    assert seconds(iso(at)) == at
-    assert json.loads(json.dumps(iso(at))).endswith("Z")
+    assert parse_timestamp(format_timestamp(at)) == at
+    assert json.loads(json.dumps(format_timestamp(at))).endswith("Z")
 
 
 @pytest.mark.parametrize("at", [-62_135_596_800.0, 0.0, 1796056580.125, 253_402_300_799.0])
 def test_a_time_is_written_so_that_it_can_be_read(at: float) -> None:
-    assert seconds(iso(at)) == at
+    assert parse_timestamp(format_timestamp(at)) == at
 
 
 @pytest.mark.parametrize("at", [-(2.0**63), -(2.0**62), -62_135_596_801.0, 253_402_300_800.0, 2.0**62, 2.0**63])
 def test_a_time_without_a_date_is_written_in_seconds(at: float) -> None:
-    assert iso(at) == f"@{at:.0f}"
+    assert format_timestamp(at) == f"@{at:.0f}"

@@ -10,7 +10,7 @@ import pytest
 
 from catalog.config.settings import IntakeSettings
 from catalog.embedding.decode_one import decode_one
-from catalog.errors import PlaceFault, UsageFault
+from catalog.errors import ResourceError, UsageError
 from catalog.sandbox import ConfinedError, run_confined
 from models.recipe import Recipe
 from tests.support.image_samples import specimen
@@ -54,9 +54,9 @@ def test_a_picture_is_decoded_and_anything_else_is_refused_by_name(tmp_path: Pat
     bad.write_bytes(specimen("png")[:-30])
     recipe, limits = Recipe(16, 16), IntakeSettings()
     assert decode_one(os.fsencode(good), recipe, limits).shape == (16, 16, 3)
-    with pytest.raises(UsageFault, match="cannot be embedded: "):
+    with pytest.raises(UsageError, match="cannot be embedded: "):
         decode_one(os.fsencode(bad), recipe, limits)
-    with pytest.raises(PlaceFault, match="No such file"):
+    with pytest.raises(ResourceError, match="No such file"):
         decode_one(os.fsencode(tmp_path / "absent"), recipe, limits)
-    with pytest.raises(PlaceFault, match="not a regular file"):
+    with pytest.raises(ResourceError, match="not a regular file"):
         decode_one(os.fsencode(tmp_path), recipe, limits)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from catalog.context import Asking
-from catalog.status import standing
+from catalog.context import CatalogContext
+from catalog.status import collect_status
 from catalog.store.database import Database
 from tests.support.running_service import Household
 
@@ -25,9 +25,9 @@ def test_status_walks_through_no_table_of_files(tmp_path: Path, monkeypatch: pyt
         asked.append((sql, values))
         return rows(self, sql, *values)
 
-    asking = Asking(house.config)
+    asking = CatalogContext(house.config)
     monkeypatch.setattr(Database, "rows", listening)
-    standing(asking)
+    collect_status(asking)
     assert len(asked) > 10
     for sql, values in asked:
         for step in rows(asking.database, "EXPLAIN QUERY PLAN " + sql, *values):

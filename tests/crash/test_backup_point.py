@@ -6,9 +6,9 @@ from pathlib import Path
 
 import apsw
 
-from catalog.backup.create import backup_standing, backups
+from catalog.backup.create import backup_status, list_backups
 from catalog.config.settings import BackupSettings
-from catalog.store.database import Database, prove
+from catalog.store.database import Database, database_problems
 from tests.support.running_service import Household, picture
 
 FILES = 4
@@ -19,17 +19,17 @@ def test_a_backup_whose_maker_was_killed_counts(house: Household) -> None:
     for seed in range(FILES):
         Path(os.fsdecode(house.root), f"{seed}.png").write_bytes(picture(seed))
     assert house.once().returncode == 0
-    assert backups(house.state) == [], "a catalog that was born today has nothing to lose"
+    assert list_backups(house.state) == [], "a catalog that was born today has nothing to lose"
     connection = apsw.Connection(str(house.config.database))
     connection.execute("UPDATE timeline SET at = at - 2 * 86400")
     connection.close()
     assert house.once(CATALOGD_KILL_AT=OF_NIGHTS[0]).returncode == -signal.SIGKILL
-    assert len(backups(house.state)) == 1
+    assert len(list_backups(house.state)) == 1
     done = house.once()
     assert done.returncode == 0, done.stderr
     assert house.findings() == [] and len(house.vectors()) == FILES
-    (made,) = backups(house.state)
-    assert prove(made.path, thorough=True) == []
+    (made,) = list_backups(house.state)
+    assert database_problems(made.path, thorough=True) == []
     database = Database(house.config.database, write=False)
-    assert backup_standing(database, house.state, BackupSettings(), made.at + 60)["problem"] == ""
+    assert backup_status(database, house.state, BackupSettings(), made.at + 60)["problem"] == ""
     database.close()

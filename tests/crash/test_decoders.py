@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.errors import Fault
+from catalog.errors import CatalogError
 from tests.support.running_service import Household, picture, until
 
 EVIL = str(Path(__file__).parents[1] / "injected" / "broken_decoder")
@@ -135,5 +135,5 @@ def row(house: Household, name: bytes) -> list[tuple[int, int]]:
     """Id and strikes of a file; nothing as long as the catalog does not know it."""
     try:
         return [(id_, strikes) for id_, strikes in house.rows("SELECT id, attempts FROM file WHERE name = ?", name)]
-    except Fault:
+    except CatalogError:
         return []

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.client.connection import ask
+from catalog.client.connection import ask_service
 from catalog.store.database import Database
 from tests.support.running_service import PATIENCE, Household, picture, until
 
@@ -47,7 +47,7 @@ def test_a_scrub_that_was_killed_goes_on_with_the_next_start(house: Household, p
     furnish(house)
     began = time.time()
     house.start(CATALOGD_KILL_AT=f"{point}:{(OF_SCRUBS | AND_AFTER)[point]}")
-    ask(house.state, {"op": "scrub", "begin": True, "limit": 1_000_000})
+    ask_service(house.state, {"op": "scrub", "begin": True, "limit": 1_000_000})
     assert until(lambda: not house.alive), house.tail()
     assert house.service is not None and house.service.returncode == -signal.SIGKILL, house.tail()
     house.start()

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from catalog.journal import read
-from catalog.trash.records import BEGUN, State, fold
+from catalog.trash.records import UNFINISHED_STATES, RecordState, records_from_journal
 from tests.support.running_service import picture
 from tests.support.trash_service import TrashHouse
 
@@ -31,12 +31,12 @@ LINKED = "relocate.linked"  # a filesystem without exclusive rename: one file, t
 NO_RENAME = """
 import errno, sys
 from catalog.cli import main as cli
-from catalog import entry_point as edge
-from catalog.filesystem import rename as relocate
+from catalog import entry_point
+from catalog.filesystem import rename
 def unknown(source, target):
     raise OSError(errno.EINVAL, "Invalid argument")
-relocate.relocate.__defaults__ = (unknown, relocate.link)
-edge.run(cli.cli, "catalog")
+rename.move_noreplace.__defaults__ = (unknown, rename.hard_link)
+entry_point.run_command(cli.cli, "catalog")
 """
 
 
@@ -80,11 +80,11 @@ def nothing_is_lost(house: TrashHouse, but: int | None = None, count: int = FILE
 
 def agrees(house: TrashHouse, count: int = FILES) -> None:
     """Disk, journal and catalog tell the same, and a file manager sees only whole entries."""
-    deeds = fold(read(house.state)).values()
-    assert [deed for deed in deeds if deed.state in BEGUN] == []
+    deeds = records_from_journal(read(house.state)).values()
+    assert [deed for deed in deeds if deed.state in UNFINISHED_STATES] == []
     listed = {Path(line["path"]).name for line in house.lines("trash", "--list")}
     assert set(house.entries()) == listed and set(house.entries().values()) <= {"whole"}
-    assert listed == {os.fsdecode(os.path.basename(deed.path)) for deed in deeds if deed.state is State.TRASHED}
+    assert listed == {os.fsdecode(os.path.basename(deed.path)) for deed in deeds if deed.state is RecordState.TRASHED}
     for number in range(count):
         assert not (path(house, number).exists() and path(house, number).name in listed)
     told = house.rows("SELECT kind, detail FROM event WHERE kind IN ('trashed', 'restored', 'purged')")
@@ -221,7 +221,7 @@ def test_control_c_leaves_nothing_half_done(house: TrashHouse, seen: int) -> Non
         one.send_signal(signal.SIGINT)
         one.stdout.read()
     assert one.returncode in (0, 130), "it may have been faster"
-    assert [deed for deed in fold(read(house.state)).values() if deed.state in BEGUN] == []
+    assert [deed for deed in records_from_journal(read(house.state)).values() if deed.state in UNFINISHED_STATES] == []
     assert set(house.entries().values()) == {"whole"} and len(house.entries()) >= seen
     agrees(house, MANY)
     comes_back(house, count=MANY)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.errors import PlaceFault
+from catalog.errors import ResourceError
 from tests.support.running_service import Household, picture
 
 START = "from daemon.main import main; main()"
@@ -51,7 +51,7 @@ def test_a_place_where_no_socket_can_lie_is_named(tmp_path: Path) -> None:
     deep = tmp_path / ("x" * 100)
     deep.mkdir()
     done = start(deep, "--once", "--config", str(Household(tmp_path).config_path))
-    assert done.returncode == PlaceFault.exit_code, done.stderr
+    assert done.returncode == ResourceError.exit_code, done.stderr
     assert "error: the process that readers are forked from cannot be started: AF_UNIX path too long" in done.stderr
     assert "remedy: " in done.stderr and "TMPDIR" in done.stderr and "Traceback" not in done.stderr
 

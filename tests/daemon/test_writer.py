@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.errors import Fault
+from catalog.errors import CatalogError
 from catalog.store.database import Database
 from daemon.writer import Writer
 
@@ -59,13 +59,13 @@ def test_a_failing_change_rolls_back_its_transaction_and_is_told(tmp_path: Path)
     def body() -> None:
         try:
             writer.run()
-        except Fault as fault:
+        except CatalogError as fault:
             failed.append(fault)
 
     thread = threading.Thread(target=body)
     thread.start()
     writer.ask(note("kept"))
-    with pytest.raises(Fault):
+    with pytest.raises(CatalogError):
         writer.ask(lambda database: database.run("INSERT INTO nothing VALUES (1)"))
     thread.join(20)
     assert failed

@@ -43,13 +43,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Made]:
 
     def build(family: str) -> Made:
         from tests.export.small_models import BUILDERS
-        from tools.export.make import Wish, make_bundle
+        from tools.export.make import ExportOptions, make_bundle
         from tools.export.shortcut import jpegs_below
 
         folder = tmp_path_factory.mktemp(family)
         (folder / "source").mkdir()
         source = BUILDERS[family](folder / "source")
-        wish = Wish(strangers=16, jpegs=jpegs_below(CORPUS / "photo")[:3])
+        wish = ExportOptions(strangers=16, jpegs=jpegs_below(CORPUS / "photo")[:3])
         return Made(source, make_bundle(source, folder / "bundle", wish))
 
     return make

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 if TYPE_CHECKING:
     from models.bundle.folder import Bundle
-    from tools.export.source import Source
+    from tools.export.source import ExportSource
 
 NEEDED = ("torch", "torchvision", "onnx", "onnxscript", "timm", "open_clip", "transformers", "uform")
 MISSING = [name for name in NEEDED if find_spec(name) is None]
@@ -27,5 +27,5 @@ FAMILIES = (
 class Made(NamedTuple):
     """A source, and the bundle that the exporter made of it."""
 
-    source: "Source"
+    source: "ExportSource"
     bundle: "Bundle"

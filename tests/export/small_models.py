@@ -8,8 +8,8 @@ from typing import Any
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from tools.export.families import load_source
-from tools.export.source import Source
-from tools.export.strings import STRINGS
+from tools.export.source import ExportSource
+from tools.export.strings import GOLDEN_STRINGS
 
 SEED, SIDE, LENGTH = 7, 64, 24
 SPECIAL = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>"]
@@ -23,13 +23,13 @@ def open_clip_folder(folder: Path, preprocess: dict[str, Any], **model: Any) -> 
     return f"open_clip:local-dir:{folder}"
 
 
-def open_clip_clip(folder: Path) -> Source:
+def open_clip_clip(folder: Path) -> ExportSource:
     """OpenAI's CLIP: shortest edge, crop, byte pairs."""
     vision = {"image_size": SIDE, "layers": 2, "width": 64, "patch_size": 16, "head_width": 32}
     return loaded(open_clip_folder(folder, {}, embed_dim=32, vision_cfg=vision, text_cfg=CLIP_TEXT))
 
 
-def open_clip_siglip2(folder: Path) -> Source:
+def open_clip_siglip2(folder: Path) -> ExportSource:
     """SigLIP 2: a timm tower with attention pooling, squashed pictures, Gemma's tokeniser."""
     gemma(folder, "right")
     vision = {
@@ -59,7 +59,7 @@ def open_clip_siglip2(folder: Path) -> Source:
     )
 
 
-def open_clip_mobileclip2(folder: Path) -> Source:
+def open_clip_mobileclip2(folder: Path) -> ExportSource:
     """MobileCLIP 2 S0: convolutions and attention, values 0..1, bilinear."""
     vision = {
         "timm_model_name": "fastvit_mci0",
@@ -83,14 +83,14 @@ def open_clip_mobileclip2(folder: Path) -> Source:
     )
 
 
-def timm_vit(folder: Path) -> Source:
+def timm_vit(folder: Path) -> ExportSource:
     """A plain encoder whose crop is smaller than what is resized (crop_pct 0.9)."""
     from tools.export.families import timm
 
     return timm.load("vit_tiny_patch16_224", None, SEED, img_size=SIDE, depth=2)
 
 
-def transformers_clip(folder: Path) -> Source:
+def transformers_clip(folder: Path) -> ExportSource:
     """CLIP as transformers builds it, with its processor on tensors and its own tokeniser."""
     from transformers import CLIPConfig, CLIPImageProcessor, CLIPTokenizer
 
@@ -104,7 +104,7 @@ def transformers_clip(folder: Path) -> Source:
     return loaded(f"transformers:{folder}")
 
 
-def transformers_siglip2(folder: Path) -> Source:
+def transformers_siglip2(folder: Path) -> ExportSource:
     """SigLIP 2 of a fixed size: squashed pictures, tokens without a mask."""
     from transformers import SiglipConfig, SiglipImageProcessor
 
@@ -118,7 +118,7 @@ def transformers_siglip2(folder: Path) -> Source:
     return loaded(f"transformers:{folder}")
 
 
-def transformers_dinov2(folder: Path) -> Source:
+def transformers_dinov2(folder: Path) -> ExportSource:
     """DINOv2: shortest edge 80, crop 70."""
     from transformers import BitImageProcessor, Dinov2Config
 
@@ -129,7 +129,7 @@ def transformers_dinov2(folder: Path) -> Source:
     return loaded(f"transformers:{folder}")
 
 
-def transformers_dinov3(folder: Path) -> Source:
+def transformers_dinov3(folder: Path) -> ExportSource:
     """DINOv3: values are resized, not bytes."""
     from transformers import DINOv3ViTConfig, DINOv3ViTImageProcessor
 
@@ -139,7 +139,7 @@ def transformers_dinov3(folder: Path) -> Source:
     return loaded(f"transformers:{folder}")
 
 
-def uform(folder: Path) -> Source:
+def uform(folder: Path) -> ExportSource:
     """UForm: an image and a text encoder of one's own, with masks."""
     text = {
         "model_type": "bert",
@@ -171,12 +171,12 @@ def uform(folder: Path) -> Source:
     return loaded(f"uform:{folder}")
 
 
-def loaded(model: str) -> Source:
+def loaded(model: str) -> ExportSource:
     """The source as the command line would get it."""
     return load_source(model, None, SEED)
 
 
-BUILDERS: dict[str, Callable[[Path], Source]] = {
+BUILDERS: dict[str, Callable[[Path], ExportSource]] = {
     build.__name__: build
     for build in (
         open_clip_clip,
@@ -201,7 +201,7 @@ def gemma(folder: Path, side: str, **options: Any) -> None:
     made.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
     every = [f"<0x{byte:02X}>" for byte in range(256)]
     trainer = trainers.BpeTrainer(vocab_size=600, special_tokens=[*SPECIAL, *every], show_progress=False)
-    made.train_from_iterator([text.lower() for text in STRINGS[:20]], trainer)
+    made.train_from_iterator([text.lower() for text in GOLDEN_STRINGS[:20]], trainer)
     said = json.loads(made.to_str())["model"]
     merges = [tuple(pair) for pair in said["merges"]]
     tokenizer = GemmaTokenizer(
@@ -228,7 +228,7 @@ def byte_pairs() -> tuple[dict[str, int], list[tuple[str, str]]]:
         end_of_word_suffix="</w>",
         show_progress=False,
     )
-    made.train_from_iterator([text.lower() for text in STRINGS[:20]], trainer)
+    made.train_from_iterator([text.lower() for text in GOLDEN_STRINGS[:20]], trainer)
     said = json.loads(made.to_str())["model"]
     return said["vocab"], [tuple(pair) for pair in said["merges"]]
 
@@ -240,7 +240,7 @@ def word_pieces() -> Tokenizer:
     made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
     made.train_from_iterator(
-        STRINGS[:20], trainers.WordPieceTrainer(vocab_size=600, special_tokens=special, show_progress=False)
+        GOLDEN_STRINGS[:20], trainers.WordPieceTrainer(vocab_size=600, special_tokens=special, show_progress=False)
     )
     made.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair=None, special_tokens=[("[CLS]", 2), ("[SEP]", 3)]

@@ -10,7 +10,7 @@ from models.bundle.folder import load_bundle
 from tests.export.requirements import Made
 from tools.export.__main__ import main
 from tools.export.families import load_source
-from tools.export.families.open_clip import _choice
+from tools.export.families.open_clip import _weights_options
 from tools.export.source import ExportError
 
 
@@ -68,7 +68,7 @@ def test_a_checkpoint_of_ones_own(family: str, made: Callable[[str], Made], tmp_
 
 def test_a_checkpoint_gets_the_preprocessing_of_its_kind(tmp_path: Path) -> None:
     """open_clip keeps it with the published tags: a file alone would get CLIP's."""
-    siglip = _choice("ViT-B-16-SigLIP2", "webli", tmp_path, None)
+    siglip = _weights_options("ViT-B-16-SigLIP2", "webli", tmp_path, None)
     assert siglip == {
         "pretrained": str(tmp_path),
         "image_mean": (0.5, 0.5, 0.5),
@@ -76,13 +76,13 @@ def test_a_checkpoint_gets_the_preprocessing_of_its_kind(tmp_path: Path) -> None
         "image_interpolation": "bicubic",
         "image_resize_mode": "squash",
     }
-    assert _choice("ViT-B-16-SigLIP2", "", None, 1) == siglip | {"pretrained": None}
-    assert _choice("MobileCLIP2-S0", "", None, 1)["image_interpolation"] == "bilinear"
-    assert _choice("local-dir:/somewhere", "", None, None) == {"load_weights": True}
+    assert _weights_options("ViT-B-16-SigLIP2", "", None, 1) == siglip | {"pretrained": None}
+    assert _weights_options("MobileCLIP2-S0", "", None, 1)["image_interpolation"] == "bilinear"
+    assert _weights_options("local-dir:/somewhere", "", None, None) == {"load_weights": True}
     with pytest.raises(ExportError, match="name the tag"):
-        _choice("ViT-L-14", "", tmp_path, None)
+        _weights_options("ViT-L-14", "", tmp_path, None)
     with pytest.raises(ExportError, match="ViT-B-32-quickgelu@openai"):
-        _choice("ViT-B-32", "openai", None, None)
-    assert _choice("ViT-B-32-quickgelu", "openai", None, None) == {"pretrained": "openai"}
+        _weights_options("ViT-B-32", "openai", None, None)
+    assert _weights_options("ViT-B-32-quickgelu", "openai", None, None) == {"pretrained": "openai"}
     with pytest.raises(ExportError, match="knows no tag"):
-        _choice("ViT-B-16", "nonsense", tmp_path, None)
+        _weights_options("ViT-B-16", "nonsense", tmp_path, None)

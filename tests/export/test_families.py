@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.decode.reason import Unfit
+from models.decode.reason import DecodeError
 from models.picture import read_picture
 from models.recipe import Recipe
-from models.runtime.attestation import attest, unexplained
+from models.runtime.attestation import attest, unexplained_variance
 from models.runtime.session import Session
 from models.runtime.text_attestation import attest_text
 from models.runtime.text_encoder import TextEncoder
 from tests.export.requirements import FAMILIES, PROVIDER, Made
 from tools.export.reference import picture_vectors, text_vectors
-from tools.export.strings import STRINGS
+from tools.export.strings import GOLDEN_STRINGS
 
 pytestmark = pytest.mark.parametrize("family", FAMILIES)
 
@@ -26,7 +26,7 @@ def readable(paths: list[Path], recipe: Recipe) -> list[Path]:
     for path in paths:
         try:
             read_picture(path.read_bytes(), recipe)
-        except Unfit:
+        except DecodeError:
             continue
         found.append(path)
     return found
@@ -44,7 +44,7 @@ def test_real_files_get_the_sources_vectors(family: str, made: Callable[[str], M
         vectors = session.run(pixels)
         cosines = np.sum(vectors * reference, axis=1)
         assert cosines.min() >= least, (paths[int(cosines.argmin())], cosines.min())
-        assert unexplained(vectors, reference) < 0.02
+        assert unexplained_variance(vectors, reference) < 0.02
 
 
 def test_it_is_attested_and_says_where_it_came_from(family: str, made: Callable[[str], Made]) -> None:
@@ -72,13 +72,13 @@ def test_hard_strings_get_the_sources_tokens_and_vectors(family: str, made: Call
         assert bundle.text is None
         pytest.skip("knows pictures only")
     encoder = TextEncoder(bundle, threads=2)
-    expected, reference = text_vectors(source.words, list(STRINGS))
-    ids, _ = encoder.tokens(list(STRINGS))
-    differing = [text for text, same in zip(STRINGS, (ids == expected).all(axis=1), strict=True) if not same]
+    expected, reference = text_vectors(source.words, list(GOLDEN_STRINGS))
+    ids, _ = encoder.tokens(list(GOLDEN_STRINGS))
+    differing = [text for text, same in zip(GOLDEN_STRINGS, (ids == expected).all(axis=1), strict=True) if not same]
     assert differing == []
-    vectors = encoder.encode(list(STRINGS))
+    vectors = encoder.encode(list(GOLDEN_STRINGS))
     assert np.sum(vectors * reference, axis=1).min() > 0.9999
-    assert unexplained(vectors, reference) < 1e-4
+    assert unexplained_variance(vectors, reference) < 1e-4
     assert attest_text(bundle, encoder).ok
 
 

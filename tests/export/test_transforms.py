@@ -13,7 +13,7 @@ from models.picture import read_picture
 from tools.export.compose import read_compose
 from tools.export.image_processor import read_processor
 from tools.export.reference import _pixels
-from tools.export.source import ExportError, Preprocess
+from tools.export.source import ExportError, Preprocessing
 
 SIZES = [(64, 64), (97, 64), (64, 97), (301, 203), (203, 301), (455, 100), (33, 40), (5, 40), (1000, 999), (641, 129)]
 
@@ -25,7 +25,7 @@ def picture(size: tuple[int, int]) -> Image.Image:
     return Image.fromarray(coarse.astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)
 
 
-def likeness(preprocess: Preprocess, transform: Callable[[Image.Image], Any]) -> float:
+def likeness(preprocess: Preprocessing, transform: Callable[[Image.Image], Any]) -> float:
     """The least, in dB, of our pixels to the source's, over all sizes; 99 where all are equal."""
     worst = 99.0
     for size in SIZES:

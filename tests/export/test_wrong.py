@@ -16,11 +16,11 @@ from models.bundle.folder import BundleError, load_bundle
 from models.runtime.attestation import Attestation, attest
 from models.runtime.session import Session
 from tests.export.requirements import Made
-from tools.export.describe import describe
-from tools.export.make import Wish, make_bundle, write_image
+from tools.export.describe import write_description
+from tools.export.make import ExportOptions, make_bundle, write_image
 from tools.export.reference import picture_vectors
-from tools.export.source import ExportError, Source
-from tools.goldens import as_seen
+from tools.export.source import ExportError, ExportSource
+from tools.goldens import open_as_displayed
 
 
 def copied(made: Made, folder: Path) -> Path:
@@ -28,11 +28,11 @@ def copied(made: Made, folder: Path) -> Path:
     return folder
 
 
-def redescribed(folder: Path, source: Source, precision: str = "fp32", **preprocess: Any) -> Path:
+def redescribed(folder: Path, source: ExportSource, precision: str = "fp32", **preprocess: Any) -> Path:
     """bundle.json anew, so that every digest fits what lies there."""
     said = json.loads((folder / "bundle.json").read_text()) | {"precision": precision}
     said["preprocess"] |= preprocess
-    describe(folder, source, said)
+    write_description(folder, source, said)
     return folder
 
 
@@ -98,7 +98,7 @@ def test_sixteen_bits_read_as_eight(made: Callable[[str], Made], tmp_path: Path)
     folder = copied(right, tmp_path / "wrong")
     with Image.open(folder / "goldens" / "deep.png") as deep:
         clipped = right.source.transform(deep.convert("RGB"))
-    assert (right.source.transform(as_seen(folder / "goldens" / "deep.png")) != clipped).any()
+    assert (right.source.transform(open_as_displayed(folder / "goldens" / "deep.png")) != clipped).any()
     with np.load(folder / "goldens" / "reference.npz") as stored:
         pixels, vectors = stored["pixels"].copy(), stored["vectors"].copy()
     row = [golden.name for golden in right.bundle.goldens].index("deep.png")
@@ -114,14 +114,14 @@ def test_nothing_is_left_of_a_bundle_that_is_refused(made: Callable[[str], Made]
     source = made("timm_vit").source
     squashed = replace(source.preprocess, recipe=source.preprocess.recipe._replace(resize="squash"))
     with pytest.raises(ExportError, match=r"refused: .*the pixels differ"):
-        make_bundle(replace(source, preprocess=squashed), tmp_path / "out", Wish(strangers=16))
+        make_bundle(replace(source, preprocess=squashed), tmp_path / "out", ExportOptions(strangers=16))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_eight_bits_that_do_not_hold_are_refused(made: Callable[[str], Made], tmp_path: Path) -> None:
     source = made("timm_vit").source
     with pytest.raises(ExportError, match=r"refused: .*the network differs"):
-        make_bundle(source, tmp_path / "out", Wish(precision="int8", threshold=0.9999999, strangers=16))
+        make_bundle(source, tmp_path / "out", ExportOptions(precision="int8", threshold=0.9999999, strangers=16))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from models.picture import read_picture
-from models.recipe import WIDEST, Recipe
+from models.recipe import MAX_ASPECT, Recipe
 
 EDGES = st.integers(1, 20000)
 
@@ -61,12 +61,12 @@ def test_resized_to_one_size_and_cropped_to_another() -> None:
 @given(EDGES, EDGES)
 def test_only_extreme_strips_are_cut_before_resizing(width: int, height: int) -> None:
     box = Recipe(64, 64, "shortest").visible(width, height)
-    assert (box is None) == (max(width, height) <= WIDEST * min(width, height))
+    assert (box is None) == (max(width, height) <= MAX_ASPECT * min(width, height))
     if box:
         left, top, right, bottom = box
         assert 0 <= left < right <= width
         assert 0 <= top < bottom <= height
-        assert max(right - left, bottom - top) == WIDEST * min(width, height)
+        assert max(right - left, bottom - top) == MAX_ASPECT * min(width, height)
 
 
 def test_extreme_strips_cost_no_memory() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from models.decode.reason import Reason
+from models.decode.reason import RejectReason
 from models.picture import Recipe, read_picture
 from tests.support.image_samples import reason_of
 from tools.samples import main, make_samples
@@ -32,15 +32,15 @@ def verdict(data: bytes) -> str:
 def test_each_damage_has_its_reason(samples: Path) -> None:
     verdicts = {path.name: verdict(path.read_bytes()) for path in files(samples)}
     assert Counter(word for word in verdicts.values() if word != "ok") == {
-        Reason.TRUNCATED: 1,
-        Reason.DAMAGED: 2,
-        Reason.CHECKSUM: 1,
-        Reason.NOT_IMAGE: 2,
-        Reason.EMPTY: 1,
-        Reason.PIXELS: 1,
+        RejectReason.TRUNCATED: 1,
+        RejectReason.DAMAGED: 2,
+        RejectReason.CHECKSUM: 1,
+        RejectReason.NOT_IMAGE: 2,
+        RejectReason.EMPTY: 1,
+        RejectReason.PIXELS: 1,
     }
-    assert verdicts["bomb.png"] == Reason.PIXELS
-    assert verdicts["IMG_0001 cut.jpg"] == Reason.TRUNCATED
+    assert verdicts["bomb.png"] == RejectReason.PIXELS
+    assert verdicts["IMG_0001 cut.jpg"] == RejectReason.TRUNCATED
 
 
 def test_every_common_format_and_exact_copies(samples: Path) -> None:

@@ -15,10 +15,10 @@ from catalog import errors as faults
 from catalog.cli.commands.ls import STATES
 from catalog.cli.main import COMMANDS, cli
 from catalog.config import load as config
-from catalog.verdict.case import Word
+from catalog.verdict.case import VerdictKind
 from daemon.cli import catalogd
 from models.decode.formats import FORMATS
-from models.decode.reason import Reason
+from models.decode.reason import RejectReason
 from tests.support.source_tree import HOME
 
 README = (HOME / "README.md").read_text(encoding="utf-8")
@@ -100,18 +100,18 @@ def test_every_setting_can_be_written_as_it_stands_in_the_table(tmp_path: Path) 
 
 
 def test_the_exit_codes_are_those_of_the_faults() -> None:
-    kinds = [kind for kind in vars(faults).values() if isinstance(kind, type) and issubclass(kind, faults.Fault)]
-    codes = {0, edge.USAGE, edge.INTERRUPTED} | {kind.exit_code for kind in kinds}
+    kinds = [kind for kind in vars(faults).values() if isinstance(kind, type) and issubclass(kind, faults.CatalogError)]
+    codes = {0, edge.EXIT_USAGE, edge.EXIT_INTERRUPTED} | {kind.exit_code for kind in kinds}
     assert [int(row[0]) for row in table("code")] == sorted(codes)
 
 
 def test_every_state_and_every_reason_is_explained() -> None:
     assert sorted(code(row[0]) for row in table("state")) == sorted(STATES)
-    assert sorted(code(row[0]) for row in table("reason")) == sorted(Reason)
+    assert sorted(code(row[0]) for row in table("reason")) == sorted(RejectReason)
 
 
 def test_every_verdict_is_explained() -> None:
-    assert [code(row[0]) for row in table("verdict")] == list(Word)
+    assert [code(row[0]) for row in table("verdict")] == list(VerdictKind)
 
 
 def test_every_format_is_named() -> None:

@@ -14,7 +14,7 @@ from daemon.watch.hints import Hint, Rescan
 from daemon.watch.observer import Watcher
 from tests.support.hint_follower import Follower, on_disk
 from tests.support.hint_recorder import until
-from tools.bench.watch import cpu_of, grow, overflow
+from tools.bench.watch import cpu_of, make_directories, measure_overflow
 
 DIRECTORIES = 100_000
 
@@ -47,7 +47,7 @@ def root() -> Iterator[bytes]:
         pytest.skip("fs.inotify.max_user_watches is too low for 100,000 directories")
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # a disk takes minutes to make and delete the tree
     path = os.fsencode(tempfile.mkdtemp(prefix="watch-storm-", dir=memory))
-    grow(path, DIRECTORIES)
+    make_directories(path, DIRECTORIES)
     yield path
     shutil.rmtree(path)
 
@@ -66,7 +66,7 @@ def test_an_overflow_is_over_in_seconds(root: bytes) -> None:
     watcher = Watcher([root], hints.append)
     watcher.start()
     try:
-        figures = overflow(root, hints)
+        figures = measure_overflow(root, hints)
         print(figures)
         assert figures["overflow_to_next_event"] < 10
         assert figures["overflow_to_rescan"] < 60

@@ -3,14 +3,14 @@
 import os
 from pathlib import Path
 
-from catalog.files.observe import Seen, see
-from catalog.files.results import accept, add_vector, content_id
+from catalog.files.observe import Sighting, record_sighting
+from catalog.files.results import accept_file, add_vector, ensure_content
 from catalog.filesystem.mounts import read_mounts
-from catalog.filesystem.stat_signature import signature
-from catalog.filesystem.volume_identity import mark, observe
+from catalog.filesystem.stat_signature import signature_of
+from catalog.filesystem.volume_identity import observe_volume, write_marker
 from catalog.store.database import Database
-from catalog.store.models import register
-from catalog.store.volumes import adopt
+from catalog.store.models import set_current_model
+from catalog.store.volumes import adopt_volume
 
 
 class Shelf:
@@ -19,10 +19,10 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self.root = os.fsencode(folder / "root")
         os.mkdir(self.root)
-        mark(self.root)
+        write_marker(self.root)
         self.database = Database(folder / "catalog.db", write=True)
-        adopt(self.database, self.root, "root", observe(self.root, read_mounts()), 1.0)
-        self.model = register(self.database, "one", "one", 2, 1.0)
+        adopt_volume(self.database, self.root, "root", observe_volume(self.root, read_mounts()), 1.0)
+        self.model = set_current_model(self.database, "one", "one", 2, 1.0)
 
     def path(self, name: str) -> bytes:
         return os.path.join(self.root, os.fsencode(name))
@@ -34,15 +34,15 @@ class Shelf:
         with open(path, "wb") as file:
             file.write(path)
         self.see(name)
-        sign = signature(os.lstat(path))
+        sign = signature_of(os.lstat(path))
         ((id_,),) = self.database.rows("SELECT id FROM file WHERE state = 'pending'")
-        content = content_id(self.database, os.fsencode(name).ljust(32, b".")[:32], sign.size, None)
-        accept(self.database, id_, sign, content, 1.0)
+        content = ensure_content(self.database, os.fsencode(name).ljust(32, b".")[:32], sign.size, None)
+        accept_file(self.database, id_, sign, content, 1.0)
         add_vector(self.database, content, self.model, b"\0<\0\0")
 
     def see(self, name: str) -> None:
         """A sighting reaches the writer."""
-        see(self.database, Seen(self.path(name), signature(os.lstat(self.path(name))), 1.0), 1.0)
+        record_sighting(self.database, Sighting(self.path(name), signature_of(os.lstat(self.path(name))), 1.0), 1.0)
 
     def states(self) -> dict[str, str]:
         """States by path."""

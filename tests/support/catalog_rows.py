@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from catalog.store.change_log import begin
+from catalog.store.change_log import begin_timeline
 from catalog.store.database import Database
-from catalog.store.vectors import Floats, pack
+from catalog.store.vectors import Floats, pack_vectors
 
 DIMS = 16
 
@@ -37,7 +37,7 @@ class Shelf:
             "INSERT OR IGNORE INTO volume(id, path, kind, identity, since) VALUES (1, x'2f72', 'root', 'i', 0.0)"
         )
         self.db.run("INSERT OR IGNORE INTO directory VALUES (1, 1, x'2f72')")
-        begin(self.db, secrets.token_hex(8), 0.0)
+        begin_timeline(self.db, secrets.token_hex(8), 0.0)
 
     def content(self, name: str, **fields: object) -> int:
         """A content; any column by name."""
@@ -64,7 +64,7 @@ class Shelf:
             self.db.run("UPDATE clock SET seq = seq + 1")
             self.db.run(
                 "INSERT INTO vector(content, model, seq, live, data) VALUES (?, 1, (SELECT seq FROM clock), ?, ?)",
-                *(content, int(live), pack(vector[None])[0]),
+                *(content, int(live), pack_vectors(vector[None])[0]),
             )
         return int(self.db.value("SELECT last_insert_rowid()"))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.picture import Picture, Recipe, Unfit, read_picture
+from models.picture import DecodeError, Picture, Recipe, read_picture
 
 EXACT = Recipe(48, 64, "squash", "bicubic", 0)
 
@@ -13,8 +13,8 @@ def read(data: bytes, recipe: Recipe = EXACT) -> Picture:
     return read_picture(data, recipe)
 
 
-def refusal(data: bytes) -> Unfit:
-    with pytest.raises(Unfit) as caught:
+def refusal(data: bytes) -> DecodeError:
+    with pytest.raises(DecodeError) as caught:
         read(data)
     return caught.value
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from daemon.watch.hints import Hint
-from daemon.watch.observer import Coverage, Watcher
+from daemon.watch.observer import WatchCoverage, Watcher
 
 PATIENCE = 10.0  # seconds; only a failing test waits as long
 
@@ -47,7 +47,7 @@ class Ear:
         assert until(lambda: any(getattr(hint, "path", None) == last for hint in self.hints)), "the watcher is deaf"
         return [hint for hint in self.hints if b"/.sound" not in getattr(hint, "path", b"")]
 
-    def check(self) -> Coverage:
+    def check(self) -> WatchCoverage:
         """The coverage of the root."""
         return self.watcher.check()[0]
 

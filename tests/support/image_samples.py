@@ -10,7 +10,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image
 
-from models.decode.reason import Unfit
+from models.decode.reason import DecodeError
 
 
 @cache
@@ -93,6 +93,6 @@ def reason_of(read: Callable[[], object]) -> str:
     """The reason that a call rejects with, or "ok"."""
     try:
         read()
-    except Unfit as unfit:
+    except DecodeError as unfit:
         return str(unfit.reason)
     return "ok"

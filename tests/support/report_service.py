@@ -8,17 +8,17 @@ import numpy as np
 from click.testing import CliRunner, Result
 
 from catalog.cli.main import cli
-from catalog.context import Asking
-from catalog.errors import Fault
-from catalog.report.archive import last, series
-from catalog.report.build import Report, build
-from catalog.report.elements import Last
+from catalog.context import CatalogContext
+from catalog.errors import CatalogError
+from catalog.report.archive import choose_baseline, read_reports
+from catalog.report.build import Report, build_report
+from catalog.report.elements import Baseline
 from catalog.store.database import Database
 from tests.support.running_service import Household, picture
 
 COUNT = 24
 EVIL = b"<script>alert(1)<b>&\"'\n\xff.png"  # a slash would end the name
-NOTHING = Last(0.0)
+NOTHING = Baseline(0.0)
 
 
 def place(house: Household, name: str | bytes = "", root: int = 0) -> Path:
@@ -76,22 +76,22 @@ def rot(house: Household, name: str | bytes) -> None:
 def call(house: Household, *words: str) -> Result:
     """Run a `catalog` command, with the exit code that its process would have."""
     result = CliRunner().invoke(cli, ["--config", str(house.config_path), *words], standalone_mode=False)
-    if isinstance(result.exception, Fault):
+    if isinstance(result.exception, CatalogError):
         result.exit_code = result.exception.exit_code
     elif result.exception is None:
         result.exit_code = result.return_value or 0
     return result
 
 
-def asking(house: Household) -> Asking:
+def asking(house: Household) -> CatalogContext:
     """An open catalog."""
-    return Asking(house.config)
+    return CatalogContext(house.config)
 
 
 def told(house: Household, now: float | None = None) -> Report:
     """A report of now, compared with what is kept."""
     at = time.time() if now is None else now
-    return build(asking(house), at, last(series(house.state), at))
+    return build_report(asking(house), at, choose_baseline(read_reports(house.state), at))
 
 
 def write(house: Household, sql: str, *values: object) -> None:

@@ -14,11 +14,11 @@ from typing import Any
 
 from PIL import Image
 
-from catalog.client.connection import ask
+from catalog.client.connection import ask_service
 from catalog.config.edit import write_config
 from catalog.config.load import Config, load_config
-from catalog.filesystem.volume_identity import mark
-from catalog.integrity.check import Finding, check
+from catalog.filesystem.volume_identity import write_marker
+from catalog.integrity.check import CheckFinding, check_catalog
 from catalog.store.database import Database
 from tests.support.tiny_bundle import write_tiny_bundle
 
@@ -68,7 +68,7 @@ class Household:
         self.root = self.roots[0]
         for root in self.roots:
             os.mkdir(root)
-            mark(root)
+            write_marker(root)
         bundle = write_tiny_bundle(folder / "bundle", {"golden.png": picture(-1)})
         self.config_path = folder / "config.toml"
         write_config(self.config_path, self.state, self.roots)
@@ -145,7 +145,7 @@ class Household:
 
     def live(self) -> dict[str, Any] | None:
         """What the running service says of itself."""
-        return ask(self.state, {"op": "status"}, timeout=5.0)
+        return ask_service(self.state, {"op": "status"}, timeout=5.0)
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Ask the catalog."""
@@ -163,11 +163,11 @@ class Household:
         """The vector ids by sha256."""
         return dict(self.rows("SELECT c.sha256, v.id FROM vector v JOIN content c ON c.id = v.content"))
 
-    def findings(self) -> list[Finding]:
+    def findings(self) -> list[CheckFinding]:
         """What `catalog check` says."""
         database = Database(self.config.database, write=False)
         try:
-            return check(self.config, database)
+            return check_catalog(self.config, database)
         finally:
             database.close()
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from catalog.filesystem.stat_signature import signature
+from catalog.filesystem.stat_signature import signature_of
 from catalog.store.database import Database
 from tests.support.running_service import PATIENCE, Household, picture
 
@@ -38,7 +38,7 @@ def change(house: Household, sql: str, *values: object) -> None:
 
 def believe(house: Household, name: str) -> None:
     """Have the row take the file's times for known: ctime cannot be set on a disk, and rot does not change it."""
-    found = signature(path(house, name).stat())
+    found = signature_of(path(house, name).stat())
     change(
         house,
         "UPDATE file SET mtime_ns = ?, ctime_ns = ? WHERE name = ?",

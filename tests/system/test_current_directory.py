@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from catalog.python_process import module_command
-from daemon.followers.trainer import train
+from daemon.followers.trainer import run_train_command
 from tests.support.running_service import Household, until
 from tests.support.source_tree import modules
 
@@ -100,7 +100,7 @@ def test_no_command_executes_what_lies_where_it_is_typed(
     assert "images/s" in typed(traps, house, "catalog", "doctor")
     typed(traps, house, "catalog", "status", "--json")
     monkeypatch.chdir(traps)
-    outcome = train(house.config, threading.Event())  # as the service starts it
+    outcome = run_train_command(house.config, threading.Event())  # as the service starts it
     assert outcome is not None and outcome.told is not None, outcome
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from catalog.backup.create import backups
-from catalog.store.database import prove
+from catalog.backup.create import list_backups
+from catalog.store.database import database_problems
 from tests.support.running_service import Household, picture, until
 
 STORE, PLACE = 3, 4
@@ -76,7 +76,7 @@ def complete(house: Household, files: int) -> None:
     assert house.findings() == []
     assert len(house.vectors()) == files
     assert house.rows("SELECT value FROM label") == [("keep",)]
-    assert prove(house.config.database, thorough=True) == []
+    assert database_problems(house.config.database, thorough=True) == []
 
 
 @pytest.mark.parametrize("left", [0, 1, 12, 60])
@@ -130,12 +130,12 @@ def test_a_choice(house: Household) -> None:
 
 def test_a_backup_by_hand(house: Household) -> None:
     assert catalog(house, "backup").returncode == 0
-    (good,) = backups(house.state)
+    (good,) = list_backups(house.state)
     with full(house, 40):
         done = catalog(house, "backup")
         told(done)
         assert "MB" in done.stderr and "[backup]" in done.stderr
-    assert [one.path for one in backups(house.state)] == [good.path]
+    assert [one.path for one in list_backups(house.state)] == [good.path]
     complete(house, FILES)
 
 
@@ -151,7 +151,7 @@ def test_the_nightly_backup_fails_and_the_service_goes_on(house: Household) -> N
         assert "problem" in catalog(house, "status").stdout
         assert house.stop() == 0, house.tail()
     complete(house, FILES + 3)
-    assert len(backups(house.state)) == 1
+    assert len(list_backups(house.state)) == 1
     assert "problem" not in catalog(house, "status").stdout
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from catalog.config.load import load_config
-from catalog.integrity.check import check
+from catalog.integrity.check import check_catalog
 from catalog.store.database import Database
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
@@ -60,4 +60,4 @@ def test_no_real_file_is_invisible(tmp_path: Path) -> None:
     assert [line for line in whole if line["state"] != "ok"] == []
 
     settings = load_config(str(config))
-    assert check(settings, Database(settings.database, write=False)) == []
+    assert check_catalog(settings, Database(settings.database, write=False)) == []

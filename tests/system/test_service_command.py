@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from catalog.cli.main import cli
-from catalog.errors import Fault, PlaceFault, UsageFault
+from catalog.errors import CatalogError, ResourceError, UsageError
 from catalog.installer import systemctl
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
@@ -24,8 +24,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CATALOG_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-    monkeypatch.setattr(systemctl, "BOOTED", tmp_path / "not-booted")
-    monkeypatch.setattr(systemctl, "SYSTEM_UNITS", tmp_path / "system")
+    monkeypatch.setattr(systemctl, "BOOTED_FOLDER", tmp_path / "not-booted")
+    monkeypatch.setattr(systemctl, "SYSTEM_UNIT_FOLDER", tmp_path / "system")
     return tmp_path
 
 
@@ -33,15 +33,15 @@ def call(*words: str) -> Result:
     return CliRunner().invoke(cli, ["service", *words])
 
 
-def fault(result: Result) -> Fault:
-    assert isinstance(result.exception, Fault), result.exception
+def fault(result: Result) -> CatalogError:
+    assert isinstance(result.exception, CatalogError), result.exception
     assert result.exception.remedy.endswith((".", ")"))
     return result.exception
 
 
 def public(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let other accounts into pytest's own folders, which a service of the machine could not see in /tmp."""
-    monkeypatch.setattr("catalog.cli.commands.service.PRIVATE", ())
+    monkeypatch.setattr("catalog.cli.commands.service.PRIVATE_FOLDERS", ())
     for folder in (home, *home.parents):
         if folder.owner() == pwd.getpwuid(os.geteuid()).pw_name and folder.is_relative_to("/tmp"):
             folder.chmod(folder.stat().st_mode | stat.S_IXGRP | stat.S_IXOTH)
@@ -94,7 +94,7 @@ def test_a_service_that_will_not_start_is_an_error_that_names_the_journal(
 ) -> None:
     with_systemctl(home, monkeypatch, '[ "$2" != restart ] || { echo "Job failed." >&2; exit 1; }')
     found = fault(call("install", "--user"))
-    assert isinstance(found, PlaceFault)
+    assert isinstance(found, ResourceError)
     assert "Job failed." in found.problem
     assert "journalctl --user-unit catalogd" in found.remedy
 
@@ -150,12 +150,12 @@ def test_a_command_that_sends_the_report_opens_the_network_to_it(home: Path) -> 
 def test_without_a_configuration_it_says_how_to_make_one(home: Path) -> None:
     (home / "config.toml").unlink()
     found = fault(call("install", "--user"))
-    assert isinstance(found, UsageFault)
+    assert isinstance(found, UsageError)
     assert "catalog init" in found.remedy
 
 
 def test_run_as_belongs_to_the_service_of_the_machine(home: Path) -> None:
-    assert isinstance(fault(call("install", "--user", "--run-as", SOMEBODY)), UsageFault)
+    assert isinstance(fault(call("install", "--user", "--run-as", SOMEBODY)), UsageError)
 
 
 def test_the_unit_runs_as_the_owner_of_the_first_root(home: Path) -> None:
@@ -173,12 +173,12 @@ def test_roots_of_root_want_a_name(home: Path) -> None:
 
 
 def test_an_unknown_account_is_refused(home: Path) -> None:
-    assert isinstance(fault(call("install", "--print", "--run-as", "no-such-account")), UsageFault)
+    assert isinstance(fault(call("install", "--print", "--run-as", "no-such-account")), UsageError)
 
 
 def test_a_root_that_is_away_does_not_decide_who_reads(home: Path) -> None:
     (home / "photos").rmdir()
-    assert isinstance(fault(call("install", "--print")), PlaceFault)
+    assert isinstance(fault(call("install", "--print")), ResourceError)
     assert f"\nUser={SOMEBODY}\n" in call("install", "--print", "--run-as", SOMEBODY).stdout
 
 
@@ -212,7 +212,7 @@ def test_what_the_account_may_not_read_is_found_before_the_service_starts(
     monkeypatch.setattr("catalog.cli.commands.service.service_program", lambda: program)
     (home / locked).chmod(0o700)
     found = fault(call("install", "--run-as", SOMEBODY))
-    assert isinstance(found, PlaceFault)
+    assert isinstance(found, ResourceError)
     assert locked in found.problem
     assert not (home / "system").exists(), "no unit that cannot work is left behind"
 

@@ -3,12 +3,12 @@
 from pathlib import Path
 from random import Random
 
-from tools.bench.damage import BOTH, CLEAN, OURS, Sound, examine
-from tools.bench.damage_kinds import APPENDED, HEADER, KINDS, SECTOR
-from tools.bench.other_validators import RIVALS
+from tools.bench.damage import REJECTED, REJECTED_OR_SUSPECT, UNDAMAGED, CleanFile, measure_file
+from tools.bench.damage_kinds import APPENDED, DAMAGE_KINDS, HEADER_BYTES, SECTOR_BYTES
+from tools.bench.other_validators import VALIDATORS
 
 NOISE = Random(1).randbytes(40_000)
-BY_NAME = {kind.name: kind for kind in KINDS}
+BY_NAME = {kind.name: kind for kind in DAMAGE_KINDS}
 
 
 def hurt(name: str, seed: int = 0, data: bytes = NOISE) -> bytes:
@@ -18,7 +18,7 @@ def hurt(name: str, seed: int = 0, data: bytes = NOISE) -> bytes:
 
 
 def test_the_same_seed_does_the_same_damage_and_another_another() -> None:
-    for kind in KINDS:
+    for kind in DAMAGE_KINDS:
         assert hurt(kind.name, 1) == hurt(kind.name, 1) != NOISE
         assert (hurt(kind.name, 1) != hurt(kind.name, 2)) == kind.chance, kind.name
 
@@ -40,14 +40,14 @@ def test_sectors_are_lost_on_their_grid_and_never_the_first() -> None:
             changed = hurt(name, seed)
             places = [at for at in range(len(NOISE)) if changed[at] != NOISE[at]]
             assert len(changed) == len(NOISE)
-            assert len({at // SECTOR for at in places}) == 1 + (name == "sectors swapped")
-            assert min(places) >= SECTOR
+            assert len({at // SECTOR_BYTES for at in places}) == 1 + (name == "sectors swapped")
+            assert min(places) >= SECTOR_BYTES
 
 
 def test_the_header_is_hit_on_purpose_only() -> None:
-    for kind in KINDS:
+    for kind in DAMAGE_KINDS:
         if not kind.name.startswith(("cut", "header", "tail")):
-            assert all(hurt(kind.name, seed)[:HEADER] == NOISE[:HEADER] for seed in range(20)), kind.name
+            assert all(hurt(kind.name, seed)[:HEADER_BYTES] == NOISE[:HEADER_BYTES] for seed in range(20)), kind.name
 
 
 def test_what_cannot_be_harmed_gives_no_case() -> None:
@@ -60,12 +60,12 @@ def test_a_rival_gets_no_credit_where_it_complains_of_the_sound_file(tmp_path: P
 
     path = tmp_path / "sound.png"
     path.write_bytes(saved(scene(), "PNG"))
-    grumbler = type(RIVALS[0])("grumbler", set)
-    tally = examine(Sound(path, "png"), 0, (grumbler, *(rival for rival in RIVALS if not rival.command)))
-    assert tally.share("grumbler", None, CLEAN) == (1, 1)
+    grumbler = type(VALIDATORS[0])("grumbler", set)
+    tally = measure_file(CleanFile(path, "png"), 0, (grumbler, *(rival for rival in VALIDATORS if not rival.command)))
+    assert tally.share("grumbler", None, UNDAMAGED) == (1, 1)
     assert tally.share("grumbler") == (0, 0)
-    assert tally.share(OURS, "png", CLEAN) == (0, 1)
-    assert tally.share(BOTH, "png", APPENDED) == (0, 1)
-    hits, cases = tally.share(OURS, "png")
+    assert tally.share(REJECTED, "png", UNDAMAGED) == (0, 1)
+    assert tally.share(REJECTED_OR_SUSPECT, "png", APPENDED) == (0, 1)
+    hits, cases = tally.share(REJECTED, "png")
     assert hits == cases > 15
     assert tally.share("Pillow verify", "png")[1] == cases

@@ -12,8 +12,8 @@ from tools.default_model.embedder import Embedder, Features  # noqa: E402
 from tools.default_model.fixed_statistics import Statistics  # noqa: E402
 from tools.default_model.network import Trunk  # noqa: E402
 from tools.default_model.overlays import overlays  # noqa: E402
-from tools.default_model.pictures import squashed  # noqa: E402
-from tools.default_model.train import Schedule, contrast, train  # noqa: E402
+from tools.default_model.pictures import squashed_picture  # noqa: E402
+from tools.default_model.train import Schedule, contrastive_loss, train  # noqa: E402
 from tools.default_model.whitening import whitening  # noqa: E402
 
 
@@ -47,13 +47,13 @@ def test_views_are_the_same_for_the_same_seed() -> None:
 
 def test_contrast_is_least_when_both_views_agree() -> None:
     vectors = torch.eye(16)
-    agreed, found = contrast(torch.cat([vectors, vectors]), 0.1)
-    mixed, lost = contrast(torch.cat([vectors, vectors.roll(1, 0)]), 0.1)
+    agreed, found = contrastive_loss(torch.cat([vectors, vectors]), 0.1)
+    mixed, lost = contrastive_loss(torch.cat([vectors, vectors.roll(1, 0)]), 0.1)
     assert agreed < 0.1 < mixed and found == 1 and lost == 0
 
 
 def test_training_is_the_same_for_the_same_seed() -> None:
-    pixels = np.stack([squashed(5, 48, index) for index in range(8)])
+    pixels = np.stack([squashed_picture(5, 48, index) for index in range(8)])
     schedule = Schedule(steps=2, pictures=4, warm_up=1, sizes=((1.0, 32),))
     first, second = (train(pixels, Augmenter(3, overlays(3, 4, 32), 0.1), schedule, 3) for _ in range(2))
     assert all(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tools.default_model.overlays import overlays
-from tools.default_model.pictures import MIXTURE, canvas_picture, picture, squashed
+from tools.default_model.pictures import MIXTURE, canvas_picture, picture, squashed_picture
 
 
 def test_a_picture_depends_on_seed_and_index_alone() -> None:
@@ -12,7 +12,7 @@ def test_a_picture_depends_on_seed_and_index_alone() -> None:
 
 
 def test_pictures_differ() -> None:
-    drawn = np.stack([squashed(7, 32, index) for index in range(120)]).reshape(120, -1).astype(np.float32)
+    drawn = np.stack([squashed_picture(7, 32, index) for index in range(120)]).reshape(120, -1).astype(np.float32)
     apart = np.abs(drawn[:, None] - drawn[None]).mean(-1)
     np.fill_diagonal(apart, 255)
     assert apart.min() > 0.1, "two pictures are the same"
@@ -20,7 +20,7 @@ def test_pictures_differ() -> None:
 
 
 def test_seeds_differ() -> None:
-    assert any(not np.array_equal(squashed(7, 32, index), squashed(8, 32, index)) for index in range(4))
+    assert any(not np.array_equal(squashed_picture(7, 32, index), squashed_picture(8, 32, index)) for index in range(4))
 
 
 def test_pictures_are_of_many_aspects() -> None:

@@ -8,14 +8,14 @@ import pytest
 
 pytest.importorskip("imagehash", reason="the benchmark compares with imagehash")
 
-from tools.bench.model import CHANGES, HASHES, describe, load_bundle, markdown, measure
-from tools.bench.recall import found_first
+from tools.bench.model import CHANGES, HASHES, load_bench_bundle, make_queries, markdown, measure
+from tools.bench.recall import mean_recall
 
 
 def test_changed_copies_are_found(bundle_folder: Path, real_files: Path) -> None:
-    bundle = load_bundle(bundle_folder)
+    bundle = load_bench_bundle(bundle_folder)
     paths = [path for name in ("photo", "meme", "screenshot") for path in sorted((real_files / name).iterdir())[::25]]
-    described = map(partial(describe, bundle.side, bundle.filter), paths)
+    described = map(partial(make_queries, bundle.side, bundle.filter), paths)
     files = [file for file in described if file is not None]
     assert len(files) > 10
     figures = measure(bundle, files, 2)
@@ -29,14 +29,14 @@ def test_changed_copies_are_found(bundle_folder: Path, real_files: Path) -> None
 
 def test_a_tie_counts_by_its_share() -> None:
     alike = np.array([[1, 1, 0], [0, 1, 0], [1, 0, 0.5]], np.float32)
-    assert found_first(alike) == pytest.approx((0.5 + 1 + 0) / 3)
+    assert mean_recall(alike) == pytest.approx((0.5 + 1 + 0) / 3)
 
 
 def test_a_vector_of_no_numbers_is_no_hit() -> None:
-    assert found_first(np.full((2, 2), np.nan, np.float32)) == 0
+    assert mean_recall(np.full((2, 2), np.nan, np.float32)) == 0
 
 
 def test_a_damaged_file_is_left_out(tmp_path: Path, bundle_folder: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xff\xe0 not a picture")
-    bundle = load_bundle(bundle_folder)
-    assert describe(bundle.side, bundle.filter, tmp_path / "a.jpg") is None
+    bundle = load_bench_bundle(bundle_folder)
+    assert make_queries(bundle.side, bundle.filter, tmp_path / "a.jpg") is None

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tools.bench.other_validators import RIVALS
-from tools.disagree import PASSED, REJECTED, judge, refusals
+from tools.bench.other_validators import VALIDATORS
+from tools.disagree import PASSED, REJECTED, refusals, validate
 
-PILLOW = tuple(rival for rival in RIVALS if rival.name == "Pillow load")
+PILLOW = tuple(rival for rival in VALIDATORS if rival.name == "Pillow load")
 
 
 def test_ours_and_theirs_of_the_same_files(tmp_path: Path) -> None:
@@ -17,8 +17,8 @@ def test_ours_and_theirs_of_the_same_files(tmp_path: Path) -> None:
     data = (tmp_path / "sound one.png").read_bytes()
     (tmp_path / "cut.png").write_bytes(data[: len(data) // 2])
     (tmp_path / "words.png").write_text("no picture")
-    sound, cut = judge(tmp_path / "sound one.png"), judge(tmp_path / "cut.png")
-    assert judge(tmp_path / "words.png") is None
+    sound, cut = validate(tmp_path / "sound one.png"), validate(tmp_path / "cut.png")
+    assert validate(tmp_path / "words.png") is None
     assert sound is not None
     assert cut is not None
     assert (sound.verdict, sound.apart, cut.verdict, cut.apart) == (PASSED, 0, REJECTED, None)

@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 from tests.support.running_service import Household, picture
-from tools.bench.stage_times import OWN, shown
+from tools.bench.stage_times import STAGE_TITLES, overhead_text
 
 SCRIPT = """
 import json, os, sys
-from tools.bench.stage_times import spent
+from tools.bench.stage_times import pass_core_seconds
 command = [sys.executable, "-m", "daemon.cli", "--once", "--verbose", "--config", sys.argv[1]]
-print(json.dumps(spent(command, os.environ)))
+print(json.dumps(pass_core_seconds(command, os.environ)))
 """
 
 
@@ -24,7 +24,7 @@ def test_the_parts_of_a_pass_are_all_of_it(tmp_path: Path) -> None:
         (tmp_path / "root0" / f"{seed}.png").write_bytes(picture(seed))
     done = subprocess.run([sys.executable, "-c", SCRIPT, house.config_path], capture_output=True, text=True, check=True)
     parts = json.loads(done.stdout)
-    assert set(parts) == {*OWN.values(), "start", "embed", "other stages", "readers", "idle", "wall"}
+    assert set(parts) == {*STAGE_TITLES.values(), "start", "embed", "other stages", "readers", "idle", "wall"}
     everything = sum(seconds for name, seconds in parts.items() if name != "wall")
     assert abs(everything - len(os.sched_getaffinity(0)) * parts["wall"]) < 0.01
     assert parts["start"] > 0 and parts["embed"] > 0
@@ -32,11 +32,11 @@ def test_the_parts_of_a_pass_are_all_of_it(tmp_path: Path) -> None:
 
 
 def test_what_is_left_is_what_the_same_work_does_not_take_alone() -> None:
-    parts = dict.fromkeys([*OWN.values(), "start", "other stages", "idle", "wall"], 0.5) | {
+    parts = dict.fromkeys([*STAGE_TITLES.values(), "start", "other stages", "idle", "wall"], 0.5) | {
         "embed": 1.0,
         "readers": 3.0,
     }
-    line = shown(parts, {"read": 0.25, "hash": 0.25, "decode": 1.5, "infer": 0.75})
+    line = overhead_text(parts, {"read": 0.25, "hash": 0.25, "decode": 1.5, "infer": 0.75})
     assert "start of readers, and their overhead 1.00" in line
     assert "opening the model, and its overhead 0.25" in line
     assert "idle 0.50" in line

@@ -24,17 +24,17 @@ import torch
 from PIL import Image
 
 from models.bundle.folder import Bundle, load_bundle
-from models.runtime.attestation import cosines, unexplained
+from models.runtime.attestation import row_cosines, unexplained_variance
 from models.runtime.session import Session
 from tools.default_model.pictures import picture
-from tools.export.describe import describe, preprocess_words
+from tools.export.describe import preprocess_description, write_description
 from tools.export.families import load_source
 from tools.export.graph import ImageGraph
 from tools.export.make import write_image
 from tools.export.shortcut import jpegs_below
-from tools.export.source import Source
+from tools.export.source import ExportSource
 
-SEED, COUNT, BATCHES = 1, 16, (1, 8)
+SEED, PICTURE_COUNT, BATCHES = 1, 16, (1, 8)
 MODELS = {
     "ViT-B/32": "open_clip:ViT-B-32@laion2b_s34b_b79k",
     "SigLIP 2 B/16 224": "open_clip:ViT-B-16-SigLIP2@webli",
@@ -42,11 +42,11 @@ MODELS = {
     "DINOv2-S/14 224": "transformers:dinov2-small",
     "DINOv3-S/16 256": "timm:vit_small_patch16_dinov3",
 }
-Run = Callable[[np.ndarray], np.ndarray]
+RunModel = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ExportRow:
     """One variant of one model. `rate`: images/s; `cosine`, `lost`: to PyTorch in float32; `megabytes`: on disk."""
 
     model: str
@@ -57,7 +57,7 @@ class Row:
     megabytes: float
 
 
-def source_of(model: str, folder: Path) -> Source:
+def random_source(model: str, folder: Path) -> ExportSource:
     """A source with random weights; what has no configuration inside its package gets one here."""
     if model.startswith("transformers:"):
         from transformers import BitImageProcessor, Dinov2Config
@@ -72,19 +72,19 @@ def source_of(model: str, folder: Path) -> Source:
     return load_source(model, None, SEED, words=False)
 
 
-def sample(recipe: Any, folder: Path | None) -> np.ndarray:
+def sample_pixels(recipe: Any, folder: Path | None) -> np.ndarray:
     """uint8 [COUNT, H, W, 3]: real pictures where there is a folder of them, else drawn ones."""
     size = (recipe.width, recipe.height)
     files = jpegs_below(folder) if folder else []
-    some = files[:: max(1, len(files) // COUNT)][:COUNT]
-    drawn = [] if some else [Image.fromarray(picture(SEED, index)) for index in range(COUNT)]
+    some = files[:: max(1, len(files) // PICTURE_COUNT)][:PICTURE_COUNT]
+    drawn = [] if some else [Image.fromarray(picture(SEED, index)) for index in range(PICTURE_COUNT)]
     images = [Image.open(path).convert("RGB") for path in some] or drawn
     return np.stack([np.asarray(image.resize(size, Image.Resampling.BICUBIC)) for image in images])
 
 
-def eager(source: Source, kind: torch.dtype) -> Run:
+def eager_model(source: ExportSource, kind: torch.dtype) -> RunModel:
     """PyTorch as it comes, the network in `kind`, branches merged as in the export."""
-    network = source.image if kind is torch.float32 else Lowered(source.image)
+    network = source.image if kind is torch.float32 else Bfloat16Network(source.image)
     graph = ImageGraph(network, source.preprocess).eval()
 
     def run(pixels: np.ndarray) -> np.ndarray:
@@ -95,7 +95,7 @@ def eager(source: Source, kind: torch.dtype) -> Run:
     return run
 
 
-class Lowered(torch.nn.Module):
+class Bfloat16Network(torch.nn.Module):
     """A network in bfloat16 between float32 in and out."""
 
     def __init__(self, network: torch.nn.Module) -> None:
@@ -108,7 +108,9 @@ class Lowered(torch.nn.Module):
         return features.float()
 
 
-def exported(source: Source, folder: Path, precision: Any, dims: int, threads: int) -> tuple[Run, float]:
+def exported_model(
+    source: ExportSource, folder: Path, precision: Any, dims: int, threads: int
+) -> tuple[RunModel, float]:
     """The service's own session on an exported graph, and its megabytes."""
     folder.mkdir()
     write_image(source, folder, precision)
@@ -117,7 +119,7 @@ def exported(source: Source, folder: Path, precision: Any, dims: int, threads: i
         "licence": "",
         "dims": dims,
         "precision": precision,
-        "preprocess": preprocess_words(source.preprocess, 0.0),
+        "preprocess": preprocess_description(source.preprocess, 0.0),
         "near_duplicate_cosine": 0.9,
         "seed": SEED,
         "goldens": [],
@@ -125,13 +127,13 @@ def exported(source: Source, folder: Path, precision: Any, dims: int, threads: i
         "golden_decibels": 50.0,
         "attested": {},
     }
-    describe(folder, source, said)
+    write_description(folder, source, said)
     bundle: Bundle = load_bundle(folder)
     session = Session(bundle, provider="cpu", threads=threads)
     return session.run, bundle.graph.stat().st_size / 1e6
 
 
-def rates(runs: dict[str, Run], pixels: np.ndarray, seconds: float, rounds: int) -> dict[str, float]:
+def rates(runs: dict[str, RunModel], pixels: np.ndarray, seconds: float, rounds: int) -> dict[str, float]:
     """Images/s of each, the best of all turns and batches."""
     best = dict.fromkeys(runs, 0.0)
     for _ in range(rounds):
@@ -145,28 +147,28 @@ def rates(runs: dict[str, Run], pixels: np.ndarray, seconds: float, rounds: int)
     return best
 
 
-def measure(name: str, given: argparse.Namespace) -> list[Row]:
+def measure(name: str, given: argparse.Namespace) -> list[ExportRow]:
     """All variants of one model."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        source = source_of(MODELS[name], folder)
-        pixels = sample(source.preprocess.recipe, given.pictures)
-        runs = {"PyTorch f32": eager(source, torch.float32), "PyTorch bf16": eager(source, torch.bfloat16)}
+        source = random_source(MODELS[name], folder)
+        pixels = sample_pixels(source.preprocess.recipe, given.pictures)
+        runs = {"PyTorch f32": eager_model(source, torch.float32), "PyTorch bf16": eager_model(source, torch.bfloat16)}
         reference = runs["PyTorch f32"](pixels)
         sizes = dict.fromkeys(runs, 0.0)
         for precision in ("fp32", "fp16", "int8"):
-            runs[precision], sizes[precision] = exported(
+            runs[precision], sizes[precision] = exported_model(
                 source, folder / precision, precision, reference.shape[1], given.threads
             )
         best = rates(runs, pixels, given.seconds, given.rounds)
         vectors = {variant: run(pixels) for variant, run in runs.items()}
     return [
-        Row(
+        ExportRow(
             name,
             variant,
             best[variant],
-            float(cosines(vectors[variant], reference).min()),
-            unexplained(vectors[variant], reference),
+            float(row_cosines(vectors[variant], reference).min()),
+            unexplained_variance(vectors[variant], reference),
             sizes[variant],
         )
         for variant in runs
@@ -191,7 +193,7 @@ def main() -> None:
         rows = measure(name, given)
         for row in rows:
             if given.json:
-                print(json.dumps({field: getattr(row, field) for field in Row.__slots__}), flush=True)
+                print(json.dumps({field: getattr(row, field) for field in ExportRow.__slots__}), flush=True)
             else:
                 told = f"{row.model:18} {row.variant:13} {row.rate:9.1f} {row.rate / rows[0].rate:6.2f}x"
                 size = f"{row.megabytes:6.0f}" if row.megabytes else ""

@@ -28,15 +28,15 @@ from pathlib import Path
 import numpy as np
 
 from models.bundle.folder import Bundle, default_folder, load_bundle
-from models.decode.reason import Unfit
+from models.decode.reason import DecodeError
 from models.picture import read_picture
 from models.runtime.session import Session
-from tools.bench.stage_times import bare, shown, spent
+from tools.bench.stage_times import bare_core_seconds, overhead_text, pass_core_seconds
 
 SETS = ("camera", "photo", "screenshot", "meme")
 
 
-def gather(corpus: Path, copies: int, target: Path) -> list[Path]:
+def copy_corpus(corpus: Path, copies: int, target: Path) -> list[Path]:
     """Copy the four sets into `target`; further copies get a few bytes more, so that none is a duplicate."""
     paths = []
     for name in SETS:
@@ -66,7 +66,7 @@ def install(where: Path) -> Path:
     return where / "bin"
 
 
-def plain(scripts: Path, root: Path, where: Path) -> float:
+def time_plain_script(scripts: Path, root: Path, where: Path) -> float:
     """Seconds of the script that people write first."""
     shutil.rmtree(where, ignore_errors=True)
     where.mkdir()
@@ -76,7 +76,7 @@ def plain(scripts: Path, root: Path, where: Path) -> float:
     return time.perf_counter() - started
 
 
-def ideal(paths: list[Path], bundle: Bundle) -> dict[str, float]:
+def time_parts_alone(paths: list[Path], bundle: Bundle) -> dict[str, float]:
     """CPU seconds of each part alone, on one core."""
     parts = dict.fromkeys(("read", "hash", "decode", "infer"), 0.0)
     pixels = []
@@ -86,7 +86,7 @@ def ideal(paths: list[Path], bundle: Bundle) -> dict[str, float]:
         read = time.perf_counter()
         hashlib.sha256(data).digest()
         hashed = time.perf_counter()
-        with contextlib.suppress(Unfit):
+        with contextlib.suppress(DecodeError):
             pixels.append(read_picture(data, bundle.recipe).pixels)
         parts["read"] += read - started
         parts["hash"] += hashed - read
@@ -101,7 +101,7 @@ def ideal(paths: list[Path], bundle: Bundle) -> dict[str, float]:
     return parts
 
 
-def prepare(scripts: Path, root: Path, where: Path) -> dict[str, str]:
+def initialise_catalog(scripts: Path, root: Path, where: Path) -> dict[str, str]:
     """An empty catalog; returns the environment in which `catalogd` finds it."""
     shutil.rmtree(where, ignore_errors=True)
     config = where / "config.toml"
@@ -115,9 +115,9 @@ def prepare(scripts: Path, root: Path, where: Path) -> dict[str, str]:
     return environment
 
 
-def whole(scripts: Path, root: Path, where: Path) -> float:
+def time_service(scripts: Path, root: Path, where: Path) -> float:
     """Seconds of `catalogd --once` from an empty catalog."""
-    environment = prepare(scripts, root, where)
+    environment = initialise_catalog(scripts, root, where)
     started = time.perf_counter()
     subprocess.run([scripts / "catalogd", "--once"], env=environment, check=True, capture_output=True)
     return time.perf_counter() - started
@@ -125,7 +125,7 @@ def whole(scripts: Path, root: Path, where: Path) -> float:
 
 def measure(scripts: Path, root: Path, work: Path) -> dict[str, float]:
     """One round of all three."""
-    slow, ours = plain(scripts, root, work / "plain"), whole(scripts, root, work / "ours")
+    slow, ours = time_plain_script(scripts, root, work / "plain"), time_service(scripts, root, work / "ours")
     cores = sorted(os.sched_getaffinity(0))
     command = [sys.executable, "-m", "tools.bench.full_pass", "--alone", str(root), "--core"]
     crew = [subprocess.Popen([*command, str(core)], stdout=subprocess.PIPE, text=True) for core in cores]
@@ -150,15 +150,17 @@ def main() -> None:
         paths = sorted(path for path in given.alone.rglob("*") if path.is_file())
         share = paths[cores.index(given.core) :: len(cores)]
         os.sched_setaffinity(0, {given.core})
-        print(json.dumps(ideal(share, bundle)))
+        print(json.dumps(time_parts_alone(share, bundle)))
         return
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         scripts = install(work / "installed")
-        paths = gather(given.corpus, given.copies, work / "root")
+        paths = copy_corpus(given.corpus, given.copies, work / "root")
         rounds = [measure(scripts, work / "root", work) for _ in range(given.rounds)]
-        parts = spent([scripts / "catalogd", "--once", "--verbose"], prepare(scripts, work / "root", work / "ours"))
-        parts["bare"] = bare(scripts / "python", default_folder() / "model.onnx")
+        parts = pass_core_seconds(
+            [scripts / "catalogd", "--once", "--verbose"], initialise_catalog(scripts, work / "root", work / "ours")
+        )
+        parts["bare"] = bare_core_seconds(scripts / "python", default_folder() / "model.onnx")
     report(rounds, parts, len(paths), as_json=given.json)
 
 
@@ -179,7 +181,7 @@ def report(rounds: list[dict[str, float]], parts: dict[str, float], files: int, 
     )
     print(f"  ours is {min(faster):.2f} … {figures['times_plain']:.2f} … {max(faster):.2f} times the plain script")
     print(f"  ours reaches {min(share):.0%} … {figures['of_best']:.0%} … {max(share):.0%} of the best")
-    print(f"  the rest of one more pass of {parts['wall']:.2f} s, in core seconds: {shown(parts, middle)}")
+    print(f"  the rest of one more pass of {parts['wall']:.2f} s, in core seconds: {overhead_text(parts, middle)}")
     print(f"  of which two bare interpreters that load the same libraries and the model take {parts['bare']:.2f}")
 
 

@@ -35,11 +35,11 @@ import onnxruntime
 
 from catalog.config.load import Config
 from catalog.config.settings import ModelSettings
-from catalog.embedding.sessions import open_session, running_on
-from catalog.errors import PlaceFault
+from catalog.embedding.sessions import open_session, provider_summary
+from catalog.errors import ResourceError
 from models.bundle.folder import Bundle, default_folder, load_bundle
-from models.runtime.attestation import attest, cosines
-from models.runtime.provider import gpus, has_gpu
+from models.runtime.attestation import attest, row_cosines
+from models.runtime.provider import gpu_numbers, has_gpu
 from models.runtime.session import Session
 from tools.bench.pipeline_rates import Loader, model_rate, pipeline_rate
 
@@ -49,8 +49,8 @@ MODELS = {
     "small": "timm:test_vit",
 }
 LARGE = ("ViT-B/32", "SigLIP 2 B/16 224")
-SEED, SAMPLE, BATCHES, LEAST_COSINE, LEAST_RATIO, CROWD = 1, 256, 20, 0.999, 0.90, 1024
-HOME = Path(__file__).parents[2]
+SEED, SAMPLE, BATCHES, LEAST_COSINE, LEAST_RATIO, CROWDED_BATCH = 1, 256, 20, 0.999, 0.90, 1024
+ROOT = Path(__file__).parents[2]
 GPU_TESTS, FAMILY_TESTS = (
     ["-m", "gpu", "tests"],
     ["-k", "test_families or test_needs", "--timeout", "600", "tests/export"],
@@ -58,7 +58,7 @@ GPU_TESTS, FAMILY_TESTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ModelRow:
     """One model. Rates in images/s, `ratio`: pipeline / min(loader, model); `megabytes`: of the GPU, or of the process;
     `crowded`: what became of a batch of CROWD with a little more memory than the weights take.
     """
@@ -75,7 +75,7 @@ class Row:
     crowded: str
 
 
-def smi(query: str) -> list[str]:
+def query_nvidia_smi(query: str) -> list[str]:
     """Lines of nvidia-smi, none where it cannot be asked."""
     try:
         words = ["nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader,nounits"]
@@ -84,40 +84,40 @@ def smi(query: str) -> list[str]:
         return []
 
 
-def megabytes() -> float:
+def used_megabytes() -> float:
     """Memory in use on all GPUs, or the most that this process had."""
-    used = [float(line) for line in smi("memory.used")]
+    used = [float(line) for line in query_nvidia_smi("memory.used")]
     return sum(used) if used else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def machine() -> list[str]:
+def describe_machine() -> list[str]:
     """What this is measured on."""
-    cards = [f"GPU {line}" for line in smi("index,name,driver_version,memory.total")]
-    shown = cards or ["no GPU was found" if not has_gpu() else f"GPUs {gpus()}, but nvidia-smi does not answer"]
+    cards = [f"GPU {line}" for line in query_nvidia_smi("index,name,driver_version,memory.total")]
+    shown = cards or ["no GPU was found" if not has_gpu() else f"GPUs {gpu_numbers()}, but nvidia-smi does not answer"]
     built = ", ".join(onnxruntime.get_available_providers())
     return [*shown, f"{os.cpu_count()} CPUs, {platform.machine()}", f"ONNX Runtime {onnxruntime.__version__}: {built}"]
 
 
-def tests(provider: str) -> bool:
+def run_gpu_tests(provider: str) -> bool:
     """Whether all tests pass that need the provider; they say themselves why they are skipped where it is not."""
     families = os.environ | {"CATALOG_TEST_PROVIDER": provider}
     done = [
-        subprocess.run([sys.executable, "-m", "pytest", "-rs", *words], cwd=HOME, env=environment, stdout=sys.stderr)
+        subprocess.run([sys.executable, "-m", "pytest", "-rs", *words], cwd=ROOT, env=environment, stdout=sys.stderr)
         for words, environment in ((GPU_TESTS, None), (FAMILY_TESTS, families))
     ]
     return all(one.returncode in (0, 5) for one in done)  # 5: none was collected, since packages are missing
 
 
-def exported(name: str, precision: str, folder: Path) -> Bundle:
+def export_random(name: str, precision: str, folder: Path) -> Bundle:
     """A model with random weights, attested. Needs PyTorch: `make test-export` installs it."""
     from tools.export.families import load_source
-    from tools.export.make import Wish, make_bundle
+    from tools.export.make import ExportOptions, make_bundle
 
     source = load_source(MODELS[name], None, SEED, words=False)
-    return make_bundle(source, folder / name.replace("/", "-"), Wish(precision=precision, strangers=16))  # type: ignore[arg-type]
+    return make_bundle(source, folder / name.replace("/", "-"), ExportOptions(precision=precision, strangers=16))  # type: ignore[arg-type]
 
 
-def pictures(folder: Path | None, temporary: Path) -> list[bytes]:
+def sample_paths(folder: Path | None, temporary: Path) -> list[bytes]:
     """JPEGs of a folder, or large drawn ones."""
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg")) if folder else []
     if not found:
@@ -128,31 +128,31 @@ def pictures(folder: Path | None, temporary: Path) -> list[bytes]:
     return [os.fsencode(path) for path in found]
 
 
-def crowded(bundle: Bundle, provider: str, device: int, some: np.ndarray) -> str:
+def run_crowded(bundle: Bundle, provider: str, device: int, some: np.ndarray) -> str:
     """A batch for which there is no memory: it has to become smaller, and its vectors have to come all the same."""
     if provider != "cuda":
         return "only tried with cuda"
     limit = round(1.25 * bundle.graph.stat().st_size / 1e6) + 256
-    session = Session(bundle, provider="cuda", device=device, memory_mb=limit, batch=CROWD)
-    many = np.resize(some, (CROWD, *some.shape[1:]))
+    session = Session(bundle, provider="cuda", device=device, memory_mb=limit, batch=CROWDED_BATCH)
+    many = np.resize(some, (CROWDED_BATCH, *some.shape[1:]))
     try:
         worst = float(
-            cosines(session.run(many)[: len(some)], Session(bundle, provider="cuda", device=device).run(some)).min()
+            row_cosines(session.run(many)[: len(some)], Session(bundle, provider="cuda", device=device).run(some)).min()
         )
     except Exception as error:
         return f"FAILED with {limit} MB: {error}"
-    return f"{CROWD} at once with {limit} MB became {session.batch}, cosine {worst:.5f}"
+    return f"{CROWDED_BATCH} at once with {limit} MB became {session.batch}, cosine {worst:.5f}"
 
 
-def measure(bundle: Bundle, given: argparse.Namespace, paths: list[bytes], config: Config) -> Row:
+def measure(bundle: Bundle, given: argparse.Namespace, paths: list[bytes], config: Config) -> ModelRow:
     """One bundle. Raises PlaceFault where its graph cannot be loaded."""
-    before = megabytes()
+    before = used_megabytes()
     session = open_session(bundle, config)
     goldens = attest(bundle, session)
     loader = Loader(bundle, paths, given.workers or len(os.sched_getaffinity(0)))
     try:
         some = np.stack(list(loader.read(max(SAMPLE, session.batch))))
-        worst = float(cosines(session.run(some), Session(bundle, provider="cpu").run(some)).min())
+        worst = float(row_cosines(session.run(some), Session(bundle, provider="cpu").run(some)).min())
         batch = np.resize(some, (session.batch, *some.shape[1:]))
         rates: list[tuple[float, float, float]] = []
         for _ in range(given.rounds):
@@ -165,12 +165,14 @@ def measure(bundle: Bundle, given: argparse.Namespace, paths: list[bytes], confi
         loader.close()
     reading, model, both = (statistics.median(column) for column in zip(*rates, strict=True))
     ratio = statistics.median(pipe / min(read, alone) for read, alone, pipe in rates)
-    taken = megabytes() - (before if session.devices else 0)
-    said = crowded(bundle, given.provider, given.devices[0], some[:8])
-    return Row(bundle.name, running_on(session), goldens.word, worst, reading, model, both, ratio, taken, said)
+    taken = used_megabytes() - (before if session.devices else 0)
+    said = run_crowded(bundle, given.provider, given.devices[0], some[:8])
+    return ModelRow(
+        bundle.name, provider_summary(session), goldens.word, worst, reading, model, both, ratio, taken, said
+    )
 
 
-def shown(row: Row) -> str:
+def row_text(row: ModelRow) -> str:
     """For people."""
     return (
         f"\n{row.model}: {row.runs_on}\n  goldens   {row.goldens}\n  cosine    {row.cosine:.5f} to the CPU\n"
@@ -179,7 +181,7 @@ def shown(row: Row) -> str:
     )
 
 
-def good(row: Row, on_gpu: bool) -> bool:
+def is_good(row: ModelRow, on_gpu: bool) -> bool:
     """Whether a row is as it should be."""
     return row.cosine >= LEAST_COSINE and "FAILED" not in row.crowded and (not on_gpu or row.ratio >= LEAST_RATIO)
 
@@ -204,7 +206,7 @@ def options() -> argparse.Namespace:
 def main() -> int:
     """Do it all."""
     given, well = options(), True
-    print(*machine(), sep="\n", file=sys.stderr)
+    print(*describe_machine(), sep="\n", file=sys.stderr)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         settings = ModelSettings(provider=given.provider, devices=tuple(given.devices))
@@ -212,14 +214,14 @@ def main() -> int:
         try:
             open_session(load_bundle(default_folder()), config)  # the word that a provider cannot be had comes first
             if not given.no_tests and given.provider != "cpu":
-                well = tests(given.provider)
-            paths = pictures(given.pictures, folder)
-            made = (exported(name, given.precision, folder) for name in given.only)
+                well = run_gpu_tests(given.provider)
+            paths = sample_paths(given.pictures, folder)
+            made = (export_random(name, given.precision, folder) for name in given.only)
             for bundle in map(load_bundle, given.bundles) if given.bundles else made:
                 row = measure(bundle, given, paths, config)
-                well = good(row, given.provider != "cpu") and well
-                print(json.dumps(asdict(row)) if given.json else shown(row), flush=True)
-        except PlaceFault as fault:
+                well = is_good(row, given.provider != "cpu") and well
+                print(json.dumps(asdict(row)) if given.json else row_text(row), flush=True)
+        except ResourceError as fault:
             print(f"{fault.problem}\n  {fault.remedy}", file=sys.stderr)
             return fault.exit_code
     return 0 if well else 1

@@ -28,28 +28,28 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.choices.suspect_labels import judge
-from models.learn.folds import Integers, grouped
-from models.learn.metrics import auc, average_precision, calibration_error, judged, simply
-from models.learn.training import FOLDS, Doubles, Floats, Labelled, train
-from tools.bench.label_tasks import corpus_tasks, synthetic
+from catalog.choices.suspect_labels import score_labels
+from models.learn.folds import Integers, grouped_folds
+from models.learn.metrics import auc, average_precision, bootstrap_metrics, calibration_error, point_estimate
+from models.learn.training import FOLDS, Doubles, Floats, LabelledRows, fit_head
+from tools.bench.label_tasks import corpus_tasks, synthetic_task
 
 NEIGHBOURS = 30
-WIDTHS = (2048, 2048, 1024, 256, 1)  # with 768 features: 10.5 million weights
-SHARE = 200  # steps of one row, from which a training of the script is extrapolated
-DRAWS = 50
+SCRIPT_WIDTHS = (2048, 2048, 1024, 256, 1)  # with 768 features: 10.5 million weights
+TIMED_STEPS = 200  # steps of one row, from which a training of the script is extrapolated
+RESAMPLES = 50
 Method = Callable[[Floats, Floats, Floats], Doubles]  # rows and labels to learn from, rows to tell: p_delete
-Figures = dict[str, float]
+Metrics = dict[str, float]
 
 
-def neighbours(rows: Floats, wanted: Floats, asked: Floats) -> Doubles:
+def nearest_neighbours(rows: Floats, wanted: Floats, asked: Floats) -> Doubles:
     """The share of deleted ones among the nearest."""
     likeness = asked @ rows.T
     nearest = np.argpartition(-likeness, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
     return wanted[nearest].mean(1).astype(np.float64)
 
 
-def script(epochs: int, batch: int, steps: int | None = None) -> Method | None:
+def script_network(epochs: int, batch: int, steps: int | None = None) -> Method | None:
     """The network of the script that this project replaces; None without PyTorch. `steps`: stop after so many."""
     try:
         import torch
@@ -58,7 +58,7 @@ def script(epochs: int, batch: int, steps: int | None = None) -> Method | None:
 
     def method(rows: Floats, wanted: Floats, asked: Floats) -> Doubles:
         torch.manual_seed(0)
-        sizes = (rows.shape[1], *WIDTHS)
+        sizes = (rows.shape[1], *SCRIPT_WIDTHS)
         net = torch.nn.Sequential(*(torch.nn.Linear(*pair) for pair in pairwise(sizes)))
         learn = torch.optim.SGD(net.parameters(), lr=0.01)
         given, goal = torch.from_numpy(rows), torch.from_numpy(wanted)[:, None]
@@ -75,7 +75,7 @@ def script(epochs: int, batch: int, steps: int | None = None) -> Method | None:
     return method
 
 
-def held_out(method: Method, task: Labelled, placed: Integers, folds: int = FOLDS) -> Doubles:
+def held_out(method: Method, task: LabelledRows, placed: Integers, folds: int = FOLDS) -> Doubles:
     """Predictions for each of the first folds by all others, from the embedding."""
     rows = np.ascontiguousarray(task.rows[:, : task.dims])
     chances = np.zeros(len(task.wanted))
@@ -85,93 +85,95 @@ def held_out(method: Method, task: Labelled, placed: Integers, folds: int = FOLD
     return chances
 
 
-def figures(task: Labelled, chances: Doubles, placed: Integers, folds: int = FOLDS) -> Figures:
+def fold_metrics(task: LabelledRows, chances: Doubles, placed: Integers, folds: int = FOLDS) -> Metrics:
     """AUC and average precision are means over the first folds: what two trainings state need not have one scale, least
     so of the script's. The interval joins those of the folds.
     """
-    parts = [_figures(task, chances, placed == fold) for fold in range(folds)]
-    told = mean(parts)
+    parts = [_metrics(task, chances, placed == fold) for fold in range(folds)]
+    told = mean_metrics(parts)
     half = float(np.sqrt(sum(one["half"] ** 2 for one in parts))) / folds
     asked = placed < folds
     return told | {
         "low": told["auc"] - half,
         "high": told["auc"] + half,
-        "ece": simply(calibration_error, task.wanted[asked].astype(np.float64), chances[asked]),
-        "least": least(chances[asked]),
+        "ece": point_estimate(calibration_error, task.wanted[asked].astype(np.float64), chances[asked]),
+        "least": least_calibration_error(chances[asked]),
     }
 
 
-def _figures(task: Labelled, chances: Doubles, asked: NDArray[np.bool_]) -> Figures:
+def _metrics(task: LabelledRows, chances: Doubles, asked: NDArray[np.bool_]) -> Metrics:
     wanted, chances = task.wanted[asked].astype(np.float64), chances[asked]
-    whole = judged({"auc": auc}, wanted, chances, task.groups[asked], 0)["auc"]
-    precision = simply(average_precision, wanted, chances)
+    whole = bootstrap_metrics({"auc": auc}, wanted, chances, task.groups[asked], 0)["auc"]
+    precision = point_estimate(average_precision, wanted, chances)
     return {"auc": whole.value, "half": (whole.high - whole.low) / 2, "ap": precision}
 
 
-def least(chances: Doubles) -> float:
+def least_calibration_error(chances: Doubles) -> float:
     """The calibration error of chances that are exactly right, of so many rows."""
     dice = np.random.default_rng(0)
-    drawn = [(dice.random(len(chances)) < chances).astype(np.float64) for _ in range(DRAWS)]
-    return float(np.mean([simply(calibration_error, wanted, chances) for wanted in drawn]))
+    drawn = [(dice.random(len(chances)) < chances).astype(np.float64) for _ in range(RESAMPLES)]
+    return float(np.mean([point_estimate(calibration_error, wanted, chances) for wanted in drawn]))
 
 
-def ours(task: Labelled, seed: int, folds: int = FOLDS) -> Figures:
+def measure_head(task: LabelledRows, seed: int, folds: int = FOLDS) -> Metrics:
     """A whole training, as `catalog train` does it; its figures, of the first folds."""
     started = time.perf_counter()
-    trained = train(task, seed)
+    trained = fit_head(task, seed)
     seconds = time.perf_counter() - started
-    return figures(task, trained.held_out, split(task, seed), folds) | {
+    return fold_metrics(task, trained.held_out, fold_numbers(task, seed), folds) | {
         "ece": trained.record["figures"]["calibration_error"][0],  # by links that had not seen the fold either
         "seconds": seconds,
         "net": float(trained.record["kind"] == "net"),
     }
 
 
-def split(task: Labelled, seed: int) -> Integers:
+def fold_numbers(task: LabelledRows, seed: int) -> Integers:
     """The fold of each row, as our head parts them."""
-    return grouped(task.groups, task.wanted, FOLDS, seed)
+    return grouped_folds(task.groups, task.wanted, FOLDS, seed)
 
 
-def mean(tables: Sequence[Figures]) -> Figures:
+def mean_metrics(tables: Sequence[Metrics]) -> Metrics:
     """Of several splits."""
     return {name: float(np.mean([one[name] for one in tables])) for name in tables[0]}
 
 
-def script_seconds(task: Labelled, epochs: int) -> float | None:
+def script_seconds(task: LabelledRows, epochs: int) -> float | None:
     """A training of the script on all rows, in batches of one; None without PyTorch."""
-    method, rows = script(1, 1, SHARE), np.ascontiguousarray(task.rows[:, : task.dims])
+    method, rows = script_network(1, 1, TIMED_STEPS), np.ascontiguousarray(task.rows[:, : task.dims])
     if method is None:
         return None
     method(rows[:2], task.wanted[:2], rows[:1])  # the first steps pay for starting up
     started = time.perf_counter()
     method(rows, task.wanted, rows[:1])
-    return (time.perf_counter() - started) / min(SHARE, len(rows)) * len(rows) * epochs
+    return (time.perf_counter() - started) / min(TIMED_STEPS, len(rows)) * len(rows) * epochs
 
 
-def measure(task: Labelled, epochs: int, batch: int, splits: int, script_folds: int) -> dict[str, Figures]:
+def measure(task: LabelledRows, epochs: int, batch: int, splits: int, script_folds: int) -> dict[str, Metrics]:
     """All methods on one task; the script's network on so many folds of each split, 0 = not at all."""
     seeds = range(splits)
-    parts = [split(task, seed) for seed in seeds]
+    parts = [fold_numbers(task, seed) for seed in seeds]
     even = np.full(len(task.wanted), float(task.wanted.mean()))
     table = {
-        "our head": mean([ours(task, seed) for seed in seeds]),
-        "30 nearest": mean([figures(task, held_out(neighbours, task, placed), placed) for placed in parts]),
-        "chance": figures(task, even, parts[0]),
+        "our head": mean_metrics([measure_head(task, seed) for seed in seeds]),
+        "30 nearest": mean_metrics(
+            [fold_metrics(task, held_out(nearest_neighbours, task, placed), placed) for placed in parts]
+        ),
+        "chance": fold_metrics(task, even, parts[0]),
     }
-    network, seconds = script(epochs, batch), script_seconds(task, epochs) if script_folds else None
+    network, seconds = script_network(epochs, batch), script_seconds(task, epochs) if script_folds else None
     if network is not None and seconds is not None:
         name = "the script's network"
         if script_folds < FOLDS:
             part = f", {script_folds} of {FOLDS}"
-            table[f"our head{part}"] = mean([ours(task, seed, script_folds) for seed in seeds])
+            table[f"our head{part}"] = mean_metrics([measure_head(task, seed, script_folds) for seed in seeds])
             name += part
         asked = [held_out(network, task, placed, script_folds) for placed in parts]
-        told = [figures(task, one, placed, script_folds) for one, placed in zip(asked, parts, strict=True)]
-        table[name] = mean(told) | {"seconds": seconds}
+        told = [fold_metrics(task, one, placed, script_folds) for one, placed in zip(asked, parts, strict=True)]
+        table[name] = mean_metrics(told) | {"seconds": seconds}
     return table
 
 
-def planted(task: Labelled, draws: int, share: float = 0.03) -> Figures:
+def found_wrong_labels(task: LabelledRows, draws: int, share: float = 0.03) -> Metrics:
     """Turn over a share of the labels of a clean task: how many of them stand in the first tenth of the doubts. `best`:
     by weights that learned from the true labels.
     """
@@ -181,8 +183,8 @@ def planted(task: Labelled, draws: int, share: float = 0.03) -> Figures:
         wrong = dice.random(len(task.wanted)) < share
         turned = np.where(wrong, 1 - task.wanted, task.wanted).astype(np.float32)
         for name, labels in (("ours", turned), ("best", task.wanted)):
-            chances = train(Labelled(task.rows, labels, task.groups, task.times, task.dims)).held_out
-            doubted = judge([bool(one) for one in turned > 0.5], chances.tolist())
+            chances = fit_head(LabelledRows(task.rows, labels, task.groups, task.times, task.dims)).held_out
+            doubted = score_labels([bool(one) for one in turned > 0.5], chances.tolist())
             first = [one.place for one in doubted[: len(doubted) // 10]]
             found[name].append(float(wrong[first].sum() / max(1, wrong.sum())))
     return {name: float(np.mean(shares)) for name, shares in found.items()}
@@ -208,12 +210,12 @@ def main() -> None:
     table = {}
     for name, task in tasks.items():
         table[name] = measure(task, *network, given.splits, folds[0])
-        show(name, table[name], given.json)
+        print_task_table(name, table[name], given.json)
     name = f"synthetic, {given.rows:,} rows"
-    table[name] = measure(synthetic(given.rows, given.dims), *network, 1, folds[1])
-    show(name, table[name], given.json)
-    found = {name: planted(task, 5) for name, task in tasks.items()}
-    found["synthetic"] = planted(synthetic(given.rows, given.dims, wrong=0.0), 1)
+    table[name] = measure(synthetic_task(given.rows, given.dims), *network, 1, folds[1])
+    print_task_table(name, table[name], given.json)
+    found = {name: found_wrong_labels(task, 5) for name, task in tasks.items()}
+    found["synthetic"] = found_wrong_labels(synthetic_task(given.rows, given.dims, wrong=0.0), 1)
     if given.json:
         print(json.dumps({"tasks": table, "planted": found}))
         return
@@ -222,7 +224,7 @@ def main() -> None:
         print(f"  {name:<54}{told['ours']:>8.0%}{told['best']:>8.0%}")
 
 
-def show(name: str, rows: dict[str, Figures], silent: bool) -> None:
+def print_task_table(name: str, rows: dict[str, Metrics], silent: bool) -> None:
     """One task's table."""
     if silent:
         return

@@ -13,17 +13,17 @@ from pathlib import Path
 import numpy as np
 
 from catalog.similarity import index_file as snapshot
-from catalog.similarity.index import Neighbours
-from catalog.store.change_log import begin
+from catalog.similarity.index import VectorIndex
+from catalog.store.change_log import begin_timeline
 from catalog.store.database import Database
-from catalog.store.vectors import Floats, nearest, nearest_each, pack
+from catalog.store.vectors import Floats, exact_nearest, exact_nearest_each, pack_vectors
 from daemon.followers.index import IndexFollower
 
 BATCH = 10_000
-K = 10
+NEIGHBOURS_ASKED = 10
 
 
-def pictures(count: int, dims: int, seed: int = 0) -> Iterator[Floats]:
+def clustered_vectors(count: int, dims: int, seed: int = 0) -> Iterator[Floats]:
     """Unit vectors in clusters, as pictures are: float32 [up to BATCH, dims] at a time."""
     chance = np.random.default_rng(seed)
     centres = np.random.default_rng(1).normal(size=(max(count // 50, 1), dims)).astype(np.float32)
@@ -34,13 +34,13 @@ def pictures(count: int, dims: int, seed: int = 0) -> Iterator[Floats]:
         yield made / np.linalg.norm(made, axis=1, keepdims=True)
 
 
-def filled(folder: Path, count: int, dims: int) -> Database:
+def make_catalog(folder: Path, count: int, dims: int) -> Database:
     """A catalog of that many contents and live vectors."""
     database = Database(folder / "catalog.db", write=True)
-    begin(database, "bench", 0.0)
+    begin_timeline(database, "bench", 0.0)
     database.run("INSERT INTO model VALUES (1, 'bench', 'bench', ?, 'none', 1.0, 0.0, 'current', NULL)", dims)
     at = 0
-    for vectors in pictures(count, dims):
+    for vectors in clustered_vectors(count, dims):
         ids = range(at + 1, at + len(vectors) + 1)
         with database.transaction():
             database.many(
@@ -49,7 +49,7 @@ def filled(folder: Path, count: int, dims: int) -> Database:
             )
             database.many(
                 "INSERT INTO vector VALUES (?, ?, 1, ?, 1, ?)",
-                ((id, id, id, data) for id, data in zip(ids, pack(vectors), strict=True)),
+                ((id, id, id, data) for id, data in zip(ids, pack_vectors(vectors), strict=True)),
             )
         at += len(vectors)
     database.run("UPDATE clock SET seq = ?", at)
@@ -63,7 +63,7 @@ def timed(act: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def raw_read(database: Database) -> None:
+def read_vectors(database: Database) -> None:
     """The least that an exact search must do: fetch every live vector's bytes."""
     after = 0
     query = "SELECT id, data FROM vector NOT INDEXED WHERE model = 1 AND live = 1 AND id > ? ORDER BY id LIMIT 8192"
@@ -71,17 +71,20 @@ def raw_read(database: Database) -> None:
         after = rows[-1][0]
 
 
-def follow(follower: IndexFollower) -> None:
+def follow_change_log(follower: IndexFollower) -> None:
     """All of the change log."""
     while follower.step():
         pass
 
 
-def recall(database: Database, index: Neighbours, queries: Floats, ef: int) -> float:
+def recall(database: Database, index: VectorIndex, queries: Floats, ef: int) -> float:
     """The share of the exact nearest that the index finds."""
-    exact = nearest_each(database, 1, index.dims, queries, K)
-    found, _ = index.query(queries, K, ef)
-    shared = [len({hit[0] for hit in true} & set(row)) / K for true, row in zip(exact, found.tolist(), strict=True)]
+    exact = exact_nearest_each(database, 1, index.dims, queries, NEIGHBOURS_ASKED)
+    found, _ = index.query(queries, NEIGHBOURS_ASKED, ef)
+    shared = [
+        len({hit[0] for hit in true} & set(row)) / NEIGHBOURS_ASKED
+        for true, row in zip(exact, found.tolist(), strict=True)
+    ]
     return statistics.mean(shared)
 
 
@@ -89,10 +92,13 @@ def measure_exact(database: Database, dims: int, queries: Floats) -> float:
     """The search without an index. Returns the seconds of one query."""
     read, exact = (
         min(timed(lambda act=act: act()) for _ in range(3))  # type: ignore[misc]
-        for act in (lambda: raw_read(database), lambda: nearest(database, 1, dims, queries[0], K))
+        for act in (
+            lambda: read_vectors(database),
+            lambda: exact_nearest(database, 1, dims, queries[0], NEIGHBOURS_ASKED),
+        )
     )
     print(f"exact query         {exact * 1e3:10.1f} ms   {exact / read:.2f} x only reading the vectors")
-    each = timed(lambda: nearest_each(database, 1, dims, queries[:32], K)) / 32
+    each = timed(lambda: exact_nearest_each(database, 1, dims, queries[:32], NEIGHBOURS_ASKED)) / 32
     print(f"32 exact together   {each * 1e3:10.1f} ms   {each / exact:.2f} x one alone, each")
     return exact
 
@@ -104,10 +110,10 @@ def measure_index(
     follower = IndexFollower(folder / "catalog.db", folder, 1, "bench", dims, threads=threads)
     follower.start()
     began = time.process_time()
-    took = timed(lambda: follow(follower))
+    took = timed(lambda: follow_change_log(follower))
     cpu = time.process_time() - began
     print(f"follow              {count / took:10.0f} /s   {threads} thread(s), {count / cpu:.0f} a second of one core")
-    times = sorted(timed(lambda query=query: follower.search(query, K)) for query in queries)  # type: ignore[misc]
+    times = sorted(timed(lambda query=query: follower.search(query, NEIGHBOURS_ASKED)) for query in queries)  # type: ignore[misc]
     middle = statistics.median(times)
     print(f"search p50          {middle * 1e3:10.2f} ms   1/{exact / middle:.0f} of the exact query")
     print(f"search p99          {times[int(len(times) * 0.99)] * 1e3:10.2f} ms")
@@ -115,10 +121,10 @@ def measure_index(
     header = snapshot.read_header(folder, "bench")
     assert header is not None
     print(f"save                {save:10.2f} s    {header.bytes / count:.0f} bytes a vector")
-    load = timed(lambda: snapshot.load(folder, "bench", dims))
+    load = timed(lambda: snapshot.load_snapshot(folder, "bench", dims))
     print(f"load                {load:10.2f} s    1/{took / load:.0f} of building it")
     for ef in (50, 100, 200):
-        print(f"recall@{K} ef={ef:<4}    {recall(database, follower._current, queries[:100], ef):10.4f}")
+        print(f"recall@{NEIGHBOURS_ASKED} ef={ef:<4}    {recall(database, follower._current, queries[:100], ef):10.4f}")
 
 
 def main() -> None:
@@ -130,10 +136,10 @@ def main() -> None:
     parser.add_argument("--exact-only", action="store_true", help="leave the index out: it takes far longer to build")
     parser.add_argument("--folder", type=Path, help="where to put the catalog; the temporary directory if not given")
     given = parser.parse_args()
-    queries = next(pictures(300, given.dims, seed=7))
+    queries = next(clustered_vectors(300, given.dims, seed=7))
     with tempfile.TemporaryDirectory(dir=given.folder) as name:
         folder = Path(name)
-        database = filled(folder, given.count, given.dims)
+        database = make_catalog(folder, given.count, given.dims)
         exact = measure_exact(database, given.dims, queries)
         if not given.exact_only:
             measure_index(database, folder, given.count, given.dims, given.threads, queries, exact)

@@ -6,18 +6,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.duplicates.clustering import groups as near_groups
+from catalog.duplicates.clustering import near_duplicate_groups as near_groups
 from models.bundle.folder import Bundle, default_folder, load_bundle
-from models.decode.reason import Unfit
-from models.learn.file_features import Told, traits
-from models.learn.training import Floats, Labelled
+from models.decode.reason import DecodeError
+from models.learn.file_features import FileMetadata, file_features
+from models.learn.training import Floats, LabelledRows
 from models.picture import Picture, read_picture
 from models.runtime.session import Session
 
 LAST_ANIMAL = "n02655020"  # ImageNet's classes are in the order of WordNet's numbers, animals first
 
 
-class Found(NamedTuple):
+class CorpusImage(NamedTuple):
     """One picture of the corpus: which folder it lay in, and what its file tells apart from its name."""
 
     folder: str
@@ -26,7 +26,7 @@ class Found(NamedTuple):
     told: Floats
 
 
-def synthetic(rows: int, dims: int, seed: int = 0, wrong: float = 0.03) -> Labelled:
+def synthetic_task(rows: int, dims: int, seed: int = 0, wrong: float = 0.03) -> LabelledRows:
     """Clusters with a taste of their own, half of the rows in groups of near duplicates, some labels turned over."""
     dice = np.random.default_rng(seed)
     group = np.concatenate([dice.integers(0, 3 * rows // 20, rows // 2), rows + np.arange(rows - rows // 2)])
@@ -40,10 +40,10 @@ def synthetic(rows: int, dims: int, seed: int = 0, wrong: float = 0.03) -> Label
     unit = made / np.linalg.norm(made, axis=1, keepdims=True)
     extra = dice.normal(size=(rows, 4))
     features = np.hstack([unit, extra]).astype(np.float32)
-    return Labelled(features, wanted.astype(np.float32), group.astype(np.int64), np.arange(rows, dtype=float), dims)
+    return LabelledRows(features, wanted.astype(np.float32), group.astype(np.int64), np.arange(rows, dtype=float), dims)
 
 
-def corpus_tasks(corpus: Path) -> dict[str, Labelled]:
+def corpus_tasks(corpus: Path) -> dict[str, LabelledRows]:
     """Photos kept, the rest deleted; then, among photos alone, half of them by subject, colour and detail. By the
     embedding only, unless the name says otherwise: what a file tells would give the answer to some.
     """
@@ -67,24 +67,26 @@ def corpus_tasks(corpus: Path) -> dict[str, Labelled]:
     }
 
 
-def _read(corpus: Path, bundle: Bundle) -> list[Found]:
+def _read(corpus: Path, bundle: Bundle) -> list[CorpusImage]:
     found = []
     for folder in ("photo", "meme", "screenshot"):
         for path in sorted((corpus / folder).rglob("*")):
             try:
                 data = path.read_bytes()
                 picture = read_picture(data, bundle.recipe)
-            except (OSError, Unfit):
+            except (OSError, DecodeError):
                 continue
-            found.append(Found(folder, path.name[: len(LAST_ANIMAL)], picture, _told(picture, len(data))))
+            found.append(
+                CorpusImage(folder, path.name[: len(LAST_ANIMAL)], picture, _file_features(picture, len(data)))
+            )
     return found
 
 
-def _told(picture: Picture, size: int) -> Floats:
+def _file_features(picture: Picture, size: int) -> Floats:
     """Without the path: in the corpus it names the answer."""
     taken, suspect = picture.taken_at, bool(picture.suspect)
     shape = (picture.format, picture.width, picture.height, size)
-    return traits(Told(*shape, picture.camera, taken, picture.detail, suspect, ""))
+    return file_features(FileMetadata(*shape, picture.camera, taken, picture.detail, suspect, ""))
 
 
 def _redness(picture: Picture) -> float:
@@ -92,8 +94,8 @@ def _redness(picture: Picture) -> float:
     return float(mean[0] - mean[2])
 
 
-def _task(vectors: Floats, wanted: NDArray[np.bool_], near: float, told: Floats | None = None) -> Labelled:
+def _task(vectors: Floats, wanted: NDArray[np.bool_], near: float, told: Floats | None = None) -> LabelledRows:
     rest = np.zeros((len(vectors), 1), np.float32) if told is None else told
     times = np.arange(len(vectors), dtype=float)
     rows = np.hstack([vectors, rest])
-    return Labelled(rows, wanted.astype(np.float32), near_groups(vectors, near), times, vectors.shape[1])
+    return LabelledRows(rows, wanted.astype(np.float32), near_groups(vectors, near), times, vectors.shape[1])

@@ -21,19 +21,19 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from catalog.client.connection import ask
+from catalog.client.connection import ask_service
 from catalog.store.database import Database
-from catalog.store.vectors import unpack
+from catalog.store.vectors import unpack_vectors
 
-DIMS_QUERY = (
+VECTOR_QUERY = (
     "SELECT v.content, v.data, m.dims, m.digest FROM file f JOIN vector v ON v.content = f.content"
     " JOIN model m ON m.id = v.model WHERE f.name = ?"
 )
-POLL = 0.01
-GIVE_UP = 30.0
+POLL_SECONDS = 0.01
+GIVE_UP_SECONDS = 30.0
 
 
-def picture(number: int) -> bytes:
+def random_jpeg(number: int) -> bytes:
     """A JPEG unlike any other: smooth random fields."""
     rng = np.random.default_rng(number)
     small = rng.integers(0, 256, (6, 8, 3), np.uint8)
@@ -46,14 +46,14 @@ def seconds_until_found(path: Path, data: bytes, state: Path, database: Database
     """Write one file; wait until it is the answer to the question for its own vector."""
     path.write_bytes(data)
     complete = time.perf_counter()
-    while time.perf_counter() - complete < GIVE_UP:
-        row = database.row(DIMS_QUERY, os.fsencode(path.name))
+    while time.perf_counter() - complete < GIVE_UP_SECONDS:
+        row = database.row(VECTOR_QUERY, os.fsencode(path.name))
         if row is not None:
-            wire = base64.b64encode(unpack([row[1]], row[2])[0].tobytes()).decode("ascii")
-            answer = ask(state, {"op": "similar", "model": row[3], "vector": wire, "k": 1})
+            wire = base64.b64encode(unpack_vectors([row[1]], row[2])[0].tobytes()).decode("ascii")
+            answer = ask_service(state, {"op": "similar", "model": row[3], "vector": wire, "k": 1})
             if answer and answer.get("hits") and answer["hits"][0][0] == row[0]:
                 return time.perf_counter() - complete
-        time.sleep(POLL)
+        time.sleep(POLL_SECONDS)
     return float("inf")
 
 
@@ -85,14 +85,15 @@ def measure(work: Path, files: int) -> list[float]:
     subprocess.run(
         [scripts / "catalog", "init", "--config", config, "--state", state, root], check=True, capture_output=True
     )
-    (root / "first.jpg").write_bytes(picture(1 << 20))
+    (root / "first.jpg").write_bytes(random_jpeg(1 << 20))
     service = subprocess.Popen([scripts / "catalogd", "--config", config], stderr=subprocess.DEVNULL)
     try:
         database = Database(state / "catalog.db", write=False)
-        while database.row(DIMS_QUERY, b"first.jpg") is None:
+        while database.row(VECTOR_QUERY, b"first.jpg") is None:
             time.sleep(0.1)
         return [
-            seconds_until_found(root / f"{number:04}.jpg", picture(number), state, database) for number in range(files)
+            seconds_until_found(root / f"{number:04}.jpg", random_jpeg(number), state, database)
+            for number in range(files)
         ]
     finally:
         service.send_signal(signal.SIGTERM)

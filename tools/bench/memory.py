@@ -17,16 +17,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-BYTES_A_VECTOR = 256 * 4 + 150  # float32 plus the graph's links: what hnswlib holds for each
+BYTES_PER_VECTOR = 256 * 4 + 150  # float32 plus the graph's links: what hnswlib holds for each
 
-A_DIRECTORY = 1000
+FILES_PER_DIRECTORY = 1000
 
 
-def build(root: Path, files: int) -> None:
+def write_files(root: Path, files: int) -> None:
     """Small PNG pictures, each of its own content."""
     for number in range(files):
-        if number % A_DIRECTORY == 0:
-            folder = root / f"{number // A_DIRECTORY:04}"
+        if number % FILES_PER_DIRECTORY == 0:
+            folder = root / f"{number // FILES_PER_DIRECTORY:04}"
             folder.mkdir(parents=True)
         pixels = np.random.default_rng(number).integers(0, 256, (4, 6, 3), np.uint8)
         out = io.BytesIO()
@@ -34,7 +34,7 @@ def build(root: Path, files: int) -> None:
         (folder / f"{number:07}.png").write_bytes(out.getvalue())
 
 
-def peak(process: "subprocess.Popen[bytes]") -> float:
+def peak_memory(process: "subprocess.Popen[bytes]") -> float:
     """Wait for the end; returns the service's own greatest resident size, in bytes."""
     most = 0
     while process.poll() is None:
@@ -48,17 +48,17 @@ def peak(process: "subprocess.Popen[bytes]") -> float:
     return most * 1024.0
 
 
-def one(work: Path, files: int) -> tuple[float, float]:
+def measure_pass(work: Path, files: int) -> tuple[float, float]:
     """Peak bytes and seconds of one pass."""
     root, state, config = work / "root", work / "state", work / "config.toml"
-    build(root, files)
+    write_files(root, files)
     scripts = Path(sys.executable).parent
     subprocess.run(
         [scripts / "catalog", "init", "--config", config, "--state", state, root], check=True, capture_output=True
     )
     started = time.perf_counter()
     process = subprocess.Popen([scripts / "catalogd", "--once", "--config", config], stderr=subprocess.DEVNULL)
-    most = peak(process)
+    most = peak_memory(process)
     if process.returncode:
         raise SystemExit(f"the pass ended with {process.returncode}")
     return most, time.perf_counter() - started
@@ -73,10 +73,12 @@ def main() -> None:
     peaks, seconds = [], []
     for files in (given.files // 10, given.files):
         with tempfile.TemporaryDirectory() as folder:
-            most, took = one(Path(folder), files)
+            most, took = measure_pass(Path(folder), files)
         peaks.append(most)
         seconds.append(took)
-    less = [most - files * BYTES_A_VECTOR for most, files in zip(peaks, (given.files // 10, given.files), strict=True)]
+    less = [
+        most - files * BYTES_PER_VECTOR for most, files in zip(peaks, (given.files // 10, given.files), strict=True)
+    ]
     figures = {
         "files": given.files,
         "small": peaks[0],

@@ -31,18 +31,18 @@ from PIL import Image, ImageOps
 from models.registration.align import SIDE
 from tools.bench.edits import CHANGES
 from tools.bench.recall import (
-    TWINS,
+    TWIN_LEVELS,
     Codes,
     Vectors,
     code_likeness,
-    found_first,
-    found_twin,
-    hits_first,
+    find_twins,
+    mean_recall,
+    mean_twin_recall,
+    recall_of_similar,
+    recalls,
     share_originals,
-    similar_hit,
-    twins,
 )
-from tools.goldens import as_colour
+from tools.goldens import to_rgb
 
 SETS = ("photo", "meme", "screenshot", "camera")
 WORKING_SIDE = 512
@@ -55,7 +55,7 @@ HASHES: dict[str, Callable[[Image.Image], imagehash.ImageHash]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class ChangedImages:
     """One file: model inputs uint8 [20, S, S, 3] and a code per hash bool [20, bits]; the original comes first."""
 
     folder: str
@@ -65,7 +65,7 @@ class Described:
 
 
 @dataclass(frozen=True, slots=True)
-class Bundle:
+class BenchBundle:
     """What the tool needs of a bundle."""
 
     session: onnxruntime.InferenceSession
@@ -80,7 +80,7 @@ class Bundle:
         return np.concatenate(parts)
 
 
-def load_bundle(folder: Path, threads: int = 2) -> Bundle:
+def load_bench_bundle(folder: Path, threads: int = 2) -> BenchBundle:
     """Open the bundle's graph on the CPU."""
     told = json.loads((folder / "bundle.json").read_text())
     if told["preprocess"]["resize"] != "squash" or told["input"]["height"] != SIDE:
@@ -89,15 +89,15 @@ def load_bundle(folder: Path, threads: int = 2) -> Bundle:
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(folder / told["graph"], options, providers=["CPUExecutionProvider"])
     resampling = Image.Resampling[told["preprocess"]["interpolation"].upper()]
-    return Bundle(session, told["input"]["height"], resampling, told["near_duplicate_cosine"])
+    return BenchBundle(session, told["input"]["height"], resampling, told["near_duplicate_cosine"])
 
 
-def describe(side: int, resampling: Image.Resampling, path: Path) -> Described | None:
+def make_queries(side: int, resampling: Image.Resampling, path: Path) -> ChangedImages | None:
     """Decode one file and make its queries; None where Pillow cannot decode it."""
     data = path.read_bytes()
     try:
         with Image.open(io.BytesIO(data)) as opened:
-            original = as_colour(ImageOps.exif_transpose(opened))
+            original = to_rgb(ImageOps.exif_transpose(opened))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
     working = original.copy()
@@ -107,10 +107,10 @@ def describe(side: int, resampling: Image.Resampling, path: Path) -> Described |
     versions = [original, *(change(working, rng) for change in CHANGES.values())]
     pixels = np.stack([np.asarray(version.resize((side, side), resampling)) for version in versions])
     codes = {name: np.stack([code(version).hash.ravel() for version in versions]) for name, code in HASHES.items()}
-    return Described(path.parent.name, digest, pixels, codes)
+    return ChangedImages(path.parent.name, digest, pixels, codes)
 
 
-def images_per_second(bundle: Bundle, batch: int, seconds: float = 3.0) -> float:
+def images_per_second(bundle: BenchBundle, batch: int, seconds: float = 3.0) -> float:
     """The graph alone on random pixels."""
     pixels = np.random.default_rng(0).integers(0, 256, (batch, bundle.side, bundle.side, 3), np.uint8)
     bundle.embed(pixels)
@@ -121,34 +121,34 @@ def images_per_second(bundle: Bundle, batch: int, seconds: float = 3.0) -> float
     return done / (time.perf_counter() - began)
 
 
-def measure(bundle: Bundle, files: Sequence[Described], threads: int) -> dict[str, Any]:
+def measure(bundle: BenchBundle, files: Sequence[ChangedImages], threads: int) -> dict[str, Any]:
     """The table: for every change recall@1 of each method, and the share of pairs above the bundle's threshold."""
     pool = ProcessPoolExecutor(
         threads, initializer=share_originals, initargs=(np.stack([file.pixels[0] for file in files]),)
     )
     with pool:
-        return _measured(bundle, files, pool)
+        return _measure_with(bundle, files, pool)
 
 
-def _measured(bundle: Bundle, files: Sequence[Described], pool: ProcessPoolExecutor) -> dict[str, Any]:
+def _measure_with(bundle: BenchBundle, files: Sequence[ChangedImages], pool: ProcessPoolExecutor) -> dict[str, Any]:
     entries = bundle.embed(np.stack([file.pixels[0] for file in files]))
     table: dict[str, dict[str, float]] = {}
     wrong = right = 0
-    same = twins(np.stack([file.pixels[0] for file in files]))
+    same = find_twins(np.stack([file.pixels[0] for file in files]))
     lenient: dict[str, list[float]] = {"model": [], **{name: [] for name in HASHES}}
     folders, by_folder = np.array([file.folder for file in files]), np.zeros((2, len(files)))
     for place, change in enumerate(CHANGES, 1):
         pixels = [file.pixels[place] for file in files]
         alike = bundle.embed(np.stack(pixels)) @ entries.T
-        similar = np.array(list(pool.map(similar_hit, range(len(files)), pixels, alike, chunksize=8)))
-        row = {"similar": float(similar.mean()), "model": found_first(alike)}
-        lenient["model"].append(found_twin(alike, same))
-        by_folder += np.stack([similar, hits_first(alike)]) / len(CHANGES)
+        similar = np.array(list(pool.map(recall_of_similar, range(len(files)), pixels, alike, chunksize=8)))
+        row = {"similar": float(similar.mean()), "model": mean_recall(alike)}
+        lenient["model"].append(mean_twin_recall(alike, same))
+        by_folder += np.stack([similar, recalls(alike)]) / len(CHANGES)
         for name in HASHES:
             queries = np.stack([file.codes[name][place] for file in files])
             likeness = code_likeness(queries, np.stack([file.codes[name][0] for file in files]))
-            row[name] = found_first(likeness)
-            lenient[name].append(found_twin(likeness, same))
+            row[name] = mean_recall(likeness)
+            lenient[name].append(mean_twin_recall(likeness, same))
         above = alike >= bundle.threshold
         hits = int(np.diag(above).sum())
         right, wrong = right + hits, wrong + int(above.sum()) - hits
@@ -187,7 +187,8 @@ def markdown(figures: dict[str, Any]) -> str:
         "Means by set, of `similar` and of the model alone: "
         + ", ".join(f"{name} {mean['similar']:.3f} {mean['model']:.3f}" for name, mean in figures["sets"].items())
         + ".",
-        f"{twin['files']} originals have a twin in the database, less than {TWINS:g} of 255 apart at the model's size. "
+        f"{twin['files']} originals have a twin in the database, less than {TWIN_LEVELS:g} of 255 "
+        f"apart at the model's size. "
         "With any twin counted as found, the means are: "
         + ", ".join(f"{name} {mean:.3f}" for name, mean in twin["mean"].items())
         + f"; the model's two lowest changes {twin['least'][0]:.3f} and {twin['least'][1]:.3f}.",
@@ -215,9 +216,9 @@ def main() -> None:
         paths += found[:: max(1, len(found) // given.limit)] if given.limit else found
     if not paths:
         sys.exit(f"bench_model: no pictures under {given.corpus}; name the folder with --corpus")
-    bundle = load_bundle(given.bundle, given.threads)
+    bundle = load_bench_bundle(given.bundle, given.threads)
     with ProcessPoolExecutor(given.threads) as pool:
-        read = list(pool.map(partial(describe, bundle.side, bundle.filter), paths, chunksize=4))
+        read = list(pool.map(partial(make_queries, bundle.side, bundle.filter), paths, chunksize=4))
     decoded = [file for file in read if file is not None]
     unique = list({file.digest: file for file in decoded}.values())
     figures = measure(bundle, unique, given.threads)

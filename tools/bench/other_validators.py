@@ -15,11 +15,11 @@ from pathlib import Path
 
 from PIL import Image
 
-SECONDS = 120  # for one call over some dozens of files
+TIMEOUT_SECONDS = 120  # for one call over some dozens of files
 
 
 @dataclass(frozen=True, slots=True)
-class Rival:
+class Validator:
     """`flagged` names the damaged ones among these files. `formats`: those it is asked about; empty: all."""
 
     name: str
@@ -53,7 +53,9 @@ def _passes(path: Path, check: Callable[[Image.Image], object]) -> bool:
 def _run(command: list[str], paths: Iterable[Path]) -> subprocess.CompletedProcess[str]:
     """Both outputs, whatever the exit status: it speaks of all files together."""
     try:
-        return subprocess.run([*command, *map(str, paths)], capture_output=True, errors="replace", timeout=SECONDS)
+        return subprocess.run(
+            [*command, *map(str, paths)], capture_output=True, errors="replace", timeout=TIMEOUT_SECONDS
+        )
     except subprocess.TimeoutExpired as late:
         said = late.stdout or b""
         return subprocess.CompletedProcess(command, 124, said.decode("utf-8", "replace"), "")
@@ -87,10 +89,10 @@ def _pngcheck(paths: list[Path]) -> set[Path]:
     return {path for path in paths if str(path) not in sound}
 
 
-RIVALS: tuple[Rival, ...] = (
-    Rival("Pillow verify", _pillow(lambda image: image.verify())),
-    Rival("Pillow load", _pillow(lambda image: image.load())),
-    Rival("ImageMagick", _identify, "identify"),
-    Rival("jpeginfo", _jpeginfo, "jpeginfo", frozenset({"jpeg", "jpeg progressive"})),
-    Rival("pngcheck", _pngcheck, "pngcheck", frozenset({"png"})),
+VALIDATORS: tuple[Validator, ...] = (
+    Validator("Pillow verify", _pillow(lambda image: image.verify())),
+    Validator("Pillow load", _pillow(lambda image: image.load())),
+    Validator("ImageMagick", _identify, "identify"),
+    Validator("jpeginfo", _jpeginfo, "jpeginfo", frozenset({"jpeg", "jpeg progressive"})),
+    Validator("pngcheck", _pngcheck, "pngcheck", frozenset({"png"})),
 )

@@ -16,17 +16,17 @@ import time
 
 import numpy as np
 
-from catalog.files.results import Facts
+from catalog.files.results import ImageFacts
 from catalog.filesystem.stat_signature import Signature
-from daemon.embed.batcher import Embedder
-from daemon.messages import Decoded, Embedded, Rejected, Task
+from daemon.embed.batcher import EmbeddingBatcher
+from daemon.messages import Decoded, Embedded, ReadTask, Rejected
 
-BATCH, COUNT, SIDE, DIMS, SHORT = 64, 64 * 40, 224, 512, 8
+BATCH, COUNT, SIDE, DIMS, SHORT_BATCH = 64, 64 * 40, 224, 512, 8
 RATES = ((1000, 1000), (1000, 1500), (1000, 3000), (500, 500))  # pictures/s of reader and device
-AHEAD = 2  # pictures that a reader has in hand while the queue is full
+READ_AHEAD = 2  # pictures that a reader has in hand while the queue is full
 
 
-class Device:
+class SimulatedDevice:
     """Takes its time."""
 
     def __init__(self, rate: float) -> None:
@@ -38,7 +38,7 @@ class Device:
         return np.full((len(pixels), DIMS), DIMS**-0.5, np.float32)
 
 
-class Short(Embedder):
+class ShortQueueEmbedder(EmbeddingBatcher):
     """The queue keeps the size it had for a CPU."""
 
     @property
@@ -51,23 +51,23 @@ class Short(Embedder):
         """Changes nothing."""
 
 
-def flow(kind: type[Embedder], reader: float, device: float) -> float:
+def measure_flow(kind: type[EmbeddingBatcher], reader: float, device: float) -> float:
     """Pictures/s that come out, from the end of the first batch on."""
     stop, moments = threading.Event(), list[float]()
 
     def deliver(result: Embedded | Rejected) -> None:
         moments.append(time.perf_counter())
 
-    embedder = kind(SHORT, deliver, stop)
+    embedder = kind(SHORT_BATCH, deliver, stop)
     embedder.batch = BATCH
-    thread = threading.Thread(target=embedder.run, args=(Device(device), (SIDE, SIDE)))
+    thread = threading.Thread(target=embedder.run, args=(SimulatedDevice(device), (SIDE, SIDE)))
     thread.start()
     blank, due = bytes(SIDE * SIDE * 3), time.perf_counter()
     for number in range(COUNT):
-        due = max(due + 1 / reader, time.perf_counter() - AHEAD / reader)
+        due = max(due + 1 / reader, time.perf_counter() - READ_AHEAD / reader)
         time.sleep(max(0.0, due - time.perf_counter()))
-        task = Task(number, b"", Signature(0, 0, 0, 0), 0)
-        embedder.put(Decoded(task, bytes(32), Facts("jpeg", SIDE, SIDE), blank))
+        task = ReadTask(number, b"", Signature(0, 0, 0, 0), 0)
+        embedder.put(Decoded(task, bytes(32), ImageFacts("jpeg", SIDE, SIDE), blank))
     while len(moments) < COUNT:
         time.sleep(0.001)
     stop.set()
@@ -84,14 +84,15 @@ def main() -> None:
     given = parser.parse_args()
     for reader, device in RATES:
         found = {
-            name: statistics.median(flow(kind, reader, device) for _ in range(given.rounds)) / min(reader, device)
-            for name, kind in (("overlap", Embedder), ("short", Short))
+            name: statistics.median(measure_flow(kind, reader, device) for _ in range(given.rounds))
+            / min(reader, device)
+            for name, kind in (("overlap", EmbeddingBatcher), ("short", ShortQueueEmbedder))
         }
         if given.json:
             print(json.dumps({"reader": reader, "device": device, **found}), flush=True)
         else:
             said = f"reader {reader}/s, device {device}/s: {found['overlap']:.2f} of the slower one"
-            print(f"{said} (queue of {2 * SHORT}: {found['short']:.2f})", flush=True)
+            print(f"{said} (queue of {2 * SHORT_BATCH}: {found['short']:.2f})", flush=True)
 
 
 if __name__ == "__main__":

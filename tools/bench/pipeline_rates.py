@@ -10,22 +10,22 @@ from multiprocessing import get_context
 
 import numpy as np
 
-from catalog.embedding.throughput import pixels
-from catalog.files.results import Facts
+from catalog.embedding.throughput import load_pixels
+from catalog.files.results import ImageFacts
 from catalog.filesystem.stat_signature import Signature
-from daemon.embed.batcher import Embedder
-from daemon.messages import Decoded, Embedded, Rejected, Task
+from daemon.embed.batcher import EmbeddingBatcher
+from daemon.messages import Decoded, Embedded, ReadTask, Rejected
 from models.bundle.folder import Bundle
-from models.runtime.session_pool import Network
+from models.runtime.session_pool import ModelSession
 
-NO_FACTS, NO_SIGNATURE = Facts("jpeg", 1, 1), Signature(0, 0, 0, 0)
+NO_FACTS, NO_SIGNATURE = ImageFacts("jpeg", 1, 1), Signature(0, 0, 0, 0)
 
 
 class Loader:
     """The reading processes of one recipe."""
 
     def __init__(self, bundle: Bundle, paths: list[bytes], workers: int) -> None:
-        self._read = partial(pixels, recipe=bundle.recipe)
+        self._read = partial(load_pixels, recipe=bundle.recipe)
         self._pool = ProcessPoolExecutor(workers, mp_context=get_context("forkserver"))
         self._paths = paths
 
@@ -44,7 +44,7 @@ class Loader:
         self._pool.shutdown()
 
 
-def model_rate(session: Network, batch: np.ndarray, seconds: float) -> float:
+def model_rate(session: ModelSession, batch: np.ndarray, seconds: float) -> float:
     """The network alone, in its own batches."""
     done, began = 0, time.perf_counter()
     while (took := time.perf_counter() - began) < seconds or not done:
@@ -53,7 +53,7 @@ def model_rate(session: Network, batch: np.ndarray, seconds: float) -> float:
     return done / took
 
 
-def pipeline_rate(session: Network, bundle: Bundle, loader: Loader, count: int) -> float:
+def pipeline_rate(session: ModelSession, bundle: Bundle, loader: Loader, count: int) -> float:
     """Reading processes, the service's queue and its embedding thread, from the end of the first batch on: while that
     is being filled nothing can be embedded. Raises RuntimeError for a picture that fails, or too few of them.
     """
@@ -64,14 +64,14 @@ def pipeline_rate(session: Network, bundle: Bundle, loader: Loader, count: int) 
         results.append(result)
 
     first = session.batch
-    embedder = Embedder(first, deliver, stop)
+    embedder = EmbeddingBatcher(first, deliver, stop)
     shape = (bundle.recipe.height, bundle.recipe.width)
     thread = threading.Thread(target=embedder.run, args=(session, shape))
     thread.start()
     try:
         given = 0
         for one in loader.read(count):
-            embedder.put(Decoded(Task(given, b"", NO_SIGNATURE, 0), bytes(32), NO_FACTS, one.tobytes()))
+            embedder.put(Decoded(ReadTask(given, b"", NO_SIGNATURE, 0), bytes(32), NO_FACTS, one.tobytes()))
             given += 1
         while len(results) < given:
             time.sleep(0.001)

@@ -19,19 +19,19 @@ from pathlib import Path
 
 import numpy as np
 
-from catalog.heads.scoring import catch_up
-from catalog.heads.stored_head import keep, use
+from catalog.heads.scoring import score_remaining
+from catalog.heads.stored_head import activate_head, store_head
 from catalog.store.database import Database
-from catalog.store.models import current
-from catalog.store.vectors import live_blocks, pack
-from models.learn.file_features import TRAITS
+from catalog.store.models import current_model
+from catalog.store.vectors import live_vector_blocks, pack_vectors
+from models.learn.file_features import FILE_FEATURES
 from models.learn.head import Head
-from models.learn.mlp import UNITS, Hidden
+from models.learn.mlp import HIDDEN_UNITS, HiddenLayer
 
 BATCH = 5000
 
 
-def furnish(path: Path, vectors: int, dims: int) -> None:
+def fill_catalog(path: Path, vectors: int, dims: int) -> None:
     """A catalog of random unit vectors, never scored."""
     dice = np.random.default_rng(0)
     database = Database(path, write=True)
@@ -40,8 +40,8 @@ def furnish(path: Path, vectors: int, dims: int) -> None:
         count = min(BATCH, vectors - start)
         ids = range(start + 1, start + count + 1)
         rows = dice.normal(size=(count, dims)).astype(np.float32)
-        packed = pack(rows / np.linalg.norm(rows, axis=1, keepdims=True))
-        traits = dice.normal(size=(count, len(TRAITS))).astype("<f2")
+        packed = pack_vectors(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+        traits = dice.normal(size=(count, len(FILE_FEATURES))).astype("<f2")
         with database.transaction():
             database.many(
                 "INSERT INTO content(id, sha256, bytes, refs, traits) VALUES (?, ?, 1, 1, ?)",
@@ -54,33 +54,38 @@ def furnish(path: Path, vectors: int, dims: int) -> None:
     database.close()
 
 
-def renew(path: Path, dims: int, units: int) -> None:
+def activate_random_head(path: Path, dims: int, units: int) -> None:
     """Put a new head to use; a network of so many units, or a line for 0."""
     dice = np.random.default_rng(1)
-    hidden = Hidden(*dice.normal(size=(2, units)).astype(np.float32)) if units else None
-    weights = dice.normal(size=(dims + len(TRAITS), *([units] if units else []))).astype(np.float32)
+    hidden = HiddenLayer(*dice.normal(size=(2, units)).astype(np.float32)) if units else None
+    weights = dice.normal(size=(dims + len(FILE_FEATURES), *([units] if units else []))).astype(np.float32)
     database = Database(path, write=True)
-    model = current(database)
+    model = current_model(database)
     assert model is not None
     with database.transaction():
-        use(database, keep(database, model, Head("bench", TRAITS, weights, 0.0, 0.0, 1.0, 0.1, 0.9, {}, hidden), 0.0))
+        activate_head(
+            database,
+            store_head(
+                database, model, Head("bench", FILE_FEATURES, weights, 0.0, 0.0, 1.0, 0.1, 0.9, {}, hidden), 0.0
+            ),
+        )
     database.close()
 
 
-def rescore(path: Path) -> int:
+def score_all(path: Path) -> int:
     """What the service does when a new head comes into use."""
     database = Database(path, write=True)
-    return catch_up(database)
+    return score_remaining(database)
 
 
-def product(path: Path, dims: int) -> int:
+def multiply_all(path: Path, dims: int) -> int:
     """The least that could be done: read every vector, multiply."""
     database = Database(path, write=False)
     weights = np.random.default_rng(0).normal(size=dims).astype(np.float32)
-    return sum(len(vectors @ weights) for _, _, vectors in live_blocks(database, 1, dims))
+    return sum(len(vectors @ weights) for _, _, vectors in live_vector_blocks(database, 1, dims))
 
 
-def alone(what: str, path: Path, dims: int) -> dict[str, float]:
+def measure_in_process(what: str, path: Path, dims: int) -> dict[str, float]:
     """One measurement in its own process: seconds, rows, peak of resident memory in MB."""
     command = [
         sys.executable,
@@ -106,7 +111,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.alone:
         started = time.perf_counter()
-        rows = product(given.catalog, given.dims) if given.alone == "product" else rescore(given.catalog)
+        rows = multiply_all(given.catalog, given.dims) if given.alone == "product" else score_all(given.catalog)
         seconds = time.perf_counter() - started
         used = resource.getrusage(resource.RUSAGE_SELF)
         told = {"processor": used.ru_utime + used.ru_stime, "megabytes": used.ru_maxrss / 1000}
@@ -114,11 +119,11 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "catalog.db"
-        furnish(path, given.vectors, given.dims)
-        found = {"product": alone("product", path, given.dims)}
-        for name, units in (("rescore", 0), ("network", UNITS)):
-            renew(path, given.dims, units)
-            found[name] = alone(name, path, given.dims)
+        fill_catalog(path, given.vectors, given.dims)
+        found = {"product": measure_in_process("product", path, given.dims)}
+        for name, units in (("rescore", 0), ("network", HIDDEN_UNITS)):
+            activate_random_head(path, given.dims, units)
+            found[name] = measure_in_process(name, path, given.dims)
     bare = found["product"]["seconds"]
     for name, one in found.items():
         print(

@@ -17,43 +17,43 @@ from functools import partial
 from pathlib import Path
 
 from catalog.config.load import Config
-from catalog.files.observe import Seen, see_all
-from catalog.filesystem.ignore import Ignore
+from catalog.files.observe import Sighting, record_sightings
+from catalog.filesystem.ignore import IgnoreRules
 from catalog.filesystem.mounts import read_mounts
-from catalog.filesystem.volume_identity import mark, observe
+from catalog.filesystem.volume_identity import observe_volume, write_marker
 from catalog.store.database import Database
-from catalog.store.volumes import adopt
+from catalog.store.volumes import adopt_volume
 from daemon.scan.walk import Scan
 
-A_DIRECTORY = 500
+FILES_PER_DIRECTORY = 500
 
 
-def build(root: Path, files: int) -> None:
+def write_files(root: Path, files: int) -> None:
     """Empty files, 500 a directory, two levels deep."""
-    for number in range(0, files, A_DIRECTORY):
+    for number in range(0, files, FILES_PER_DIRECTORY):
         folder = root / f"{number // 20_000:03}" / f"{number:07}"
         folder.mkdir(parents=True)
-        for index in range(A_DIRECTORY):
+        for index in range(FILES_PER_DIRECTORY):
             (folder / f"IMG_{number + index:07}.jpg").touch()
 
 
-def learn(root: Path, database: Database) -> None:
+def write_rows(root: Path, database: Database) -> None:
     """Write the rows that a first scan would have led to."""
     with database.transaction():
-        adopt(database, bytes(root), "root", observe(bytes(root), read_mounts()), time.time())
-    for _ in scan(root, database, partial(_remember, database)):
+        adopt_volume(database, bytes(root), "root", observe_volume(bytes(root), read_mounts()), time.time())
+    for _ in run_scan(root, database, partial(_write_batch, database)):
         pass
     database.run("UPDATE file SET state = 'rejected', reason = 'empty', due = NULL")
 
 
-def _remember(database: Database, batch: list[Seen]) -> None:
+def _write_batch(database: Database, batch: list[Sighting]) -> None:
     with database.transaction():
-        see_all(database, batch, time.time())
+        record_sightings(database, batch, time.time())
 
 
-def scan(root: Path, database: Database, each: object = None) -> list[int]:
+def run_scan(root: Path, database: Database, each: object = None) -> list[int]:
     """One scan; returns how many files it met and how many differed."""
-    one = Scan(database, 1, frozenset(), Ignore((), b"/nowhere"), lambda found: 0.0, lambda: False)
+    one = Scan(database, 1, frozenset(), IgnoreRules((), b"/nowhere"), lambda found: 0.0, lambda: False)
     for batch in one.walk(bytes(root)):
         if callable(each):
             each(batch)
@@ -61,7 +61,7 @@ def scan(root: Path, database: Database, each: object = None) -> list[int]:
     return [one.tally.files, one.tally.changed]
 
 
-def once(config: Path) -> float:
+def time_pass(config: Path) -> float:
     """Seconds of a whole `catalogd --once`, start and all."""
     started = time.perf_counter()
     subprocess.run(
@@ -70,7 +70,7 @@ def once(config: Path) -> float:
     return time.perf_counter() - started
 
 
-def find(root: Path) -> float:
+def time_find(root: Path) -> float:
     """Seconds of `find`, printing what a scan compares."""
     started = time.perf_counter()
     subprocess.run(["find", root, "-printf", "%p %s %T@ %C@ %i\\n"], check=True, stdout=subprocess.DEVNULL)
@@ -99,20 +99,20 @@ def measure(work: Path, files: int, rounds: int) -> dict[str, float]:
     root, state = work / "root", work / "state"
     root.mkdir()
     state.mkdir()
-    build(root, files)
-    mark(bytes(root))
+    write_files(root, files)
+    write_marker(bytes(root))
     config = Config(work / "config.toml", state, (bytes(root),))
     config.path.write_text(f'state = "{state}"\nroots = ["{root}"]\n', encoding="utf-8")
     database = Database(config.database, write=True)
-    learn(root, database)
+    write_rows(root, database)
     rows = []
     for _ in range(rounds + 1):
-        found = find(root)
+        found = time_find(root)
         started = time.perf_counter()
-        met, changed = scan(root, database)
+        met, changed = run_scan(root, database)
         scanned = time.perf_counter() - started
         assert (met, changed) == (files, 0), (met, changed)
-        rows.append((found, scanned, once(config.path)))
+        rows.append((found, scanned, time_pass(config.path)))
     database.close()
     warm = rows[1:]
     return {

@@ -17,13 +17,13 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 pillow_heif.register_heif_opener()
 
 XMP = b"http://ns.adobe.com/xap/1.0/\0"
-PADDING = 2048
-SMALL = 48  # pixels a side: less is an icon, of which a crop may leave all and a patch nothing
-LOSSY = {"JPEG": "quality", "WEBP": "quality", "HEIF": "quality", "AVIF": "quality"}
+PADDING_BYTES = 2048
+MIN_SIDE = 48  # pixels a side: less is an icon, of which a crop may leave all and a patch nothing
+LOSSY_OPTIONS = {"JPEG": "quality", "WEBP": "quality", "HEIF": "quality", "AVIF": "quality"}
 
 
 @dataclass(slots=True)
-class Picture:
+class ScriptedFile:
     """A file as it should be. `versions`: all healthy bytes it ever had, the last one is the present."""
 
     name: str
@@ -35,7 +35,7 @@ class Picture:
         return self.versions[-1]
 
 
-Deed = Callable[[bytes, Random], bytes | None]
+ChangeFunction = Callable[[bytes, Random], bytes | None]
 
 
 def _opened(data: bytes) -> Image.Image:
@@ -44,11 +44,11 @@ def _opened(data: bytes) -> Image.Image:
     return image
 
 
-def _written(image: Image.Image, like: Image.Image, rng: Random, quality: int = 0) -> bytes | None:
+def _encode(image: Image.Image, like: Image.Image, rng: Random, quality: int = 0) -> bytes | None:
     """In the format of `like`, mostly with its EXIF, as most programs do."""
     kind = like.format or ""
     options: dict[str, object] = {}
-    if kind in LOSSY:
+    if kind in LOSSY_OPTIONS:
         options["quality"] = quality or rng.choice((80, 88, 92, 95))
         image = image.convert("RGB")
     if kind in ("JPEG", "PNG", "WEBP", "HEIF", "AVIF") and rng.random() < 0.8 and like.info.get("exif"):
@@ -61,12 +61,12 @@ def _written(image: Image.Image, like: Image.Image, rng: Random, quality: int = 
     return out.getvalue()
 
 
-def _edit(change: Callable[[Image.Image, Random], Image.Image]) -> Deed:
+def _edit_function(change: Callable[[Image.Image, Random], Image.Image]) -> ChangeFunction:
     def deed(data: bytes, rng: Random) -> bytes | None:
         image = _opened(data)
-        if getattr(image, "n_frames", 1) > 1 or image.mode not in ("RGB", "RGBA", "L") or min(image.size) < SMALL:
+        if getattr(image, "n_frames", 1) > 1 or image.mode not in ("RGB", "RGBA", "L") or min(image.size) < MIN_SIDE:
             return None
-        return _written(change(image, rng), image, rng)
+        return _encode(change(image, rng), image, rng)
 
     return deed
 
@@ -97,7 +97,7 @@ def _lettered(image: Image.Image, rng: Random) -> Image.Image:
 def saved_again(data: bytes, rng: Random) -> bytes | None:
     """Lossy, of another quality."""
     image = _opened(data)
-    return _written(image, image, rng, rng.choice((60, 75, 85, 93))) if image.format in LOSSY else None
+    return _encode(image, image, rng, rng.choice((60, 75, 85, 93))) if image.format in LOSSY_OPTIONS else None
 
 
 def packed_again(data: bytes, rng: Random) -> bytes | None:
@@ -131,7 +131,7 @@ def tagged(data: bytes, rng: Random) -> bytes | None:
     """XMP, a text chunk, a comment: put in, the picture's data move along."""
     words = b"<rating>%d</rating>" % rng.randrange(10**6)
     if data[:2] == b"\xff\xd8":
-        packet = XMP + words.ljust(PADDING)
+        packet = XMP + words.ljust(PADDING_BYTES)
         return data[:2] + b"\xff\xe1" + struct.pack(">H", len(packet) + 2) + packet + data[2:]
     if data[:8] == b"\x89PNG\r\n\x1a\n":
         return data[:33] + _chunk(b"tEXt", b"Comment\0" + words.ljust(64)) + data[33:]
@@ -193,17 +193,19 @@ def emptied(data: bytes, rng: Random) -> bytes:
     return b""
 
 
-EDITS: dict[str, Deed] = {
-    "cropped": _edit(_cropped),
-    "brightened": _edit(lambda image, rng: ImageEnhance.Brightness(image).enhance(rng.choice((0.75, 1.3)))),
-    "a patch retouched": _edit(_retouched),
-    "text drawn": _edit(_lettered),
-    "turned by 90 degrees": _edit(lambda image, rng: image.transpose(Image.Transpose.ROTATE_90)),
-    "mirrored": _edit(lambda image, rng: ImageOps.mirror(image)),
-    "half the size": _edit(lambda image, rng: image.resize((max(8, image.width // 2), max(8, image.height // 2)))),
+EDITS: dict[str, ChangeFunction] = {
+    "cropped": _edit_function(_cropped),
+    "brightened": _edit_function(lambda image, rng: ImageEnhance.Brightness(image).enhance(rng.choice((0.75, 1.3)))),
+    "a patch retouched": _edit_function(_retouched),
+    "text drawn": _edit_function(_lettered),
+    "turned by 90 degrees": _edit_function(lambda image, rng: image.transpose(Image.Transpose.ROTATE_90)),
+    "mirrored": _edit_function(lambda image, rng: ImageOps.mirror(image)),
+    "half the size": _edit_function(
+        lambda image, rng: image.resize((max(8, image.width // 2), max(8, image.height // 2)))
+    ),
     "saved again": saved_again,
 }
-METADATA: dict[str, Deed] = {
+METADATA_CHANGES: dict[str, ChangeFunction] = {
     "tag put in": tagged,
     "tag in place": tagged_in_place,
     "turned by its tag": turned_by_tag,
@@ -211,7 +213,7 @@ METADATA: dict[str, Deed] = {
 }
 
 
-def unharmed(before: bytes, after: bytes) -> bool:
+def same_pixels_shown(before: bytes, after: bytes) -> bool:
     """Whether Pillow shows the same pixels for both."""
     try:
         one, other = _opened(before), _opened(after)

@@ -25,19 +25,27 @@ from random import Random
 
 from catalog.store.database import Database
 from models.bundle.folder import default_folder, load_bundle
-from models.decode.reason import Unfit
+from models.decode.reason import DecodeError
 from models.picture import read_picture
-from tools.bench.damage_kinds import KINDS
-from tools.bench.scripted_year import EDITS, METADATA, Deed, Picture, emptied, unharmed, webpage
+from tools.bench.damage_kinds import DAMAGE_KINDS
+from tools.bench.scripted_year import (
+    EDITS,
+    METADATA_CHANGES,
+    ChangeFunction,
+    ScriptedFile,
+    emptied,
+    same_pixels_shown,
+    webpage,
+)
 
 SETS = ("photo", "screenshot", "meme", "camera", "exif", "formats")
-BUSY = 0.4  # of all files have something done to them in a month
+BUSY_SHARE = 0.4  # of all files have something done to them in a month
 SCRIPTS = Path(sys.executable).parent
-ROT = ("rot", "rot?")
+ROT_VERDICTS = ("rot", "rot?")
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class ScriptedChange:
     """One deed, and the words that are right for it."""
 
     name: str
@@ -45,19 +53,21 @@ class Event:
     right: tuple[str, ...]
 
 
-Said = tuple[Event, str, str]  # what was done, the word for it, its evidence
+Observation = tuple[ScriptedChange, str, str]  # what was done, the word for it, its evidence
 
 
-class Year:
+class ScriptedYear:
     """The collection, its catalog, and the dice."""
 
     def __init__(self, folder: Path, corpus: Path, files: int, rng: Random) -> None:
         self.root, self.state, self.config = folder / "root", folder / "state", folder / "config.toml"
         self._rng = rng
         self.root.mkdir()
-        found = sound(corpus, rng)
+        found = sound_files(corpus, rng)
         self._pool = found[files:]
-        self.pictures = [Picture(f"{at:04}{path.suffix}", [path.read_bytes()]) for at, path in enumerate(found[:files])]
+        self.pictures = [
+            ScriptedFile(f"{at:04}{path.suffix}", [path.read_bytes()]) for at, path in enumerate(found[:files])
+        ]
         self._sick: set[str] = set()
         self._halves: dict[str, bytes] = {}
         self._call("catalog", "init", "--state", self.state, self.root)
@@ -93,31 +103,31 @@ class Year:
         self._call("catalogd", "--once")
         self._call("catalog", "scrub", "--budget", "100GB", codes=(0, 1))
 
-    def month(self) -> list[Event]:
+    def month(self) -> list[ScriptedChange]:
         """Do things to files."""
         events = [self._complete(name, data) for name, data in self._halves.items()]
         self._halves.clear()
-        for picture in self._rng.sample(self.pictures, int(BUSY * len(self.pictures))):
+        for picture in self._rng.sample(self.pictures, int(BUSY_SHARE * len(self.pictures))):
             event = self._heal(picture) if picture.name in self._sick else self._act(picture)
             if event is not None:
                 events.append(event)
         return events
 
-    def _complete(self, name: str, data: bytes) -> Event:
+    def _complete(self, name: str, data: bytes) -> ScriptedChange:
         self._put(name, data)
-        return Event(name, "arrived by halves", ("completed",))
+        return ScriptedChange(name, "arrived by halves", ("completed",))
 
-    def _heal(self, picture: Picture) -> Event:
+    def _heal(self, picture: ScriptedFile) -> ScriptedChange:
         self._sick.discard(picture.name)
         self._put(picture.name, picture.data)
-        return Event(picture.name, "put back after rot", ("restored",))
+        return ScriptedChange(picture.name, "put back after rot", ("restored",))
 
-    def _act(self, picture: Picture) -> Event | None:
+    def _act(self, picture: ScriptedFile) -> ScriptedChange | None:
         dice = self._rng.random()
         if dice < 0.30:
             return self._deed(picture, EDITS, "edit")
         if dice < 0.55:
-            return self._deed(picture, METADATA, "metadata only")
+            return self._deed(picture, METADATA_CHANGES, "metadata only")
         if dice < 0.63:
             return self._write(picture, self._rng.choice(self._pool).read_bytes(), "another picture", "replaced")
         if dice < 0.70 and len(picture.versions) > 1:
@@ -125,25 +135,25 @@ class Year:
             return self._write(picture, older, "put back", "restored")
         return self._rot(picture)
 
-    def _deed(self, picture: Picture, deeds: dict[str, Deed], word: str) -> Event | None:
+    def _deed(self, picture: ScriptedFile, deeds: dict[str, ChangeFunction], word: str) -> ScriptedChange | None:
         name = self._rng.choice(sorted(deeds))
         data = deeds[name](picture.data, self._rng)
         return None if data is None or data in picture.versions else self._write(picture, data, name, word)
 
-    def _write(self, picture: Picture, data: bytes, name: str, word: str) -> Event | None:
+    def _write(self, picture: ScriptedFile, data: bytes, name: str, word: str) -> ScriptedChange | None:
         if data in picture.versions:
             word = "restored"
         picture.versions.append(data)
         self._put(picture.name, data)
-        return Event(picture.name, name, (word,))
+        return ScriptedChange(picture.name, name, (word,))
 
-    def _rot(self, picture: Picture) -> Event | None:
+    def _rot(self, picture: ScriptedFile) -> ScriptedChange | None:
         guise = self._rng.choice(("new mtime", "old mtime", "no date"))
         if guise != "no date" and self._rng.random() < 0.1:
             junk = self._rng.choice((webpage, emptied))
             data, name = junk(picture.data, self._rng), junk.__name__
         else:
-            kind = self._rng.choice(KINDS)
+            kind = self._rng.choice(DAMAGE_KINDS)
             damaged = kind.damage(picture.data, self._rng)
             if damaged is None or (guise == "no date" and len(damaged) != len(picture.data)):
                 return None
@@ -155,10 +165,10 @@ class Year:
             os.utime(self.root / picture.name, ns=(before.st_atime_ns, before.st_mtime_ns))
         if guise == "no date":
             self._hide(picture.name)
-            return Event(picture.name, f"rot, {guise}: {name}", ("rot",))
-        harmless = unharmed(picture.data, data)
+            return ScriptedChange(picture.name, f"rot, {guise}: {name}", ("rot",))
+        harmless = same_pixels_shown(picture.data, data)
         right = ("metadata only", "rot?") if harmless else ("rot?",)
-        return Event(picture.name, f"{'harmless' if harmless else 'rot'}, {guise}: {name}", right)
+        return ScriptedChange(picture.name, f"{'harmless' if harmless else 'rot'}, {guise}: {name}", right)
 
     def _hide(self, name: str) -> None:
         database = Database(self.state / "catalog.db", write=True)
@@ -185,7 +195,7 @@ class Year:
         return [json.loads(line) for line in self._call("catalog", "damage", "--json", codes=(0, 1)).splitlines()]
 
 
-def sound(corpus: Path, rng: Random) -> list[Path]:
+def sound_files(corpus: Path, rng: Random) -> list[Path]:
     """Files that are well, shuffled."""
     recipe, found = load_bundle(default_folder()).recipe, {}
     for path in sorted(path for name in SETS for path in (corpus / name).rglob("*") if path.is_file()):
@@ -193,14 +203,14 @@ def sound(corpus: Path, rng: Random) -> list[Path]:
         try:
             if len(data) < 4_000_000 and not read_picture(data, recipe).suspect:
                 found[data] = path
-        except Unfit:
+        except DecodeError:
             continue
     return rng.sample(sorted(found.values()), len(found))
 
 
-def live(year: Year, months: int) -> tuple[list[Said], int, int]:
+def run_year(year: ScriptedYear, months: int) -> tuple[list[Observation], int, int]:
     """All changes with what was said of them; damaged files with a whole twin, and those whose twin was named."""
-    said: list[Said] = []
+    said: list[Observation] = []
     owed = named = 0
     year.look()
     before = year.words()
@@ -221,9 +231,11 @@ def live(year: Year, months: int) -> tuple[list[Said], int, int]:
     return said, owed, named
 
 
-def figures(said: list[Said]) -> dict[str, float]:
+def rot_metrics(said: list[Observation]) -> dict[str, float]:
     """Precision and recall of both words for rot against everything else, by changes that are not harmless."""
-    harmful = [(event.right[0] in ROT, word in ROT) for event, word, _ in said if len(event.right) == 1]
+    harmful = [
+        (event.right[0] in ROT_VERDICTS, word in ROT_VERDICTS) for event, word, _ in said if len(event.right) == 1
+    ]
     hits = sum(true and told for true, told in harmful)
     return {
         "changes": len(said),
@@ -245,9 +257,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        year = Year(Path(folder), given.corpus, given.files, Random(given.seed))
-        said, owed, named = live(year, given.months)
-    found = figures(said) | {"twins": owed, "twins_named": named}
+        year = ScriptedYear(Path(folder), given.corpus, given.files, Random(given.seed))
+        said, owed, named = run_year(year, given.months)
+    found = rot_metrics(said) | {"twins": owed, "twins_named": named}
     if given.json:
         wrong = [(event.kind, event.right, word, evidence) for event, word, evidence in said if word not in event.right]
         print(json.dumps(found | {"wrong": wrong}))
@@ -260,7 +272,7 @@ def main() -> None:
     )
 
 
-def report(said: list[Said], given: argparse.Namespace) -> None:
+def report(said: list[Observation], given: argparse.Namespace) -> None:
     """What was done by what was said, and every wrong word."""
     print(f"{given.files} files, {given.months} months, seed {given.seed}")
     words = sorted({word for _, word, _ in said})

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 
 from daemon.watch.hints import Dirty, Hint, Rescan
-from daemon.watch.inotify import Inotify, Record
+from daemon.watch.inotify import Inotify, InotifyEvent
 from daemon.watch.observer import Watcher
 
 Figures = dict[str, float]
@@ -31,14 +31,14 @@ def main() -> int:
     given = parser.parse_args()
     root = os.fsencode(tempfile.mkdtemp(prefix="bench-watch-", dir=given.parent))
     try:
-        grow(root, given.directories)
+        make_directories(root, given.directories)
         print(json.dumps(measure(root, given.files), indent=2))
     finally:
         shutil.rmtree(root)
     return 0
 
 
-def grow(root: bytes, directories: int) -> None:
+def make_directories(root: bytes, directories: int) -> None:
     """Makes that many directories below `root`, 1,000 to a parent, with names as long as real ones."""
     made = 0
     while made < directories:
@@ -54,22 +54,22 @@ def measure(root: bytes, files: int) -> Figures:
     """Times are seconds, sizes bytes; `cpu` is of this process, of one core."""
     hints: list[Hint] = []
     watcher = Watcher([root], hints.append)
-    memory = resident()
+    memory = resident_bytes()
     figures: Figures = {"start": timed(watcher.start)}
     figures["check_that_counts"] = timed(watcher.check)
     coverage = watcher.check()[0]
     figures |= {"directories": coverage.directories, "watched": coverage.watched}
-    figures["bytes_a_watch"] = (resident() - memory) / coverage.directories
+    figures["bytes_a_watch"] = (resident_bytes() - memory) / coverage.directories
     figures["check"] = timed(watcher.check)
     figures["idle_cpu"] = cpu_of(lambda: time.sleep(2)) / 2
-    figures |= storm(root, files, hints)
-    figures |= overflow(root, hints)
-    figures["rename_of_everything_below_one"] = renamed(root, hints)
+    figures |= measure_storm(root, files, hints)
+    figures |= measure_overflow(root, hints)
+    figures["rename_of_everything_below_one"] = time_rename(root, hints)
     figures["stop"] = timed(watcher.stop)
     return figures
 
 
-def storm(root: bytes, files: int, hints: list[Hint]) -> Figures:
+def measure_storm(root: bytes, files: int, hints: list[Hint]) -> Figures:
     """Files written as fast as this process can, spread over the directories, while the watcher reads."""
     folder = min(entry.path for entry in os.scandir(root))
     began, cpu, before = time.monotonic(), time.process_time(), len(hints)
@@ -89,10 +89,10 @@ def storm(root: bytes, files: int, hints: list[Hint]) -> Figures:
     }
 
 
-def overflow(root: bytes, hints: list[Hint]) -> Figures:
+def measure_overflow(root: bytes, hints: list[Hint]) -> Figures:
     """The queue is filled while the reader is held; then: until the next event, the Rescan, and rest."""
     read, gate = Inotify.read, threading.Event()
-    Inotify.read = lambda self, timeout: gated(gate, read, self, timeout)  # type: ignore[method-assign]
+    Inotify.read = lambda self, timeout: gated_read(gate, read, self, timeout)  # type: ignore[method-assign]
     time.sleep(1.2)  # the longest wait of the reader: from now on it stands at the gate
     for _ in range(20_000):
         os.mkfifo(b"%s/fifo" % root)
@@ -100,7 +100,7 @@ def overflow(root: bytes, hints: list[Hint]) -> Figures:
     del hints[:]
     began, cpu = time.monotonic(), time.process_time()
     gate.set()
-    next_seen = first_seen(root, hints) - began
+    next_seen = time_first_seen(root, hints) - began
     wait_for(hints, Rescan(root, "overflow"))
     rescan, spent = time.monotonic() - began, time.process_time() - cpu
     Inotify.read = read  # type: ignore[method-assign]
@@ -113,14 +113,14 @@ def overflow(root: bytes, hints: list[Hint]) -> Figures:
     }
 
 
-def gated(
-    gate: threading.Event, read: Callable[[Inotify, float], list[Record]], inotify: Inotify, timeout: float
-) -> list[Record]:
+def gated_read(
+    gate: threading.Event, read: Callable[[Inotify, float], list[InotifyEvent]], inotify: Inotify, timeout: float
+) -> list[InotifyEvent]:
     gate.wait()
     return read(inotify, timeout)
 
 
-def first_seen(root: bytes, hints: list[Hint]) -> float:
+def time_first_seen(root: bytes, hints: list[Hint]) -> float:
     """Makes a new file every 10 ms until one is told of; gives the time."""
     n = 0
     while True:
@@ -134,7 +134,7 @@ def first_seen(root: bytes, hints: list[Hint]) -> float:
         n += 1
 
 
-def renamed(root: bytes, hints: list[Hint]) -> float:
+def time_rename(root: bytes, hints: list[Hint]) -> float:
     """Seconds from renaming a directory of 999 to an event below its new name."""
     folder = min(entry.path for entry in os.scandir(root) if entry.is_dir())
     began = time.monotonic()
@@ -172,7 +172,7 @@ def cpu_of(work: Callable[[], object]) -> float:
     return time.process_time() - began
 
 
-def resident() -> int:
+def resident_bytes() -> int:
     """Bytes of memory that this process holds; the kernel's own, about 1 KiB a watch, come on top."""
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

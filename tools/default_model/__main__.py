@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from .augment import Augmenter
-from .bundle import describe
+from .bundle import write_description
 from .calibrate import near_duplicate_cosine
 from .embedder import DIMENSIONS, SIZE, Embedder, Features
 from .export import export
@@ -20,13 +20,13 @@ from .train import Schedule, train
 from .whitening import as_bytes, as_floats, view_features, whitening
 
 LOG = logging.getLogger(__package__)  # and of all that is below it: the training tells how far it is
-STORED = 160
-TRAINED_ON, WHITENED_ON, CALIBRATED_ON = 24_000, 4_096, 1_000
+STORED_SIDE = 160
+TRAINING_PICTURES, WHITENING_PICTURES, CALIBRATION_PICTURES = 24_000, 4_096, 1_000
 QUARTER_TURNS = 0.06
 RIDGE, SIBLINGS = 0.02, 0.5
 
 
-def options() -> argparse.Namespace:
+def parse_options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m tools.default_model", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder of the bundle")
@@ -46,8 +46,8 @@ def make_trunk(given: argparse.Namespace, augment: Augmenter) -> Trunk | None:
         return trunk.eval()
     if given.steps == 0:
         return None
-    LOG.info("drawing %d pictures to train on", TRAINED_ON)
-    drawn = pictures(given.seed, TRAINED_ON, STORED, given.workers)
+    LOG.info("drawing %d pictures to train on", TRAINING_PICTURES)
+    drawn = pictures(given.seed, TRAINING_PICTURES, STORED_SIDE, given.workers)
     torch.set_num_threads(max(1, given.workers // 2))
     trunk = train(drawn, augment, replace(Schedule(), steps=given.steps), given.seed, given.checkpoint)
     torch.set_num_threads(given.workers)
@@ -56,31 +56,31 @@ def make_trunk(given: argparse.Namespace, augment: Augmenter) -> Trunk | None:
     return trunk
 
 
-def embedded(model: Embedder, seed: int, workers: int) -> torch.Tensor:
+def embed_held_out(model: Embedder, seed: int, workers: int) -> torch.Tensor:
     """Unit vectors of held-out pictures."""
-    held_out = as_floats(pictures(seed, CALIBRATED_ON, SIZE, workers))
+    held_out = as_floats(pictures(seed, CALIBRATION_PICTURES, SIZE, workers))
     with torch.inference_mode():
         return torch.cat([model(as_bytes(part)) for part in torch.split(held_out, 64)])
 
 
 def main() -> None:
     """Make the bundle."""
-    given = options()
+    given = parse_options()
     logging.basicConfig(format="%(asctime)s %(message)s")
     LOG.setLevel(logging.INFO)  # the exporter has hundreds of lines of its own to say
     torch.set_num_threads(given.workers)
     cover = overlays(given.seed, 600, SIZE)
     trunk = make_trunk(given, Augmenter(given.seed, cover, QUARTER_TURNS))
     features = Features(trunk).eval()
-    LOG.info("whitening on %d pictures", WHITENED_ON)
-    drawn = pictures(given.seed + 1, WHITENED_ON, STORED, given.workers)
+    LOG.info("whitening on %d pictures", WHITENING_PICTURES)
+    drawn = pictures(given.seed + 1, WHITENING_PICTURES, STORED_SIDE, given.workers)
     found = view_features(features, drawn, Augmenter(given.seed + 1, cover, QUARTER_TURNS), SIZE)
     model = Embedder(features, *whitening(found, DIMENSIONS, RIDGE, SIBLINGS)).eval()
-    threshold = near_duplicate_cosine(embedded(model, given.seed + 2, given.workers).numpy())
+    threshold = near_duplicate_cosine(embed_held_out(model, given.seed + 2, given.workers).numpy())
     given.out.mkdir(parents=True, exist_ok=True)
     export(model, given.out / "model.onnx")
     names = write_goldens(model, given.out / "goldens", given.seed, SIZE)
-    describe(given.out, given.seed, threshold, names)
+    write_description(given.out, given.seed, threshold, names)
     LOG.info("wrote %s: near duplicates from %.2f", given.out, threshold)
 
 

@@ -10,7 +10,7 @@ from .export import INPUT, OPSET, OUTPUT
 from .reference import BACKGROUND
 
 
-def describe(folder: Path, seed: int, near_duplicate: float, goldens: list[str]) -> None:
+def write_description(folder: Path, seed: int, near_duplicate: float, goldens: list[str]) -> None:
     """Write `bundle.json` beside `model.onnx`."""
     graph = (folder / "model.onnx").read_bytes()
     description = {

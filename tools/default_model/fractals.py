@@ -50,7 +50,7 @@ def attractor(rng: Generator, height: int, width: int) -> Plane:
     return np.clip(np.log1p(density) / 2.5, 0, 1)
 
 
-def coloured(style: Generator, rng: Generator, field: Plane) -> Plane:
+def colour_ramp(style: Generator, rng: Generator, field: Plane) -> Plane:
     """Send a field in 0..1 through a random colour ramp: float32 [H, W, 3]."""
     colours = palette(style, int(style.integers(3, 7)))
     stops = np.linspace(0, 1, len(colours))
@@ -61,7 +61,7 @@ def coloured(style: Generator, rng: Generator, field: Plane) -> Plane:
 def fractal_picture(style: Generator, rng: Generator, height: int, width: int) -> Pixels:
     """A Julia set or an attractor, by a ramp of colours or over a textured background."""
     if style.random() < 0.5:
-        return to_pixels(coloured(style, rng, escape_times(rng, height, width)))
+        return to_pixels(colour_ramp(style, rng, escape_times(rng, height, width)))
     density = attractor(rng, height, width)[..., None]
     colours = palette(style, 2)
     ground = colours[0] + style.choice([0, 0.3, 0.8]) * coloured_noise(style, rng, height, width)

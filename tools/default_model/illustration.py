@@ -9,7 +9,7 @@ from .palette import Palette, palette, pick
 from .pixels import Pixels, grid, to_pixels
 
 
-def paper(style: Generator, colours: Palette, height: int, width: int) -> Image.Image:
+def background_sheet(style: Generator, colours: Palette, height: int, width: int) -> Image.Image:
     """A flat sheet, a gradient, stripes or rings to draw on."""
     kind = style.integers(5)
     rows, columns = grid(height, width)
@@ -27,7 +27,7 @@ def paper(style: Generator, colours: Palette, height: int, width: int) -> Image.
 def cartoon_picture(style: Generator, rng: Generator, height: int, width: int) -> Pixels:
     """A figure of outlined flat shapes, mirrored about an axis as drawn faces and logos are."""
     colours = palette(style, 6)
-    image = paper(style, colours, height, width)
+    image = background_sheet(style, colours, height, width)
     draw = ImageDraw.Draw(image)
     pen = None if style.random() < 0.3 else tuple(int(v) for v in style.choice([0, 255, 40], 1)) * 3
     thickness = int(style.integers(1, 5))
@@ -48,7 +48,7 @@ def cartoon_picture(style: Generator, rng: Generator, height: int, width: int) -
 def pattern_picture(style: Generator, rng: Generator, height: int, width: int) -> Pixels:
     """One motif repeated on a lattice: tiles, fabric, fences, brick walls."""
     colours = palette(style, 4)
-    image = paper(style, colours, height, width)
+    image = background_sheet(style, colours, height, width)
     draw = ImageDraw.Draw(image)
     step = rng.uniform(0.05, 0.3) * min(height, width)
     ratio, offset, kind = rng.uniform(0.5, 2), rng.choice([0, 0.5]), int(rng.integers(5))

@@ -12,7 +12,7 @@ from .theme import Theme, theme
 from .widgets import WIDGETS, Box, prose, thumbnail
 
 
-def split(style: Generator, box: Box, depth: int) -> list[Box]:
+def split_box(style: Generator, box: Box, depth: int) -> list[Box]:
     """Cut a box by straight lines, again and again, into the cells of a page."""
     left, top, right, bottom = box
     if depth == 0 or min(right - left, bottom - top) < 30 or (depth < 3 and style.random() < 0.25):
@@ -24,10 +24,10 @@ def split(style: Generator, box: Box, depth: int) -> list[Box]:
     else:
         cut = int(top + (bottom - top) * share)
         halves = [(left, top, right, cut), (left, cut, right, bottom)]
-    return [cell for half in halves for cell in split(style, half, depth - 1)]
+    return [cell for half in halves for cell in split_box(style, half, depth - 1)]
 
 
-def frame(style: Generator, rng: Generator, image: Image.Image, look: Theme) -> Box:
+def draw_bars(style: Generator, rng: Generator, image: Image.Image, look: Theme) -> Box:
     """Draw bars at the top, the side and the bottom; return what is left for the page."""
     draw = ImageDraw.Draw(image)
     left, top, right, bottom = 0, 0, image.width, image.height
@@ -50,10 +50,10 @@ def page_picture(style: Generator, rng: Generator, height: int, width: int) -> P
     """A window whose cells hold text, lists, pictures, charts, tables and forms."""
     look = theme(style)
     image = Image.new("RGB", (width, height), look.paper)
-    inner = frame(style, rng, image, look)
+    inner = draw_bars(style, rng, image, look)
     cards = style.random() < 0.4
     weights = style.dirichlet(np.full(len(WIDGETS), 0.6))
-    for cell in split(style, inner, int(style.integers(1, 5))):
+    for cell in split_box(style, inner, int(style.integers(1, 5))):
         gap = look.margin
         box = (cell[0] + gap, cell[1] + gap, cell[2] - gap, cell[3] - gap)
         if box[2] - box[0] < 8 or box[3] - box[1] < 8:
@@ -62,11 +62,11 @@ def page_picture(style: Generator, rng: Generator, height: int, width: int) -> P
             ImageDraw.Draw(image).rounded_rectangle(box, look.corner, fill=look.panel)
         WIDGETS[rng.choice(len(WIDGETS), p=weights)](rng, image, box, look)
     if rng.random() < 0.15:
-        dialog(rng, image, look)
+        draw_dialog(rng, image, look)
     return np.asarray(image)
 
 
-def dialog(rng: Generator, image: Image.Image, look: Theme) -> None:
+def draw_dialog(rng: Generator, image: Image.Image, look: Theme) -> None:
     """A small window in front of the page."""
     width, height = image.size
     x, y = int(rng.uniform(0.05, 0.5) * width), int(rng.uniform(0.05, 0.5) * height)
@@ -84,7 +84,7 @@ def chat_picture(style: Generator, rng: Generator, height: int, width: int) -> P
         wall = landscape_picture(style, style, 64, 64)
         image.paste(Image.fromarray(wall).resize((width, height)))
     draw = ImageDraw.Draw(image)
-    left, y, right, bottom = frame(style, rng, image, look)
+    left, y, right, bottom = draw_bars(style, rng, image, look)
     mine, theirs = look.accent, look.panel
     while y < bottom:
         tall = int(look.size * 1.4 * rng.integers(1, 6)) + 6
@@ -111,7 +111,7 @@ def editor_picture(style: Generator, rng: Generator, height: int, width: int) ->
     """Indented lines in several colours: programs, logs, terminals."""
     look = theme(style)
     image = Image.new("RGB", (width, height), look.paper)
-    left, top, right, bottom = frame(style, rng, image, look)
+    left, top, right, bottom = draw_bars(style, rng, image, look)
     draw = ImageDraw.Draw(image)
     indent, inks = 0, [look.ink, look.faint, *[pick(style, look.colours) for _ in range(3)]]
     for y in range(top + 4, bottom, int(look.size * style.uniform(1.1, 1.6))):
@@ -149,7 +149,7 @@ def gallery_picture(style: Generator, rng: Generator, height: int, width: int) -
     """A grid of pictures, with or without a line of text under each."""
     look = theme(style)
     image = Image.new("RGB", (width, height), look.paper)
-    left, top, right, bottom = frame(style, rng, image, look)
+    left, top, right, bottom = draw_bars(style, rng, image, look)
     across, named = int(style.integers(1, 5)), style.random() < 0.5
     wide = max(16, (right - left) // across)
     tall = max(16, int(wide * style.uniform(0.6, 1.3)))

@@ -72,7 +72,7 @@ def blurred(values: Plane, radius: float) -> Plane:
     return np.asarray(image).astype(np.float32)
 
 
-def lit(rng: Generator, values: Plane) -> Plane:
+def apply_light(rng: Generator, values: Plane) -> Plane:
     """Uneven light: broad shadows, a vignette, sometimes a bright lamp or window."""
     height, width = values.shape[:2]
     light = 1 + rng.uniform(0, 0.3) * fractal_noise(rng, height, width, 1.9)
@@ -90,4 +90,4 @@ def leaves_picture(style: Generator, rng: Generator, height: int, width: int) ->
     values = dead_leaves(style, rng, height, width)
     if style.random() < 0.4:
         values = values + 0.5 * coloured_noise(style, rng, height, width)
-    return to_pixels(lit(rng, values))
+    return to_pixels(apply_light(rng, values))

@@ -9,7 +9,7 @@ from .palette import palette, pick
 from .pixels import Colour, Pixels
 
 
-def band(rng: Generator, draw: ImageDraw.ImageDraw, size: int) -> None:
+def draw_band(rng: Generator, draw: ImageDraw.ImageDraw, size: int) -> None:
     """An opaque bar with words along one edge."""
     tall = int(size * rng.uniform(0.06, 0.25))
     level = int(rng.choice([0, 255, int(rng.integers(256))]))
@@ -19,14 +19,14 @@ def band(rng: Generator, draw: ImageDraw.ImageDraw, size: int) -> None:
     paragraph(rng, draw, box, ink_on((level, level, level)), int(rng.integers(6, 16)))
 
 
-def meme_words(rng: Generator, draw: ImageDraw.ImageDraw, size: int) -> None:
+def draw_meme_words(rng: Generator, draw: ImageDraw.ImageDraw, size: int) -> None:
     """Outlined capitals at the top, the bottom or both."""
     tall = int(size * rng.uniform(0.05, 0.14))
     for place in ((0.08,), (0.91,), (0.08, 0.91))[rng.integers(3)]:
         caption(rng, draw, (size / 2, size * place), tall, (255, 255, 255), (0, 0, 0))
 
 
-def logo(rng: Generator, draw: ImageDraw.ImageDraw, size: int) -> None:
+def draw_logo(rng: Generator, draw: ImageDraw.ImageDraw, size: int) -> None:
     """A badge somewhere, mostly in a corner."""
     reach = size * rng.uniform(0.08, 0.24)
     x, y = rng.choice([0.03, 0.95, rng.uniform(0, 0.8)], 2) * (size - reach)
@@ -37,7 +37,7 @@ def logo(rng: Generator, draw: ImageDraw.ImageDraw, size: int) -> None:
         draw.text((x + 2, y + 2), words(rng, 1)[:5], pick(rng, colours), font(max(6, int(reach / 3))))
 
 
-def watermark(rng: Generator, draw: ImageDraw.ImageDraw, size: int) -> None:
+def draw_watermark(rng: Generator, draw: ImageDraw.ImageDraw, size: int) -> None:
     """Half transparent words across the picture."""
     ink: Colour = (255, 255, 255) if rng.random() < 0.7 else (0, 0, 0)
     tall = int(size * rng.uniform(0.06, 0.2))
@@ -45,7 +45,7 @@ def watermark(rng: Generator, draw: ImageDraw.ImageDraw, size: int) -> None:
     draw.text(place, words(rng, 2), (*ink, int(rng.integers(70, 200))), font(tall))
 
 
-def frame(rng: Generator, draw: ImageDraw.ImageDraw, size: int) -> None:
+def draw_border(rng: Generator, draw: ImageDraw.ImageDraw, size: int) -> None:
     """A border that hides the rim."""
     level = (*pick(rng, palette(rng, 1)), 255) if rng.random() < 0.4 else (0, 0, 0, 255)
     if rng.random() < 0.4:
@@ -53,7 +53,7 @@ def frame(rng: Generator, draw: ImageDraw.ImageDraw, size: int) -> None:
     draw.rectangle((0, 0, size - 1, size - 1), outline=level, width=int(rng.integers(2, size // 10)))
 
 
-KINDS = (band, band, meme_words, logo, logo, watermark, frame)
+OVERLAY_KINDS = (draw_band, draw_band, draw_meme_words, draw_logo, draw_logo, draw_watermark, draw_border)
 
 
 def overlays(seed: int, count: int, size: int) -> Pixels:
@@ -62,6 +62,6 @@ def overlays(seed: int, count: int, size: int) -> Pixels:
     for index in range(count):
         rng = np.random.default_rng([seed, index, 2])
         image = Image.new("RGBA", (size, size), (0, 0, 0, 0))
-        KINDS[rng.integers(len(KINDS))](rng, ImageDraw.Draw(image), size)
+        OVERLAY_KINDS[rng.integers(len(OVERLAY_KINDS))](rng, ImageDraw.Draw(image), size)
         made.append(np.asarray(image))
     return np.stack(made)

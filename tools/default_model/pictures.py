@@ -16,10 +16,10 @@ from .noise import spectrum_picture
 from .pixels import Pixels, squash
 from .scenes import landscape_picture, subject_picture
 
-Kind = Callable[[Generator, Generator, int, int], Pixels]
+PictureKind = Callable[[Generator, Generator, int, int], Pixels]
 """Makes one picture from a style (shared with a sibling), its own chance, a height and a width."""
 
-MIXTURE: tuple[tuple[Kind, float], ...] = (
+MIXTURE: tuple[tuple[PictureKind, float], ...] = (
     (leaves_picture, 0.17),
     (subject_picture, 0.2),
     (landscape_picture, 0.11),
@@ -36,13 +36,13 @@ MIXTURE: tuple[tuple[Kind, float], ...] = (
     (captioned_picture, 0.06),
     (panels_picture, 0.02),
 )
-FAMILY = 2
+FAMILY_SIZE = 2
 LONG_SIDE = 224
 # Letters on a real screen are smaller, beside the screen, than Pillow can draw on a small canvas.
 SCREENS = frozenset({page_picture, chat_picture, editor_picture, document_picture})
 
 
-def canvas(style: Generator, long_side: int) -> tuple[int, int]:
+def canvas_size(style: Generator, long_side: int) -> tuple[int, int]:
     """Height and width with an aspect as files have it: 1:1 to 2.2:1, upright or lying."""
     short = max(32, int(long_side / np.exp(style.uniform(0, np.log(2.2)))))
     return (long_side, short) if style.random() < 0.35 else (short, long_side)
@@ -54,16 +54,16 @@ def picture(seed: int, index: int, scale: float = 1.0) -> Pixels:
     Two neighbours (2k, 2k+1) are siblings: they share a style (kind, palette, layout, aspect) but
     not the content, as the screenshots of one program do. They teach the model to tell those apart.
     """
-    style = np.random.default_rng([seed, index // FAMILY, 0])
+    style = np.random.default_rng([seed, index // FAMILY_SIZE, 0])
     content = np.random.default_rng([seed, index, 1])
     kinds, weights = zip(*MIXTURE, strict=True)
-    kind: Kind = kinds[style.choice(len(kinds), p=np.array(weights) / sum(weights))]
+    kind: PictureKind = kinds[style.choice(len(kinds), p=np.array(weights) / sum(weights))]
     enlarged = style.uniform(1.2, 2.6) if kind in SCREENS else 1.0
-    height, width = canvas(style, int(LONG_SIDE * enlarged * scale))
+    height, width = canvas_size(style, int(LONG_SIDE * enlarged * scale))
     return kind(style, content, height, width)
 
 
-def squashed(seed: int, size: int, index: int) -> Pixels:
+def squashed_picture(seed: int, size: int, index: int) -> Pixels:
     """Picture `index`, resized to [size, size, 3]."""
     return squash(picture(seed, index), size)
 
@@ -71,7 +71,7 @@ def squashed(seed: int, size: int, index: int) -> Pixels:
 def pictures(seed: int, count: int, size: int, workers: int = 2) -> Pixels:
     """The first `count` pictures of a series: uint8 [count, size, size, 3]."""
     with ProcessPoolExecutor(workers) as pool:
-        made = pool.map(partial(squashed, seed, size), range(count), chunksize=64)
+        made = pool.map(partial(squashed_picture, seed, size), range(count), chunksize=64)
         return np.stack(list(made))
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tools.goldens import WHITE, as_seen
+from tools.goldens import WHITE, open_as_displayed
 
 from .pixels import Pixels, squash
 
@@ -13,4 +13,4 @@ BACKGROUND = WHITE
 
 def reference_pixels(path: Path, size: int) -> Pixels:
     """Decode in full, turn by EXIF, convert and squash: uint8 [size, size, 3]."""
-    return squash(np.asarray(as_seen(path)), size)
+    return squash(np.asarray(open_as_displayed(path)), size)

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image, ImageDraw, ImageFilter
 
-from .leaves import blurred, dead_leaves, lit, outline
+from .leaves import apply_light, blurred, dead_leaves, outline
 from .noise import coloured_noise, fractal_noise, turbulence
 from .palette import palette
 from .pixels import Pixels, Plane, grid, to_pixels
@@ -38,7 +38,7 @@ def body_mask(rng: Generator, height: int, width: int, reach: float) -> Plane:
     return np.asarray(soft).astype(np.float32) / 255
 
 
-def covered(below: Plane, above: Plane, mask: Plane) -> Plane:
+def composite(below: Plane, above: Plane, mask: Plane) -> Plane:
     """Lay `above` over `below` where `mask` is 1."""
     return below + (above - below) * mask[..., None]
 
@@ -53,12 +53,12 @@ def subject_picture(style: Generator, rng: Generator, height: int, width: int) -
         across, down = rng.normal(0, 60, 2)
         surface = surface + (across * (columns - 0.5) + down * (rows - 0.5))[..., None]
         shadow = np.roll(mask, rng.integers(2, 9, 2), (0, 1)) * rng.uniform(0, 0.5)
-        values = covered(values * (1 - shadow[..., None]), surface, mask)
+        values = composite(values * (1 - shadow[..., None]), surface, mask)
     if style.random() < 0.25:
         mask = body_mask(rng, height, width, 0.35)
         near = blurred(dead_leaves(style, rng, height, width), 6)
-        values = covered(values, near, np.roll(mask, height // 2, 0))
-    return to_pixels(lit(rng, values))
+        values = composite(values, near, np.roll(mask, height // 2, 0))
+    return to_pixels(apply_light(rng, values))
 
 
 def ridge(rng: Generator, width: int, roughness: float) -> Plane:
@@ -80,8 +80,8 @@ def landscape_picture(style: Generator, rng: Generator, height: int, width: int)
         below = np.clip((rows - line[None]) * height, 0, 1).astype(np.float32)
         ground = colours[2 + layer % 4] + np.zeros((height, width, 1), np.float32)
         grain = turbulence(rng, height, width)[..., None] * rng.gamma(1.2, 12)
-        values = covered(values, ground + grain - 40 * (rows - line[None])[..., None], below)
+        values = composite(values, ground + grain - 40 * (rows - line[None])[..., None], below)
     if rng.random() < 0.4:
         mask = body_mask(rng, height, width, rng.uniform(0.05, 0.25))
-        values = covered(values, dead_leaves(style, rng, height, width), mask)
-    return to_pixels(lit(rng, values))
+        values = composite(values, dead_leaves(style, rng, height, width), mask)
+    return to_pixels(apply_light(rng, values))

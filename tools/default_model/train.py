@@ -62,7 +62,7 @@ class Projector(nn.Module):
         return functional.normalize(linear, dim=-1), functional.normalize(bent, dim=-1)
 
 
-def contrast(vectors: Tensor, temperature: float) -> tuple[Tensor, float]:
+def contrastive_loss(vectors: Tensor, temperature: float) -> tuple[Tensor, float]:
     """Cross entropy of finding the other view, and how often it is found first.
 
     `vectors`, float32 [2B, d], holds unit vectors: first the one views of all pictures, then the other ones.
@@ -74,7 +74,7 @@ def contrast(vectors: Tensor, temperature: float) -> tuple[Tensor, float]:
     return functional.cross_entropy(alike, target), float(found)
 
 
-def batches(count: int, size: int, seed: int) -> Iterator[np.ndarray]:
+def index_batches(count: int, size: int, seed: int) -> Iterator[np.ndarray]:
     """Endless shuffled indices; siblings always in the same batch, as each other's hard negatives."""
     rng = np.random.default_rng([seed, 4])
     while True:
@@ -86,7 +86,7 @@ def batches(count: int, size: int, seed: int) -> Iterator[np.ndarray]:
 
 def view_batches(pixels: Pixels, augment: Augmenter, schedule: Schedule, seed: int) -> Iterator[Tensor]:
     """A batch for every step, two views of each picture in -1..1, made by a thread one step ahead."""
-    indices = batches(len(pixels), schedule.pictures, seed)
+    indices = index_batches(len(pixels), schedule.pictures, seed)
 
     def views(step: int) -> Tensor:
         pictures, size = as_floats(pixels[next(indices)]), schedule.size(step)
@@ -119,8 +119,8 @@ def train(pixels: Pixels, augment: Augmenter, schedule: Schedule, seed: int, che
         for group in optimiser.param_groups:
             group["lr"] = schedule.rate_at(step)
         linear, bent = projector(trunk(views))
-        loss, found = contrast(linear, schedule.temperature)
-        loss = loss + 0.5 * contrast(bent, 2 * schedule.temperature)[0]
+        loss, found = contrastive_loss(linear, schedule.temperature)
+        loss = loss + 0.5 * contrastive_loss(bent, 2 * schedule.temperature)[0]
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(weights, 5.0)

@@ -41,7 +41,7 @@ def prose(rng: Generator, image: Image.Image, box: Box, look: Theme) -> None:
     paragraph(rng, draw, (left, top, right, bottom), look.ink, look.size)
 
 
-def rows(rng: Generator, image: Image.Image, box: Box, look: Theme) -> None:
+def list_rows(rng: Generator, image: Image.Image, box: Box, look: Theme) -> None:
     """A list: an icon, a line and a fainter note in each row."""
     draw = ImageDraw.Draw(image)
     left, top, right, bottom = box
@@ -57,7 +57,7 @@ def rows(rng: Generator, image: Image.Image, box: Box, look: Theme) -> None:
             draw.text((right - 3 * look.size, y), words(rng, 1)[:6], look.faint, font(look.size))
 
 
-def bars(rng: Generator, image: Image.Image, box: Box, look: Theme) -> None:
+def chart(rng: Generator, image: Image.Image, box: Box, look: Theme) -> None:
     """A chart: columns, a curve or a pie."""
     draw = ImageDraw.Draw(image)
     left, top, right, bottom = box
@@ -127,4 +127,4 @@ def blank(rng: Generator, image: Image.Image, box: Box, look: Theme) -> None:
     """Nothing: real pages leave much of themselves empty."""
 
 
-WIDGETS: tuple[Widget, ...] = (prose, rows, thumbnail, bars, table, form, banner, blank)
+WIDGETS: tuple[Widget, ...] = (prose, list_rows, thumbnail, chart, table, form, banner, blank)

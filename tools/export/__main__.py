@@ -15,12 +15,12 @@ from typing import get_args
 
 from models.bundle.folder import Precision
 from tools.export.families import FAMILIES, load_source
-from tools.export.make import Wish, make_bundle
+from tools.export.make import ExportOptions, make_bundle
 from tools.export.shortcut import jpegs_below
 from tools.export.source import ExportError
 
 
-def options(words: list[str] | None = None) -> argparse.Namespace:
+def parse_options(words: list[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -40,10 +40,10 @@ def options(words: list[str] | None = None) -> argparse.Namespace:
 
 def main(words: list[str] | None = None) -> int:
     """0 done, 2 refused; the reason is on stderr."""
-    given = options(words)
+    given = parse_options(words)
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("export").setLevel(logging.INFO)
-    wish = Wish(
+    wish = ExportOptions(
         precision=given.precision,
         threshold=given.threshold,
         strangers=given.strangers,

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from models.bundle.schema import sha256_of
-from models.bundle.text_tower import tower_words
+from models.bundle.text_tower import describe_text_tower
 from models.recipe import Recipe
 from tools.export.graph import IDS, MASK, OPSET, OUTPUT, PIXELS
-from tools.export.source import Preprocess, Source, Words
+from tools.export.source import ExportSource, Preprocessing, TextSource
 
 MADE_WITH = ("torch", "onnx", "onnxscript", "onnxruntime", "numpy", "pillow")
 
 
-def describe(folder: Path, source: Source, said: dict[str, Any]) -> None:
+def write_description(folder: Path, source: ExportSource, said: dict[str, Any]) -> None:
     """Writes the description of a folder that holds everything else; `said`: what only the caller knows."""
     recipe = source.preprocess.recipe
     packages = (*MADE_WITH, *source.packages)
@@ -32,7 +32,7 @@ def describe(folder: Path, source: Source, said: dict[str, Any]) -> None:
     (folder / "bundle.json").write_text(json.dumps(said | description, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
-def preprocess_words(preprocess: Preprocess, scaled_jpeg: float) -> dict[str, Any]:
+def preprocess_description(preprocess: Preprocessing, scaled_jpeg: float) -> dict[str, Any]:
     """The part "preprocess": only what differs from a plain recipe is said."""
     recipe = preprocess.recipe
     plain = Recipe(recipe.height, recipe.width)
@@ -55,9 +55,9 @@ def preprocess_words(preprocess: Preprocess, scaled_jpeg: float) -> dict[str, An
     return words
 
 
-def text_words(folder: Path, words: Words, goldens: list[str]) -> dict[str, Any]:
+def text_description(folder: Path, words: TextSource, goldens: list[str]) -> dict[str, Any]:
     """The part "text"."""
-    return tower_words(
+    return describe_text_tower(
         folder,
         clean=words.clean,
         length=words.length,

@@ -9,19 +9,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tools.export.source import ExportError, Preprocess
+from tools.export.source import ExportError, Preprocessing
 
 OPSET = 20
 PIXELS, IDS, MASK, OUTPUT = "pixels", "token_ids", "token_mask", "unit_vector"  # no module's own names
-LARGEST = 2**31 - 1  # bytes of one protobuf message
+MAX_PROTOBUF_BYTES = 2**31 - 1  # bytes of one protobuf message
 
 
 class ImageGraph(nn.Module):
     """uint8 [N, H, W, 3] to unit vectors, float32 [N, d]; `half`: the network itself in float16."""
 
-    def __init__(self, network: nn.Module, preprocess: Preprocess, half: bool = False) -> None:
+    def __init__(self, network: nn.Module, preprocess: Preprocessing, half: bool = False) -> None:
         super().__init__()
-        network = deployed(network)
+        network = merge_branches(network)
         self.network = copy.deepcopy(network).half() if half else network
         self.half_precision = half
         self.register_buffer("mean", torch.tensor(preprocess.mean).view(1, 3, 1, 1), persistent=False)
@@ -35,7 +35,7 @@ class ImageGraph(nn.Module):
         return functional.normalize(features.float(), dim=-1)
 
 
-def deployed(network: nn.Module) -> nn.Module:
+def merge_branches(network: nn.Module) -> nn.Module:
     """The same function in the form that is made to be run: branches that were trained side by side become one.
 
     MobileCLIP and its like need half the operations then. Left as it is where there are no such branches.
@@ -81,19 +81,19 @@ def write_graph(
     if program is None:
         raise ExportError("torch.onnx.export gave no program; another version of torch may")
     graph = program.model_proto
-    strip(graph)
-    save(graph, path)
+    strip_metadata(graph)
+    save_graph(graph, path)
 
 
-def save(graph: onnx.ModelProto, path: Path) -> None:
+def save_graph(graph: onnx.ModelProto, path: Path) -> None:
     """Checks and writes. Raises ExportError for a graph that one file cannot hold."""
-    if graph.ByteSize() > LARGEST:
+    if graph.ByteSize() > MAX_PROTOBUF_BYTES:
         raise ExportError("the weights take more than 2 GB, which one ONNX file cannot hold: export with fp16 or int8")
     onnx.checker.check_model(graph)
     path.write_bytes(graph.SerializeToString())
 
 
-def strip(graph: onnx.ModelProto) -> None:
+def strip_metadata(graph: onnx.ModelProto) -> None:
     """Removes where each node came from in the source: names this machine's folders, and is half of a small file."""
     nodes: list[Any] = list(graph.graph.node)
     for function in graph.functions:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from models.recipe import Interpolation, Recipe
-from tools.export.source import ExportError, Preprocess
+from tools.export.source import ExportError, Preprocessing
 
 FILTERS: dict[int, Interpolation] = {1: "lanczos", 2: "bilinear", 3: "bicubic"}  # PIL.Image.Resampling
 STEPS = ("do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_convert_rgb", "do_pad")
@@ -12,7 +12,7 @@ PROCEDURES = ("TorchvisionBackend._preprocess", "PilBackend._preprocess", "DINOv
 METHODS = ("resize", "center_crop", "rescale", "normalize", "rescale_and_normalize")
 
 
-def read_processor(processor: Any) -> Preprocess:
+def read_processor(processor: Any) -> Preprocessing:
     """Raises ExportError for a step, a size or a class that is not known to give the same pixels here."""
     _check_class(processor)
     said = processor.to_dict()
@@ -24,8 +24,8 @@ def read_processor(processor: Any) -> Preprocess:
         raise ExportError(f"the image processor rescales by {said['rescale_factor']!r}, not by 1/255")
     recipe = _recipe(said)
     if not said.get("do_normalize"):
-        return Preprocess(recipe)
-    return Preprocess(recipe, tuple(map(float, said["image_mean"])), tuple(map(float, said["image_std"])))  # type: ignore[arg-type]
+        return Preprocessing(recipe)
+    return Preprocessing(recipe, tuple(map(float, said["image_mean"])), tuple(map(float, said["image_std"])))  # type: ignore[arg-type]
 
 
 def _check_class(processor: Any) -> None:

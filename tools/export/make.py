@@ -18,21 +18,21 @@ from models.runtime.text_attestation import attest_text
 from models.runtime.text_encoder import TextEncoder
 from tools.default_model.calibrate import near_duplicate_cosine
 from tools.default_model.pictures import pictures
-from tools.export.describe import describe, preprocess_words, text_words
+from tools.export.describe import preprocess_description, text_description, write_description
 from tools.export.graph import IDS, MASK, PIXELS, ImageGraph, TextGraph, write_graph
 from tools.export.precision import quantise
 from tools.export.reference import picture_vectors, text_vectors
 from tools.export.shortcut import draw_jpegs, measure_shortcuts
-from tools.export.source import ExportError, Source, Words
-from tools.export.strings import STRINGS
-from tools.goldens import FILES, SHARP, write_pictures
+from tools.export.source import ExportError, ExportSource, TextSource
+from tools.export.strings import GOLDEN_STRINGS
+from tools.goldens import GOLDEN_FILES, SHARP_GOLDEN_FILES, write_pictures
 
 LOG = logging.getLogger("export")
-CLOSEST = 0.99  # a model whose strangers are closer still tells nothing apart that far up
+MAX_NEAR_COSINE = 0.99  # a model whose strangers are closer still tells nothing apart that far up
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ExportOptions:
     """`threshold`: least cosine of a golden to PyTorch in float32. `decibels`: least likeness of exact pixels.
 
     `strangers`: drawn pictures that calibrate what counts as near copies. `jpegs`: real ones to measure the decoder's
@@ -48,7 +48,7 @@ class Wish:
     jpegs: Sequence[Path] = ()
 
 
-def make_bundle(source: Source, out: Path, wish: Wish) -> Bundle:
+def make_bundle(source: ExportSource, out: Path, wish: ExportOptions) -> Bundle:
     """Writes `out`, which must not exist. Raises ExportError, and leaves nothing, where the goldens do not hold."""
     if out.exists():
         raise ExportError(f"{out} exists already: name another folder, or remove it")
@@ -63,44 +63,46 @@ def make_bundle(source: Source, out: Path, wish: Wish) -> Bundle:
     return load_bundle(out)
 
 
-def _make(source: Source, folder: Path, name: str, wish: Wish) -> None:
+def _make(source: ExportSource, folder: Path, name: str, wish: ExportOptions) -> None:
     said = _write_goldens(source, folder, wish) | {"name": name}
     LOG.info("exporting the network of %s:%s in %s", source.family, source.name, wish.precision)
     if source.words:
         write_text(source.words, folder, wish.precision)
-        said["text"] = text_words(folder, source.words, list(STRINGS))
+        said["text"] = text_description(folder, source.words, list(GOLDEN_STRINGS))
     write_image(source, folder, wish.precision)
-    describe(folder, source, said)
+    write_description(folder, source, said)
     bundle = load_bundle(folder)
     session = Session(bundle, provider="cpu")
-    measured = _attested(bundle, session)
+    measured = _require_attestation(bundle, session)
     LOG.info("measuring shortcuts and near copies")
     with TemporaryDirectory() as drawn:
         jpegs = wish.jpegs or draw_jpegs(Path(drawn), wish.seed)
         factor, by_factor = measure_shortcuts(bundle, session, jpegs)
     said["attested"] = measured | {"scaled_jpeg": by_factor}
-    said["preprocess"] = preprocess_words(source.preprocess, factor)
-    said["near_duplicate_cosine"] = _near(bundle, session, wish)
-    describe(folder, source, said)
+    said["preprocess"] = preprocess_description(source.preprocess, factor)
+    said["near_duplicate_cosine"] = _near_duplicate_cosine(bundle, session, wish)
+    write_description(folder, source, said)
     final = load_bundle(folder)
-    _attested(final, Session(final, provider="cpu"))
+    _require_attestation(final, Session(final, provider="cpu"))
 
 
-def _write_goldens(source: Source, folder: Path, wish: Wish) -> dict[str, Any]:
+def _write_goldens(source: ExportSource, folder: Path, wish: ExportOptions) -> dict[str, Any]:
     """The goldens and what the source makes of them; the description as far as it is known."""
     goldens = folder / "goldens"
-    names = write_pictures(goldens, wish.seed, FILES) + write_pictures(goldens, wish.seed + 100, SHARP)
+    names = write_pictures(goldens, wish.seed, GOLDEN_FILES) + write_pictures(
+        goldens, wish.seed + 100, SHARP_GOLDEN_FILES
+    )
     pixels, vectors = picture_vectors(source, [goldens / name for name in names])
     np.savez_compressed(goldens / "reference.npz", pixels=pixels, vectors=vectors)
     if source.words:
-        ids, said = text_vectors(source.words, list(STRINGS))
+        ids, said = text_vectors(source.words, list(GOLDEN_STRINGS))
         np.savez_compressed(goldens / "text.npz", ids=ids, vectors=said)
     return {
         "licence": wish.licence or source.licence or "as the source states",
         "dims": vectors.shape[1],
         "precision": wish.precision,
-        "preprocess": preprocess_words(source.preprocess, 0.0),
-        "near_duplicate_cosine": CLOSEST,
+        "preprocess": preprocess_description(source.preprocess, 0.0),
+        "near_duplicate_cosine": MAX_NEAR_COSINE,
         "seed": wish.seed,
         "goldens": names,
         "golden_threshold": wish.threshold,
@@ -109,7 +111,7 @@ def _write_goldens(source: Source, folder: Path, wish: Wish) -> dict[str, Any]:
     }
 
 
-def write_image(source: Source, folder: Path, precision: Precision) -> None:
+def write_image(source: ExportSource, folder: Path, precision: Precision) -> None:
     """model.onnx."""
     recipe = source.preprocess.recipe
     example = torch.randint(0, 256, (2, recipe.height, recipe.width, 3), dtype=torch.uint8)
@@ -119,7 +121,7 @@ def write_image(source: Source, folder: Path, precision: Precision) -> None:
         quantise(folder / "model.onnx")
 
 
-def write_text(words: Words, folder: Path, precision: Precision) -> None:
+def write_text(words: TextSource, folder: Path, precision: Precision) -> None:
     """text.onnx and tokenizer.json."""
     (folder / "tokenizer.json").write_text(words.tokenizer, "utf-8")
     ids = torch.zeros((2, words.length), dtype=torch.int64)
@@ -130,7 +132,7 @@ def write_text(words: Words, folder: Path, precision: Precision) -> None:
         quantise(folder / "text.onnx")
 
 
-def _attested(bundle: Bundle, session: Session) -> dict[str, float]:
+def _require_attestation(bundle: Bundle, session: Session) -> dict[str, float]:
     found = attest(bundle, session)
     if not found.ok:
         raise ExportError(f"refused: {found.word}")
@@ -145,8 +147,8 @@ def _attested(bundle: Bundle, session: Session) -> dict[str, float]:
     return {name: float(f"{value:.6g}") for name, value in measured.items()}
 
 
-def _near(bundle: Bundle, session: Session, wish: Wish) -> float:
+def _near_duplicate_cosine(bundle: Bundle, session: Session, wish: ExportOptions) -> float:
     recipe = bundle.recipe
     drawn = pictures(wish.seed + 2, wish.strangers, max(recipe.height, recipe.width))
     vectors = session.run(np.ascontiguousarray(drawn[:, : recipe.height, : recipe.width]))
-    return min(CLOSEST, near_duplicate_cosine(vectors))
+    return min(MAX_NEAR_COSINE, near_duplicate_cosine(vectors))

@@ -6,7 +6,7 @@ from importlib import import_module
 import torch
 
 # Operators whose shapes torchvision registers while it is imported, whether it could load them or not.
-REGISTERED = ("nms", "qnms")
+MISSING_OPERATORS = ("nms", "qnms")
 
 
 def import_torchvision() -> None:
@@ -22,10 +22,10 @@ def import_torchvision() -> None:
         for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
             del sys.modules[name]
         library = torch.library.Library("torchvision", "FRAGMENT")
-        for name in REGISTERED:
+        for name in MISSING_OPERATORS:
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        KEPT.append(library)
+        LIBRARIES.append(library)
         import_module("torchvision")
 
 
-KEPT: list[torch.library.Library] = []  # an operator goes when its library does
+LIBRARIES: list[torch.library.Library] = []  # an operator goes when its library does

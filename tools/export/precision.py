@@ -5,7 +5,7 @@ from pathlib import Path
 import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from tools.export.graph import save, strip
+from tools.export.graph import save_graph, strip_metadata
 
 
 def quantise(path: Path) -> None:
@@ -23,5 +23,5 @@ def quantise(path: Path) -> None:
     graph = onnx.load(small)
     bare.unlink()
     small.unlink()
-    strip(graph)
-    save(graph, path)
+    strip_metadata(graph)
+    save_graph(graph, path)

@@ -7,25 +7,25 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from tools.export.source import Preprocess, Source, Words
-from tools.goldens import as_seen
+from tools.export.source import ExportSource, Preprocessing, TextSource
+from tools.goldens import open_as_displayed
 
 BATCH = 4
 
 
-def picture_vectors(source: Source, paths: Iterable[Path]) -> tuple[np.ndarray, np.ndarray]:
+def picture_vectors(source: ExportSource, paths: Iterable[Path]) -> tuple[np.ndarray, np.ndarray]:
     """(pixels uint8 [N, H, W, 3], unit vectors float32 [N, d]) of files.
 
     The transform starts from what a person sees: upright, over the background, eight bits. What Pillow's own
     `convert("RGB")` makes of sixteen bits (white) and of transparency (hidden colours) is not part of any model.
     """
-    values = torch.stack([source.transform(as_seen(path)) for path in paths])
+    values = torch.stack([source.transform(open_as_displayed(path)) for path in paths])
     with torch.inference_mode():
         features = torch.cat([source.image(part) for part in torch.split(values, BATCH)])
     return _pixels(values, source.preprocess), _unit(features)
 
 
-def text_vectors(words: Words, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+def text_vectors(words: TextSource, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """(ids int64 [N, length], unit vectors float32 [N, d]) of strings, by the source's own tokeniser."""
     ids, mask = words.tokenise(texts)
     given = None if mask is None else torch.from_numpy(mask)
@@ -34,7 +34,7 @@ def text_vectors(words: Words, texts: list[str]) -> tuple[np.ndarray, np.ndarray
     return ids, _unit(features)
 
 
-def _pixels(values: torch.Tensor, preprocess: Preprocess) -> np.ndarray:
+def _pixels(values: torch.Tensor, preprocess: Preprocessing) -> np.ndarray:
     mean, std = (torch.tensor(part).view(1, 3, 1, 1) for part in (preprocess.mean, preprocess.std))
     whole = ((values * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
     return np.ascontiguousarray(whole.permute(0, 2, 3, 1).numpy())

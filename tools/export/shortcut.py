@@ -8,13 +8,13 @@ import numpy as np
 from models.bundle.folder import Bundle
 from models.picture import read_picture
 from models.recipe import Recipe
-from models.runtime.attestation import cosines, most_unexplained, unexplained
+from models.runtime.attestation import max_unexplained_variance, row_cosines, unexplained_variance
 from models.runtime.session import Session
 from tools.goldens import huge_jpeg, write_pictures
 
 FACTORS = (2.0, 3.0, 4.0)  # smaller shrinks more; under 2 the picture is only blurred (38 dB at worst)
-LEAST = 0.999
-KINDS = ("subject_picture", "leaves_picture", "page_picture", "captioned_picture")
+MIN_COSINE = 0.999
+PICTURE_KINDS = ("subject_picture", "leaves_picture", "page_picture", "captioned_picture")
 
 
 def jpegs_below(folder: Path) -> list[Path]:
@@ -24,7 +24,7 @@ def jpegs_below(folder: Path) -> list[Path]:
 
 def draw_jpegs(folder: Path, seed: int) -> list[Path]:
     """Large drawn JPEGs, where there are no real ones to measure with."""
-    rows = tuple((f"{kind}.jpg", kind, 520, 800, huge_jpeg) for kind in KINDS)
+    rows = tuple((f"{kind}.jpg", kind, 520, 800, huge_jpeg) for kind in PICTURE_KINDS)
     return [folder / name for name in write_pictures(folder, seed, rows)]
 
 
@@ -35,8 +35,10 @@ def measure_shortcuts(bundle: Bundle, session: Session, jpegs: Sequence[Path]) -
     found: dict[str, float] = {}
     for factor in FACTORS:
         vectors = session.run(_pixels(data, bundle.recipe._replace(scaled_jpeg=factor)))
-        found[f"{factor:g}"] = round(float(cosines(vectors, exact).min()), 6)
-        if found[f"{factor:g}"] >= LEAST and unexplained(vectors, exact) <= most_unexplained(LEAST):
+        found[f"{factor:g}"] = round(float(row_cosines(vectors, exact).min()), 6)
+        if found[f"{factor:g}"] >= MIN_COSINE and unexplained_variance(vectors, exact) <= max_unexplained_variance(
+            MIN_COSINE
+        ):
             return factor, found
     return 0.0, found
 

@@ -10,8 +10,8 @@ from PIL import Image
 from torch import nn
 
 from models.bundle.schema import sha256_of
-from models.bundle.text_cleaning import Step
-from models.bundle.text_tower import Side
+from models.bundle.text_cleaning import CleaningStep
+from models.bundle.text_tower import PaddingSide
 from models.recipe import Recipe
 
 Triple = tuple[float, float, float]
@@ -24,7 +24,7 @@ class ExportError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Preprocess:
+class Preprocessing:
     """`recipe`: from a file to pixels, decoded exactly. `mean`, `std`: of values 0..1, at the graph's start."""
 
     recipe: Recipe
@@ -33,7 +33,7 @@ class Preprocess:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class TextSource:
     """The text tower. `module`: (ids, mask) int64 [N, length] to [N, d]; it may ignore the mask.
 
     `tokenise`: the source's own, strings to (ids, mask or None where the source makes none). `tokenizer`: the same as
@@ -43,17 +43,17 @@ class Words:
     module: nn.Module
     tokenise: Tokenise
     tokenizer: str
-    clean: tuple[Step, ...]
+    clean: tuple[CleaningStep, ...]
     length: int
     pad: int
-    side: Side = "right"
+    side: PaddingSide = "right"
     masked: bool = False
     logit_scale: float | None = None
     logit_bias: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ExportSource:
     """`image`: float [N, 3, H, W] as `transform` gives them, to [N, d]. `transform`: the source's own, from RGB.
 
     `revision`: of the weights, or "random seed N". `packages`: whose versions belong to what made the vectors.
@@ -64,8 +64,8 @@ class Source:
     revision: str
     image: nn.Module
     transform: Transform
-    preprocess: Preprocess
-    words: Words | None = None
+    preprocess: Preprocessing
+    words: TextSource | None = None
     licence: str = ""
     packages: tuple[str, ...] = field(default=())
 

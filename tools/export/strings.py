@@ -1,8 +1,8 @@
 """Strings that are hard on a tokeniser: what a source makes of each has to be made here, to the number."""
 
-LONG = "a very long story of a shrine under a full moon, told twice and once again, "
+LONG_SENTENCE = "a very long story of a shrine under a full moon, told twice and once again, "
 
-STRINGS: tuple[str, ...] = (
+GOLDEN_STRINGS: tuple[str, ...] = (
     "",
     " ",
     "a photo of a cat",
@@ -34,7 +34,7 @@ STRINGS: tuple[str, ...] = (
     "zero\u200bwidth soft\u00adhyphen no\u00a0break \ufeffmark",
     "control \x07 bell \x1b[31mred\x1b[0m",
     "a" * 300,
-    LONG * 20,
+    LONG_SENTENCE * 20,
     "猫" * 200,
     "....!!!???----",
     "http://example.org/a?b=c&d=%20e#f",

@@ -4,20 +4,20 @@ from typing import Any
 
 from tokenizers import AddedToken, Regex, Tokenizer, models, pre_tokenizers, processors
 
-from models.bundle.text_cleaning import Step
+from models.bundle.text_cleaning import CleaningStep
 from tools.export.source import ExportError
 
-TIDY: tuple[Step, ...] = ("tidy", "html")
+BASIC_CLEANING: tuple[CleaningStep, ...] = ("tidy", "html")
 # open_clip's names for what it does to a string before it is tokenised.
-CLEANING: dict[str, tuple[Step, ...]] = {
-    "_clean_lower": (*TIDY, "spaces", "lower"),
-    "_clean_whitespace": (*TIDY, "spaces"),
-    "_clean_canonicalize": (*TIDY, "punctuation", "lower", "spaces"),
+CLEANING: dict[str, tuple[CleaningStep, ...]] = {
+    "_clean_lower": (*BASIC_CLEANING, "spaces", "lower"),
+    "_clean_whitespace": (*BASIC_CLEANING, "spaces"),
+    "_clean_canonicalize": (*BASIC_CLEANING, "punctuation", "lower", "spaces"),
 }
-PIECES = r"(?i:{special}|'s|'t|'re|'ve|'m|'ll|'d)|[\p{{L}}]+|[\p{{N}}]|[^\s\p{{L}}\p{{N}}]+"
+TOKEN_PATTERN = r"(?i:{special}|'s|'t|'re|'ve|'m|'ll|'d)|[\p{{L}}]+|[\p{{N}}]|[^\s\p{{L}}\p{{N}}]+"
 
 
-def cleaning(clean: Any) -> tuple[Step, ...]:
+def cleaning_steps(clean: Any) -> tuple[CleaningStep, ...]:
     """The steps of an open_clip cleaning function. Raises ExportError for another function."""
     name = getattr(clean, "__name__", repr(clean))
     if name not in CLEANING:
@@ -25,7 +25,7 @@ def cleaning(clean: Any) -> tuple[Step, ...]:
     return CLEANING[name]
 
 
-def from_backend(tokenizer: Any, length: int) -> str:
+def tokenizer_from_backend(tokenizer: Any, length: int) -> str:
     """tokenizer.json of a transformers tokeniser that runs on `tokenizers`, cut at `length`. Raises ExportError."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
@@ -36,7 +36,7 @@ def from_backend(tokenizer: Any, length: int) -> str:
     return str(copy.to_str())
 
 
-def from_simple(tokenizer: Any, length: int) -> str:
+def tokenizer_from_simple(tokenizer: Any, length: int) -> str:
     """tokenizer.json of open_clip's SimpleTokenizer: CLIP's byte pairs, to the same ids. Raises ExportError."""
     if tokenizer.reduction_fn is not None:
         raise ExportError("the tokeniser drops words by chance (reduction_mask): leave that option out")
@@ -50,7 +50,7 @@ def from_simple(tokenizer: Any, length: int) -> str:
             end_of_word_suffix="</w>",
         )
     )
-    pieces = Regex(PIECES.format(special="|".join(special)))
+    pieces = Regex(TOKEN_PATTERN.format(special="|".join(special)))
     made.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(pieces, behavior="removed", invert=True),

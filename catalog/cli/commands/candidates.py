@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from catalog.cli.options import asks, json_option, put_lines
-from catalog.context import Asking
-from catalog.formatting import show
-from catalog.heads.candidates import Proposal, candidates
-from catalog.heads.review_folder import link, write_list
+from catalog.cli.options import echo_json_lines, json_option, with_catalog
+from catalog.context import CatalogContext
+from catalog.formatting import printable_path
+from catalog.heads.candidates import DeletionCandidate, deletion_candidates
+from catalog.heads.review_folder import write_links, write_list
 
 
 @click.command("candidates")
@@ -19,9 +19,9 @@ from catalog.heads.review_folder import link, write_list
 @click.option("--files", type=click.Path(path_type=Path), help="Write the paths to this file, one a line.")
 @click.option("-0", "zero", is_flag=True, help="End the paths of --files with NUL instead.")
 @json_option
-@asks
+@with_catalog
 def command(
-    asking: Asking,
+    asking: CatalogContext,
     count: int,
     least: float,
     links: Path | None,
@@ -33,26 +33,32 @@ def command(
     """Files by how likely you are to delete them, with the reasons. What you labelled `keep` is never among them, nor
     the best one of several near copies. Nothing is deleted.
     """
-    found = list(candidates(asking, count, least))
+    found = list(deletion_candidates(asking, count, least))
     paths = [proposal.files[0].path for proposal in found]
     if links is not None:
-        click.echo(f"{link(links, paths, mtimes=mtimes)} links in {links}", err=True)
+        click.echo(f"{write_links(links, paths, mtimes=mtimes)} links in {links}", err=True)
     if files is not None:
         write_list(files, paths, zero)
     if as_json:
-        put_lines(proposal.record() for proposal in found)
+        echo_json_lines(proposal.record() for proposal in found)
     elif links is None and files is None:
         _print(found)
 
 
-def _print(found: list[Proposal]) -> None:
-    from catalog.console import size, table
+def _print(found: list[DeletionCandidate]) -> None:
+    from catalog.console import format_size, print_table
 
     rows = (
-        (f"{one.p_delete:.3f}", one.word, size(one.files[0].bytes), show(one.files[0].path), "; ".join(one.why))
+        (
+            f"{one.p_delete:.3f}",
+            one.word,
+            format_size(one.files[0].bytes),
+            printable_path(one.files[0].path),
+            "; ".join(one.why),
+        )
         for one in found
     )
     if found:
-        table(("p_delete", "head says", "size", "path", "why"), rows, right=("p_delete", "size"))
+        print_table(("p_delete", "head says", "size", "path", "why"), rows, right=("p_delete", "size"))
     freed = sum(file.bytes for one in found for file in one.files)
-    click.echo(f"{len(found)} candidates, {size(freed)} with their copies", err=True)
+    click.echo(f"{len(found)} candidates, {format_size(freed)} with their copies", err=True)

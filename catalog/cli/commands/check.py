@@ -4,36 +4,36 @@ from dataclasses import asdict
 
 import click
 
-from catalog.cli.options import asks, json_option, put
-from catalog.context import Asking
-from catalog.formatting import show, text
-from catalog.integrity.check import Finding, check
-from catalog.integrity.repair import repair
+from catalog.cli.options import echo_json, json_option, with_catalog
+from catalog.context import CatalogContext
+from catalog.formatting import path_text, printable_path
+from catalog.integrity.check import CheckFinding, check_catalog
+from catalog.integrity.repair import repair_catalog
 
-FINDINGS = 1
+EXIT_FINDINGS = 1
 
 
 @click.command("check")
 @click.option("--fix", is_flag=True, help="Repair what is derived; have the rest read again.")
 @click.option("--no-disk", is_flag=True, help="Look at the catalog and the index only.")
 @json_option
-@asks
-def command(asking: Asking, fix: bool, no_disk: bool, as_json: bool) -> int:
+@with_catalog
+def command(asking: CatalogContext, fix: bool, no_disk: bool, as_json: bool) -> int:
     """Compare catalog, disk and index. Prints what does not fit, one finding a line; exit code 1 if there is any."""
-    found = check(asking.config, asking.database, disk=not no_disk)
+    found = check_catalog(asking.config, asking.database, disk=not no_disk)
     for finding in found:
-        _tell(finding, as_json)
+        _print_finding(finding, as_json)
     if fix and found:
-        for line in repair(asking.config, found):
+        for line in repair_catalog(asking.config, found):
             click.echo(f"fixed: {line}", err=True)
-        found = check(asking.config, asking.database, disk=not no_disk)
+        found = check_catalog(asking.config, asking.database, disk=not no_disk)
     click.echo(f"{len(found)} findings{' are left' if fix else ''}" if found else "all is as it should be", err=True)
-    return FINDINGS if found else 0
+    return EXIT_FINDINGS if found else 0
 
 
-def _tell(finding: Finding, as_json: bool) -> None:
+def _print_finding(finding: CheckFinding, as_json: bool) -> None:
     where = None if finding.path is None else finding.path
     if as_json:
-        put(asdict(finding) | {"path": None if where is None else text(where)})
+        echo_json(asdict(finding) | {"path": None if where is None else path_text(where)})
     else:
-        click.echo(f"{finding.kind}: {'' if where is None else show(where) + ': '}{finding.detail}")
+        click.echo(f"{finding.kind}: {'' if where is None else printable_path(where) + ': '}{finding.detail}")

@@ -2,13 +2,13 @@
 
 import click
 
-from catalog.cli.options import asks, json_option, put_lines
-from catalog.cli.params import BytesPath, Day, Format, Size
-from catalog.context import Asking
-from catalog.errors import UsageFault
-from catalog.formatting import show
-from catalog.heads.stored_head import needed
-from catalog.similarity.search import Only, Question, described, search
+from catalog.cli.options import echo_json_lines, json_option, with_catalog
+from catalog.cli.params import BytesPath, Day, FormatName, Size
+from catalog.context import CatalogContext
+from catalog.errors import UsageError
+from catalog.formatting import printable_path
+from catalog.heads.stored_head import require_head
+from catalog.similarity.search import SearchFilter, SearchQuery, result_record, search
 
 
 @click.command("search")
@@ -20,15 +20,15 @@ from catalog.similarity.search import Only, Question, described, search
 @click.option("--since", type=Day(), default="", help="Only taken on that day or later: 2021, 2021-05, 2021-05-31.")
 @click.option("--until", type=Day(), default="", help="Only taken on that day or earlier.")
 @click.option("--label", type=click.Choice(["keep", "delete"]), default=None, help="Only what you labelled so.")
-@click.option("--format", "format_", type=Format(), default="", help="Only this format: jpeg, png, heif, …")
+@click.option("--format", "format_", type=FormatName(), default="", help="Only this format: jpeg, png, heif, …")
 @click.option("--larger", type=Size(), default=0, metavar="SIZE", help="Only files of at least this size, such as 5MB.")
 @click.option("--smaller", type=Size(), default=0, metavar="SIZE", help="Only files of at most this size.")
 @click.option("--least", type=click.FloatRange(0, 1), help="Only from this p_delete on.")
 @click.option("--most", type=click.FloatRange(0, 1), help="Only up to this p_delete.")
 @json_option
-@asks
+@with_catalog
 def command(
-    asking: Asking,
+    asking: CatalogContext,
     words: tuple[str, ...],
     count: int,
     unlike: tuple[str, ...],
@@ -50,15 +50,15 @@ def command(
     """
     words = tuple(word for word in words if word.strip())
     if not words and not pictures:
-        raise UsageFault("there is nothing to look for", 'Say what: `catalog search "a shrine under a full moon"`.')
+        raise UsageError("there is nothing to look for", 'Say what: `catalog search "a shrine under a full moon"`.')
     if (least, most) != (None, None):
-        needed(asking.database)
-    only = Only(below or b"", since, until, label or "", format_, larger, smaller, least, most)
-    found = list(search(asking, Question(words, unlike, pictures), only, count))
+        require_head(asking.database)
+    only = SearchFilter(below or b"", since, until, label or "", format_, larger, smaller, least, most)
+    found = list(search(asking, SearchQuery(words, unlike, pictures), only, count))
     if as_json:
-        put_lines(described(entry, cosine) for entry, cosine in found)
+        echo_json_lines(result_record(entry, cosine) for entry, cosine in found)
         return
     if not found:
         click.echo("no picture fits", err=True)
     for entry, cosine in found:
-        click.echo(f"{cosine:.4f}\t{show(entry.path)}")
+        click.echo(f"{cosine:.4f}\t{printable_path(entry.path)}")

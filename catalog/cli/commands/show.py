@@ -4,79 +4,81 @@ from typing import Any
 
 import click
 
-from catalog.cli.options import asks, json_option, put
+from catalog.cli.options import echo_json, json_option, with_catalog
 from catalog.cli.params import BytesPath
-from catalog.context import Asking
-from catalog.errors import UsageFault
-from catalog.files.queries import Entry, entry_at, holders
-from catalog.formatting import moment, safe, show, text
-from catalog.similarity.nearest import similar
+from catalog.context import CatalogContext
+from catalog.errors import UsageError
+from catalog.files.queries import FileEntry, entry_at, files_with_content
+from catalog.formatting import format_utc, path_text, printable_path, printable_text
+from catalog.similarity.nearest import similar_files
 
 
 @click.command("show")
 @click.argument("path", type=BytesPath())
 @click.option("-k", "count", type=click.IntRange(0, 100), default=5, show_default=True, help="Nearest neighbours.")
 @json_option
-@asks
-def command(asking: Asking, path: bytes, count: int, as_json: bool) -> None:
+@with_catalog
+def command(asking: CatalogContext, path: bytes, count: int, as_json: bool) -> None:
     """Everything known of the file at PATH: state, content, history, copies, nearest neighbours."""
     entry = entry_at(asking.database, path)
     if entry is None:
-        raise UsageFault(f"{show(path)} is not in the catalog", "See `catalog ls`, or scan first: `catalogd --once`.")
+        raise UsageError(
+            f"{printable_path(path)} is not in the catalog", "See `catalog ls`, or scan first: `catalogd --once`."
+        )
     found = _record(asking, entry, count)
     if as_json:
-        put(found)
+        echo_json(found)
     else:
         _print(found)
 
 
-def _record(asking: Asking, entry: Entry, count: int) -> dict[str, Any]:
+def _record(asking: CatalogContext, entry: FileEntry, count: int) -> dict[str, Any]:
     database = asking.database
     more = database.row("SELECT taken_at, camera, note FROM content WHERE id = ?", entry.content) or (None,) * 3
-    copies = [] if entry.content is None else holders(database, entry.content)
-    near = similar(asking, entry.path, count) if count and entry.state in ("ok", "unreachable") else ()
+    copies = [] if entry.content is None else files_with_content(database, entry.content)
+    near = similar_files(asking, entry.path, count) if count and entry.state in ("ok", "unreachable") else ()
     return entry.record() | {
-        "first_seen": _when(entry.first_seen),
-        "last_verified": _when(entry.last_verified),
+        "first_seen": _format_utc_or_none(entry.first_seen),
+        "last_verified": _format_utc_or_none(entry.last_verified),
         "taken_at": more[0],
         "camera": more[1],
         "note": _note(entry, more[2]),
         "history": _history(asking, entry),
-        "copies": [text(copy.path) for copy in copies if copy.id != entry.id],
-        "neighbours": [{"path": text(one.entry.path), "cosine": round(one.cosine, 4)} for one in near],
+        "copies": [path_text(copy.path) for copy in copies if copy.id != entry.id],
+        "neighbours": [{"path": path_text(one.entry.path), "cosine": round(one.cosine, 4)} for one in near],
     }
 
 
-def _note(entry: Entry, told: str | None) -> str | None:
-    from models.decode.extension import misnomer  # all decoders behind it: 0.1 s that only this command needs
+def _note(entry: FileEntry, told: str | None) -> str | None:
+    from models.decode.extension import extension_mismatch  # all decoders behind it: 0.1 s that only this command needs
 
-    named = misnomer(entry.format, entry.name) if entry.format else ""
+    named = extension_mismatch(entry.format, entry.name) if entry.format else ""
     return "; ".join(filter(None, (told, named))) or None
 
 
-def _history(asking: Asking, entry: Entry) -> list[dict[str, Any]]:
+def _history(asking: CatalogContext, entry: FileEntry) -> list[dict[str, Any]]:
     rows = asking.database.rows(
         "SELECT h.seen_at, lower(hex(c.sha256)), h.size, h.verdict, h.evidence FROM history h"
         " JOIN content c ON c.id = h.content WHERE h.file = ? ORDER BY h.id",
         entry.id,
     )
     names = ("seen_at", "sha256", "bytes", "verdict", "evidence")
-    return [dict(zip(names, (moment(at), *rest), strict=True)) for at, *rest in rows]
+    return [dict(zip(names, (format_utc(at), *rest), strict=True)) for at, *rest in rows]
 
 
-def _when(seconds: float | None) -> str | None:
-    return None if seconds is None else moment(seconds)
+def _format_utc_or_none(seconds: float | None) -> str | None:
+    return None if seconds is None else format_utc(seconds)
 
 
-def _line(past: dict[str, Any]) -> str:
+def _history_line(past: dict[str, Any]) -> str:
     why = f"  {past['evidence']}" if past["evidence"] else ""
     return f"{past['seen_at']}  {past['verdict']}  {past['sha256'][:16]}{why}"
 
 
 def _print(found: dict[str, Any]) -> None:
-    from catalog.console import pairs
+    from catalog.console import print_pairs
 
-    rows: list[tuple[str, object]] = [("path", safe(found["path"]))]
+    rows: list[tuple[str, object]] = [("path", printable_text(found["path"]))]
     rows += [
         (name.replace("_", " "), found[name])
         for name in ("state", "reason", "detail", "format", "bytes", "sha256", "taken_at", "camera", "note", "label")
@@ -85,7 +87,7 @@ def _print(found: dict[str, Any]) -> None:
     if found["width"]:
         rows.append(("size", f"{found['width']} x {found['height']}"))
     rows += [("first seen", found["first_seen"]), ("last verified", found["last_verified"] or "never")]
-    rows += [("history", _line(past)) for past in found["history"]]
-    rows += [("copy", safe(path)) for path in found["copies"]]
-    rows += [("neighbour", f"{other['cosine']:.4f}  {safe(other['path'])}") for other in found["neighbours"]]
-    pairs(rows)
+    rows += [("history", _history_line(past)) for past in found["history"]]
+    rows += [("copy", printable_text(path)) for path in found["copies"]]
+    rows += [("neighbour", f"{other['cosine']:.4f}  {printable_text(other['path'])}") for other in found["neighbours"]]
+    print_pairs(rows)

@@ -4,24 +4,24 @@ from typing import Any
 
 import click
 
-from catalog.cli.options import asks, json_option, put
-from catalog.context import Asking
-from catalog.embedding.inventory import told
-from catalog.formatting import safe
-from catalog.heads.retraining import told as head_told
-from catalog.integrity.rejected import NORMAL
-from catalog.status import standing
-from catalog.store.volumes import remedy_of
+from catalog.cli.options import echo_json, json_option, with_catalog
+from catalog.context import CatalogContext
+from catalog.embedding.inventory import next_model_summary
+from catalog.formatting import printable_text
+from catalog.heads.retraining import head_summary as head_told
+from catalog.integrity.rejected import NORMAL_DAMAGE_RATE
+from catalog.status import collect_status
+from catalog.store.volumes import volume_remedy
 
 
 @click.command("status")
 @json_option
-@asks
-def command(asking: Asking, as_json: bool) -> None:
+@with_catalog
+def command(asking: CatalogContext, as_json: bool) -> None:
     """What is known, what is missing, what runs."""
-    found = standing(asking)
+    found = collect_status(asking)
     if as_json:
-        put(found)
+        echo_json(found)
     else:
         _print(found)
 
@@ -42,10 +42,10 @@ def _print(found: dict[str, Any]) -> None:
         )
 
 
-Line = tuple[str, str, bool]
+StatusLine = tuple[str, str, bool]
 
 
-def _files(found: dict[str, Any]) -> list[Line]:
+def _files(found: dict[str, Any]) -> list[StatusLine]:
     files = found["files"]
     lines = [("files", f"{files['total']:,}", False)]
     lines += [
@@ -62,7 +62,7 @@ def _files(found: dict[str, Any]) -> list[Line]:
     return [*lines, *_verified(found["verified"])]
 
 
-def _verified(verified: dict[str, Any]) -> list[Line]:
+def _verified(verified: dict[str, Any]) -> list[StatusLine]:
     share = f"{verified['percent']:g} % within {verified['days']:g} days"
     if not verified["overdue"]:
         return [("verified", share, False)]
@@ -72,7 +72,7 @@ def _verified(verified: dict[str, Any]) -> list[Line]:
     ]
 
 
-def _derived(found: dict[str, Any]) -> list[Line]:
+def _derived(found: dict[str, Any]) -> list[StatusLine]:
     index, model = found["index"], found["model"]
     behind = f", {index['lag']:,} changes behind" if index["lag"] else ""
     lines = [
@@ -84,7 +84,7 @@ def _derived(found: dict[str, Any]) -> list[Line]:
         attested = f", cosine {model['cosine']:.5f} to its goldens" if model["cosine"] else ""
         lines.append(("  runs on", f"{model['provider']}{attested}", False))
     if model["next"]:
-        lines.append(("  next", told(model["next"]), False))
+        lines.append(("  next", next_model_summary(model["next"]), False))
         if model["next"]["problem"]:
             lines.append(("", f"  {model['next']['problem']}", True))
     if model["wanted"] and not model["problem"]:
@@ -95,19 +95,19 @@ def _derived(found: dict[str, Any]) -> list[Line]:
     return lines + [("  " + key, model[key], True) for key in ("warning", "problem") if model[key]]
 
 
-def _head(head: dict[str, Any]) -> list[Line]:
+def _head(head: dict[str, Any]) -> list[StatusLine]:
     if head["state"] == "none":
         return []
     lines = [("head", head_told(head), False)]
     return lines + ([("  problem", head["problem"], True)] if head["problem"] else [])
 
 
-def _damage(found: dict[str, Any]) -> list[Line]:
+def _damage(found: dict[str, Any]) -> list[StatusLine]:
     return [
         (
             "damaged",
-            f"{safe(rate['path'])}: {rate['percent']:.0f} % of {rate['files']:,} images read on {rate['day']}"
-            f" are damaged; {NORMAL} is normal: look at how they get there",
+            f"{printable_text(rate['path'])}: {rate['percent']:.0f} % of {rate['files']:,} images read on {rate['day']}"
+            f" are damaged; {NORMAL_DAMAGE_RATE} is normal: look at how they get there",
             True,
         )
         for rate in found["damage"]
@@ -115,24 +115,24 @@ def _damage(found: dict[str, Any]) -> list[Line]:
     ]
 
 
-def _roots(found: dict[str, Any]) -> list[Line]:
-    lines: list[Line] = []
+def _roots(found: dict[str, Any]) -> list[StatusLine]:
+    lines: list[StatusLine] = []
     for root in found["roots"]:
         away = root["state"] != "present"
         word = f" {'is held' if root['held'] else 'is away'}: {root['reason']}" if away else ""
-        lines.append((root["kind"], f"{safe(root['path'])}{word}", away))
+        lines.append((root["kind"], f"{printable_text(root['path'])}{word}", away))
         if root["held"]:
-            lines.append(("", f"  {remedy_of(root['kind'], True)}", True))
+            lines.append(("", f"  {volume_remedy(root['kind'], True)}", True))
     return lines
 
 
-def _backup(found: dict[str, Any]) -> list[Line]:
+def _backup(found: dict[str, Any]) -> list[StatusLine]:
     newest = found["backup"]
     word = f"{newest['at'][:16]}, {newest['bytes'] / 1e6:,.1f} MB" if newest["at"] else "none yet"
     return [("backup", word, False), *([("  problem", newest["problem"], True)] if newest["problem"] else [])]
 
 
-def _service(found: dict[str, Any]) -> list[Line]:
+def _service(found: dict[str, Any]) -> list[StatusLine]:
     daemon, watch = found["daemon"], found["watch"]
     word = "running" if daemon["running"] else "not running"
     if daemon.get("in_work") or daemon.get("scanning"):
@@ -140,8 +140,7 @@ def _service(found: dict[str, Any]) -> list[Line]:
     lines = [("service", word, False)]
     if watch and watch["uncovered"]:
         first = watch["uncovered"][0]
-        detail = (
-            f"{len(watch['uncovered'])} subtrees are not watched but scanned: {safe(first['path'])}: {first['why']}"
-        )
+        subtrees, path = len(watch["uncovered"]), printable_text(first["path"])
+        detail = f"{subtrees} subtrees are not watched but scanned: {path}: {first['why']}"
         lines.append(("  watch", detail, True))
     return lines

@@ -4,14 +4,14 @@ from typing import Any
 
 import click
 
-from catalog.cli.options import asks, json_option, put
-from catalog.client.process import running
-from catalog.context import Asking
-from catalog.heads.scoring import catch_up
-from catalog.heads.training import Lesson, teach
+from catalog.cli.options import echo_json, json_option, with_catalog
+from catalog.client.process import service_running
+from catalog.context import CatalogContext
+from catalog.heads.scoring import score_remaining
+from catalog.heads.training import TrainingResult, train_head
 from catalog.store.database import Database
 
-FIGURES = ("auc", "average_precision", "precision_at_10", "precision_at_100", "precision_at_1000")
+METRICS = ("auc", "average_precision", "precision_at_10", "precision_at_100", "precision_at_1000")
 
 
 @click.command("train")
@@ -25,34 +25,34 @@ FIGURES = ("auc", "average_precision", "precision_at_10", "precision_at_100", "p
     help="Learn also from so many changed views of each picture: mirrored, cut, compressed. Reads the files again.",
 )
 @json_option
-@asks
-def command(asking: Asking, force: bool, seed: int, views: int, as_json: bool) -> None:
+@with_catalog
+def command(asking: CatalogContext, force: bool, seed: int, views: int, as_json: bool) -> None:
     """Learn to tell what you would delete. The figures are of pictures whose likes it had not seen."""
-    lesson = teach(asking, force=force, seed=seed, views=views, told=_names)
+    lesson = train_head(asking, force=force, seed=seed, views=views, told=_print_name_count)
     scored = 0
-    if lesson.used and not running(asking.config.state):
+    if lesson.used and not service_running(asking.config.state):
         scored = _score(asking)
     if as_json:
-        put({"head": lesson.head, "used": lesson.used, "why": lesson.why, "scored": scored, **lesson.record})
+        echo_json({"head": lesson.head, "used": lesson.used, "why": lesson.why, "scored": scored, **lesson.record})
     else:
         _print(lesson)
 
 
-def _names(count: int) -> None:
+def _print_name_count(count: int) -> None:
     click.echo(f"{count:,} file names are embedded first, once", err=True)
 
 
-def _score(asking: Asking) -> int:
+def _score(asking: CatalogContext) -> int:
     """Without a service nobody else does it."""
     database = Database(asking.config.database, write=True)
     try:
-        return catch_up(database)
+        return score_remaining(database)
     finally:
         database.close()
 
 
-def _print(lesson: Lesson) -> None:
-    from catalog.console import table
+def _print(lesson: TrainingResult) -> None:
+    from catalog.console import print_table
 
     record = lesson.record
     click.echo(f"{record['labels']:,} labels, {record['deleted']:,} of them delete, in {record['groups']:,} groups")
@@ -63,19 +63,19 @@ def _print(lesson: Lesson) -> None:
     rows = [
         (
             name.replace("_", " "),
-            _three(record["figures"][name]),
-            _three(record["no_pixels"][name]),
-            _chance(record, name),
+            _format_interval(record["figures"][name]),
+            _format_interval(record["no_pixels"][name]),
+            _format_chance_level(record, name),
         )
-        for name in FIGURES
+        for name in METRICS
         if record["figures"][name][0] is not None
     ]
-    rows.append(("calibration error", _three(record["figures"]["calibration_error"]), "", ""))
+    rows.append(("calibration error", _format_interval(record["figures"]["calibration_error"]), "", ""))
     if record["figures"]["within_bursts"] is not None:
         rows.append(("within bursts", f"{record['figures']['within_bursts']:.3f}", "", "0.500"))
     if record["newest"] is not None:
-        rows.append(("auc of the newest", _three(record["newest"]["auc"]), "", "0.500"))
-    table(("held out", "head (95 %)", "without pixels", "chance"), rows)
+        rows.append(("auc of the newest", _format_interval(record["newest"]["auc"]), "", "0.500"))
+    print_table(("held out", "head (95 %)", "without pixels", "chance"), rows)
     if record["kind"] == "net":
         click.echo("a small network: it tells more of what it had not seen than one weight a feature")
     wrong = record["noise"]
@@ -84,10 +84,10 @@ def _print(lesson: Lesson) -> None:
     click.echo(f"head {lesson.head} is {'in use' if lesson.used else 'kept, not used'}: {lesson.why}", err=True)
 
 
-def _three(figure: list[Any]) -> str:
+def _format_interval(figure: list[Any]) -> str:
     value, low, high = figure
     return "-" if value is None else f"{value:.3f} ({low:.3f} … {high:.3f})"
 
 
-def _chance(record: dict[str, Any], name: str) -> str:
+def _format_chance_level(record: dict[str, Any], name: str) -> str:
     return f"{record['chance'].get(name, record['chance']['average_precision']):.3f}"

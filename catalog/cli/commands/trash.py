@@ -6,24 +6,32 @@ from collections.abc import Iterable
 
 import click
 
-from catalog.cli.options import asks, json_option, put, put_lines, say
-from catalog.cli.params import STDIN, BytesPath, Duration, ListedPath, named_paths
-from catalog.cli.prompt import agreed
-from catalog.context import Asking
-from catalog.errors import UsageFault
-from catalog.formatting import moment, show, text
-from catalog.trash.crash_recovery import reachable, refresh
-from catalog.trash.facts import gather, named
-from catalog.trash.folder import doubt
+from catalog.cli.options import echo_json, echo_json_lines, json_option, say, with_catalog
+from catalog.cli.params import STDIN, BytesPath, Duration, ListedPath, collect_paths
+from catalog.cli.prompt import confirm
+from catalog.context import CatalogContext
+from catalog.errors import UsageError
+from catalog.formatting import format_utc, path_text, printable_path
+from catalog.trash.crash_recovery import is_reachable, record_removals
+from catalog.trash.facts import gather_facts, require_survivor
+from catalog.trash.folder import location_problem
 from catalog.trash.mover import Mover
-from catalog.trash.outcome import Outcome, of_refused, of_victim
-from catalog.trash.plan import NO_COPY, NO_LONGER, Plan, Refused, Told, plan, without_lonely
-from catalog.trash.purge import older_than, purge_all
-from catalog.trash.records import Deed
-from catalog.trash.session import Turn, turn
+from catalog.trash.outcome import TrashResult, result_of_move, result_of_refused
+from catalog.trash.plan import (
+    COPIES_LOST,
+    NO_OTHER_COPY,
+    ExpectedHashes,
+    RefusedPath,
+    TrashPlan,
+    plan_moves,
+    without_last_copies,
+)
+from catalog.trash.purge import purge_all, records_older_than
+from catalog.trash.records import TrashRecord
+from catalog.trash.session import TrashSession, trash_session
 
-SOME_REFUSED = 1
-BACK = "`catalog restore --last` brings them back"
+EXIT_FINDINGS = 1
+UNDO_ADVICE = "`catalog restore --last` brings them back"
 
 
 @click.command("trash")
@@ -37,9 +45,9 @@ BACK = "`catalog restore --last` brings them back"
 @click.option("--purge", is_flag=True, help="Delete for good what this command put into the trash.")
 @click.option("--older-than", type=Duration(), default="30d", show_default=True, metavar="SPAN", help="For --purge.")
 @json_option
-@asks
+@with_catalog
 def command(
-    asking: Asking,
+    asking: CatalogContext,
     paths: tuple[bytes, ...],
     nul: bool,
     survivor: bytes | None,
@@ -58,116 +66,123 @@ def command(
     """
     asking.database.close()
     if listing + purge + bool(paths or nul) != 1:
-        raise UsageFault("name files, or one of --list and --purge", "See `catalog trash --help`.")
+        raise UsageError("name files, or one of --list and --purge", "See `catalog trash --help`.")
     if listing:
         return _list(asking, as_json)
     if purge:
         return _purge(asking, older_than, last_copy, yes, dry_run, as_json)
-    told = named_paths(paths, nul)
-    with turn(asking.config, time.time, say) as work:
-        found = _plan(work, told, survivor)
+    told = collect_paths(paths, nul)
+    with trash_session(asking.config, time.time, say) as work:
+        found = _plan_moves(work, told, survivor)
     if yes and not last_copy:
-        found = without_lonely(found, frozenset(), NO_COPY)
+        found = without_last_copies(found, frozenset(), NO_OTHER_COPY)
     taken = nul or STDIN in paths
-    return _trash(asking, found, survivor, yes=yes, dry_run=dry_run, listed=taken, as_json=as_json)
+    return _move_to_trash(asking, found, survivor, yes=yes, dry_run=dry_run, listed=taken, as_json=as_json)
 
 
-def _plan(work: Turn, told: Told, survivor: bytes | None) -> Plan:
-    instead = None if survivor is None else named(work.database, survivor, told)
-    return plan(gather(work.config, work.database, told), instead, told)
+def _plan_moves(work: TrashSession, told: ExpectedHashes, survivor: bytes | None) -> TrashPlan:
+    instead = None if survivor is None else require_survivor(work.database, survivor, told)
+    return plan_moves(gather_facts(work.config, work.database, told), instead, told)
 
 
-def _trash(
-    asking: Asking, found: Plan, survivor: bytes | None, *, yes: bool, dry_run: bool, listed: bool, as_json: bool
+def _move_to_trash(
+    asking: CatalogContext,
+    found: TrashPlan,
+    survivor: bytes | None,
+    *,
+    yes: bool,
+    dry_run: bool,
+    listed: bool,
+    as_json: bool,
 ) -> int:
-    from catalog.cli.trash_messages import question, tell_plan, tell_sum
+    from catalog.cli.trash_messages import move_question, print_plan, print_summary
 
-    tell_plan(found, whole=dry_run)
-    refused = [of_refused(one) for one in found.refused]
-    if dry_run or not found.victims or not agreed(question(found), yes=yes, stdin_taken=listed):
-        _show([*refused, *map(of_victim, found.victims)], as_json)
-        return SOME_REFUSED if refused else 0
-    _show(refused, as_json)
-    outcomes = refused + _show(_moved(asking, found, survivor), as_json, talk=True)
-    tell_sum("moved to the trash", outcomes, BACK)
-    return 0 if all(one.done for one in outcomes) else SOME_REFUSED
+    print_plan(found, whole=dry_run)
+    refused = [result_of_refused(one) for one in found.refused]
+    if dry_run or not found.victims or not confirm(move_question(found), yes=yes, stdin_taken=listed):
+        _print_results([*refused, *map(result_of_move, found.victims)], as_json)
+        return EXIT_FINDINGS if refused else 0
+    _print_results(refused, as_json)
+    outcomes = refused + _print_results(_move(asking, found, survivor), as_json, talk=True)
+    print_summary("moved to the trash", outcomes, UNDO_ADVICE)
+    return 0 if all(one.done for one in outcomes) else EXIT_FINDINGS
 
 
-def _moved(asking: Asking, found: Plan, survivor: bytes | None) -> Iterable[Outcome]:
+def _move(asking: CatalogContext, found: TrashPlan, survivor: bytes | None) -> Iterable[TrashResult]:
     """Planned again, since the question may have stood for long; nothing goes that was not shown."""
-    with turn(asking.config, time.time, say) as work:
-        again = _plan(work, {victim.path: victim.sha256 for victim in found.victims}, survivor)
-        again = without_lonely(again, frozenset(victim.path for victim in found.lonely), NO_LONGER)
-        yield from map(of_refused, again.refused)
+    with trash_session(asking.config, time.time, say) as work:
+        again = _plan_moves(work, {victim.path: victim.sha256 for victim in found.victims}, survivor)
+        again = without_last_copies(again, frozenset(victim.path for victim in found.lonely), COPIES_LOST)
+        yield from map(result_of_refused, again.refused)
         mover = Mover(work.ledger, secrets.token_hex(4))
         yield from map(mover.move, again.victims)
 
 
-def _list(asking: Asking, as_json: bool) -> int:
-    from catalog.cli.trash_messages import tell_refused
+def _list(asking: CatalogContext, as_json: bool) -> int:
+    from catalog.cli.trash_messages import print_refused
 
-    with turn(asking.config, time.time, say) as work:
-        refresh(work.database, work.ledger, work.trashed)
-        seen = [(deed, doubt(deed), reachable(work.database, deed)) for deed in work.current().trashed]
-    doubted = [Refused(deed.path, why) for deed, why, _ in seen if why]
-    found = [(deed, "in no trash" if why else _word(deed, there)) for deed, why, there in seen]
-    tell_refused(doubted, whole=True)
+    with trash_session(asking.config, time.time, say) as work:
+        record_removals(work.database, work.ledger, work.trashed)
+        seen = [(deed, location_problem(deed), is_reachable(work.database, deed)) for deed in work.current().trashed]
+    doubted = [RefusedPath(deed.path, why) for deed, why, _ in seen if why]
+    found = [(deed, "in no trash" if why else _state_text(deed, there)) for deed, why, there in seen]
+    print_refused(doubted, whole=True)
     if as_json:
-        put_lines(_record(deed, word) for deed, word in found)
-        return SOME_REFUSED if doubted else 0
-    from catalog.console import size, table
+        echo_json_lines(_json_record(deed, word) for deed, word in found)
+        return EXIT_FINDINGS if doubted else 0
+    from catalog.console import format_size, print_table
 
-    rows = ((moment(deed.at), size(deed.size), show(deed.path), word) for deed, word in found)
-    table(("moved at", "size", "path", "now"), rows, right=("size",))
-    return SOME_REFUSED if doubted else 0
-
-
-def _record(deed: Deed, word: str) -> dict[str, object]:
-    known = Outcome(deed.path, deed.size, deed.sha256, deed.to, done=True).record()
-    return known | {"at": moment(deed.at), "state": word, "instead": _instead(deed)}
+    rows = ((format_utc(deed.at), format_size(deed.size), printable_path(deed.path), word) for deed, word in found)
+    print_table(("moved at", "size", "path", "now"), rows, right=("size",))
+    return EXIT_FINDINGS if doubted else 0
 
 
-def _instead(deed: Deed) -> str | None:
-    return None if deed.instead is None else text(deed.instead.path)
+def _json_record(deed: TrashRecord, word: str) -> dict[str, object]:
+    known = TrashResult(deed.path, deed.size, deed.sha256, deed.to, done=True).record()
+    return known | {"at": format_utc(deed.at), "state": word, "instead": _survivor_path(deed)}
 
 
-def _word(deed: Deed, there: bool) -> str:
+def _survivor_path(deed: TrashRecord) -> str | None:
+    return None if deed.instead is None else path_text(deed.instead.path)
+
+
+def _state_text(deed: TrashRecord, there: bool) -> str:
     return str(deed.state) if there else "its disk is away"
 
 
-def _purge(asking: Asking, age: float, last_copy: bool, yes: bool, dry_run: bool, as_json: bool) -> int:
-    from catalog.cli.trash_messages import tell_purge, tell_sum
+def _purge(asking: CatalogContext, age: float, last_copy: bool, yes: bool, dry_run: bool, as_json: bool) -> int:
+    from catalog.cli.trash_messages import print_purge_plan, print_summary
 
-    with turn(asking.config, time.time, say) as work:
-        refresh(work.database, work.ledger, work.trashed)
-        found = older_than(_present(work.current()), age, time.time())
-    tell_purge(found)
-    if dry_run or not found or not agreed("Delete them? Nothing brings them back.", yes=yes):
-        _show([Outcome(deed.path, deed.size, deed.sha256, deed.to) for deed in found], as_json)
+    with trash_session(asking.config, time.time, say) as work:
+        record_removals(work.database, work.ledger, work.trashed)
+        found = records_older_than(_reachable_records(work.current()), age, time.time())
+    print_purge_plan(found)
+    if dry_run or not found or not confirm("Delete them? Nothing brings them back.", yes=yes):
+        _print_results([TrashResult(deed.path, deed.size, deed.sha256, deed.to) for deed in found], as_json)
         return 0
-    outcomes = _show(_purged(asking, {deed.id for deed in found}, last_copy), as_json, talk=True)
-    tell_sum("deleted", outcomes, "")
-    return 0 if all(one.done for one in outcomes) else SOME_REFUSED
+    outcomes = _print_results(_purge_shown(asking, {deed.id for deed in found}, last_copy), as_json, talk=True)
+    print_summary("deleted", outcomes, "")
+    return 0 if all(one.done for one in outcomes) else EXIT_FINDINGS
 
 
-def _purged(asking: Asking, shown: set[str], last_copy: bool) -> Iterable[Outcome]:
-    with turn(asking.config, time.time, say) as work:
-        agreed_on = [deed for deed in _present(work) if deed.id in shown]
+def _purge_shown(asking: CatalogContext, shown: set[str], last_copy: bool) -> Iterable[TrashResult]:
+    with trash_session(asking.config, time.time, say) as work:
+        agreed_on = [deed for deed in _reachable_records(work) if deed.id in shown]
         yield from purge_all(work.database, work.ledger, agreed_on, last_copy=last_copy)
 
 
-def _present(work: Turn) -> list[Deed]:
-    return [deed for deed in work.trashed if reachable(work.database, deed)]
+def _reachable_records(work: TrashSession) -> list[TrashRecord]:
+    return [deed for deed in work.trashed if is_reachable(work.database, deed)]
 
 
-def _show(outcomes: Iterable[Outcome], as_json: bool, talk: bool = False) -> list[Outcome]:
-    from catalog.cli.trash_messages import tell_outcome
+def _print_results(outcomes: Iterable[TrashResult], as_json: bool, talk: bool = False) -> list[TrashResult]:
+    from catalog.cli.trash_messages import print_result
 
-    shown: list[Outcome] = []
+    shown: list[TrashResult] = []
     for outcome in outcomes:
         shown.append(outcome)
         if as_json:
-            put(outcome.record())
+            echo_json(outcome.record())
         if talk:
-            tell_outcome(outcome)
+            print_result(outcome)
     return shown

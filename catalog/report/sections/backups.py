@@ -2,18 +2,18 @@
 
 from typing import Any
 
-from catalog.backup.create import Backup, backup_standing, backups
-from catalog.console import size
-from catalog.context import Asking
-from catalog.report.elements import Last, Section
-from catalog.report.wording import ago, many
+from catalog.backup.create import Backup, backup_status, list_backups
+from catalog.console import format_size
+from catalog.context import CatalogContext
+from catalog.report.elements import Baseline, Section
+from catalog.report.wording import format_duration, pluralize
 
 
-def section(asking: Asking, now: float, last: Last) -> Section:
+def section(asking: CatalogContext, now: float, last: Baseline) -> Section:
     """The newest copy, how many are kept, and what is wrong with them."""
     state = asking.config.state
-    found: dict[str, Any] = backup_standing(asking.database, state, asking.config.backup, now)
-    kept = backups(state)
+    found: dict[str, Any] = backup_status(asking.database, state, asking.config.backup, now)
+    kept = list_backups(state)
     return Section(
         "Backups",
         _headline(kept, now),
@@ -25,5 +25,7 @@ def section(asking: Asking, now: float, last: Last) -> Section:
 def _headline(kept: list[Backup], now: float) -> str:
     if not kept:
         return "None was made yet"
-    age = ago(max(0.0, now - kept[0].at))
-    return f"The newest is {age} old and has {size(kept[0].bytes)}; {many(len(kept), 'copy', 'copies')} kept"
+    age = format_duration(max(0.0, now - kept[0].at))
+    return (
+        f"The newest is {age} old and has {format_size(kept[0].bytes)}; {pluralize(len(kept), 'copy', 'copies')} kept"
+    )

@@ -1,31 +1,31 @@
 """What exact copies waste."""
 
-from catalog.console import size
-from catalog.context import Asking
-from catalog.duplicates.groups import Group, exact
-from catalog.formatting import text
-from catalog.report.elements import Cell, Last, Rows, Section
-from catalog.report.wording import many
+from catalog.console import format_size
+from catalog.context import CatalogContext
+from catalog.duplicates.groups import DuplicateGroup, exact_duplicates
+from catalog.formatting import path_text
+from catalog.report.elements import Baseline, Cell, Section, Table
+from catalog.report.wording import pluralize
 
-SHOWN = 8
-NOTHING_STAYS = "nothing: all lie in recycle bins, version stores or snapshots"
+SHOWN_GROUPS = 8
+ALL_COPIES_TRANSIENT = "nothing: all lie in recycle bins, version stores or snapshots"
 
 
-def section(asking: Asking, now: float, last: Last) -> Section:
+def section(asking: CatalogContext, now: float, last: Baseline) -> Section:
     """Groups of the same bytes, the most wasteful first."""
     groups = wasted = copies = 0
-    first: list[Group] = []
-    for group in exact(asking.database):
+    first: list[DuplicateGroup] = []
+    for group in exact_duplicates(asking.database):
         groups, wasted, copies = groups + 1, wasted + group.bytes_freed, copies + len(group.paths) - 1
-        if len(first) < SHOWN and group.bytes_freed:
+        if len(first) < SHOWN_GROUPS and group.bytes_freed:
             first.append(group)
     return Section(
         "Duplicates",
-        f"{many(copies, 'exact copy', 'exact copies')} of {many(groups, 'picture')} take {size(wasted)}"
-        + _grown(wasted, last)
+        f"{pluralize(copies, 'exact copy', 'exact copies')} of {pluralize(groups, 'picture')} "
+        f"take {format_size(wasted)}" + _growth(wasted, last)
         if groups
         else "No file is there twice",
-        rows=Rows(
+        rows=Table(
             ("frees", "copies", "kept"),
             tuple(map(_row, first)),
             right=("frees", "copies"),
@@ -40,15 +40,15 @@ def section(asking: Asking, now: float, last: Last) -> Section:
     )
 
 
-def _row(one: Group) -> tuple[Cell, ...]:
-    return size(one.bytes_freed), f"{len(one.paths) - 1}", one.keep if one.stays else NOTHING_STAYS
+def _row(one: DuplicateGroup) -> tuple[Cell, ...]:
+    return format_size(one.bytes_freed), f"{len(one.paths) - 1}", one.keep if one.stays else ALL_COPIES_TRANSIENT
 
 
-def _record(one: Group) -> dict[str, object]:
-    paths = [text(path) for path in one.paths]
-    return {"keep": text(one.keep), "stays": one.stays, "paths": paths, "bytes_freed": one.bytes_freed}
+def _record(one: DuplicateGroup) -> dict[str, object]:
+    paths = [path_text(path) for path in one.paths]
+    return {"keep": path_text(one.keep), "stays": one.stays, "paths": paths, "bytes_freed": one.bytes_freed}
 
 
-def _grown(wasted: int, last: Last) -> str:
+def _growth(wasted: int, last: Baseline) -> str:
     before = int(last.record("duplicates").get("bytes_freed", wasted))
-    return f", {size(abs(wasted - before))} {'more' if wasted > before else 'less'}" if wasted != before else ""
+    return f", {format_size(abs(wasted - before))} {'more' if wasted > before else 'less'}" if wasted != before else ""

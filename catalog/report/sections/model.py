@@ -2,21 +2,21 @@
 
 from typing import Any
 
-from catalog.client.process import running
+from catalog.client.process import service_running
 from catalog.client.protocol import NO_MODEL_STATE
 from catalog.client.service import ServiceClient
-from catalog.context import Asking
-from catalog.embedding.inventory import switching, told
-from catalog.report.elements import Last, Section
-from catalog.report.wording import many
-from catalog.store.models import Model, current
+from catalog.context import CatalogContext
+from catalog.embedding.inventory import next_model_progress, next_model_summary
+from catalog.report.elements import Baseline, Section
+from catalog.report.wording import pluralize
+from catalog.store.models import Model, current_model
 
 
-def section(asking: Asking, now: float, last: Last) -> Section:
+def section(asking: CatalogContext, now: float, last: Baseline) -> Section:
     """What answers now, asked of the service where one runs."""
-    works = running(asking.config.state)
+    works = service_running(asking.config.state)
     live = ServiceClient(asking.config.state).status() if works else None
-    model, following = current(asking.database), switching(asking.database, live)
+    model, following = current_model(asking.database), next_model_progress(asking.database, live)
     said = live["model"] if live else NO_MODEL_STATE
     vectors = _vectors(asking, model)
     problems = [word for word in (said["problem"], following and following["problem"]) if word]
@@ -27,7 +27,7 @@ def section(asking: Asking, now: float, last: Last) -> Section:
         alarm=" ".join(f"The model: {word}." for word in problems),
         lines=(
             "The service is running" if works else "No service is running",
-            *([f"Next: {told(following)}"] if following else []),
+            *([f"Next: {next_model_summary(following)}"] if following else []),
             *warning,
         ),
         more="catalog doctor" if problems else "",
@@ -44,7 +44,7 @@ def section(asking: Asking, now: float, last: Last) -> Section:
     )
 
 
-def _vectors(asking: Asking, model: Model | None) -> int:
+def _vectors(asking: CatalogContext, model: Model | None) -> int:
     sql = "SELECT count(*) FROM vector WHERE model = ? AND live = 1"
     found: Any = asking.database.value(sql, model.id) if model else 0
     return int(found)
@@ -54,4 +54,4 @@ def _headline(model: Model | None, vectors: int) -> str:
     if model is None:
         return "Nothing is embedded yet"
     attested = f", cosine {model.cosine:.5f} to its goldens" if model.cosine else ""
-    return f"{model.name} {model.digest}: {many(vectors, 'vector')}{attested}"
+    return f"{model.name} {model.digest}: {pluralize(vectors, 'vector')}{attested}"

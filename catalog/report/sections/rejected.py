@@ -3,36 +3,36 @@
 from collections import Counter
 from itertools import takewhile
 
-from catalog.context import Asking
-from catalog.files.queries import Entry, rejected
-from catalog.formatting import text
-from catalog.report.elements import Last, Rows, Section
-from catalog.report.wording import many
+from catalog.context import CatalogContext
+from catalog.files.queries import FileEntry, rejected_entries
+from catalog.formatting import path_text
+from catalog.report.elements import Baseline, Section, Table
+from catalog.report.wording import pluralize
 
-SHOWN = 8
-TOTAL = (
+SHOWN_FILES = 8
+REJECTED_COUNT_SQL = (
     "SELECT coalesce(sum(t.files), 0) FROM tally t JOIN volume v ON v.id = t.volume AND v.away IS NULL"
     " WHERE t.state = 'rejected'"
 )
 
 
-def section(asking: Asking, now: float, last: Last) -> Section:
+def section(asking: CatalogContext, now: float, last: Baseline) -> Section:
     """How many there are, the new ones by reason, and the newest. That is what a collection is like: no alarm."""
-    total = int(asking.database.value(TOTAL))
+    total = int(asking.database.value(REJECTED_COUNT_SQL))
     reasons: Counter[str] = Counter()
-    found: list[Entry] = []
-    for entry in takewhile(lambda one: one.first_seen > last.since, rejected(asking.database)):
+    found: list[FileEntry] = []
+    for entry in takewhile(lambda one: one.first_seen > last.since, rejected_entries(asking.database)):
         reasons[entry.reason or ""] += 1
-        if len(found) < SHOWN:
+        if len(found) < SHOWN_FILES:
             found.append(entry)
     told = ", ".join(f"{files:,} {reason}" for reason, files in reasons.most_common())
     return Section(
         "Rejected",
-        f"{many(reasons.total(), 'new file')} that cannot be read, {total:,} in all"
+        f"{pluralize(reasons.total(), 'new file')} that cannot be read, {total:,} in all"
         if total
         else "Every file can be read",
         lines=(f"New: {told}",) if told else (),
-        rows=Rows(
+        rows=Table(
             ("reason", "file", "detail"),
             tuple((one.reason or "", one.path, one.detail or "") for one in found),
         ),
@@ -41,6 +41,6 @@ def section(asking: Asking, now: float, last: Last) -> Section:
             "total": total,
             "new": reasons.total(),
             "reasons": dict(reasons.most_common()),
-            "files": [{"path": text(one.path), "reason": one.reason, "detail": one.detail} for one in found],
+            "files": [{"path": path_text(one.path), "reason": one.reason, "detail": one.detail} for one in found],
         },
     )

@@ -5,39 +5,39 @@ from math import floor
 
 from PIL import ImageFile
 
-from models.decode.heif.boxes import check_boxes
-from models.decode.heif.items import items, primary
-from models.decode.pillow_plugins import load_plain, open_plain
-from models.decode.raster import Raster, check_pixels
-from models.decode.reason import Reason, Unfit
-from models.decode.zero_runs import check_holes
+from models.decode.heif.boxes import media_data_spans
+from models.decode.heif.items import primary_item_id, read_items
+from models.decode.pillow_plugins import load_raster, open_with_plugin
+from models.decode.raster import Raster, check_pixel_count
+from models.decode.reason import DecodeError, RejectReason
+from models.decode.zero_runs import check_zero_runs
 from models.recipe import Recipe
 
 
 def decode_avif(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     """The first frame, turned as Pillow reports the container's word. Raises Unfit or what libavif says."""
-    media = check_boxes(data)
-    found = items(data)
+    media = media_data_spans(data)
+    found = read_items(data)
     for item in found.values():
         if item.size:
-            check_pixels(*item.size, max_pixels)
+            check_pixel_count(*item.size, max_pixels)
         elif item.kind == b"av01":  # as transparency was written before 2021; libavif refuses it, and so do browsers
-            raise Unfit(Reason.UNSUPPORTED, "AVIF with a part that does not say its size")
-    _one_thread()
-    image, suspect = _opened(data)
+            raise DecodeError(RejectReason.UNSUPPORTED, "AVIF with a part that does not say its size")
+    _limit_to_one_thread()
+    image, suspect = _open(data)
     for start, stop in media:
-        check_holes(data, start, stop, [image.info[kind] for kind in ("exif", "xmp") if kind in image.info])
-    raster = load_plain(image, max_pixels)
+        check_zero_runs(data, start, stop, [image.info[kind] for kind in ("exif", "xmp") if kind in image.info])
+    raster = load_raster(image, max_pixels)
     raster.suspect = suspect
-    if (main := found.get(primary(data))) and main.crop:
+    if (main := found.get(primary_item_id(data))) and main.crop:
         _crop(raster, main.crop)
     return raster
 
 
-def _opened(data: bytes) -> tuple[ImageFile.ImageFile, str]:
+def _open(data: bytes) -> tuple[ImageFile.ImageFile, str]:
     """The header, and words where its metadata alone is broken: libavif or Pillow then shows nothing of the picture."""
     try:
-        return open_plain("AvifImagePlugin", "AvifImageFile", data), ""
+        return open_with_plugin("AvifImagePlugin", "AvifImageFile", data), ""
     except Exception as error:
         start = data.find(b"meta")
         stop = start - 4 + int.from_bytes(data[start - 4 : start], "big")
@@ -45,7 +45,7 @@ def _opened(data: bytes) -> tuple[ImageFile.ImageFile, str]:
             raise
         without = data[:start] + data[start:stop].replace(b"Exif", b"skip") + data[stop:]
         try:
-            return open_plain("AvifImagePlugin", "AvifImageFile", without), "its EXIF metadata is broken"
+            return open_with_plugin("AvifImagePlugin", "AvifImageFile", without), "its EXIF metadata is broken"
         except Exception:
             raise error from None
 
@@ -67,7 +67,7 @@ def _crop(raster: Raster, aperture: tuple[int, ...]) -> None:
 
 
 @cache
-def _one_thread() -> None:
+def _limit_to_one_thread() -> None:
     from PIL import AvifImagePlugin
 
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1

@@ -1,11 +1,11 @@
 """The box structure that HEIF and AVIF share (ISO/IEC 14496-12): enough to tell a cut file from a damaged one."""
 
-from models.decode.reason import Reason, Unfit
+from models.decode.reason import DecodeError, RejectReason
 
-HEIF = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
-HEIF |= {b"jpeg", b"jpgs", b"j2ki", b"avci", b"vvic"}  # stills of other codings in the same boxes
-AVIF = frozenset({b"avif", b"avis"})
-GENERIC = frozenset({b"mif1", b"msf1", b"miaf"})
+HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
+HEIF_BRANDS |= {b"jpeg", b"jpgs", b"j2ki", b"avci", b"vvic"}  # stills of other codings in the same boxes
+AVIF_BRANDS = frozenset({b"avif", b"avis"})
+GENERIC_BRANDS = frozenset({b"mif1", b"msf1", b"miaf"})
 
 
 def brands(data: bytes) -> list[bytes]:
@@ -19,18 +19,19 @@ def brands(data: bytes) -> list[bytes]:
 def is_heif(data: bytes) -> bool:
     """An HEVC still, one of another coding, or a generic one that does not say it is AV1."""
     names = brands(data)
-    return bool(names) and (names[0] in HEIF or (names[0] in GENERIC and not is_avif(data)))
+    return bool(names) and (names[0] in HEIF_BRANDS or (names[0] in GENERIC_BRANDS and not is_avif(data)))
 
 
 def is_avif(data: bytes) -> bool:
     """An AV1 still or sequence."""
     names = brands(data)
     return bool(names) and (
-        names[0] in AVIF or (names[0] in GENERIC and bool(AVIF & set(names)) and not HEIF & set(names))
+        names[0] in AVIF_BRANDS
+        or (names[0] in GENERIC_BRANDS and bool(AVIF_BRANDS & set(names)) and not HEIF_BRANDS & set(names))
     )
 
 
-def check_boxes(data: bytes) -> list[tuple[int, int]]:
+def media_data_spans(data: bytes) -> list[tuple[int, int]]:
     """The (start, stop) of the media data boxes.
 
     Raises Unfit(TRUNCATED) where a top-level box runs past the end, Unfit(DAMAGED) for an impossible one.
@@ -47,13 +48,13 @@ def check_boxes(data: bytes) -> list[tuple[int, int]]:
         if b"meta" in kinds and b"mdat" in kinds and not kind.isalnum():
             break  # padding that a camera or phone put after the picture
         if size < 8:
-            raise Unfit(Reason.DAMAGED, f"box of {size} bytes at byte {at}")
+            raise DecodeError(RejectReason.DAMAGED, f"box of {size} bytes at byte {at}")
         if at + size > end:
-            raise Unfit(Reason.TRUNCATED, f"box {kind!r} at byte {at} runs past the end")
+            raise DecodeError(RejectReason.TRUNCATED, f"box {kind!r} at byte {at} runs past the end")
         if kind == b"mdat":
             media.append((at, at + size))
         kinds.add(kind)
         at += size
     if not kinds & {b"meta", b"moov"}:
-        raise Unfit(Reason.TRUNCATED, "the file ends before its picture is described")
+        raise DecodeError(RejectReason.TRUNCATED, "the file ends before its picture is described")
     return media

@@ -5,16 +5,16 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from models.decode.heif.boxes import check_boxes
-from models.decode.heif.hevc import check_units, follow
-from models.decode.heif.items import Item, items, primary
-from models.decode.raster import Raster, check_pixels
-from models.decode.reason import Reason, Unfit
-from models.decode.zero_runs import check_holes
+from models.decode.heif.boxes import media_data_spans
+from models.decode.heif.hevc import decoder_warning, nal_units
+from models.decode.heif.items import HeifItem, primary_item_id, read_items
+from models.decode.raster import Raster, check_pixel_count
+from models.decode.reason import DecodeError, RejectReason
+from models.decode.zero_runs import check_zero_runs
 from models.recipe import Recipe
 
 # Codings that a HEIF may hold and the libheif of its wheel may not know (ISO/IEC 23008-12, 23001-17).
-FOREIGN = {
+UNSUPPORTED_CODINGS = {
     b"unci": "uncompressed pixels",
     b"j2k1": "JPEG 2000",
     b"jpeg": "JPEG",
@@ -39,41 +39,45 @@ def _libheif() -> Any:
 
 def decode_heif(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     """The primary picture. Raises Unfit or what libheif says."""
-    media = check_boxes(data)
-    found = items(data)
-    units = {number: check_units(number, item, data) for number, item in found.items() if item.kind == b"hvc1"}
-    foreign = _foreign(found, found.get(primary(data)))
-    with _known(foreign):
+    media = media_data_spans(data)
+    found = read_items(data)
+    units = {number: nal_units(number, item, data) for number, item in found.items() if item.kind == b"hvc1"}
+    foreign = _unsupported_coding(found, found.get(primary_item_id(data)))
+    with _failure_as_unsupported(foreign):
         pictures = _libheif().open_heif(data, convert_hdr_to_8bit=True)
         if not len(pictures):
-            raise Unfit(Reason.DAMAGED, "no picture in the container")
+            raise DecodeError(RejectReason.DAMAGED, "no picture in the container")
     shown = pictures[pictures.primary_index]
     width, height = shown.size
-    check_pixels(width, height, max_pixels)
+    check_pixel_count(width, height, max_pixels)
     exif = shown.info.get("exif") or b""  # before to_pillow, which resets the orientation that libheif has applied
     for start, stop in media:
-        check_holes(data, start, stop, [exif, *(block["data"] for block in shown.info.get("metadata", ()))])
-    with _known(foreign):
+        check_zero_runs(data, start, stop, [exif, *(block["data"] for block in shown.info.get("metadata", ()))])
+    with _failure_as_unsupported(foreign):
         image = shown.to_pillow()
     note = f"first of {len(pictures)} pictures" if len(pictures) > 1 else ""
     maker = f"pillow-heif {_libheif().__version__}"
-    return Raster(image, image.width, image.height, exif=exif, note=note, suspect=follow(units), maker=maker)
+    return Raster(image, image.width, image.height, exif=exif, note=note, suspect=decoder_warning(units), maker=maker)
 
 
-def _foreign(found: dict[int, Item], main: Item | None) -> str:
+def _unsupported_coding(found: dict[int, HeifItem], main: HeifItem | None) -> str:
     """The picture's coding, if it is a foreign one. A thumbnail in JPEG says nothing: cameras put it beside HEVC."""
-    if main and main.kind in FOREIGN:
-        return FOREIGN[main.kind]
+    if main and main.kind in UNSUPPORTED_CODINGS:
+        return UNSUPPORTED_CODINGS[main.kind]
     kinds = [item.kind for item in found.values()]  # of which a grid is made
-    return "" if b"hvc1" in kinds else next((FOREIGN[kind] for kind in kinds if kind in FOREIGN), "")
+    return (
+        ""
+        if b"hvc1" in kinds
+        else next((UNSUPPORTED_CODINGS[kind] for kind in kinds if kind in UNSUPPORTED_CODINGS), "")
+    )
 
 
 @contextmanager
-def _known(foreign: str) -> Iterator[None]:
+def _failure_as_unsupported(foreign: str) -> Iterator[None]:
     """Around libheif: what it says of a coding that it lacks is no fault of the file."""
     try:
         yield
     except Exception as error:
         if foreign:
-            raise Unfit(Reason.UNSUPPORTED, f"HEIF that holds {foreign}") from error
+            raise DecodeError(RejectReason.UNSUPPORTED, f"HEIF that holds {foreign}") from error
         raise

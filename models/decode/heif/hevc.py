@@ -10,32 +10,32 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from models.decode.heif.items import Item
-from models.decode.reason import Reason, Unfit
+from models.decode.heif.items import HeifItem
+from models.decode.reason import DecodeError, RejectReason
 
-STEPS = 100  # calls into the decoder for one still; a sound one takes a handful
+MAX_DECODER_CALLS = 100  # calls into the decoder for one still; a sound one takes a handful
 # de265_error that are no fault of the bytes: memory, threads, start, stall; no WPP, too many notes, fewer threads,
 # memory.
-OURS = frozenset({7, 10, 11, 12, 13, 1000, 1001, 1022, 1024})
-LACKING = range(500, 600)  # features that libde265 does not have
+LIBRARY_ERRORS = frozenset({7, 10, 11, 12, 13, 1000, 1001, 1022, 1024})
+UNSUPPORTED_ERRORS = range(500, 600)  # features that libde265 does not have
 
 
-def check_units(number: int, item: Item, data: bytes) -> list[bytes]:
+def nal_units(number: int, item: HeifItem, data: bytes) -> list[bytes]:
     """The NAL units of an hvc1 item, parameter sets first. Raises Unfit(DAMAGED) where they do not tile it."""
     if len(item.config) < 23:
-        raise Unfit(Reason.DAMAGED, f"item {number} has no decoder configuration")
-    units, body, at, width = list(_parameters(item.config)), item.data(data), 0, (item.config[21] & 3) + 1
+        raise DecodeError(RejectReason.DAMAGED, f"item {number} has no decoder configuration")
+    units, body, at, width = list(_parameter_sets(item.config)), item.data(data), 0, (item.config[21] & 3) + 1
     while at < len(body):
         size = int.from_bytes(body[at : at + width], "big")
         at += width
         if size < 2 or at + size > len(body) or body[at] & 0x80:
-            raise Unfit(Reason.DAMAGED, f"no unit of the picture at byte {at - width} of item {number}")
+            raise DecodeError(RejectReason.DAMAGED, f"no unit of the picture at byte {at - width} of item {number}")
         units.append(body[at : at + size])
         at += size
     return units
 
 
-def _parameters(config: bytes) -> Iterator[bytes]:
+def _parameter_sets(config: bytes) -> Iterator[bytes]:
     at = 23
     for _ in range(config[22]):
         count = int.from_bytes(config[at + 1 : at + 3], "big")
@@ -64,17 +64,17 @@ def _libde265() -> Any:
     return library
 
 
-def follow(pictures: dict[int, list[bytes]]) -> str:
+def decoder_warning(pictures: dict[int, list[bytes]]) -> str:
     """What the decoder notes over these pictures (units by item), the first one's words; "" for nothing.
 
     About 15 ms a megapixel. Everything is "" where the library is not to be had.
     """
     if _libde265() is None:
         return ""
-    return next((f"item {number}: {words}" for number, units in pictures.items() if (words := _note(units))), "")
+    return next((f"item {number}: {words}" for number, units in pictures.items() if (words := _warning(units))), "")
 
 
-def _note(units: list[bytes]) -> str:
+def _warning(units: list[bytes]) -> str:
     library = _libde265()
     decoder = library.de265_new_decoder()
     try:
@@ -88,15 +88,15 @@ def _note(units: list[bytes]) -> str:
 
 def _decode(library: Any, decoder: int) -> str:
     more, shown = ctypes.c_int(1), False
-    for _ in range(STEPS):
+    for _ in range(MAX_DECODER_CALLS):
         error = library.de265_decode(decoder, ctypes.byref(more))
         shown = bool(library.de265_get_next_picture(decoder)) or shown
         if error or not more.value:
             break
-    if error in LACKING:
+    if error in UNSUPPORTED_ERRORS:
         return ""
-    notes = [code for _ in range(STEPS) if (code := library.de265_get_warning(decoder))]
-    telling = [code for code in (error, *notes) if code and code not in OURS]
+    notes = [code for _ in range(MAX_DECODER_CALLS) if (code := library.de265_get_warning(decoder))]
+    telling = [code for code in (error, *notes) if code and code not in LIBRARY_ERRORS]
     if telling:
         return str(library.de265_get_error_text(telling[0]).decode("ascii", "replace"))
     return "" if shown else "no picture"

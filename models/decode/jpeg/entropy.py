@@ -6,7 +6,7 @@ from typing import NamedTuple
 from models.native import entropy
 
 
-class Fault(IntEnum):
+class JpegFault(IntEnum):
     """In the order of blocks.h. Up to SCRIPT there is no way on; from RANGE the walk went on."""
 
     SOUND = 0
@@ -27,7 +27,7 @@ class Fault(IntEnum):
     UNREFINED = 15
 
 
-class Walk(NamedTuple):
+class JpegWalk(NamedTuple):
     """`fault`: the gravest, in `scan` of `scans` so far, at `row` in pixels (-1: unknown), `offset` bytes in.
 
     `end`: offset behind the end-of-image marker if `ended`. `left`: bits between the last MCU and the marker.
@@ -36,7 +36,7 @@ class Walk(NamedTuple):
     `pixels`: channels, width, height and bytes (grey or RGBX) of the shrunk picture, where the walk has them.
     """
 
-    fault: Fault
+    fault: JpegFault
     scans: int
     scan: int
     row: int
@@ -53,7 +53,7 @@ class Walk(NamedTuple):
     pixels: "entropy.Pixels | None" = None
 
 
-def walk_jpeg(data: bytes, max_pixels: int, eighths: int = 0) -> Walk | None:
+def walk_jpeg(data: bytes, max_pixels: int, eighths: int = 0) -> JpegWalk | None:
     """None for what has no Huffman codes or not 8 bits. Raises MemoryError; above `max_pixels` it gives HEADER.
 
     `eighths`: 1, 2, 4 or 8, of the size at which pixels are wanted, if libjpeg could have nothing to complain of.
@@ -61,4 +61,4 @@ def walk_jpeg(data: bytes, max_pixels: int, eighths: int = 0) -> Walk | None:
     report = entropy.walk(data, max_pixels, eighths)
     if report is None:
         return None
-    return Walk(Fault(report[0]), *report[1:9], bool(report[9]), *report[10:])
+    return JpegWalk(JpegFault(report[0]), *report[1:9], bool(report[9]), *report[10:])

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field
 
-from models.decode.reason import Reason, Unfit
+from models.decode.reason import DecodeError, RejectReason
 
 SOI, EOI, SOS, APP0, APP1, APP2, APP14, APP15, COM = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE
-FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-BARE = frozenset(range(0xD0, 0xD8)) | {0x00, 0x01}  # markers without a length: restarts, stuffing, TEM
+FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+STANDALONE_MARKERS = frozenset(range(0xD0, 0xD8)) | {0x00, 0x01}  # markers without a length: restarts, stuffing, TEM
 
 
 @dataclass(slots=True)
@@ -25,7 +25,7 @@ class JpegHeader:
 
     def without_metadata(self, data: bytes) -> bytes:
         """The same picture without application data and stray bytes; JFIF 1.x and Adobe stay: they set the colours."""
-        kept = [data[a:b] for marker, a, b in self.segments if _carries(marker, data[a:b], self.components)]
+        kept = [data[a:b] for marker, a, b in self.segments if _affects_pixels(marker, data[a:b], self.components)]
         return b"".join([b"\xff\xd8", *kept, data[self.scan :]])
 
     def ordinary(self, data: bytes) -> bool:
@@ -44,7 +44,7 @@ class JpegHeader:
         return True
 
 
-def _carries(marker: int, segment: bytes, components: int) -> bool:
+def _affects_pixels(marker: int, segment: bytes, components: int) -> bool:
     if marker == APP0:
         return segment[4:10] == b"JFIF\0\1"
     if marker == APP14:  # 2 is YCCK: in three channels it means nothing, and everybody reads YCbCr
@@ -60,26 +60,26 @@ def read_header(data: bytes) -> JpegHeader:
         while 0 <= at < end and data[at] == 0xFF:
             at += 1
         if at < 0 or at + 3 > end:
-            raise Unfit(Reason.TRUNCATED, "the file ends before the picture begins")
+            raise DecodeError(RejectReason.TRUNCATED, "the file ends before the picture begins")
         marker = data[at]
-        if marker in BARE or marker == SOI:
+        if marker in STANDALONE_MARKERS or marker == SOI:
             at += 1
             continue
         if marker in (SOS, EOI):
             break
         stop = at + 1 + (data[at + 1] << 8 | data[at + 2])
-        _note(header, marker, at - 1, stop, data)
+        _add_segment(header, marker, at - 1, stop, data)
         at = max(stop, at + 3)
     header.scan = at - 1
     if not header.components:
-        raise Unfit(Reason.DAMAGED, "no frame header")
+        raise DecodeError(RejectReason.DAMAGED, "no frame header")
     return header
 
 
-def _note(header: JpegHeader, marker: int, start: int, stop: int, data: bytes) -> None:
+def _add_segment(header: JpegHeader, marker: int, start: int, stop: int, data: bytes) -> None:
     header.segments.append((marker, start, stop))
     body = start + 4
-    if marker in FRAMES and not header.components and stop >= body + 6 and stop <= len(data):
+    if marker in FRAME_MARKERS and not header.components and stop >= body + 6 and stop <= len(data):
         header.process = marker
         header.precision = data[body]
         header.height = data[body + 1] << 8 | data[body + 2]

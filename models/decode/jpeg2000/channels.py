@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from models.decode.jpeg2000.codestream import boxes, depth, first
-from models.decode.reason import Reason, Unfit
+from models.decode.jpeg2000.codestream import component_bits, first_box, jp2_boxes
+from models.decode.reason import DecodeError, RejectReason
 
 COLOUR, OPACITY, PREMULTIPLIED, UNSPECIFIED = 0, 1, 2, 0xFFFF  # what a channel is
-NAMES = {1: "L", 3: "RGB"}  # modes of so many colours
-DIRECT = 0  # a channel that is a component as it stands, and no column of the palette
+MODE_BY_COLOURS = {1: "L", 3: "RGB"}  # modes of so many colours
+DIRECT_USE = 0  # a channel that is a component as it stands, and no column of the palette
 
 
-class Roles(NamedTuple):
+class ChannelRoles(NamedTuple):
     """Channels, by number: `colours` in the order of their colour space, `opacity` none or one.
 
     `alpha`: "A", or "a" where the colours are multiplied by it already, as Pillow names them.
@@ -27,35 +27,35 @@ class Roles(NamedTuple):
     alpha: str = "A"
 
 
-def arranged(image: Image.Image, data: bytes) -> Image.Image:
+def arrange_channels(image: Image.Image, data: bytes) -> Image.Image:
     """The decoded picture, its channels in order. Raises Unfit(UNSUPPORTED) for roles that no mode of Pillow has."""
-    header = first(data, b"jp2h", 0, len(data))
+    header = first_box(data, b"jp2h", 0, len(data))
     if header is None:
         return image
-    parts = {box.kind: data[box.start : box.stop] for box in boxes(data, header.start, header.stop)}
+    parts = {box.kind: data[box.start : box.stop] for box in jp2_boxes(data, header.start, header.stop)}
     if b"pclr" in parts:
-        return _with_palette(image, parts, image.mode == "P" or depth(data) == 8)
-    return _in_order(image, _roles(parts[b"cdef"])) if b"cdef" in parts else image
+        return _with_palette(image, parts, image.mode == "P" or component_bits(data) == 8)
+    return _reorder(image, _roles(parts[b"cdef"])) if b"cdef" in parts else image
 
 
-def _roles(definition: bytes) -> Roles:
+def _roles(definition: bytes) -> ChannelRoles:
     rows = [unpack_from(">3H", definition, at) for at in range(2, len(definition) - 5, 6)]
     colours = sorted((colour, channel) for channel, kind, colour in rows if kind == COLOUR)
     others = [(kind, colour, channel) for channel, kind, colour in rows if kind not in (COLOUR, UNSPECIFIED)]
     if len(others) > 1 or any(kind not in (OPACITY, PREMULTIPLIED) or colour for kind, colour, _ in others):
-        raise Unfit(Reason.UNSUPPORTED, "JPEG 2000 with more than plain transparency")
+        raise DecodeError(RejectReason.UNSUPPORTED, "JPEG 2000 with more than plain transparency")
     alpha = "a" if others and others[0][0] == PREMULTIPLIED else "A"
-    return Roles([channel for _, channel in colours], [channel for _, _, channel in others], alpha)
+    return ChannelRoles([channel for _, channel in colours], [channel for _, _, channel in others], alpha)
 
 
-def _in_order(image: Image.Image, roles: Roles) -> Image.Image:
+def _reorder(image: Image.Image, roles: ChannelRoles) -> Image.Image:
     wanted, bands = roles.colours + roles.opacity, image.getbands()
     alpha = bands[-1] if bands[-1] in ("A", "a") else ""
     if wanted == list(range(len(bands))) and alpha == roles.alpha * len(roles.opacity):
         return image
-    mode = "CMYK" if image.mode == "CMYK" else NAMES.get(len(roles.colours), "")
+    mode = "CMYK" if image.mode == "CMYK" else MODE_BY_COLOURS.get(len(roles.colours), "")
     if not mode or len(mode) != len(roles.colours) or max(wanted) >= len(bands) or image.mode.startswith("I"):
-        raise _strange(roles)
+        raise _unsupported_roles(roles)
     channels = [image.getchannel(channel) for channel in wanted]
     return Image.merge(mode + roles.alpha * len(roles.opacity), channels)
 
@@ -71,15 +71,15 @@ def _with_palette(image: Image.Image, parts: dict[bytes, bytes], whole: bool) ->
         or _is_cmyk(image)
         or not whole
     ):
-        raise Unfit(Reason.UNSUPPORTED, "JPEG 2000 with a palette of other than RGB of 8 bits")
+        raise DecodeError(RejectReason.UNSUPPORTED, "JPEG 2000 with a palette of other than RGB of 8 bits")
     if len(table) < colours * wide:
-        raise Unfit(Reason.DAMAGED, f"a palette of {len(table)} bytes for {colours} colours")
+        raise DecodeError(RejectReason.DAMAGED, f"a palette of {len(table)} bytes for {colours} colours")
     mapped = parts.get(b"cmap") or b"".join(bytes((0, 0, 1, column)) for column in range(wide))
     sources = [unpack_from(">HBB", mapped, at) for at in range(0, len(mapped) - 3, 4)]
-    roles = _roles(parts[b"cdef"]) if b"cdef" in parts else _usual(len(sources))
+    roles = _roles(parts[b"cdef"]) if b"cdef" in parts else _default_roles(len(sources))
     columns = [_column(sources, channel, wide, roles) for channel in roles.colours]
-    if len(columns) not in NAMES:
-        raise _strange(roles)
+    if len(columns) not in MODE_BY_COLOURS:
+        raise _unsupported_roles(roles)
     columns = columns * (3 // len(columns)) + [_column(sources, channel, wide, roles) for channel in roles.opacity]
     rows = zip(*(table[column::wide] for column in columns), strict=True)
     image.putpalette(bytes(value for row in rows for value in row), "RGBA"[: len(columns)])
@@ -90,17 +90,17 @@ def _is_cmyk(image: Image.Image) -> bool:
     return image.palette is not None and image.palette.mode == "CMYK"
 
 
-def _usual(channels: int) -> Roles:
+def _default_roles(channels: int) -> ChannelRoles:
     """As Pillow has it; T.800 says nothing of a fourth."""
-    return Roles(list(range(min(channels, 3))), list(range(3, channels)))
+    return ChannelRoles(list(range(min(channels, 3))), list(range(3, channels)))
 
 
-def _column(sources: list[tuple[int, int, int]], channel: int, wide: int, roles: Roles) -> int:
-    component, kind, column = sources[channel] if channel < len(sources) else (0, DIRECT, 0)
-    if component or kind == DIRECT or column >= wide:
-        raise _strange(roles)
+def _column(sources: list[tuple[int, int, int]], channel: int, wide: int, roles: ChannelRoles) -> int:
+    component, kind, column = sources[channel] if channel < len(sources) else (0, DIRECT_USE, 0)
+    if component or kind == DIRECT_USE or column >= wide:
+        raise _unsupported_roles(roles)
     return column
 
 
-def _strange(roles: Roles) -> Unfit:
-    return Unfit(Reason.UNSUPPORTED, f"JPEG 2000 with the channels {roles.colours + roles.opacity}")
+def _unsupported_roles(roles: ChannelRoles) -> DecodeError:
+    return DecodeError(RejectReason.UNSUPPORTED, f"JPEG 2000 with the channels {roles.colours + roles.opacity}")

@@ -2,10 +2,10 @@
 
 from PIL import Image
 
-from models.decode.decoder_errors import complete
-from models.decode.pillow_plugins import load_plain, open_plain
-from models.decode.raster import Raster, check_pixels
-from models.decode.reason import Reason, Unfit
+from models.decode.decoder_errors import truncation_as_damage
+from models.decode.pillow_plugins import load_raster, open_with_plugin
+from models.decode.raster import Raster, check_pixel_count
+from models.decode.reason import DecodeError, RejectReason
 from models.recipe import Recipe
 
 EXTENSION, IMAGE, TRAILER = 0x21, 0x2C, 0x3B
@@ -13,17 +13,17 @@ EXTENSION, IMAGE, TRAILER = 0x21, 0x2C, 0x3B
 
 def decode_gif(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     """The first frame as it is shown. Raises Unfit or what Pillow raises."""
-    walk(data, max_pixels)
-    with complete():
-        opened = open_plain("GifImagePlugin", "GifImageFile", data)
+    check_blocks(data, max_pixels)
+    with truncation_as_damage():
+        opened = open_with_plugin("GifImagePlugin", "GifImageFile", data)
         covered = opened.tile[0].extents if opened.tile else None
-        raster = load_plain(opened, max_pixels)
+        raster = load_raster(opened, max_pixels)
     if covered and covered != (0, 0, *raster.image.size) and "transparency" not in raster.image.info:
-        raster.image = _uncovered(raster.image, covered)
+        raster.image = _make_uncovered_transparent(raster.image, covered)
     return raster
 
 
-def _uncovered(image: Image.Image, covered: tuple[int, int, int, int]) -> Image.Image:
+def _make_uncovered_transparent(image: Image.Image, covered: tuple[int, int, int, int]) -> Image.Image:
     """A first frame may leave a part of the screen empty: nothing is there, and not the palette's first colour."""
     alpha = Image.new("L", image.size, 0)
     alpha.paste(255, covered)
@@ -32,28 +32,28 @@ def _uncovered(image: Image.Image, covered: tuple[int, int, int, int]) -> Image.
     return shown
 
 
-def walk(data: bytes, max_pixels: int) -> int:
+def check_blocks(data: bytes, max_pixels: int) -> int:
     """Number of frames. Raises Unfit(TRUNCATED) without a trailer, Unfit(DAMAGED) for a byte that begins no block."""
-    at, frames, end, block = 13 + _table(data, 10), 0, len(data), 0
+    at, frames, end, block = 13 + _colour_table_bytes(data, 10), 0, len(data), 0
     while at < end:
         block = data[at]
         if block == TRAILER:
             if not frames:
-                raise Unfit(Reason.DAMAGED, "no picture before the trailer")
+                raise DecodeError(RejectReason.DAMAGED, "no picture before the trailer")
             return frames
         if block == EXTENSION:
             at = _sub_blocks(data, at + 2)
         elif block == IMAGE and at + 10 < end:
-            check_pixels(_short(data, at + 5), _short(data, at + 7), max_pixels)
-            at = _sub_blocks(data, at + 11 + _table(data, at + 9))
+            check_pixel_count(_uint16(data, at + 5), _uint16(data, at + 7), max_pixels)
+            at = _sub_blocks(data, at + 11 + _colour_table_bytes(data, at + 9))
             frames += 1
         elif block == 0:  # some writers end a block twice
             at += 1
         else:
-            raise Unfit(Reason.DAMAGED, f"byte {at} begins no block")
+            raise DecodeError(RejectReason.DAMAGED, f"byte {at} begins no block")
     if at == end and block == IMAGE:  # some writers leave the trailer out; a cut would hardly fall just here
         return frames
-    raise Unfit(Reason.TRUNCATED, "no trailer")
+    raise DecodeError(RejectReason.TRUNCATED, "no trailer")
 
 
 def _sub_blocks(data: bytes, at: int) -> int:
@@ -62,11 +62,11 @@ def _sub_blocks(data: bytes, at: int) -> int:
     return at + 1
 
 
-def _table(data: bytes, flags: int) -> int:
+def _colour_table_bytes(data: bytes, flags: int) -> int:
     if flags >= len(data):
-        raise Unfit(Reason.TRUNCATED, "the file ends in a header")
+        raise DecodeError(RejectReason.TRUNCATED, "the file ends in a header")
     return 3 << (data[flags] & 7) + 1 if data[flags] & 0x80 else 0
 
 
-def _short(data: bytes, at: int) -> int:
+def _uint16(data: bytes, at: int) -> int:
     return data[at] | data[at + 1] << 8

@@ -2,27 +2,27 @@
 
 from PIL import ImageFile
 
-from models.decode.pillow_plugins import load_plain, open_plain
-from models.decode.raster import Raster, check_pixels
-from models.decode.reason import Reason, Unfit
+from models.decode.pillow_plugins import load_raster, open_with_plugin
+from models.decode.raster import Raster, check_pixel_count
+from models.decode.reason import DecodeError, RejectReason
 from models.decode.zero_runs import lost_rows
 from models.recipe import Recipe
 
 
 def decode_pnm(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     """Raises Unfit, or what Pillow raises. Suspect where pixels are lost, or what follows is no picture."""
-    image = open_plain("PpmImagePlugin", "PpmImageFile", data)
-    check_pixels(*image.size, max_pixels)
-    start, stop = _place(image)
+    image = open_with_plugin("PpmImagePlugin", "PpmImageFile", data)
+    check_pixel_count(*image.size, max_pixels)
+    start, stop = _pixel_span(image)
     if stop > len(data):
-        raise Unfit(Reason.TRUNCATED, f"{stop - len(data)} bytes of the picture are missing")
-    raster = load_plain(image, max_pixels)
+        raise DecodeError(RejectReason.TRUNCATED, f"{stop - len(data)} bytes of the picture are missing")
+    raster = load_raster(image, max_pixels)
     lost = lost_rows(data, start, stop, raster.height, paper=raster.image.mode == "1")
-    raster.suspect = lost or _more(data, stop)
+    raster.suspect = lost or _surplus(data, stop)
     return raster
 
 
-def _place(image: ImageFile.ImageFile) -> tuple[int, int]:
+def _pixel_span(image: ImageFile.ImageFile) -> tuple[int, int]:
     """First byte of the pixels, and the one behind their last, as Pillow has read the header."""
     tile = image.tile[0]
     if image.mode == "1":
@@ -33,7 +33,7 @@ def _place(image: ImageFile.ImageFile) -> tuple[int, int]:
     return tile.offset, tile.offset + row * image.height
 
 
-def _more(data: bytes, stop: int) -> str:
+def _surplus(data: bytes, stop: int) -> str:
     """Pictures may follow one another, and a line may end; anything else shows that bytes were put in."""
     rest = data[stop:]
     if not rest.strip() or rest.lstrip()[:1] == b"P":

@@ -5,17 +5,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.decode.pillow_plugins import load_plain, open_plain
-from models.decode.raster import Raster, check_pixels
-from models.decode.reason import Reason, Unfit
+from models.decode.pillow_plugins import load_raster, open_with_plugin
+from models.decode.raster import Raster, check_pixel_count
+from models.decode.reason import DecodeError, RejectReason
 from models.decode.zero_runs import lost_rows
 from models.native.rows import first_bad_row
 from models.recipe import Recipe
 
-HEADER = 512  # bytes
+HEADER_BYTES = 512  # bytes
 
 
-class _Head(NamedTuple):
+class _SgiHeader(NamedTuple):
     packed: int
     each: int  # bytes of a pixel in one channel
     dimensions: int
@@ -26,44 +26,44 @@ class _Head(NamedTuple):
 
 def is_sgi(data: bytes) -> bool:
     """Strict, as for every format with a signature of two bytes."""
-    if not data.startswith(b"\x01\xda") or len(data) < HEADER:
+    if not data.startswith(b"\x01\xda") or len(data) < HEADER_BYTES:
         return False
     return data[2] < 2 and data[3] in (1, 2) and data[4] == 0 and 0 < data[5] < 4
 
 
 def decode_sgi(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     """Raises Unfit, or what Pillow raises. Suspect where raw pixels are lost, or more than there should be."""
-    head = _Head(*unpack_from(">BBHHHH", data, 2))
-    check_pixels(head.width, head.height, max_pixels)
+    head = _SgiHeader(*unpack_from(">BBHHHH", data, 2))
+    check_pixel_count(head.width, head.height, max_pixels)
     if head.packed:
         _check_rows(data, head)
-    raster = load_plain(open_plain("SgiImagePlugin", "SgiImageFile", data), max_pixels)
+    raster = load_raster(open_with_plugin("SgiImagePlugin", "SgiImageFile", data), max_pixels)
     if not head.packed:
-        raster.suspect = _lost(data, head)
+        raster.suspect = _raw_fault(data, head)
     return raster
 
 
-def _check_rows(data: bytes, head: _Head) -> None:
+def _check_rows(data: bytes, head: _SgiHeader) -> None:
     """Pillow leaves what a row lacks black, and says nothing."""
     rows = head.height * head.channels
-    if HEADER + 8 * rows > len(data):
-        raise Unfit(Reason.TRUNCATED, "the data ends within the table of rows")
-    table = np.frombuffer(data, ">u4", 2 * rows, HEADER).astype(np.int64)
+    if HEADER_BYTES + 8 * rows > len(data):
+        raise DecodeError(RejectReason.TRUNCATED, "the data ends within the table of rows")
+    table = np.frombuffer(data, ">u4", 2 * rows, HEADER_BYTES).astype(np.int64)
     starts, lengths = table[:rows], table[rows:]
     past = np.flatnonzero(starts + lengths > len(data))
     if past.size:
-        raise Unfit(Reason.TRUNCATED, f"{_row(int(past[0]), head)} lies past the end")
+        raise DecodeError(RejectReason.TRUNCATED, f"{_row_text(int(past[0]), head)} lies past the end")
     bad = first_bad_row(data, starts, lengths, head.width, head.each)
     if bad >= 0:
-        raise Unfit(Reason.DAMAGED, f"{_row(bad, head)} does not unpack to {head.width} pixels")
+        raise DecodeError(RejectReason.DAMAGED, f"{_row_text(bad, head)} does not unpack to {head.width} pixels")
 
 
-def _row(index: int, head: _Head) -> str:
+def _row_text(index: int, head: _SgiHeader) -> str:
     channel, row = divmod(index, head.height)
     return f"row {head.height - 1 - row} of channel {channel + 1}"
 
 
-def _lost(data: bytes, head: _Head) -> str:
-    stop = HEADER + head.width * head.height * head.channels * head.each
-    lost = lost_rows(data, HEADER, stop, head.height, upwards=True, planes=head.channels)
+def _raw_fault(data: bytes, head: _SgiHeader) -> str:
+    stop = HEADER_BYTES + head.width * head.height * head.channels * head.each
+    lost = lost_rows(data, HEADER_BYTES, stop, head.height, upwards=True, planes=head.channels)
     return lost or (f"{len(data) - stop} bytes more than its header says" if len(data) > stop else "")

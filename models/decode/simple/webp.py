@@ -1,39 +1,39 @@
 """WebP (RFC 9649): the RIFF lengths, the header's size, then the full decode of the first frame."""
 
-from models.decode.decoder_errors import complete
-from models.decode.pillow_plugins import load_plain, open_plain
-from models.decode.raster import Raster, check_pixels
-from models.decode.reason import Reason, Unfit
-from models.decode.zero_runs import check_sectors
+from models.decode.decoder_errors import truncation_as_damage
+from models.decode.pillow_plugins import load_raster, open_with_plugin
+from models.decode.raster import Raster, check_pixel_count
+from models.decode.reason import DecodeError, RejectReason
+from models.decode.zero_runs import check_zero_sectors
 from models.recipe import Recipe
 
-CODED = frozenset({b"VP8 ", b"VP8L", b"ANMF"})
+IMAGE_CHUNKS = frozenset({b"VP8 ", b"VP8L", b"ANMF"})
 
 
 def decode_webp(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     """Raises Unfit or what Pillow raises."""
-    kinds = _chunks(data)
+    kinds = _chunk_kinds(data)
     # Before opening: libwebp's animation decoder, which Pillow uses for stills too, allocates the canvas at once.
-    check_pixels(*_size(data), max_pixels)
-    if not kinds & CODED:
-        raise Unfit(Reason.DAMAGED, "no picture chunk")
-    with complete():
-        return load_plain(open_plain("WebPImagePlugin", "WebPImageFile", data), max_pixels)
+    check_pixel_count(*_size(data), max_pixels)
+    if not kinds & IMAGE_CHUNKS:
+        raise DecodeError(RejectReason.DAMAGED, "no picture chunk")
+    with truncation_as_damage():
+        return load_raster(open_with_plugin("WebPImagePlugin", "WebPImageFile", data), max_pixels)
 
 
-def _chunks(data: bytes) -> set[bytes]:
+def _chunk_kinds(data: bytes) -> set[bytes]:
     end = 8 + int.from_bytes(data[4:8], "little")
     if end > len(data):
-        raise Unfit(Reason.TRUNCATED, f"RIFF says {end} bytes, the file has {len(data)}")
+        raise DecodeError(RejectReason.TRUNCATED, f"RIFF says {end} bytes, the file has {len(data)}")
     at, kinds = 12, set()
     while at + 8 <= end:
         kind = data[at : at + 4]
         kinds.add(kind)
         size = int.from_bytes(data[at + 4 : at + 8], "little")
         if at + 8 + size > end:
-            raise Unfit(Reason.DAMAGED, f"chunk at byte {at} runs past its container")
-        if kind in CODED:
-            check_sectors(data, at + 8, at + 8 + size)
+            raise DecodeError(RejectReason.DAMAGED, f"chunk at byte {at} runs past its container")
+        if kind in IMAGE_CHUNKS:
+            check_zero_sectors(data, at + 8, at + 8 + size)
         at += 8 + size + size % 2
     return kinds
 
@@ -47,4 +47,4 @@ def _size(data: bytes) -> tuple[int, int]:
         return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
     if kind == b"VP8 ":
         return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
-    raise Unfit(Reason.DAMAGED, f"the first chunk is {kind!r}")
+    raise DecodeError(RejectReason.DAMAGED, f"the first chunk is {kind!r}")

@@ -3,14 +3,14 @@
 Read here and not from Pillow, which refuses some of them before it shows a tag.
 """
 
-from models.decode.tiff.directory import COMPRESSION, PLANAR, TILE_WIDTH, TILES, Directory
+from models.decode.tiff.directory import COMPRESSION, PLANAR, TILE_WIDTH, TILES, TiffDirectory
 
-SUBFILE, BITS, PHOTOMETRIC, SUB_IFDS, DNG_VERSION = 254, 258, 262, 330, 50706
+SUBFILE, BITS_PER_SAMPLE, PHOTOMETRIC, SUB_IFDS, DNG_VERSION = 254, 258, 262, 330, 50706
 RAW_COMPRESSION = frozenset({32767, 32769, 32770, 34713, 65000, 65535})  # Sony, Epson, Samsung, Nikon, Kodak, Pentax
 RAW_PHOTOMETRIC = frozenset({32803, 34892})  # colour filter array, linear raw
-PLAIN, OLD_JPEG, JPEG, THUNDERSCAN = 1, 6, 7, 32809
+UNCOMPRESSED, OLD_JPEG, JPEG, THUNDERSCAN = 1, 6, 7, 32809
 YCBCR, SEPARATE = 6, 2
-FOREIGN = {
+UNSUPPORTED_COMPRESSIONS = {
     9: "JBIG",
     10: "JBIG",
     32766: "NeXT compression",
@@ -31,28 +31,28 @@ FOREIGN = {
 }
 
 
-def foreign(page: Directory) -> str:
+def unsupported_kind(page: TiffDirectory) -> str:
     """What this file is, if it is nothing that can be decoded here; else ""."""
     compression, photometric, subfile = (page.only(tag) for tag in (COMPRESSION, PHOTOMETRIC, SUBFILE))
     if DNG_VERSION in page.entries or compression in RAW_COMPRESSION or photometric in RAW_PHOTOMETRIC:
         return "camera raw"
     if SUB_IFDS in page.entries and subfile & 1:  # a reduced copy beside hidden full-size ones
         return "camera raw"
-    return f"TIFF with {FOREIGN[compression]}" if compression in FOREIGN else ""
+    return f"TIFF with {UNSUPPORTED_COMPRESSIONS[compression]}" if compression in UNSUPPORTED_COMPRESSIONS else ""
 
 
-def half_known(page: Directory) -> str:
+def partly_supported_kind(page: TiffDirectory) -> str:
     """A coding that the decoders know of some writers only, so that their failure says nothing of the file; else ""."""
     compression = page.only(COMPRESSION)
     if compression == OLD_JPEG:
         return "TIFF with old-style JPEG"
-    if compression == JPEG and any(bits != 8 for bits in page.numbers(BITS)):
+    if compression == JPEG and any(bits != 8 for bits in page.numbers(BITS_PER_SAMPLE)):
         return "TIFF with JPEG of more than 8 bits a channel"
     if compression == THUNDERSCAN:
         return "TIFF with ThunderScan compression"
     if page.only(PHOTOMETRIC) == YCBCR and page.only(PLANAR) == SEPARATE:
         return "TIFF of separate YCbCr planes"
-    if page.only(PHOTOMETRIC) == YCBCR and compression in (0, PLAIN):
+    if page.only(PHOTOMETRIC) == YCBCR and compression in (0, UNCOMPRESSED):
         return "TIFF of uncompressed YCbCr"
     if TILE_WIDTH in page.entries and TILES not in page.entries:
         return "TIFF whose tiles are named as strips"

@@ -13,12 +13,21 @@ from pathlib import Path
 
 import pytest
 
-from catalog.backup.create import back_up, backups, changed_since, due, export, folder_of, judge, last_night
-from catalog.choices.labels import Choice, choose
+from catalog.backup.create import (
+    backup_folder,
+    backup_problem,
+    changed_since_backup,
+    create_backup,
+    is_backup_due,
+    last_scheduled_time,
+    list_backups,
+    write_backup,
+)
+from catalog.choices.labels import LabelChoice, record_choices
 from catalog.config.settings import BackupSettings
-from catalog.errors import Fault, PlaceFault, StoreFault
+from catalog.errors import CatalogError, ResourceError, StoreError
 from catalog.store import database as db
-from catalog.store.database import Database, Stopped, prove
+from catalog.store.database import Database, TaskStopped, database_problems
 from tests.support.catalog_rows import Shelf, directions
 
 SETTINGS = BackupSettings()
@@ -36,13 +45,13 @@ def shelf(tmp_path: Path) -> Iterator[Shelf]:
 
 
 def names(shelf: Shelf) -> list[str]:
-    return sorted(path.name for path in folder_of(shelf.folder).iterdir())
+    return sorted(path.name for path in backup_folder(shelf.folder).iterdir())
 
 
 def test_a_backup_holds_one_moment_though_the_writer_commits_at_each_step(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(db, "PAGES", 1)
+    monkeypatch.setattr(db, "COPY_STEP_PAGES", 1)
     reader = Database(shelf.path, write=False)
     before = reader.rows("SELECT c.sha256, v.data FROM vector v JOIN content c ON c.id = v.content ORDER BY v.id")
     commits = 0
@@ -54,20 +63,20 @@ def test_a_backup_holds_one_moment_though_the_writer_commits_at_each_step(
             shelf.picture(f"late {commits}", directions(1, commits, dims=512)[0])
         return False
 
-    made = back_up(reader, shelf.folder, SETTINGS, NOW, commit)
+    made = create_backup(reader, shelf.folder, SETTINGS, NOW, commit)
     assert commits == 40, "the writer was kept waiting, or the copy was made in one step"
     copy = Database(made.path, write=False)
     assert copy.rows("SELECT c.sha256, v.data FROM vector v JOIN content c ON c.id = v.content ORDER BY v.id") == before
     assert shelf.db.value("SELECT count(*) FROM vector") == 340
-    assert prove(made.path, thorough=True) == []
+    assert database_problems(made.path, thorough=True) == []
     assert names(shelf) == ["catalog-20260101T090000Z.db"]
     assert (made.at, made.bytes) == (NOW, made.path.stat().st_size)
-    assert backups(shelf.folder) == [made]
+    assert list_backups(shelf.folder) == [made]
     assert made.path.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_damaged_catalog_makes_no_backup_and_costs_none(shelf: Shelf) -> None:
-    good = back_up(shelf.db, shelf.folder, BackupSettings(1, 0), NOW)
+    good = create_backup(shelf.db, shelf.folder, BackupSettings(1, 0), NOW)
     shelf.db.shrink_log()
     shelf.db.close()
     with shelf.path.open("r+b") as file:
@@ -75,8 +84,8 @@ def test_a_damaged_catalog_makes_no_backup_and_costs_none(shelf: Shelf) -> None:
             file.seek(page * 16384)
             file.write(b"\xff" * 600)
     damaged = Database(shelf.path, write=False)
-    with pytest.raises(StoreFault) as caught:
-        back_up(damaged, shelf.folder, BackupSettings(1, 0), NOW + 30 * DAY)
+    with pytest.raises(StoreError) as caught:
+        create_backup(damaged, shelf.folder, BackupSettings(1, 0), NOW + 30 * DAY)
     assert "catalog recover" in caught.value.remedy
     assert names(shelf) == [good.path.name]
 
@@ -95,49 +104,49 @@ def file_limit(size: int) -> Iterator[None]:
 
 
 def test_a_disk_that_fills_up_leaves_nothing_behind_and_costs_none(shelf: Shelf) -> None:
-    good = back_up(shelf.db, shelf.folder, BackupSettings(1, 0), NOW)
-    with file_limit(200_000), pytest.raises(PlaceFault):
-        back_up(shelf.db, shelf.folder, BackupSettings(1, 0), NOW + 30 * DAY)
+    good = create_backup(shelf.db, shelf.folder, BackupSettings(1, 0), NOW)
+    with file_limit(200_000), pytest.raises(ResourceError):
+        create_backup(shelf.db, shelf.folder, BackupSettings(1, 0), NOW + 30 * DAY)
     assert names(shelf) == [good.path.name]
-    assert prove(good.path) == []
+    assert database_problems(good.path) == []
 
 
 def test_space_is_looked_at_before(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("catalog.backup.create.MARGIN", 1 << 60)
-    with pytest.raises(PlaceFault, match="are free") as caught:
-        back_up(shelf.db, shelf.folder, SETTINGS, NOW)
+    monkeypatch.setattr("catalog.backup.create.FREE_SPACE_MARGIN_BYTES", 1 << 60)
+    with pytest.raises(ResourceError, match="are free") as caught:
+        create_backup(shelf.db, shelf.folder, SETTINGS, NOW)
     assert "[backup]" in caught.value.remedy
 
 
 @pytest.mark.parametrize("steps", [0, 3, 30])
 def test_told_to_stop_it_stops_and_leaves_nothing(shelf: Shelf, monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
-    monkeypatch.setattr(db, "PAGES", 1)
+    monkeypatch.setattr(db, "COPY_STEP_PAGES", 1)
     left = [False] * steps + [True] * 100_000
-    with pytest.raises(Stopped):
-        back_up(shelf.db, shelf.folder, SETTINGS, NOW, lambda: left.pop(0))
+    with pytest.raises(TaskStopped):
+        create_backup(shelf.db, shelf.folder, SETTINGS, NOW, lambda: left.pop(0))
     assert names(shelf) == []
 
 
 def test_two_at_once_are_one(shelf: Shelf) -> None:
     def another() -> bool:
-        with pytest.raises(StoreFault, match="another backup"):
-            back_up(shelf.db, shelf.folder, SETTINGS, NOW + 5)
+        with pytest.raises(StoreError, match="another backup"):
+            create_backup(shelf.db, shelf.folder, SETTINGS, NOW + 5)
         return False
 
-    back_up(Database(shelf.path, write=False), shelf.folder, SETTINGS, NOW, another)
+    create_backup(Database(shelf.path, write=False), shelf.folder, SETTINGS, NOW, another)
     assert len(names(shelf)) == 1
 
 
 MAKER = """
 import sys, time
 from pathlib import Path
-from catalog.backup.create import back_up
+from catalog.backup.create import create_backup
 from catalog.config.settings import BackupSettings
 from catalog.store.database import Database
 database = Database(Path(sys.argv[1]) / "catalog.db", write=False)
 print("ready", flush=True)
 for number in range(1000):
-    back_up(database, Path(sys.argv[1]), BackupSettings(2, 0), float(sys.argv[2]) + 86400 * number)
+    create_backup(database, Path(sys.argv[1]), BackupSettings(2, 0), float(sys.argv[2]) + 86400 * number)
 """
 
 
@@ -149,16 +158,16 @@ def test_killed_at_any_moment_only_whole_ones_have_a_name(shelf: Shelf) -> None:
             assert maker.stdout and maker.stdout.readline() == b"ready\n"
             time.sleep(0.013 * life)
             maker.kill()
-        for backup in backups(shelf.folder):
-            assert prove(backup.path, thorough=True) == [], backup
-    back_up(shelf.db, shelf.folder, BackupSettings(2, 0), NOW + 9000 * DAY)
+        for backup in list_backups(shelf.folder):
+            assert database_problems(backup.path, thorough=True) == [], backup
+    create_backup(shelf.db, shelf.folder, BackupSettings(2, 0), NOW + 9000 * DAY)
     assert all(name.endswith(".db") for name in names(shelf))
 
 
 @pytest.mark.parametrize("harm", ["cut", "zeros", "foreign", "text", "empty", "newer"])
 def test_what_is_no_sound_catalog_does_not_pass(shelf: Shelf, harm: str) -> None:
-    made = back_up(shelf.db, shelf.folder, SETTINGS, NOW).path
-    assert prove(made) == []
+    made = create_backup(shelf.db, shelf.folder, SETTINGS, NOW).path
+    assert database_problems(made) == []
     data = made.read_bytes()
     if harm == "newer":
         import apsw
@@ -176,39 +185,39 @@ def test_what_is_no_sound_catalog_does_not_pass(shelf: Shelf, harm: str) -> None
                 "empty": b"",
             }[harm]
         )
-    assert prove(made) != []
+    assert database_problems(made) != []
 
 
 def test_only_what_the_catalog_knows_anew_makes_a_change(shelf: Shelf) -> None:
-    made = back_up(shelf.db, shelf.folder, SETTINGS, NOW)
+    made = create_backup(shelf.db, shelf.folder, SETTINGS, NOW)
     shelf.db.run("INSERT INTO event(at, kind) VALUES (0, 'scanned')")
     shelf.db.run("UPDATE volume SET scanned_at = 9.0")
-    assert not changed_since(shelf.db, made)
-    choose(shelf.db, shelf.folder, [Choice(bytes(32), 1, "keep", "owner", 1.0, b"/p")])
-    assert changed_since(shelf.db, made)
-    again = back_up(shelf.db, shelf.folder, SETTINGS, NOW + DAY)
-    assert not changed_since(shelf.db, again)
+    assert not changed_since_backup(shelf.db, made)
+    record_choices(shelf.db, shelf.folder, [LabelChoice(bytes(32), 1, "keep", "owner", 1.0, b"/p")])
+    assert changed_since_backup(shelf.db, made)
+    again = create_backup(shelf.db, shelf.folder, SETTINGS, NOW + DAY)
+    assert not changed_since_backup(shelf.db, again)
     shelf.db.run("UPDATE file SET last_verified = 5.0 WHERE id = 3")
-    assert changed_since(shelf.db, again)
+    assert changed_since_backup(shelf.db, again)
     made.path.write_bytes(b"damaged")
-    assert changed_since(shelf.db, made)
+    assert changed_since_backup(shelf.db, made)
 
 
 def test_one_is_due_for_each_night(monkeypatch: pytest.MonkeyPatch) -> None:
     night, now = NOW, NOW + 3600
-    assert not due(None, None, night, now), "there is no catalog"
-    assert not due(None, night + 5, night, now), "it was born today"
-    assert due(None, night - 5, night, now)
-    assert due(night - 5, night - DAY, night, now)
-    assert not due(night + 5, night - DAY, night, now)
-    assert due(now + DAY, night - DAY, night, now), "made before the clock was set back"
-    assert due(None, now + DAY, night, now), "born before the clock was set back"
+    assert not is_backup_due(None, None, night, now), "there is no catalog"
+    assert not is_backup_due(None, night + 5, night, now), "it was born today"
+    assert is_backup_due(None, night - 5, night, now)
+    assert is_backup_due(night - 5, night - DAY, night, now)
+    assert not is_backup_due(night + 5, night - DAY, night, now)
+    assert is_backup_due(now + DAY, night - DAY, night, now), "made before the clock was set back"
+    assert is_backup_due(None, now + DAY, night, now), "born before the clock was set back"
     for zone in ("UTC", "America/Anchorage", "Pacific/Auckland", "Asia/Kathmandu"):
         monkeypatch.setenv("TZ", zone)
         time.tzset()
         at = NOW
         while at < NOW + 370 * DAY:
-            night = last_night(at)
+            night = last_scheduled_time(at)
             assert time.localtime(night).tm_hour == 3
             assert at - 25 * 3600 <= night <= at, "changes of the clock make days of 23 and of 25 hours"
             at += 1801.0
@@ -218,12 +227,19 @@ def test_one_is_due_for_each_night(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_word_of_status() -> None:
     now = NOW + 100 * DAY
-    assert judge(None, None, now - DAY, now) == ""
-    assert "none for 8 days" in judge(None, None, now - 8 * DAY - 9, now)
-    assert judge((now - DAY, "backup", None), now - 90 * DAY, now - 99 * DAY, now) == "", "nothing had changed"
-    assert "none for 9 days" in judge((now - 9 * DAY - 9, "backup", None), now - 9 * DAY - 9, now - 99 * DAY, now)
-    assert judge((now - 60, "backup failed", "full. Free some."), now - DAY, now - 99 * DAY, now) == "full. Free some."
-    assert judge((now - 60, "backup failed", "full"), now - 50, now - 99 * DAY, now) == "", "one was made by hand since"
+    assert backup_problem(None, None, now - DAY, now) == ""
+    assert "none for 8 days" in backup_problem(None, None, now - 8 * DAY - 9, now)
+    assert backup_problem((now - DAY, "backup", None), now - 90 * DAY, now - 99 * DAY, now) == "", "nothing had changed"
+    assert "none for 9 days" in backup_problem(
+        (now - 9 * DAY - 9, "backup", None), now - 9 * DAY - 9, now - 99 * DAY, now
+    )
+    assert (
+        backup_problem((now - 60, "backup failed", "full. Free some."), now - DAY, now - 99 * DAY, now)
+        == "full. Free some."
+    )
+    assert backup_problem((now - 60, "backup failed", "full"), now - 50, now - 99 * DAY, now) == "", (
+        "one was made by hand since"
+    )
 
 
 def catalog(config: Path, *words: str) -> "subprocess.CompletedProcess[str]":
@@ -242,7 +258,7 @@ def config(tmp_path: Path) -> Path:
 
 def test_the_command_makes_lists_and_exports(config: Path, tmp_path: Path) -> None:
     made = json.loads(catalog(config, "backup", "--json").stdout)
-    assert prove(Path(made["path"])) == []
+    assert database_problems(Path(made["path"])) == []
     assert Path(made["path"]).parent == tmp_path / "state" / "backups"
     assert json.loads(catalog(config, "backup", "--list", "--json").stdout) == made
     assert json.loads(catalog(config, "status", "--json").stdout)["backup"] == made | {"problem": ""}
@@ -250,7 +266,7 @@ def test_the_command_makes_lists_and_exports(config: Path, tmp_path: Path) -> No
     target.parent.mkdir()
     for _ in range(2):  # over an older one, too
         assert catalog(config, "backup", "--to", str(target)).returncode == 0
-        assert prove(target) == [] and os.listdir(target.parent) == [target.name]
+        assert database_problems(target) == [] and os.listdir(target.parent) == [target.name]
 
 
 def test_the_command_writes_over_nothing_and_into_no_collection(config: Path, tmp_path: Path) -> None:
@@ -273,7 +289,7 @@ def test_the_command_writes_over_nothing_and_into_no_collection(config: Path, tm
 
 def test_an_export_needs_no_rotation(shelf: Shelf, tmp_path: Path) -> None:
     for number in range(12):
-        export(shelf.db, tmp_path / f"catalog-202601{number + 10}T000000Z.db")
+        write_backup(shelf.db, tmp_path / f"catalog-202601{number + 10}T000000Z.db")
     assert len(list(tmp_path.glob("catalog-2026*.db"))) == 12
-    with pytest.raises(Fault):
-        export(shelf.db, tmp_path / "absent" / "x.db")
+    with pytest.raises(CatalogError):
+        write_backup(shelf.db, tmp_path / "absent" / "x.db")

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from catalog import journal
-from catalog.backup.create import backups
-from catalog.store.database import Database, prove
+from catalog.backup.create import list_backups
+from catalog.store.database import Database, database_problems
 from tests.support.mounts import mounted
 from tests.support.running_service import Household, picture, until
 
@@ -136,7 +136,7 @@ def test_it_is_named_left_alone_and_put_right(house: Household, harm: str) -> No
     after = house.config.database.read_bytes() if house.config.database.exists() else None
     assert before == after or harm == "one byte", "evidence was written over"
     found = recover(house)
-    assert found["source"] == str(backups(house.state)[0].path)
+    assert found["source"] == str(list_backups(house.state)[0].path)
     assert found["labels"] == 2
     if before:
         assert Path(str(found["aside"])).read_bytes() == after
@@ -144,17 +144,17 @@ def test_it_is_named_left_alone_and_put_right(house: Household, harm: str) -> No
 
 
 def test_without_any_good_backup_it_is_built_anew(house: Household) -> None:
-    for backup in backups(house.state):
+    for backup in list_backups(house.state):
         HARMS["cut"](backup.path)
     HARMS["cut"](house.config.database)
     found = recover(house)
     assert found["source"] is None and found["labels"] == 2
-    assert [one["path"] for one in found["passed"]] == [str(backups(house.state)[0].path)]  # type: ignore[attr-defined]
+    assert [one["path"] for one in found["passed"]] == [str(list_backups(house.state)[0].path)]  # type: ignore[attr-defined]
     complete(house)
 
 
 def test_a_damaged_backup_is_passed_over_for_an_older_one(house: Household) -> None:
-    good = backups(house.state)[0].path
+    good = list_backups(house.state)[0].path
     bad = good.with_name("catalog-20991231T000000Z.db")
     shutil.copy(good, bad)
     HARMS["pages"](bad)
@@ -185,7 +185,7 @@ def test_what_only_the_damaged_file_holds_is_salvaged(house: Household) -> None:
     with house.config.database.open("r+b") as file:
         file.seek((root - 1) * 16384)
         file.write(b"\xff" * 16384)
-    assert prove(house.config.database) != []
+    assert database_problems(house.config.database) != []
     found = recover(house)
     assert (found["source"], found["salvaged"]) == (None, 2)
     assert len(list(journal.read(house.state))) == 2
@@ -196,14 +196,14 @@ def test_a_sound_catalog_is_left_alone_but_on_purpose(house: Household) -> None:
     before = house.config.database.read_bytes()
     assert recover(house) == {"sound": True}
     assert house.config.database.read_bytes() == before
-    found = recover(house, "--from", str(backups(house.state)[0].path))
+    found = recover(house, "--from", str(list_backups(house.state)[0].path))
     assert found["aside"] is not None
     complete(house)
 
 
 def test_a_backup_with_a_nonsense_date_is_put_back_and_its_date_told(house: Household, tmp_path: Path) -> None:
     with mounted(os.fsencode(tmp_path), "-t", "tmpfs", "none"):
-        source = shutil.copy(backups(house.state)[0].path, tmp_path / "old.db")
+        source = shutil.copy(list_backups(house.state)[0].path, tmp_path / "old.db")
         os.utime(source, (0, 1 << 62))
         assert recover(house, "--from", str(source))["until"] == f"@{1 << 62}"
     complete(house)
@@ -241,13 +241,14 @@ def test_a_newer_catalog_is_not_thrown_away(house: Household) -> None:
 def test_a_backup_that_was_put_back_by_hand_is_safe_too(house: Household) -> None:
     for path in house.state.glob("catalog.db*"):
         path.unlink()
-    shutil.copy(backups(house.state)[0].path, house.config.database)
+    shutil.copy(list_backups(house.state)[0].path, house.config.database)
     complete(house)
 
 
 DYING = """
 import os, signal, sys
-from catalog.cli import main as cli; from catalog import entry_point as edge
+from catalog.cli import main as cli
+from catalog import entry_point
 left = int(sys.argv.pop(1))
 def fatal(real):
     def dying(*words, **more):
@@ -259,7 +260,7 @@ def fatal(real):
     return dying
 for name in ("rename", "replace", "unlink", "fsync", "mkdir"):
     setattr(os, name, fatal(getattr(os, name)))
-edge.run(cli.cli, "catalog")
+entry_point.run_command(cli.cli, "catalog")
 """
 
 

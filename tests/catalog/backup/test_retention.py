@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from catalog.backup.retention import surplus
-from catalog.state_dir import backup_name, made_at
+from catalog.backup.retention import expired_backups
+from catalog.state_dir import backup_name, backup_time
 
 DAY = 86400.0
 START = 1_767_225_600.0  # Thursday, 2026-01-01, UTC
@@ -18,7 +18,7 @@ def live(days: int, every: float = DAY, daily: int = 7, weekly: int = 4, start: 
     at = start
     while at < start + days * DAY:
         names.add(backup_name(at))
-        gone = surplus(names, at, daily, weekly)
+        gone = expired_backups(names, at, daily, weekly)
         assert backup_name(at) not in gone
         names -= gone
         at += every
@@ -26,15 +26,15 @@ def live(days: int, every: float = DAY, daily: int = 7, weekly: int = 4, start: 
 
 
 def ages(names: set[str], now: float) -> list[float]:
-    return sorted((now - (made_at(name) or 0.0)) / DAY for name in names)
+    return sorted((now - (backup_time(name) or 0.0)) / DAY for name in names)
 
 
 def test_names_tell_their_time_and_nothing_else_does() -> None:
     assert backup_name(START) == "catalog-20260101T000000Z.db"
     assert backup_name(START, 1) == "catalog-20260101T000000Z-v1.db"
-    assert made_at(backup_name(START + 7.9)) == START + 7
+    assert backup_time(backup_name(START + 7.9)) == START + 7
     for name in ("catalog.db", "catalog-20260101T000000Z.db.part", "catalog-20269999T000000Z.db", "xcatalog-1.db", ""):
-        assert made_at(name) is None
+        assert backup_time(name) is None
 
 
 def test_a_year_of_nights_leaves_seven_days_and_four_weeks() -> None:
@@ -47,7 +47,7 @@ def test_a_year_of_nights_leaves_seven_days_and_four_weeks() -> None:
 
 def test_many_a_day_take_one_place(every: float = DAY / 10) -> None:
     names = live(30, every)
-    days = [int((made_at(name) or 0) // DAY) for name in names]
+    days = [int((backup_time(name) or 0) // DAY) for name in names]
     assert len(days) == len(set(days))
 
 
@@ -69,15 +69,15 @@ def test_what_is_not_ours_is_never_named() -> None:
         backup_name(START),
         backup_name(START + 1),
     }
-    assert surplus(names, START + 9, 0, 0) == {backup_name(START)}
+    assert expired_backups(names, START + 9, 0, 0) == {backup_name(START)}
 
 
 def test_the_copy_before_a_migration_stays_for_the_weeks() -> None:
     old = backup_name(START + 3 * DAY + 60, 1)
     names = {backup_name(START + day * DAY) for day in range(30)} | {old}
-    assert old not in surplus(names, START + 29 * DAY, 7, 4)
-    assert old in surplus(names, START + 32 * DAY, 7, 4)
-    assert surplus({old}, START + 900 * DAY, 7, 4) == set()  # the only one there is
+    assert old not in expired_backups(names, START + 29 * DAY, 7, 4)
+    assert old in expired_backups(names, START + 32 * DAY, 7, 4)
+    assert expired_backups({old}, START + 900 * DAY, 7, 4) == set()  # the only one there is
 
 
 def test_copies_from_the_future_push_nothing_newer_out() -> None:
@@ -86,7 +86,7 @@ def test_copies_from_the_future_push_nothing_newer_out() -> None:
     for day in range(10):
         now = START + day * DAY
         names.add(backup_name(now))
-        names -= surplus(names, now, 3, 2)
+        names -= expired_backups(names, now, 3, 2)
         assert backup_name(now) in names
     assert len(names) <= 6
 
@@ -97,7 +97,7 @@ def test_the_newest_that_is_not_in_the_future_is_always_kept(seed: int) -> None:
     times = [START + dice.randrange(0, 100 * 86400) for _ in range(dice.randrange(1, 40))]
     now = START + dice.randrange(0, 100 * 86400)
     names = {backup_name(at) for at in times}
-    gone = surplus(names, now, dice.randrange(4), dice.randrange(4))
+    gone = expired_backups(names, now, dice.randrange(4), dice.randrange(4))
     past = [at for at in times if at <= now]
     assert backup_name(max(past or times)) not in gone
     assert gone < names
@@ -107,7 +107,7 @@ def test_names_are_in_utc_wherever_the_machine_stands(monkeypatch: pytest.Monkey
     monkeypatch.setenv("TZ", "Asia/Kathmandu")
     time.tzset()
     try:
-        assert made_at(backup_name(START)) == START
+        assert backup_time(backup_name(START)) == START
         assert backup_name(START) == "catalog-20260101T000000Z.db"
     finally:
         monkeypatch.undo()

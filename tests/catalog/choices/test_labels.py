@@ -12,7 +12,17 @@ from pathlib import Path
 import pytest
 
 from catalog import journal
-from catalog.choices.labels import Choice, agree, choice_of, choose, compare, entry_of, held, hold, said
+from catalog.choices.labels import (
+    LabelChoice,
+    choice_from_entry,
+    compare_choices,
+    entry_from_choice,
+    journal_choices,
+    reconcile_with_journal,
+    record_choices,
+    store_choice,
+    table_choices,
+)
 from catalog.journal import read
 from catalog.state_dir import JOURNAL
 from catalog.store.database import Database
@@ -20,17 +30,17 @@ from tests.support.catalog_rows import Shelf
 from tests.support.running_service import Household, picture
 
 
-def choice(name: str, value: str, at: float = 1.0) -> Choice:
-    return Choice(name.encode().ljust(32, b"."), 7, value, "owner", at, b"/r/" + name.encode())
+def choice(name: str, value: str, at: float = 1.0) -> LabelChoice:
+    return LabelChoice(name.encode().ljust(32, b"."), 7, value, "owner", at, b"/r/" + name.encode())
 
 
-def shown(choices: list[Choice]) -> list[tuple[str, str]]:
+def shown(choices: list[LabelChoice]) -> list[tuple[str, str]]:
     return sorted((one.sha256.decode().rstrip("."), one.value) for one in choices)
 
 
 def test_a_choice_and_its_line_are_the_same() -> None:
-    one = Choice(bytes(range(32)), 0, "delete", "owner", 1764000000.123, b"/r/\xff\n\x1b.jpg")
-    assert choice_of(json.loads(json.dumps(entry_of(one)))) == one
+    one = LabelChoice(bytes(range(32)), 0, "delete", "owner", 1764000000.123, b"/r/\xff\n\x1b.jpg")
+    assert choice_from_entry(json.loads(json.dumps(entry_from_choice(one)))) == one
 
 
 @pytest.mark.parametrize(
@@ -38,14 +48,14 @@ def test_a_choice_and_its_line_are_the_same() -> None:
     [{"sha256": "zz"}, {"sha256": "ab"}, {"value": "kfep"}, {"bytes": -1}, {"bytes": None}, {"at": "now"}, {"at": 5}],
 )
 def test_nonsense_is_no_choice(harm: dict[str, object]) -> None:
-    assert choice_of(entry_of(choice("a", "keep")) | harm) is None
-    assert choice_of({"kind": "accept", "path": "/r"}) is None
+    assert choice_from_entry(entry_from_choice(choice("a", "keep")) | harm) is None
+    assert choice_from_entry({"kind": "accept", "path": "/r"}) is None
 
 
 def test_what_one_side_lacks_it_gets() -> None:
     """Each line one crash or one loss: what the table holds, what the journal says, what each is told."""
     a1, a2, a3, gone = choice("a", "keep", 1), choice("a", "delete", 2), choice("a", "keep", 3), choice("a", "clear", 4)
-    cases: list[tuple[list[Choice], list[Choice], list[Choice], list[Choice]]] = [
+    cases: list[tuple[list[LabelChoice], list[LabelChoice], list[LabelChoice], list[LabelChoice]]] = [
         ([], [], [], []),
         ([a1], [a1], [], []),
         ([], [a1], [a1], []),  # killed before the commit, or put back from a backup
@@ -59,7 +69,7 @@ def test_what_one_side_lacks_it_gets() -> None:
         ([choice("a", "keep", 9)], [choice("a", "keep", 9), choice("a", "delete", 5)], [choice("a", "delete", 5)], []),
     ]
     for table, spoken, unheld, unsaid in cases:
-        assert compare(table, spoken) == (unheld, unsaid), (table, spoken)
+        assert compare_choices(table, spoken) == (unheld, unsaid), (table, spoken)
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -71,29 +81,29 @@ def test_after_any_loss_both_agree_and_the_last_choice_counts(tmp_path: Path, se
     cut = dice.randrange(20)
     for number in range(20):
         one = choice(dice.choice("abcd"), dice.choice(("keep", "delete", "clear")), dice.choice((number, 50 - number)))
-        choose(shelf.db, tmp_path, [one])
+        record_choices(shelf.db, tmp_path, [one])
         truth[one.sha256.decode().rstrip(".")] = one.value
         if number == cut:
-            early, length = held(shelf.db), (tmp_path / JOURNAL).stat().st_size
+            early, length = table_choices(shelf.db), (tmp_path / JOURNAL).stat().st_size
     if dice.random() < 0.5:
         shelf.db.run("DELETE FROM label")
         for one in early:
-            hold(shelf.db, one)
-    elif not any(one.value == "clear" for one in said(tmp_path)):
+            store_choice(shelf.db, one)
+    elif not any(one.value == "clear" for one in journal_choices(tmp_path)):
         os.truncate(tmp_path / JOURNAL, length - dice.randrange(5))
     with shelf.db.transaction():
-        agree(shelf.db, tmp_path)
+        reconcile_with_journal(shelf.db, tmp_path)
     expected = sorted((name, value) for name, value in truth.items() if value != "clear")
-    assert shown(held(shelf.db)) == expected
-    assert compare(held(shelf.db), said(tmp_path)) == ([], [])
+    assert shown(table_choices(shelf.db)) == expected
+    assert compare_choices(table_choices(shelf.db), journal_choices(tmp_path)) == ([], [])
 
 
 def test_a_journal_that_cannot_be_written_leaves_the_table_as_it_was(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
     (tmp_path / JOURNAL).mkdir()
-    with pytest.raises(journal.JournalFault):
-        choose(shelf.db, tmp_path, [choice("a", "keep")])
-    assert held(shelf.db) == []
+    with pytest.raises(journal.JournalError):
+        record_choices(shelf.db, tmp_path, [choice("a", "keep")])
+    assert table_choices(shelf.db) == []
 
 
 @pytest.fixture(scope="module")
@@ -155,14 +165,16 @@ def test_what_cannot_be_meant_is_named_and_nothing_is_done(house: Household) -> 
 
 DYING = """
 import os, signal, sys
-from catalog.cli import main as cli; from catalog import entry_point as edge; from catalog.choices import labels
+from catalog.cli import main as cli
+from catalog import entry_point
+from catalog.choices import labels
 real, moment = labels.journal.append, sys.argv.pop(1)
 def append(state, entries):
     if moment == "after":
         real(state, entries)
     os.kill(os.getpid(), signal.SIGKILL)
 labels.journal.append = append
-edge.run(cli.cli, "catalog")
+entry_point.run_command(cli.cli, "catalog")
 """
 
 
@@ -182,12 +194,13 @@ LABELLER = """
 import sys
 from pathlib import Path
 from catalog.store.database import Database
-from catalog.choices.labels import Choice, choose
+from catalog.choices.labels import LabelChoice, record_choices
 state = Path(sys.argv[1])
 database = Database(state / "catalog.db", write=True)
 for number in range(10_000):
     value = ("keep", "delete", "clear")[number % 3]
-    choose(database, state, [Choice(bytes([number % 7]) * 32, 1, value, sys.argv[2], float(number), b"/p")])
+    choice = LabelChoice(bytes([number % 7]) * 32, 1, value, sys.argv[2], float(number), b"/p")
+    record_choices(database, state, [choice])
     print(number, flush=True)
 """
 
@@ -202,8 +215,8 @@ def test_killed_at_any_moment_what_was_answered_is_kept(tmp_path: Path) -> None:
             last = int([*told, *one.stdout.read().splitlines()][-1])
         database = Database(tmp_path / "catalog.db", write=True)
         with database.transaction():
-            agree(database, tmp_path)
-        spoken = [one for one in said(tmp_path) if one.source == str(life)]
+            reconcile_with_journal(database, tmp_path)
+        spoken = [one for one in journal_choices(tmp_path) if one.source == str(life)]
         assert int(spoken[-1].at) in (last, last + 1)
-        assert compare(held(database), said(tmp_path)) == ([], [])
+        assert compare_choices(table_choices(database), journal_choices(tmp_path)) == ([], [])
         database.close()

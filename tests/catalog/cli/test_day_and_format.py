@@ -3,7 +3,7 @@
 import click
 import pytest
 
-from catalog.cli.params import ENDINGS, FORMATS, Format, is_day
+from catalog.cli.params import FORMAT_BY_EXTENSION, FORMATS, FormatName, is_day
 from models.decode.formats import FORMATS as TABLE
 
 
@@ -30,7 +30,7 @@ def test_every_ending_of_the_table_names_its_format() -> None:
     assert [row.name for row in TABLE] == list(FORMATS)
     for row in TABLE:
         for ending in row.extensions:
-            assert Format().convert(f".{ending.upper()}", None, None) == row.name
-    assert set(ENDINGS) <= {ending for row in TABLE for ending in row.extensions}
+            assert FormatName().convert(f".{ending.upper()}", None, None) == row.name
+    assert set(FORMAT_BY_EXTENSION) <= {ending for row in TABLE for ending in row.extensions}
     with pytest.raises(click.BadParameter, match="jpeg, png"):
-        Format().convert("doc", None, None)
+        FormatName().convert("doc", None, None)

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from catalog.cli.main import cli
-from catalog.errors import PlaceFault, UsageFault
-from catalog.similarity.index_file import head_path
+from catalog.errors import ResourceError, UsageError
+from catalog.similarity.index_file import header_path
 from tests.support.running_service import Household, picture, until
 from tests.support.tiny_bundle import write_tiny_bundle
 
@@ -85,7 +85,7 @@ def test_use_switches_and_drop_frees_the_old_vectors(house: Household) -> None:
     engines = [house.state / "engines" / str(listed(house)[name]["id"]) for name in (old, "other")]
     for folder in engines:
         folder.mkdir(parents=True)
-    snapshots = f"{head_path(house.state, str(listed(house)[old]['id'])).stem}*"
+    snapshots = f"{header_path(house.state, str(listed(house)[old]['id'])).stem}*"
     assert len(list(house.state.glob(snapshots))) == 2
     assert "6 vectors deleted" in call(house, "model", "drop", old).stderr
     assert list(house.state.glob(snapshots)) == []  # the ids in it may be given out again
@@ -113,7 +113,7 @@ def test_what_may_have_been_meant_is_said(house: Household, monkeypatch: pytest.
     (house.folder / "prepared" / "visual" / "model.onnx").write_bytes(b"")
     for name, remedy in (("nothing", "model list"), ("bundle", "./bundle"), ("./prepared", "model pull ./prepared")):
         fault = call(house, "model", "use", name).exception
-        assert isinstance(fault, PlaceFault) and remedy in fault.remedy
+        assert isinstance(fault, ResourceError) and remedy in fault.remedy
     (house.folder / "bundle" / "bundle.json").unlink()
     assert "bundle.json is missing" in str(call(house, "model", "use", "./bundle").exception)
 
@@ -121,13 +121,13 @@ def test_what_may_have_been_meant_is_said(house: Household, monkeypatch: pytest.
 def test_a_name_that_is_no_name_is_refused(house: Household) -> None:
     source = str(house.folder / "bundle")
     for name in ("../other", "default", ".hidden", "a/b", ""):
-        assert isinstance(call(house, "model", "pull", source, "--name", name).exception, UsageFault) == (name != "")
+        assert isinstance(call(house, "model", "pull", source, "--name", name).exception, UsageError) == (name != "")
     assert sorted(path.name for path in (house.state / "models").iterdir()) == ["bundle", "other"]
 
 
 def test_what_the_configuration_wants_is_not_dropped(house: Household) -> None:
     assert call(house, "model", "use", "other").exception is None
-    assert isinstance(call(house, "model", "drop", "other").exception, UsageFault)
+    assert isinstance(call(house, "model", "drop", "other").exception, UsageError)
     assert (house.state / "models" / "other" / "bundle.json").exists()
 
 
@@ -155,7 +155,7 @@ def test_vectors_that_nothing_could_make_again_are_kept(house: Household, monkey
 
 def test_the_model_that_answers_is_not_dropped(house: Household) -> None:
     result = call(house, "model", "drop", str(house.folder / "bundle"))
-    assert isinstance(result.exception, UsageFault)
+    assert isinstance(result.exception, UsageError)
     assert house.rows("SELECT count(*) FROM vector") == [(6,)]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from catalog.cli.params import read_size
+from catalog.cli.params import parse_size
 
 
 @pytest.mark.parametrize(
@@ -18,10 +18,10 @@ from catalog.cli.params import read_size
     ],
 )
 def test_a_size_with_its_unit_is_bytes(text: str, amount: int) -> None:
-    assert read_size(text) == amount
+    assert parse_size(text) == amount
 
 
 @pytest.mark.parametrize("text", ["50", "", "GB", "-1GB", "1,5GB", "5iB", "5 bytes", "1e9B", "5GBs", "0x5B"])
 def test_what_could_mean_something_else_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
-        read_size(text)
+        parse_size(text)

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.config.edit import write_config
-from catalog.config.load import load_config, read_root, write_root
-from catalog.errors import Fault, UsageFault
+from catalog.config.load import format_root, load_config, parse_root
+from catalog.errors import CatalogError, UsageError
 
 GOOD = 'state = "/var/lib/x"\nroots = ["/photos"]\n'
 
@@ -45,7 +45,7 @@ def load(folder: Path, text: str) -> object:
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, words: str) -> None:
-    with pytest.raises(UsageFault) as raised:
+    with pytest.raises(UsageError) as raised:
         load(tmp_path, text)
     assert words in f"{raised.value.problem} {raised.value.remedy}"
     assert raised.value.remedy
@@ -56,7 +56,7 @@ def test_gpus_are_numbers(tmp_path: Path) -> None:
 
 
 def test_no_configuration_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(Fault) as raised:
+    with pytest.raises(CatalogError) as raised:
         load_config(str(tmp_path / "absent.toml"))
     assert "catalog init" in raised.value.remedy
 
@@ -65,7 +65,7 @@ def test_no_configuration_says_how_to_make_one(tmp_path: Path) -> None:
 def test_any_root_survives_the_file(name: bytes) -> None:
     path = b"/" + name
     if path.rstrip(b"/"):
-        assert read_root(write_root(path)) == path
+        assert parse_root(format_root(path)) == path
 
 
 def test_roots_with_hostile_names_survive_the_file(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from catalog.cli.main import cli
 from catalog.config.edit import with_roots, with_setting, write_config, write_setting
 from catalog.config.load import load_config
-from catalog.errors import UsageFault
+from catalog.errors import UsageError
 
 STATE = Path("/s")
 BACKUP = 'state = "/s"\n# what to watch\nroots = ["/a"] # the archive\n[backup] # kept for a year\ndaily = 30\n'
@@ -213,7 +213,7 @@ def test_what_is_no_toml_is_named_and_not_touched(tmp_path: Path, photos: list[P
     data = text if isinstance(text, bytes) else text.encode()
     place.write_bytes(data)
     result = init(place, photos[0])
-    assert isinstance(result.exception, UsageFault) and str(place) in result.exception.problem
+    assert isinstance(result.exception, UsageError) and str(place) in result.exception.problem
     assert place.read_bytes() == data
     assert sorted(os.listdir(tmp_path)) == sorted(["config.toml", *(one.name for one in photos)])
 
@@ -223,7 +223,7 @@ def test_what_only_we_can_read_is_left_to_its_owner(tmp_path: Path) -> None:
     place = tmp_path / "config.toml"
     place.write_bytes(b"state = '/s'\rroots = ['/a']\r")
     assert load_config(str(place)).roots == (b"/a",)
-    with pytest.raises(UsageFault, match="by a program") as raised:
+    with pytest.raises(UsageError, match="by a program") as raised:
         write_config(place, STATE, [b"/new"])
     assert "by hand" in raised.value.remedy
     assert place.read_bytes() == b"state = '/s'\rroots = ['/a']\r"
@@ -259,6 +259,6 @@ def test_the_file_keeps_its_mode_and_owner_and_a_link_to_it_stays_a_link(tmp_pat
 
 def test_a_name_that_toml_cannot_hold_is_named(tmp_path: Path) -> None:
     place = tmp_path / "config.toml"
-    with pytest.raises(UsageFault, match="not UTF-8"):
+    with pytest.raises(UsageError, match="not UTF-8"):
         write_config(place, Path(os.fsdecode(b"/s\xff")), [b"/new"])
     assert os.listdir(tmp_path) == []

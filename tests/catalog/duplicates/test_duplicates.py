@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalog.duplicates.best_copy import Candidate, keeper, rank
-from catalog.duplicates.clustering import dense
-from catalog.duplicates.groups import Group, exact, near
-from catalog.duplicates.index_pairs import Copies, caught_up
-from catalog.errors import UsageFault
+from catalog.duplicates.best_copy import FileCopy, best_copy, copy_rank
+from catalog.duplicates.clustering import clusters_of_vectors
+from catalog.duplicates.groups import DuplicateGroup, exact_duplicates, near_duplicates
+from catalog.duplicates.index_pairs import NearPairFinder, load_current_index
+from catalog.errors import UsageError
 from catalog.store.vectors import Floats
 from tests.support.catalog_rows import DIMS, Shelf, directions, unit
 
-PHOTO = Candidate(b"/r/p.jpg", 4_000_000, "jpeg", 4000, 3000, "Acme One", "ok", False, 100, 1, 1)
+PHOTO = FileCopy(b"/r/p.jpg", 4_000_000, "jpeg", 4000, 3000, "Acme One", "ok", False, 100, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -42,32 +42,32 @@ PHOTO = Candidate(b"/r/p.jpg", 4_000_000, "jpeg", 4000, 3000, "Acme One", "ok", 
         (replace(PHOTO, width=None, height=None), "of unknown size"),
     ],
 )
-def test_the_photo_is_kept_rather_than(worse: Candidate, why: str) -> None:
-    assert keeper([PHOTO, worse]) == keeper([worse, PHOTO]) == PHOTO, why
+def test_the_photo_is_kept_rather_than(worse: FileCopy, why: str) -> None:
+    assert best_copy([PHOTO, worse]) == best_copy([worse, PHOTO]) == PHOTO, why
 
 
 @pytest.mark.parametrize("change", [{"state": "rejected"}, {"away": True}, {"suspect": True}, {"width": 160}])
 def test_what_does_not_stay_is_kept_for_nothing_that_does(change: dict[str, object]) -> None:
     poor = replace(PHOTO, **change)
-    assert keeper([replace(PHOTO, path=b"/r/@Recycle/p.jpg"), poor]) == poor
+    assert best_copy([replace(PHOTO, path=b"/r/@Recycle/p.jpg"), poor]) == poor
 
 
 def test_a_full_picture_without_exif_beats_a_thumbnail_with_it() -> None:
     stripped, thumbnail = replace(PHOTO, camera=None), replace(PHOTO, width=160, height=120)
-    assert keeper([thumbnail, stripped]) == stripped
+    assert best_copy([thumbnail, stripped]) == stripped
 
 
 @pytest.mark.parametrize(("better", "worse"), list(itertools.pairwise(["dng", "png", "heif", "jpeg", "gif"])))
 def test_formats_decide_between_equal_sizes_without_more_evidence(better: str, worse: str) -> None:
     first, second = replace(PHOTO, format=better, bytes=1), replace(PHOTO, format=worse)
-    assert keeper([second, first]) == first
+    assert best_copy([second, first]) == first
 
 
 @settings(deadline=None)
 @given(
     st.lists(
         st.builds(
-            Candidate,
+            FileCopy,
             path=st.binary(min_size=1, max_size=3),
             bytes=st.integers(0, 3),
             format=st.sampled_from([None, "jpeg", "PNG", "gif", "odd"]),
@@ -86,11 +86,11 @@ def test_formats_decide_between_equal_sizes_without_more_evidence(better: str, w
     ),
     st.randoms(),
 )
-def test_the_keeper_does_not_depend_on_the_order(candidates: list[Candidate], random: object) -> None:
-    kept = keeper(candidates)
+def test_the_keeper_does_not_depend_on_the_order(candidates: list[FileCopy], random: object) -> None:
+    kept = best_copy(candidates)
     for order in itertools.permutations(candidates):
-        assert keeper(order) == kept
-    assert len({rank(candidate) for candidate in candidates}) == len(candidates)
+        assert best_copy(order) == kept
+    assert len({copy_rank(candidate) for candidate in candidates}) == len(candidates)
 
 
 @pytest.fixture
@@ -103,19 +103,19 @@ def test_exact_copies_by_what_they_waste(shelf: Shelf) -> None:
     for name, content in [(b"s1", small), (b"s2", small), (b"s3", small), (b"l2", large), (b"l1", large)]:
         shelf.file(name, content, mtime=int(name[1:]))
     shelf.file(b"only", single)
-    assert list(exact(shelf.db)) == [
-        Group("exact", [b"/r/l1", b"/r/l2"], b"/r/l1", None, 1000),
-        Group("exact", [b"/r/s1", b"/r/s2", b"/r/s3"], b"/r/s1", None, 20),
+    assert list(exact_duplicates(shelf.db)) == [
+        DuplicateGroup("exact", [b"/r/l1", b"/r/l2"], b"/r/l1", None, 1000),
+        DuplicateGroup("exact", [b"/r/s1", b"/r/s2", b"/r/s3"], b"/r/s1", None, 20),
     ]
 
 
 def test_waste_orders_across_pages_of_the_query(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("catalog.duplicates.copies.CHUNK", 2)
+    monkeypatch.setattr("catalog.duplicates.copies.CHUNK_CONTENTS", 2)
     for at, size in enumerate([5, 9, 1, 7, 3]):
         content = shelf.content(str(at), bytes=size)
         for copy in (b"a", b"b"):
             shelf.file(copy + b"%d" % at, content)
-    assert [group.bytes_freed for group in exact(shelf.db)] == [9, 7, 5, 3, 1]
+    assert [group.bytes_freed for group in exact_duplicates(shelf.db)] == [9, 7, 5, 3, 1]
 
 
 def test_gone_files_are_no_copies_and_unhealthy_ones_are_not_kept(shelf: Shelf) -> None:
@@ -124,7 +124,7 @@ def test_gone_files_are_no_copies_and_unhealthy_ones_are_not_kept(shelf: Shelf) 
     shelf.file(b"b", first, state="gone")
     shelf.file(b"c", second, state="pending", mtime=1)
     shelf.file(b"d", second, mtime=9)
-    assert [(group.keep, group.paths) for group in exact(shelf.db)] == [(b"/r/d", [b"/r/d", b"/r/c"])]
+    assert [(group.keep, group.paths) for group in exact_duplicates(shelf.db)] == [(b"/r/d", [b"/r/d", b"/r/c"])]
 
 
 def test_hard_links_free_nothing(shelf: Shelf) -> None:
@@ -137,7 +137,7 @@ def test_hard_links_free_nothing(shelf: Shelf) -> None:
         (b"e", copied, 9),
     ]:
         shelf.file(name, content, inode=inode)
-    assert [(group.keep, group.bytes_freed) for group in exact(shelf.db)] == [(b"/r/c", 5), (b"/r/a", 0)]
+    assert [(group.keep, group.bytes_freed) for group in exact_duplicates(shelf.db)] == [(b"/r/c", 5), (b"/r/a", 0)]
 
 
 def angled(base: Floats, degrees: float) -> Floats:
@@ -159,7 +159,7 @@ ENGINES = pytest.mark.parametrize("enough", [30_000, 0], ids=["products", "index
 
 
 def near_paths(shelf: Shelf, cosine: float, enough: int) -> list[list[bytes]]:
-    return [group.paths for group in near(shelf.db, 1, cosine, shelf.folder, enough)]
+    return [group.paths for group in near_duplicates(shelf.db, 1, cosine, shelf.folder, enough)]
 
 
 @ENGINES
@@ -167,7 +167,7 @@ def test_near_pictures_are_grouped_under_the_best(shelf: Shelf, enough: int) -> 
     shelf.picture("small", at(3), width=10, height=10, bytes=5)
     shelf.picture("large", at(0), width=100, height=100, bytes=700)
     shelf.picture("other", at(90), width=50, height=50)
-    (group,) = near(shelf.db, 1, 0.99, shelf.folder, enough)
+    (group,) = near_duplicates(shelf.db, 1, 0.99, shelf.folder, enough)
     assert (group.kind, group.paths, group.keep, group.bytes_freed) == (
         "near",
         [b"/r/large", b"/r/small"],
@@ -196,7 +196,7 @@ def test_every_copy_of_a_near_picture_is_listed_and_only_what_is_shown(shelf: Sh
     unshown = shelf.content("d")
     shelf.file(b"d", unshown, state="pending")
     shelf.vector(unshown, at(1))
-    (group,) = near(shelf.db, 1, 0.9, shelf.folder, enough)
+    (group,) = near_duplicates(shelf.db, 1, 0.9, shelf.folder, enough)
     assert (group.paths, group.bytes_freed) == ([b"/r/a", b"/r/b", b"/r/b2"], 60)
 
 
@@ -218,10 +218,10 @@ def clustered(seed: int) -> Floats:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_both_engines_agree_and_keep_the_rule(shelf: Shelf, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("catalog.duplicates.clustering.BLOCK", 64)
+    monkeypatch.setattr("catalog.duplicates.clustering.BLOCK_ROWS", 64)
     vectors = clustered(seed)
     shelf.pictures(vectors)
-    by_products, by_index = (list(near(shelf.db, 1, 0.93, shelf.folder, enough)) for enough in (30_000, 0))
+    by_products, by_index = (list(near_duplicates(shelf.db, 1, 0.93, shelf.folder, enough)) for enough in (30_000, 0))
     assert [(group.keep, group.paths) for group in by_products] == [(group.keep, group.paths) for group in by_index]
     assert [g.cosine for g in by_products] == pytest.approx([g.cosine for g in by_index], abs=1e-5)
     paths = [path for group in by_products for path in group.paths]
@@ -241,27 +241,27 @@ def test_both_engines_agree_and_keep_the_rule(shelf: Shelf, seed: int, monkeypat
 def test_many_copies_of_one_picture_are_one_group(shelf: Shelf, enough: int) -> None:
     """More than the index is asked for at first."""
     shelf.pictures(np.concatenate([np.repeat(directions(1), 150, axis=0), directions(50, seed=4)]))
-    (group,) = near(shelf.db, 1, 0.99, shelf.folder, enough)
+    (group,) = near_duplicates(shelf.db, 1, 0.99, shelf.folder, enough)
     assert len(group.paths) == 150
 
 
 def test_blocks_of_products_leave_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = clustered(9)
-    whole = list(dense(vectors, 0.9))
+    whole = list(clusters_of_vectors(vectors, 0.9))
     for block in (1, 7, 399):
-        monkeypatch.setattr("catalog.duplicates.clustering.BLOCK", block)
-        assert [star[:2] for star in dense(vectors, 0.9)] == [star[:2] for star in whole]
+        monkeypatch.setattr("catalog.duplicates.clustering.BLOCK_ROWS", block)
+        assert [star[:2] for star in clusters_of_vectors(vectors, 0.9)] == [star[:2] for star in whole]
 
 
 def test_the_index_is_caught_up_and_not_written(shelf: Shelf) -> None:
     shelf.pictures(directions(20))
-    index = caught_up(shelf.db, shelf.folder, 1, shelf.digest, DIMS)
+    index = load_current_index(shelf.db, shelf.folder, 1, shelf.digest, DIMS)
     assert set(index.labels().tolist()) == shelf.live()
     assert not list(shelf.folder.glob("index-*"))
-    assert Copies(shelf.db, 1, index, 0.9999).pairs().left.tolist() == []
+    assert NearPairFinder(shelf.db, 1, index, 0.9999).pairs().left.tolist() == []
 
 
 @pytest.mark.parametrize(("model", "threshold"), [(2, 0.9), (1, 0.0), (1, 1.1), (1, float("nan"))])
 def test_nonsense_is_refused_with_a_remedy(shelf: Shelf, model: int, threshold: float) -> None:
-    with pytest.raises(UsageFault):
-        list(near(shelf.db, model, threshold, shelf.folder))
+    with pytest.raises(UsageError):
+        list(near_duplicates(shelf.db, model, threshold, shelf.folder))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from catalog.embedding.sessions import advice, running_on
+from catalog.embedding.sessions import provider_advice, provider_summary
 from models.runtime.provider import CPU, CUDA
 
 
@@ -26,8 +26,8 @@ CPU_ONLY = Machine(CPU, (), 8)
 
 
 def test_provider_devices_and_batches_are_named() -> None:
-    assert running_on(CPU_ONLY) == "CPUExecutionProvider, batches of 8"
-    assert running_on(Machine(devices=(0, 2), batch=128)) == "CUDAExecutionProvider on GPU 0, 2, batches of 128"
+    assert provider_summary(CPU_ONLY) == "CPUExecutionProvider, batches of 8"
+    assert provider_summary(Machine(devices=(0, 2), batch=128)) == "CUDAExecutionProvider on GPU 0, 2, batches of 128"
 
 
 @pytest.mark.parametrize(
@@ -45,5 +45,5 @@ def test_provider_devices_and_batches_are_named() -> None:
     ],
 )
 def test_advice(machine: Machine, provider: str, precision: str, present: list[int], words: str) -> None:
-    found = advice(machine, provider, precision, present)
+    found = provider_advice(machine, provider, precision, present)
     assert words in found and bool(words) == bool(found)

@@ -7,7 +7,7 @@ import pytest
 from catalog.config.load import Config
 from catalog.config.settings import ModelSettings
 from catalog.embedding.sessions import open_session
-from catalog.errors import PlaceFault
+from catalog.errors import ResourceError
 from models.bundle.folder import Bundle, load_bundle
 from models.runtime.provider import CPU, has_gpu
 from models.runtime.session import Session
@@ -37,7 +37,7 @@ def test_a_cpu_is_one_device(bundle: Bundle, tmp_path: Path) -> None:
 @pytest.mark.skipif(has_gpu(), reason="this machine has an NVIDIA device")
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
 def test_a_gpu_that_is_not_there_names_the_remedy(bundle: Bundle, tmp_path: Path, provider: str) -> None:
-    with pytest.raises(PlaceFault, match="cannot be had") as raised:
+    with pytest.raises(ResourceError, match="cannot be had") as raised:
         open_session(bundle, wanting(tmp_path, provider=provider, devices=(0, 1)))
     assert "catalogd[cuda]" in raised.value.remedy
     made = [path.name for path in (tmp_path / "state").glob("engines/*")]

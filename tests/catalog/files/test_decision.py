@@ -2,7 +2,7 @@
 
 import pytest
 
-from catalog.files.decision import Known, Step, back_off, plan, struck_out
+from catalog.files.decision import FileRow, SightingAction, action_for, retry_delay, too_many_crashes
 from catalog.filesystem.stat_signature import Signature
 
 SEEN = Signature(size=10, mtime_ns=20, ctime_ns=30, inode=40)
@@ -10,28 +10,28 @@ SEEN = Signature(size=10, mtime_ns=20, ctime_ns=30, inode=40)
 
 @pytest.mark.parametrize("state", ["ok", "rejected", "pending"])
 def test_a_file_as_known_is_left_alone(state: str) -> None:
-    assert plan(SEEN, Known(1, state, SEEN)) is Step.SKIP
+    assert action_for(SEEN, FileRow(1, state, SEEN)) is SightingAction.SKIP
 
 
 @pytest.mark.parametrize("change", [{"size": 11}, {"mtime_ns": 19}, {"ctime_ns": 31}])
 def test_any_other_stamp_is_read(change: dict[str, int]) -> None:
-    assert plan(SEEN, Known(1, "ok", SEEN._replace(**change))) is Step.READ
+    assert action_for(SEEN, FileRow(1, "ok", SEEN._replace(**change))) is SightingAction.READ
 
 
 def test_another_inode_alone_is_recorded_without_a_read() -> None:
-    assert plan(SEEN, Known(1, "ok", SEEN._replace(inode=41))) is Step.TOUCH
+    assert action_for(SEEN, FileRow(1, "ok", SEEN._replace(inode=41))) is SightingAction.TOUCH
 
 
 def test_new_and_returned_files_are_read() -> None:
-    assert plan(SEEN, None) is Step.READ
-    assert plan(SEEN, Known(1, "gone", SEEN)) is Step.READ
+    assert action_for(SEEN, None) is SightingAction.READ
+    assert action_for(SEEN, FileRow(1, "gone", SEEN)) is SightingAction.READ
 
 
 def test_retries_grow_and_end_at_a_day() -> None:
-    waits = [back_off(attempts) for attempts in range(20)]
+    waits = [retry_delay(attempts) for attempts in range(20)]
     assert waits == sorted(waits)
     assert waits[0] < 60 < waits[-1] == 86400
 
 
 def test_the_third_strike_counts() -> None:
-    assert [struck_out(strikes) for strikes in (1, 2, 3)] == [False, False, True]
+    assert [too_many_crashes(strikes) for strikes in (1, 2, 3)] == [False, False, True]

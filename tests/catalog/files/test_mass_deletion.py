@@ -8,23 +8,23 @@ from pathlib import Path
 import pytest
 
 from catalog.files.mass_deletion import (
-    FEWEST,
-    WINDOW,
+    MIN_MISSED_FILES,
+    WINDOW_SECONDS,
     Loss,
-    accept,
-    declare,
-    hold,
-    known_files,
-    lately,
-    lift,
-    lost_files,
-    pulls,
-    scanned,
+    accept_loss,
+    count_known_files,
+    declare_gone,
+    exceeds_limit,
+    hold_volume,
+    missed_files,
+    recent_scan_counts,
+    record_full_scan,
+    release_volume,
 )
-from catalog.files.observe import miss
+from catalog.files.observe import record_missing_path
 from catalog.filesystem.mounts import read_mounts
-from catalog.filesystem.volume_identity import observe
-from catalog.store.volumes import Volume, adopt, retire, settle, volumes
+from catalog.filesystem.volume_identity import observe_volume
+from catalog.store.volumes import Volume, adopt_volume, all_volumes, retire_volume, update_volume
 from tests.support.catalog_on_disk import Shelf
 
 
@@ -41,8 +41,8 @@ def shelf(tmp_path: Path) -> Iterator[Shelf]:
         (8123, 10000, 0, 0, 50, 0, True),
         (5000, 10000, 0, 0, 50, 0, False),  # more than half, not half
         (5001, 10000, 0, 10000, 50, 0, True),
-        (FEWEST - 1, FEWEST - 1, 0, 0, 50, 0, False),  # so few a person has deleted
-        (FEWEST, FEWEST, 0, 0, 50, 0, True),
+        (MIN_MISSED_FILES - 1, MIN_MISSED_FILES - 1, 0, 0, 50, 0, False),  # so few a person has deleted
+        (MIN_MISSED_FILES, MIN_MISSED_FILES, 0, 0, 50, 0, True),
         (300, 700, 300, 1000, 50, 0, True),  # with what earlier scans of other folders took
         (200, 800, 200, 1000, 50, 0, False),
         (10, 35, 55, 100, 50, 0, True),
@@ -51,24 +51,24 @@ def shelf(tmp_path: Path) -> Iterator[Shelf]:
         (15, 35, 0, 100, 50, 0, False),  # others were deleted while the kernel told it: that is no loss
         (0, 100, 900, 1000, 50, 0, False),  # nothing is missing now
         (10000, 10000, 0, 10000, 100, 0, False),  # 100: off
-        (FEWEST, 10000, 0, 0, 0, 0, True),  # 0: any loss that is no handful
+        (MIN_MISSED_FILES, 10000, 0, 0, 0, 0, True),  # 0: any loss that is no handful
         (8123, 10000, 0, 0, 50, 8123, False),
         (8123 + 1000, 10000, 0, 0, 50, 8123, True),  # more than was accepted, and too much of what was left
         (8123 + 19, 10000, 0, 0, 0, 8123, False),
     ],
 )
 def test_the_rule(missed: int, known: int, before: int, most: int, percent: float, accepted: int, pulled: bool) -> None:
-    assert pulls(Loss(missed, known, before, most), percent, accepted) is pulled
+    assert exceeds_limit(Loss(missed, known, before, most), percent, accepted) is pulled
 
 
 def lost(shelf: Shelf, *names: str) -> int:
-    return len(list(lost_files(shelf.database, 1, map(shelf.path, names))))
+    return len(list(missed_files(shelf.database, 1, map(shelf.path, names))))
 
 
 def test_a_directory_counts_with_all_its_files(shelf: Shelf) -> None:
     for name in ("a/1", "a/b/2", "ab/3"):
         shelf.put(name)
-    assert known_files(shelf.database, 1) == 3
+    assert count_known_files(shelf.database, 1) == 3
     assert lost(shelf, "a") == 2
     assert lost(shelf, "ab/3", "a/1") == 2
 
@@ -77,7 +77,7 @@ def test_what_was_never_read_is_not_known(shelf: Shelf) -> None:
     shelf.put("a")
     open(shelf.path("b"), "wb").close()
     shelf.see("b")
-    assert known_files(shelf.database, 1) == 1
+    assert count_known_files(shelf.database, 1) == 1
     assert lost(shelf, "a", "b") == 1
 
 
@@ -109,55 +109,55 @@ def test_losses_of_a_day_add_up_until_they_are_accepted(shelf: Shelf) -> None:
     for name in ("a", "b", "c"):
         shelf.put(name)
         os.unlink(shelf.path(name))
-    assert declare(shelf.database, shelf.root, False, [shelf.path("a")], 1000.0) == 1
-    assert declare(shelf.database, shelf.root, False, [shelf.path("a"), shelf.path("b")], 1001.0) == 1
-    scanned(shelf.database, 1, 1001.0)
-    assert lately(shelf.database, shelf.root, 1001.0) == (2, 1)
-    assert lately(shelf.database, shelf.root, 1000.5 + WINDOW) == (1, 1)
-    assert lately(shelf.database, b"/elsewhere", 1001.0) == (0, 0)
-    hold(shelf.database, 1, Loss(1, 1), 1002.0)
-    assert accept(shelf.database, shelf.root, 1002.0) == 1
-    adopt(shelf.database, shelf.root, "root", observe(shelf.root, read_mounts()), 1002.0)
-    assert declare(shelf.database, shelf.root, True, [shelf.path("c")], 1003.0) == 1
-    assert lately(shelf.database, shelf.root, 1003.0) == (0, 0)
+    assert declare_gone(shelf.database, shelf.root, False, [shelf.path("a")], 1000.0) == 1
+    assert declare_gone(shelf.database, shelf.root, False, [shelf.path("a"), shelf.path("b")], 1001.0) == 1
+    record_full_scan(shelf.database, 1, 1001.0)
+    assert recent_scan_counts(shelf.database, shelf.root, 1001.0) == (2, 1)
+    assert recent_scan_counts(shelf.database, shelf.root, 1000.5 + WINDOW_SECONDS) == (1, 1)
+    assert recent_scan_counts(shelf.database, b"/elsewhere", 1001.0) == (0, 0)
+    hold_volume(shelf.database, 1, Loss(1, 1), 1002.0)
+    assert accept_loss(shelf.database, shelf.root, 1002.0) == 1
+    adopt_volume(shelf.database, shelf.root, "root", observe_volume(shelf.root, read_mounts()), 1002.0)
+    assert declare_gone(shelf.database, shelf.root, True, [shelf.path("c")], 1003.0) == 1
+    assert recent_scan_counts(shelf.database, shelf.root, 1003.0) == (0, 0)
 
 
 def only(shelf: Shelf) -> Volume:
-    (volume,) = volumes(shelf.database)
+    (volume,) = all_volumes(shelf.database)
     return volume
 
 
 def looked_at(shelf: Shelf) -> str:
-    return settle(shelf.database, only(shelf), observe(shelf.root, read_mounts()), 5.0)
+    return update_volume(shelf.database, only(shelf), observe_volume(shelf.root, read_mounts()), 5.0)
 
 
 def test_a_volume_that_is_held_loses_nothing_and_the_guard_leaves_it_held(shelf: Shelf) -> None:
     shelf.put("a")
-    hold(shelf.database, 1, Loss(8123, 10000), 2.0)
+    hold_volume(shelf.database, 1, Loss(8123, 10000), 2.0)
     held = only(shelf)
     assert (held.away, held.held, held.in_place) == ("a scan missed 8,123 of 10,000 files", True, True)
     os.unlink(shelf.path("a"))
-    assert miss(shelf.database, shelf.path("a"), 3.0) == 0
+    assert record_missing_path(shelf.database, shelf.path("a"), 3.0) == 0
     assert looked_at(shelf) == ""
     assert only(shelf) == held
-    hold(shelf.database, 1, Loss(8000, 10000), 4.0)
+    hold_volume(shelf.database, 1, Loss(8000, 10000), 4.0)
     assert (only(shelf).missed, only(shelf).since) == (8000, held.since)
-    lift(shelf.database, 1, 5.0)
+    release_volume(shelf.database, 1, 5.0)
     assert (only(shelf).away, only(shelf).held) == (None, False)
-    assert miss(shelf.database, shelf.path("a"), 6.0) == 1
+    assert record_missing_path(shelf.database, shelf.path("a"), 6.0) == 1
 
 
 def test_a_volume_that_is_held_goes_away_and_comes_back_held(shelf: Shelf) -> None:
     shelf.put("a")
-    hold(shelf.database, 1, Loss(30, 40), 2.0)
+    hold_volume(shelf.database, 1, Loss(30, 40), 2.0)
     os.rename(shelf.root, shelf.root + b".away")
     looked_at(shelf)
     assert (only(shelf).away, only(shelf).in_place) == ("no such file or directory", False)
-    hold(shelf.database, 1, Loss(31, 40), 2.5)  # a scan that ended meanwhile
+    hold_volume(shelf.database, 1, Loss(31, 40), 2.5)  # a scan that ended meanwhile
     os.rename(shelf.root + b".away", shelf.root)
     looked_at(shelf)
     assert only(shelf).away == "a scan missed 31 of 40 files"
-    retire(shelf.database, only(shelf), 3.0)
+    retire_volume(shelf.database, only(shelf), 3.0)
     assert not only(shelf).in_place
     looked_at(shelf)
     assert only(shelf).in_place and only(shelf).held
@@ -166,7 +166,7 @@ def test_a_volume_that_is_held_goes_away_and_comes_back_held(shelf: Shelf) -> No
 def test_another_identity_that_is_vouched_for_does_not_release_it(shelf: Shelf) -> None:
     """A disk that was copied is taken for the old one when most of a sample stands there: held it stays."""
     shelf.put("a")
-    hold(shelf.database, 1, Loss(30, 40), 2.0)
+    hold_volume(shelf.database, 1, Loss(30, 40), 2.0)
     copy = shelf.root + b".copy"
     shutil.copytree(shelf.root, copy)
     shutil.rmtree(shelf.root)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from catalog.files.moves import carry, move_directory
-from catalog.files.observe import Seen, miss, see
-from catalog.files.results import accept, add_vector
-from catalog.filesystem.stat_signature import signature
-from catalog.store.models import register
-from catalog.store.volumes import block, unblock
-from models.decode.reason import Reason
+from catalog.files.moves import apply_file_rename, move_directory_rows
+from catalog.files.observe import Sighting, record_missing_path, record_sighting
+from catalog.files.results import accept_file, add_vector
+from catalog.filesystem.stat_signature import signature_of
+from catalog.store.models import set_current_model
+from catalog.store.volumes import block_directory, unblock_directory
+from models.decode.reason import RejectReason
 from tests.support.catalog_on_disk import Shelf
 
 
@@ -27,7 +27,7 @@ def test_a_directory_in_the_place_of_a_file(shelf: Shelf) -> None:
     shelf.put("a")
     os.unlink(shelf.path("a"))
     shelf.put("a/b")
-    assert miss(shelf.database, shelf.path("a"), 2.0) == 1
+    assert record_missing_path(shelf.database, shelf.path("a"), 2.0) == 1
     assert shelf.states() == {"a": "gone", "a/b": "ok"}
 
 
@@ -41,7 +41,7 @@ def test_a_file_or_link_in_the_place_of_a_directory(shelf: Shelf, link: bool) ->
         os.symlink("c", shelf.path("a"))  # a/b can be opened, and is no file of the collection
     else:
         open(shelf.path("a"), "wb").close()
-    assert miss(shelf.database, shelf.path("a"), 2.0) == 1
+    assert record_missing_path(shelf.database, shelf.path("a"), 2.0) == 1
     assert shelf.states() == {"a/b": "gone", "c/b": "ok"}
 
 
@@ -49,16 +49,16 @@ def test_nothing_is_gone_with_its_root(shelf: Shelf) -> None:
     shelf.put("a")
     os.rename(shelf.root, shelf.root + b".away")
     os.mkdir(shelf.root)
-    assert miss(shelf.database, shelf.path("a"), 2.0) == 0
+    assert record_missing_path(shelf.database, shelf.path("a"), 2.0) == 0
     assert shelf.states() == {"a": "ok"}
 
 
 def test_a_second_name_takes_nothing_over_while_the_root_is_away(shelf: Shelf) -> None:
     shelf.put("a")
     os.link(shelf.path("a"), shelf.path("b"))
-    sign = signature(os.lstat(shelf.path("b")))
+    sign = signature_of(os.lstat(shelf.path("b")))
     os.rename(shelf.root, shelf.root + b".away")
-    see(shelf.database, Seen(shelf.path("b"), sign, 1.0), 1.0)
+    record_sighting(shelf.database, Sighting(shelf.path("b"), sign, 1.0), 1.0)
     assert shelf.states() == {"a": "ok", "b": "pending"}
 
 
@@ -75,7 +75,7 @@ def test_a_name_that_takes_over_says_so_in_its_history(shelf: Shelf) -> None:
     shelf.put("a")
     shelf.put("b")
     os.rename(shelf.path("a"), shelf.path("b"))
-    carry(shelf.database, shelf.path("a"), None, shelf.path("b"), 2.0)
+    apply_file_rename(shelf.database, shelf.path("a"), None, shelf.path("b"), 2.0)
     assert shelf.states() == {"a": "gone", "b": "ok"}
     ((content, last),) = shelf.database.rows(
         "SELECT content, (SELECT content FROM history WHERE file = file.id ORDER BY id DESC LIMIT 1)"
@@ -87,31 +87,31 @@ def test_a_name_that_takes_over_says_so_in_its_history(shelf: Shelf) -> None:
 
 def test_a_closed_directory_is_renamed_and_opened(shelf: Shelf) -> None:
     shelf.put("a/b/c")
-    block(shelf.database, shelf.path("a/b"), "permission denied", 1.0)
+    block_directory(shelf.database, shelf.path("a/b"), "permission denied", 1.0)
     os.rename(shelf.path("a"), shelf.path("z"))
-    move_directory(shelf.database, shelf.path("a"), shelf.path("z"), 2.0)
+    move_directory_rows(shelf.database, shelf.path("a"), shelf.path("z"), 2.0)
     assert shelf.database.rows("SELECT path FROM volume WHERE kind = 'blocked'") == [(shelf.path("z/b"),)]
-    unblock(shelf.database, shelf.path("z/b"), 3.0)
+    unblock_directory(shelf.database, shelf.path("z/b"), 3.0)
     assert shelf.database.rows("SELECT volume, files FROM tally WHERE files > 0") == [(1, 1)]
     assert shelf.states() == {"z/b/c": "ok"}
 
 
 def test_a_link_in_the_place_of_a_file_is_no_copy_of_it(shelf: Shelf) -> None:
     shelf.put("a")
-    sign = signature(os.lstat(shelf.path("a")))._replace(ctime_ns=5)
-    see(shelf.database, Seen(shelf.path("a"), sign, 1.0, Reason.SYMLINK), 2.0)
+    sign = signature_of(os.lstat(shelf.path("a")))._replace(ctime_ns=5)
+    record_sighting(shelf.database, Sighting(shelf.path("a"), sign, 1.0, RejectReason.SYMLINK), 2.0)
     assert shelf.database.rows("SELECT state, content FROM file") == [("rejected", None)]
     assert shelf.database.rows("SELECT live FROM vector") == [(0,)]
 
 
 def test_a_model_that_comes_back_reads_what_it_has_not_embedded(shelf: Shelf) -> None:
     shelf.put("a")
-    other = register(shelf.database, "other", "other", 2, 2.0)
+    other = set_current_model(shelf.database, "other", "other", 2, 2.0)
     assert shelf.states() == {"a": "pending"}
     shelf.model = other
     ((id_, content),) = shelf.database.rows("SELECT id, content FROM file")
-    accept(shelf.database, id_, signature(os.lstat(shelf.path("a"))), content, 2.0)
+    accept_file(shelf.database, id_, signature_of(os.lstat(shelf.path("a"))), content, 2.0)
     add_vector(shelf.database, content, other, b"\0<\0\0")
     shelf.put("b")  # only the other model knows it
-    assert register(shelf.database, "one", "one", 2, 3.0) == 1
+    assert set_current_model(shelf.database, "one", "one", 2, 3.0) == 1
     assert shelf.states() == {"a": "ok", "b": "pending"}

@@ -3,9 +3,9 @@
 import hashlib
 from pathlib import Path
 
-from catalog.files.results import Facts, content_id
+from catalog.files.results import ImageFacts, ensure_content
 from catalog.store.database import Database
-from models.decode.reason import PROOF
+from models.decode.reason import VALIDATOR_VERSION
 
 
 def test_only_what_was_decoded_is_proved_and_anew_each_time(tmp_path: Path) -> None:
@@ -15,13 +15,13 @@ def test_only_what_was_decoded_is_proved_and_anew_each_time(tmp_path: Path) -> N
     def proof() -> int:
         return int(database.value("SELECT proof FROM content WHERE sha256 = ?", sha))
 
-    content_id(database, sha, 3, None)  # a copy was met first that could not be read
+    ensure_content(database, sha, 3, None)  # a copy was met first that could not be read
     assert proof() == 0
-    content_id(database, sha, 3, Facts("png", 4, 4))
-    assert proof() == PROOF > 0
+    ensure_content(database, sha, 3, ImageFacts("png", 4, 4))
+    assert proof() == VALIDATOR_VERSION > 0
     database.run("UPDATE content SET proof = 0")  # as an older release would have left it
-    content_id(database, sha, 3, None)
+    ensure_content(database, sha, 3, None)
     assert proof() == 0
-    content_id(database, sha, 3, Facts("png", 4, 4, suspect="grey from row 3"))
-    assert proof() == PROOF
+    ensure_content(database, sha, 3, ImageFacts("png", 4, 4, suspect="grey from row 3"))
+    assert proof() == VALIDATOR_VERSION
     database.close()

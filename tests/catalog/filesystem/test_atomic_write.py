@@ -6,8 +6,8 @@ from typing import NoReturn
 
 import pytest
 
-from catalog.errors import PlaceFault
-from catalog.filesystem.atomic_write import make_folder
+from catalog.errors import ResourceError
+from catalog.filesystem.atomic_write import make_private_directory
 
 
 def refuse(*_: object, **__: object) -> NoReturn:
@@ -18,7 +18,7 @@ def refuse(*_: object, **__: object) -> NoReturn:
 def test_root_without_privileges_makes_what_is_its_own_already(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(os, "chown", refuse)
-    make_folder(tmp_path / "reports")
+    make_private_directory(tmp_path / "reports")
     assert (tmp_path / "reports").stat().st_mode & 0o777 == 0o700
 
 
@@ -27,9 +27,9 @@ def test_root_gives_to_the_owner_of_the_directory(tmp_path: Path, monkeypatch: p
     state = tmp_path / "state"
     state.mkdir()
     os.chown(state, 1234, 5678)
-    make_folder(state / "reports")
+    make_private_directory(state / "reports")
     made = (state / "reports").stat()
     assert (made.st_uid, made.st_gid) == (1234, 5678)
     monkeypatch.setattr(os, "chown", refuse)
-    with pytest.raises(PlaceFault, match="not permitted"):
-        make_folder(state / "backups")
+    with pytest.raises(ResourceError, match="not permitted"):
+        make_private_directory(state / "backups")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.filesystem.rename import Rename, link, relocate, rename_exclusively
+from catalog.filesystem.rename import RenameFunction, hard_link, move_noreplace, rename_noreplace
 from tests.support.mounts import mounted
 
 
@@ -29,36 +29,38 @@ def content(path: bytes) -> bytes:
         return file.read()
 
 
-@pytest.mark.parametrize("rename", [rename_exclusively, unknown])
-def test_a_file_moves_and_is_the_same_file(pair: tuple[bytes, bytes], rename: Rename) -> None:
+@pytest.mark.parametrize("rename", [rename_noreplace, unknown])
+def test_a_file_moves_and_is_the_same_file(pair: tuple[bytes, bytes], rename: RenameFunction) -> None:
     inode = os.stat(pair[0]).st_ino
-    relocate(*pair, rename=rename)
+    move_noreplace(*pair, rename=rename)
     assert not os.path.lexists(pair[0])
     assert (os.stat(pair[1]).st_ino, os.stat(pair[1]).st_nlink) == (inode, 1)
 
 
-@pytest.mark.parametrize("make_link", [link, not_permitted])
-@pytest.mark.parametrize("rename", [rename_exclusively, unknown])
-def test_what_stands_there_is_never_replaced(pair: tuple[bytes, bytes], rename: Rename, make_link: Rename) -> None:
+@pytest.mark.parametrize("make_link", [hard_link, not_permitted])
+@pytest.mark.parametrize("rename", [rename_noreplace, unknown])
+def test_what_stands_there_is_never_replaced(
+    pair: tuple[bytes, bytes], rename: RenameFunction, make_link: RenameFunction
+) -> None:
     for make in (lambda: Path(os.fsdecode(pair[1])).write_bytes(b"theirs"), lambda: os.symlink("nowhere", pair[1])):
         make()
         with pytest.raises(FileExistsError):
-            relocate(*pair, rename=rename, link=make_link)
+            move_noreplace(*pair, rename=rename, link=make_link)
         assert content(pair[0]) == b"mine"
         os.unlink(pair[1])
 
 
 def test_without_hard_links_it_moves_all_the_same(pair: tuple[bytes, bytes]) -> None:
-    relocate(*pair, rename=unknown, link=not_permitted)
+    move_noreplace(*pair, rename=unknown, link=not_permitted)
     assert content(pair[1]) == b"mine" and not os.path.lexists(pair[0])
 
 
-@pytest.mark.parametrize("rename", [rename_exclusively, unknown])
-def test_another_filesystem_is_told(pair: tuple[bytes, bytes], rename: Rename, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rename", [rename_noreplace, unknown])
+def test_another_filesystem_is_told(pair: tuple[bytes, bytes], rename: RenameFunction, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     with mounted(os.fsencode(disk), "-t", "tmpfs", "none"):
         with pytest.raises(OSError) as caught:
-            relocate(pair[0], os.fsencode(disk / "b"), rename=rename)
+            move_noreplace(pair[0], os.fsencode(disk / "b"), rename=rename)
         assert caught.value.errno == errno.EXDEV
     assert content(pair[0]) == b"mine"

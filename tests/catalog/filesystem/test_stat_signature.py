@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from catalog.filesystem.stat_signature import Signature, stored
+from catalog.filesystem.stat_signature import Signature, make_signature
 from catalog.store.database import Database
 from tests.support.catalog_rows import Shelf
 
@@ -51,17 +51,17 @@ def equal_in_tables(database: Database, one: Signature, other: Signature) -> lis
 @example((0, (1 << 63) - 1, -(1 << 63), 1 << 63), (0, 1 << 63, -(1 << 63) - 1, (1 << 63) - 1))
 def test_different_numbers_are_stored_and_stay_different(database: Database, one: Numbers, other: Numbers) -> None:
     alike = [a == b for a, b in zip(one, other, strict=True)]
-    assert [a == b for a, b in zip(stored(*one), stored(*other), strict=True)] == alike
-    assert equal_in_tables(database, stored(*one), stored(*other)) == alike
-    assert equal_in_tables(database, stored(*one), stored(*one)) == [1, 1, 1, 1]
+    assert [a == b for a, b in zip(make_signature(*one), make_signature(*other), strict=True)] == alike
+    assert equal_in_tables(database, make_signature(*one), make_signature(*other)) == alike
+    assert equal_in_tables(database, make_signature(*one), make_signature(*one)) == [1, 1, 1, 1]
 
 
 @given(ordinary)
 def test_what_64_signed_bits_hold_is_stored_as_it_always_was(seen: Numbers) -> None:
-    assert stored(*seen) == seen
+    assert make_signature(*seen) == seen
 
 
 @given(times, times, st.integers(0, WRAP - 1))
 def test_nothing_is_lost(mtime_ns: int, ctime_ns: int, inode: int) -> None:
-    kept = stored(1, mtime_ns, ctime_ns, inode)
+    kept = make_signature(1, mtime_ns, ctime_ns, inode)
     assert (int(kept.mtime_ns), int(kept.ctime_ns), kept.inode % WRAP) == (mtime_ns, ctime_ns, inode)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from catalog.duplicates.best_copy import Candidate
-from catalog.filesystem.transient import FILES, FOLDERS, why_transient
+from catalog.duplicates.best_copy import FileCopy
+from catalog.filesystem.transient import TRANSIENT_FILES, TRANSIENT_FOLDERS, transient_reason
 from catalog.trash.outcome import Refusal
-from catalog.trash.plan import KEPT, plan
-from catalog.trash.records import Stay
-from catalog.trash.survivors import Guard
+from catalog.trash.plan import LABELLED_KEEP, plan_moves
+from catalog.trash.records import Survivor
+from catalog.trash.survivors import SurvivorVerifier
 from tests.catalog.trash.test_plan import facts
 from tests.support.report_service import place, told
 from tests.support.running_service import Household, picture
@@ -31,7 +31,7 @@ def named(name: str) -> str:
     return name.replace("*", "1714492983-pic.png")
 
 
-KINDS = [*map(inside, FOLDERS), *map(named, FILES)]
+KINDS = [*map(inside, TRANSIENT_FOLDERS), *map(named, TRANSIENT_FILES)]
 # As the programs write them, found on real disks.
 SEEN = [
     "$RECYCLE.BIN/S-1-5-21-1004/$RAB12CD.jpg",
@@ -92,39 +92,39 @@ STAYING = [
 def test_what_lies_where_files_do_not_stay_is_told_apart(path: str) -> None:
     for root in (b"/r/", b"/r/deep/in/a folder/\xff\n/"):
         for written in (path, path.upper(), path.lower()):
-            assert why_transient(root + written.encode()), written
+            assert transient_reason(root + written.encode()), written
 
 
 @pytest.mark.parametrize("path", STAYING)
 def test_what_only_resembles_it_stays(path: str) -> None:
-    assert why_transient(b"/r/" + path.encode()) == ""
+    assert transient_reason(b"/r/" + path.encode()) == ""
 
 
 def test_a_root_inside_a_snapshot_does_not_stay_either() -> None:
     """The snapshot expires, whether or not somebody has its inside catalogued."""
-    assert why_transient(b"/mnt/.snapshots/41/snapshot/pic.jpg") == "lies in .snapshots, where files do not stay"
+    assert transient_reason(b"/mnt/.snapshots/41/snapshot/pic.jpg") == "lies in .snapshots, where files do not stay"
 
 
 def test_the_reason_shows_the_name_as_it_is_there() -> None:
-    assert why_transient(b"/r/$Recycle.Bin/a.jpg") == "lies in $Recycle.Bin, where files do not stay"
-    assert why_transient(b"/r/.trashed-1-a.jpg") == "has the name of what Android deletes"
+    assert transient_reason(b"/r/$Recycle.Bin/a.jpg") == "lies in $Recycle.Bin, where files do not stay"
+    assert transient_reason(b"/r/.trashed-1-a.jpg") == "has the name of what Android deletes"
 
 
 # -- the plan, and the last look
 
 
-def other(path: str) -> Candidate:
-    return Candidate(b"/r/" + path.encode(), 9, "png", 1, 1, None, "ok", False, 0, 1, 2)
+def other(path: str) -> FileCopy:
+    return FileCopy(b"/r/" + path.encode(), 9, "png", 1, 1, None, "ok", False, 0, 1, 2)
 
 
 @pytest.mark.parametrize("path", KINDS)
 def test_it_is_no_copy_for_a_plan(path: str) -> None:
-    (victim,) = plan([facts("a", others=(other(path),))]).victims
+    (victim,) = plan_moves([facts("a", others=(other(path),))]).victims
     assert victim.lonely and victim.guards == []
-    (refused,) = plan([facts("a", others=(other(path),), label="keep")]).refused
-    assert refused.why.startswith(f"{KEPT} (/r/{path} ")
-    (victim,) = plan([facts("a", others=(other(path), other("stays.png")), label="keep")]).victims
-    assert victim.copies == (Stay(b"/r/stays.png", bytes([1]) * 32),) and victim.passing is None
+    (refused,) = plan_moves([facts("a", others=(other(path),), label="keep")]).refused
+    assert refused.why.startswith(f"{LABELLED_KEEP} (/r/{path} ")
+    (victim,) = plan_moves([facts("a", others=(other(path), other("stays.png")), label="keep")]).victims
+    assert victim.copies == (Survivor(b"/r/stays.png", bytes([1]) * 32),) and victim.passing is None
 
 
 def test_the_guard_takes_none_by_whatever_path(tmp_path: Path) -> None:
@@ -137,8 +137,8 @@ def test_the_guard_takes_none_by_whatever_path(tmp_path: Path) -> None:
     going, sha256 = os.lstat(tmp_path), hashlib.sha256(b"a").digest()
     for path in (real / "a.png", tmp_path / "photos" / "a.png"):
         with pytest.raises(Refusal, match=r"lies in \.snapshots, where files do not stay"):
-            Guard().demand([[Stay(os.fsencode(path), sha256)]], going)
-    assert Guard().demand([[Stay(os.fsencode(tmp_path / "b.png"), sha256)]], going)
+            SurvivorVerifier().demand([[Survivor(os.fsencode(path), sha256)]], going)
+    assert SurvivorVerifier().demand([[Survivor(os.fsencode(tmp_path / "b.png"), sha256)]], going)
 
 
 # -- the commands, on files that a real pass has read; `ignore` is empty, so that all of them are catalogued
@@ -205,7 +205,7 @@ def test_the_last_copy_of_what_you_keep_is_refused_with_a_copy_in_each_kind_of_p
     assert len(lines) == len(KINDS)
     for line in lines:
         kind = KINDS[int(Path(line["path"]).stem)]
-        assert line["refused"].startswith(f"{KEPT} ({place(house, kind)} "), line
+        assert line["refused"].startswith(f"{LABELLED_KEEP} ({place(house, kind)} "), line
     assert all(path.exists() for path in named)
     assert house.catalog("label", "clear", *named).returncode == 0
     lines = house.lines("trash", "--yes", *named, code=1)

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from catalog.cli.main import cli
-from catalog.errors import UsageFault
+from catalog.errors import UsageError
 from catalog.store.database import Database
 from tests.support.running_service import Household, until
 
@@ -53,7 +53,7 @@ def label(house: Household) -> None:
 
 def test_too_few_labels_say_what_is_missing(house: Household) -> None:
     result = call(house, "train")
-    assert isinstance(result.exception, UsageFault)
+    assert isinstance(result.exception, UsageError)
     assert "label keep|delete" in result.exception.remedy
 
 
@@ -70,7 +70,7 @@ def test_a_head_ranks_what_nobody_labelled(house: Household) -> None:
 
 def test_lists_are_narrowed_by_p_delete_and_say_so_where_there_is_none(house: Household) -> None:
     result = call(house, "ls", "--least", "0.5")
-    assert isinstance(result.exception, UsageFault) and "catalog train" in result.exception.remedy
+    assert isinstance(result.exception, UsageError) and "catalog train" in result.exception.remedy
     label(house)
     call(house, "train")
     for least, most, kind in (("0.5", "1", "b"), ("0", "0.5", "a")):
@@ -237,7 +237,7 @@ def test_heads_are_kept_listed_and_gone_back_to(house: Household) -> None:
     assert [(line["head"], line["used"]) for line in lines] == [(second, True), (first, False)]
     assert call(house, "head", "use", str(first)).exception is None
     assert house.rows("SELECT DISTINCT head FROM score") == [(first,)]
-    assert isinstance(call(house, "head", "use", "99").exception, UsageFault)
+    assert isinstance(call(house, "head", "use", "99").exception, UsageError)
 
 
 def test_what_is_no_duplicate_is_never_paired_again(house: Household) -> None:

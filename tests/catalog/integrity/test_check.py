@@ -11,18 +11,18 @@ from pathlib import Path
 import apsw
 import pytest
 
-from catalog.choices.labels import Choice, entry_of
+from catalog.choices.labels import LabelChoice, entry_from_choice
 from catalog.filesystem.stat_signature import Signature
-from catalog.integrity.check import compare_labels
-from catalog.integrity.check_row import Entry, Finding, Held, judge
-from catalog.integrity.repair import repair
+from catalog.integrity.check import compare_index_ids
+from catalog.integrity.check_row import CatalogRow, CheckFinding, DiskEntry, compare_row
+from catalog.integrity.repair import repair_catalog
 from catalog.journal import append
 from tests.support.running_service import Household, picture, until
 
 Spoil = Callable[[Household, apsw.Connection], object]
 OK = "(SELECT max(id) FROM file WHERE state = 'ok')"
 SIGN = Signature(10, 1, 2, 3)
-WELL = Held("ok", SIGN, None, None, 7, 10, True, 7)
+WELL = CatalogRow("ok", SIGN, None, None, 7, 10, True, 7)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def sql(text: str) -> Spoil:
 
 def lose_label(house: Household, connection: apsw.Connection) -> None:
     """A choice that only the journal knows."""
-    append(house.state, [entry_of(Choice(bytes(32), 9, "keep", "owner", 5.0, b"/p"))])
+    append(house.state, [entry_from_choice(LabelChoice(bytes(32), 9, "keep", "owner", 5.0, b"/p"))])
 
 
 def orphan(house: Household, connection: apsw.Connection) -> None:
@@ -130,7 +130,9 @@ def test_every_kind_of_finding_is_tried() -> None:
 
 def test_a_directory_that_cannot_be_listed_counts_as_away_until_it_can(ready: Household) -> None:
     path = os.path.join(ready.root, b"d0")
-    (word,) = repair(ready.config, [Finding("unreadable", path, "a directory that cannot be listed: no permission")])
+    (word,) = repair_catalog(
+        ready.config, [CheckFinding("unreadable", path, "a directory that cannot be listed: no permission")]
+    )
     assert "let this user read it" in word
     assert {state for state, _, _ in ready.states().values()} - {"gone"} == {"ok", "unreachable"}
     assert ready.once().returncode == 0
@@ -152,33 +154,38 @@ def test_a_running_service_is_told_to_scan_and_owns_the_catalog(ready: Household
         ready.stop()
 
 
-def kinds(entry: Entry | None, held: Held | None, now: float = 5.0) -> list[str]:
+def kinds(entry: DiskEntry | None, held: CatalogRow | None, now: float = 5.0) -> list[str]:
     """What is wrong with one path."""
-    return [finding.kind for finding in judge(b"/p", entry, held, now)]
+    return [finding.kind for finding in compare_row(b"/p", entry, held, now)]
 
 
 def test_one_path_is_judged() -> None:
-    file = Entry("file", SIGN)
+    file = DiskEntry("file", SIGN)
     assert kinds(file, WELL) == []
     assert kinds(None, None) == []
     assert kinds(file, None) == ["unknown"]
     assert kinds(None, WELL) == ["missing"]
-    assert kinds(Entry("file", SIGN._replace(ctime_ns=9)), WELL) == ["changed"]
-    assert kinds(Entry("symlink", SIGN), WELL) == ["kind"]
-    assert kinds(Entry("symlink", SIGN), Held("rejected", SIGN, "symbolic link", None, None, None, False, None)) == []
-    assert kinds(file, Held("rejected", SIGN, "symbolic link", None, None, None, False, None)) == ["kind"]
-    assert kinds(file, Held("rejected", SIGN, "damaged", None, 7, 10, False, 7)) == []
-    assert kinds(file, Held("ok", SIGN, None, None, 7, 10, False, 7)) == ["unembedded"]
-    assert kinds(file, Held("ok", SIGN, None, None, 7, 11, True, 8)) == ["content", "history"]
-    assert kinds(file, Held("pending", SIGN, None, 4.0, None, None, False, None)) == ["unread"]
-    assert kinds(file, Held("pending", SIGN, None, 6.0, None, None, False, None)) == []
+    assert kinds(DiskEntry("file", SIGN._replace(ctime_ns=9)), WELL) == ["changed"]
+    assert kinds(DiskEntry("symlink", SIGN), WELL) == ["kind"]
+    assert (
+        kinds(DiskEntry("symlink", SIGN), CatalogRow("rejected", SIGN, "symbolic link", None, None, None, False, None))
+        == []
+    )
+    assert kinds(file, CatalogRow("rejected", SIGN, "symbolic link", None, None, None, False, None)) == ["kind"]
+    assert kinds(file, CatalogRow("rejected", SIGN, "damaged", None, 7, 10, False, 7)) == []
+    assert kinds(file, CatalogRow("ok", SIGN, None, None, 7, 10, False, 7)) == ["unembedded"]
+    assert kinds(file, CatalogRow("ok", SIGN, None, None, 7, 11, True, 8)) == ["content", "history"]
+    assert kinds(file, CatalogRow("pending", SIGN, None, 4.0, None, None, False, None)) == ["unread"]
+    assert kinds(file, CatalogRow("pending", SIGN, None, 6.0, None, None, False, None)) == []
 
 
 def test_labels_are_compared_as_far_as_the_snapshot_reaches() -> None:
     vectors = {1: (1, True), 2: (2, False), 3: (3, True), 4: (9, True), 5: (9, False)}
-    assert list(compare_labels({1, 3}, vectors, 5)) == []
-    assert list(compare_labels({1, 3, 5}, vectors, 5)) == []  # died later than the snapshot was made
-    assert [f.detail for f in compare_labels({1}, vectors, 5)] == ["the snapshot lacks vectors: 1 of them, such as 3"]
-    assert list(compare_labels({1, 2, 3, 8}, vectors, 5)) == [
-        Finding("index", None, "the snapshot holds dead vectors: 2 of them, such as 2, 8")
+    assert list(compare_index_ids({1, 3}, vectors, 5)) == []
+    assert list(compare_index_ids({1, 3, 5}, vectors, 5)) == []  # died later than the snapshot was made
+    assert [f.detail for f in compare_index_ids({1}, vectors, 5)] == [
+        "the snapshot lacks vectors: 1 of them, such as 3"
+    ]
+    assert list(compare_index_ids({1, 2, 3, 8}, vectors, 5)) == [
+        CheckFinding("index", None, "the snapshot holds dead vectors: 2 of them, such as 2, 8")
     ]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.integrity.coverage import DAY, coverage
+from catalog.integrity.coverage import DAY_SECONDS, verification_coverage
 from tests.support.catalog_rows import Shelf
 
 NOW = 1_800_000_000.0
@@ -22,20 +22,23 @@ def put(shelf: Shelf, ages: list[float | None], state: str = "ok", reason: str |
         file = shelf.file(b"f%d" % number, shelf.content(f"c{number}"), state)
         shelf.db.run(
             "UPDATE file SET last_verified = ?, reason = coalesce(?, reason) WHERE id = ?",
-            *(None if age is None else NOW - age * DAY, reason, file),
+            *(None if age is None else NOW - age * DAY_SECONDS, reason, file),
         )
 
 
 def test_of_nothing_everything_is_verified(shelf: Shelf) -> None:
-    found = coverage(shelf.db, 90, NOW)
+    found = verification_coverage(shelf.db, 90, NOW)
     assert found == {"days": 90, "percent": 100.0, "oldest": None, "never": 0, "overdue": False}
 
 
 def test_files_count_whose_bytes_were_read_within_the_days(shelf: Shelf) -> None:
     put(shelf, [0, 10, 89.9, 90.1, 400])
-    assert (coverage(shelf.db, 90, NOW)["percent"], coverage(shelf.db, 90, NOW)["oldest"]) == (60.0, 400.0)
-    assert coverage(shelf.db, 91, NOW)["percent"] == 80.0
-    assert coverage(shelf.db, 5, NOW)["percent"] == 20.0
+    assert (
+        verification_coverage(shelf.db, 90, NOW)["percent"],
+        verification_coverage(shelf.db, 90, NOW)["oldest"],
+    ) == (60.0, 400.0)
+    assert verification_coverage(shelf.db, 91, NOW)["percent"] == 80.0
+    assert verification_coverage(shelf.db, 5, NOW)["percent"] == 20.0
 
 
 def test_a_rejected_file_has_bytes_too_and_a_pending_one_is_owed(shelf: Shelf) -> None:
@@ -43,21 +46,24 @@ def test_a_rejected_file_has_bytes_too_and_a_pending_one_is_owed(shelf: Shelf) -
     put(shelf, [1], "rejected")
     put(shelf, [1], "pending")
     put(shelf, [None], "rejected")
-    assert (coverage(shelf.db, 90, NOW)["percent"], coverage(shelf.db, 90, NOW)["never"]) == (50.0, 1)
+    assert (verification_coverage(shelf.db, 90, NOW)["percent"], verification_coverage(shelf.db, 90, NOW)["never"]) == (
+        50.0,
+        1,
+    )
 
 
 def test_links_and_devices_are_no_part_of_the_account(shelf: Shelf) -> None:
     put(shelf, [1])
     put(shelf, [None] * 3, "rejected", "symbolic link")
     put(shelf, [None], "rejected", "special file")
-    found = coverage(shelf.db, 90, NOW)
+    found = verification_coverage(shelf.db, 90, NOW)
     assert (found["percent"], found["never"]) == (100.0, 0)
 
 
 def test_what_is_gone_is_not_owed(shelf: Shelf) -> None:
     put(shelf, [1, 400])
-    shelf.db.run("UPDATE file SET state = 'gone' WHERE last_verified < ?", NOW - 100 * DAY)
-    found = coverage(shelf.db, 90, NOW)
+    shelf.db.run("UPDATE file SET state = 'gone' WHERE last_verified < ?", NOW - 100 * DAY_SECONDS)
+    found = verification_coverage(shelf.db, 90, NOW)
     assert (found["percent"], found["oldest"]) == (100.0, 1.0)
 
 
@@ -65,15 +71,15 @@ def test_a_hundred_means_every_file(shelf: Shelf) -> None:
     with shelf.db.transaction():
         put(shelf, [1] * 10_001)
     shelf.db.run("UPDATE file SET last_verified = 1 WHERE id = 7")
-    assert coverage(shelf.db, 90, NOW)["percent"] == 99.99
+    assert verification_coverage(shelf.db, 90, NOW)["percent"] == 99.99
 
 
 def test_a_reading_dated_by_a_clock_that_was_ahead_proves_nothing(shelf: Shelf) -> None:
     put(shelf, [1, -0.5, -400])
-    assert coverage(shelf.db, 90, NOW)["percent"] == 66.66
+    assert verification_coverage(shelf.db, 90, NOW)["percent"] == 66.66
 
 
 @pytest.mark.parametrize(("oldest", "overdue"), [(89, False), (96, False), (98, True)])
 def test_the_owner_is_called_once_scrubs_lag_by_a_week(shelf: Shelf, oldest: float, overdue: bool) -> None:
     put(shelf, [1, oldest])
-    assert coverage(shelf.db, 90, NOW)["overdue"] is overdue
+    assert verification_coverage(shelf.db, 90, NOW)["overdue"] is overdue

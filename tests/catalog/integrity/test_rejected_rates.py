@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from catalog.files.observe import Seen, see
-from catalog.files.results import accept, content_id, reject
+from catalog.files.observe import Sighting, record_sighting
+from catalog.files.results import accept_file, ensure_content, reject_file
 from catalog.filesystem.stat_signature import Signature
-from catalog.integrity.rejected import DAY, Rate, least_share, rates
-from models.decode.reason import Reason
+from catalog.integrity.rejected import DAY_SECONDS, DamageRate, damage_rates, wilson_lower_bound
+from models.decode.reason import RejectReason
 from tests.support.catalog_on_disk import Shelf
 from tests.support.running_service import Household, picture
 
-NOW = 20_000 * DAY + 4000.0
+NOW = 20_000 * DAY_SECONDS + 4000.0
 
 
 @pytest.fixture
@@ -44,16 +44,16 @@ def shelf(tmp_path: Path) -> Iterator[Shelf]:
     ],
 )
 def test_the_alarm(damaged: int, files: int, percent: float, alarm: bool) -> None:
-    assert Rate(b"/r", 1, files, damaged).alarming(percent) is alarm
+    assert DamageRate(b"/r", 1, files, damaged).alarming(percent) is alarm
 
 
 @pytest.mark.parametrize(("damaged", "files"), [(84, 400), (2, 4), (5, 5), (1, 1000)])
 def test_the_lower_end_is_where_the_score_test_stops_to_refuse(damaged: int, files: int) -> None:
     """The definition of Wilson's interval, without its closed form."""
-    least = least_share(damaged, files)
+    least = wilson_lower_bound(damaged, files)
     assert 0 < least < damaged / files
     assert (damaged / files - least) ** 2 == pytest.approx(1.96**2 * least * (1 - least) / files)
-    assert least_share(0, files) == least_share(0, 0) == 0.0
+    assert wilson_lower_bound(0, files) == wilson_lower_bound(0, 0) == 0.0
 
 
 class Desk:
@@ -64,23 +64,25 @@ class Desk:
 
     def seen(self, name: str, version: int = 1) -> tuple[int, Signature]:
         sign = Signature(10, version, version, 7)
-        see(self.database, Seen(self.shelf.path(name), sign, 1.0), NOW)
+        record_sighting(self.database, Sighting(self.shelf.path(name), sign, 1.0), NOW)
         ((id_,),) = self.database.rows("SELECT id FROM file WHERE name = ?", os.fsencode(name))
         return id_, sign
 
     def well(self, name: str, version: int = 1, data: int = 1, now: float = NOW) -> None:
         id_, sign = self.seen(name, version)
-        accept(self.database, id_, sign, self.content(data), now)
+        accept_file(self.database, id_, sign, self.content(data), now)
 
-    def bad(self, name: str, reason: Reason = Reason.DAMAGED, version: int = 1, data: int | None = 2) -> None:
+    def bad(
+        self, name: str, reason: RejectReason = RejectReason.DAMAGED, version: int = 1, data: int | None = 2
+    ) -> None:
         id_, sign = self.seen(name, version)
-        reject(self.database, id_, sign, reason, "", None if data is None else self.content(data), NOW)
+        reject_file(self.database, id_, sign, reason, "", None if data is None else self.content(data), NOW)
 
     def content(self, data: int) -> int:
-        return content_id(self.database, bytes([data]) * 32, 10, None)
+        return ensure_content(self.database, bytes([data]) * 32, 10, None)
 
     def counts(self, days: int = 7) -> list[tuple[int, int]]:
-        return [(rate.files, rate.damaged) for rate in rates(self.database, NOW, days)]
+        return [(rate.files, rate.damaged) for rate in damage_rates(self.database, NOW, days)]
 
 
 def test_first_readings_and_new_bytes_count_and_nothing_else(shelf: Shelf) -> None:
@@ -97,15 +99,15 @@ def test_first_readings_and_new_bytes_count_and_nothing_else(shelf: Shelf) -> No
     shelf.database.run("UPDATE file SET state = 'pending', reason = NULL, due = 1.0 WHERE name = x'61'")
     desk.bad("a", version=4, data=4)  # another model has everything read again
     assert desk.counts() == [(4, 2)]
-    desk.bad("text", Reason.NOT_IMAGE, data=5)
-    desk.bad("closed", Reason.UNREADABLE, data=None)
+    desk.bad("text", RejectReason.NOT_IMAGE, data=5)
+    desk.bad("closed", RejectReason.UNREADABLE, data=None)
     assert desk.counts() == [(4, 2)]
 
 
 def test_a_death_counts_once(shelf: Shelf) -> None:
     desk = Desk(shelf)
-    desk.bad("evil", Reason.CRASH, data=None)
-    desk.bad("evil", Reason.CRASH, data=None)  # tried again a day later
+    desk.bad("evil", RejectReason.CRASH, data=None)
+    desk.bad("evil", RejectReason.CRASH, data=None)  # tried again a day later
     found = shelf.database.rows("SELECT files, damaged FROM intake")
     assert found == [(1, 1)]
 
@@ -121,9 +123,9 @@ def test_rot_is_no_intake(shelf: Shelf) -> None:
 def test_days_are_those_of_the_clock_and_no_further(shelf: Shelf) -> None:
     desk = Desk(shelf)
     for number, day in enumerate((0, 3, 6, 7, -365)):
-        desk.well(f"{number}", data=number + 10, now=NOW - day * DAY)
+        desk.well(f"{number}", data=number + 10, now=NOW - day * DAY_SECONDS)
     assert desk.counts(days=7) == [(1, 0)] * 3
-    assert [rate.day for rate in rates(shelf.database, NOW, 7)] == [20_000, 19_997, 19_994]
+    assert [rate.day for rate in damage_rates(shelf.database, NOW, 7)] == [20_000, 19_997, 19_994]
 
 
 @pytest.mark.timeout(300)

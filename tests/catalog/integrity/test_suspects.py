@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from catalog.duplicates.groups import near
-from catalog.files.queries import Filter, entries, suspects
+from catalog.duplicates.groups import near_duplicates
+from catalog.files.queries import FileFilter, count_suspects, matching_entries
 from tests.support.catalog_rows import DIMS, Shelf
 from tests.support.running_service import Household, picture
 
@@ -26,20 +26,20 @@ def test_suspects_are_listed_with_why_and_only_while_they_are_there(tmp_path: Pa
     shelf.file(b"well.jpg", shelf.content("well", format="jpeg"))
     shelf.file(b"lost.jpg", shelf.content("lost", suspect=WHY), state="gone")
     shelf.file(b"worse.jpg", shelf.content("worse", suspect=WHY), state="rejected")
-    found = list(entries(shelf.db, Filter(suspect=True)))
+    found = list(matching_entries(shelf.db, FileFilter(suspect=True)))
     assert [(entry.name, entry.state, entry.reason, entry.detail) for entry in found] == [
         (b"a.jpg", "ok", "suspect", WHY),
         (b"copy.jpg", "ok", "suspect", WHY),
     ]
-    assert suspects(shelf.db) == 2
-    every = {entry.name: (entry.state, entry.reason) for entry in entries(shelf.db, Filter())}
+    assert count_suspects(shelf.db) == 2
+    every = {entry.name: (entry.state, entry.reason) for entry in matching_entries(shelf.db, FileFilter())}
     assert every[b"a.jpg"] == ("ok", "suspect")
     assert every[b"well.jpg"] == ("ok", None)
     assert every[b"worse.jpg"] == ("rejected", "damaged")
-    for wanted, count in ((Filter(suspect=True, name="COPY"), 1), (Filter(suspect=True, format="png"), 0)):
-        assert len(list(entries(shelf.db, wanted))) == count
+    for wanted, count in ((FileFilter(suspect=True, name="COPY"), 1), (FileFilter(suspect=True, format="png"), 0)):
+        assert len(list(matching_entries(shelf.db, wanted))) == count
     for folder, count in ((b"/r", 2), (b"/", 2), (b"/r/sub", 0), (b"/elsewhere", 0)):
-        assert len(list(entries(shelf.db, Filter(suspect=True, below=folder)))) == count, folder
+        assert len(list(matching_entries(shelf.db, FileFilter(suspect=True, below=folder)))) == count, folder
 
 
 def test_of_two_near_copies_the_sound_one_is_kept(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_of_two_near_copies_the_sound_one_is_kept(tmp_path: Path) -> None:
     look = np.eye(DIMS, dtype=np.float32)[0]
     shelf.picture("large but grey below", look, width=4000, height=3000, suspect=WHY)
     shelf.picture("sound", look, width=800, height=600)
-    (group,) = near(shelf.db, 1, 0.9, tmp_path)
+    (group,) = near_duplicates(shelf.db, 1, 0.9, tmp_path)
     assert group.keep == b"/r/sound"
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from catalog.errors import PlaceFault, UsageFault
-from catalog.report.delivery import send
+from catalog.errors import ResourceError, UsageError
+from catalog.report.delivery import send_report
 from tests.support.report_service import call, fill
 from tests.support.running_service import Household, until
 
@@ -62,27 +62,27 @@ def test_a_command_that_fails_is_told_and_the_report_is_kept(house: Household, c
 
 def test_one_that_hangs_is_ended_with_all_it_started(tmp_path: Path) -> None:
     command = script(tmp_path, 'sleep 1000 & echo $! > "$1/child"; sleep 1000')
-    with pytest.raises(PlaceFault, match="did not end within 1 s"):
-        send(command, tmp_path / "page", "text", seconds=1.0)
+    with pytest.raises(ResourceError, match="did not end within 1 s"):
+        send_report(command, tmp_path / "page", "text", seconds=1.0)
     child = int((tmp_path / "child").read_text())
     assert until(lambda: not alive(child))
 
 
 def test_one_that_leaves_a_child_behind_keeps_nobody_waiting(tmp_path: Path) -> None:
     before = time.monotonic()
-    send(script(tmp_path, 'setsid sleep 300 & echo $! > "$1/child"'), tmp_path / "page", "text")
+    send_report(script(tmp_path, 'setsid sleep 300 & echo $! > "$1/child"'), tmp_path / "page", "text")
     assert time.monotonic() - before < 200
     os.kill(int((tmp_path / "child").read_text()), 9)
 
 
 def test_no_shell_reads_it(tmp_path: Path) -> None:
-    send(script(tmp_path, 'printf "%s\\n" "$@" > "$1/words"') + " '$(id)' ';' '*'", tmp_path / "a page", "text")
+    send_report(script(tmp_path, 'printf "%s\\n" "$@" > "$1/words"') + " '$(id)' ';' '*'", tmp_path / "a page", "text")
     assert (tmp_path / "words").read_text().splitlines()[1:] == ["$(id)", ";", "*", str(tmp_path / "a page")]
 
 
 def test_quotes_that_do_not_close_are_a_wrong_configuration(tmp_path: Path) -> None:
-    with pytest.raises(UsageFault):
-        send('mail "alice', tmp_path / "page", "text")
+    with pytest.raises(UsageError):
+        send_report('mail "alice', tmp_path / "page", "text")
 
 
 def test_a_report_since_a_date_is_not_sent(house: Household) -> None:

@@ -17,14 +17,14 @@ import pytest
 from PIL import Image
 
 from catalog.config.settings import IntakeSettings
-from catalog.console import Sheet
+from catalog.console import TextPage
 from catalog.report.build import Report
-from catalog.report.elements import Last, Plot, Point, Rows, Section, Thumbnail
-from catalog.report.page import page, policy
-from catalog.report.svg import svg
-from catalog.report.terminal import write
-from catalog.report.thumbnail_worker import EDGE, small
-from catalog.report.thumbnails import develop
+from catalog.report.elements import Baseline, Plot, PlotPoint, Section, Table, Thumbnail
+from catalog.report.page import content_security_policy, html_page
+from catalog.report.svg import plot_svg
+from catalog.report.terminal import write_report
+from catalog.report.thumbnail_worker import MAX_EDGE_PIXELS, thumbnail_jpeg
+from catalog.report.thumbnails import make_thumbnails
 from tests.support.report_service import EVIL, call, fill, place, rot, teach, told
 from tests.support.running_service import Household, picture
 
@@ -83,7 +83,7 @@ def test_the_page_of_a_whole_household_is_well_formed_and_needs_nothing_else(hou
     assert call(house, "report", "--html", str(file)).exit_code == 1
     text = file.read_text()
     self_contained(text)
-    assert policy() in text
+    assert content_security_policy() in text
     assert text.count("data:image/jpeg;base64,") > 10
     assert "&lt;script&gt;alert(1)&lt;b&gt;&amp;&quot;&#x27;\\n\\xff.png" in text
     assert "script" not in Names(text).seen
@@ -94,7 +94,7 @@ def test_the_page_of_a_whole_household_is_well_formed_and_needs_nothing_else(hou
 
 def test_the_page_of_an_empty_catalog_is_well_formed(house: Household) -> None:
     assert house.once().returncode == 0
-    text = page(told(house), {})
+    text = html_page(told(house), {})
     self_contained(text)
     assert "Nothing needs you" in text
 
@@ -103,7 +103,7 @@ def test_what_needs_a_person_comes_first(house: Household) -> None:
     fill(house)
     os.rename(house.roots[1], house.roots[1] + b".away")
     house.once()
-    text = page(told(house), {})
+    text = html_page(told(house), {})
     ids = re.findall(r'<section id="(\w+)"', text)
     assert ids[0] == "roots"
     assert sorted(ids) == sorted(set(ids)), "each section once"
@@ -129,32 +129,32 @@ def test_no_text_gets_out_of_its_place(evil: str) -> None:
         evil,
         alarm=evil,
         lines=(evil,),
-        rows=Rows((evil, "x", "y"), ((path, evil, "z"),), right=(evil,)),
+        rows=Table((evil, "x", "y"), ((path, evil, "z"),), right=(evil,)),
         thumbnails=(Thumbnail(path, (evil,), 0.5),),
-        plot=Plot(evil, (Point(evil, 1.0), Point(evil, 2.0))),
+        plot=Plot(evil, (PlotPoint(evil, 1.0), PlotPoint(evil, 2.0))),
         more=evil,
     )
-    report = Report(time.time(), Last(0.0), {"one": section})
-    text = page(report, {})
+    report = Report(time.time(), Baseline(0.0), {"one": section})
+    text = html_page(report, {})
     self_contained(text)
-    sheet = Sheet(width=80)
-    write(report, sheet)
+    sheet = TextPage(width=80)
+    write_report(report, sheet)
     assert {"\x1b", "\x00", "\u202e", "\udcff"} & set(sheet.text) == set()
-    harmless = page(Report(time.time(), Last(0.0), {"one": _harmless()}), {})
+    harmless = html_page(Report(time.time(), Baseline(0.0), {"one": _harmless()}), {})
     assert Names(text).seen - {"code"} <= Names(harmless).seen
 
 
 def _harmless() -> Section:
-    rows, thumbnails = Rows(("a", "b", "c"), ((b"p", "q", "r"),)), (Thumbnail(b"/p", ("w",), 0.5),)
-    plot = Plot("a plot", (Point("a", 1.0), Point("b", 2.0)))
+    rows, thumbnails = Table(("a", "b", "c"), ((b"p", "q", "r"),)), (Thumbnail(b"/p", ("w",), 0.5),)
+    plot = Plot("a plot", (PlotPoint("a", 1.0), PlotPoint("b", 2.0)))
     return Section("t", "h", "`a`", ("l",), rows, thumbnails, plot, "m")
 
 
 @pytest.mark.parametrize("kind", ["bars", "line"])
 @pytest.mark.parametrize("values", [[0.0], [5.0], [0.0, 0.0], [1.0, 100.0, 3.0]])
 def test_plots_are_well_formed_for_any_figures(kind: str, values: list[float]) -> None:
-    points = tuple(Point(f"day {place}", value, value / 2) for place, value in enumerate(values))
-    drawn = svg(Plot("<files> a day", points, kind))  # type: ignore[arg-type]
+    points = tuple(PlotPoint(f"day {place}", value, value / 2) for place, value in enumerate(values))
+    drawn = plot_svg(Plot("<files> a day", points, kind))  # type: ignore[arg-type]
     figures = [
         float(text) for text in re.findall(r'(?:height|width|y)="([^"]+)"', ElementTree.tostring(tree(drawn)).decode())
     ]
@@ -166,16 +166,16 @@ def test_plots_are_well_formed_for_any_figures(kind: str, values: list[float]) -
 def test_thumbnails_are_small_jpegs_of_any_format(tmp_path: Path, format: str) -> None:
     file = tmp_path / "picture"
     Image.open(BytesIO(picture(3))).resize((900, 600)).save(file, format)
-    made = develop([os.fsencode(file)], LIMITS)
+    made = make_thumbnails([os.fsencode(file)], LIMITS)
     image = Image.open(BytesIO(base64.b64decode(made[os.fsencode(file)])))
-    assert (image.format, image.size) == ("JPEG", (EDGE, EDGE * 2 // 3))
+    assert (image.format, image.size) == ("JPEG", (MAX_EDGE_PIXELS, MAX_EDGE_PIXELS * 2 // 3))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16", "YCbCr"])
 def test_every_kind_of_pixel_can_be_shown(mode: str) -> None:
     buffer = BytesIO()
     Image.new(mode if mode != "LA" else "LA", (50, 20)).save(buffer, "PNG" if mode not in ("CMYK", "YCbCr") else "TIFF")
-    assert Image.open(BytesIO(small(buffer.getvalue(), 10**6))).size == (50, 20)
+    assert Image.open(BytesIO(thumbnail_jpeg(buffer.getvalue(), 10**6))).size == (50, 20)
 
 
 def test_a_photograph_is_shown_upright() -> None:
@@ -183,13 +183,13 @@ def test_a_photograph_is_shown_upright() -> None:
     exif[0x0112] = 6
     buffer = BytesIO()
     Image.new("RGB", (60, 40)).save(buffer, "JPEG", exif=exif)
-    assert Image.open(BytesIO(small(buffer.getvalue(), 10**6))).size == (40, 60)
+    assert Image.open(BytesIO(thumbnail_jpeg(buffer.getvalue(), 10**6))).size == (40, 60)
 
 
 def test_a_damaged_picture_is_shown_as_far_as_it_goes(tmp_path: Path) -> None:
     file = tmp_path / "cut.jpg"
     file.write_bytes(picture(3, "JPEG")[:-150])
-    assert os.fsencode(file) in develop([os.fsencode(file)], LIMITS)
+    assert os.fsencode(file) in make_thumbnails([os.fsencode(file)], LIMITS)
 
 
 def test_what_cannot_be_shown_is_left_out_and_the_rest_is_made(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_what_cannot_be_shown_is_left_out_and_the_rest_is_made(tmp_path: Path) -
     link.symlink_to(good)
     Image.new("1", (4000, 4000)).save(bomb)
     every = [os.fsencode(one) for one in (text, pipe, link, bomb, tmp_path / "gone", tmp_path, good)]
-    assert set(develop(every, IntakeSettings(max_megapixels=1.0))) == {os.fsencode(good)}
+    assert set(make_thumbnails(every, IntakeSettings(max_megapixels=1.0))) == {os.fsencode(good)}
 
 
 def test_a_file_that_kills_or_hangs_its_maker_costs_one_thumbnail(
@@ -219,14 +219,14 @@ def test_a_file_that_kills_or_hangs_its_maker_costs_one_thumbnail(
     )
     maker.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(maker))
-    found = develop([b"one", b"kills", b"two", b"hangs", b"three"], IntakeSettings(seconds=2.0))
+    found = make_thumbnails([b"one", b"kills", b"two", b"hangs", b"three"], IntakeSettings(seconds=2.0))
     assert set(found) == {b"one", b"two", b"three"}
 
 
 def test_there_is_an_end_to_all_of_them(tmp_path: Path) -> None:
     file = tmp_path / "a.png"
     file.write_bytes(picture(1))
-    assert develop([os.fsencode(file)], LIMITS, all_seconds=-1.0) == {}
+    assert make_thumbnails([os.fsencode(file)], LIMITS, all_seconds=-1.0) == {}
 
 
 def test_the_maker_may_write_nothing_and_hold_little(tmp_path: Path) -> None:
@@ -248,11 +248,11 @@ def test_files_of_the_corpus_are_shown() -> None:
         pytest.skip("there is no corpus beside the project")
     for folder, least in (("photo", 1.0), ("meme", 1.0), ("camera", 0.8), ("formats", 0.5), ("fuzz_jpeg", 0.0)):
         files = [os.fsencode(file) for file in sorted((CORPUS / folder).iterdir())[:24] if file.is_file()]
-        assert len(develop(files, LIMITS)) >= least * len(files), folder
+        assert len(make_thumbnails(files, LIMITS)) >= least * len(files), folder
 
 
 def test_the_hostile_name_has_its_thumbnail(house: Household) -> None:
     fill(house)
     path = house.root + b"/" + EVIL
     assert place(house, EVIL).exists()
-    assert set(develop([path], LIMITS)) == {path}
+    assert set(make_thumbnails([path], LIMITS)) == {path}

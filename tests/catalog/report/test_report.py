@@ -11,9 +11,9 @@ import pytest
 from catalog.report import archive as keep
 from catalog.report import build as contents
 from catalog.report.build import SECTIONS
-from catalog.report.elements import Kept
-from catalog.report.sections.damage import row_after
-from catalog.report.sections.head import Mean, drifted
+from catalog.report.elements import StoredReport
+from catalog.report.sections.damage import first_history_row_after
+from catalog.report.sections.head import MeanScore, has_drifted
 from tests.support.report_service import COUNT, EVIL, NOTHING, asking, call, fill, place, rot, teach, told, write
 from tests.support.running_service import Household, picture, until
 
@@ -109,7 +109,9 @@ def test_a_suspect_is_told_once_and_counted_ever_after(full: Household) -> None:
     first = told(full, now).sections["suspects"]
     assert (first.record["new"], first.record["total"], first.alarm) == (1, 1, "")
     assert first.record["files"][0]["detail"] == "it breaks at row 3"
-    later = SECTIONS["suspects"](asking(full), now, keep.last((Kept("2020-01-01", now - 1, {}),), now, now + 60))
+    later = SECTIONS["suspects"](
+        asking(full), now, keep.choose_baseline((StoredReport("2020-01-01", now - 1, {}),), now, now + 60)
+    )
     assert (later.record["new"], later.record["total"]) == (0, 1)
 
 
@@ -177,14 +179,14 @@ def test_it_is_the_same_while_the_service_runs(full: Household) -> None:
 def test_counts_are_compared_with_the_last_report_of_an_earlier_day(full: Household) -> None:
     now = time.time()
     before = told(full, now - DAY)
-    keep.keep_report(full.state, keep.day_of(now - DAY), before.record(), "", 30)
+    keep.store_report(full.state, keep.format_local_date(now - DAY), before.record(), "", 30)
     for name in ("x.png", "y.png"):
         place(full, name).write_bytes(picture(ord(name[0])))
     assert full.once().returncode == 0
     for _ in range(2):  # asked for twice in a day, it tells the same
         result = call(full, "report", "--json")
         found = json.loads(result.stdout)
-        assert found["compared_with"] == keep.day_of(now - DAY)
+        assert found["compared_with"] == keep.format_local_date(now - DAY)
         assert "+2 files" in found["sections"]["changes"]["headline"]
     assert "+2" in call(full, "report").stdout
 
@@ -195,18 +197,18 @@ def test_since_tells_what_is_new_since_then_and_is_not_kept(full: Household, day
     assert past["sections"]["rejected"]["new"] == 1
     ahead = time.strftime("%Y-%m-%d", time.localtime(time.time() + 2 * DAY))
     assert json.loads(call(full, "report", "--json", "--since", ahead).stdout)["sections"]["rejected"]["new"] == 0
-    assert not keep.folder_of(full.state).exists()
+    assert not keep.report_folder(full.state).exists()
 
 
 def test_a_report_is_kept_as_page_and_json_and_a_damaged_one_is_passed_over(full: Household) -> None:
-    folder = keep.folder_of(full.state)
+    folder = keep.report_folder(full.state)
     folder.mkdir()
     (folder / "report-2020-01-01.json").write_text('{"at": 5}')
     (folder / "report-2020-01-02.json").write_bytes(b"\xff\xfe")
     assert call(full, "report").exit_code == 0
-    day = keep.day_of(time.time())
+    day = keep.format_local_date(time.time())
     assert {path.name for path in folder.glob(f"*{day}*")} == {f"report-{day}.html", f"report-{day}.json"}
-    assert [kept.day for kept in keep.series(full.state)] == [day]
+    assert [kept.day for kept in keep.read_reports(full.state)] == [day]
     assert json.loads((folder / f"report-{day}.json").read_text())["sections"]["changes"]["files"] == COUNT + 3
 
 
@@ -214,47 +216,49 @@ def test_the_oldest_are_let_go_and_what_is_not_ours_never() -> None:
     days = [f"2026-01-{day:02}" for day in range(1, 8)]
     names = [f"report-{day}.{kind}" for day in days for kind in ("json", "html")]
     others = ["notes.txt", "report-latest.html", ".report-2026-01-01.html.new"]
-    assert keep.surplus([*names, *others], 5) == {name for name in names if name[7:17] in days[:2]}
-    assert keep.surplus(names, 0) == {name for name in names if name[7:17] != days[-1]}, "the newest stays"
+    assert keep.expired_reports([*names, *others], 5) == {name for name in names if name[7:17] in days[:2]}
+    assert keep.expired_reports(names, 0) == {name for name in names if name[7:17] != days[-1]}, "the newest stays"
 
 
 def test_as_many_are_kept_as_are_wanted(full: Household) -> None:
     with full.config_path.open("a") as file:
         file.write("[report]\nkeep = 2\n")
     for back in (3, 2, 1):
-        keep.keep_report(full.state, keep.day_of(time.time() - back * DAY), told(full).record(), "", 30)
+        keep.store_report(full.state, keep.format_local_date(time.time() - back * DAY), told(full).record(), "", 30)
     assert call(full, "report").exit_code == 0
-    assert len(list(keep.folder_of(full.state).iterdir())) == 4
+    assert len(list(keep.report_folder(full.state).iterdir())) == 4
 
 
 def test_a_report_from_the_future_is_compared_with_nothing() -> None:
     now = time.time()
-    ahead = Kept(keep.day_of(now + 3 * DAY), now + 3 * DAY, {})
-    assert keep.last((ahead,), now).report is None
-    back = Kept(keep.day_of(now - DAY), now - DAY, {})
-    assert keep.last((back, ahead), now).report == back
+    ahead = StoredReport(keep.format_local_date(now + 3 * DAY), now + 3 * DAY, {})
+    assert keep.choose_baseline((ahead,), now).report is None
+    back = StoredReport(keep.format_local_date(now - DAY), now - DAY, {})
+    assert keep.choose_baseline((back, ahead), now).report == back
 
 
 @pytest.mark.parametrize(
     ("new", "old", "moved"),
     [
-        (Mean(100, 0.6, 0.04), Mean(5000, 0.2, 0.04), True),
-        (Mean(100, 0.25, 0.04), Mean(5000, 0.2, 0.04), False),
-        (Mean(20, 0.9, 0.04), Mean(5000, 0.2, 0.04), False),
-        (Mean(40, 0.4, 0.25), Mean(40, 0.2, 0.25), False),
+        (MeanScore(100, 0.6, 0.04), MeanScore(5000, 0.2, 0.04), True),
+        (MeanScore(100, 0.25, 0.04), MeanScore(5000, 0.2, 0.04), False),
+        (MeanScore(20, 0.9, 0.04), MeanScore(5000, 0.2, 0.04), False),
+        (MeanScore(40, 0.4, 0.25), MeanScore(40, 0.2, 0.25), False),
     ],
 )
-def test_drift_is_a_difference_that_matters_and_is_no_chance(new: Mean, old: Mean, moved: bool) -> None:
-    assert drifted(new, old) == moved
+def test_drift_is_a_difference_that_matters_and_is_no_chance(new: MeanScore, old: MeanScore, moved: bool) -> None:
+    assert has_drifted(new, old) == moved
 
 
 def test_the_first_row_of_the_history_after_a_moment_is_found(full: Household) -> None:
     database = asking(full).database
     rows = database.rows("SELECT id, seen_at FROM history ORDER BY id")
     for id_, at in rows[::5]:
-        assert row_after(database, at) == min((row for row, other in rows if other > at), default=rows[-1][0] + 1)
-        assert row_after(database, at - 1e-3) <= id_
-    assert row_after(database, 0.0) == 1
+        assert first_history_row_after(database, at) == min(
+            (row for row, other in rows if other > at), default=rows[-1][0] + 1
+        )
+        assert first_history_row_after(database, at - 1e-3) <= id_
+    assert first_history_row_after(database, 0.0) == 1
 
 
 def test_no_name_can_forge_a_line(full: Household) -> None:

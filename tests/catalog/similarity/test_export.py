@@ -9,7 +9,7 @@ import numpy as np
 from click.testing import CliRunner
 
 from catalog.cli.main import cli
-from catalog.errors import PlaceFault
+from catalog.errors import ResourceError
 from tests.support.running_service import Household, picture
 
 
@@ -42,5 +42,5 @@ def test_what_cannot_be_written_leaves_nothing_half_done(tmp_path: Path) -> None
     manifest = tmp_path / "manifest.jsonl"
     call = ["--config", str(house.config_path), "export", "--manifest", str(manifest)]
     result = CliRunner().invoke(cli, [*call, "--vectors", str(tmp_path / "nowhere" / "v.npy")])
-    assert isinstance(result.exception, PlaceFault)
+    assert isinstance(result.exception, ResourceError)
     assert not manifest.exists() and not list(tmp_path.glob("*.new"))

@@ -4,8 +4,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from catalog.similarity.index import STEP, Neighbours
-from catalog.similarity.rwlock import ShareLock
+from catalog.similarity.index import MIN_GROWTH, VectorIndex
+from catalog.similarity.rwlock import ReadersWriterLock
 from catalog.store.vectors import Floats, Integers
 from tests.support.catalog_rows import DIMS, directions
 
@@ -14,14 +14,14 @@ def labels(start: int, count: int) -> Integers:
     return np.arange(start, start + count, dtype=np.int64)
 
 
-def filled(count: int) -> tuple[Neighbours, Floats]:
-    index, vectors = Neighbours(DIMS), directions(count)
+def filled(count: int) -> tuple[VectorIndex, Floats]:
+    index, vectors = VectorIndex(DIMS), directions(count)
     index.add(labels(1, count), vectors)
     return index, vectors
 
 
 def test_an_empty_index_answers_with_nothing() -> None:
-    ids, cosines = Neighbours(DIMS).query(directions(2), 5)
+    ids, cosines = VectorIndex(DIMS).query(directions(2), 5)
     assert ids.shape == cosines.shape == (2, 0)
 
 
@@ -81,7 +81,7 @@ def test_a_wider_search_leaves_the_usual_breadth_behind() -> None:
 def test_recall_survives_half_of_it_being_replaced() -> None:
     count, k = 3000, 10
     old, new = directions(count, seed=1, dims=48), directions(count // 2, seed=2, dims=48)
-    index = Neighbours(48, threads=2)
+    index = VectorIndex(48, threads=2)
     index.add(labels(1, count), old)
     index.remove(labels(1, count // 2))
     index.add(labels(count + 1, count // 2), new)
@@ -114,8 +114,8 @@ def hammer(acts: list[Callable[[], None]], stop: threading.Event) -> list[BaseEx
 
 def test_queries_beside_adding_removing_and_resizing_stay_right() -> None:
     """Without the lock this ends in RuntimeErrors or a segmentation fault."""
-    stop, index = threading.Event(), Neighbours(8)
-    vectors = directions(3 * STEP, dims=8)
+    stop, index = threading.Event(), VectorIndex(8)
+    vectors = directions(3 * MIN_GROWTH, dims=8)
     index.add(labels(1, 50), vectors[:50])
     at = iter(range(51, len(vectors) - 64, 64))
 
@@ -134,11 +134,11 @@ def test_queries_beside_adding_removing_and_resizing_stay_right() -> None:
         assert cosines == pytest.approx(true, abs=1e-5)
 
     assert hammer([add, ask, ask, ask], stop) == []
-    assert index.live + index.deleted > 2 * STEP  # it has been resized at least twice
+    assert index.live + index.deleted > 2 * MIN_GROWTH  # it has been resized at least twice
 
 
 def test_the_lock_lets_readers_share_and_a_writer_through() -> None:
-    lock, both = ShareLock(), threading.Barrier(2, timeout=5)
+    lock, both = ReadersWriterLock(), threading.Barrier(2, timeout=5)
     wrote = threading.Event()
 
     def read() -> None:
@@ -163,7 +163,7 @@ def test_the_lock_lets_readers_share_and_a_writer_through() -> None:
 
 
 def test_neither_side_of_the_lock_starves_under_a_loop_of_the_other() -> None:
-    lock, stop, turns = ShareLock(), threading.Event(), {"read": 0, "write": 0}
+    lock, stop, turns = ReadersWriterLock(), threading.Event(), {"read": 0, "write": 0}
 
     def read() -> None:
         with lock.shared():
@@ -183,7 +183,7 @@ def test_neither_side_of_the_lock_starves_under_a_loop_of_the_other() -> None:
 
 
 def test_an_interrupted_wait_leaves_the_queue() -> None:
-    lock = ShareLock()
+    lock = ReadersWriterLock()
 
     class Interrupt(BaseException):
         pass

@@ -11,31 +11,38 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catalog.errors import PlaceFault
+from catalog.errors import ResourceError
 from catalog.similarity import index_file as snapshot
-from catalog.similarity.index import Neighbours
-from catalog.similarity.index_file import Header, Loaded, Unusable, load, read_header, save
+from catalog.similarity.index import VectorIndex
+from catalog.similarity.index_file import (
+    LoadedSnapshot,
+    SnapshotHeader,
+    UnusableSnapshot,
+    load_snapshot,
+    read_header,
+    save_snapshot,
+)
 from tests.support.catalog_rows import DIMS, directions
 
 VECTORS = directions(60)
 
 
-def index(count: int = 60, dead: int = 7) -> Neighbours:
-    made = Neighbours(DIMS)
+def index(count: int = 60, dead: int = 7) -> VectorIndex:
+    made = VectorIndex(DIMS)
     made.add(np.arange(1, count + 1), VECTORS[:count])
     made.remove(np.arange(1, dead + 1))
     return made
 
 
-def loaded(folder: Path) -> Loaded:
-    found = load(folder, "m", DIMS)
-    assert isinstance(found, Loaded), found
+def loaded(folder: Path) -> LoadedSnapshot:
+    found = load_snapshot(folder, "m", DIMS)
+    assert isinstance(found, LoadedSnapshot), found
     return found
 
 
 def why(folder: Path, digest: str = "m", dims: int = DIMS) -> str:
-    found = load(folder, digest, dims)
-    assert isinstance(found, Unusable)
+    found = load_snapshot(folder, digest, dims)
+    assert isinstance(found, UnusableSnapshot)
     return found.why
 
 
@@ -45,7 +52,7 @@ def files(folder: Path) -> list[str]:
 
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     made = index()
-    header = save(tmp_path, made, "m", 42, "w")
+    header = save_snapshot(tmp_path, made, "m", 42, "w")
     assert (header.count, header.deleted, header.seq, header.timeline, header.dims) == (53, 7, 42, "w", DIMS)
     found = loaded(tmp_path)
     assert found.header == header == read_header(tmp_path, "m")
@@ -55,7 +62,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
 
 
 def test_a_loaded_index_goes_on_growing_and_reviving(tmp_path: Path) -> None:
-    save(tmp_path, index(40), "m", 1, "")
+    save_snapshot(tmp_path, index(40), "m", 1, "")
     found = loaded(tmp_path).neighbours
     found.add(np.arange(1, 61), VECTORS)
     assert found.labels().tolist() == list(range(1, 61))
@@ -64,21 +71,21 @@ def test_a_loaded_index_goes_on_growing_and_reviving(tmp_path: Path) -> None:
 
 
 def test_an_empty_index_too(tmp_path: Path) -> None:
-    save(tmp_path, Neighbours(DIMS), "m", 0, "")
+    save_snapshot(tmp_path, VectorIndex(DIMS), "m", 0, "")
     assert loaded(tmp_path).neighbours.live == 0
 
 
 def test_saving_again_replaces_and_leaves_nothing_else(tmp_path: Path) -> None:
     for seq in range(1, 4):
-        save(tmp_path, index(seq * 10), "m", seq, "")
+        save_snapshot(tmp_path, index(seq * 10), "m", seq, "")
         assert loaded(tmp_path).header.seq == seq
         assert loaded(tmp_path).neighbours.live == seq * 10 - 7
         assert len(files(tmp_path)) == 2
 
 
 def test_the_snapshots_of_two_models_lie_side_by_side(tmp_path: Path) -> None:
-    save(tmp_path, index(20), "m", 1, "")
-    save(tmp_path, index(30), "a/../b", 2, "")
+    save_snapshot(tmp_path, index(20), "m", 1, "")
+    save_snapshot(tmp_path, index(30), "a/../b", 2, "")
     assert loaded(tmp_path).header.count == 13
     assert read_header(tmp_path, "a/../b").count == 23  # type: ignore[union-attr]
 
@@ -90,26 +97,26 @@ def test_no_snapshot_says_so(tmp_path: Path) -> None:
 
 
 def test_another_dimension_is_noticed(tmp_path: Path) -> None:
-    save(tmp_path, index(), "m", 1, "")
+    save_snapshot(tmp_path, index(), "m", 1, "")
     assert "16 dimensions, not 32" in why(tmp_path, dims=32)
 
 
 def test_another_version_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    save(tmp_path, index(), "m", 1, "")
-    monkeypatch.setattr(snapshot, "VERSION", snapshot.VERSION + 1)
-    assert why(tmp_path) == f"its format is version {snapshot.VERSION - 1}, not {snapshot.VERSION}"
+    save_snapshot(tmp_path, index(), "m", 1, "")
+    monkeypatch.setattr(snapshot, "FORMAT_VERSION", snapshot.FORMAT_VERSION + 1)
+    assert why(tmp_path) == f"its format is version {snapshot.FORMAT_VERSION - 1}, not {snapshot.FORMAT_VERSION}"
     assert read_header(tmp_path, "m") is None
 
 
 def test_a_head_under_the_name_of_another_model_is_noticed(tmp_path: Path) -> None:
-    save(tmp_path, index(), "m", 1, "")
-    snapshot.head_path(tmp_path, "m").rename(snapshot.head_path(tmp_path, "n"))
+    save_snapshot(tmp_path, index(), "m", 1, "")
+    snapshot.header_path(tmp_path, "m").rename(snapshot.header_path(tmp_path, "n"))
     assert why(tmp_path, "n") == "it was made by another model"
 
 
 def test_every_flipped_bit_and_every_cut_is_noticed(tmp_path: Path) -> None:
     """All of the head, the payload at steps: what hnswlib would make of it is a crash, not an error."""
-    save(tmp_path, index(), "m", 1, "")
+    save_snapshot(tmp_path, index(), "m", 1, "")
     head, payload = sorted(tmp_path.iterdir(), key=lambda path: path.suffix)
     for path, step in ((head, 5), (payload, 307)):
         whole = path.read_bytes()
@@ -127,7 +134,7 @@ def test_every_flipped_bit_and_every_cut_is_noticed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("which", [".head", ".hnsw"])
 def test_an_unreadable_part_is_no_crash(tmp_path: Path, which: str) -> None:
-    save(tmp_path, index(), "m", 1, "")
+    save_snapshot(tmp_path, index(), "m", 1, "")
     part = next(path for path in tmp_path.iterdir() if path.suffix == which)
     part.unlink()
     part.mkdir()
@@ -137,21 +144,21 @@ def test_an_unreadable_part_is_no_crash(tmp_path: Path, which: str) -> None:
 def test_what_was_proved_is_what_is_loaded_though_the_name_is_taken_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save(tmp_path, index(), "m", 1, "")
-    true_load = Neighbours.load
+    save_snapshot(tmp_path, index(), "m", 1, "")
+    true_load = VectorIndex.load
 
-    def late(path: Path, *rest: object) -> Neighbours:
+    def late(path: Path, *rest: object) -> VectorIndex:
         for seq in (2, 3):  # the second takes the very name that is being loaded
-            save(tmp_path, index(20), "m", seq, "")
+            save_snapshot(tmp_path, index(20), "m", seq, "")
         return true_load(path, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Neighbours, "load", late)
+    monkeypatch.setattr(VectorIndex, "load", late)
     assert loaded(tmp_path).neighbours.live == 53
 
 
 def test_a_missing_directory_is_reported(tmp_path: Path) -> None:
-    with pytest.raises(PlaceFault, match="could not be saved") as caught:
-        save(tmp_path / "absent", index(), "m", 1, "")
+    with pytest.raises(ResourceError, match="could not be saved") as caught:
+        save_snapshot(tmp_path / "absent", index(), "m", 1, "")
     assert "Free some space" in caught.value.remedy
 
 
@@ -170,10 +177,10 @@ def file_limit(size: int) -> Iterator[None]:
 
 @pytest.mark.parametrize("room", [0, 100, 4096])
 def test_a_full_disk_is_reported_and_keeps_the_snapshot_before(tmp_path: Path, room: int) -> None:
-    save(tmp_path, index(20), "m", 1, "")
+    save_snapshot(tmp_path, index(20), "m", 1, "")
     before = files(tmp_path)
-    with file_limit(room), pytest.raises(PlaceFault, match=r"bytes were written|too large|cannot|Cannot"):
-        save(tmp_path, index(), "m", 2, "")
+    with file_limit(room), pytest.raises(ResourceError, match=r"bytes were written|too large|cannot|Cannot"):
+        save_snapshot(tmp_path, index(), "m", 2, "")
     assert files(tmp_path) == before  # what was half written is cleared away, for space is what is short
     assert loaded(tmp_path).header.seq == 1
 
@@ -181,15 +188,15 @@ def test_a_full_disk_is_reported_and_keeps_the_snapshot_before(tmp_path: Path, r
 def test_a_head_that_cannot_be_written_keeps_the_snapshot_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save(tmp_path, index(20), "m", 1, "")
+    save_snapshot(tmp_path, index(20), "m", 1, "")
 
-    def full(path: Path, header: Header, states: bytes) -> None:
+    def full(path: Path, header: SnapshotHeader, states: bytes) -> None:
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(snapshot, "_write_head", full)
-    with pytest.raises(PlaceFault, match="No space left"):
-        save(tmp_path, index(), "m", 2, "")
+    monkeypatch.setattr(snapshot, "_write_header_file", full)
+    with pytest.raises(ResourceError, match="No space left"):
+        save_snapshot(tmp_path, index(), "m", 2, "")
     assert loaded(tmp_path).header.seq == 1
     assert len(files(tmp_path)) == 2
 
@@ -197,15 +204,15 @@ def test_a_head_that_cannot_be_written_keeps_the_snapshot_before(
 SAVER = """
 import sys, numpy as np
 from pathlib import Path
-from catalog.similarity.index import Neighbours
-from catalog.similarity.index_file import save
-index = Neighbours(16)
+from catalog.similarity.index import VectorIndex
+from catalog.similarity.index_file import save_snapshot
+index = VectorIndex(16)
 vectors = np.random.default_rng(0).normal(size=(3000, 16)).astype(np.float32)
 seq = int(sys.argv[2])
 index.add(np.arange(1, 3001), vectors)
 while True:
     seq += 1
-    save(Path(sys.argv[1]), index, "m", seq, "")
+    save_snapshot(Path(sys.argv[1]), index, "m", seq, "")
     print("saved", flush=True)
 """
 
@@ -221,12 +228,12 @@ def test_kill_at_any_moment_leaves_the_old_or_the_new_snapshot(tmp_path: Path) -
         assert found.neighbours.live == 3000
         assert found.header.seq > seq
         seq = found.header.seq
-    save(tmp_path, index(), "m", seq + 1, "")
+    save_snapshot(tmp_path, index(), "m", seq + 1, "")
     assert len(files(tmp_path)) == 2  # and nothing piles up
 
 
 def test_reading_the_header_loads_neither_numpy_nor_hnswlib(tmp_path: Path) -> None:
-    save(tmp_path, index(), "m", 5, "")
+    save_snapshot(tmp_path, index(), "m", 5, "")
     code = (
         "import sys; from pathlib import Path; from catalog.similarity.index_file import read_header;"
         "import catalog.client.connection;"

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from catalog.client.protocol import MOST_HITS
-from catalog.context import Asking
-from catalog.embedding.selection import find_bundle
+from catalog.context import CatalogContext
+from catalog.embedding.selection import configured_bundle
 from catalog.files.results import add_vector
-from catalog.similarity.nearest import embedded, similar
-from catalog.similarity.search import Only, Question, search
-from catalog.store.change_log import begin
+from catalog.similarity.nearest import embed_file, similar_files
+from catalog.similarity.search import SearchFilter, SearchQuery, search
+from catalog.store.change_log import begin_timeline
 from catalog.store.database import Database
-from catalog.store.models import current
-from catalog.store.vectors import Floats, pack, unpack
+from catalog.store.models import current_model
+from catalog.store.vectors import Floats, pack_vectors, unpack_vectors
 from tests.support.index_over_socket import answering
 from tests.support.running_service import Household, picture
 
@@ -55,7 +55,7 @@ def vectors(question: Floats) -> Floats:
     apart /= np.linalg.norm(apart, axis=1, keepdims=True)
     cosines = np.linspace(0.99, 0.2, COUNT)[:, None]
     made = cosines * question + np.sqrt(1 - cosines**2) * apart
-    return unpack(pack(made.astype(np.float32)), len(question))
+    return unpack_vectors(pack_vectors(made.astype(np.float32)), len(question))
 
 
 def files_of(place: int, cosine: float) -> list[File]:
@@ -90,22 +90,22 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Many]:
 
 
 def fill(house: Household, database: Database, question: bytes) -> list[File]:
-    bundle = find_bundle(house.config)
+    bundle = configured_bundle(house.config)
     with database.transaction():
-        begin(database, "many", 0.0)
+        begin_timeline(database, "many", 0.0)
         database.run(
             "INSERT INTO model VALUES (1, ?, 'tiny', ?, 'cpu', 1, 0, 'current', ?)",
             *(bundle.id, bundle.dims, str(bundle.folder)),
         )
         database.run("INSERT INTO volume(id, path, kind, identity, since) VALUES (1, x'2f', 'root', 'i', 0.0)")
         database.many("INSERT INTO directory(volume, path) VALUES (1, ?)", ((one,) for one in DIRECTORIES))
-    asking, model = Asking(house.config), current(database)
+    asking, model = CatalogContext(house.config), current_model(database)
     assert model is not None
-    asked = embedded(asking, model, question)
+    asked = embed_file(asking, model, question)
     made = vectors(asked)
     files = [file for place, cosine in enumerate((made @ asked).tolist()) for file in files_of(place, cosine)]
     with database.transaction():
-        put(database, files, pack(made))
+        put(database, files, pack_vectors(made))
     return sorted(files, key=lambda file: -file.cosine)
 
 
@@ -152,22 +152,22 @@ def expect(found: list[tuple[bytes, float]], fitting: list[File], count: int) ->
     assert {path for path, _ in found} <= {file.path for file in fitting}
 
 
-FILTERS: dict[str, tuple[Only, Callable[[File], bool]]] = {
-    "none": (Only(), lambda file: True),
-    "folder": (Only(below=b"/few"), lambda file: file.directory == b"/few"),
-    "folder of folders": (Only(below=b"/many"), lambda file: file.directory != b"/few"),
-    "format": (Only(format="gif"), lambda file: file.format == "gif"),
+FILTERS: dict[str, tuple[SearchFilter, Callable[[File], bool]]] = {
+    "none": (SearchFilter(), lambda file: True),
+    "folder": (SearchFilter(below=b"/few"), lambda file: file.directory == b"/few"),
+    "folder of folders": (SearchFilter(below=b"/many"), lambda file: file.directory != b"/few"),
+    "format": (SearchFilter(format="gif"), lambda file: file.format == "gif"),
     "folder and format": (
-        Only(below=b"/few", format="gif"),
+        SearchFilter(below=b"/few", format="gif"),
         lambda file: (file.directory, file.format) == (b"/few", "gif"),
     ),
-    "label": (Only(label="delete"), lambda file: file.label == "delete"),
-    "size": (Only(larger=5_000_000), lambda file: file.size >= 5_000_000),
+    "label": (SearchFilter(label="delete"), lambda file: file.label == "delete"),
+    "size": (SearchFilter(larger=5_000_000), lambda file: file.size >= 5_000_000),
     "date": (
-        Only(since="2019", until="2019-06"),
+        SearchFilter(since="2019", until="2019-06"),
         lambda file: file.taken_at is not None and file.taken_at[:4] == "2019",
     ),
-    "nothing fits": (Only(format="webp"), lambda file: False),
+    "nothing fits": (SearchFilter(format="webp"), lambda file: False),
 }
 
 
@@ -177,13 +177,13 @@ def test_a_search_gives_the_best_that_fit(asked: Many, name: str, count: int) ->
     only, fits = FILTERS[name]
     fitting = [file for file in asked.files if file.readable and fits(file)]
     assert bool(fitting) == (name != "nothing fits")
-    found = search(Asking(asked.house.config), Question(pictures=(asked.question,)), only, count)
+    found = search(CatalogContext(asked.house.config), SearchQuery(pictures=(asked.question,)), only, count)
     expect([(entry.path, cosine) for entry, cosine in found], fitting, count)
 
 
 @pytest.mark.parametrize("count", [1, 30, MOST_HITS])
 def test_similar_gives_the_nearest_that_can_be_named(asked: Many, count: int) -> None:
     """The nearest forty contents have no file that can be read now."""
-    found = list(similar(Asking(asked.house.config), asked.question, count))
+    found = list(similar_files(CatalogContext(asked.house.config), asked.question, count))
     fitting = [file for file in asked.files if file.readable]
     expect([(one.entry.path, one.cosine) for one in found], fitting, count)

@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
-from catalog.files.queries import Entry
+from catalog.files.queries import FileEntry
 from catalog.filesystem.safe_read import read_whole
-from catalog.similarity.rerank import MOST, Found, contestants, ranked, told_apart
+from catalog.similarity.rerank import MAX_RERANK_DEPTH, SimilarContent, rerank, rerank_depth, same_picture_first
 
 
-def entry(path: Path, state: str = "ok") -> Entry:
+def entry(path: Path, state: str = "ok") -> FileEntry:
     data = path.read_bytes()
     sha256 = hashlib.sha256(data).hexdigest().upper()
     folder, name = os.path.split(os.fsencode(path))
     facts = (len(data), "png", 160, 160, 1, 0.0, None, None, None)
-    return Entry(1, folder, name, state, None, None, sha256, *facts)
+    return FileEntry(1, folder, name, state, None, None, sha256, *facts)
 
 
 def page(word: str) -> Image.Image:
@@ -51,24 +51,24 @@ def query(tmp_path: Path) -> bytes:
     return os.fsencode(tmp_path / "query.jpg")
 
 
-FOUND = [Found(1, 0.98), Found(2, 0.97), Found(3, 0.96), Found(4, 0.4)]
+FOUND = [SimilarContent(1, 0.98), SimilarContent(2, 0.97), SimilarContent(3, 0.96), SimilarContent(4, 0.4)]
 
 
-def order(found: list[Found]) -> list[int]:
+def order(found: list[SimilarContent]) -> list[int]:
     return [one.content for one in found]
 
 
 def test_the_very_picture_comes_before_its_twins(pages: dict[int, Path], query: bytes) -> None:
-    told = told_apart(FOUND, query, lambda content: [entry(pages[content])], 10**8)
+    told = rerank(FOUND, query, lambda content: [entry(pages[content])], 10**8)
     assert told[0].content == 2 and (told[0].same or 0) > 0.95
     assert sorted(order(told)) == [1, 2, 3, 4]
-    assert told[-1] == Found(4, 0.4), "what is far behind is not looked at"
+    assert told[-1] == SimilarContent(4, 0.4), "what is far behind is not looked at"
     assert {one.content: one.cosine for one in told} == {one.content: one.cosine for one in FOUND}
 
 
 def test_nothing_is_read_where_one_is_alone(query: bytes) -> None:
-    alone = [Found(1, 0.98), Found(2, 0.8)]
-    assert told_apart(alone, query, lambda content: pytest.fail("read"), 10**8) == alone
+    alone = [SimilarContent(1, 0.98), SimilarContent(2, 0.8)]
+    assert rerank(alone, query, lambda content: pytest.fail("read"), 10**8) == alone
 
 
 @pytest.mark.parametrize("harm", ["away", "gone", "changed", "damaged"])
@@ -83,7 +83,7 @@ def test_what_cannot_be_read_keeps_its_place(pages: dict[int, Path], query: byte
     else:
         pages[2].write_bytes(pages[2].read_bytes()[:200])
         files[2] = [entry(pages[2])]
-    told = told_apart(FOUND, query, lambda content: files[content], 10**8)
+    told = rerank(FOUND, query, lambda content: files[content], 10**8)
     assert next(one for one in told if one.content == 2).same is None
     assert sorted(order(told)) == [1, 2, 3, 4]
 
@@ -93,27 +93,32 @@ def test_another_file_of_the_content_serves_as_well(pages: dict[int, Path], quer
     files = {content: [entry(path)] for content, path in pages.items()}
     files[2].append(entry(tmp_path / "copy.png"))
     pages[2].unlink()
-    assert told_apart(FOUND, query, lambda content: files[content], 10**8)[0].content == 2
+    assert rerank(FOUND, query, lambda content: files[content], 10**8)[0].content == 2
 
 
 def test_a_query_that_cannot_be_read_leaves_the_order(pages: dict[int, Path], tmp_path: Path) -> None:
     missing = os.fsencode(tmp_path / "missing.png")
-    assert told_apart(FOUND, missing, lambda content: [entry(pages[content])], 10**8) == FOUND
+    assert rerank(FOUND, missing, lambda content: [entry(pages[content])], 10**8) == FOUND
 
 
 def test_who_contends() -> None:
-    assert contestants([]) == 0
-    assert contestants([0.9]) == 0
-    assert contestants([0.9, 0.79]) == 0
-    assert contestants([0.9, 0.81, 0.5]) == 2
-    assert contestants([0.9] * 100) == MOST
-    assert contestants([0.39, 0.38]) == 0, "neither is the picture"
+    assert rerank_depth([]) == 0
+    assert rerank_depth([0.9]) == 0
+    assert rerank_depth([0.9, 0.79]) == 0
+    assert rerank_depth([0.9, 0.81, 0.5]) == 2
+    assert rerank_depth([0.9] * 100) == MAX_RERANK_DEPTH
+    assert rerank_depth([0.39, 0.38]) == 0, "neither is the picture"
 
 
 def test_ranking_moves_only_the_same_picture() -> None:
-    found = [Found(1, 0.9, 0.3), Found(2, 0.89, 0.9), Found(3, 0.88), Found(4, 0.87, 0.99)]
-    assert order(ranked(found)) == [4, 2, 1, 3]
-    assert ranked([]) == []
+    found = [
+        SimilarContent(1, 0.9, 0.3),
+        SimilarContent(2, 0.89, 0.9),
+        SimilarContent(3, 0.88),
+        SimilarContent(4, 0.87, 0.99),
+    ]
+    assert order(same_picture_first(found)) == [4, 2, 1, 3]
+    assert same_picture_first([]) == []
 
 
 def test_a_pipe_keeps_nobody_waiting(tmp_path: Path) -> None:

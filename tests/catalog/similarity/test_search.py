@@ -12,7 +12,7 @@ from PIL import Image
 
 from catalog.cli.main import cli
 from catalog.embedding.download import pull
-from catalog.errors import UsageFault
+from catalog.errors import UsageError
 from models.bundle.folder import load_bundle
 from models.runtime.text_encoder import TextEncoder
 from tests.support.running_service import Household, picture
@@ -99,16 +99,16 @@ def test_a_model_without_words_says_which_ones_have_them(house: Household, tmp_p
     house.config_path.write_text(text)
     assert house.once().returncode == 0
     result = ask(house, "red")
-    assert isinstance(result.exception, UsageFault)
+    assert isinstance(result.exception, UsageError)
     assert "These do: tiny" in result.exception.remedy
 
 
 def test_a_question_without_anything_to_look_for_is_refused(house: Household) -> None:
-    assert isinstance(ask(house).exception, UsageFault)
-    assert isinstance(ask(house, " ", "").exception, UsageFault)
+    assert isinstance(ask(house).exception, UsageError)
+    assert isinstance(ask(house, " ", "").exception, UsageError)
     assert isinstance(ask(house, "--like", "/nowhere", "--not", "red").exception, Exception)
 
 
 def test_limits_of_p_delete_need_a_head(house: Household) -> None:
     result = ask(house, "red", "--least", "0.5")
-    assert isinstance(result.exception, UsageFault) and "p_delete" in result.exception.problem
+    assert isinstance(result.exception, UsageError) and "p_delete" in result.exception.problem

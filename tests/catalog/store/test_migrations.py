@@ -9,9 +9,9 @@ from pathlib import Path
 import apsw
 import pytest
 
-from catalog.backup.create import backups, folder_of
-from catalog.errors import PlaceFault, RowFault, StoreFault
-from catalog.store.database import Database, prove
+from catalog.backup.create import backup_folder, list_backups
+from catalog.errors import ResourceError, StoreError, UnstorableValueError
+from catalog.store.database import Database, database_problems
 from catalog.store.migrations import APPLICATION_ID
 from catalog.store.schema import MIGRATIONS
 from tests.support.running_service import Household, picture
@@ -51,10 +51,10 @@ def version(path: Path) -> int:
 
 def test_all_it_knew_is_there_and_a_copy_of_what_it_was(tmp_path: Path) -> None:
     path = first(tmp_path)
-    with pytest.raises(StoreFault, match="older version") as caught:
+    with pytest.raises(StoreError, match="older version") as caught:
         Database(path, write=False)
     assert "catalogd --once" in caught.value.remedy
-    assert backups(tmp_path) == []
+    assert list_backups(tmp_path) == []
     database = Database(path, write=True)
     assert database.rows("SELECT id, state, reason, betrayed FROM file") == [
         (1, "ok", None, 0),
@@ -65,11 +65,11 @@ def test_all_it_knew_is_there_and_a_copy_of_what_it_was(tmp_path: Path) -> None:
     assert database.rows("SELECT verdict, evidence FROM history") == [("first", None)]
     assert database.rows("PRAGMA foreign_key_check") == [] and database.quick_check() == []
     database.close()
-    (kept,) = backups(tmp_path)
+    (kept,) = list_backups(tmp_path)
     assert kept.path.name.endswith("-v1.db")
-    assert (prove(kept.path, thorough=True), version(kept.path), version(path)) == ([], 1, len(MIGRATIONS))
+    assert (database_problems(kept.path, thorough=True), version(kept.path), version(path)) == ([], 1, len(MIGRATIONS))
     Database(path, write=True).close()
-    assert len(backups(tmp_path)) == 1
+    assert len(list_backups(tmp_path)) == 1
 
 
 def test_times_of_any_size_fit_into_a_catalog_that_did_not_hold_them(tmp_path: Path) -> None:
@@ -86,20 +86,20 @@ def test_times_of_any_size_fit_into_a_catalog_that_did_not_hold_them(tmp_path: P
     find = "SELECT f.id, f.ctime_ns FROM file f JOIN history h ON h.mtime_ns = f.mtime_ns WHERE f.mtime_ns = ?"
     assert database.rows(find, late) == early.execute(find, (late,)).fetchall() == [(1, "-1" + late)]
     for column in ("size", "inode", "attempts"):
-        with pytest.raises(RowFault, match="TEXT"):
+        with pytest.raises(UnstorableValueError, match="TEXT"):
             database.run(f"UPDATE file SET {column} = 'x'")
-    assert database.quick_check() == [] and prove(path, thorough=True) == []
+    assert database.quick_check() == [] and database_problems(path, thorough=True) == []
     early.close()
     database.close()
 
 
 def test_without_room_for_the_copy_nothing_is_changed(tmp_path: Path) -> None:
     path = first(tmp_path)
-    folder_of(tmp_path).write_text("in the way")
-    with pytest.raises(PlaceFault):
+    backup_folder(tmp_path).write_text("in the way")
+    with pytest.raises(ResourceError):
         Database(path, write=True)
     assert version(path) == 1
-    folder_of(tmp_path).unlink()
+    backup_folder(tmp_path).unlink()
     Database(path, write=True).close()
     assert version(path) == len(MIGRATIONS)
 
@@ -131,7 +131,7 @@ def test_killed_after_each_step_it_opens_and_is_brought_up_to_date(tmp_path: Pat
         done = subprocess.run([sys.executable, "-c", DYING, path, str(lives)])
         assert done.returncode == -signal.SIGKILL
         assert version(path) == 1
-        assert prove(path, thorough=True) == []
+        assert database_problems(path, thorough=True) == []
     assert subprocess.run([sys.executable, "-c", DYING, path, str(steps)]).returncode == 0
     database = Database(path, write=False)
     assert database.value("SELECT count(*) FROM file") == 2 and database.quick_check() == []
@@ -146,7 +146,7 @@ def test_a_service_of_this_version_takes_an_old_catalog_over(tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     assert house.findings() == []
     assert house.rows("SELECT count(*) FROM event WHERE kind = 'old'") == [(1,)]
-    assert [kept.path.name.endswith("-v1.db") for kept in backups(house.state)] == [True]
+    assert [kept.path.name.endswith("-v1.db") for kept in list_backups(house.state)] == [True]
 
 
 def test_a_backup_of_the_first_version_can_be_put_back(tmp_path: Path) -> None:

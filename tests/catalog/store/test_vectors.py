@@ -6,35 +6,35 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.store import vectors
-from catalog.store.vectors import nearest, nearest_each, pack, stream, unpack
+from catalog.store.vectors import exact_nearest, exact_nearest_each, pack_vectors, unpack_vectors, vector_changes_after
 from tests.support.catalog_rows import DIMS, Shelf, directions
 
 
 def test_pack_is_little_endian_halves() -> None:
-    assert pack(np.array([[1.0, -2.0]], np.float32)) == [b"\x00\x3c\x00\xc0"]
+    assert pack_vectors(np.array([[1.0, -2.0]], np.float32)) == [b"\x00\x3c\x00\xc0"]
 
 
 def test_every_finite_half_is_unpacked_exactly() -> None:
     halves = np.arange(65536, dtype=np.uint16).view(np.float16)
     finite = halves[np.isfinite(halves)]
-    found = unpack([finite.astype("<f2").tobytes()], len(finite))[0]
+    found = unpack_vectors([finite.astype("<f2").tobytes()], len(finite))[0]
     assert np.array_equal(found.view(np.uint32), finite.astype(np.float32).view(np.uint32))
 
 
 def test_a_row_of_other_dimensions_is_refused() -> None:
     with pytest.raises(ValueError, match="3 dimensions"):
-        unpack([b"\x00" * 8], 3)
+        unpack_vectors([b"\x00" * 8], 3)
 
 
 @pytest.mark.parametrize("block", [1, 3, 1000])
 def test_nearest_is_what_numpy_finds_at_any_block_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int
 ) -> None:
-    monkeypatch.setattr(vectors, "BLOCK", block)
+    monkeypatch.setattr(vectors, "BLOCK_ROWS", block)
     shelf, stored = Shelf(tmp_path), directions(40)
     ids = shelf.pictures(stored)
     queries = directions(3, seed=1)
-    found = nearest_each(shelf.db, 1, DIMS, queries, 5)
+    found = exact_nearest_each(shelf.db, 1, DIMS, queries, 5)
     for query, hits in zip(queries, found, strict=True):
         expected = np.argsort(-(stored @ query), kind="stable")[:5]
         assert [hit[0] for hit in hits] == [ids[at] for at in expected]
@@ -47,8 +47,10 @@ def test_nearest_names_contents_and_leaves_out_the_dead_and_other_models(tmp_pat
     ids = shelf.pictures(stored)
     shelf.flip(ids[0], live=False)
     shelf.db.run("INSERT INTO model VALUES (2, 'd2', 'other', ?, 'cpu', 1.0, 0.0, NULL, NULL)", DIMS)
-    shelf.db.run("INSERT INTO vector(content, model, seq, live, data) VALUES (1, 2, 99, 1, ?)", pack(stored[:1])[0])
-    hits = nearest(shelf.db, 1, DIMS, stored[0], 10)
+    shelf.db.run(
+        "INSERT INTO vector(content, model, seq, live, data) VALUES (1, 2, 99, 1, ?)", pack_vectors(stored[:1])[0]
+    )
+    hits = exact_nearest(shelf.db, 1, DIMS, stored[0], 10)
     assert {hit[0] for hit in hits} == set(ids[1:])
     assert all(hit[1] == hit[0] + 1 for hit in hits)
 
@@ -56,17 +58,17 @@ def test_nearest_names_contents_and_leaves_out_the_dead_and_other_models(tmp_pat
 def test_equal_cosines_come_by_rising_id_whatever_k(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
     ids = shelf.pictures(np.repeat(directions(1), 6, axis=0))
-    assert nearest(shelf.db, 1, DIMS, directions(1)[0], 0) == []
-    assert [hit[0] for hit in nearest(shelf.db, 1, DIMS, directions(1)[0], 9)] == ids
+    assert exact_nearest(shelf.db, 1, DIMS, directions(1)[0], 0) == []
+    assert [hit[0] for hit in exact_nearest(shelf.db, 1, DIMS, directions(1)[0], 9)] == ids
 
 
 def test_a_stream_gives_the_last_state_of_each_row_by_seq(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
     ids = shelf.pictures(directions(3))
     shelf.flip(ids[0], live=False)
-    changes = stream(shelf.db, 1, 1, 10)
+    changes = vector_changes_after(shelf.db, 1, 1, 10)
     assert [(change.id, change.live) for change in changes] == [(ids[1], True), (ids[2], True), (ids[0], False)]
-    assert stream(shelf.db, 1, changes[-1].seq, 10) == []
+    assert vector_changes_after(shelf.db, 1, changes[-1].seq, 10) == []
 
 
 @settings(deadline=None)
@@ -79,7 +81,7 @@ def test_a_stream_never_cuts_one_seq_in_two(
     for id, seq in zip(ids, seqs, strict=True):
         shelf.db.run("UPDATE vector SET seq = ? WHERE id = ?", seq, id)
     seen, after = [], 0
-    while changes := stream(shelf.db, 1, after, limit):
+    while changes := vector_changes_after(shelf.db, 1, after, limit):
         seen += [change.id for change in changes]
         after = changes[-1].seq
     assert sorted(seen) == ids

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from catalog.filesystem.mounts import read_mounts
-from catalog.filesystem.volume_identity import mark
-from catalog.trash.location import Trash, prepare, trash_of
+from catalog.filesystem.volume_identity import write_marker
+from catalog.trash.location import Trash, make_trash, trash_of
 from tests.support.fuse import view
 from tests.support.mounts import mounted, unmount
 from tests.support.running_service import drop_powers, picture, until
@@ -28,7 +28,7 @@ def house_on_a_disk(folder: Path, *how: str | bytes) -> Iterator[tuple[TrashHous
     root = Path(os.fsdecode(house.root))
     (root / ".catalogd-root").unlink()
     with mounted(house.root, *(how or ("-t", "tmpfs", "none"))):
-        mark(house.root)
+        write_marker(house.root)
         for name, seed in (("a.png", 1), ("copy of a.png", 1), ("b.png", 2)):
             (root / name).write_bytes(picture(seed))
         assert house.once().returncode == 0, house.tail()
@@ -50,7 +50,7 @@ def test_the_home_trash_serves_its_own_filesystem_even_before_it_is_there(tmp_pa
     found = place(tmp_path / "photos", tmp_path / "home/.local/share")
     assert found == Trash(os.fsencode(tmp_path / "home/.local/share/Trash"), None)
     assert not (tmp_path / "home").exists()
-    prepare(found)
+    make_trash(found)
     assert stat.S_IMODE((tmp_path / "home/.local/share/Trash/files").stat().st_mode) == 0o700
     assert found.told(b"/p/a.jpg") == b"/p/a.jpg"
 

@@ -16,15 +16,15 @@ import pytest
 from click.testing import CliRunner
 
 from catalog.cli.main import cli
-from catalog.errors import Fault
-from catalog.formatting import text
-from catalog.journal import Entry, read
+from catalog.errors import CatalogError
+from catalog.formatting import path_text
+from catalog.journal import JournalEntry, read
 from catalog.trash.folder import open_trash
 from catalog.trash.info_file import info_text, write_info
 from catalog.trash.outcome import Refusal
-from catalog.trash.purge import _last_look
-from catalog.trash.records import Deed, State, Stay, begin, fold, step
-from catalog.trash.survivors import Guard
+from catalog.trash.purge import _require_unchanged
+from catalog.trash.records import RecordState, Survivor, TrashRecord, begin_entry, records_from_journal, step_entry
+from catalog.trash.survivors import SurvivorVerifier
 from tests.support.mounts import mounted
 from tests.support.running_service import picture
 from tests.support.trash_service import TrashHouse
@@ -54,21 +54,25 @@ class Scene:
     def trash(self) -> Path:
         return self.house.trash
 
-    def deed(self, path: Path | str, to: Path | str, of: Path | None = None, id: str = "f0-1") -> Deed:
+    def deed(self, path: Path | str, to: Path | str, of: Path | None = None, id: str = "f0-1") -> TrashRecord:
         """As its author would have it: the hash is that of `of`."""
         data = (of or self.a).read_bytes()
         told = os.fsencode(path)
-        return Deed(id, 1.0, told, hashlib.sha256(data).digest(), len(data), os.fsencode(to), told, None)
+        return TrashRecord(id, 1.0, told, hashlib.sha256(data).digest(), len(data), os.fsencode(to), told, None)
 
-    def forge(self, *lines: Entry) -> None:
+    def forge(self, *lines: JournalEntry) -> None:
         with (self.house.state / "journal.jsonl").open("ab") as file:
             file.writelines(json.dumps(line).encode() + b"\n" for line in lines)
 
-    def forge_state(self, deed: Deed, state: State) -> None:
+    def forge_state(self, deed: TrashRecord, state: RecordState) -> None:
         """Lines that bring a deed to a state."""
-        words = {State.TRASHED: [], State.RESTORING: [("restore", "begin")], State.PURGING: [("purge", "begin")]}
-        more = [] if state is State.TRASHING else [("trash", "done"), *words[state]]
-        self.forge(begin(deed), *(step(deed, kind, word, 2.0) for kind, word in more))
+        words = {
+            RecordState.TRASHED: [],
+            RecordState.RESTORING: [("restore", "begin")],
+            RecordState.PURGING: [("purge", "begin")],
+        }
+        more = [] if state is RecordState.TRASHING else [("trash", "done"), *words[state]]
+        self.forge(begin_entry(deed), *(step_entry(deed, kind, word, 2.0) for kind, word in more))
 
     def originals(self) -> Seen:
         """Everything outside of the trash, by path: its kind, its inode, its bytes or where it leads."""
@@ -92,7 +96,7 @@ class Scene:
         """What a command tells on stderr. In this process, which is ten times as fast."""
         runner = CliRunner(env={"XDG_DATA_HOME": str(self.house.data)})
         result = runner.invoke(cli, ["--config", str(self.house.config_path), *words])
-        assert result.exception is None or isinstance(result.exception, Fault | SystemExit), result.exception
+        assert result.exception is None or isinstance(result.exception, CatalogError | SystemExit), result.exception
         return result.stderr
 
 
@@ -200,16 +204,20 @@ PATHS = {
 }
 
 
-@pytest.mark.parametrize("state", [State.TRASHING, State.RESTORING, State.PURGING, State.TRASHED])
+@pytest.mark.parametrize(
+    "state", [RecordState.TRASHING, RecordState.RESTORING, RecordState.PURGING, RecordState.TRASHED]
+)
 @pytest.mark.parametrize("lie", PATHS, ids=lambda lie: lie.__name__)
-def test_two_paths_are_no_two_names(scene: Scene, lie: Callable[[Scene], tuple[Path, Path]], state: State) -> None:
+def test_two_paths_are_no_two_names(
+    scene: Scene, lie: Callable[[Scene], tuple[Path, Path]], state: RecordState
+) -> None:
     path, to = lie(scene)
     scene.forge_state(scene.deed(path, to), state)
     refused(scene, PATHS[lie])
 
 
-@pytest.mark.parametrize("state", [State.TRASHING, State.RESTORING])
-def test_a_folder_that_is_mounted_twice_has_one_name(scene: Scene, state: State) -> None:
+@pytest.mark.parametrize("state", [RecordState.TRASHING, RecordState.RESTORING])
+def test_a_folder_that_is_mounted_twice_has_one_name(scene: Scene, state: RecordState) -> None:
     files = scene.trash / "files"
     with mounted(os.fsencode(files), "--bind", os.fsencode(scene.room / "album")):
         scene.forge_state(scene.deed(scene.a, files / "a.png"), state)
@@ -220,7 +228,7 @@ def test_the_entry_of_another_program_is_not_ended_as_a_second_name(scene: Scene
     theirs = scene.trash / "files" / "theirs.png"
     theirs.hardlink_to(scene.a)
     (scene.trash / "info" / "theirs.png.trashinfo").write_bytes(b"[Trash Info]\nPath=/theirs.png\n")
-    scene.forge_state(scene.deed(scene.a, theirs), State.TRASHING)
+    scene.forge_state(scene.deed(scene.a, theirs), RecordState.TRASHING)
     scene.run_all()
     assert theirs.exists() and scene.a.exists()
 
@@ -230,7 +238,7 @@ def test_a_true_second_name_is_still_ended(scene: Scene) -> None:
     deed = scene.deed(scene.a, scene.trash / "files" / "a.png")
     write_info(deed.info, deed.info_text)
     os.link(deed.path, deed.to)
-    scene.forge_state(deed, State.TRASHING)
+    scene.forge_state(deed, RecordState.TRASHING)
     assert "healed" in scene.say(LIST)
     assert scene.a.stat().st_nlink == 1 and scene.house.entries() == {}
 
@@ -244,8 +252,8 @@ def test_an_empty_info_file_proves_nothing(scene: Scene) -> None:
             (top / part).mkdir(exist_ok=True)
         (top / "files" / "a.png").write_bytes(scene.a.read_bytes())
         (top / "info" / "a.png.trashinfo").touch()
-    scene.forge_state(scene.deed(scene.a, scene.room / "files" / "a.png", id="f0-1"), State.TRASHED)
-    scene.forge_state(scene.deed(scene.a, scene.trash / "files" / "a.png", id="f0-2"), State.TRASHED)
+    scene.forge_state(scene.deed(scene.a, scene.room / "files" / "a.png", id="f0-1"), RecordState.TRASHED)
+    scene.forge_state(scene.deed(scene.a, scene.trash / "files" / "a.png", id="f0-2"), RecordState.TRASHED)
     before = scene.originals()
     lines = scene.house.lines(*PURGE, code=1)
     assert "is in no trash" in lines[0]["refused"]
@@ -259,7 +267,7 @@ def test_an_info_file_of_another_deed_or_place_proves_nothing(scene: Scene) -> N
     place.write_bytes(scene.a.read_bytes())
     deed = scene.deed(scene.a, place)
     write_info(deed.info, info_text(b"/somewhere/else.png", deed.at, deed.id))
-    scene.forge_state(deed, State.TRASHED)
+    scene.forge_state(deed, RecordState.TRASHED)
     (line,) = scene.house.lines(*PURGE, code=1)
     assert line["refused"].startswith("is not ours any more") and place.exists()
 
@@ -268,33 +276,33 @@ def test_a_file_that_was_exchanged_while_it_was_read_is_not_deleted(tmp_path: Pa
     path = tmp_path / "a"
     path.write_bytes(b"old")
     before = path.lstat()
-    _last_look(os.fsencode(path), before, Guard(), [])
+    _require_unchanged(os.fsencode(path), before, SurvivorVerifier(), [])
     (tmp_path / "b").write_bytes(b"new")
     (tmp_path / "b").rename(path)
     with pytest.raises(Refusal, match="changed while it was read"):
-        _last_look(os.fsencode(path), before, Guard(), [])
+        _require_unchanged(os.fsencode(path), before, SurvivorVerifier(), [])
 
 
 def test_what_was_kept_instead_is_missed_to_the_last_moment(tmp_path: Path) -> None:
-    going, stays, guard = tmp_path / "a", tmp_path / "b", Guard()
+    going, stays, guard = tmp_path / "a", tmp_path / "b", SurvivorVerifier()
     for path in (going, stays):
         path.write_bytes(b"x")
-    proved = guard.demand([[Stay(os.fsencode(stays), hashlib.sha256(b"x").digest())]], going.lstat())
-    _last_look(os.fsencode(going), going.lstat(), guard, proved)
+    proved = guard.demand([[Survivor(os.fsencode(stays), hashlib.sha256(b"x").digest())]], going.lstat())
+    _require_unchanged(os.fsencode(going), going.lstat(), guard, proved)
     stays.unlink()
     with pytest.raises(Refusal, match="what was kept instead of it is no longer proved"):
-        _last_look(os.fsencode(going), going.lstat(), guard, proved)
+        _require_unchanged(os.fsencode(going), going.lstat(), guard, proved)
 
 
 # -- restore
 
 
-def trashed(scene: Scene) -> Deed:
+def trashed(scene: Scene) -> TrashRecord:
     """A deed of ours, and what it says."""
     assert scene.house.once().returncode == 0
     (line,) = scene.house.lines("trash", "--yes", "--last-copy", scene.b)
     assert line["done"]
-    return list(fold(read(scene.house.state)).values())[-1]
+    return list(records_from_journal(read(scene.house.state)).values())[-1]
 
 
 GOALS = {
@@ -320,7 +328,7 @@ def test_nothing_is_restored_outside_of_the_roots_or_over_anything(scene: Scene,
     (scene.room / "out").symlink_to(scene.outside)
     where, why = GOALS[goal]
     path = os.fsencode(where(scene))
-    scene.forge_state(replace(deed, path=path), State.TRASHED)
+    scene.forge_state(replace(deed, path=path), RecordState.TRASHED)
     before = scene.originals()
     for words in (("restore", "--last"), ("restore", "--all")):
         (line,) = scene.house.lines(*words, code=1)
@@ -361,8 +369,10 @@ def make_link(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [make_folder, make_link, os.mkfifo], ids=lambda make: make.__name__)
-@pytest.mark.parametrize("state", [State.TRASHING, State.RESTORING, State.PURGING, State.TRASHED])
-def test_what_is_no_file_is_left_alone(scene: Scene, make: Callable[[Path], None], state: State) -> None:
+@pytest.mark.parametrize(
+    "state", [RecordState.TRASHING, RecordState.RESTORING, RecordState.PURGING, RecordState.TRASHED]
+)
+def test_what_is_no_file_is_left_alone(scene: Scene, make: Callable[[Path], None], state: RecordState) -> None:
     inside, outside = scene.trash / "files" / "odd", scene.room / "odd"
     make(inside)
     make(outside)
@@ -370,7 +380,7 @@ def test_what_is_no_file_is_left_alone(scene: Scene, make: Callable[[Path], None
     before, odd = scene.originals(), seen(inside)
     scene.run_all()
     assert scene.originals() == before and seen(inside) == odd
-    scene.forge_state(scene.deed(scene.room / "new", inside, id="f0-2"), State.TRASHED)
+    scene.forge_state(scene.deed(scene.room / "new", inside, id="f0-2"), RecordState.TRASHED)
     (line,) = scene.house.lines("restore", scene.room / "new", code=1)
     assert "is no regular file" in line["refused"] and seen(inside) == odd
 
@@ -384,7 +394,7 @@ ODD = ["", "a.png", "./a.png", "/", "/a/", "/a/.", "/a/..", "/a\0b.png", "\ud800
 @pytest.mark.parametrize("field", ["path", "to"])
 def test_what_no_command_writes_is_passed_over_and_told(scene: Scene, field: str, odd: object) -> None:
     deed = scene.deed(scene.a, scene.trash / "files" / "a.png")
-    scene.forge(begin(deed) | {field: odd}, step(deed, "trash", "done", 2.0))
+    scene.forge(begin_entry(deed) | {field: odd}, step_entry(deed, "trash", "done", 2.0))
     before = scene.originals()
     said = scene.say(LIST)
     assert "passed over: a line of the journal that no command writes: " in said
@@ -394,7 +404,7 @@ def test_what_no_command_writes_is_passed_over_and_told(scene: Scene, field: str
 
 @pytest.mark.parametrize("id", ["", "f0", "f0-1\nX", "f0-\u0661", "../f0-1", "\ud800-1", None, 7])
 def test_an_id_that_no_command_gives_is_passed_over(scene: Scene, id: object) -> None:
-    scene.forge(begin(scene.deed(scene.a, scene.trash / "files" / "a.png")) | {"id": id})
+    scene.forge(begin_entry(scene.deed(scene.a, scene.trash / "files" / "a.png")) | {"id": id})
     assert "passed over" in scene.say(LIST)
 
 
@@ -409,20 +419,20 @@ def test_an_id_that_no_command_gives_is_passed_over(scene: Scene, id: object) ->
     ],
 )
 def test_a_field_that_no_command_writes_is_passed_over(scene: Scene, field: str, odd: object) -> None:
-    scene.forge(begin(scene.deed(scene.a, scene.trash / "files" / "a.png")) | {field: odd})
+    scene.forge(begin_entry(scene.deed(scene.a, scene.trash / "files" / "a.png")) | {field: odd})
     assert "passed over" in scene.say(LIST)
 
 
 def test_a_goal_that_no_command_writes_is_passed_over(scene: Scene) -> None:
     deed = trashed(scene)
-    scene.forge(step(deed, "restore", "begin", 2.0) | {"path": "new.png"})
+    scene.forge(step_entry(deed, "restore", "begin", 2.0) | {"path": "new.png"})
     assert "passed over" in scene.say(LIST)
     assert scene.house.lines("restore", "--last")[0]["done"] and scene.b.exists()
 
 
 def test_a_line_cannot_forge_what_is_shown(scene: Scene) -> None:
     odd = "a\x1b[31m\n" + "x" * 5000
-    scene.forge(begin(scene.deed(scene.a, scene.trash / "files" / "a.png")) | {"path": odd})
+    scene.forge(begin_entry(scene.deed(scene.a, scene.trash / "files" / "a.png")) | {"path": odd})
     said = scene.say(LIST)
     assert "\x1b" not in said and max(map(len, said.splitlines())) < 400
 
@@ -433,7 +443,9 @@ def test_a_line_cannot_forge_what_is_shown(scene: Scene) -> None:
 def test_an_info_file_outside_of_a_trash_is_not_taken_away(scene: Scene) -> None:
     for part in ("files", "info"):
         (scene.room / part).mkdir()
-    for number, state in enumerate((State.TRASHING, State.RESTORING, State.PURGING, State.TRASHED)):
+    for number, state in enumerate(
+        (RecordState.TRASHING, RecordState.RESTORING, RecordState.PURGING, RecordState.TRASHED)
+    ):
         deed = scene.deed(scene.room / f"{number}.png", scene.room / "files" / f"{number}.png", scene.a, f"f0-{number}")
         Path(os.fsdecode(deed.info)).write_bytes(deed.info_text if number % 2 else b"")
         scene.forge_state(deed, state)
@@ -447,7 +459,7 @@ def test_a_trash_of_another_user_is_not_believed() -> None:
         os.chmod(folder, 0o755)
         (Path(folder) / ".Trash-0" / "files").mkdir(parents=True)
         place = os.fsencode(folder) + b"/.Trash-0/files/a"
-        deed = Deed("f0-1", 1.0, b"/r/a", bytes(32), 1, place, b"a", None)
+        deed = TrashRecord("f0-1", 1.0, b"/r/a", bytes(32), 1, place, b"a", None)
         with open_trash(deed) as places:
             assert places is not None
         os.seteuid(65534)
@@ -470,6 +482,6 @@ def test_a_trash_whose_files_lie_elsewhere_is_not_used(tmp_path: Path) -> None:
 
 
 def test_the_list_says_what_it_does_not_believe(scene: Scene) -> None:
-    scene.forge_state(scene.deed(scene.b, scene.a), State.TRASHED)
+    scene.forge_state(scene.deed(scene.b, scene.a), RecordState.TRASHED)
     (line,) = scene.house.lines("trash", "--list", code=1)
-    assert (line["path"], line["state"]) == (text(os.fsencode(scene.b)), "in no trash")
+    assert (line["path"], line["state"]) == (path_text(os.fsencode(scene.b)), "in no trash")

@@ -7,7 +7,7 @@ from urllib.parse import unquote_to_bytes
 
 import pytest
 
-from catalog.trash.info_file import Info, info_text, names, whose, write_info
+from catalog.trash.info_file import InfoOwner, info_owner, info_text, trash_names, write_info
 
 HOSTILE = b"d/new\nline \xff%20#.jpg"
 
@@ -34,16 +34,16 @@ def test_the_date_is_local_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_name_is_claimed_once_and_what_was_cut_off_is_ours(tmp_path: Path) -> None:
     place, text = os.fsencode(tmp_path / "a.trashinfo"), info_text(b"a", 0.0, "ab-1")
-    assert whose(place, text, "ab-1") is Info.NONE
+    assert info_owner(place, text, "ab-1") is InfoOwner.NONE
     write_info(place, text)
     with pytest.raises(FileExistsError):
         write_info(place, text)
-    assert whose(place, text, "ab-1") is Info.OURS
-    assert whose(place, info_text(b"a", 0.0, "ab-2"), "ab-2") is Info.OTHER
+    assert info_owner(place, text, "ab-1") is InfoOwner.OURS
+    assert info_owner(place, info_text(b"a", 0.0, "ab-2"), "ab-2") is InfoOwner.OTHER
     os.truncate(place, 20)
-    assert whose(place, text, "ab-1") is Info.OURS
+    assert info_owner(place, text, "ab-1") is InfoOwner.OURS
     (tmp_path / "a.trashinfo").write_bytes(b"[Trash Info]\nPath=a\nDeletionDate=2020-01-01T00:00:00\n")
-    assert whose(place, text, "ab-1") is Info.OTHER
+    assert info_owner(place, text, "ab-1") is InfoOwner.OTHER
 
 
 @pytest.mark.parametrize(
@@ -55,12 +55,12 @@ def test_a_name_is_claimed_once_and_what_was_cut_off_is_ours(tmp_path: Path) -> 
     ],
 )
 def test_names_are_numbered_before_their_extension(name: bytes, tried: list[bytes]) -> None:
-    assert list(islice(names(name), 3)) == tried
+    assert list(islice(trash_names(name), 3)) == tried
 
 
 @pytest.mark.parametrize("name", [b"a" * 251 + b".jpg", "ä".encode() * 125 + b".jpg", b"a." + b"x" * 253])
 def test_long_names_leave_room_for_the_suffix_and_stay_text(name: bytes, tmp_path: Path) -> None:
-    for tried in islice(names(name), 12):
+    for tried in islice(trash_names(name), 12):
         assert len(tried) <= 245
         tried.decode()
         (tmp_path / f"{os.fsdecode(tried)}.trashinfo").touch()

@@ -2,27 +2,27 @@
 
 import pytest
 
-from catalog.duplicates.best_copy import Candidate
-from catalog.trash.facts import Facts, Known
+from catalog.duplicates.best_copy import FileCopy
+from catalog.trash.facts import PathFacts, TrashRow
 from catalog.trash.location import Trash
-from catalog.trash.plan import KEPT, OTHER, plan, why_not, without_lonely
-from catalog.trash.records import Stay
+from catalog.trash.plan import LABELLED_KEEP, OTHER_CONTENT, plan_moves, refusal_reason, without_last_copies
+from catalog.trash.records import Survivor
 
 TRASH = Trash(b"/t", None)
 
 
-def known(inode: int = 1, content: int = 1, **more: object) -> Known:
+def known(inode: int = 1, content: int = 1, **more: object) -> TrashRow:
     row = {"state": "ok", "content": content, "sha256": bytes([content]) * 32, "size": 9, "label": None, "volume": 1}
-    return Known(**{**row, "inode": inode, "top": b"/r", "away": None, **more})  # type: ignore[arg-type]
+    return TrashRow(**{**row, "inode": inode, "top": b"/r", "away": None, **more})  # type: ignore[arg-type]
 
 
-def facts(name: str, inode: int = 1, content: int = 1, others: tuple[Candidate, ...] = (), **more: object) -> Facts:
+def facts(name: str, inode: int = 1, content: int = 1, others: tuple[FileCopy, ...] = (), **more: object) -> PathFacts:
     row = known(inode, content, **more)
-    return Facts(b"/r/" + name.encode(), "file", 9, "", row, False, TRASH, others)
+    return PathFacts(b"/r/" + name.encode(), "file", 9, "", row, False, TRASH, others)
 
 
-def copy(name: str, inode: int, away: bool = False, state: str = "ok") -> Candidate:
-    return Candidate(b"/r/" + name.encode(), 9, "png", 1, 1, None, state, away, 0, 1, inode)
+def copy(name: str, inode: int, away: bool = False, state: str = "ok") -> FileCopy:
+    return FileCopy(b"/r/" + name.encode(), 9, "png", 1, 1, None, state, away, 0, 1, inode)
 
 
 @pytest.mark.parametrize(
@@ -30,24 +30,27 @@ def copy(name: str, inode: int, away: bool = False, state: str = "ok") -> Candid
     [
         (facts("a"), ""),
         (facts("a", state="rejected"), ""),
-        (Facts(b"/r/a", "file", 9), "is not in the catalog"),
+        (PathFacts(b"/r/a", "file", 9), "is not in the catalog"),
         (facts("a", state="gone"), "is not in the catalog"),
         (facts("a", state="pending"), "was not read yet"),
         (facts("a", sha256=None), "was not read yet"),
         (facts("a", away="not mounted"), "cannot be relied on: its disk is away (not mounted)"),
-        (Facts(b"/r/a", "", 0, known=known(away="not mounted")), "cannot be relied on: its disk is away (not mounted)"),
-        (Facts(b"/r/a", "", 0, known=known()), "is not there"),
-        (Facts(b"/r/a", "", 0, "input/output error", known()), "cannot be looked at: input/output error"),
-        (Facts(b"/r/a", "directory", 9, known=known()), "is a directory: name the files in it"),
-        (Facts(b"/r/a", "symlink", 9, known=known()), "is a symbolic link"),
-        (Facts(b"/r/a", "special", 9, known=known()), "is no regular file"),
-        (Facts(b"/r/a", "file", 9, known=known(), through_link=True), "is reached through a symbolic link"),
-        (Facts(b"/r/a", "file", 8, known=known()), "changed since it was read"),
-        (Facts(b"/r/a", "file", 9, known=known(), trash="needs a trash"), "needs a trash"),
+        (
+            PathFacts(b"/r/a", "", 0, known=known(away="not mounted")),
+            "cannot be relied on: its disk is away (not mounted)",
+        ),
+        (PathFacts(b"/r/a", "", 0, known=known()), "is not there"),
+        (PathFacts(b"/r/a", "", 0, "input/output error", known()), "cannot be looked at: input/output error"),
+        (PathFacts(b"/r/a", "directory", 9, known=known()), "is a directory: name the files in it"),
+        (PathFacts(b"/r/a", "symlink", 9, known=known()), "is a symbolic link"),
+        (PathFacts(b"/r/a", "special", 9, known=known()), "is no regular file"),
+        (PathFacts(b"/r/a", "file", 9, known=known(), through_link=True), "is reached through a symbolic link"),
+        (PathFacts(b"/r/a", "file", 8, known=known()), "changed since it was read"),
+        (PathFacts(b"/r/a", "file", 9, known=known(), trash="needs a trash"), "needs a trash"),
     ],
 )
-def test_what_may_not_go_is_told_in_words(one: Facts, why: str) -> None:
-    assert why_not(one) == why
+def test_what_may_not_go_is_told_in_words(one: PathFacts, why: str) -> None:
+    assert refusal_reason(one) == why
 
 
 @pytest.mark.parametrize(
@@ -60,48 +63,48 @@ def test_what_may_not_go_is_told_in_words(one: Facts, why: str) -> None:
         ((copy("b", 2, state="rejected"),), False),  # the same bytes: its hash will tell
     ],
 )
-def test_what_counts_as_another_copy(others: tuple[Candidate, ...], lonely: bool) -> None:
-    found = plan([facts("a", others=others)])
+def test_what_counts_as_another_copy(others: tuple[FileCopy, ...], lonely: bool) -> None:
+    found = plan_moves([facts("a", others=others)])
     assert [victim.lonely for victim in found.victims] == [lonely]
-    kept = plan([facts("a", others=others, label="keep")])
-    assert [one.why for one in kept.refused] == ([KEPT] if lonely else [])
+    kept = plan_moves([facts("a", others=others, label="keep")])
+    assert [one.why for one in kept.refused] == ([LABELLED_KEEP] if lonely else [])
 
 
 def test_of_copies_that_all_go_none_is_one() -> None:
     a, b = facts("a", 1, others=(copy("b", 2),)), facts("b", 2, others=(copy("a", 1),))
-    assert [victim.lonely for victim in plan([a, b]).victims] == [True, True]
+    assert [victim.lonely for victim in plan_moves([a, b]).victims] == [True, True]
 
 
 def test_a_hard_link_to_one_that_goes_is_no_copy() -> None:
     a = facts("a", 1, others=(copy("b", 2), copy("link to b", 2)))
     b = facts("b", 2, others=(copy("a", 1), copy("link to b", 2)))
-    assert [victim.lonely for victim in plan([a, b]).victims] == [True, True]
+    assert [victim.lonely for victim in plan_moves([a, b]).victims] == [True, True]
 
 
 def test_what_is_refused_itself_may_stay_for_another() -> None:
     a, b = facts("a", 1, others=(copy("b", 2),)), facts("b", 2, others=(copy("a", 1),), away="not mounted")
-    found = plan([a, b])
+    found = plan_moves([a, b])
     assert [victim.path for victim in found.victims] == [b"/r/a"] and not found.lonely
 
 
 def test_a_named_survivor_stands_for_a_copy_but_not_for_what_is_kept() -> None:
-    named = Stay(b"/r/better", bytes(32))
-    (victim,) = plan([facts("a")], named).victims
+    named = Survivor(b"/r/better", bytes(32))
+    (victim,) = plan_moves([facts("a")], named).victims
     assert not victim.lonely and victim.guards == [(named,)]
-    assert [one.why for one in plan([facts("a", label="keep")], named).refused] == [KEPT]
-    (victim,) = plan([facts("a", others=(copy("b", 2),), label="keep")], named).victims
-    assert victim.guards == [(Stay(b"/r/b", bytes([1]) * 32),), (named,)]
+    assert [one.why for one in plan_moves([facts("a", label="keep")], named).refused] == [LABELLED_KEEP]
+    (victim,) = plan_moves([facts("a", others=(copy("b", 2),), label="keep")], named).victims
+    assert victim.guards == [(Survivor(b"/r/b", bytes([1]) * 32),), (named,)]
 
 
 def test_another_content_than_was_named_is_not_meant() -> None:
-    found = plan([facts("a", 1, 1), facts("b", 2, 2)], told={b"/r/a": bytes([1]) * 32, b"/r/b": bytes([1]) * 32})
+    found = plan_moves([facts("a", 1, 1), facts("b", 2, 2)], told={b"/r/a": bytes([1]) * 32, b"/r/b": bytes([1]) * 32})
     assert [victim.path for victim in found.victims] == [b"/r/a"]
-    assert [(one.path, one.why) for one in found.refused] == [(b"/r/b", OTHER)]
+    assert [(one.path, one.why) for one in found.refused] == [(b"/r/b", OTHER_CONTENT)]
 
 
 def test_last_copies_go_only_as_agreed() -> None:
-    found = plan([facts("a", 1, 1), facts("b", 2, 2), facts("c", 3, 3, (copy("d", 4),))])
-    left = without_lonely(found, frozenset({b"/r/a"}), "why")
+    found = plan_moves([facts("a", 1, 1), facts("b", 2, 2), facts("c", 3, 3, (copy("d", 4),))])
+    left = without_last_copies(found, frozenset({b"/r/a"}), "why")
     assert [victim.path for victim in left.victims] == [b"/r/a", b"/r/c"]
     assert [(one.path, one.why) for one in left.refused] == [(b"/r/b", "why")]
     assert left.size == 18

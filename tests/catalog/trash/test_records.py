@@ -3,29 +3,38 @@
 import json
 import random
 
-from catalog.trash.records import BEGUN, LEADS_TO, Deed, State, Stay, begin, fold, step
+from catalog.trash.records import (
+    STATE_AFTER_STEP,
+    UNFINISHED_STATES,
+    RecordState,
+    Survivor,
+    TrashRecord,
+    begin_entry,
+    records_from_journal,
+    step_entry,
+)
 
 HOSTILE = b"/r/new\nline \xff.jpg"
 
 
-def deed(number: int = 1, stay: Stay | None = None) -> Deed:
+def deed(number: int = 1, stay: Survivor | None = None) -> TrashRecord:
     place = b"/t/files/%d" % number
-    return Deed(f"ab-{number}", 1764000000.123, HOSTILE, bytes(range(32)), 5, place, b"r/x", stay)
+    return TrashRecord(f"ab-{number}", 1764000000.123, HOSTILE, bytes(range(32)), 5, place, b"r/x", stay)
 
 
 def test_a_deed_and_its_line_are_the_same() -> None:
-    for stay in (None, Stay(b"/r/\xfe", bytes(32))):
+    for stay in (None, Survivor(b"/r/\xfe", bytes(32))):
         one = deed(stay=stay)
-        assert fold([json.loads(json.dumps(begin(one)))]) == {"ab-1": one}
+        assert records_from_journal([json.loads(json.dumps(begin_entry(one)))]) == {"ab-1": one}
 
 
 def test_each_line_leads_on() -> None:
     one = deed()
-    lines = [begin(one)]
+    lines = [begin_entry(one)]
     for kind, word in (("trash", "done"), ("restore", "begin"), ("restore", "undone"), ("purge", "begin")):
-        lines.append(step(one, kind, word, 1.0))
-        assert fold(lines)["ab-1"].state is LEADS_TO[kind, word]
-    assert fold(lines)["ab-1"].goal == HOSTILE
+        lines.append(step_entry(one, kind, word, 1.0))
+        assert records_from_journal(lines)["ab-1"].state is STATE_AFTER_STEP[kind, word]
+    assert records_from_journal(lines)["ab-1"].goal == HOSTILE
 
 
 def test_the_info_file_stands_beside() -> None:
@@ -34,12 +43,15 @@ def test_the_info_file_stands_beside() -> None:
 
 
 def test_a_second_beginning_has_another_place() -> None:
-    first, second = deed(), Deed(**{**{k: getattr(deed(), k) for k in Deed.__slots__}, "to": b"/t/files/1.2"})
-    assert fold([begin(first), begin(second)])["ab-1"].to == b"/t/files/1.2"
+    first, second = (
+        deed(),
+        TrashRecord(**{**{k: getattr(deed(), k) for k in TrashRecord.__slots__}, "to": b"/t/files/1.2"}),
+    )
+    assert records_from_journal([begin_entry(first), begin_entry(second)])["ab-1"].to == b"/t/files/1.2"
 
 
 def test_nonsense_and_other_kinds_are_passed_over() -> None:
-    good = begin(deed())
+    good = begin_entry(deed())
     broken = [
         good | {"sha256": "zz"},
         good | {"bytes": None},
@@ -49,8 +61,8 @@ def test_nonsense_and_other_kinds_are_passed_over() -> None:
     broken += [{"kind": "label", "value": "keep"}, {"kind": "trash", "step": ["done"], "id": "ab-1"}]
     broken[3]["id"] = "never begun"
     lone = {key: value for key, value in good.items() if key != "to"}
-    assert fold([*broken[:3], lone]) == {}
-    assert fold([good, *broken])["ab-1"].state is State.TRASHING
+    assert records_from_journal([*broken[:3], lone]) == {}
+    assert records_from_journal([good, *broken])["ab-1"].state is RecordState.TRASHING
 
 
 def test_a_journal_that_lost_its_end_is_at_most_one_step_behind() -> None:
@@ -59,7 +71,7 @@ def test_a_journal_that_lost_its_end_is_at_most_one_step_behind() -> None:
     lines, states = [], []
     for number in range(20):
         one = deed(number)
-        lines.append(begin(one))
+        lines.append(begin_entry(one))
         for kind, word in dice.choice(
             [
                 [("trash", "done")],
@@ -68,8 +80,8 @@ def test_a_journal_that_lost_its_end_is_at_most_one_step_behind() -> None:
                 [("trash", "done"), ("purge", "begin"), ("purge", "done")],
             ]
         ):
-            lines.append(step(one, kind, word, 1.0))
-        states.append(LEADS_TO[kind, word])
-    assert [one.state for one in fold(lines).values()] == states
+            lines.append(step_entry(one, kind, word, 1.0))
+        states.append(STATE_AFTER_STEP[kind, word])
+    assert [one.state for one in records_from_journal(lines).values()] == states
     for length in range(len(lines)):
-        assert sum(one.state in BEGUN for one in fold(lines[:length]).values()) <= 1
+        assert sum(one.state in UNFINISHED_STATES for one in records_from_journal(lines[:length]).values()) <= 1

@@ -6,24 +6,24 @@ import zlib
 
 import pytest
 
-from catalog.verdict.bit_flip import find_flip
-from catalog.verdict.block_checksums import BLOCKS, Standing, standing, sums
+from catalog.verdict.bit_flip import find_bit_flip
+from catalog.verdict.block_checksums import MAX_BLOCKS, BlockComparison, block_checksums, compare_blocks
 
 
 def noise(size: int, seed: int = 1) -> bytes:
     return random.Random(seed).randbytes(size)
 
 
-def compare(old: bytes, new: bytes) -> Standing:
-    found = standing(sums(old), len(old), hashlib.sha256(old).digest(), new)
+def compare(old: bytes, new: bytes) -> BlockComparison:
+    found = compare_blocks(block_checksums(old), len(old), hashlib.sha256(old).digest(), new)
     assert found is not None
     return found
 
 
 @pytest.mark.parametrize("size", [0, 1, 511, 512, 513, 16384, 16385, 99_999, 1 << 20])
 def test_sums_are_few_and_small(size: int) -> None:
-    stored = sums(noise(size))
-    assert len(stored) <= 1 + 4 * BLOCKS
+    stored = block_checksums(noise(size))
+    assert len(stored) <= 1 + 4 * MAX_BLOCKS
     assert (1 << stored[0]) >= 16
     assert len(stored) == 1 + 4 * -(-size // (1 << stored[0]))
 
@@ -49,8 +49,8 @@ def test_two_flipped_bits_are_not_one() -> None:
 
 
 def test_a_pattern_that_no_bit_makes() -> None:
-    assert find_flip(0, 0, 512) is None
-    assert find_flip(zlib.crc32(b"two words") ^ zlib.crc32(b"and more!"), 0, 9) is None
+    assert find_bit_flip(0, 0, 512) is None
+    assert find_bit_flip(zlib.crc32(b"two words") ^ zlib.crc32(b"and more!"), 0, 9) is None
 
 
 def test_a_chance_hit_is_not_taken_for_a_flip() -> None:
@@ -58,7 +58,7 @@ def test_a_chance_hit_is_not_taken_for_a_flip() -> None:
     old = noise(5000)
     new = bytearray(old)
     new[10] ^= 1
-    found = standing(sums(old), len(old), bytes(32), bytes(new))
+    found = compare_blocks(block_checksums(old), len(old), bytes(32), bytes(new))
     assert found is not None
     assert found.flip is None
 
@@ -100,5 +100,5 @@ def test_repeated_bytes_are_counted_once_at_most() -> None:
 
 def test_what_cannot_be_compared() -> None:
     old = noise(100)
-    assert standing(b"", 100, hashlib.sha256(old).digest(), old) is None
-    assert standing(sums(old), 5000, hashlib.sha256(old).digest(), old) is None
+    assert compare_blocks(b"", 100, hashlib.sha256(old).digest(), old) is None
+    assert compare_blocks(block_checksums(old), 5000, hashlib.sha256(old).digest(), old) is None

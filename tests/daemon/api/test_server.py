@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from catalog.client.connection import ask, socket_address
-from catalog.errors import PlaceFault, UsageFault
+from catalog.client.connection import ask_service, socket_address
+from catalog.errors import ResourceError, UsageError
 from daemon.api import server as answer_module
-from daemon.api.server import CONNECTIONS, Answerer
+from daemon.api.server import MAX_CONNECTIONS, ApiServer
 from tests.support.running_service import Household
 
 
@@ -23,7 +23,7 @@ def echo(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def refuse(_: dict[str, Any]) -> dict[str, Any]:
-    raise UsageFault("no such picture", "Look again.")
+    raise UsageError("no such picture", "Look again.")
 
 
 def fail(_: dict[str, Any]) -> dict[str, Any]:
@@ -35,7 +35,7 @@ OPERATIONS = {"echo": echo, "refuse": refuse, "fail": fail}
 
 @pytest.fixture
 def state(tmp_path: Path) -> Iterator[Path]:
-    answerer = Answerer(tmp_path / "socket", OPERATIONS, idle_s=1.0)
+    answerer = ApiServer(tmp_path / "socket", OPERATIONS, idle_s=1.0)
     answerer.start()
     yield tmp_path
     answerer.stop()
@@ -49,22 +49,22 @@ def dial(state: Path) -> socket.socket:
 
 
 def test_a_question_is_answered(state: Path) -> None:
-    assert ask(state, {"op": "echo", "say": [1, "ü", None]}) == {"ok": True, "got": [1, "ü", None]}
+    assert ask_service(state, {"op": "echo", "say": [1, "ü", None]}) == {"ok": True, "got": [1, "ü", None]}
 
 
 def test_a_long_answer_arrives_whole(state: Path) -> None:
     words = "x" * 1_000_000
-    assert ask(state, {"op": "echo", "say": words}) == {"ok": True, "got": words}
+    assert ask_service(state, {"op": "echo", "say": words}) == {"ok": True, "got": words}
 
 
 def test_a_fault_carries_its_remedy(state: Path) -> None:
-    assert ask(state, {"op": "refuse"}) == {"ok": False, "error": "no such picture", "remedy": "Look again."}
+    assert ask_service(state, {"op": "refuse"}) == {"ok": False, "error": "no such picture", "remedy": "Look again."}
 
 
 def test_a_bug_is_told_and_costs_nothing_else(state: Path) -> None:
-    answer = ask(state, {"op": "fail"})
+    answer = ask_service(state, {"op": "fail"})
     assert answer is not None and not answer["ok"] and "ZeroDivisionError" in answer["error"]
-    assert ask(state, {"op": "echo"}) == {"ok": True, "got": None}
+    assert ask_service(state, {"op": "echo"}) == {"ok": True, "got": None}
 
 
 @pytest.mark.parametrize(
@@ -91,12 +91,12 @@ def test_what_is_not_understood_is_refused_and_the_line_goes_on(state: Path, sen
 
 
 def test_a_request_without_end_is_cut_off(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answer_module, "REQUEST_BYTES", 100_000)
+    monkeypatch.setattr(answer_module, "MAX_REQUEST_BYTES", 100_000)
     with dial(state) as line, line.makefile("rb") as answers:
         line.sendall(b"x" * 120_000)
         assert "too long" in json.loads(answers.readline())["error"]
         assert answers.readline() == b""
-    assert ask(state, {"op": "echo"}) is not None
+    assert ask_service(state, {"op": "echo"}) is not None
 
 
 def test_a_hang_up_halfway_costs_only_that_line(state: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_hang_up_halfway_costs_only_that_line(state: Path) -> None:
         line.sendall(b'{"op": "ec')
     with dial(state) as line:
         line.sendall(b'{"op": "echo"}\n')
-    assert ask(state, {"op": "echo"}) is not None
+    assert ask_service(state, {"op": "echo"}) is not None
 
 
 def test_no_thread_to_be_had_costs_only_that_line(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,13 +113,15 @@ def test_no_thread_to_be_had_costs_only_that_line(state: Path, monkeypatch: pyte
 
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refused)
-        assert [ask(state, {"op": "echo"}) for _ in range(CONNECTIONS + 1)] == [None] * (CONNECTIONS + 1)
-    assert ask(state, {"op": "echo"}) is not None
+        assert [ask_service(state, {"op": "echo"}) for _ in range(MAX_CONNECTIONS + 1)] == [None] * (
+            MAX_CONNECTIONS + 1
+        )
+    assert ask_service(state, {"op": "echo"}) is not None
 
 
 def test_silent_lines_make_room_after_a_while(state: Path) -> None:
-    silent = [dial(state) for _ in range(CONNECTIONS + 3)]
-    assert ask(state, {"op": "echo", "say": 1}, timeout=10) == {"ok": True, "got": 1}
+    silent = [dial(state) for _ in range(MAX_CONNECTIONS + 3)]
+    assert ask_service(state, {"op": "echo", "say": 1}, timeout=10) == {"ok": True, "got": 1}
     for line in silent:
         line.close()
 
@@ -131,7 +133,7 @@ def test_sixteen_are_answered_side_by_side_and_no_more(tmp_path: Path) -> None:
         with lock:
             running[0] += 1
             most[0] = max(most[0], running[0])
-            if running[0] == CONNECTIONS:
+            if running[0] == MAX_CONNECTIONS:
                 free.set()
         free.wait(10)
         time.sleep(0.05)
@@ -139,20 +141,20 @@ def test_sixteen_are_answered_side_by_side_and_no_more(tmp_path: Path) -> None:
             running[0] -= 1
         return {}
 
-    answerer = Answerer(tmp_path / "socket", {"slow": slow})
+    answerer = ApiServer(tmp_path / "socket", {"slow": slow})
     answerer.start()
     answers: list[object] = []
     askers = [
-        threading.Thread(target=lambda: answers.append(ask(tmp_path, {"op": "slow"}, timeout=20)))
-        for _ in range(CONNECTIONS + 8)
+        threading.Thread(target=lambda: answers.append(ask_service(tmp_path, {"op": "slow"}, timeout=20)))
+        for _ in range(MAX_CONNECTIONS + 8)
     ]
     for asker in askers:
         asker.start()
     for asker in askers:
         asker.join()
     answerer.stop()
-    assert answers == [{"ok": True}] * (CONNECTIONS + 8)
-    assert most[0] == CONNECTIONS
+    assert answers == [{"ok": True}] * (MAX_CONNECTIONS + 8)
+    assert most[0] == MAX_CONNECTIONS
 
 
 def test_only_the_owner_may_open_it_whatever_the_umask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,7 +169,7 @@ def test_only_the_owner_may_open_it_whatever_the_umask(tmp_path: Path, monkeypat
     monkeypatch.setattr(socket, "socket", Watched)
     before = os.umask(0)
     try:
-        answerer = Answerer(tmp_path / "socket", OPERATIONS)
+        answerer = ApiServer(tmp_path / "socket", OPERATIONS)
         answerer.start()
     finally:
         os.umask(before)
@@ -182,28 +184,28 @@ def test_another_user_is_hung_up_on(state: Path, monkeypatch: pytest.MonkeyPatch
         def unpack(self, buffer: Any) -> tuple[int, int, int]:
             return (1, uid, uid)
 
-    monkeypatch.setattr(answer_module, "CREDENTIALS", Posing("3i"))
-    assert (ask(state, {"op": "echo"}) is not None) == served
+    monkeypatch.setattr(answer_module, "PEER_CREDENTIALS", Posing("3i"))
+    assert (ask_service(state, {"op": "echo"}) is not None) == served
 
 
 def test_a_stale_socket_is_replaced_and_our_own_removed(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(tmp_path / "socket"))
-    assert ask(tmp_path, {"op": "echo"}) is None
-    answerer = Answerer(tmp_path / "socket", OPERATIONS)
+    assert ask_service(tmp_path, {"op": "echo"}) is None
+    answerer = ApiServer(tmp_path / "socket", OPERATIONS)
     answerer.start()
-    assert ask(tmp_path, {"op": "echo"}) is not None
+    assert ask_service(tmp_path, {"op": "echo"}) is not None
     answerer.stop()
     assert list(tmp_path.iterdir()) == []
-    assert ask(tmp_path, {"op": "echo"}) is None
+    assert ask_service(tmp_path, {"op": "echo"}) is None
 
 
 def test_a_successor_keeps_its_socket_when_the_first_stops(tmp_path: Path) -> None:
-    first, second = (Answerer(tmp_path / "socket", OPERATIONS) for _ in range(2))
+    first, second = (ApiServer(tmp_path / "socket", OPERATIONS) for _ in range(2))
     first.start()
     second.start()
     first.stop()
-    assert ask(tmp_path, {"op": "echo"}) is not None
+    assert ask_service(tmp_path, {"op": "echo"}) is not None
     second.stop()
 
 
@@ -212,17 +214,17 @@ def test_a_state_path_longer_than_a_socket_address_works(tmp_path: Path) -> None
     while len(str(deep)) < 400:
         deep = deep / ("d" * 60)
     deep.mkdir(parents=True)
-    answerer = Answerer(deep / "socket", OPERATIONS)
+    answerer = ApiServer(deep / "socket", OPERATIONS)
     answerer.start()
-    assert ask(deep, {"op": "echo", "say": 1}) == {"ok": True, "got": 1}
+    assert ask_service(deep, {"op": "echo", "say": 1}) == {"ok": True, "got": 1}
     answerer.stop()
     assert list(deep.iterdir()) == []
 
 
 def test_no_directory_no_service(tmp_path: Path) -> None:
-    assert ask(tmp_path / "absent", {"op": "echo"}) is None
-    answerer = Answerer(tmp_path / "absent" / "socket", OPERATIONS)
-    with pytest.raises(PlaceFault, match="no such file"):
+    assert ask_service(tmp_path / "absent", {"op": "echo"}) is None
+    answerer = ApiServer(tmp_path / "absent" / "socket", OPERATIONS)
+    with pytest.raises(ResourceError, match="no such file"):
         answerer.start()
     answerer.stop()
 
@@ -255,7 +257,7 @@ def test_the_asker_survives_a_service_that_talks_nonsense(tmp_path: Path, says: 
 
         thread = threading.Thread(target=serve)
         thread.start()
-        assert ask(tmp_path, {"op": "echo"}, timeout=2) is None
+        assert ask_service(tmp_path, {"op": "echo"}, timeout=2) is None
         thread.join()
 
 
@@ -264,15 +266,15 @@ def test_the_asker_waits_no_longer_than_told(tmp_path: Path) -> None:
         listener.bind(str(tmp_path / "socket"))
         listener.listen()
         began = time.monotonic()
-        assert ask(tmp_path, {"op": "echo"}, timeout=0.1) is None
+        assert ask_service(tmp_path, {"op": "echo"}, timeout=0.1) is None
         assert time.monotonic() - began < 5
 
 
 def test_no_descriptor_is_left_open(state: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(20):
-        ask(state, {"op": "echo"})
-        ask(state / "absent", {"op": "echo"})
+        ask_service(state, {"op": "echo"})
+        ask_service(state / "absent", {"op": "echo"})
     give_up = time.monotonic() + 10
     while len(os.listdir("/proc/self/fd")) > before:  # its side of the last line closes a moment later
         assert time.monotonic() < give_up

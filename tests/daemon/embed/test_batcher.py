@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catalog.files.results import Facts
+from catalog.files.results import ImageFacts
 from catalog.filesystem.stat_signature import Signature
-from catalog.store.vectors import unpack
-from daemon.embed.batcher import WAITING, Embedder, embed
-from daemon.messages import Decoded, Embedded, Rejected, Task
+from catalog.store.vectors import unpack_vectors
+from daemon.embed.batcher import MAX_WAITING_IMAGES, EmbeddingBatcher, embed_batch
+from daemon.messages import Decoded, Embedded, ReadTask, Rejected
 from models.bundle.folder import load_bundle
-from models.decode.reason import Reason
+from models.decode.reason import RejectReason
 from models.runtime.session import Session
 from models.runtime.session_pool import SessionPool
 from tests.support.tiny_bundle import DIMS, SIDE, reference_vectors, write_tiny_bundle
@@ -21,8 +21,8 @@ SHAPE = (2, 2)
 
 
 def decoded(number: int) -> Decoded:
-    task = Task(number, b"/x/%d" % number, Signature(1, 1, 1, 1), 0)
-    return Decoded(task, bytes(32), Facts("png", 2, 2), bytes([number]) * 12)
+    task = ReadTask(number, b"/x/%d" % number, Signature(1, 1, 1, 1), 0)
+    return Decoded(task, bytes(32), ImageFacts("png", 2, 2), bytes([number]) * 12)
 
 
 class Picky:
@@ -45,23 +45,23 @@ class Picky:
 @pytest.mark.parametrize("silent", [False, True])
 @pytest.mark.parametrize("poison", [(), (0,), (5,), (0, 7), (2, 3, 4)])
 def test_only_the_culprits_are_rejected(poison: tuple[int, ...], silent: bool) -> None:
-    results = list(embed(Picky(*poison, silent=silent), [decoded(n) for n in range(8)], SHAPE))
+    results = list(embed_batch(Picky(*poison, silent=silent), [decoded(n) for n in range(8)], SHAPE))
     rejected = {result.task.file for result in results if isinstance(result, Rejected)}
     embedded = {result.decoded.task.file for result in results if isinstance(result, Embedded)}
     assert rejected == set(poison)
     assert embedded == set(range(8)) - set(poison)
-    assert all(result.reason is Reason.MODEL for result in results if isinstance(result, Rejected))
+    assert all(result.reason is RejectReason.MODEL for result in results if isinstance(result, Rejected))
 
 
 def test_a_healthy_batch_costs_one_call() -> None:
     network = Picky()
-    assert len(list(embed(network, [decoded(n) for n in range(8)], SHAPE))) == 8
+    assert len(list(embed_batch(network, [decoded(n) for n in range(8)], SHAPE))) == 8
     assert network.sizes == [8]
 
 
 def test_batches_are_full_under_load_and_small_ones_do_not_wait() -> None:
     stop, network, done = threading.Event(), Picky(), []
-    embedder = Embedder(4, done.append, stop)
+    embedder = EmbeddingBatcher(4, done.append, stop)
     for number in range(6):
         embedder.put(decoded(number))
     thread = threading.Thread(target=embedder.run, args=(network, SHAPE))
@@ -76,7 +76,7 @@ def test_batches_are_full_under_load_and_small_ones_do_not_wait() -> None:
 
 def test_a_full_queue_does_not_hold_up_the_end() -> None:
     stop = threading.Event()
-    embedder = Embedder(1, lambda result: None, stop)
+    embedder = EmbeddingBatcher(1, lambda result: None, stop)
     embedder.batch = 1  # the model is open
     embedder.put(decoded(0))
     embedder.put(decoded(1))
@@ -86,8 +86,8 @@ def test_a_full_queue_does_not_hold_up_the_end() -> None:
 
 def test_readers_do_not_stand_still_while_the_model_is_opened() -> None:
     stop, network, done = threading.Event(), Picky(), []
-    embedder = Embedder(1, done.append, stop)
-    reader = threading.Thread(target=lambda: [embedder.put(decoded(number)) for number in range(WAITING)])
+    embedder = EmbeddingBatcher(1, done.append, stop)
+    reader = threading.Thread(target=lambda: [embedder.put(decoded(number)) for number in range(MAX_WAITING_IMAGES)])
     reader.start()
     reader.join(60)
     assert not reader.is_alive() and not done
@@ -96,13 +96,13 @@ def test_readers_do_not_stand_still_while_the_model_is_opened() -> None:
     thread.start()
     tick = threading.Event()
     for _ in range(6000):
-        if len(done) == WAITING:
+        if len(done) == MAX_WAITING_IMAGES:
             break
         tick.wait(0.01)
     stop.set()
     embedder.wake()
     thread.join(60)
-    assert [result.decoded.task.file for result in done] == list(range(WAITING))
+    assert [result.decoded.task.file for result in done] == list(range(MAX_WAITING_IMAGES))
 
 
 def test_the_queue_grows_with_the_batch_and_loses_nothing() -> None:
@@ -110,7 +110,7 @@ def test_the_queue_grows_with_the_batch_and_loses_nothing() -> None:
     still while one is in work.
     """
     stop, network, done = threading.Event(), Picky(), []
-    embedder = Embedder(1, done.append, stop)
+    embedder = EmbeddingBatcher(1, done.append, stop)
     embedder.batch = 1
     reader = threading.Thread(target=lambda: [embedder.put(decoded(number)) for number in range(16)])
     reader.start()
@@ -138,7 +138,7 @@ def test_several_devices_get_one_batch_in_order(tmp_path: Path) -> None:
     bundle = load_bundle(write_tiny_bundle(tmp_path / "bundle"))
     pool = SessionPool([Session(bundle, provider="cpu", threads=1, batch=4, bound=True) for _ in range(2)])
     stop, done = threading.Event(), []
-    embedder = Embedder(pool.batch, done.append, stop)
+    embedder = EmbeddingBatcher(pool.batch, done.append, stop)
     drawn = np.random.default_rng(5).integers(0, 256, (16, SIDE, SIDE, 3)).astype(np.uint8)
     for number, one in enumerate(drawn):
         embedder.put(decoded(number)._replace(pixels=one.tobytes()))
@@ -153,5 +153,5 @@ def test_several_devices_get_one_batch_in_order(tmp_path: Path) -> None:
     embedder.wake()
     thread.join(60)
     assert (embedder.batches, [result.decoded.task.file for result in done]) == (2, list(range(16)))
-    vectors = unpack([result.vector for result in done], DIMS)
+    vectors = unpack_vectors([result.vector for result in done], DIMS)
     assert np.allclose(vectors, reference_vectors(drawn), atol=2e-3)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from catalog.context import Asking
-from catalog.status import standing
+from catalog.context import CatalogContext
+from catalog.status import collect_status
 from tests.support.model_switch import choose, other_bundle
 from tests.support.running_service import Household, picture, until
 
@@ -58,7 +58,7 @@ class Counted(daemon.supervisor.Service):
         lives.append(weakref.ref(self))
         print("alive:", sum(life() is not None for life in lives))
 daemon.supervisor.Service = Counted
-daemon.supervisor.run(sys.argv[1], once=True, verbose=False)
+daemon.supervisor.run_service(sys.argv[1], once=True, verbose=False)
 """
 
 
@@ -110,11 +110,11 @@ def test_status_tells_how_far_the_next_model_is(house: Household, tmp_path: Path
         file.write(picture(-2))
     choose(house, folder)
     house.once()  # prepared, and refused: it stays the next one
-    asking = Asking(house.config)
-    told = standing(asking)["model"]["next"]
+    asking = CatalogContext(house.config)
+    told = collect_status(asking)["model"]["next"]
     assert (told["name"], told["done"], told["total"]) == ("other", 0, PICTURES)
     house.start()
-    assert until(lambda: "not attested" in standing(asking)["model"]["next"]["problem"]), house.tail()
+    assert until(lambda: "not attested" in collect_status(asking)["model"]["next"]["problem"]), house.tail()
 
 
 def test_a_bundle_that_was_cut_leaves_the_old_model_running(house: Household, tmp_path: Path) -> None:

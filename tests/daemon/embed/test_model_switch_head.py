@@ -15,11 +15,16 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from catalog.cli.main import cli
-from catalog.errors import UsageFault
-from catalog.heads.retraining import Owed
+from catalog.errors import UsageError
+from catalog.heads.retraining import DueRetraining
 from catalog.store.database import Database
-from daemon.followers.trainer import REST_SECONDS, RETRY_SECONDS, due, train
-from models.learn.head import unpack
+from daemon.followers.trainer import (
+    NEW_LABELS_RETRY_SECONDS,
+    SAME_LABELS_RETRY_SECONDS,
+    run_train_command,
+    training_due,
+)
+from models.learn.head import unpack_head
 from tests.support.model_switch import choose, other_bundle
 from tests.support.running_service import Household, until
 
@@ -138,7 +143,7 @@ def test_a_head_of_another_model_is_not_gone_back_to(trained: Household) -> None
     assert trained.once().returncode == 0
     (old,), _ = trained.rows("SELECT id FROM head ORDER BY id")
     result = call(trained, "head", "use", str(old))
-    assert isinstance(result.exception, UsageFault) and "model tiny" in result.exception.problem
+    assert isinstance(result.exception, UsageError) and "model tiny" in result.exception.problem
     names = [json.loads(line)["model_name"] for line in call(trained, "head", "list", "--json").stdout.splitlines()]
     assert names == ["other", "tiny"]
 
@@ -157,30 +162,30 @@ def test_the_new_head_scores_where_labelled_files_are_embedded_after_the_switch(
 def test_a_head_that_cannot_score_any_more_is_followed_by_one_that_can(house: Household) -> None:
     call(house, "train")
     ((data,),) = house.rows("SELECT data FROM head")
-    old = unpack(data)
+    old = unpack_head(data)
     for broken in (old._replace(features=(*old.features[:-1], "of another version")).pack(), b"no head"):
         database = Database(house.config.database, write=True)
         database.run("UPDATE head SET data = ? WHERE role = 'current'", broken)
         database.close()
         done = house.once()
         assert done.returncode == 0, done.stderr
-        assert unpack(house.rows("SELECT data FROM head WHERE role = 'current'")[0][0]).features == old.features
+        assert unpack_head(house.rows("SELECT data FROM head WHERE role = 'current'")[0][0]).features == old.features
     assert house.rows("SELECT count(*) FROM head") == [(3,)]
 
 
 def test_a_training_that_cannot_be_done_says_why(house: Household) -> None:
     config, stop = house.config, threading.Event()
-    outcome = train(config, stop)
+    outcome = run_train_command(config, stop)
     assert outcome is not None and outcome.told is not None and outcome.told["used"]
     house.config_path.unlink()
-    outcome = train(config, stop)
+    outcome = run_train_command(config, stop)
     assert outcome is not None and outcome.told is None and str(house.config_path) in outcome.problem
 
 
 def test_a_stop_ends_the_training(house: Household) -> None:
     stop = threading.Event()
     stop.set()
-    outcome = train(house.config, stop)
+    outcome = run_train_command(house.config, stop)
     assert outcome is None or outcome.told is not None  # ended, or done within the first look
 
 
@@ -188,14 +193,14 @@ def test_a_stop_ends_the_training(house: Household) -> None:
     ("failed", "now", "expected"),
     [
         (None, 0.0, True),
-        ((Owed(1, 5, 5, 1.0), 0.0), RETRY_SECONDS - 1, False),
-        ((Owed(1, 5, 5, 1.0), 0.0), RETRY_SECONDS, True),
-        ((Owed(1, 4, 4, 1.0), 0.0), REST_SECONDS - 1, False),
-        ((Owed(1, 4, 4, 1.0), 0.0), REST_SECONDS, True),
-        ((Owed(1, 5, 5, 1.0), 9e9), 0.0, True),
+        ((DueRetraining(1, 5, 5, 1.0), 0.0), SAME_LABELS_RETRY_SECONDS - 1, False),
+        ((DueRetraining(1, 5, 5, 1.0), 0.0), SAME_LABELS_RETRY_SECONDS, True),
+        ((DueRetraining(1, 4, 4, 1.0), 0.0), NEW_LABELS_RETRY_SECONDS - 1, False),
+        ((DueRetraining(1, 4, 4, 1.0), 0.0), NEW_LABELS_RETRY_SECONDS, True),
+        ((DueRetraining(1, 5, 5, 1.0), 9e9), 0.0, True),
     ],
 )
 def test_what_failed_is_tried_again_with_other_labels_or_later(
-    failed: tuple[Owed, float] | None, now: float, expected: bool
+    failed: tuple[DueRetraining, float] | None, now: float, expected: bool
 ) -> None:
-    assert due(Owed(1, 5, 5, 1.0), failed, now) is expected
+    assert training_due(DueRetraining(1, 5, 5, 1.0), failed, now) is expected

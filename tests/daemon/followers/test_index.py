@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from catalog.errors import PlaceFault, StoreFault
+from catalog.errors import ResourceError, StoreError
 from catalog.similarity import index_file as snapshot
 from catalog.similarity import index_tail
-from catalog.store.vectors import Floats, nearest, unpack
+from catalog.store.vectors import Floats, exact_nearest, unpack_vectors
 from daemon.followers import index as follower_module
 from daemon.followers.index import IndexFollower
 from tests.support.catalog_rows import DIMS, Shelf, directions
@@ -53,7 +53,7 @@ def test_an_empty_catalog_is_followed_and_answers_nothing(shelf: Shelf) -> None:
 
 
 def test_steps_take_what_is_new_and_say_how_far_behind_they_are(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follower_module, "ROWS", 10)
+    monkeypatch.setattr(follower_module, "STEP_ROWS", 10)
     ids = shelf.pictures(directions(25))
     follower = started(shelf)
     assert (follower.lag, follower.step(), follower.size, follower.lag) == (25, 10, 10, 15)
@@ -81,7 +81,7 @@ def test_search_names_contents_as_the_exact_search_does(shelf: Shelf) -> None:
     shelf.pictures(directions(200))
     follower = caught_up(shelf)
     for query in directions(5, seed=9):
-        expected = [(content, cosine) for _, content, cosine in nearest(shelf.db, 1, DIMS, query, 7)]
+        expected = [(content, cosine) for _, content, cosine in exact_nearest(shelf.db, 1, DIMS, query, 7)]
         found = follower.search(query, 7).hits
         assert [content for content, _ in found] == [content for content, _ in expected]
         assert [cosine for _, cosine in found] == pytest.approx([cosine for _, cosine in expected], abs=1e-5)
@@ -111,7 +111,7 @@ def test_lag_can_be_asked_before_the_start_and_after_the_end(shelf: Shelf) -> No
 
 
 def test_finishing_does_not_wait_for_a_rebuild(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follower_module, "ROWS", 4)
+    monkeypatch.setattr(follower_module, "STEP_ROWS", 4)
     ids = shelf.pictures(directions(40))
     follower = caught_up(shelf)
     for id in ids[:30]:
@@ -180,7 +180,7 @@ def test_the_snapshot_of_another_catalog_is_not_believed(shelf: Shelf, tmp_path:
     follower = caught_up(second)
     assert follower.note is not None and "another catalog" in follower.note
     query = directions(40, seed=2)[11]
-    assert follower.search(query, 1).hits[0][0] == nearest(second.db, 1, DIMS, query, 1)[0][1]
+    assert follower.search(query, 1).hits[0][0] == exact_nearest(second.db, 1, DIMS, query, 1)[0][1]
 
 
 def test_a_catalog_put_back_to_an_earlier_state_is_noticed(shelf: Shelf) -> None:
@@ -210,7 +210,7 @@ def test_a_catalog_put_back_is_noticed_though_all_that_could_be_compared_fits(sh
     again.picture("one more", others[0])
     follower = caught_up(again)
     assert follower.note is not None and "another catalog" in follower.note
-    assert follower.search(others[1], 1).hits[0][0] == nearest(again.db, 1, DIMS, others[1], 1)[0][1]
+    assert follower.search(others[1], 1).hits[0][0] == exact_nearest(again.db, 1, DIMS, others[1], 1)[0][1]
     follower.save()
     assert started(Shelf(tmp_path)).note is None, "a snapshot of an earlier branch holds as long as none left before it"
 
@@ -245,7 +245,7 @@ def test_nothing_changed_writes_nothing(shelf: Shelf) -> None:
 
 
 def test_a_third_deleted_is_built_anew_while_the_old_one_answers(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follower_module, "ROWS", 16)
+    monkeypatch.setattr(follower_module, "STEP_ROWS", 16)
     ids = shelf.pictures(directions(100))
     follower = caught_up(shelf)
     for id in ids[:30]:
@@ -291,7 +291,7 @@ def until(holds: object) -> None:
 
 
 def test_run_follows_when_woken_and_saves_at_the_end(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follower_module, "IDLE_S", 60.0)
+    monkeypatch.setattr(follower_module, "IDLE_SECONDS", 60.0)
     stop, wake = threading.Event(), threading.Event()
     follower = started(shelf)
     thread = run(follower, stop, wake)
@@ -314,14 +314,14 @@ def test_a_save_that_fails_is_noted_and_tried_again_later(shelf: Shelf, monkeypa
 
     def full(*_: object) -> None:
         attempts.append(1)
-        raise PlaceFault("the index snapshot could not be saved", "Free some space.")
+        raise ResourceError("the index snapshot could not be saved", "Free some space.")
 
     clock, stop, wake = Clock(), threading.Event(), threading.Event()
     shelf.pictures(directions(20))
     follower = started(shelf, clock)
     with monkeypatch.context() as patch:
-        patch.setattr(snapshot, "save", full)
-        patch.setattr(follower_module, "IDLE_S", 0.001)
+        patch.setattr(snapshot, "save_snapshot", full)
+        patch.setattr(follower_module, "IDLE_SECONDS", 0.001)
         thread = run(follower, stop, wake)
         until(lambda: attempts)
         time.sleep(0.05)
@@ -338,7 +338,7 @@ def test_a_save_that_fails_is_noted_and_tried_again_later(shelf: Shelf, monkeypa
 
 
 def exact(shelf: Shelf, queries: Floats) -> list[list[int]]:
-    return [[content for _, content, _ in nearest(shelf.db, 1, DIMS, query, 12)] for query in queries]
+    return [[content for _, content, _ in exact_nearest(shelf.db, 1, DIMS, query, 12)] for query in queries]
 
 
 def found(follower: IndexFollower, queries: Floats) -> list[list[int]]:
@@ -347,7 +347,7 @@ def found(follower: IndexFollower, queries: Floats) -> list[list[int]]:
 
 def test_every_answer_is_exact_after_each_step(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     """From an index that is empty, through the loss of half of it, to the one that takes its place."""
-    monkeypatch.setattr(follower_module, "ROWS", 8)
+    monkeypatch.setattr(follower_module, "STEP_ROWS", 8)
     ids, queries = shelf.pictures(directions(400)), directions(3, seed=9)
     follower = started(shelf)
     for lost in ([], ids[::2]):
@@ -368,12 +368,12 @@ def test_a_graph_that_reaches_too_few_does_not_answer_in_part(shelf: Shelf) -> N
     follower._current.remove(np.array(ids[5:15]))
     assert len(follower.search(directions(1)[0], 20).hits) == 20
     for k in (21, 30, 100):
-        with pytest.raises(StoreFault, match="too few"):
+        with pytest.raises(StoreError, match="too few"):
             follower.search(directions(1)[0], k)
 
 
 def test_every_answer_is_exact_beside_a_thread_that_steps(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follower_module, "ROWS", 8)
+    monkeypatch.setattr(follower_module, "STEP_ROWS", 8)
     ids, queries = shelf.pictures(directions(800)), directions(5, seed=9)
     stop, wake, follower = threading.Event(), threading.Event(), started(shelf)
     thread = run(follower, stop, wake)
@@ -456,17 +456,17 @@ class Life(RuleBasedStateMachine):
     @rule(k=st.integers(1, 40))
     def asked_at_any_moment(self, k: int) -> None:
         query = directions(1, seed=5)[0]
-        expected = nearest(self.shelf.db, 1, DIMS, query, k)
+        expected = exact_nearest(self.shelf.db, 1, DIMS, query, k)
         behind = self.shelf.db.value("SELECT count(*) FROM vector WHERE seq > ?", self.follower.seq)
-        if behind >= index_tail.MOST:
-            with pytest.raises(StoreFault, match="yet to apply"):
+        if behind >= index_tail.MAX_TAIL_CHANGES:
+            with pytest.raises(StoreError, match="yet to apply"):
                 self.follower.search(query, k)
             return
         answer = self.follower.search(query, k)
         assert [cosine for _, cosine in answer.hits] == pytest.approx([hit[2] for hit in expected], abs=1e-5)
         for content, cosine in answer.hits:  # several of them have the same vector: which of those is not told
             (data,) = self.shelf.db.row("SELECT data FROM vector WHERE live = 1 AND content = ?", content) or (b"",)
-            assert cosine == pytest.approx(float(unpack([data], DIMS)[0] @ query), abs=1e-5)
+            assert cosine == pytest.approx(float(unpack_vectors([data], DIMS)[0] @ query), abs=1e-5)
         assert answer.seq == self.shelf.db.value("SELECT coalesce(max(seq), 0) FROM vector")
 
     @invariant()
@@ -482,8 +482,8 @@ class Life(RuleBasedStateMachine):
 def test_labels_are_the_live_vectors_whatever_happens(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follower_module, "ROWS", 5)
-    monkeypatch.setattr(index_tail, "MOST", 20)
+    monkeypatch.setattr(follower_module, "STEP_ROWS", 5)
+    monkeypatch.setattr(index_tail, "MAX_TAIL_CHANGES", 20)
     Life.folders = tmp_path_factory
     run_state_machine_as_test(
         Life,

@@ -13,13 +13,13 @@ from click.testing import CliRunner
 from PIL import Image
 
 from catalog.cli.main import cli
-from catalog.client.connection import ask
-from catalog.context import Asking
-from catalog.embedding.selection import find_bundle
-from catalog.similarity.nearest import hits_each
+from catalog.client.connection import ask_service
+from catalog.context import CatalogContext
+from catalog.embedding.selection import configured_bundle
+from catalog.similarity.nearest import hits_per_vector
 from catalog.store.database import Database
-from catalog.store.models import Model, current
-from catalog.store.vectors import nearest_each, pack, unpack
+from catalog.store.models import Model, current_model
+from catalog.store.vectors import exact_nearest_each, pack_vectors, unpack_vectors
 from tests.support.catalog_rows import Shelf, directions
 from tests.support.index_over_socket import answering
 from tests.support.running_service import Household, picture, until
@@ -68,11 +68,11 @@ def told(house: Household, *words: str | Path) -> list[Any]:
 def answers(house: Household) -> dict[str, Any]:
     """What every way of asking says of one picture: names by rank, for the last bits of a cosine may differ."""
     question = place(house, "07.png")
-    asking = Asking(house.config)
-    model = current(asking.database)
+    asking = CatalogContext(house.config)
+    model = current_model(asking.database)
     assert model is not None
     rows = asking.database.rows("SELECT data FROM vector WHERE model = ? AND live = 1 ORDER BY id LIMIT 9", model.id)
-    each = hits_each(asking, model, unpack([row[0] for row in rows], model.dims), 12)
+    each = hits_per_vector(asking, model, unpack_vectors([row[0] for row in rows], model.dims), 12)
     return {
         "similar": [one["path"] for one in told(house, "similar", "-k", "12", question)],
         "show": [one["path"] for one in told(house, "show", "-k", "12", question)[0]["neighbours"]],
@@ -113,13 +113,13 @@ def test_an_index_that_has_stopped_is_no_reason_to_miss_what_came_or_to_name_wha
 def request(house: Household, **changes: object) -> dict[str, Any]:
     model = asked_model(house)
     vector = base64.b64encode(directions(1, dims=model.dims)[0].tobytes()).decode("ascii")
-    answer = ask(house.state, {"op": "similar", "model": model.digest, "vector": vector, "k": 3} | changes)
+    answer = ask_service(house.state, {"op": "similar", "model": model.digest, "vector": vector, "k": 3} | changes)
     assert answer is not None
     return answer
 
 
 def asked_model(house: Household) -> Model:
-    model = current(Asking(house.config).database)
+    model = current_model(CatalogContext(house.config).database)
     assert model is not None
     return model
 
@@ -166,15 +166,15 @@ def test_another_model_of_as_many_numbers_is_not_asked(house: Household) -> None
     vectors = directions(len(contents), dims=48)
     with database.transaction():
         database.run("INSERT INTO model VALUES (99, 'other', 'other', 48, '', 0, 0, NULL, NULL)")
-        for content, data in zip(contents, pack(vectors), strict=True):
+        for content, data in zip(contents, pack_vectors(vectors), strict=True):
             database.run("UPDATE clock SET seq = seq + 1")
             database.run(
                 "INSERT INTO vector(content, model, seq, live, data) SELECT ?, 99, seq, 1, ? FROM clock", content, data
             )
     other = asked_model(house)._replace(id=99, digest="other", name="other")
-    found = hits_each(Asking(house.config), other, vectors[:5], 3)
+    found = hits_per_vector(CatalogContext(house.config), other, vectors[:5], 3)
     assert [[content for content, _ in hits] for hits in found] == [
-        [content for _, content, _ in hits] for hits in nearest_each(database, 99, 48, vectors[:5], 3)
+        [content for _, content, _ in hits] for hits in exact_nearest_each(database, 99, 48, vectors[:5], 3)
     ]
     database.close()
 
@@ -184,7 +184,7 @@ def test_a_service_of_a_catalog_that_was_put_back_from_a_copy_is_not_believed(
     house: Household, tmp_path: Path, went_on: bool
 ) -> None:
     """It goes on with the file that lies there no more, whose ids stand for other pictures."""
-    bundle = find_bundle(house.config)
+    bundle = configured_bundle(house.config)
     (tmp_path / "served").mkdir()
     served = Shelf(tmp_path / "served", bundle.dims, bundle.id)
     served.pictures(directions(20, dims=bundle.dims))
@@ -194,9 +194,9 @@ def test_a_service_of_a_catalog_that_was_put_back_from_a_copy_is_not_believed(
     served.pictures(vectors)
     if went_on:
         Shelf(house.state, bundle.dims, bundle.id).pictures(others)
-    asking = Asking(house.config)
-    expected = nearest_each(asking.database, 1, bundle.dims, vectors, 3)
+    asking = CatalogContext(house.config)
+    expected = exact_nearest_each(asking.database, 1, bundle.dims, vectors, 3)
     with answering(served.path, house) as follower:
-        found = hits_each(asking, asked_model(house), vectors, 3)
+        found = hits_per_vector(asking, asked_model(house), vectors, 3)
         assert [hits[0][1] for hits in found] == pytest.approx([hits[0][2] for hits in expected])
         assert follower.search(vectors[0], 1).hits[0] == (21, pytest.approx(1))

@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 
 from catalog.cli.main import cli
 from catalog.store.database import Database
-from models.learn.file_features import TRAITS
-from models.learn.head import NAME, unpack
+from models.learn.file_features import FILE_FEATURES
+from models.learn.head import NAME_PREFIX, unpack_head
 from tests.support.model_switch import choose, other_bundle
 from tests.support.running_service import Household, picture, until
 from tests.support.tiny_bundle import DIMS
@@ -120,8 +120,8 @@ def test_what_only_names_tell_is_learned_from_words_that_stand_nowhere_else(hous
 def test_a_model_without_words_knows_nothing_of_them(bare: Household) -> None:
     told = train(filled(bare))
     assert not told["named"] and auc(told) < 0.75  # else the test above would show nothing
-    head = unpack(bare.rows("SELECT data FROM head")[0][0])
-    assert head.features == TRAITS and len(head.weights) == DIMS + len(TRAITS)
+    head = unpack_head(bare.rows("SELECT data FROM head")[0][0])
+    assert head.features == FILE_FEATURES and len(head.weights) == DIMS + len(FILE_FEATURES)
     assert bare.once().returncode == 0
     assert bare.rows("SELECT (SELECT count(*) FROM wording), (SELECT count(*) FROM bare)") == [(0, 0)]
     assert bare.rows("SELECT count(*) FROM score") == [(2 * COUNT,)]
@@ -175,8 +175,8 @@ def test_the_names_follow_a_change_of_model_and_go_with_its_vectors(bare: Househ
     train(filled(bare))
     talking(bare, tmp_path / "talking")
     assert bare.once().returncode == 0
-    head = unpack(bare.rows("SELECT data FROM head WHERE role = 'current'")[0][0])
-    assert head.features == (*TRAITS, NAME + head.tower) and head.tower and head.dims == DIMS
+    head = unpack_head(bare.rows("SELECT data FROM head WHERE role = 'current'")[0][0])
+    assert head.features == (*FILE_FEATURES, NAME_PREFIX + head.tower) and head.tower and head.dims == DIMS
     assert len(named(bare)) == 2 * COUNT and apart(named(bare))
     choose(bare, tmp_path / "other")
     assert bare.once().returncode == 0

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from catalog import journal
-from catalog.backup.create import backup_standing, backups
-from catalog.choices.labels import Choice, entry_of, held
+from catalog.backup.create import backup_status, list_backups
+from catalog.choices.labels import LabelChoice, entry_from_choice, table_choices
 from catalog.config.load import Config
 from catalog.config.settings import BackupSettings
 from catalog.state_dir import JOURNAL
-from catalog.store.database import Database, prove
-from daemon.followers.nightly_backup import RETRY_SECONDS, Housekeeper
+from catalog.store.database import Database, database_problems
+from daemon.followers.nightly_backup import RETRY_SECONDS, NightlyBackup
 from daemon.writer import Writer
 from tests.support.catalog_rows import Shelf
 
@@ -36,9 +36,9 @@ class House:
         self.stop = threading.Event()
         self.keeper = self.another()
 
-    def another(self, settings: BackupSettings | None = None) -> Housekeeper:
+    def another(self, settings: BackupSettings | None = None) -> NightlyBackup:
         config = Config(self.folder / "config", self.folder, (), backup=settings or BackupSettings())
-        return Housekeeper(config, self.writer, self.stop, lambda: self.now)
+        return NightlyBackup(config, self.writer, self.stop, lambda: self.now)
 
     def night(self, day: float, change: bool = True) -> None:
         """A day later something is known that was not before, and the housekeeper looks."""
@@ -56,7 +56,7 @@ class House:
 
     def standing(self) -> str:
         database = Database(self.folder / "catalog.db", write=False)
-        found = backup_standing(database, self.folder, BackupSettings(), self.now)
+        found = backup_status(database, self.folder, BackupSettings(), self.now)
         database.close()
         return str(found["problem"])
 
@@ -71,14 +71,14 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 def test_each_night_has_its_backup_and_old_ones_go(house: House) -> None:
     house.night(0.1)
-    assert backups(house.folder) == [], "born today, it has nothing to lose"
+    assert list_backups(house.folder) == [], "born today, it has nothing to lose"
     for day in range(1, 40):
         house.night(day)
         house.night(day + 0.2)
-    found = backups(house.folder)
+    found = list_backups(house.folder)
     assert 8 <= len(found) <= 11
     assert [round((house.began + 39 * DAY - one.at) / DAY) for one in found[:7]] == [0, 1, 2, 3, 4, 5, 6]
-    assert all(prove(one.path) == [] for one in found)
+    assert all(database_problems(one.path) == [] for one in found)
     assert house.events() == [("backup", None)] * 39
     assert house.standing() == ""
 
@@ -87,7 +87,7 @@ def test_a_night_in_which_nothing_changed_makes_none_and_is_no_reproach(house: H
     house.night(1)
     for day in range(2, 30):
         house.night(day, change=False)
-    assert len(backups(house.folder)) == 1
+    assert len(list_backups(house.folder)) == 1
     assert house.standing() == ""
     house.now += 8 * DAY
     assert "none for 8 days" in house.standing(), "nobody looked for so long"
@@ -100,9 +100,9 @@ def test_what_fails_is_told_tried_again_in_an_hour_and_ends_nothing(house: House
     assert "backups" in house.standing()
     (house.folder / "backups").unlink()
     house.night(2 + (RETRY_SECONDS - 60) / DAY)
-    assert backups(house.folder) == []
+    assert list_backups(house.folder) == []
     house.night(2 + (RETRY_SECONDS + 60) / DAY)
-    assert len(backups(house.folder)) == 1
+    assert len(list_backups(house.folder)) == 1
     assert house.standing() == ""
 
 
@@ -111,13 +111,13 @@ def test_a_clock_set_back_does_not_end_the_backups(house: House) -> None:
     for day in range(50, 60):
         house.night(day)
     assert [kind for kind, _ in house.events()] == ["backup"] * 11
-    assert len([one for one in backups(house.folder) if one.at < house.began + 61 * DAY]) >= 7
+    assert len([one for one in list_backups(house.folder) if one.at < house.began + 61 * DAY]) >= 7
 
 
 def test_none_are_made_where_none_are_wanted(house: House) -> None:
     house.keeper = house.another(BackupSettings(0, 0))
     house.night(3)
-    assert backups(house.folder) == [] and house.events() == []
+    assert list_backups(house.folder) == [] and house.events() == []
 
 
 def test_told_to_stop_it_leaves_nothing_behind(house: House) -> None:
@@ -127,10 +127,10 @@ def test_told_to_stop_it_leaves_nothing_behind(house: House) -> None:
 
 
 def test_choices_come_from_the_journal_at_the_start(house: House) -> None:
-    journal.append(house.folder, [entry_of(Choice(bytes(32), 7, "keep", "owner", 1.0, b"/p"))])
+    journal.append(house.folder, [entry_from_choice(LabelChoice(bytes(32), 7, "keep", "owner", 1.0, b"/p"))])
     house.night(0.1)
     database = Database(house.folder / "catalog.db", write=False)
-    assert [(one.sha256, one.value) for one in held(database)] == [(bytes(32), "keep")]
+    assert [(one.sha256, one.value) for one in table_choices(database)] == [(bytes(32), "keep")]
     database.close()
 
 

@@ -3,10 +3,10 @@
 import pytest
 import structlog
 
-from daemon.host.log import BURST, Throttle
+from daemon.host.log import BURST_LINES, LogThrottle
 
 
-def passes(throttle: Throttle, name: str, method: str = "info") -> dict[str, object] | None:
+def passes(throttle: LogThrottle, name: str, method: str = "info") -> dict[str, object] | None:
     try:
         found: dict[str, object] = throttle(None, method, {"event": name})
     except structlog.DropEvent:
@@ -16,9 +16,9 @@ def passes(throttle: Throttle, name: str, method: str = "info") -> dict[str, obj
 
 def test_a_flood_is_cut_and_counted() -> None:
     now = [0.0]
-    throttle = Throttle(lambda: now[0])
-    shown = [passes(throttle, "rejected") for _ in range(BURST + 100)]
-    assert sum(one is not None for one in shown) == BURST
+    throttle = LogThrottle(lambda: now[0])
+    shown = [passes(throttle, "rejected") for _ in range(BURST_LINES + 100)]
+    assert sum(one is not None for one in shown) == BURST_LINES
     now[0] = 1.0
     later = passes(throttle, "rejected")
     assert later is not None
@@ -27,12 +27,12 @@ def test_a_flood_is_cut_and_counted() -> None:
 
 @pytest.mark.parametrize("method", ["error", "critical"])
 def test_errors_always_pass(method: str) -> None:
-    throttle = Throttle(lambda: 0.0)
-    assert all(passes(throttle, "stage_failed", method) for _ in range(3 * BURST))
+    throttle = LogThrottle(lambda: 0.0)
+    assert all(passes(throttle, "stage_failed", method) for _ in range(3 * BURST_LINES))
 
 
 def test_one_flood_does_not_silence_another_event() -> None:
-    throttle = Throttle(lambda: 0.0)
-    for _ in range(3 * BURST):
+    throttle = LogThrottle(lambda: 0.0)
+    for _ in range(3 * BURST_LINES):
         passes(throttle, "rejected")
     assert passes(throttle, "scanned") is not None

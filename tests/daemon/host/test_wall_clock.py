@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from catalog.integrity.coverage import coverage
-from catalog.store.clock_repair import LONGEST, ahead, set_back, stepped_back
+from catalog.integrity.coverage import verification_coverage
+from catalog.store.clock_repair import MAX_DELAY_SECONDS, backward_step, seconds_ahead, shift_future_times
 from catalog.store.database import Database
-from catalog.store.events import note
-from daemon.host.wall_clock import Clock
+from catalog.store.events import record_event
+from daemon.host.wall_clock import ClockMonitor
 from tests.support.catalog_on_disk import Shelf
 from tests.support.fuse import view
 from tests.support.running_service import Household, picture, until
@@ -33,7 +33,7 @@ SET_CLOCK = str(Path(__file__).parents[2] / "injected" / "fake_clock")
     ],
 )
 def test_a_step_back_is_told_from_all_else(wall: float, steady: float, back: float) -> None:
-    assert stepped_back((NOW, 50.0), (NOW + wall, 50.0 + steady)) == pytest.approx(back)
+    assert backward_step((NOW, 50.0), (NOW + wall, 50.0 + steady)) == pytest.approx(back)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def dated(database: Database, now: float) -> None:
     database.run("UPDATE file SET last_verified = ?", now)
     database.run("UPDATE file SET state = 'rejected', reason = 'unreadable', due = ? WHERE name = x'62'", now + 5)
     database.run("UPDATE file SET state = 'pending', due = ? WHERE name = x'63'", now + 1)
-    note(database, now, "scanned")
+    record_event(database, now, "scanned")
 
 
 @pytest.mark.parametrize("back", [HOUR, YEAR])
@@ -56,25 +56,25 @@ def test_what_was_dated_ahead_is_dated_as_it_would_have_been(shelf: Shelf, back:
     for name in ("a", "b", "c"):
         shelf.put(name)
     dated(shelf.database, NOW + back)
-    assert ahead(shelf.database, NOW) == back
-    assert set_back(shelf.database, back, NOW) == 2
+    assert seconds_ahead(shelf.database, NOW) == back
+    assert shift_future_times(shelf.database, back, NOW) == 2
     assert shelf.database.rows("SELECT due FROM file ORDER BY name") == [(None,), (NOW + 5,), (NOW + 1,)]
     assert shelf.database.rows("SELECT DISTINCT last_verified FROM file WHERE state != 'pending'") == [(NOW,)]
-    assert coverage(shelf.database, 90, NOW + 1)["percent"] == pytest.approx(66.66)
-    assert ahead(shelf.database, NOW) == 0.0
+    assert verification_coverage(shelf.database, 90, NOW + 1)["percent"] == pytest.approx(66.66)
+    assert seconds_ahead(shelf.database, NOW) == 0.0
 
 
 def test_a_date_that_no_clock_of_ours_made_is_brought_within_a_day(shelf: Shelf) -> None:
     shelf.put("a")
     shelf.database.run("UPDATE file SET state = 'pending', due = ?", NOW + 3 * YEAR)
-    set_back(shelf.database, HOUR, NOW)
-    assert shelf.database.rows("SELECT due FROM file") == [(NOW + LONGEST,)]
+    shift_future_times(shelf.database, HOUR, NOW)
+    assert shelf.database.rows("SELECT due FROM file") == [(NOW + MAX_DELAY_SECONDS,)]
 
 
 def test_dates_that_have_passed_are_left_alone(shelf: Shelf) -> None:
     shelf.put("a")
     shelf.database.run("UPDATE file SET last_verified = ?", NOW - 5)
-    assert set_back(shelf.database, HOUR, NOW) == 0
+    assert shift_future_times(shelf.database, HOUR, NOW) == 0
     assert shelf.database.rows("SELECT due, last_verified FROM file") == [(None, NOW - 5)]
 
 
@@ -90,7 +90,7 @@ def test_a_running_service_notices_within_one_look(shelf: Shelf) -> None:
         seen[0] = next(times)
         return seen[0][0]
 
-    clock = Clock(lambda change: change(shelf.database), stop, wall, lambda: seen[0][1])
+    clock = ClockMonitor(lambda change: change(shelf.database), stop, wall, lambda: seen[0][1])
     for due in (NOW + 5, NOW + 5 - HOUR, NOW + 5 - HOUR):
         clock.step()
         assert shelf.database.rows("SELECT due FROM file") == [(due,)]

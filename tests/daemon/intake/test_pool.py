@@ -4,10 +4,10 @@ import os
 import threading
 from pathlib import Path
 
-from catalog.filesystem.stat_signature import signature
+from catalog.filesystem.stat_signature import signature_of
 from catalog.store.database import Database
-from daemon.intake.pool import Intake, orders
-from daemon.messages import Decoded, Outcome, Task
+from daemon.intake.pool import WorkerPool, worker_settings
+from daemon.messages import Decoded, ReadTask, WorkerOutcome
 from models.recipe import Recipe
 from tests.support.running_service import Household, picture
 
@@ -17,24 +17,24 @@ class Files:
 
     def __init__(self) -> None:
         self.wake = threading.Event()
-        self.left: list[Task] = []
+        self.left: list[ReadTask] = []
 
-    def take(self) -> Task | None:
+    def take(self) -> ReadTask | None:
         return self.left.pop() if self.left else None
 
 
 def test_it_tells_once_that_all_is_read(tmp_path: Path) -> None:
     """Then what was decoded last need not wait for more: none will come."""
-    house, feed, told, rests = Household(tmp_path), Files(), list[Outcome](), list[int]()
+    house, feed, told, rests = Household(tmp_path), Files(), list[WorkerOutcome](), list[int]()
     house.state.mkdir()
     Database(house.config.database, write=True).close()
-    given = (feed, orders(house.config, 1, Recipe(16, 16)), lambda slot, file: None, 2, 60.0)
-    intake = Intake(*given, told.append, lambda: rests.append(len(told)))
+    given = (feed, worker_settings(house.config, 1, Recipe(16, 16)), lambda slot, file: None, 2, 60.0)
+    intake = WorkerPool(*given, told.append, lambda: rests.append(len(told)))
     for past in (0, 3):
         for seed in range(past, past + 3):
             path = tmp_path / f"{seed}.png"
             path.write_bytes(picture(seed))
-            feed.left.append(Task(seed, os.fsencode(path), signature(os.stat(path)), 0))
+            feed.left.append(ReadTask(seed, os.fsencode(path), signature_of(os.stat(path)), 0))
         while len(told) < past + 3 or len(rests) <= past // 3:
             intake.step()
             feed.wake.set()  # else it would wait for a file while there is none

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from catalog.filesystem.stat_signature import Signature, signature
-from daemon.intake.previous_content import Past
-from daemon.intake.read_file import examine
-from daemon.messages import Decoded, Outcome, Recognised, Rejected, Restless, Task
-from models.decode.reason import Reason
+from catalog.filesystem.stat_signature import Signature, signature_of
+from daemon.intake.previous_content import PreviousContent
+from daemon.intake.read_file import read_file
+from daemon.messages import AlreadyEmbedded, Decoded, FileChanged, ReadTask, Rejected, WorkerOutcome
+from models.decode.reason import RejectReason
 from models.picture import Recipe
 from tests.support.running_service import picture
 
@@ -20,22 +20,22 @@ RECIPE = Recipe(height=16, width=16)
 class Memory:
     """A catalog that knows one content, or none."""
 
-    def __init__(self, known: bytes = b"", past: Past | None = None) -> None:
+    def __init__(self, known: bytes = b"", past: PreviousContent | None = None) -> None:
         self._known, self._past = known, past
 
     def recognised(self, sha256: bytes) -> bool:
         return sha256 == self._known
 
-    def past(self, content: int) -> Past | None:
+    def past(self, content: int) -> PreviousContent | None:
         return self._past
 
 
-def task(path: Path, seen: Signature | None = None) -> Task:
-    return Task(1, os.fsencode(path), seen or signature(os.lstat(path)), 0)
+def task(path: Path, seen: Signature | None = None) -> ReadTask:
+    return ReadTask(1, os.fsencode(path), seen or signature_of(os.lstat(path)), 0)
 
 
-def read(work: Task, *, known: bytes = b"", max_bytes: int = 1 << 20) -> Outcome:
-    return examine(work, RECIPE, max_bytes, 10_000, Memory(known))
+def read(work: ReadTask, *, known: bytes = b"", max_bytes: int = 1 << 20) -> WorkerOutcome:
+    return read_file(work, RECIPE, max_bytes, 10_000, Memory(known))
 
 
 def test_a_healthy_image_is_hashed_and_decoded_from_one_read(tmp_path: Path) -> None:
@@ -52,14 +52,18 @@ def test_known_bytes_are_not_decoded(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"no image at all")
     digest = hashlib.sha256(b"no image at all").digest()
-    assert read(task(path), known=digest) == Recognised(task(path), digest)
+    assert read(task(path), known=digest) == AlreadyEmbedded(task(path), digest)
 
 
 @pytest.mark.parametrize(
     ("data", "reason"),
-    [(b"", Reason.EMPTY), (picture(1)[:60], Reason.TRUNCATED), (b"<html><body>hello", Reason.WRONG_TYPE)],
+    [
+        (b"", RejectReason.EMPTY),
+        (picture(1)[:60], RejectReason.TRUNCATED),
+        (b"<html><body>hello", RejectReason.WRONG_TYPE),
+    ],
 )
-def test_what_is_wrong_with_the_bytes_is_the_reason(tmp_path: Path, data: bytes, reason: Reason) -> None:
+def test_what_is_wrong_with_the_bytes_is_the_reason(tmp_path: Path, data: bytes, reason: RejectReason) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(data)
     found = read(task(path))
@@ -73,15 +77,15 @@ def test_a_file_beyond_the_limit_is_still_hashed(tmp_path: Path) -> None:
     path.write_bytes(picture(1))
     found = read(task(path), max_bytes=10)
     assert isinstance(found, Rejected)
-    assert (found.reason, found.sha256) == (Reason.LARGE, hashlib.sha256(picture(1)).digest())
+    assert (found.reason, found.sha256) == (RejectReason.LARGE, hashlib.sha256(picture(1)).digest())
 
 
 def test_a_file_that_is_not_what_was_seen_goes_back(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(picture(1))
-    seen = signature(os.lstat(path))
+    seen = signature_of(os.lstat(path))
     for other in (seen._replace(size=1), seen._replace(mtime_ns=1), seen._replace(ctime_ns=1)):
-        assert isinstance(read(task(path, other)), Restless)
+        assert isinstance(read(task(path, other)), FileChanged)
 
 
 def test_a_file_that_changes_while_it_is_read_goes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +100,7 @@ def test_a_file_that_changes_while_it_is_read_goes_back(tmp_path: Path, monkeypa
         return really(data)
 
     monkeypatch.setattr("daemon.intake.read_file.hashlib.sha256", slow)
-    assert isinstance(read(work), Restless)
+    assert isinstance(read(work), FileChanged)
 
 
 @pytest.mark.parametrize("kind", ["absent", "directory", "symlink", "pipe"])
@@ -112,7 +116,7 @@ def test_what_is_no_regular_file_is_never_read(tmp_path: Path, kind: str) -> Non
         path.symlink_to(tmp_path / "b.png")
     elif kind == "pipe":
         os.mkfifo(path)
-    assert isinstance(read(work), Restless)
+    assert isinstance(read(work), FileChanged)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -122,7 +126,7 @@ def test_an_unreadable_file_may_heal(tmp_path: Path) -> None:
     path.chmod(0)
     found = read(task(path))
     assert isinstance(found, Rejected)
-    assert (found.reason, found.transient) == (Reason.UNREADABLE, True)
+    assert (found.reason, found.transient) == (RejectReason.UNREADABLE, True)
 
 
 def test_reading_leaves_no_trace(tmp_path: Path) -> None:

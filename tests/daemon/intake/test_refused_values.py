@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from catalog.files.observe import Seen, see_all
-from catalog.files.results import Facts
-from catalog.filesystem.stat_signature import Signature, signature
-from daemon.intake.record import Recorder
-from daemon.messages import Decoded, Embedded, Task
+from catalog.files.observe import Sighting, record_sightings
+from catalog.files.results import ImageFacts
+from catalog.filesystem.stat_signature import Signature, signature_of
+from daemon.intake.record import ResultRecorder
+from daemon.messages import Decoded, Embedded, ReadTask
 from tests.support.catalog_on_disk import Shelf
 
 HUGE = 1 << 63
@@ -28,13 +28,13 @@ def rejected(shelf: Shelf) -> list[tuple[object, ...]]:
     return shelf.database.rows("SELECT name, reason, detail FROM file WHERE state = 'rejected'")
 
 
-def task(shelf: Shelf, name: str) -> Task:
+def task(shelf: Shelf, name: str) -> ReadTask:
     """A file that waits to be read."""
     path = shelf.path(name)
     Path(os.fsdecode(path)).write_bytes(b"x")
     shelf.see(name)
     ((id_,),) = shelf.database.rows("SELECT id FROM file WHERE name = ?", name.encode())
-    return Task(id_, path, signature(os.lstat(path)), 0)
+    return ReadTask(id_, path, signature_of(os.lstat(path)), 0)
 
 
 @pytest.mark.parametrize("number", range(4))
@@ -43,10 +43,10 @@ def test_a_sighting(shelf: Shelf, number: int) -> None:
     shelf.put("known")
     numbers = [1, 1, 1, 1]
     numbers[number] = HUGE
-    batch = [Seen(shelf.path(name), Signature(1, 1, 1, 9), 1.0) for name in ("before", "new", "known", "after")]
+    batch = [Sighting(shelf.path(name), Signature(1, 1, 1, 9), 1.0) for name in ("before", "new", "known", "after")]
     batch[1:3] = [seen._replace(signature=Signature(*numbers)) for seen in batch[1:3]]
     with shelf.database.transaction():
-        see_all(shelf.database, batch, NOW)
+        record_sightings(shelf.database, batch, NOW)
     assert {name: state for name, state in shelf.states().items() if state != "rejected"} == {
         "before": "pending",
         "after": "pending",
@@ -58,7 +58,7 @@ def test_a_sighting(shelf: Shelf, number: int) -> None:
 
 def test_a_result(shelf: Shelf) -> None:
     """A size beyond 64 bits and a name that is not Unicode, between two sound ones."""
-    recorder, facts = Recorder(shelf.model, 0.0), Facts("png", 1, 1)
+    recorder, facts = ResultRecorder(shelf.model, 0.0), ImageFacts("png", 1, 1)
     told = [facts, facts._replace(width=HUGE), facts._replace(camera="\udc80"), facts]
     results = [
         Embedded(Decoded(task(shelf, f"{at}"), bytes([at]) * 32, one, b""), b"\0<\0\0") for at, one in enumerate(told)

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from catalog.journal import read
-from catalog.verdict.case import Word
+from catalog.verdict.case import VerdictKind
 from tests.support.image_samples import saved, scene
 from tests.support.running_service import Household
 from tests.support.scrub_service import catalog, change, path, rot, scrub
@@ -77,16 +77,16 @@ def test_each_change_gets_its_word(house: Household) -> None:
     flipped = bytearray(whole["1.jpg"])
     flipped[len(flipped) // 2] ^= 4
     changes = {
-        "0.jpg": (whole["0.jpg"][:4000], Word.ROT_PERHAPS),
-        "1.jpg": (bytes(flipped), Word.ROT_PERHAPS),
-        "2.jpg": (whole["2.jpg"][:2048] + bytes(2048) + whole["2.jpg"][4096:], Word.ROT_PERHAPS),
-        "3.jpg": (b"<html><body>404</body></html>", Word.ROT_PERHAPS),
-        "4.jpg": (b"", Word.ROT_PERHAPS),
-        "5.jpg": (commented(whole["5.jpg"]), Word.METADATA),
-        "6.jpg": (turned(whole["6.jpg"]), Word.EDIT),
-        "7.jpg": (shot(7, quality=70), Word.EDIT),
-        "8.jpg": (shot(30), Word.REPLACED),
-        "half.jpg": (shot(20), Word.COMPLETED),
+        "0.jpg": (whole["0.jpg"][:4000], VerdictKind.ROT_PERHAPS),
+        "1.jpg": (bytes(flipped), VerdictKind.ROT_PERHAPS),
+        "2.jpg": (whole["2.jpg"][:2048] + bytes(2048) + whole["2.jpg"][4096:], VerdictKind.ROT_PERHAPS),
+        "3.jpg": (b"<html><body>404</body></html>", VerdictKind.ROT_PERHAPS),
+        "4.jpg": (b"", VerdictKind.ROT_PERHAPS),
+        "5.jpg": (commented(whole["5.jpg"]), VerdictKind.METADATA),
+        "6.jpg": (turned(whole["6.jpg"]), VerdictKind.EDIT),
+        "7.jpg": (shot(7, quality=70), VerdictKind.EDIT),
+        "8.jpg": (shot(30), VerdictKind.REPLACED),
+        "half.jpg": (shot(20), VerdictKind.COMPLETED),
     }
     for name, (data, _) in changes.items():
         path(house, name).write_bytes(data)
@@ -103,7 +103,7 @@ def test_each_change_gets_its_word(house: Household) -> None:
     for name, data in whole.items():
         path(house, name).write_bytes(data)
     once(house)
-    assert {history(house, name)[-1] for name in whole if name != "9.jpg"} == {Word.RESTORED}
+    assert {history(house, name)[-1] for name in whole if name != "9.jpg"} == {VerdictKind.RESTORED}
     assert damage(house, code=0) == {}
     assert house.findings() == []
 

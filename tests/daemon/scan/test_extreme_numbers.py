@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from catalog.files.mass_deletion import lost_files
-from catalog.filesystem.volume_identity import mark
-from catalog.store.volumes import volumes, vouched
+from catalog.files.mass_deletion import missed_files
+from catalog.filesystem.volume_identity import write_marker
+from catalog.store.volumes import all_volumes, sample_matches
 from tests.support.catalog_on_disk import Shelf
 from tests.support.fuse import view
 from tests.support.mounts import mounted
@@ -51,7 +51,7 @@ def disk(house: Household, *how: str | bytes) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(mounted(house.root, *(how or ("-t", "tmpfs", "none"))))
         stack.callback(house.close)
-        mark(house.root)
+        write_marker(house.root)
         yield
 
 
@@ -158,13 +158,13 @@ def test_files_of_such_dates_vouch_for_their_volume_and_are_not_missed_under_ano
             shelf.put(name)
             os.utime(shelf.path(name), ns=(0, EMPTY))
             shelf.database.run("UPDATE file SET mtime_ns = ? WHERE name = ?", str(EMPTY), name.encode())
-        (volume,) = volumes(shelf.database)
-        assert vouched(shelf.database, volume)
+        (volume,) = all_volumes(shelf.database)
+        assert sample_matches(shelf.database, volume)
         os.link(shelf.path("a"), shelf.path("c"))
         shelf.see("c")
         for name in ("a", "b"):
             os.unlink(shelf.path(name))
-        lost = lost_files(shelf.database, volume.id, [shelf.path("a"), shelf.path("b")])
+        lost = missed_files(shelf.database, volume.id, [shelf.path("a"), shelf.path("b")])
         assert list(lost) == [id_ for (id_,) in shelf.database.rows("SELECT id FROM file WHERE name = ?", b"b")]
         shelf.database.close()
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from daemon.scrub.rate_limit import SLACK, Bucket, fits, rest
+from daemon.scrub.rate_limit import PLANNED_SHARE, TokenBucket, fits_budget, pause_seconds
 
 DAY = 86400.0
 
@@ -13,7 +13,7 @@ DAY = 86400.0
 def test_no_stretch_of_time_sees_more_than_the_rate_and_one_burst(seed: int) -> None:
     dice = random.Random(seed)
     rate, burst = dice.uniform(1e3, 1e8), dice.uniform(1, 1e6)
-    bucket, now = Bucket(rate, burst), dice.uniform(-1e6, 1e6)
+    bucket, now = TokenBucket(rate, burst), dice.uniform(-1e6, 1e6)
     used: list[tuple[float, int]] = []
     for _ in range(300):
         amount = dice.randint(0, 1 << 20)
@@ -29,14 +29,14 @@ def test_no_stretch_of_time_sees_more_than_the_rate_and_one_burst(seed: int) -> 
 
 
 def test_a_bucket_that_is_always_drawn_from_gives_its_rate() -> None:
-    bucket, now = Bucket(60e6, 1 << 20), 5.0
+    bucket, now = TokenBucket(60e6, 1 << 20), 5.0
     for _ in range(6000):
         now += bucket.take(1 << 20, now)
     assert now - 5.0 == pytest.approx(6000 * (1 << 20) / 60e6, rel=0.01)
 
 
 def test_a_rest_saves_up_no_more_than_the_burst() -> None:
-    bucket = Bucket(1000, 1000)
+    bucket = TokenBucket(1000, 1000)
     assert bucket.take(1000, 0.0) == 0.0
     assert bucket.take(1000, 1e6) == 0.0
     assert bucket.take(1000, 1e6) == pytest.approx(0.0)
@@ -44,27 +44,27 @@ def test_a_rest_saves_up_no_more_than_the_burst() -> None:
 
 
 def test_no_rate_is_no_limit() -> None:
-    assert [Bucket(0, 1).take(1 << 40, 0.0) for _ in range(3)] == [0.0] * 3
+    assert [TokenBucket(0, 1).take(1 << 40, 0.0) for _ in range(3)] == [0.0] * 3
 
 
 def test_a_file_is_begun_only_if_it_fits() -> None:
-    assert fits(10, 90, 100)
-    assert not fits(11, 90, 100)
-    assert not fits(0, 0, 0)
+    assert fits_budget(10, 90, 100)
+    assert not fits_budget(11, 90, 100)
+    assert not fits_budget(0, 0, 0)
 
 
 def test_a_file_larger_than_every_budget_is_read_alone() -> None:
-    assert fits(1000, 0, 100)
-    assert not fits(1000, 1, 100)
+    assert fits_budget(1000, 0, 100)
+    assert not fits_budget(1000, 1, 100)
 
 
 def test_a_round_takes_a_little_less_than_the_owners_days() -> None:
     sizes = [random.Random(3).randint(1, 10**8) for _ in range(500)]
     total = sum(sizes)
-    assert sum(rest(size, total, 90, 45.0) for size in sizes) == pytest.approx(90 * SLACK * DAY)
+    assert sum(pause_seconds(size, total, 90, 45.0) for size in sizes) == pytest.approx(90 * PLANNED_SHARE * DAY)
 
 
 def test_whoever_is_behind_does_not_rest() -> None:
-    assert rest(10**6, 10**12, 90, 90.1) == 0.0
-    assert rest(10**6, 10**12, 90, 89.9) > 0.0
-    assert rest(0, 0, 90, 0.0) == 0.0
+    assert pause_seconds(10**6, 10**12, 90, 90.1) == 0.0
+    assert pause_seconds(10**6, 10**12, 90, 89.9) > 0.0
+    assert pause_seconds(0, 0, 90, 0.0) == 0.0

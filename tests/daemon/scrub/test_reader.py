@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catalog.filesystem.stat_signature import Signature, signature
-from daemon.scrub.page_cache import resident
-from daemon.scrub.reader import CHUNK, Finding, Reader, Reading, Stopped, Target
+from catalog.filesystem.stat_signature import Signature, signature_of
+from daemon.scrub.page_cache import cached_pages
+from daemon.scrub.reader import CHUNK_BYTES, ScrubReader, ScrubReading, ScrubResult, ScrubStopped, ScrubTarget
 
-SIZES = [0, 1, 511, 512, 513, 4096, 4097, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 12_345]
+SIZES = [0, 1, 511, 512, 513, 4096, 4097, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES + 12_345]
 PAGE = mmap.PAGESIZE
 
 
@@ -22,13 +22,13 @@ def noise(size: int) -> bytes:
     return random.Random(size).randbytes(size)
 
 
-def target(path: Path, data: bytes | None = None, seen: Signature | None = None) -> Target:
+def target(path: Path, data: bytes | None = None, seen: Signature | None = None) -> ScrubTarget:
     known = path.read_bytes() if data is None else data
-    return Target(1, os.fsencode(path), seen or signature(os.lstat(path)), 1, hashlib.sha256(known).digest())
+    return ScrubTarget(1, os.fsencode(path), seen or signature_of(os.lstat(path)), 1, hashlib.sha256(known).digest())
 
 
-def read(one: Target, direct: bool = True, pace: Callable[[int], bool] = lambda amount: True) -> Reading:
-    return Reader(pace, direct).read(one)
+def read(one: ScrubTarget, direct: bool = True, pace: Callable[[int], bool] = lambda amount: True) -> ScrubReading:
+    return ScrubReader(pace, direct).read(one)
 
 
 def written(path: Path, data: bytes) -> Path:
@@ -45,26 +45,26 @@ def written(path: Path, data: bytes) -> Path:
 def test_every_byte_is_read(tmp_path: Path, size: int, direct: bool) -> None:
     path = written(tmp_path / "a.jpg", noise(size))
     found = read(target(path), direct)
-    assert (found.finding, found.size) == (Finding.SOUND, size)
+    assert (found.finding, found.size) == (ScrubResult.SOUND, size)
     assert found.sha256 == hashlib.sha256(noise(size)).digest()
 
 
 @pytest.mark.parametrize("direct", [True, False])
-@pytest.mark.parametrize("at", [0, 511, CHUNK - 1, CHUNK, 2 * CHUNK + 7, 3 * CHUNK + 12_344])
+@pytest.mark.parametrize("at", [0, 511, CHUNK_BYTES - 1, CHUNK_BYTES, 2 * CHUNK_BYTES + 7, 3 * CHUNK_BYTES + 12_344])
 def test_a_flipped_bit_anywhere_is_found(tmp_path: Path, at: int, direct: bool) -> None:
     data = bytearray(noise(SIZES[-1]))
     known = bytes(data)
     data[at] ^= 1
     path = written(tmp_path / "a.jpg", bytes(data))
-    assert read(target(path, known), direct).finding is Finding.DIFFERENT
+    assert read(target(path, known), direct).finding is ScrubResult.DIFFERENT
 
 
 def test_another_stamp_is_not_for_a_scrub_to_judge(tmp_path: Path) -> None:
     path = written(tmp_path / "a.jpg", noise(100))
-    seen = signature(os.lstat(path))
+    seen = signature_of(os.lstat(path))
     for other in (seen._replace(size=1), seen._replace(mtime_ns=1), seen._replace(ctime_ns=1)):
-        assert read(target(path, seen=other)).finding is Finding.CHANGED
-    assert read(target(path, seen=seen._replace(inode=1))).finding is Finding.SOUND, "a network share renumbers"
+        assert read(target(path, seen=other)).finding is ScrubResult.CHANGED
+    assert read(target(path, seen=seen._replace(inode=1))).finding is ScrubResult.SOUND, "a network share renumbers"
 
 
 @pytest.mark.parametrize("kind", ["directory", "symlink", "pipe"])
@@ -78,7 +78,7 @@ def test_what_took_a_files_place_is_never_read(tmp_path: Path, kind: str) -> Non
         path.symlink_to(written(tmp_path / "b.jpg", noise(100)))
     else:
         os.mkfifo(path)
-    assert read(one).finding is Finding.CHANGED
+    assert read(one).finding is ScrubResult.CHANGED
 
 
 def test_a_file_or_folder_that_is_no_more_is_gone(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_file_or_folder_that_is_no_more_is_gone(tmp_path: Path) -> None:
     first.unlink()
     second.unlink()
     (tmp_path / "d").rmdir()
-    assert [read(one).finding for one in targets] == [Finding.GONE] * 2
+    assert [read(one).finding for one in targets] == [ScrubResult.GONE] * 2
 
 
 @pytest.mark.parametrize("direct", [True, False])
@@ -102,7 +102,7 @@ def test_a_file_that_is_written_while_it_is_read_is_not_judged(tmp_path: Path, d
                 file.write(b"edited")
         return True
 
-    assert read(target(path), direct, pace).finding is Finding.CHANGED
+    assert read(target(path), direct, pace).finding is ScrubResult.CHANGED
 
 
 def test_a_file_that_is_removed_while_it_is_read_is_not_judged(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_file_that_is_removed_while_it_is_read_is_not_judged(tmp_path: Path) -
         path.unlink(missing_ok=True)
         return True
 
-    assert read(target(path), pace=pace).finding is Finding.CHANGED, "its last name is gone: a new change time"
+    assert read(target(path), pace=pace).finding is ScrubResult.CHANGED, "its last name is gone: a new change time"
 
 
 def test_it_can_be_stopped_between_two_reads(tmp_path: Path) -> None:
@@ -124,17 +124,17 @@ def test_it_can_be_stopped_between_two_reads(tmp_path: Path) -> None:
         return len(amounts) < 3
 
     before = set(os.listdir("/proc/self/fd"))
-    with pytest.raises(Stopped):
+    with pytest.raises(ScrubStopped):
         read(target(path), pace=pace)
-    assert amounts == [CHUNK] * 3
+    assert amounts == [CHUNK_BYTES] * 3
     assert set(os.listdir("/proc/self/fd")) == before, "a file that stays open keeps its disk from being unmounted"
 
 
 def test_the_kernels_own_error_is_the_files(tmp_path: Path) -> None:
     """A process's memory is a regular file whose first page cannot be read: EIO, from the kernel itself."""
     path = Path("/proc/self/mem")
-    found = read(Target(1, os.fsencode(path), signature(os.lstat(path)), 1, bytes(32)))
-    assert (found.finding, found.detail) == (Finding.UNREADABLE, "input/output error")
+    found = read(ScrubTarget(1, os.fsencode(path), signature_of(os.lstat(path)), 1, bytes(32)))
+    assert (found.finding, found.detail) == (ScrubResult.UNREADABLE, "input/output error")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -145,8 +145,8 @@ def test_a_file_that_may_not_be_read_is_unreadable_and_below_a_closed_folder_not
     hidden = target(below)
     (tmp_path / "d").chmod(0)
     try:
-        assert read(target(path, noise(9))).finding is Finding.UNREADABLE
-        assert read(hidden).finding is Finding.SKIPPED
+        assert read(target(path, noise(9))).finding is ScrubResult.UNREADABLE
+        assert read(hidden).finding is ScrubResult.SKIPPED
     finally:
         (tmp_path / "d").chmod(0o700)
 
@@ -156,7 +156,7 @@ def test_reading_leaves_no_trace_on_the_file(tmp_path: Path, direct: bool) -> No
     path = written(tmp_path / "a.jpg", noise(5000))
     os.utime(path, (1, 1))
     before = os.lstat(path)
-    assert read(target(path, noise(5000)), direct).finding is Finding.SOUND
+    assert read(target(path, noise(5000)), direct).finding is ScrubResult.SOUND
     after = os.lstat(path)
     assert (before.st_atime_ns, before.st_mtime_ns, before.st_ctime_ns) == (
         after.st_atime_ns,
@@ -171,7 +171,7 @@ def test_reading_leaves_no_trace_on_the_file(tmp_path: Path, direct: bool) -> No
 def cached(path: Path) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
     handle = os.open(path, os.O_RDONLY)
     try:
-        found = resident(handle, os.fstat(handle).st_size)
+        found = cached_pages(handle, os.fstat(handle).st_size)
     finally:
         os.close(handle)
     assert found is not None
@@ -181,7 +181,7 @@ def cached(path: Path) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
 @pytest.fixture
 def evicted(tmp_path: Path) -> Path:
     """A file of which nothing is cached. Filesystems in memory cannot have one."""
-    path = written(tmp_path / "cold.jpg", noise(40 * CHUNK // 10 + 99))
+    path = written(tmp_path / "cold.jpg", noise(40 * CHUNK_BYTES // 10 + 99))
     evict(path)
     if cached(path).any():
         pytest.skip("this filesystem keeps everything in memory")
@@ -204,8 +204,8 @@ def warm(path: Path, start: int, pages: int) -> None:
 
 @pytest.mark.parametrize("direct", [True, False])
 def test_what_was_not_cached_is_not_cached_afterwards(evicted: Path, direct: bool) -> None:
-    one = Target(1, os.fsencode(evicted), signature(os.lstat(evicted)), 1, None)
-    assert read(one, direct).finding is Finding.SOUND
+    one = ScrubTarget(1, os.fsencode(evicted), signature_of(os.lstat(evicted)), 1, None)
+    assert read(one, direct).finding is ScrubResult.SOUND
     assert not cached(evicted).any()
 
 
@@ -215,7 +215,7 @@ def test_what_others_keep_cached_stays_page_by_page(evicted: Path, direct: bool)
         warm(evicted, start, pages)
     before = cached(evicted)
     assert 0 < before.sum() < len(before)
-    read(Target(1, os.fsencode(evicted), signature(os.lstat(evicted)), 1, None), direct)
+    read(ScrubTarget(1, os.fsencode(evicted), signature_of(os.lstat(evicted)), 1, None), direct)
     after = cached(evicted)
     assert (after & before).sum() == before.sum(), "pages of others were thrown out"
     # Through the cache, the kernel may keep a page that shares its folio with one that was there.

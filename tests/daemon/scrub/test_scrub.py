@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from catalog.errors import StoreFault
+from catalog.errors import StoreError
 from catalog.store.database import Database
 from daemon.api import operations
-from daemon.scrub.queue import ScrubFeed
+from daemon.scrub.queue import ScrubQueue
 from daemon.scrub.stage import Scrubber
 from daemon.writer import Writer
-from models.decode.reason import PROOF
+from models.decode.reason import VALIDATOR_VERSION
 from tests.support.running_service import PATIENCE, Household, picture, until
 from tests.support.scrub_service import age, catalog, change, furnish, path, rot, scrub, states, verified
 
@@ -179,7 +179,7 @@ def test_contents_that_older_validators_passed_are_decoded_again(make: Callable[
     change(house, "UPDATE content SET proof = 0, width = NULL WHERE id <= 2")
     vectors = house.vectors()
     assert scrub(house)["sound"] == 3
-    assert house.rows("SELECT DISTINCT proof, width FROM content") == [(PROOF, 48)]
+    assert house.rows("SELECT DISTINCT proof, width FROM content") == [(VALIDATOR_VERSION, 48)]
     assert (states(house), house.vectors()) == (dict.fromkeys(("00.png", "01.png", "02.png"), "ok"), vectors)
     assert house.rows("SELECT count(*) FROM history") == [(3,)]
 
@@ -273,8 +273,8 @@ def test_a_full_pass_has_other_things_to_do(make: Callable[..., Household]) -> N
     idle = Scrubber(
         *(house.config, Writer(house.config.database), threading.Event(), lambda: False), once=True, order=None
     )
-    with pytest.raises(StoreFault, match="another pass"):
-        operations.scrub(idle, {"op": "scrub", "begin": True})
+    with pytest.raises(StoreError, match="another pass"):
+        operations.control_scrub(idle, {"op": "scrub", "begin": True})
 
 
 def test_what_keeps_a_scrub_of_its_own_from_starting_is_told_in_its_words(make: Callable[..., Household]) -> None:
@@ -312,5 +312,5 @@ def test_the_work_of_a_round_is_counted_whatever_sizes_sparse_files_claim(make: 
     furnish(house, 2)
     change(house, "UPDATE file SET size = ?", (1 << 63) - 1)
     database = Database(house.config.database, write=False)
-    assert ScrubFeed(database, time.time() + 1).work() == pytest.approx(1 << 64)
+    assert ScrubQueue(database, time.time() + 1).work() == pytest.approx(1 << 64)
     database.close()

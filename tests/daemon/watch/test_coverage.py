@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.watch.coverage import topmost, worded
+from daemon.watch.coverage import coverage_problem, fewest_subtrees
 from daemon.watch.hints import Rescan
 from daemon.watch.inotify import Inotify
-from daemon.watch.tree import Tree
+from daemon.watch.tree import WatchTree
 from tests.support.hint_recorder import listening, until
 
 # Limits of a user namespace of its own: nobody else's are touched.
@@ -157,14 +157,14 @@ def test_no_instance_left_is_told(tmp_path: Path) -> None:
 
 def test_watches_that_were_lost_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing should take a watch away unseen; the check compares with the kernel all the same."""
-    trees: list[Tree] = []
-    created = Tree.__init__
+    trees: list[WatchTree] = []
+    created = WatchTree.__init__
 
-    def noted(self: Tree, root: bytes, inotify: Inotify) -> None:
+    def noted(self: WatchTree, root: bytes, inotify: Inotify) -> None:
         created(self, root, inotify)
         trees.append(self)
 
-    monkeypatch.setattr(Tree, "__init__", noted)
+    monkeypatch.setattr(WatchTree, "__init__", noted)
     (tmp_path / "sub").mkdir()
     with listening(os.fsencode(tmp_path)) as ear:
         trees[0].by_wd[99999] = trees[0].root  # a belief that the kernel does not share
@@ -175,7 +175,7 @@ def test_watches_that_were_lost_are_made_again(tmp_path: Path, monkeypatch: pyte
 @given(st.sets(st.lists(st.sampled_from([b"a", b"a!", b"b"]), max_size=5).map(tuple)), st.integers(1, 5))
 def test_topmost_holds_every_path_and_nothing_twice(parts: set[tuple[bytes, ...]], most: int) -> None:
     paths = {b"/".join((b"/root", *names)) for names in parts}
-    tops = topmost(paths, most)
+    tops = fewest_subtrees(paths, most)
     assert len(tops) <= most
     for path in paths:
         assert sum(path == top or path.startswith(top + b"/") for top in tops) == 1
@@ -184,6 +184,6 @@ def test_topmost_holds_every_path_and_nothing_twice(parts: set[tuple[bytes, ...]
 
 
 def test_words_name_the_remedy() -> None:
-    assert worded(10, []) == ""
-    assert "max_user_watches" in worded(10, [errno.ENOSPC] * 3)
-    assert worded(10, [errno.EIO]) == f"1 of 10 directories are not watched: {os.strerror(errno.EIO)}"
+    assert coverage_problem(10, []) == ""
+    assert "max_user_watches" in coverage_problem(10, [errno.ENOSPC] * 3)
+    assert coverage_problem(10, [errno.EIO]) == f"1 of 10 directories are not watched: {os.strerror(errno.EIO)}"

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from daemon.watch.hints import Dirty, Hint, Rescan, Vanished
-from daemon.watch.inotify import Inotify, Record
-from daemon.watch.rewalks import Rounds
-from daemon.watch.tree import Tree
+from daemon.watch.inotify import Inotify, InotifyEvent
+from daemon.watch.rewalks import RewalkSchedule
+from daemon.watch.tree import WatchTree
 from tests.support.hint_recorder import Ear, listening, until, write
 
 
@@ -26,7 +26,7 @@ def deaf(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     event = threading.Event()
     read = Inotify.read
 
-    def held_back(self: Inotify, timeout: float) -> list[Record]:
+    def held_back(self: Inotify, timeout: float) -> list[InotifyEvent]:
         while event.is_set() and not self.closed:
             threading.Event().wait(0.005)
         return read(self, min(timeout, 0.05))
@@ -94,8 +94,8 @@ def test_a_storm_of_overflows_is_walked_at_intervals(tmp_path: Path) -> None:
     now = [100.0]
     told: list[Hint] = []
     inotify = Inotify()
-    tree = Tree(os.fsencode(tmp_path), inotify)
-    rounds = Rounds(tree, told.append, lambda: now[0])
+    tree = WatchTree(os.fsencode(tmp_path), inotify)
+    rounds = RewalkSchedule(tree, told.append, lambda: now[0])
     rounds.first()
     for _ in range(200):  # 20 seconds
         rounds.resync("overflow")

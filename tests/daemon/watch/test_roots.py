@@ -104,14 +104,14 @@ def test_many_starts_leak_nothing(root: bytes) -> None:
 
 
 def test_a_dead_emitter_is_seen(root: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    from daemon.watch.event_translator import Digest
+    from daemon.watch.event_translator import EventTranslator
 
     with listening(root) as ear:
 
-        def broken(self: Digest, record: object) -> None:
+        def broken(self: EventTranslator, record: object) -> None:
             raise RuntimeError("a defect")
 
-        monkeypatch.setattr(Digest, "take", broken)
+        monkeypatch.setattr(EventTranslator, "take", broken)
         write(root + b"/f")
         assert ear.hears(Rescan(root, "the watcher failed: a defect"))
         assert not ear.check().alive

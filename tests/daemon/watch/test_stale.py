@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from daemon.watch import tree_walk as inotify_walk
-from daemon.watch.event_translator import Digest
+from daemon.watch.event_translator import EventTranslator
 from daemon.watch.hints import Hint, Rescan
 from daemon.watch.inotify import Inotify
 from tests.support.hint_recorder import until
@@ -20,7 +20,7 @@ class Slow:
         self.root = root
         self.hints: list[Hint] = []
         self.inotify = Inotify()
-        self.digest = Digest(root, self.inotify, self.hints.append)
+        self.digest = EventTranslator(root, self.inotify, self.hints.append)
         self.digest.open()
 
     def read(self) -> None:
@@ -115,7 +115,7 @@ def test_a_directory_that_lost_its_watch_to_another_is_looked_at_again(slow: Slo
 def test_a_walk_that_meets_a_directory_on_its_way(slow: Slow) -> None:
     """What the walk skips is noted at once: when the walk ends, the second half of the rename may be digested."""
     rounds, tree = slow.digest.rounds, slow.digest.tree
-    walk = inotify_walk.Walk(tree.root, "test", deep=True)
+    walk = inotify_walk.TreeWalk(tree.root, "test", deep=True)
     on_its_way = tree.find(slow.root + b"/a")
     tree.detach(on_its_way)
     walk.stack.append(on_its_way)

@@ -21,5 +21,5 @@ def _when_told(*given: object) -> tuple[int, int]:
 
 
 daemon.followers.index.advance = _when_told
-daemon.followers.index.ROWS = 1
-catalog.similarity.index_tail.MOST = 10
+daemon.followers.index.STEP_ROWS = 1
+catalog.similarity.index_tail.MAX_TAIL_CHANGES = 10

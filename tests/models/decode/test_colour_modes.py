@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from models.decode.colour import flatten
-from models.decode.reason import Reason, Unfit
+from models.decode.reason import DecodeError, RejectReason
 from models.picture import Recipe, read_picture
 from tests.support.image_samples import saved
 
@@ -103,6 +103,6 @@ def test_interlaced_and_sixteen_bit_colour_png() -> None:
 
 def test_a_mode_that_nobody_can_show_is_said_so() -> None:
     odd = SimpleNamespace(mode="XYZ", info={})
-    with pytest.raises(Unfit) as caught:
+    with pytest.raises(DecodeError) as caught:
         flatten(odd, WHITE)  # type: ignore[arg-type]
-    assert caught.value.reason is Reason.UNSUPPORTED
+    assert caught.value.reason is RejectReason.UNSUPPORTED

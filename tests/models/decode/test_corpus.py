@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from models.decode.reason import Reason
+from models.decode.reason import RejectReason
 from models.picture import Recipe, read_picture
 from tests.models.decode.test_formats import decibels
 from tests.support.image_samples import reason_of
@@ -39,7 +39,7 @@ def verdicts(corpus: Path) -> dict[str, str]:
 
 def test_every_file_ends_with_a_picture_or_a_reason(verdicts: dict[str, str]) -> None:
     seen = Counter(verdicts.values())
-    assert seen.keys() <= {"ok", *Reason}
+    assert seen.keys() <= {"ok", *RejectReason}
     assert seen["ok"] > 600
 
 
@@ -62,10 +62,10 @@ def test_nothing_is_said_on_the_terminal(corpus: Path, capfd: pytest.CaptureFixt
 
 def test_files_made_to_be_broken_are_not_accepted(corpus: Path) -> None:
     for name in ("png/PngSuite__xd9n2c08.png", "tif/ImageTestSuite__m1-f4830e8d4fa458f78a09fcaaf260569c.tif"):
-        assert verdict((corpus / "formats" / name).read_bytes()) in (Reason.DAMAGED, Reason.CHECKSUM)
-    assert verdict((corpus / "edge_pillow" / "decompression_bomb.ico").read_bytes()) == Reason.PIXELS
+        assert verdict((corpus / "formats" / name).read_bytes()) in (RejectReason.DAMAGED, RejectReason.CHECKSUM)
+    assert verdict((corpus / "edge_pillow" / "decompression_bomb.ico").read_bytes()) == RejectReason.PIXELS
     muttered = corpus / "edge_pillow" / "crash-0da013a13571cc8eb457a39fee8db18f8a3c7127.tif"
-    assert verdict(muttered.read_bytes()) == Reason.DAMAGED  # Pillow shows it, libtiff says "Bad code word"
+    assert verdict(muttered.read_bytes()) == RejectReason.DAMAGED  # Pillow shows it, libtiff says "Bad code word"
 
 
 def test_same_pixels_as_a_full_decode_in_pillow(corpus: Path) -> None:

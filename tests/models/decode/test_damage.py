@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from models.decode.reason import Reason, Unfit
+from models.decode.reason import DecodeError, RejectReason
 from models.picture import Recipe, read_picture
 from tests.support.image_samples import SPECIMENS, heic, psd, reason_of, saved, scene, specimen
 
@@ -24,7 +24,7 @@ def verdict(data: bytes, recipe: Recipe = RECIPES[1], **options: int) -> str:
 
 
 def words(data: bytes) -> str:
-    with pytest.raises(Unfit) as caught:
+    with pytest.raises(DecodeError) as caught:
         read_picture(data, RECIPES[1])
     return caught.value.detail
 
@@ -41,7 +41,10 @@ def test_later_frames_are_proved() -> None:
     at = sound.rindex(b"fdAT")
     (size,) = struct.unpack(">I", sound[at - 4 : at])
     body = b"fdAT" + struct.pack(">I", 99) + sound[at + 8 : at + 4 + size]
-    assert verdict(sound[:at] + body + struct.pack(">I", zlib.crc32(body)) + sound[at + 8 + size :]) == Reason.DAMAGED
+    assert (
+        verdict(sound[:at] + body + struct.pack(">I", zlib.crc32(body)) + sound[at + 8 + size :])
+        == RejectReason.DAMAGED
+    )
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -49,17 +52,17 @@ def test_later_frames_are_proved() -> None:
 def test_jpeg_is_proved_the_same_when_shrunk(sound: bytes, recipe: Recipe) -> None:
     size = len(sound)
     assert verdict(sound, recipe) == "ok"
-    assert verdict(sound[: size // 2], recipe) == Reason.TRUNCATED
-    assert verdict(sound[:-2], recipe) == Reason.TRUNCATED
-    assert verdict(sound[:300], recipe) == Reason.TRUNCATED
-    assert verdict(hole(sound), recipe) == Reason.DAMAGED
-    assert verdict(sound[: size // 2] + sound[size // 2 + 512 :], recipe) == Reason.DAMAGED
+    assert verdict(sound[: size // 2], recipe) == RejectReason.TRUNCATED
+    assert verdict(sound[:-2], recipe) == RejectReason.TRUNCATED
+    assert verdict(sound[:300], recipe) == RejectReason.TRUNCATED
+    assert verdict(hole(sound), recipe) == RejectReason.DAMAGED
+    assert verdict(sound[: size // 2] + sound[size // 2 + 512 :], recipe) == RejectReason.DAMAGED
 
 
 def test_a_tail_of_zeros_is_not_an_honest_cut() -> None:
     for sound in (BASELINE, PROGRESSIVE, specimen("png"), specimen("gif", 1), heic(GREAT)):
         keep = len(sound) * 2 // 3
-        assert verdict(sound[:keep] + bytes(len(sound) - keep)) in (Reason.DAMAGED, Reason.CHECKSUM)
+        assert verdict(sound[:keep] + bytes(len(sound) - keep)) in (RejectReason.DAMAGED, RejectReason.CHECKSUM)
     assert "filled with zeros" in words(BASELINE[:20000] + bytes(9000))
 
 
@@ -79,20 +82,20 @@ def test_a_fault_in_metadata_is_noted_and_no_fault_of_the_picture() -> None:
     assert "metadata fault" in picture.note
     # Only what is beyond doubt is painted by the walk; the others are libjpeg's.
     assert abs(picture.pixels.astype(int) - read_picture(BASELINE, RECIPES[1]).pixels).max() <= 3
-    assert verdict(hole(stray)) == Reason.DAMAGED
+    assert verdict(hole(stray)) == RejectReason.DAMAGED
 
 
 def test_png_checks_every_chunk() -> None:
     sound = saved(scene(), "PNG", pnginfo=None, dpi=(72, 72))
     for at in range(8 + 4, len(sound) - 12, 97):
         broken = sound[:at] + bytes([sound[at] ^ 4]) + sound[at + 1 :]
-        assert verdict(broken) in (Reason.CHECKSUM, Reason.DAMAGED), at
+        assert verdict(broken) in (RejectReason.CHECKSUM, RejectReason.DAMAGED), at
     where = sound.index(b"pHYs") + 5
-    assert verdict(sound[:where] + b"\x7f" + sound[where + 1 :]) == Reason.CHECKSUM
+    assert verdict(sound[:where] + b"\x7f" + sound[where + 1 :]) == RejectReason.CHECKSUM
     assert "pHYs" in words(sound[:where] + b"\x7f" + sound[where + 1 :])
-    assert verdict(sound[:-12]) == Reason.TRUNCATED
-    assert verdict(sound[:-500]) == Reason.TRUNCATED
-    assert verdict(sound[:3000] + sound[3500:]) == Reason.DAMAGED
+    assert verdict(sound[:-12]) == RejectReason.TRUNCATED
+    assert verdict(sound[:-500]) == RejectReason.TRUNCATED
+    assert verdict(sound[:3000] + sound[3500:]) == RejectReason.DAMAGED
     assert verdict(sound + b"trailing words") == "ok"
 
 
@@ -101,7 +104,7 @@ def test_png_checks_every_chunk() -> None:
 def test_half_a_file_is_never_a_picture(name: str) -> None:
     for which in (0, 1):
         data = specimen(name, which)
-        assert verdict(data[: len(data) // 2]) in (Reason.TRUNCATED, Reason.DAMAGED)
+        assert verdict(data[: len(data) // 2]) in (RejectReason.TRUNCATED, RejectReason.DAMAGED)
 
 
 @pytest.mark.parametrize("kind", ["HEIF", "AVIF", "WEBP"])
@@ -110,8 +113,8 @@ def test_a_lost_sector_is_seen_where_decoders_conceal_it(kind: str) -> None:
     data = heic(noise) if kind == "HEIF" else saved(noise, kind, quality=90)
     assert len(data) > 12288
     assert verdict(data) == "ok"
-    assert verdict(data[:4096] + bytes(4096) + data[8192:]) == Reason.DAMAGED
-    assert verdict(data[:8192] + bytes(len(data) - 8192)) == Reason.DAMAGED
+    assert verdict(data[:4096] + bytes(4096) + data[8192:]) == RejectReason.DAMAGED
+    assert verdict(data[:8192] + bytes(len(data) - 8192)) == RejectReason.DAMAGED
 
 
 def test_zeros_that_a_coder_writes_for_flat_colour_are_no_loss() -> None:
@@ -128,33 +131,33 @@ def test_fax_faults_that_libtiff_only_mutters_about(capfd: pytest.CaptureFixture
     sound = saved(scene(400, 300).convert("1"), "TIFF", compression="group4")
     middle = len(sound) // 3
     assert verdict(sound) == "ok"
-    assert verdict(sound[:middle] + b"\xa5" * 40 + sound[middle + 40 :]) == Reason.DAMAGED
+    assert verdict(sound[:middle] + b"\xa5" * 40 + sound[middle + 40 :]) == RejectReason.DAMAGED
     assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
     ("data", "reason", "word"),
     [
-        (b"", Reason.EMPTY, ""),
-        (bytes(5000), Reason.DAMAGED, "filled with zeros"),
-        (b"<!DOCTYPE html><html>", Reason.NOT_IMAGE, "HTML"),
-        (b'<?xml version="1.0"?><svg xmlns="">', Reason.NOT_IMAGE, "SVG"),
-        (b"just some words\n", Reason.NOT_IMAGE, "text"),
-        ("Grüße aus Köln".encode(), Reason.NOT_IMAGE, "text"),
-        (b"\0\0\0\x18ftypmp42\0\0\0\0", Reason.NOT_IMAGE, "MP4"),
-        (b"%PDF-1.4", Reason.NOT_IMAGE, "PDF"),
-        (b"PK\x03\x04rest", Reason.NOT_IMAGE, "ZIP"),
-        (b"SQLite format 3\0rest", Reason.NOT_IMAGE, "SQLite"),
-        (b"RIFF\x10\0\0\0WAVEfmt ", Reason.NOT_IMAGE, "WAV"),
-        (b"\x93\x01\xfe\x07" * 9, Reason.NOT_IMAGE, "unknown"),
-        (b"\xff\x0a\xfa\x1f", Reason.UNSUPPORTED, "JPEG XL"),
-        (b"qoif" + bytes(20), Reason.UNSUPPORTED, "QOI"),
-        (b"DDS \x7c" + bytes(20), Reason.UNSUPPORTED, "DirectDraw"),
-        (b"FUJIFILMCCD-RAW 0201", Reason.UNSUPPORTED, "camera raw"),
-        (b"\0\0\0\x18ftypcrx \0\0\0\1", Reason.UNSUPPORTED, "camera raw"),
+        (b"", RejectReason.EMPTY, ""),
+        (bytes(5000), RejectReason.DAMAGED, "filled with zeros"),
+        (b"<!DOCTYPE html><html>", RejectReason.NOT_IMAGE, "HTML"),
+        (b'<?xml version="1.0"?><svg xmlns="">', RejectReason.NOT_IMAGE, "SVG"),
+        (b"just some words\n", RejectReason.NOT_IMAGE, "text"),
+        ("Grüße aus Köln".encode(), RejectReason.NOT_IMAGE, "text"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0", RejectReason.NOT_IMAGE, "MP4"),
+        (b"%PDF-1.4", RejectReason.NOT_IMAGE, "PDF"),
+        (b"PK\x03\x04rest", RejectReason.NOT_IMAGE, "ZIP"),
+        (b"SQLite format 3\0rest", RejectReason.NOT_IMAGE, "SQLite"),
+        (b"RIFF\x10\0\0\0WAVEfmt ", RejectReason.NOT_IMAGE, "WAV"),
+        (b"\x93\x01\xfe\x07" * 9, RejectReason.NOT_IMAGE, "unknown"),
+        (b"\xff\x0a\xfa\x1f", RejectReason.UNSUPPORTED, "JPEG XL"),
+        (b"qoif" + bytes(20), RejectReason.UNSUPPORTED, "QOI"),
+        (b"DDS \x7c" + bytes(20), RejectReason.UNSUPPORTED, "DirectDraw"),
+        (b"FUJIFILMCCD-RAW 0201", RejectReason.UNSUPPORTED, "camera raw"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\1", RejectReason.UNSUPPORTED, "camera raw"),
     ],
 )
-def test_what_is_no_picture_is_named(data: bytes, reason: Reason, word: str) -> None:
+def test_what_is_no_picture_is_named(data: bytes, reason: RejectReason, word: str) -> None:
     assert verdict(data) == reason
     assert word in words(data)
 
@@ -166,8 +169,8 @@ def test_camera_raw_is_not_its_own_thumbnail() -> None:
 
     picture = ((256, 4, 8), (257, 4, 8), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 140), (279, 4, 64))
     assert verdict(directory(*picture)) == "ok"
-    assert verdict(directory((254, 4, 1), *picture, (330, 4, 8))) == Reason.UNSUPPORTED
-    assert verdict(directory(*picture, (50706, 4, 0x401))) == Reason.UNSUPPORTED
+    assert verdict(directory((254, 4, 1), *picture, (330, 4, 8))) == RejectReason.UNSUPPORTED
+    assert verdict(directory(*picture, (50706, 4, 0x401))) == RejectReason.UNSUPPORTED
     assert "camera raw" in words(directory(*picture, (50706, 4, 0x401)))
 
 
@@ -177,10 +180,10 @@ def test_pixel_cap_comes_before_decoding() -> None:
         struct.pack(">I", len(part)) + kind + part + struct.pack(">I", zlib.crc32(kind + part))
         for kind, part in ((b"IHDR", head), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b""))
     )
-    assert verdict(b"\x89PNG\r\n\x1a\n" + body) == Reason.PIXELS
+    assert verdict(b"\x89PNG\r\n\x1a\n" + body) == RejectReason.PIXELS
     for name in SPECIMENS:
         for which in (0, 1):
-            assert verdict(specimen(name, which), max_pixels=900) == Reason.PIXELS, (name, which)
+            assert verdict(specimen(name, which), max_pixels=900) == RejectReason.PIXELS, (name, which)
 
 
 def test_too_little_memory_is_its_own_reason() -> None:
@@ -194,15 +197,15 @@ def test_too_little_memory_is_its_own_reason() -> None:
     great = Image.new("RGB", (6000, 6000), "navy")
     for kind in ("PNG", "JPEG", "TIFF"):
         done = subprocess.run([sys.executable, "-c", code], input=saved(great, kind), capture_output=True, cwd=ROOT)
-        assert done.stdout.decode().strip() == Reason.MEMORY, done.stderr
+        assert done.stdout.decode().strip() == RejectReason.MEMORY, done.stderr
 
 
 def test_twelve_bits_a_channel_are_named() -> None:
     deep = bytearray(BASELINE)
     deep[deep.index(b"\xff\xc0") + 4] = 12
-    assert verdict(bytes(deep)) == Reason.UNSUPPORTED
+    assert verdict(bytes(deep)) == RejectReason.UNSUPPORTED
     assert "12 bits" in words(bytes(deep))
-    assert verdict(psd(scene().convert("L"), 32)) in (Reason.UNSUPPORTED, Reason.DAMAGED)
+    assert verdict(psd(scene().convert("L"), 32)) in (RejectReason.UNSUPPORTED, RejectReason.DAMAGED)
 
 
 def suspicion(data: bytes) -> str:
@@ -233,7 +236,7 @@ def test_heic_units_tile_their_item() -> None:
         sound[:middle] + sound[middle + 64 :],
         flipped(sound, sound.index(b"mdat") + 5),  # the length of the first unit
     ):
-        assert verdict(changed) in (Reason.DAMAGED, Reason.TRUNCATED)
+        assert verdict(changed) in (RejectReason.DAMAGED, RejectReason.TRUNCATED)
     assert verdict(sound + bytes(range(256)) * 8) == "ok"
 
 
@@ -241,14 +244,14 @@ def test_an_item_beyond_the_end_is_a_cut() -> None:
     for sound in (heic(NOISE), saved(NOISE, "AVIF", speed=9)):
         start = sound.index(b"mdat") - 4
         size = int.from_bytes(sound[start : start + 4], "big") - 500
-        assert verdict(sound[:start] + struct.pack(">I", size) + sound[start + 4 : -500]) == Reason.TRUNCATED
+        assert verdict(sound[:start] + struct.pack(">I", size) + sound[start + 4 : -500]) == RejectReason.TRUNCATED
 
 
 def test_bmp_that_is_not_as_long_as_it_says() -> None:
     sound = saved(NOISE, "BMP")
     assert suspicion(sound) == ""
     assert "1 bytes more" in suspicion(sound[:9000] + b"x" + sound[9000:])
-    assert verdict(sound[:9000] + sound[9001:]) == Reason.TRUNCATED
+    assert verdict(sound[:9000] + sound[9001:]) == RejectReason.TRUNCATED
     assert suspicion(sound[:2] + bytes(4) + sound[6:]) == ""  # a writer that left the field empty
     few = bytearray(saved(scene().quantize(16), "BMP"))
     few[-1] = 255
@@ -292,15 +295,15 @@ def test_a_later_page_that_is_damaged_makes_a_tiff_suspect() -> None:
 def test_every_icon_is_proved() -> None:
     sound = saved(scene(64, 64), "ICO", sizes=[(64, 64), (32, 32), (16, 16)])
     assert verdict(sound) == "ok"
-    assert verdict(sound[:-5]) == Reason.TRUNCATED
+    assert verdict(sound[:-5]) == RejectReason.TRUNCATED
     for at in range(70, len(sound), 211):
-        assert verdict(flipped(sound, at)) in (Reason.CHECKSUM, Reason.DAMAGED, Reason.TRUNCATED), at
+        assert verdict(flipped(sound, at)) in (RejectReason.CHECKSUM, RejectReason.DAMAGED, RejectReason.TRUNCATED), at
     bitmaps = saved(scene(64, 64), "ICO", sizes=[(64, 64), (32, 32)], bitmap_format="bmp")
     assert verdict(bitmaps) == "ok"
-    assert verdict(bitmaps[:-300]) == Reason.TRUNCATED
+    assert verdict(bitmaps[:-300]) == RejectReason.TRUNCATED
     apple = saved(scene(128, 128), "ICNS")
-    assert verdict(apple[: len(apple) - 5]) == Reason.TRUNCATED
-    assert verdict(flipped(apple, len(apple) // 2)) == Reason.CHECKSUM
+    assert verdict(apple[: len(apple) - 5]) == RejectReason.TRUNCATED
+    assert verdict(flipped(apple, len(apple) // 2)) == RejectReason.CHECKSUM
 
 
 def test_what_follows_a_tga_is_no_fault_of_it() -> None:

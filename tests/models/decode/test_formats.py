@@ -8,8 +8,8 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from models.decode.formats import EXTENSIONS, FORMATS, recognise
-from models.picture import Picture, Recipe, Unfit, read_picture
+from models.decode.formats import EXTENSIONS, FORMATS, identify_format
+from models.picture import DecodeError, Picture, Recipe, read_picture
 from tests.support.image_samples import SPECIMENS, specimen
 
 EXACT = Recipe(48, 64, "squash", "bicubic", 0)
@@ -67,8 +67,8 @@ def test_no_other_row_claims_it(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(SPECIMENS))
 def test_a_file_of_a_few_bytes_is_asked_without_an_error(name: str) -> None:
     for length in range(40):
-        with suppress(Unfit):
-            recognise(specimen(name)[:length])
+        with suppress(DecodeError):
+            identify_format(specimen(name)[:length])
 
 
 def test_notes_say_what_was_left_out() -> None:

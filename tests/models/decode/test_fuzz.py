@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models.decode.reason import Reason, Unfit
+from models.decode.reason import DecodeError, RejectReason
 from models.picture import Picture, Recipe, read_picture
 from tests.support.image_samples import SPECIMENS, specimen
 
@@ -36,10 +36,10 @@ def edited(data: bytes, edits: list[tuple[str, int, bytes]]) -> bytes:
 def holds(data: bytes) -> None:
     try:
         picture = read_picture(data, RECIPE, max_pixels=CAP)
-    except Unfit as unfit:
-        assert isinstance(unfit.reason, Reason)
+    except DecodeError as unfit:
+        assert isinstance(unfit.reason, RejectReason)
         assert len(unfit.detail) < 500
-        assert unfit.detail or unfit.reason is Reason.EMPTY
+        assert unfit.detail or unfit.reason is RejectReason.EMPTY
     else:
         assert isinstance(picture, Picture)
         assert picture.pixels.shape == (16, 24, 3)

@@ -6,7 +6,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from models.decode.reason import Reason
+from models.decode.reason import RejectReason
 from tests.support.decode import read, refusal, resized
 from tests.support.image_samples import fading, heic, saved, scene
 
@@ -21,19 +21,19 @@ def test_an_avif_part_without_a_size_is_unsupported() -> None:
     changed = bytearray(sound)
     changed[places[0]] = sound[places[1]]  # of the transparency, its size is named first
     unfit = refusal(bytes(changed))
-    assert (unfit.reason, unfit.detail) == (Reason.UNSUPPORTED, "AVIF with a part that does not say its size")
+    assert (unfit.reason, unfit.detail) == (RejectReason.UNSUPPORTED, "AVIF with a part that does not say its size")
 
 
 def test_the_container_says_how_large_an_avif_is_before_anything_is_decoded() -> None:
     sound = bytearray(saved(scene(), "AVIF", speed=9))
     at = sound.index(b"ispe") + 8
     sound[at : at + 8] = struct.pack(">II", 40_000, 40_000)
-    assert refusal(bytes(sound)).reason is Reason.PIXELS
+    assert refusal(bytes(sound)).reason is RejectReason.PIXELS
 
 
 def test_a_heif_of_foreign_coding_is_unsupported() -> None:
     unfit = refusal(heic(scene()).replace(b"hvc1", b"unci"))
-    assert (unfit.reason, unfit.detail) == (Reason.UNSUPPORTED, "HEIF that holds uncompressed pixels")
+    assert (unfit.reason, unfit.detail) == (RejectReason.UNSUPPORTED, "HEIF that holds uncompressed pixels")
 
 
 def with_aperture(avif: bytes, aperture: bytes) -> bytes:
@@ -92,4 +92,4 @@ def test_damage_beside_a_foreign_thumbnail_is_damage() -> None:
     beside = sound[:named] + b"jpeg" + sound[named + 4 :]
     assert read(beside).format == "heif"
     config = beside.index(b"hvcC") + 4
-    assert refusal(beside[: config + 30] + bytes(60) + beside[config + 90 :]).reason is Reason.DAMAGED
+    assert refusal(beside[: config + 30] + bytes(60) + beside[config + 90 :]).reason is RejectReason.DAMAGED

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from models.decode.jpeg2000.codestream import find_codestream
-from models.decode.reason import Reason
-from models.picture import Picture, Recipe, Unfit, read_picture
+from models.decode.reason import RejectReason
+from models.picture import DecodeError, Picture, Recipe, read_picture
 from tests.support.image_samples import reason_of, saved, scene
 
 EXACT = Recipe(80, 120, "squash", "bicubic", 0)
@@ -44,8 +44,8 @@ def test_zeros_in_the_codestream_are_damage(size: int, options: dict[str, object
     sound = saved(NOISE, "JPEG2000", **options)
     assert verdict(sound) == "ok"
     for at in range(1000, len(sound) - size - 2, len(sound) // 7):
-        assert verdict(sound[:at] + bytes(size) + sound[at + size :]) == Reason.DAMAGED, at
-    assert verdict(sound[:-99]) in (Reason.DAMAGED, Reason.TRUNCATED)
+        assert verdict(sound[:at] + bytes(size) + sound[at + size :]) == RejectReason.DAMAGED, at
+    assert verdict(sound[:-99]) in (RejectReason.DAMAGED, RejectReason.TRUNCATED)
 
 
 def test_zeros_beside_the_codestream_are_none_of_it() -> None:
@@ -76,7 +76,7 @@ def test_packets_of_nothing_are_no_hole() -> None:
     packets = 4 * 3 * 16 * 16
     picture = read(empty_packets(packets))
     assert set(picture.pixels.ravel()) == {128}
-    assert verdict(empty_packets(2 * packets)) == Reason.DAMAGED
+    assert verdict(empty_packets(2 * packets)) == RejectReason.DAMAGED
     marked = bytearray(empty_packets(packets))
     marked[marked.index(b"\xff\x52") + 4] |= 4  # each of them would end in a mark
     found = find_codestream(bytes(marked))
@@ -120,7 +120,7 @@ def test_transparency_may_come_first_or_not_be_any() -> None:
     assert np.array_equal(read(with_header(last, defined(*colours, (3, 1, 0)))).pixels, np.asarray(expected))
     assert np.array_equal(read(with_header(last, defined(*colours, (3, 0xFFFF, 0xFFFF)))).pixels, SCENE)
     for strange in ((3, 3, 0), (3, 0, 4), (3, 1, 1)):
-        assert verdict(with_header(last, defined(*colours, strange))) == Reason.UNSUPPORTED
+        assert verdict(with_header(last, defined(*colours, strange))) == RejectReason.UNSUPPORTED
 
 
 def test_colours_may_be_multiplied_by_their_transparency() -> None:
@@ -138,7 +138,7 @@ def test_colours_of_more_than_eight_bits_are_unsupported_and_greys_are_read() ->
     deep = bytearray(saved(scene(), "JPEG2000", no_jp2=True))
     for component in range(3):
         deep[42 + 3 * component] = 15
-    assert verdict(bytes(deep)) == Reason.UNSUPPORTED
+    assert verdict(bytes(deep)) == RejectReason.UNSUPPORTED
     grey = Image.fromarray(np.asarray(scene().convert("L")).astype(np.uint16) * 257)
     shown = read(saved(grey, "JPEG2000")).pixels.astype(int)
     assert np.abs(shown - np.asarray(scene().convert("L").convert("RGB"))).max() <= 1
@@ -181,9 +181,12 @@ def test_palettes_of_other_kinds_are_unsupported_or_damaged() -> None:
         with_palette(COLOURS, (0, 1, 2), kind=0),
         with_palette(two, (0, 1)),
     ):
-        with pytest.raises(Unfit) as caught:
+        with pytest.raises(DecodeError) as caught:
             read(strange)
-        assert caught.value.reason is Reason.UNSUPPORTED
+        assert caught.value.reason is RejectReason.UNSUPPORTED
     short = with_palette(COLOURS, (0, 1, 2))
     at = short.index(b"pclr") + 4
-    assert verdict(short[:at] + struct.pack(">H", 999) + short[at + 2 :]) in (Reason.DAMAGED, Reason.TRUNCATED)
+    assert verdict(short[:at] + struct.pack(">H", 999) + short[at + 2 :]) in (
+        RejectReason.DAMAGED,
+        RejectReason.TRUNCATED,
+    )

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from models.decode.jpeg.checks import CLEAR_BREAK, describe_trailer
-from models.decode.jpeg.entropy import Walk, walk_jpeg
-from models.decode.reason import Reason
+from models.decode.jpeg.checks import CLEAR_BREAK_SCORE, describe_trailer
+from models.decode.jpeg.entropy import JpegWalk, walk_jpeg
+from models.decode.reason import RejectReason
 from models.picture import Picture, read_picture
 from tests.models.decode.test_jpeg_walk import LIMIT, PICTURE, RECIPE, textured
 from tests.support.image_samples import saved
@@ -16,7 +16,7 @@ from tests.support.image_samples import saved
 WIDTH, HEIGHT = PICTURE.size
 
 
-def walked(image: Image.Image, **options: object) -> Walk:
+def walked(image: Image.Image, **options: object) -> JpegWalk:
     found = walk_jpeg(saved(image, "JPEG", **{"quality": 90, **options}), LIMIT)
     assert found is not None
     return found
@@ -40,7 +40,7 @@ def broken_at(row: int, column: int, shift: tuple[int, int, int], mcu: int = 16)
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"quality": 75}])
 def test_a_break_is_found_at_its_row(shift: tuple[int, int, int], options: dict[str, object]) -> None:
     image = broken_at(9, 11, shift)
-    assert walked(image, **options).break_score > CLEAR_BREAK
+    assert walked(image, **options).break_score > CLEAR_BREAK_SCORE
     said = shown(image, **options).suspect
     found = re.fullmatch(r"the picture breaks at row (\d+) of 304 \(brightness or colours shift\)", said)
     assert found, said
@@ -64,7 +64,7 @@ def test_edges_of_the_picture_itself_are_no_break() -> None:
     panels.paste(PICTURE.crop((0, 0, 400, 144)), (0, 160))
     for image in (framed, slope, tilted, panels, textured(seed=8)):
         for quality in (60, 90):
-            assert walked(image, quality=quality).break_score < CLEAR_BREAK
+            assert walked(image, quality=quality).break_score < CLEAR_BREAK_SCORE
             assert shown(image, quality=quality).suspect == ""
 
 
@@ -77,7 +77,7 @@ def test_a_horizon_that_slopes_from_one_row_to_the_next_is_no_break(fall: int, s
         ground = 1 / (1 + np.exp((top + fall * (1 - right / WIDTH) - down) / soft))
         pixels = np.asarray(PICTURE) * 0.5 + 60 + ground[..., None] * np.array((50, 0, -50))
         horizon = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
-        assert walked(horizon, quality=85, subsampling=0).break_score < CLEAR_BREAK
+        assert walked(horizon, quality=85, subsampling=0).break_score < CLEAR_BREAK_SCORE
 
 
 @pytest.mark.parametrize("colour", [(128, 128, 128), (0, 135, 0)])
@@ -124,7 +124,7 @@ def test_junk_behind_the_picture_is_suspect() -> None:
     picture = read_picture(JPEG + junk, RECIPE)
     assert picture.suspect == "100 bytes of unknown data follow the end of the picture"
     assert describe_trailer(JPEG + junk, len(JPEG)) == (picture.suspect, False)
-    assert Reason.DAMAGED not in picture.suspect
+    assert RejectReason.DAMAGED not in picture.suspect
 
 
 def test_a_damaged_preview_in_the_header_is_suspect() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from models.bundle.folder import Bundle, default_folder, load_bundle
 from models.decode.jpeg import decoder as jpeg
-from models.decode.reason import Unfit
+from models.decode.reason import DecodeError
 from models.picture import read_picture
 from models.runtime.session import Session
 
@@ -47,7 +47,7 @@ def judged(data: bytes, bundle: Bundle) -> tuple[str, ...]:
     """All that is said of a file, but for its pixels."""
     try:
         picture = read_picture(data, bundle.recipe)
-    except Unfit as unfit:
+    except DecodeError as unfit:
         return unfit.reason.name, unfit.detail
     return "ok", picture.suspect, picture.note
 

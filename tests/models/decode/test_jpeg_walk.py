@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.decode.jpeg.entropy import Fault, Walk, walk_jpeg
-from models.decode.reason import Reason, Unfit
+from models.decode.jpeg.entropy import JpegFault, JpegWalk, walk_jpeg
+from models.decode.reason import DecodeError, RejectReason
 from models.picture import Picture, Recipe, read_picture
 from tests.support.image_samples import reason_of, saved, scene
 
@@ -38,7 +38,7 @@ KINDS = {
 BASELINE, PROGRESSIVE, RESTARTS = KINDS["baseline"], KINDS["progressive"], KINDS["restarts"]
 
 
-def walked(data: bytes) -> Walk:
+def walked(data: bytes) -> JpegWalk:
     found = walk_jpeg(data, LIMIT)
     assert found is not None
     return found
@@ -63,7 +63,7 @@ def read(data: bytes) -> Picture:
 
 
 def words(data: bytes) -> str:
-    with pytest.raises(Unfit) as caught:
+    with pytest.raises(DecodeError) as caught:
         read(data)
     return f"{caught.value.reason}: {caught.value.detail}"
 
@@ -71,7 +71,7 @@ def words(data: bytes) -> str:
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_an_encoder_writes_has_no_fault(kind: str) -> None:
     walk = walked(KINDS[kind])
-    assert (walk.fault, walk.ended, walk.zeros, sum(walk.counts)) == (Fault.SOUND, True, 0, 0)
+    assert (walk.fault, walk.ended, walk.zeros, sum(walk.counts)) == (JpegFault.SOUND, True, 0, 0)
     assert walk.end == len(KINDS[kind])
     assert read(KINDS[kind]).suspect == ""
 
@@ -91,7 +91,7 @@ def test_a_cut_is_named_with_its_row(kind: str, share: float) -> None:
 def test_dropped_bytes_are_found(kind: str) -> None:
     sound, rng = KINDS[kind], random.Random(5)
     places = [rng.randrange(scan_of(sound), len(sound) - 1000) for _ in range(20)]
-    sound_ones = [at for at in places if walked(sound[:at] + sound[at + 512 :]).fault is Fault.SOUND]
+    sound_ones = [at for at in places if walked(sound[:at] + sound[at + 512 :]).fault is JpegFault.SOUND]
     assert len(sound_ones) <= 2
 
 
@@ -103,14 +103,14 @@ def test_a_block_never_holds_more_than_its_places() -> None:
     stream += "1" * (-len(stream) % 8)
     bits = int(stream, 2).to_bytes(len(stream) // 8, "big").replace(b"\xff", b"\xff\0")
     broken = over(KINDS["grey"], start, bits)
-    assert walked(broken).fault is Fault.INDEX
+    assert walked(broken).fault is JpegFault.INDEX
     assert words(broken) == "damaged: a block with more coefficients than it has places at row 0 of 304"
 
 
 def test_bits_that_are_no_code() -> None:
     broken = over(BASELINE, len(BASELINE) // 2, b"\xff\0" * 6)
     walk = walked(broken)
-    assert walk.fault is Fault.CODE
+    assert walk.fault is JpegFault.CODE
     assert words(broken) == f"damaged: bits that are no code at row {walk.row} of 304"
     assert 60 < walk.row < 260
 
@@ -121,15 +121,15 @@ def test_a_scan_that_stops_early() -> None:
 
 
 def test_codes_left_over_behind_the_last_block() -> None:
-    assert walked(BASELINE[:-2] + b"\x5a\x5a\x5a\x5a" + BASELINE[-2:]).fault is Fault.LONG
+    assert walked(BASELINE[:-2] + b"\x5a\x5a\x5a\x5a" + BASELINE[-2:]).fault is JpegFault.LONG
 
 
 def test_restart_markers_that_do_not_fit() -> None:
     second = RESTARTS.index(b"\xff\xd1")
-    assert walked(over(RESTARTS, second, b"\xff\xd4")).fault is Fault.RESTART
-    assert reason_of(lambda: read(over(RESTARTS, second, b"\xff\xd4"))) == Reason.DAMAGED
+    assert walked(over(RESTARTS, second, b"\xff\xd4")).fault is JpegFault.RESTART
+    assert reason_of(lambda: read(over(RESTARTS, second, b"\xff\xd4"))) == RejectReason.DAMAGED
     third = RESTARTS.index(b"\xff\xd2")
-    assert walked(RESTARTS[:second] + RESTARTS[third:]).fault is Fault.RESTART  # a whole row is missing
+    assert walked(RESTARTS[:second] + RESTARTS[third:]).fault is JpegFault.RESTART  # a whole row is missing
 
 
 def test_padding_that_changes_is_suspect_and_zeros_throughout_are_a_habit() -> None:
@@ -140,7 +140,7 @@ def test_padding_that_changes_is_suspect_and_zeros_throughout_are_a_habit() -> N
     for place in places:
         for bit in range(7):  # the last bit of a segment is padding unless the codes fill its last byte
             touched = walked(flipped(RESTARTS, place, bit))
-            if touched.fault is Fault.SOUND and touched.ones < walk.ones:
+            if touched.fault is JpegFault.SOUND and touched.ones < walk.ones:
                 assert "padding" in read(flipped(RESTARTS, place, bit)).suspect
                 return
     pytest.fail("no padding was found")
@@ -151,10 +151,10 @@ def test_brightness_out_of_range_is_suspect() -> None:
     white = saved(Image.new("L", (320, 320), 250), "JPEG", quality=90)
     grey = saved(Image.new("L", (320, 320), 129), "JPEG", quality=90)
     start = scan_of(white)
-    assert walked(white).fault is Fault.SOUND
+    assert walked(white).fault is JpegFault.SOUND
     dark = over(grey, scan_of(grey), white[start : start + 3])  # white, and then on from there
     suspects = {walked(flipped(white, start, bit)).fault for bit in range(8)} | {walked(dark).fault}
-    assert Fault.RANGE in suspects
+    assert JpegFault.RANGE in suspects
 
 
 def test_contrast_beyond_eight_bits_is_suspect() -> None:
@@ -163,8 +163,8 @@ def test_contrast_beyond_eight_bits_is_suspect() -> None:
     sound = saved(Image.fromarray(board), "JPEG", quality=95)
     table = sound.index(b"\xff\xdb") + 5
     louder = over(sound, table + 1, bytes(min(255, 3 * value) for value in sound[table + 1 : table + 64]))
-    assert walked(sound).fault is Fault.SOUND
-    assert walked(louder).fault is Fault.CONTRAST
+    assert walked(sound).fault is JpegFault.SOUND
+    assert walked(louder).fault is JpegFault.CONTRAST
     assert "contrast beyond what samples can hold" in read(louder).suspect
 
 
@@ -172,24 +172,24 @@ def test_a_progressive_picture_that_is_never_refined_is_suspect() -> None:
     scans = [found.start() for found in re.finditer(rb"\xff\xda", PROGRESSIVE)]
     tables = PROGRESSIVE.rindex(b"\xff\xc4", 0, scans[-1])
     early = PROGRESSIVE[:tables] + b"\xff\xd9"
-    assert walked(early).fault is Fault.UNREFINED
+    assert walked(early).fault is JpegFault.UNREFINED
     assert "scans are missing" in read(early).suspect
 
 
 def test_tables_that_are_none() -> None:
     table = BASELINE.index(b"\xff\xc4")
     twice = over(BASELINE, table + 5 + 16, BASELINE[table + 5 + 17 : table + 5 + 18])  # one symbol stands twice
-    assert walked(twice).fault is Fault.TABLES
-    assert walked(over(BASELINE, table + 5, b"\x09")).fault is Fault.TABLES  # more codes of one bit than there are
+    assert walked(twice).fault is JpegFault.TABLES
+    assert walked(over(BASELINE, table + 5, b"\x09")).fault is JpegFault.TABLES  # more codes of one bit than there are
 
 
 def test_what_is_not_walked_is_left_to_the_decoder() -> None:
     arithmetic = over(BASELINE, BASELINE.index(b"\xff\xc0"), b"\xff\xc9")
     assert walk_jpeg(arithmetic, LIMIT) is None
-    assert walked_size(BASELINE, 400 * 304 - 1) is Fault.HEADER
+    assert walked_size(BASELINE, 400 * 304 - 1) is JpegFault.HEADER
 
 
-def walked_size(data: bytes, limit: int) -> Fault:
+def walked_size(data: bytes, limit: int) -> JpegFault:
     found = walk_jpeg(data, limit)
     assert found is not None
     return found.fault
@@ -217,7 +217,7 @@ def test_clean_files_show_no_fault(corpus: Path) -> None:
             data = path.read_bytes() if path.is_file() else b""
             if not data.startswith(b"\xff\xd8") or path.name.startswith("ImageTestSuite__") or path.name == "beach.jpg":
                 continue
-            if (fault := walked(data).fault) < Fault.OVERSHOOT and fault:
+            if (fault := walked(data).fault) < JpegFault.OVERSHOOT and fault:
                 faults.append((path.name, fault))
             if suspect := read(data).suspect:
                 suspects.append((path.name, suspect))
@@ -235,7 +235,7 @@ def test_single_bits_in_photos_are_found(corpus: Path) -> None:
             cases += 1
             try:
                 found += bool(read(broken).suspect)
-            except Unfit:
+            except DecodeError:
                 found += 1
     assert cases >= 240
     assert found > 0.31 * cases, found / cases

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.decode.reason import Reason
+from models.decode.reason import RejectReason
 from models.picture import Recipe
 from tests.support.decode import EXACT, read, refusal, resized
 from tests.support.image_samples import fading, psd, reason_of, saved, scene
@@ -63,16 +63,16 @@ def test_packets_of_a_tga_may_run_from_row_to_row() -> None:
     picture = read(sound)
     assert (picture.format, picture.suspect) == ("tga", "")
     assert np.array_equal(picture.pixels, resized(scene()))
-    assert refusal(sound[:-2]).reason is Reason.NOT_IMAGE  # half a header is all that a TGA has to be known by
+    assert refusal(sound[:-2]).reason is RejectReason.NOT_IMAGE  # half a header is all that a TGA has to be known by
     footed = sound + struct.pack("<II", 0, 0) + b"TRUEVISION-XFILE.\0"
     assert read(footed).suspect == ""
-    assert refusal(footed[:900] + footed[1300:]).reason in (Reason.DAMAGED, Reason.TRUNCATED)
+    assert refusal(footed[:900] + footed[1300:]).reason in (RejectReason.DAMAGED, RejectReason.TRUNCATED)
     assert read(sound + b"12345").suspect == "5 bytes more than its header says"
 
 
 def test_a_tga_may_name_the_depth_of_a_palette_that_it_has_not() -> None:
     assert np.array_equal(read(tga(scene(), spare=24)).pixels, resized(scene()))
-    assert refusal(tga(scene(), spare=7)).reason is Reason.NOT_IMAGE
+    assert refusal(tga(scene(), spare=7)).reason is RejectReason.NOT_IMAGE
 
 
 def test_a_tga_whose_fourth_byte_is_always_empty_is_not_blank() -> None:
@@ -92,7 +92,7 @@ def test_an_icon_may_have_a_longer_bitmap_header() -> None:
 
 def test_floats_of_photoshop_are_unsupported() -> None:
     unfit = refusal(psd(scene(), 32))
-    assert (unfit.reason, unfit.detail) == (Reason.UNSUPPORTED, "Photoshop document of 32 bits a channel")
+    assert (unfit.reason, unfit.detail) == (RejectReason.UNSUPPORTED, "Photoshop document of 32 bits a channel")
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_floats_of_photoshop_are_unsupported() -> None:
 )
 def test_pictures_that_are_not_decoded_have_a_name(data: bytes, words: str) -> None:
     unfit = refusal(data)
-    assert (unfit.reason, unfit.detail) == (Reason.UNSUPPORTED, words)
+    assert (unfit.reason, unfit.detail) == (RejectReason.UNSUPPORTED, words)
 
 
 def test_pcx_without_compression_is_named_and_not_misread() -> None:
@@ -137,7 +137,7 @@ def test_a_palette_of_two_colours_decides_what_is_white_in_a_pcx() -> None:
 def test_a_cut_old_picture_is_rejected(make: Callable[[], bytes]) -> None:
     sound = make()
     assert reason_of(lambda: read(sound)) == "ok"
-    assert reason_of(lambda: read(sound[: len(sound) // 2])) in (Reason.TRUNCATED, Reason.DAMAGED)
+    assert reason_of(lambda: read(sound[: len(sound) // 2])) in (RejectReason.TRUNCATED, RejectReason.DAMAGED)
 
 
 @pytest.mark.parametrize("bit", [0, 1])
@@ -165,4 +165,4 @@ def test_what_the_first_frame_of_a_gif_leaves_empty_is_empty() -> None:
 )
 def test_text_that_begins_like_a_picture_is_text(text: bytes) -> None:
     unfit = refusal(text)
-    assert (unfit.reason, unfit.detail) == (Reason.NOT_IMAGE, "text")
+    assert (unfit.reason, unfit.detail) == (RejectReason.NOT_IMAGE, "text")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, PngImagePlugin
 
-from models.decode.pixel_digest import LENGTH, same_pixels
+from models.decode.pixel_digest import DIGEST_BYTES, same_pixels
 from models.picture import Recipe, read_picture
 from tests.support.image_samples import saved, scene
 
@@ -15,7 +15,7 @@ RECIPE = Recipe(64, 64, "squash", "bilinear", 2.0)
 
 def digest(data: bytes, recipe: Recipe = RECIPE) -> bytes:
     found = read_picture(data, recipe).digest
-    assert len(found) == LENGTH
+    assert len(found) == DIGEST_BYTES
     return found
 
 

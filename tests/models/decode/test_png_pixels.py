@@ -9,10 +9,10 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from models.decode.pillow_plugins import load_plain
-from models.decode.png import SIGNATURE, decode_png, walk
+from models.decode.pillow_plugins import load_raster
+from models.decode.png import PNG_SIGNATURE, decode_png, read_chunks
 from models.decode.png_pixels import quick_raster
-from models.fit import fit
+from models.fit import preprocess
 from models.native.rows import average, unfilter
 from models.recipe import Recipe
 
@@ -33,7 +33,7 @@ def png(
     palette = chunk(b"PLTE", (bytes(range(256)) * 3)[: 3 * colours]) if mode == "P" else b""
     half = len(stream) // 2
     body = chunk(b"IDAT", stream[:half]) + between + chunk(b"IDAT", stream[half:])
-    return SIGNATURE + chunk(b"IHDR", head) + palette + extra + body + chunk(b"IEND", b"")
+    return PNG_SIGNATURE + chunk(b"IHDR", head) + palette + extra + body + chunk(b"IEND", b"")
 
 
 def rows(mode: str, width: int, height: int, filters: list[int]) -> bytes:
@@ -45,7 +45,7 @@ def rows(mode: str, width: int, height: int, filters: list[int]) -> bytes:
 
 
 def quick(data: bytes, recipe: Recipe = EXACT) -> Image.Image | None:
-    raster = quick_raster(Image.open(BytesIO(data)), walk(data).stream, recipe, 1)  # type: ignore[arg-type]
+    raster = quick_raster(Image.open(BytesIO(data)), read_chunks(data).stream, recipe, 1)  # type: ignore[arg-type]
     return raster.image if raster else None
 
 
@@ -62,8 +62,8 @@ def test_the_same_pixels_as_pillow(mode: str, size: tuple[int, int], filters: li
 
 def fitted(data: bytes, recipe: Recipe, *, slowly: bool) -> tuple[bytes, bytes]:
     """The model's pixels and the digest, by the quick way or by Pillow's."""
-    raster = load_plain(Image.open(BytesIO(data)), 10**8) if slowly else decode_png(data, recipe, 10**8)  # type: ignore[arg-type]
-    made = fit(raster, recipe)
+    raster = load_raster(Image.open(BytesIO(data)), 10**8) if slowly else decode_png(data, recipe, 10**8)  # type: ignore[arg-type]
+    made = preprocess(raster, recipe)
     return made.pixels.tobytes(), made.digest
 
 

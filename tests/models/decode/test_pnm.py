@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.decode.reason import Reason
+from models.decode.reason import RejectReason
 from models.picture import Recipe, read_picture
 from tests.support.image_samples import reason_of, saved
 
@@ -39,7 +39,7 @@ def test_lost_sectors_are_suspected_with_their_row(sound: bytes, row: int) -> No
     words = suspicion(lost).split(" zero bytes from ")
     assert 4096 <= int(words[0]) < 4106
     assert words[1] in (f"row {(8192 - start) // row} of {height}", f"row {(8191 - start) // row} of {height}")
-    assert reason_of(lambda: suspicion(sound[:-1])) == Reason.TRUNCATED
+    assert reason_of(lambda: suspicion(sound[:-1])) == RejectReason.TRUNCATED
 
 
 def test_an_end_of_zeros_is_suspected() -> None:

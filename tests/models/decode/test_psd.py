@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.decode.reason import Reason
+from models.decode.reason import RejectReason
 from models.native.rows import first_bad_row
 from models.picture import Picture, Recipe, read_picture
 from tests.support.decode import refusal
@@ -110,7 +110,7 @@ def test_transparency_of_other_writers_is_laid_on_white() -> None:
 def test_a_document_without_a_flattened_picture_is_named() -> None:
     planes = channels(SCENE)
     unfit = refusal(document(planes, layers=2, merged=False))
-    assert (unfit.reason, unfit.detail) == (Reason.UNSUPPORTED, "Photoshop document without a flattened picture")
+    assert (unfit.reason, unfit.detail) == (RejectReason.UNSUPPORTED, "Photoshop document without a flattened picture")
     for sound in (document(planes, layers=2), document(planes, merged=False)):  # of no layers it is all that there is
         assert np.array_equal(read(sound).pixels, SCENE)
 
@@ -129,21 +129,24 @@ def test_every_row_unpacks_to_its_own_width(spare: int) -> None:
     ):
         assert len(changed) == len(row)
         unfit = refusal(sound[: -len(row)] + changed)
-        assert (unfit.reason, unfit.detail) == (Reason.DAMAGED, last)
+        assert (unfit.reason, unfit.detail) == (RejectReason.DAMAGED, last)
 
 
 def test_rows_that_are_too_long_are_damage() -> None:
     """As a fuzzed file has them, of twice the width: the picture that Pillow makes of it is another."""
     wide = document(channels(np.concatenate([SCENE, SCENE], axis=1)))
     unfit = refusal(wide[:18] + struct.pack(">I", WIDTH) + wide[22:])
-    assert (unfit.reason, unfit.detail) == (Reason.DAMAGED, f"row 0 of channel 1 does not unpack to {WIDTH} bytes")
+    assert (unfit.reason, unfit.detail) == (
+        RejectReason.DAMAGED,
+        f"row 0 of channel 1 does not unpack to {WIDTH} bytes",
+    )
 
 
 @pytest.mark.parametrize("coding", [0, 1])
 def test_a_cut_document_is_truncated_also_behind_what_is_shown(coding: int) -> None:
     sound = document([*channels(SCENE), SPARE, SPARE], layers=1, coding=coding)
     for keep in (len(sound) - 1, len(sound) - 2000, len(sound) // 2, 200, 90, 40):
-        assert reason_of(lambda keep=keep: read(sound[:keep])) == Reason.TRUNCATED, keep
+        assert reason_of(lambda keep=keep: read(sound[:keep])) == RejectReason.TRUNCATED, keep
 
 
 def test_lost_sectors_of_raw_planes_are_suspected_with_their_row() -> None:
@@ -165,8 +168,8 @@ def test_lost_sectors_of_raw_planes_are_suspected_with_their_row() -> None:
 
 @pytest.mark.parametrize("coding", [2, 3])
 def test_a_zipped_picture_is_named(coding: int) -> None:
-    assert refusal(document(channels(SCENE), coding=coding)).reason is Reason.UNSUPPORTED
-    assert refusal(document(channels(SCENE), coding=coding + 9)).reason is Reason.DAMAGED
+    assert refusal(document(channels(SCENE), coding=coding)).reason is RejectReason.UNSUPPORTED
+    assert refusal(document(channels(SCENE), coding=coding + 9)).reason is RejectReason.DAMAGED
 
 
 def test_separate_inks_are_named_and_one_is_grey() -> None:
@@ -178,7 +181,7 @@ def test_a_palette_is_whole() -> None:
     sound = document([SPARE], INDEXED)
     assert np.array_equal(read(sound).pixels[..., 0], SPARE)
     short = sound[:26] + struct.pack(">I", 765) + sound[30:795] + sound[798:]
-    assert (refusal(short).reason, refusal(short).detail) == (Reason.DAMAGED, "a palette of 765 bytes")
+    assert (refusal(short).reason, refusal(short).detail) == (RejectReason.DAMAGED, "a palette of 765 bytes")
 
 
 def test_rows_are_followed_within_the_data_alone() -> None:

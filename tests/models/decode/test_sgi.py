@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.decode.reason import Reason
-from models.picture import Picture, Recipe, Unfit, read_picture
+from models.decode.reason import RejectReason
+from models.picture import DecodeError, Picture, Recipe, read_picture
 from tests.support.image_samples import reason_of, saved, scene
 
 WIDTH, HEIGHT = 120, 80
@@ -43,8 +43,8 @@ def read(data: bytes) -> Picture:
     return read_picture(data, EXACT)
 
 
-def refusal(data: bytes) -> Unfit:
-    with pytest.raises(Unfit) as caught:
+def refusal(data: bytes) -> DecodeError:
+    with pytest.raises(DecodeError) as caught:
         read(data)
     return caught.value
 
@@ -70,19 +70,19 @@ def test_a_packed_row_that_is_too_short_or_too_long_is_damage(each: int) -> None
     for value in (0, 0x80 | 49, 0x80 | 51):
         unfit = refusal(put(sound, count, bytes([value])))
         words = f"row {HEIGHT - 8} of channel 2 does not unpack to {WIDTH} pixels"
-        assert (unfit.reason, unfit.detail) == (Reason.DAMAGED, words)
+        assert (unfit.reason, unfit.detail) == (RejectReason.DAMAGED, words)
     lost = (start + 4095) // 4096 * 4096
-    assert refusal(put(sound, lost, bytes(4096))).reason is Reason.DAMAGED
+    assert refusal(put(sound, lost, bytes(4096))).reason is RejectReason.DAMAGED
 
 
 def test_a_row_past_the_end_is_named() -> None:
     sound = packed(SCENE)
     unfit = refusal(put(sound, TABLE + 4 * 2, struct.pack(">I", len(sound) - 3)))
-    assert (unfit.reason, unfit.detail) == (Reason.TRUNCATED, f"row {HEIGHT - 3} of channel 1 lies past the end")
+    assert (unfit.reason, unfit.detail) == (RejectReason.TRUNCATED, f"row {HEIGHT - 3} of channel 1 lies past the end")
     unfit = refusal(sound[:-1])
-    assert (unfit.reason, unfit.detail) == (Reason.TRUNCATED, "row 0 of channel 3 lies past the end")
+    assert (unfit.reason, unfit.detail) == (RejectReason.TRUNCATED, "row 0 of channel 3 lies past the end")
     assert refusal(sound[: TABLE + 100]).detail == "the data ends within the table of rows"
-    assert refusal(sound[:99]).reason is Reason.NOT_IMAGE
+    assert refusal(sound[:99]).reason is RejectReason.NOT_IMAGE
 
 
 def test_lost_parts_of_raw_planes_are_suspected_with_their_row() -> None:
@@ -96,7 +96,7 @@ def test_lost_parts_of_raw_planes_are_suspected_with_their_row() -> None:
     tail = read(put(sound, 550_700, bytes(len(sound) - 550_700))).suspect
     assert tail == f"{len(sound) - 550_700} zero bytes from row 0 of 400"
     assert read(sound + b"more").suspect == "4 bytes more than its header says"
-    assert refusal(sound[:-1]).reason is Reason.TRUNCATED
+    assert refusal(sound[:-1]).reason is RejectReason.TRUNCATED
 
 
 @pytest.mark.parametrize("width", [256, 512, 1024, 4096])

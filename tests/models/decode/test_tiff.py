@@ -6,8 +6,8 @@ import zlib
 import numpy as np
 import pytest
 
-from models.decode.reason import Reason
-from models.picture import Unfit
+from models.decode.reason import RejectReason
+from models.picture import DecodeError
 from tests.support.decode import read, refusal, resized
 from tests.support.image_samples import saved, scene
 
@@ -38,7 +38,7 @@ def retagged(tiff: bytes, tag: int, *, to: int | None = None, value: int | None 
 )
 def test_a_tiff_of_foreign_coding_is_unsupported(tag: int, value: int, words: str) -> None:
     unfit = refusal(retagged(saved(scene(), "TIFF"), tag, value=value))
-    assert (unfit.reason, unfit.detail) == (Reason.UNSUPPORTED, words)
+    assert (unfit.reason, unfit.detail) == (RejectReason.UNSUPPORTED, words)
 
 
 def test_a_page_that_is_none_behind_a_sound_one_makes_a_tiff_suspect() -> None:
@@ -169,14 +169,14 @@ def changed(data: bytes) -> bool:
     """Whether the file is rejected or suspect."""
     try:
         return bool(read(data).suspect)
-    except Unfit:
+    except DecodeError:
         return True
 
 
 def test_separate_planes_of_grey_and_transparency_are_not_shown_blank() -> None:
     planes = [zlib.compress(plane.tobytes()) for plane in (GREY, GREY)]
     unfit = refusal(tiff("<", 8, 2, {284: 2, 338: 2, 259: 8}, planes))
-    assert (unfit.reason, "grey and transparency" in unfit.detail) == (Reason.UNSUPPORTED, True)
+    assert (unfit.reason, "grey and transparency" in unfit.detail) == (RejectReason.UNSUPPORTED, True)
 
 
 def test_signed_numbers_of_sixteen_bits_begin_below_zero() -> None:
@@ -187,5 +187,5 @@ def test_signed_numbers_of_sixteen_bits_begin_below_zero() -> None:
 
 def test_a_cut_tiff_of_half_known_coding_is_cut_and_not_unsupported() -> None:
     whole = retagged(saved(scene(), "TIFF"), 259, value=6)
-    assert refusal(whole).reason is Reason.UNSUPPORTED
-    assert refusal(whole[:-2000]).reason in (Reason.TRUNCATED, Reason.DAMAGED)
+    assert refusal(whole).reason is RejectReason.UNSUPPORTED
+    assert refusal(whole[:-2000]).reason in (RejectReason.TRUNCATED, RejectReason.DAMAGED)

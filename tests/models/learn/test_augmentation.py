@@ -3,9 +3,9 @@
 import numpy as np
 from PIL import Image
 
-from models.learn.augmentation import views
-from models.learn.dataset import Material, Views
-from models.learn.training import Labelled, train
+from models.learn.augmentation import augmented_views
+from models.learn.dataset import AugmentedViews, TrainingData
+from models.learn.training import LabelledRows, fit_head
 
 
 def picture(seed: int = 0) -> np.ndarray:
@@ -20,28 +20,28 @@ def apart(one: np.ndarray, other: np.ndarray) -> float:
 
 def test_views_are_mirrored_cut_and_compressed() -> None:
     shown = picture()
-    made = views(shown, 9, np.random.default_rng(0))
+    made = augmented_views(shown, 9, np.random.default_rng(0))
     assert len(made) == 9
     assert all(one.shape == shown.shape and one.dtype == np.uint8 and one.flags.c_contiguous for one in made)
     assert (made[0] == shown[:, ::-1]).all() and (made[4] == made[0]).all()
     assert 0 < apart(made[2], shown) < 8  # compressed
     assert apart(made[1], shown) > 8 and apart(made[5], made[1]) > 1  # cut, and the next time elsewhere
     assert apart(made[3][:, ::-1], shown) < apart(made[3], shown)  # mirrored too
-    again = views(shown, 9, np.random.default_rng(0))
+    again = augmented_views(shown, 9, np.random.default_rng(0))
     assert all((one == other).all() for one, other in zip(made, again, strict=True))
-    assert views(shown, 0, np.random.default_rng(0)) == []
+    assert augmented_views(shown, 0, np.random.default_rng(0)) == []
 
 
 def test_a_picture_of_one_pixel_has_views() -> None:
     dot = np.full((1, 1, 3), 7, np.uint8)
-    assert [one.shape for one in views(dot, 4, np.random.default_rng(0))] == [(1, 1, 3)] * 4
+    assert [one.shape for one in augmented_views(dot, 4, np.random.default_rng(0))] == [(1, 1, 3)] * 4
 
 
 def test_views_go_where_their_picture_goes() -> None:
     rows = np.arange(8, dtype=np.float32).reshape(4, 2)
     wanted = np.array([0, 1, 0, 1], np.float32)
     of = np.array([3, 1, 3], np.int64)
-    material = Material(rows, wanted, Views(rows[of] + 100, of))
+    material = TrainingData(rows, wanted, AugmentedViews(rows[of] + 100, of))
     learned, labels = material.where(np.array([True, True, False, False]))
     assert learned.tolist() == [[0, 1], [2, 3], [102, 103]]
     assert labels.tolist() == [0, 1, 1]
@@ -55,8 +55,8 @@ def test_views_that_know_the_answer_do_not_leak_into_the_figures() -> None:
     rows = dice.normal(size=(300, 200)).astype(np.float32)
     wanted = (dice.random(300) < 0.4).astype(np.float32)
     of = np.repeat(np.arange(300), 3)
-    seen = Views((rows[of] + 0.01 * dice.normal(size=(900, 200))).astype(np.float32), of)
-    trained = train(Labelled(rows, wanted, np.arange(300), np.arange(300.0), 200, seen))
+    seen = AugmentedViews((rows[of] + 0.01 * dice.normal(size=(900, 200))).astype(np.float32), of)
+    trained = fit_head(LabelledRows(rows, wanted, np.arange(300), np.arange(300.0), 200, seen))
     assert trained.record["views"] == 900 and trained.record["labels"] == 300
     assert trained.record["figures"]["auc"][0] < 0.62
     assert trained.record["newest"]["auc"][0] < 0.7
@@ -72,7 +72,7 @@ def test_views_teach_what_few_labels_do_not() -> None:
     varied = rows[of].copy()
     varied[:, 1:] += 3 * dice.normal(size=(1200, 39)).astype(np.float32)
     alone, shown = (
-        train(Labelled(rows, wanted, np.arange(60), np.arange(60.0), 40, more)).record["figures"]["auc"][0]
-        for more in (None, Views(varied, of))
+        fit_head(LabelledRows(rows, wanted, np.arange(60), np.arange(60.0), 40, more)).record["figures"]["auc"][0]
+        for more in (None, AugmentedViews(varied, of))
     )
     assert shown > alone + 0.05

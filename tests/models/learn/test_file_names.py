@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.learn.file_features import wording
+from models.learn.file_features import name_text
 
 
 @pytest.mark.parametrize(
@@ -24,4 +24,4 @@ from models.learn.file_features import wording
     ],
 )
 def test_words_and_nothing_else(path: str, said: str) -> None:
-    assert wording(path) == said
+    assert name_text(path) == said

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from models.metadata.exif import NONE, Exif, read_exif
+from models.metadata.exif import NO_EXIF, Exif, read_exif
 from models.picture import Recipe, read_picture
 from tests.support.image_samples import heic, saved, scene
 
@@ -40,7 +40,7 @@ def test_both_byte_orders_and_impossible_values() -> None:
             entry = struct.pack(order + "HHIHH", 0x0112, 3, 1, value, 0)
             data = mark + struct.pack(order + "IH", 8, 1) + entry + bytes(4)
             assert read_exif(data) == Exif(orientation=shown)
-    assert read_exif(b"") == read_exif(b"II*\0") == NONE
+    assert read_exif(b"") == read_exif(b"II*\0") == NO_EXIF
 
 
 def test_every_format_that_carries_it() -> None:

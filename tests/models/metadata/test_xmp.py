@@ -7,8 +7,8 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from models.metadata.xmp import packet
-from models.metadata.xmp_rating import Malformed, Marks, read_marks
+from models.metadata.xmp import read_xmp_packet
+from models.metadata.xmp_rating import XmpError, XmpMarks, read_xmp_marks
 
 LIGHTROOM = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="Adobe XMP Core 7.0-c000 1.000000, 0000/00/00-00:00:00        ">
@@ -80,7 +80,7 @@ def saved(format: str, **options: object) -> bytes:
 
 
 def found(data: bytes) -> bytes | None:
-    return packet(lambda start, length: data[start : start + length], len(data))
+    return read_xmp_packet(lambda start, length: data[start : start + length], len(data))
 
 
 def png(xml: bytes, packed: bool) -> bytes:
@@ -94,28 +94,28 @@ def png(xml: bytes, packed: bool) -> bytes:
 @pytest.mark.parametrize(
     ("xml", "marks"),
     [
-        (lightroom(-1), Marks(rejected=True)),
-        (lightroom(4, "CR2"), Marks(stars=4, extension="cr2")),
-        (lightroom(0), Marks()),
-        (lightroom(9), Marks()),
-        (lightroom("nan"), Marks()),
-        (lightroom("inf"), Marks()),
-        (darktable(-1), Marks(rejected=True)),
-        (darktable(5), Marks(stars=5)),
-        (digikam(1), Marks(rejected=True)),
-        (digikam(2, 3), Marks(stars=3)),
-        (digikam(3, "4.0"), Marks(stars=4, accepted=True)),
-        (lightroom(3).decode().encode("utf-16"), Marks(stars=3)),
-        (digikam(0, 5) + b"   \n" * 500, Marks(stars=5)),
+        (lightroom(-1), XmpMarks(rejected=True)),
+        (lightroom(4, "CR2"), XmpMarks(stars=4, extension="cr2")),
+        (lightroom(0), XmpMarks()),
+        (lightroom(9), XmpMarks()),
+        (lightroom("nan"), XmpMarks()),
+        (lightroom("inf"), XmpMarks()),
+        (darktable(-1), XmpMarks(rejected=True)),
+        (darktable(5), XmpMarks(stars=5)),
+        (digikam(1), XmpMarks(rejected=True)),
+        (digikam(2, 3), XmpMarks(stars=3)),
+        (digikam(3, "4.0"), XmpMarks(stars=4, accepted=True)),
+        (lightroom(3).decode().encode("utf-16"), XmpMarks(stars=3)),
+        (digikam(0, 5) + b"   \n" * 500, XmpMarks(stars=5)),
     ],
 )
-def test_three_dialects(xml: bytes, marks: Marks) -> None:
-    assert read_marks(xml) == marks
+def test_three_dialects(xml: bytes, marks: XmpMarks) -> None:
+    assert read_xmp_marks(xml) == marks
 
 
 def test_a_rating_of_another_picture_is_not_this_ones() -> None:
     inner = b"<crs:Look><rdf:Description xmp:Rating='5'/></crs:Look></rdf:Description>"
-    assert read_marks(lightroom(0).replace(b"</rdf:Description>", inner)) == Marks()
+    assert read_xmp_marks(lightroom(0).replace(b"</rdf:Description>", inner)) == XmpMarks()
 
 
 BOMB = b'<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
@@ -135,8 +135,8 @@ BOMB = b'<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
     ],
 )
 def test_hostile_and_broken_xml_is_refused(xml: bytes) -> None:
-    with pytest.raises(Malformed):
-        read_marks(xml)
+    with pytest.raises(XmpError):
+        read_xmp_marks(xml)
 
 
 XML = digikam(1, 2)
@@ -158,7 +158,7 @@ def test_the_packet_is_found_wherever_a_format_keeps_it(data: bytes) -> None:
     Image.open(BytesIO(data)).load()
     xml = found(data)
     assert xml is not None
-    assert read_marks(xml) == Marks(stars=2, rejected=True)
+    assert read_xmp_marks(xml) == XmpMarks(stars=2, rejected=True)
     for end in range(0, len(data), 7):  # cut anywhere: no packet, or a cut one, and no error
         found(data[:end])
 
@@ -169,7 +169,7 @@ def test_a_heic_of_libheif() -> None:
     buffer = BytesIO()
     pillow_heif.from_pillow(image().resize((64, 64))).save(buffer, xmp=XML)
     xml = found(buffer.getvalue())
-    assert xml is not None and read_marks(xml).rejected
+    assert xml is not None and read_xmp_marks(xml).rejected
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF"])

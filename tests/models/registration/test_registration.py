@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from models.registration.agreement import covered
-from models.registration.align import SIDE, register
+from models.registration.agreement import overlap_shares
+from models.registration.align import SIDE, explained_shares
 from tools.bench.edits import CHANGES
 
 Pixels = NDArray[np.uint8]
@@ -54,7 +54,7 @@ def scene(seed: int) -> Image.Image:
 def test_a_changed_page_is_told_from_its_twins(change: str) -> None:
     twins = np.stack([squashed(page(language)) for language in range(5)])
     query = squashed(CHANGES[change](page(3), np.random.default_rng(1)))
-    told = register(query, twins)
+    told = explained_shares(query, twins)
     assert told.argmax() == 3
     assert told[3] >= SAME
 
@@ -63,15 +63,19 @@ def test_a_changed_page_is_told_from_its_twins(change: str) -> None:
 def test_a_changed_scene_is_the_same_and_a_stranger_is_not(change: str) -> None:
     others = np.stack([squashed(scene(seed)) for seed in range(6)])
     query = squashed(CHANGES[change](scene(2), np.random.default_rng(1)))
-    told = register(query, others)
+    told = explained_shares(query, others)
     assert told[2] >= SAME
     assert np.delete(told, 2).max() < SAME
-    assert register(query, np.delete(others, 2, 0)).max() < SAME
+    assert explained_shares(query, np.delete(others, 2, 0)).max() < SAME
 
 
 def test_a_flat_picture_has_nothing_to_compare() -> None:
     flat, scenes = np.full((SIDE, SIDE, 3), 128, np.uint8), np.stack([squashed(scene(0)), squashed(page(0))])
-    told = [register(flat, scenes), register(scenes[0], np.stack([flat, flat])), register(flat, flat[None])]
+    told = [
+        explained_shares(flat, scenes),
+        explained_shares(scenes[0], np.stack([flat, flat])),
+        explained_shares(flat, flat[None]),
+    ]
     assert all(np.isfinite(shares).all() and (shares >= 0).all() and (shares <= 1).all() for shares in told)
     assert told[1].max() < SAME
 
@@ -95,13 +99,13 @@ def odd_pictures() -> Pixels:
 def test_no_picture_is_too_odd() -> None:
     pictures = odd_pictures()
     for query in pictures:
-        told = register(query, pictures)
+        told = explained_shares(query, pictures)
         assert told.shape == (len(pictures),) and ((told >= 0) & (told <= 1)).all()
 
 
 def test_all_levels_of_one_picture_are_explained_by_itself() -> None:
     one = squashed(scene(4))
-    assert register(one, one[None])[0] > 0.999
+    assert explained_shares(one, one[None])[0] > 0.999
 
 
 def test_maps_that_nobody_makes_do_not_count() -> None:
@@ -109,6 +113,6 @@ def test_maps_that_nobody_makes_do_not_count() -> None:
     half = np.array([[2, 0, 1], [0, 2, 1]], np.float32)  # the query is the upper left quarter
     far = np.array([[1, 0, 1.5], [0, 1, 0]], np.float32)
     flattened = np.array([[1, 0, 0], [0, 0.1, 0]], np.float32)
-    shares = covered(np.stack([whole, half, far, flattened, np.zeros((2, 3), np.float32)]))
+    shares = overlap_shares(np.stack([whole, half, far, flattened, np.zeros((2, 3), np.float32)]))
     assert shares[0] == 1 and shares[1] == 1
     assert (shares[2:] == 0).all()

@@ -7,7 +7,7 @@ import pytest
 
 from models.bundle.folder import Bundle, default_folder, load_bundle
 from models.runtime.attestation import attest
-from models.runtime.provider import CUDA, TENSORRT, gpus, has_gpu
+from models.runtime.provider import CUDA, TENSORRT, gpu_numbers, has_gpu
 from models.runtime.session import ProviderError, Session
 from models.runtime.session_pool import SessionPool
 from tests.support.running_service import Household, picture
@@ -64,7 +64,7 @@ def test_the_shipped_model_is_attested() -> None:
 
 def test_every_gpu_takes_its_part(tiny: Bundle) -> None:
     """With one GPU, two sessions on it: the same path."""
-    devices = tuple(range(len(gpus()))) if len(gpus()) > 1 else (0, 0)
+    devices = tuple(range(len(gpu_numbers()))) if len(gpu_numbers()) > 1 else (0, 0)
     pool = SessionPool([Session(tiny, provider="cuda", device=device, batch=16) for device in devices])
     assert pool.devices == devices
     assert np.allclose(pool.run(pixels(1000)), reference_vectors(pixels(1000)), atol=1e-4)

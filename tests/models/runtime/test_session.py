@@ -182,7 +182,7 @@ def test_a_gpu_that_is_there_and_not_used_is_said_loudly(
     tiny: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "nvidia0").touch()
-    monkeypatch.setattr(room, "DEVICES", tmp_path)
+    monkeypatch.setattr(room, "DEVICE_FOLDER", tmp_path)
     monkeypatch.setattr("onnxruntime.get_available_providers", lambda: [CPU])
     session = Session(tiny)
     assert session.provider == CPU
@@ -202,7 +202,7 @@ def test_a_provider_that_is_installed_and_does_not_start_is_not_replaced(
 ) -> None:
     """A device node without a driver behind it: ONNX Runtime itself would print on stdout and go on with the CPU."""
     (tmp_path / "nvidiactl").touch()
-    monkeypatch.setattr(room, "DEVICES", tmp_path)
+    monkeypatch.setattr(room, "DEVICE_FOLDER", tmp_path)
     with pytest.raises(ProviderError, match="cannot run on the GPU"):
         Session(tiny, provider=provider)  # type: ignore[arg-type]
     session = Session(tiny)

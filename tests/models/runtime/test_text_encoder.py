@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from models.bundle.folder import Bundle, BundleError, load_bundle
-from models.bundle.text_cleaning import clean
-from models.runtime.text_attestation import attest_text, open_text
+from models.bundle.text_cleaning import clean_text
+from models.runtime.text_attestation import attest_text, open_text_encoder
 from models.runtime.text_encoder import TextEncoder
 from tests.support.tiny_bundle import DIMS
 from tests.support.tiny_text import STRINGS, tower_tokens, tower_vectors, write_talking_bundle
@@ -107,8 +107,8 @@ def test_attestation_names_the_step(talking: Bundle, tmp_path: Path) -> None:
     assert "tokens" in attest_text(unwashed, TextEncoder(unwashed, threads=1)).word
     assert not attest_text(replace(talking, text=talking.text._replace(goldens=())), encoder).ok
     with pytest.raises(BundleError, match="not attested on this machine: the tokens"):
-        open_text(unwashed, threads=1)
-    assert open_text(talking, threads=1).encode(["moon"]).shape == (1, DIMS)
+        open_text_encoder(unwashed, threads=1)
+    assert open_text_encoder(talking, threads=1).encode(["moon"]).shape == (1, DIMS)
 
 
 @pytest.mark.parametrize(
@@ -123,8 +123,8 @@ def test_attestation_names_the_step(talking: Bundle, tmp_path: Path) -> None:
     ],
 )
 def test_cleaning_as_open_clip_does(said: str, meant: str) -> None:
-    assert clean(said, ("tidy", "html", "spaces", "lower")) == meant
+    assert clean_text(said, ("tidy", "html", "spaces", "lower")) == meant
 
 
 def test_cleaning_as_big_vision_does() -> None:
-    assert clean("A_snake-case: DON'T!", ("punctuation", "lower", "spaces")) == "a snakecase dont"
+    assert clean_text("A_snake-case: DON'T!", ("punctuation", "lower", "spaces")) == "a snakecase dont"

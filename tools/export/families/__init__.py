@@ -4,12 +4,12 @@ from importlib import import_module
 from pathlib import Path
 
 from tools.export.operators import import_torchvision
-from tools.export.source import ExportError, Source
+from tools.export.source import ExportError, ExportSource
 
 FAMILIES = ("open_clip", "timm", "transformers", "uform")
 
 
-def load_source(model: str, weights: Path | None, seed: int | None, *, words: bool = True) -> Source:
+def load_source(model: str, weights: Path | None, seed: int | None, *, words: bool = True) -> ExportSource:
     """`model`: FAMILY:NAME. Raises ExportError for an unknown family, a missing package, or what the family refuses."""
     family, _, name = model.partition(":")
     if family not in FAMILIES or not name:
@@ -17,7 +17,7 @@ def load_source(model: str, weights: Path | None, seed: int | None, *, words: bo
     try:
         import_torchvision()
         room = import_module(f"tools.export.families.{family}")
-        source: Source = room.load(name, weights, seed, words=words)
+        source: ExportSource = room.load(name, weights, seed, words=words)
     except ImportError as error:
         raise ExportError(f"{error}: pip install -c constraints.txt -c constraints-export.txt '.[export]'") from error
     return source

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from tools.export.compose import read_compose
-from tools.export.source import ExportError, Source, Words, revision
-from tools.export.tokens import cleaning, from_backend, from_simple
+from tools.export.source import ExportError, ExportSource, TextSource, revision
+from tools.export.tokens import cleaning_steps, tokenizer_from_backend, tokenizer_from_simple
 
 
-class Pictures(nn.Module):
+class ImageModule(nn.Module):
     """The image tower alone."""
 
     def __init__(self, model: Any) -> None:
@@ -25,7 +25,7 @@ class Pictures(nn.Module):
         return features
 
 
-class Sentences(nn.Module):
+class TextModule(nn.Module):
     """The text tower alone; open_clip gives it no mask, padding is known by its id."""
 
     def __init__(self, model: Any) -> None:
@@ -38,7 +38,7 @@ class Sentences(nn.Module):
         return features
 
 
-def load(name: str, weights: Path | None, seed: int | None, *, words: bool = True) -> Source:
+def load(name: str, weights: Path | None, seed: int | None, *, words: bool = True) -> ExportSource:
     """`name`: a configuration and its pretrained tag (ViT-B-32@laion2b_s34b_b79k), hf-hub:OWNER/NAME, local-dir:FOLDER.
 
     Raises ExportError for a name, a tag or weights that open_clip refuses.
@@ -50,23 +50,23 @@ def load(name: str, weights: Path | None, seed: int | None, *, words: bool = Tru
         torch.manual_seed(seed)
     try:
         model, _, transform = open_clip.create_model_and_transforms(
-            config, pretrained_text=False, **_choice(config, tag, weights, seed)
+            config, pretrained_text=False, **_weights_options(config, tag, weights, seed)
         )
     except (RuntimeError, ValueError, KeyError, OSError) as error:
         raise ExportError(f"open_clip cannot make {config} with these weights: {error}") from error
-    return Source(
+    return ExportSource(
         family="open_clip",
         name=Path(config.removeprefix("local-dir:")).name,
         revision=revision(weights, seed, tag or config),
-        image=Pictures(model.eval()),
+        image=ImageModule(model.eval()),
         transform=transform,
         preprocess=read_compose(transform),
-        words=_words(model, config) if words else None,
+        words=_text_source(model, config) if words else None,
         packages=("open_clip_torch", "torchvision", "timm", "tokenizers"),
     )
 
 
-def _choice(config: str, tag: str, weights: Path | None, seed: int | None) -> dict[str, Any]:
+def _weights_options(config: str, tag: str, weights: Path | None, seed: int | None) -> dict[str, Any]:
     """Which weights, and with them which preprocessing: open_clip keeps that with its tags, not its configurations.
 
     A checkpoint of one's own would otherwise get CLIP's, whatever it was trained with.
@@ -78,7 +78,7 @@ def _choice(config: str, tag: str, weights: Path | None, seed: int | None) -> di
         if not tag:
             raise ExportError(f"which weights? open_clip:{config}@TAG, --weights FILE, or --seed N")
         return {"pretrained": tag}
-    return {"pretrained": None if weights is None else str(weights)} | _published(config, tag)
+    return {"pretrained": None if weights is None else str(weights)} | _published_preprocessing(config, tag)
 
 
 def _check_activation(config: str, tag: str) -> None:
@@ -92,7 +92,7 @@ def _check_activation(config: str, tag: str) -> None:
         raise ExportError(f"the weights {tag} were trained with another activation: take open_clip:{other}@{tag}")
 
 
-def _published(config: str, tag: str) -> dict[str, Any]:
+def _published_preprocessing(config: str, tag: str) -> dict[str, Any]:
     from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
 
     tags = [tag] if tag else list_pretrained_tags_by_model(config)
@@ -106,17 +106,17 @@ def _published(config: str, tag: str) -> dict[str, Any]:
     return {f"image_{key}": value for key, value in zip(keys, ways.pop(), strict=True)}
 
 
-def _words(model: Any, name: str) -> Words:
+def _text_source(model: Any, name: str) -> TextSource:
     from open_clip import get_tokenizer
     from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 
     tokenizer = get_tokenizer(name)
     length = int(tokenizer.context_length)
     if isinstance(tokenizer, SimpleTokenizer):
-        made, pad, side = from_simple(tokenizer, length), 0, "right"
+        made, pad, side = tokenizer_from_simple(tokenizer, length), 0, "right"
     elif isinstance(tokenizer, HFTokenizer) and not tokenizer.tokenizer_mode and not tokenizer.strip_sep_token:
         inner = tokenizer.tokenizer
-        made, pad, side = from_backend(inner, length), inner.pad_token_id, inner.padding_side
+        made, pad, side = tokenizer_from_backend(inner, length), inner.pad_token_id, inner.padding_side
     else:
         raise ExportError(f"the tokeniser of {name} is not known here; --pictures-only leaves the text out")
 
@@ -124,11 +124,11 @@ def _words(model: Any, name: str) -> Words:
         return tokenizer(texts).numpy(), None
 
     scale, bias = model.logit_scale, getattr(model, "logit_bias", None)
-    return Words(
-        module=Sentences(model),
+    return TextSource(
+        module=TextModule(model),
         tokenise=tokenise,
         tokenizer=made,
-        clean=cleaning(tokenizer.clean_fn),
+        clean=cleaning_steps(tokenizer.clean_fn),
         length=length,
         pad=pad,
         side=side,

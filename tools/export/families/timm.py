@@ -6,10 +6,10 @@ from typing import Any
 import torch
 
 from tools.export.compose import read_compose
-from tools.export.source import ExportError, Source, revision
+from tools.export.source import ExportError, ExportSource, revision
 
 
-def load(name: str, weights: Path | None, seed: int | None, *, words: bool = True, **options: Any) -> Source:
+def load(name: str, weights: Path | None, seed: int | None, *, words: bool = True, **options: Any) -> ExportSource:
     """`name` as timm writes it (vit_small_patch14_dinov2.lvd142m); `options` go to timm.create_model. No `words` here.
 
     Raises ExportError for weights that do not fit.
@@ -32,7 +32,7 @@ def load(name: str, weights: Path | None, seed: int | None, *, words: bool = Tru
     transform = create_transform(**settings, is_training=False)
     known = model.pretrained_cfg
     published = str(known.get("tag") or known.get("hf_hub_id") or "default")
-    return Source(
+    return ExportSource(
         family="timm",
         name=name,
         revision=revision(weights, seed, published),

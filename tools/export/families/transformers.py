@@ -9,11 +9,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 from tools.export.image_processor import read_processor
-from tools.export.source import ExportError, Source, Words, revision
-from tools.export.tokens import from_backend
+from tools.export.source import ExportError, ExportSource, TextSource, revision
+from tools.export.tokens import tokenizer_from_backend
 
 
-class Pictures(nn.Module):
+class ImageModule(nn.Module):
     """The image half: projected features where the model has them, else the pooled output."""
 
     def __init__(self, model: Any) -> None:
@@ -26,7 +26,7 @@ class Pictures(nn.Module):
         return _pooled(ask(pixel_values=values))
 
 
-class Sentences(nn.Module):
+class TextModule(nn.Module):
     """The text half."""
 
     def __init__(self, model: Any) -> None:
@@ -39,7 +39,7 @@ class Sentences(nn.Module):
         return _pooled(self.model.get_text_features(input_ids=ids, **given))
 
 
-def load(name: str, weights: Path | None, seed: int | None, *, words: bool = True) -> Source:
+def load(name: str, weights: Path | None, seed: int | None, *, words: bool = True) -> ExportSource:
     """`name`: a repository, with its revision after "@", or a folder of the same layout.
 
     Raises ExportError for a model without one vector a picture, or whatever transformers refuses.
@@ -56,7 +56,7 @@ def load(name: str, weights: Path | None, seed: int | None, *, words: bool = Tru
         random = seed is not None or weights is not None
         model = AutoModel.from_config(config) if random else AutoModel.from_pretrained(name, **where)
         if weights is not None:
-            model.load_state_dict(_state(weights))
+            model.load_state_dict(_load_state(weights))
     except (OSError, ValueError, RuntimeError) as error:
         raise ExportError(f"transformers cannot make {name}: {error}") from error
     model = model.float().eval()
@@ -67,19 +67,19 @@ def load(name: str, weights: Path | None, seed: int | None, *, words: bool = Tru
         values: Tensor = processor(images=[image], return_tensors="pt")["pixel_values"][0]
         return values
 
-    return Source(
+    return ExportSource(
         family="transformers",
         name=Path(name).name if Path(name).is_dir() else name,
         revision=revision(weights, seed, getattr(config, "_commit_hash", None) or tag or "main"),
-        image=Pictures(model),
+        image=ImageModule(model),
         transform=transform,
         preprocess=preprocess,
-        words=_words(model, config, name, where) if talks else None,
+        words=_text_source(model, config, name, where) if talks else None,
         packages=("transformers", "torchvision", "tokenizers") if talks else ("transformers", "torchvision"),
     )
 
 
-def _state(weights: Path) -> dict[str, Tensor]:
+def _load_state(weights: Path) -> dict[str, Tensor]:
     if weights.suffix == ".safetensors":
         from safetensors.torch import load_file
 
@@ -88,7 +88,7 @@ def _state(weights: Path) -> dict[str, Tensor]:
     return state
 
 
-def _words(model: Any, config: Any, name: str, where: dict[str, str]) -> Words:
+def _text_source(model: Any, config: Any, name: str, where: dict[str, str]) -> TextSource:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(name, **where)
@@ -99,21 +99,21 @@ def _words(model: Any, config: Any, name: str, where: dict[str, str]) -> Words:
         made = tokenizer(texts, padding="max_length", max_length=length, truncation=True, return_tensors="np")
         return made["input_ids"].astype(np.int64), made["attention_mask"].astype(np.int64) if masked else None
 
-    return Words(
-        module=Sentences(model),
+    return TextSource(
+        module=TextModule(model),
         tokenise=tokenise,
-        tokenizer=from_backend(tokenizer, length),
+        tokenizer=tokenizer_from_backend(tokenizer, length),
         clean=(),
         length=length,
         pad=tokenizer.pad_token_id,
         side=tokenizer.padding_side,
         masked=masked,
-        logit_scale=_number(getattr(model, "logit_scale", None), np.exp),
-        logit_bias=_number(getattr(model, "logit_bias", None)),
+        logit_scale=_float_or_none(getattr(model, "logit_scale", None), np.exp),
+        logit_bias=_float_or_none(getattr(model, "logit_bias", None)),
     )
 
 
-def _number(parameter: Any, to: Any = float) -> float | None:
+def _float_or_none(parameter: Any, to: Any = float) -> float | None:
     return None if parameter is None else float(to(parameter.detach().item()))
 
 

@@ -9,12 +9,12 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from tools.export.compose import read_compose
-from tools.export.source import ExportError, Source, Words, revision
+from tools.export.source import ExportError, ExportSource, TextSource, revision
 
 CONFIGS, WEIGHTS = ("torch_config.json", "config.json"), ("torch_weight.pt", "weight.pt", "model.pt")
 
 
-class Sentences(nn.Module):
+class TextModule(nn.Module):
     """The text encoder with its mask by position."""
 
     def __init__(self, encoder: Any) -> None:
@@ -27,15 +27,15 @@ class Sentences(nn.Module):
         return features
 
 
-def load(name: str, weights: Path | None, seed: int | None, *, words: bool = True) -> Source:
+def load(name: str, weights: Path | None, seed: int | None, *, words: bool = True) -> ExportSource:
     """`name`: a folder. Raises ExportError for a file that is missing, or weights that do not fit."""
     from uform.shared import read_config
     from uform.torch_encoders import ImageEncoder, TextEncoder
     from uform.torch_processors import ImageProcessor, TextProcessor
 
     folder = Path(name)
-    config = read_config(_first(folder, CONFIGS))
-    found = weights or (None if seed is not None else _first(folder, WEIGHTS))
+    config = read_config(_first_file(folder, CONFIGS))
+    found = weights or (None if seed is not None else _first_file(folder, WEIGHTS))
     if seed is not None:
         torch.manual_seed(seed)
     image = _build(ImageEncoder, config["image_encoder"])
@@ -48,20 +48,20 @@ def load(name: str, weights: Path | None, seed: int | None, *, words: bool = Tru
         except (KeyError, RuntimeError) as error:
             raise ExportError(f"{found} does not fit {name}: {error}") from error
     transform = ImageProcessor(config)._image_transform
-    tokenizer = _first(folder, ("tokenizer.json",))
-    return Source(
+    tokenizer = _first_file(folder, ("tokenizer.json",))
+    return ExportSource(
         family="uform",
         name=folder.name,
         revision=revision(found, seed, ""),
         image=image,
         transform=transform,
         preprocess=read_compose(transform),
-        words=_words(text, TextProcessor(config, str(tokenizer)), tokenizer) if words else None,
+        words=_text_source(text, TextProcessor(config, str(tokenizer)), tokenizer) if words else None,
         packages=("uform", "torchvision", "tokenizers"),
     )
 
 
-def _words(encoder: Any, processor: Any, tokenizer: Path) -> Words:
+def _text_source(encoder: Any, processor: Any, tokenizer: Path) -> TextSource:
     plain = Tokenizer.from_file(str(tokenizer))
     plain.no_padding()
 
@@ -69,8 +69,8 @@ def _words(encoder: Any, processor: Any, tokenizer: Path) -> Words:
         made = processor(texts)
         return made["input_ids"].numpy().astype(np.int64), made["attention_mask"].numpy().astype(np.int64)
 
-    return Words(
-        module=Sentences(encoder),
+    return TextSource(
+        module=TextModule(encoder),
         tokenise=tokenise,
         tokenizer=str(plain.to_str()),
         clean=(),
@@ -85,7 +85,7 @@ def _build(kind: Any, config: dict[str, Any]) -> Any:
     return kind(**known).eval()
 
 
-def _first(folder: Path, names: tuple[str, ...]) -> Path:
+def _first_file(folder: Path, names: tuple[str, ...]) -> Path:
     for name in names:
         if (folder / name).is_file():
             return folder / name
