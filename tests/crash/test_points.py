@@ -76,7 +76,7 @@ def test_every_point_in_the_code_is_tried() -> None:
     named = {
         name
         for path in root.glob("daemon/**/*.py")
-        for name in re.findall(r'\bpoint\("([\w.]+)"\)', path.read_text("utf-8"))
+        for name in re.findall(r'\bcrash_point\("([\w.]+)"\)', path.read_text("utf-8"))
     }
     elsewhere = (*OF_LOSSES, *OF_NIGHTS, *OF_SCRUBS, *OF_SWITCHES, *OF_HEADS, *OF_SCORES)
     assert named == {*BOTH, *WATCHING, *IN_WORKERS, *elsewhere}

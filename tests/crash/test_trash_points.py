@@ -108,7 +108,7 @@ def test_every_point_in_the_code_is_tried() -> None:
     named = {
         name
         for file in root.glob("catalog/**/*.py")
-        for name in re.findall(r'\bpoint\("([\w.]+)"\)', file.read_text("utf-8"))
+        for name in re.findall(r'\bcrash_point\("([\w.]+)"\)', file.read_text("utf-8"))
     }
     assert named == {*OF_MOVES, *OF_RESTORES, *OF_PURGES, TOLD, LINKED}
 

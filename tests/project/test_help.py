@@ -78,10 +78,10 @@ def test_what_is_asked_often_starts_light(words: str, household: str) -> None:
     """A cold start is the whole cost of a question: nothing heavy may be imported on the way to it."""
     report = (
         "import sys\n"
-        "from catalog import entry_point as edge\n"
+        "from catalog import entry_point\n"
         "from catalog.cli.main import cli\n"
         f"sys.argv = ['catalog', '--config', {household!r}, *{words.split()!r}]\n"
-        "code = edge._code(cli, 'catalog')\n"
+        "code = entry_point._exit_code(cli, 'catalog')\n"
         f"heavy = sorted(set({HEAVY!r}) & set(sys.modules))\n"
         "sys.exit(f'{code} {heavy}' if code or heavy else 0)\n"
     )

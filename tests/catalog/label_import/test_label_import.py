@@ -146,12 +146,12 @@ def test_a_reader_that_dies_or_hangs_costs_one_file(house: Household, tmp_path: 
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name == 'models.picture':\n"
         "            import models.decode.pillow_plugins, models.decode.formats as formats\n"
-        "            real = formats.recognise\n"
-        "            def recognise(data):\n"
+        "            real = formats.identify_format\n"
+        "            def identify_format(data):\n"
         "                if len(data) == 77: os.kill(os.getpid(), signal.SIGSEGV)\n"
         "                if len(data) == 78: time.sleep(3600)\n"
         "                return real(data)\n"
-        "            formats.recognise = recognise\n"
+        "            formats.identify_format = identify_format\n"
         "sys.meta_path.insert(0, Hook())\n"
     )
     config = house.config_path.read_text().replace("[intake]", "[intake]\nseconds = 4")

@@ -192,7 +192,7 @@ def test_too_little_memory_is_its_own_reason() -> None:
         "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
         "resource.setrlimit(resource.RLIMIT_AS, (used + 60_000_000,) * 2)\n"
         "try: read_picture(data, Recipe(8, 8))\n"
-        "except Unfit as unfit: print(unfit.reason)"
+        "except DecodeError as error: print(error.reason)"
     )
     great = Image.new("RGB", (6000, 6000), "navy")
     for kind in ("PNG", "JPEG", "TIFF"):
