@@ -5,12 +5,12 @@ from typing import NamedTuple
 import numpy as np
 
 from models.decode.decoder_errors import decode_error, reclassify_zero_tail
+from models.decode.exif import NO_EXIF, read_exif
 from models.decode.formats import identify_format
 from models.decode.pillow_plugins import set_pixel_limit
 from models.decode.raster import SIDEWAYS
 from models.decode.reason import DecodeError
 from models.fit import preprocess
-from models.metadata.exif import NO_EXIF, read_exif
 from models.recipe import Recipe
 
 __all__ = ["DecodeError", "Picture", "Recipe", "read_picture"]

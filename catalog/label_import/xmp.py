@@ -9,8 +9,8 @@ from catalog.files.queries import FileEntry, FileFilter, content_at, matching_en
 from catalog.filesystem.safe_read import open_regular, read_whole
 from catalog.store.database import Database
 from models.decode.reason import RejectReason
-from models.metadata.xmp import MAX_PACKET_BYTES, read_xmp_packet
-from models.metadata.xmp_rating import XmpError, XmpMarks, read_xmp_marks
+from models.xmp import MAX_PACKET_BYTES, read_xmp_packet
+from models.xmp_rating import XmpError, XmpMarks, read_xmp_marks
 
 SIDECAR_SUFFIX = b".xmp"
 IMPORTED_STATES = (

@@ -13,7 +13,7 @@ from catalog.store.database import Database
 from catalog.store.vectors import unpack_vectors
 from catalog.verdict.block_checksums import compare_blocks
 from catalog.verdict.case import ContentComparison
-from models.decode.coded_span import coded_span
+from models.decode.jpeg.header import coded_span
 from models.decode.reason import VALIDATOR_VERSION
 
 SAME_IMAGE_COSINE = 0.9  # below that cosine the picture may have been turned or mirrored

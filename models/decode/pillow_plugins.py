@@ -9,8 +9,8 @@ from io import BytesIO
 
 from PIL import Image, ImageFile
 
+from models.decode.exif import read_exif
 from models.decode.raster import Raster, check_pixel_count
-from models.metadata.exif import read_exif
 from models.recipe import Recipe
 
 # Pixels of later frames that are decoded to prove them, some half a second; beyond that their structure must do.

@@ -4,11 +4,11 @@ import struct
 from typing import NamedTuple
 
 from models.decode.decoder_errors import truncation_as_damage
+from models.decode.exif import read_exif
 from models.decode.pillow_plugins import load_raster, open_with_plugin
 from models.decode.png_pixels import quick_raster
 from models.decode.raster import Raster, check_pixel_count
 from models.decode.reason import DecodeError, RejectReason
-from models.metadata.exif import read_exif
 from models.native.crc32 import crc32
 from models.recipe import Recipe
 

@@ -9,12 +9,12 @@ from struct import pack
 import numpy as np
 from PIL import Image, ImageChops
 
+from models.decode.exif import read_exif
 from models.decode.pillow_plugins import load_raster, open_with_plugin
 from models.decode.psd_layout import BITMAP, INDEXED, MULTICHANNEL, PsdLayout, read_psd_layout
 from models.decode.raster import Raster, check_pixel_count
 from models.decode.reason import DecodeError, RejectReason
 from models.decode.zero_runs import lost_rows
-from models.metadata.exif import read_exif
 from models.native.rows import first_bad_row
 from models.recipe import Recipe
 

@@ -12,6 +12,7 @@ import simplejpeg
 from PIL import Image
 
 from models.decode.decoder_errors import decode_error
+from models.decode.exif import read_exif
 from models.decode.jpeg.checks import check_walk, preview_fault, suspicion, trailer
 from models.decode.jpeg.entropy import walk_jpeg
 from models.decode.jpeg.header import JpegHeader, read_header
@@ -19,7 +20,6 @@ from models.decode.pillow_plugins import open_with_plugin
 from models.decode.pixel_digest import pixel_crc
 from models.decode.raster import SIDEWAYS, Raster, check_pixel_count
 from models.decode.reason import DecodeError, RejectReason
-from models.metadata.exif import read_exif
 from models.recipe import Recipe
 
 HUFFMAN_PROCESSES = frozenset({0xC0, 0xC1, 0xC2})  # baseline, extended, progressive; all with Huffman codes

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from models.decode.reason import DecodeError, RejectReason
 
+END_OF_IMAGE = b"\xff\xd9"
 SOI, EOI, SOS, APP0, APP1, APP2, APP14, APP15, COM = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE
 FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 STANDALONE_MARKERS = frozenset(range(0xD0, 0xD8)) | {0x00, 0x01}  # markers without a length: restarts, stuffing, TEM
@@ -87,3 +88,20 @@ def _add_segment(header: JpegHeader, marker: int, start: int, stop: int, data: b
         header.components = data[body + 5]
     elif marker == APP1 and not header.exif and data[body : body + 6] == b"Exif\0\0":
         header.exif = data[body + 6 : stop]
+
+
+def coded_span(data: bytes) -> tuple[int, int] | None:
+    """Return the span (start, stop) from a JPEG's first scan through its end-of-image marker; None for other formats.
+
+    The span holds no metadata. Other formats have no such span: EXIF may be anywhere in the data of a HEIF, and the
+    tags of a TIFF may follow its strips. The marker cannot occur within a scan: T.81 puts a zero after each 0xFF of
+    coded data.
+    """
+    if data[:2] != b"\xff\xd8":
+        return None
+    try:
+        start = read_header(data).scan
+    except DecodeError:
+        return None
+    stop = data.find(END_OF_IMAGE, start)
+    return (start, stop + len(END_OF_IMAGE)) if stop >= 0 else None

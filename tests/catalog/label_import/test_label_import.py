@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.models.metadata.test_xmp import darktable, digikam, lightroom
+from tests.models.test_xmp import darktable, digikam, lightroom
 from tests.support.running_service import Household, picture, until
 
 Done = subprocess.CompletedProcess[bytes]

@@ -7,8 +7,8 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from models.metadata.xmp import read_xmp_packet
-from models.metadata.xmp_rating import XmpError, XmpMarks, read_xmp_marks
+from models.xmp import read_xmp_packet
+from models.xmp_rating import XmpError, XmpMarks, read_xmp_marks
 
 LIGHTROOM = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="Adobe XMP Core 7.0-c000 1.000000, 0000/00/00-00:00:00        ">

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from models.metadata.exif import NO_EXIF, Exif, read_exif
+from models.decode.exif import NO_EXIF, Exif, read_exif
 from models.picture import Recipe, read_picture
 from tests.support.image_samples import heic, saved, scene
 

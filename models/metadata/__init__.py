@@ -1,1 +1,0 @@
-"""Metadata inside image files: EXIF and XMP."""
