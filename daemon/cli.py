@@ -26,10 +26,10 @@ def catalogd(once: bool, scrub: bool, budget: int | None, config_file: str | Non
 
     start_forkserver()
     _import_structlog_without_rich()
-    from daemon.messages import ScrubRequest
+    from daemon.messages import ScrubBudget
     from daemon.supervisor import run_service
 
-    return run_service(config_file, once=once or scrub, verbose=verbose, scrub=ScrubRequest(budget) if scrub else None)
+    return run_service(config_file, once=once or scrub, verbose=verbose, scrub=ScrubBudget(budget) if scrub else None)
 
 
 def _import_structlog_without_rich() -> None:

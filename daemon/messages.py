@@ -1,4 +1,4 @@
-"""What stages hand to one another: frozen values, each complete in itself, so that a stage may run anywhere."""
+"""Messages between stages: immutable, and complete in themselves, so that any stage can run in another process."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from models.decode.reason import RejectReason
 
 
 class ReadTask(NamedTuple):
-    """A file to read, as the catalog last saw it. `content`: the row of what it held, None for a new one."""
+    """A file to read, as its row describes it. `file`, `content`: row ids; `content` is None for a new file."""
 
     file: int
     path: bytes
@@ -20,10 +20,11 @@ class ReadTask(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """A healthy image. `pixels`: uint8, C order, the model's height × width × 3. `blocks`: its sums
-    (catalog.verdict.block_checksums).
+    """A valid image, ready to embed.
 
-    `clues`, `before`: what it has to do with the content that the path held, and that one's vector (float16).
+    `pixels`: uint8 [height, width, 3] in C order, the size that the model takes. `blocks`: checksums, as of
+    `catalog.verdict.block_checksums`. `comparison`: with the content that the file had before; `previous_vector`:
+    the vector of that content, float16 bytes.
     """
 
     task: ReadTask
@@ -31,20 +32,20 @@ class Decoded(NamedTuple):
     facts: ImageFacts
     pixels: bytes
     blocks: bytes | None = None
-    clues: ContentComparison = NO_COMPARISON
-    before: bytes | None = None
+    comparison: ContentComparison = NO_COMPARISON
+    previous_vector: bytes | None = None
 
 
 class AlreadyEmbedded(NamedTuple):
-    """These bytes are known and have their vector already: nothing to compute."""
+    """The file's content is validated and has a vector: there is nothing to compute."""
 
     task: ReadTask
     sha256: bytes
-    clues: ContentComparison = NO_COMPARISON
+    comparison: ContentComparison = NO_COMPARISON
 
 
 class Rejected(NamedTuple):
-    """The file cannot be embedded. `transient`: it may heal by itself, so try again later."""
+    """A file that cannot be embedded. `transient`: the cause may pass, so the file is tried again later."""
 
     task: ReadTask
     stage: str
@@ -53,17 +54,17 @@ class Rejected(NamedTuple):
     sha256: bytes | None = None
     transient: bool = False
     blocks: bytes | None = None
-    clues: ContentComparison = NO_COMPARISON
+    comparison: ContentComparison = NO_COMPARISON
 
 
 class FileChanged(NamedTuple):
-    """What stands at the path is not what the catalog last saw, or changed while it was read: look again."""
+    """The file differs from its row, or changed while it was read: look at it again."""
 
     task: ReadTask
 
 
 class WorkerDied(NamedTuple):
-    """The worker died or was ended over this file."""
+    """A worker crashed, or was killed, while it read this file."""
 
     task: ReadTask
     reason: RejectReason
@@ -73,15 +74,15 @@ class WorkerDied(NamedTuple):
 WorkerOutcome = Decoded | AlreadyEmbedded | Rejected | FileChanged | WorkerDied
 
 
-class ScrubRequest(NamedTuple):
-    """A scrub that was asked for: of at most `limit` bytes; None: of what is left of tonight's budget."""
-
-    limit: int | None
-
-
 class Embedded(NamedTuple):
-    """A vector for a decoded image: float16 bytes, as stored. `clues`: those of the image, and its likeness."""
+    """The vector of a decoded image, as float16 bytes. `comparison`: that of the image, with the cosine added."""
 
     decoded: Decoded
     vector: bytes
-    clues: ContentComparison = NO_COMPARISON
+    comparison: ContentComparison = NO_COMPARISON
+
+
+class ScrubBudget(NamedTuple):
+    """What one `catalogd --scrub` may read: `limit` bytes, or what is left of tonight's budget if None."""
+
+    limit: int | None

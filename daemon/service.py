@@ -29,7 +29,7 @@ from daemon.intake.in_flight import InFlightFiles
 from daemon.intake.pool import WorkerPool, worker_settings
 from daemon.intake.queue import PendingQueue
 from daemon.intake.record import FileResult, ResultRecorder, outcome_router, service_crash_change, task_of
-from daemon.messages import ScrubRequest
+from daemon.messages import ScrubBudget
 from daemon.scan.scheduler import Scanner
 from daemon.scan.volume_monitor import VolumeMonitor
 from daemon.scrub.stage import Scrubber
@@ -45,7 +45,7 @@ YOUNG_FACTOR = 2  # times `open_seconds`: a file younger than that may still be 
 class Service:
     """All stages of one catalog. With `once` nothing is watched; `settled` tells when the pass, or `scrub`, is done."""
 
-    def __init__(self, config: Config, once: bool, scrub: ScrubRequest | None = None) -> None:
+    def __init__(self, config: Config, once: bool, scrub: ScrubBudget | None = None) -> None:
         self.config = config
         self.once = once
         self.scrub = scrub
@@ -93,8 +93,8 @@ class Service:
         self.successor: NextModel | None = None
         if choice.following is not None and self.scrub is None:
             self.successor = NextModel(config, *choice.following, self.model, self.writer, self._stop, self._reading)
-        self.writer.listen(self.feed.wake)
-        self.writer.listen(self._index_wake)
+        self.writer.wake_after_commit(self.feed.wake)
+        self.writer.wake_after_commit(self._index_wake)
         tower = TextTowerKey(self.model, bundle.text.id if bundle.text else "", bundle.dims)
         self.scorer = Scorer(config.database, self.writer, tower, self.network.words)
         self.trainer = Trainer(config, self.writer, self._stop)
@@ -215,15 +215,15 @@ class Service:
     def _ask(self, change: Change) -> Any:
         """Ask the writer; should its store have failed, say that and not that it is gone."""
         try:
-            return self.writer.ask(change)
+            return self.writer.commit(change)
         except RuntimeError:
-            fault = self.stages.fault
+            fault = self.stages.error
             if isinstance(fault, CatalogError):
                 raise fault from None
             raise StoreError(f"the catalog cannot be opened: {fault}", "See the log.") from fault
 
     def _record(self, result: FileResult) -> None:
-        self.writer.put(self.recorder.change(result), after=partial(self._recorded, task_of(result).file))
+        self.writer.put(self.recorder.change(result), on_commit=partial(self._recorded, task_of(result).file))
 
     def _recorded(self, file: int) -> None:
         self.done += 1

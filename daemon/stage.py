@@ -1,4 +1,4 @@
-"""What every stage is: a named thread whose death is seen and stops the service; and all stages of one service."""
+"""Stages: the service's named threads. An exception in one of them stops the service."""
 
 import threading
 import time
@@ -13,23 +13,24 @@ log = structlog.get_logger()
 
 
 class Stage(threading.Thread):
-    """Runs `body` until it returns. An exception is kept in `failure`: the supervisor ends the service for it,
-    since a service that lost a stage and goes on looks alive and does nothing.
+    """A thread that runs `body` and keeps the exception that ended it in `error`.
+
+    The supervisor then stops the service: with a stage missing it would look alive and do nothing.
     """
 
     def __init__(self, name: str, body: Callable[[], None], failed: threading.Event) -> None:
         super().__init__(name=name, daemon=True)
         self._body = body
         self._failed = failed
-        self.failure: BaseException | None = None
+        self.error: BaseException | None = None
 
     def run(self) -> None:
-        """The thread's body."""
+        """Thread body."""
         try:
             self._body()
         except BaseException as error:
-            self.failure = error
-            # A fault of ours is told in words by the edge; only for what nobody foresaw does it matter where it was.
+            self.error = error
+            # The command reports a CatalogError itself; only an unexpected exception needs its traceback here.
             log.error(
                 "stage_failed",
                 stage=self.name,
@@ -42,9 +43,7 @@ class Stage(threading.Thread):
 
 
 class Stages:
-    """The stages of one service, in the order of their start, until `stop` is set. `failed` is set once one has ended
-    by an exception.
-    """
+    """The stages of one service, in the order in which they started. `failed` is set once one has raised."""
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
@@ -52,13 +51,13 @@ class Stages:
         self._all: list[Stage] = []
 
     def run(self, name: str, body: Callable[[], None]) -> None:
-        """Start one."""
+        """Start a stage that runs `body` once."""
         stage = Stage(name, body, self.failed)
         self._all.append(stage)
         stage.start()
 
     def repeat(self, name: str, step: Callable[[], None]) -> None:
-        """Start one that takes step after step."""
+        """Start a stage that calls `step` until the service stops."""
 
         def body() -> None:
             while not self._stop.is_set():
@@ -67,16 +66,16 @@ class Stages:
         self.run(name, body)
 
     def join(self, *names: str) -> None:
-        """Wait for the end of some, for a minute each: a disk that hangs must not keep the service from ending."""
+        """Wait for the named stages to end, for a minute each: a disk that hangs must not keep the service alive."""
         for stage in self._all:
             if stage.name in names:
                 stage.join(JOIN_SECONDS)
 
     @property
-    def fault(self) -> BaseException | None:
-        """What ended a stage, if one has ended by an exception."""
-        return next((stage.failure for stage in self._all if stage.failure is not None), None)
+    def error(self) -> BaseException | None:
+        """The exception that ended a stage, if any."""
+        return next((stage.error for stage in self._all if stage.error is not None), None)
 
     def dead(self) -> list[str]:
-        """Stages that should run and do not."""
+        """Return the names of stages that have ended."""
         return [stage.name for stage in self._all if not stage.is_alive()]

@@ -16,7 +16,7 @@ from daemon.host.lock import take_lock
 from daemon.host.log import configure_logging
 from daemon.host.priority import lower_cpu_priority
 from daemon.host.systemd_notify import notify, notify_reloading, watchdog_seconds
-from daemon.messages import ScrubRequest
+from daemon.messages import ScrubBudget
 from daemon.pass_progress import PassProgress
 from daemon.service import Service
 
@@ -45,7 +45,7 @@ class SignalFlags:
         self.reload = True
 
 
-def run_service(config_file: str | None, *, once: bool, verbose: bool, scrub: ScrubRequest | None = None) -> int:
+def run_service(config_file: str | None, *, once: bool, verbose: bool, scrub: ScrubBudget | None = None) -> int:
     """Run until told to stop (or, with `once`, until all is done); returns the exit code. Raises Fault."""
     configure_logging(verbose, once)
     config = load_config(config_file)
@@ -67,7 +67,7 @@ def run_service(config_file: str | None, *, once: bool, verbose: bool, scrub: Sc
         os.close(lock)
 
 
-def _run_one_service(config: Config, once: bool, scrub: ScrubRequest | None, signals: SignalFlags) -> Service:
+def _run_one_service(config: Config, once: bool, scrub: ScrubBudget | None, signals: SignalFlags) -> Service:
     """One service from its start to its end; `renewed` says that another one has to follow, with its model."""
     service = Service(config, once, scrub)
     try:
@@ -120,7 +120,7 @@ def _reload(service: Service, config: Config) -> None:
 
 
 def _exit_code(service: Service, signals: SignalFlags) -> int:
-    fault = service.stages.fault
+    fault = service.stages.error
     if isinstance(fault, CatalogError):
         raise fault
     if fault is not None:

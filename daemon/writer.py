@@ -1,4 +1,4 @@
-"""The one writer: folds the changes that wait into one transaction, and acts on them only after COMMIT."""
+"""The only writer of the catalog: commits waiting changes in batches, and acts on them only after COMMIT."""
 
 import queue
 import secrets
@@ -15,23 +15,23 @@ from catalog.crash_points import crash_point
 from catalog.store.change_log import begin_timeline
 from catalog.store.database import Database
 
-MAX_COMMIT_CHANGES = 1000  # changes in one transaction at most
-MAX_WAITING_CHANGES = 4000  # changes that may wait before their senders do
+MAX_COMMIT_CHANGES = 1000  # changes in one transaction
+MAX_WAITING_CHANGES = 4000  # changes in the queue before `put` blocks
 
 Change = Callable[[Database], Any]
 log = structlog.get_logger()
 
 
 class QueuedChange(NamedTuple):
-    """A change, and what follows its commit. `answer` gives the change's result, or the store's failure."""
+    """A change and what follows its commit. `future` receives the change's result, or the error of the transaction."""
 
     change: Change
-    after: Callable[[], None] | None = None
-    answer: Future[Any] | None = None
+    on_commit: Callable[[], None] | None = None
+    future: Future[Any] | None = None
 
 
 class Writer:
-    """Owns the daemon's read-write connection. `put` may be called by every stage; it blocks when too much waits."""
+    """Owner of the service's read-write connection. Every thread may call `put` and `commit`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -39,51 +39,54 @@ class Writer:
         self._listeners: list[threading.Event] = []
         self.closed = threading.Event()
 
-    def listen(self, wake: threading.Event) -> None:
-        """Set `wake` after every commit."""
-        self._listeners.append(wake)
+    def wake_after_commit(self, event: threading.Event) -> None:
+        """Set `event` after every commit."""
+        self._listeners.append(event)
 
-    def put(self, change: Change, after: Callable[[], None] | None = None) -> None:
-        """Hand over a change. `after` runs once it is committed; it must not block."""
-        self._offer(QueuedChange(change, after))
+    def put(self, change: Change, on_commit: Callable[[], None] | None = None) -> None:
+        """Queue a change; block while the queue is full. `on_commit` runs in the writer's thread; it must not block."""
+        self._enqueue(QueuedChange(change, on_commit))
 
-    def ask(self, change: Change) -> Any:
-        """Hand over a change, wait until it is committed, and return its result."""
-        message = QueuedChange(change, answer=Future())
-        self._offer(message)
-        assert message.answer is not None
+    def commit(self, change: Change) -> Any:
+        """Queue a change, wait until it is committed, and return its result.
+
+        Raises:
+            RuntimeError: the writer has ended. Whatever the transaction raises.
+        """
+        future: Future[Any] = Future()
+        self._enqueue(QueuedChange(change, future=future))
         while True:
             try:
-                return message.answer.result(timeout=1)
+                return future.result(timeout=1)
             except TimeoutError:
                 if self.closed.is_set():
                     raise RuntimeError("the writer has ended") from None
 
-    def _offer(self, message: QueuedChange) -> None:
+    def _enqueue(self, queued: QueuedChange) -> None:
         while not self.closed.is_set():
             try:
-                self._queue.put(message, timeout=1)
+                self._queue.put(queued, timeout=1)
                 return
             except queue.Full:
                 continue
 
     @property
     def idle(self) -> bool:
-        """Whether all that was handed over is committed."""
+        """Whether every queued change is committed."""
         return self._queue.unfinished_tasks == 0
 
     def stop(self) -> None:
-        """Commit what waits, then end."""
+        """Commit the changes in the queue, then end."""
         self._queue.put(None)
 
     def run(self) -> None:
-        """Thread body. The store's failure leaves from here: nothing can be promised without it."""
+        """Thread body. An error of the database leaves from here and ends the service: no change can be committed."""
         try:
             database = Database(self._path, write=True)
             try:
                 with database.transaction():
                     begin_timeline(database, secrets.token_hex(8), time.time())
-                while self._turn(database):
+                while self._step(database):
                     pass
             finally:
                 database.shrink_log()
@@ -91,11 +94,12 @@ class Writer:
         finally:
             self.closed.set()
 
-    def _turn(self, database: Database) -> bool:
+    def _step(self, database: Database) -> bool:
+        """Commit one batch; return False once `stop` was called."""
         batch = self._collect()
-        work = [message for message in batch if message is not None]
-        if work:
-            self._commit(database, work)
+        changes = [queued for queued in batch if queued is not None]
+        if changes:
+            self._commit(database, changes)
         for _ in batch:
             self._queue.task_done()
         return None not in batch
@@ -109,21 +113,21 @@ class Writer:
                 break
         return batch
 
-    def _commit(self, database: Database, work: list[QueuedChange]) -> None:
+    def _commit(self, database: Database, changes: list[QueuedChange]) -> None:
         try:
             with database.transaction():
-                results = [message.change(database) for message in work]
+                results = [queued.change(database) for queued in changes]
                 crash_point("write.commit")
         except BaseException as error:
-            for message in work:
-                if message.answer is not None:
-                    message.answer.set_exception(error)
+            for queued in changes:
+                if queued.future is not None:
+                    queued.future.set_exception(error)
             raise
         crash_point("write.committed")
-        for message, result in zip(work, results, strict=True):
-            if message.after is not None:
-                message.after()
-            if message.answer is not None:
-                message.answer.set_result(result)
-        for wake in self._listeners:
-            wake.set()
+        for queued, result in zip(changes, results, strict=True):
+            if queued.on_commit is not None:
+                queued.on_commit()
+            if queued.future is not None:
+                queued.future.set_result(result)
+        for event in self._listeners:
+            event.set()

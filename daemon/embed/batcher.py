@@ -41,8 +41,8 @@ def embed_batch(network: ImageEncoder, images: list[Decoded], shape: tuple[int, 
     except Exception as error:  # whatever a runtime throws at one batch must not end the service
         fault = str(error) or type(error).__name__
     if not fault:
-        clues = [_add_cosine(network, *one) for one in zip(images, pixels, vectors, strict=True)]
-        yield from map(Embedded, images, pack_vectors(vectors), clues)
+        comparison = [_add_cosine(network, *one) for one in zip(images, pixels, vectors, strict=True)]
+        yield from map(Embedded, images, pack_vectors(vectors), comparison)
     elif len(images) == 1:
         yield Rejected(images[0].task, "embed", RejectReason.MODEL, fault, images[0].sha256, transient=True)
     else:
@@ -53,13 +53,13 @@ def embed_batch(network: ImageEncoder, images: list[Decoded], shape: tuple[int, 
 
 
 def _add_cosine(network: ImageEncoder, image: Decoded, pixels: Array, vector: Array) -> ContentComparison:
-    if image.before is None:
-        return image.clues
+    if image.previous_vector is None:
+        return image.comparison
     try:
-        return add_cosine(image.clues, network, pixels, vector, image.before)
+        return add_cosine(image.comparison, network, pixels, vector, image.previous_vector)
     except Exception as error:  # likewise; a vector of another length, too
         log.warning("not_compared", path=image.task.path, error=str(error))
-        return image.clues
+        return image.comparison
 
 
 class EmbeddingBatcher:

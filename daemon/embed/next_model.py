@@ -59,7 +59,7 @@ class NextModel:
         )
         self.index = IndexFollower(config.database, config.state, model, bundle.id, bundle.dims)
         self._index_wake = threading.Event()
-        writer.listen(self._index_wake)
+        writer.wake_after_commit(self._index_wake)
         self.refused: CatalogError | None = None
         self._began = time.monotonic()
         self._had = self._vectors(model)
@@ -89,7 +89,7 @@ class NextModel:
     def take_over(self) -> None:
         """Make it the current model, in one transaction. The service has to be assembled anew afterwards."""
         crash_point("switch")
-        self._writer.ask(partial(promote_next_model, now=time.time()))
+        self._writer.commit(partial(promote_next_model, now=time.time()))
         crash_point("switched")
         log.info("model_switched", model=self.bundle.name)
 
@@ -132,7 +132,7 @@ class NextModel:
         """Only vectors are kept: what is wrong with a file is the current model's affair to tell."""
         release = partial(self.backlog.release, task_of(result).file)
         if isinstance(result, Embedded):
-            self._writer.put(partial(self._add, result), after=release)
+            self._writer.put(partial(self._add, result), on_commit=release)
         else:
             release()
 

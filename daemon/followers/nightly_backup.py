@@ -71,7 +71,7 @@ class NightlyBackup:
     def _agree(self) -> None:
         if self._agreed:
             return
-        found = self._writer.ask(partial(_merge_choices, state=self._config.state))
+        found = self._writer.commit(partial(_merge_choices, state=self._config.state))
         if isinstance(found, JournalError):
             raise found
         self._agreed = True

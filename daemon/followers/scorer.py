@@ -40,7 +40,7 @@ class Scorer:
         self._seen = 0
         self._silent_until = 0.0
         self.wake = threading.Event()
-        writer.listen(self.wake)
+        writer.wake_after_commit(self.wake)
 
     def step(self) -> None:
         """Score one block of the change log, or give a few names their vectors, or wait until there may be more."""
@@ -55,7 +55,7 @@ class Scorer:
             self._seen = kept.id
             log.info("scoring", head=kept.id)
         crash_point("score")
-        self._writer.ask(partial(record_block, scored=block))
+        self._writer.commit(partial(record_block, scored=block))
 
     def _name(self, kept: StoredHead) -> bool:
         """Whether anything was done: scores given again, or names embedded that others wait for."""
@@ -64,7 +64,7 @@ class Scorer:
             return False
         if found.scores is not None:
             crash_point("score.named")
-            self._writer.ask(partial(record_scores, head=kept.id, scores=found.scores))
+            self._writer.commit(partial(record_scores, head=kept.id, scores=found.scores))
         if found.words:
             return self._embed(kept, found.words) or found.scores is not None
         return True
@@ -77,7 +77,7 @@ class Scorer:
             self._silent_until = time.monotonic() + RETRY_SECONDS
             return False
         crash_point("score.words")
-        self._writer.ask(partial(store_name_vectors, owner=kept.tower, words=words, vectors=vectors))
+        self._writer.commit(partial(store_name_vectors, owner=kept.tower, words=words, vectors=vectors))
         return True
 
     def _speaks(self, kept: StoredHead) -> bool:

@@ -48,7 +48,7 @@ def compare_with_previous(past: PreviousContent | None, sha256: bytes, data: byt
 
 
 def add_cosine(
-    clues: ContentComparison, network: ImageEncoder, pixels: Array, vector: Array, before: bytes
+    comparison: ContentComparison, network: ImageEncoder, pixels: Array, vector: Array, before: bytes
 ) -> ContentComparison:
     """Add the cosine to the vector that the path had before (float16, of the same model).
 
@@ -58,10 +58,10 @@ def add_cosine(
     old = unpack_vectors([before], len(vector))[0]
     straight = float(old @ vector)
     if straight >= SAME_IMAGE_COSINE:
-        return clues._replace(cosine=straight)
+        return comparison._replace(cosine=straight)
     others = _turned_and_mirrored(pixels)
     best = float(np.max(network.run(np.stack(others)) @ old)) if others else straight
-    return clues._replace(cosine=max(straight, best), turned=best > straight and best >= SAME_IMAGE_COSINE)
+    return comparison._replace(cosine=max(straight, best), turned=best > straight and best >= SAME_IMAGE_COSINE)
 
 
 def _turned_and_mirrored(pixels: Array) -> list[Array]:

@@ -60,15 +60,17 @@ def _read(
         return FileChanged(task)
     crash_point("intake.read")
     past = None if task.content is None else known.past(task.content)
-    clues = compare_with_previous(past, digest, data)
+    comparison = compare_with_previous(past, digest, data)
     if known.recognised(digest):
-        return AlreadyEmbedded(task, digest, clues)
+        return AlreadyEmbedded(task, digest, comparison)
     if data is None:
         detail = f"{before.st_size} bytes; the limit is {max_bytes}"
-        return Rejected(task, "read", RejectReason.LARGE, detail, digest, clues=clues)
-    outcome = _decode(task, data, digest, recipe, max_pixels)._replace(blocks=block_checksums(data), clues=clues)
-    if isinstance(outcome, Decoded) and past is not None and clues.past:
-        return outcome._replace(before=past.vector)
+        return Rejected(task, "read", RejectReason.LARGE, detail, digest, comparison=comparison)
+    outcome = _decode(task, data, digest, recipe, max_pixels)._replace(
+        blocks=block_checksums(data), comparison=comparison
+    )
+    if isinstance(outcome, Decoded) and past is not None and comparison.past:
+        return outcome._replace(previous_vector=past.vector)
     return outcome
 
 

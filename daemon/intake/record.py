@@ -102,7 +102,7 @@ class ResultRecorder:
         decoded = result.decoded
         seen = decoded.task.signature
         content = ensure_content(database, decoded.sha256, seen.size, decoded.facts, decoded.blocks)
-        verdict = accept_file(database, decoded.task.file, seen, content, now, result.clues)
+        verdict = accept_file(database, decoded.task.file, seen, content, now, result.comparison)
         add_vector(database, content, self._model, result.vector)
         report_verdict(database, decoded.task, verdict, now)
 
@@ -110,7 +110,7 @@ class ResultRecorder:
         seen = result.task.signature
         content = ensure_content(database, result.sha256, seen.size, None)
         report_verdict(
-            database, result.task, accept_file(database, result.task.file, seen, content, now, result.clues), now
+            database, result.task, accept_file(database, result.task.file, seen, content, now, result.comparison), now
         )
 
     def _rejected(self, database: Database, result: Rejected, now: float) -> None:
@@ -126,7 +126,10 @@ class ResultRecorder:
         due = now + retry_delay(task.attempts) if result.transient else None
         why = (result.reason, result.detail)
         report_verdict(
-            database, task, reject_file(database, task.file, task.signature, *why, content, now, due, result.clues), now
+            database,
+            task,
+            reject_file(database, task.file, task.signature, *why, content, now, due, result.comparison),
+            now,
         )
 
 

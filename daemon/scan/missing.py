@@ -55,11 +55,11 @@ class MissingFiles:
             return False
         if exceeds_limit(loss, self._percent, volume.accepted or 0):
             log.warning("volume_held", path=volume.path, missed=loss.missed, known=loss.known, lately=loss.lately)
-            self._writer.ask(partial(hold_volume, volume=volume.id, loss=loss, now=time.time()))
+            self._writer.commit(partial(hold_volume, volume=volume.id, loss=loss, now=time.time()))
             return True
         if volume.held:
             log.info("volume_released", path=volume.path, missed=loss.missed, known=loss.known)
-            self._writer.ask(partial(release_volume, volume=volume.id, now=time.time()))
+            self._writer.commit(partial(release_volume, volume=volume.id, now=time.time()))
         return self._declare(volume, paths)
 
     def _weigh(self, volume: Volume, paths: list[bytes]) -> Loss | None:
@@ -80,5 +80,5 @@ class MissingFiles:
             change = partial(
                 declare_gone, volume=volume.path, accepted=bool(volume.accepted), paths=batch, now=time.time()
             )
-            self._writer.ask(change)
+            self._writer.commit(change)
         return True

@@ -153,7 +153,7 @@ class Scanner:
             if top == volume.path or not done:
                 self._next[volume.id] = time.monotonic() + 60 * self._minutes(volume, before, done)
             if not done and not self._stop.is_set():
-                self._writer.ask(
+                self._writer.commit(
                     partial(
                         update_volume, volume=volume, seen=observe_volume(volume.path, read_mounts()), now=time.time()
                     )
@@ -179,12 +179,12 @@ class Scanner:
         for seen in scan.walk(top):
             batch += seen
             if len(batch) >= size:
-                self._writer.ask(partial(record_sightings, batch=batch, now=time.time()))
+                self._writer.commit(partial(record_sightings, batch=batch, now=time.time()))
                 batch, size = [], min(2 * size, BATCH_SIGHTINGS)
             crash_point("scan.batch")
             self.files = scan.tally.files
         if batch:
-            self._writer.ask(partial(record_sightings, batch=batch, now=time.time()))
+            self._writer.commit(partial(record_sightings, batch=batch, now=time.time()))
 
     def _conclude(self, scan: Scan, volume: Volume, top: bytes, before: VolumeObservation) -> bool:
         """Write down what is missing and what could not be read, and wait until all of the scan is committed.
@@ -201,7 +201,7 @@ class Scanner:
             log.warning("volume_changed_during_scan", path=volume.path)
             return False  # a mount that died midway would block each directory that was left
         for path, problem in scan.tally.blocked:
-            self._writer.ask(partial(block_directory, path=path, problem=problem, now=time.time()))
+            self._writer.commit(partial(block_directory, path=path, problem=problem, now=time.time()))
         lost = scan.tally.missing + scan.vanished_directories(top)
         crash_point("scan.lost")
         losses = MissingFiles(
@@ -212,7 +212,7 @@ class Scanner:
         if not losses.conclude(row, whole, lost):
             return False
         if whole:
-            self._writer.ask(partial(record_full_scan, volume=volume.id, now=time.time()))
+            self._writer.commit(partial(record_full_scan, volume=volume.id, now=time.time()))
         if any(row.held for row in all_volumes(self._database) if row.id == volume.id):
             self._held.add(volume.id)
         else:
@@ -225,7 +225,7 @@ class Scanner:
         for volume in all_volumes(self._database):
             inside = volume.path == top or low <= volume.path < high
             if volume.kind == "blocked" and inside and _readable_or_gone(volume.path):
-                self._writer.ask(partial(unblock_directory, path=volume.path, now=time.time()))
+                self._writer.commit(partial(unblock_directory, path=volume.path, now=time.time()))
 
     def _due(self, found: os.stat_result) -> float:
         """When a sighting may be read: at once, unless it was written so lately that its writer may not be done."""

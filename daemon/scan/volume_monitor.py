@@ -67,7 +67,7 @@ class VolumeMonitor:
         return turns
 
     def _adopt(self, path: bytes, kind: str, mounts: list[Mount]) -> None:
-        self._writer.ask(
+        self._writer.commit(
             partial(adopt_volume, path=path, kind=kind, seen=observe_volume(path, mounts), now=time.time())
         )
 
@@ -88,11 +88,11 @@ class VolumeMonitor:
         if volume.kind == "blocked":
             return ""
         if volume.kind == "root" and volume.path not in self._roots:
-            return str(self._writer.ask(partial(retire_volume, volume=volume, now=time.time())))
+            return str(self._writer.commit(partial(retire_volume, volume=volume, now=time.time())))
         seen = observe_volume(volume.path, mounts)
         if volume.absence(seen) == (volume.away or ""):
             return ""
-        return str(self._writer.ask(partial(update_volume, volume=volume, seen=seen, now=time.time())))
+        return str(self._writer.commit(partial(update_volume, volume=volume, seen=seen, now=time.time())))
 
 
 def is_same_mount(path: bytes, before: VolumeObservation) -> bool:

@@ -59,4 +59,4 @@ class ActiveScrubRun:
     def close(self) -> None:
         """The run is over: wait until all of it is committed."""
         self.commit()
-        self.run = self._writer.ask(partial(end_run, run=self.run, now=time.time()))
+        self.run = self._writer.commit(partial(end_run, run=self.run, now=time.time()))

@@ -15,7 +15,7 @@ from catalog.integrity.scrub_results import clear_future_readings
 from catalog.integrity.scrub_runs import ScrubRun, begin_continuous_run, begin_run, night_start, unfinished_run
 from catalog.store.database import Database
 from daemon.host.priority import set_idle_io_priority
-from daemon.messages import ScrubRequest
+from daemon.messages import ScrubBudget
 from daemon.scrub.queue import ScrubQueue
 from daemon.scrub.rate_limit import TokenBucket, pause_seconds
 from daemon.scrub.reader import CHUNK_BYTES, ScrubReader, ScrubStopped, ScrubTarget
@@ -43,7 +43,7 @@ class Scrubber:
         busy: Callable[[], bool],
         *,
         once: bool,
-        order: ScrubRequest | None,
+        order: ScrubBudget | None,
     ) -> None:
         self._database = Database(config.database, write=False)
         self._writer = writer
@@ -77,7 +77,7 @@ class Scrubber:
             if self._shift is not None:
                 return self._shift.run, False
             nightly = int(self._settings.budget_gb * GB)
-            run = self._writer.ask(partial(begin_run, limit=limit, nightly=nightly, now=time.time()))
+            run = self._writer.commit(partial(begin_run, limit=limit, nightly=nightly, now=time.time()))
             self._begin(run)
             return run, True
 
@@ -118,7 +118,7 @@ class Scrubber:
         """Thread body."""
         if not set_idle_io_priority():
             log.info("no_idle_io")
-        self._writer.ask(partial(clear_future_readings, now=time.time()))
+        self._writer.commit(partial(clear_future_readings, now=time.time()))
         self._take_up()
         try:
             while not self._stop.is_set():
@@ -179,7 +179,7 @@ class Scrubber:
                 self._own.commit()
             now = time.time()
             nightly = int(self._settings.budget_gb * GB)
-            run = self._writer.ask(partial(begin_continuous_run, nightly=nightly, now=now))
+            run = self._writer.commit(partial(begin_continuous_run, nightly=nightly, now=now))
             feed = ScrubQueue(self._database, now)
             self._total = feed.work()
             self._own = ActiveScrubRun(run, feed, self._writer, self._rest)

@@ -26,4 +26,4 @@ def test_watches_are_given_back_after_the_thread_that_tends_them(
     monkeypatch.setattr(service.sentry, "stop", stop)
     service.stop()
     assert tending == [False]
-    assert service.stages.fault is None
+    assert service.stages.error is None

@@ -31,12 +31,12 @@ def test_what_waits_is_folded_and_committed_before_effects(writer: Writer, tmp_p
     seen: list[int] = []
     versions: set[int] = set()
 
-    def after() -> None:
+    def on_commit() -> None:
         seen.append(reader.value("SELECT count(*) FROM event"))
         versions.add(reader.data_version)
 
     for number in range(50):
-        writer.put(note(str(number)), after=after)
+        writer.put(note(str(number)), on_commit=on_commit)
     thread = start(writer)
     writer.stop()
     thread.join(20)
@@ -46,7 +46,7 @@ def test_what_waits_is_folded_and_committed_before_effects(writer: Writer, tmp_p
 
 def test_ask_returns_the_result_once_committed(writer: Writer, tmp_path: Path) -> None:
     thread = start(writer)
-    assert writer.ask(lambda database: database.value("SELECT 41 + 1")) == 42
+    assert writer.commit(lambda database: database.value("SELECT 41 + 1")) == 42
     writer.stop()
     thread.join(20)
     assert writer.closed.is_set()
@@ -64,9 +64,9 @@ def test_a_failing_change_rolls_back_its_transaction_and_is_told(tmp_path: Path)
 
     thread = threading.Thread(target=body)
     thread.start()
-    writer.ask(note("kept"))
+    writer.commit(note("kept"))
     with pytest.raises(CatalogError):
-        writer.ask(lambda database: database.run("INSERT INTO nothing VALUES (1)"))
+        writer.commit(lambda database: database.run("INSERT INTO nothing VALUES (1)"))
     thread.join(20)
     assert failed
     reader = Database(tmp_path / "catalog.db", write=False)
@@ -80,4 +80,4 @@ def test_a_writer_that_ended_blocks_nobody(writer: Writer) -> None:
     for _ in range(5000):
         writer.put(note("late"))
     with pytest.raises(RuntimeError):
-        writer.ask(note("late"))
+        writer.commit(note("late"))

@@ -44,9 +44,9 @@ class House:
         """A day later something is known that was not before, and the housekeeper looks."""
         self.now = self.began + day * DAY
         if change:
-            self.writer.ask(lambda database: database.run("UPDATE clock SET seq = seq + 1"))
+            self.writer.commit(lambda database: database.run("UPDATE clock SET seq = seq + 1"))
         self.keeper.turn()
-        self.writer.ask(lambda database: None)
+        self.writer.commit(lambda database: None)
 
     def events(self) -> list[tuple[str, str | None]]:
         database = Database(self.folder / "catalog.db", write=False)

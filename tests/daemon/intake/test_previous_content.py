@@ -87,31 +87,33 @@ def only(network: Corner, image: Decoded) -> Embedded:
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_a_turned_picture_is_known_again(way: Callable[[Array], Array]) -> None:
     (before,) = pack_vectors(Corner().run(painted()[None]))
-    clues = only(Corner(), decoded(np.ascontiguousarray(way(painted())), before)).clues
-    assert clues.turned
-    assert clues.past == 7
-    assert clues.cosine == pytest.approx(1, abs=1e-3)
+    comparison = only(Corner(), decoded(np.ascontiguousarray(way(painted())), before)).comparison
+    assert comparison.turned
+    assert comparison.past == 7
+    assert comparison.cosine == pytest.approx(1, abs=1e-3)
 
 
 def test_the_same_way_up_is_not_called_turned() -> None:
     (before,) = pack_vectors(Corner().run(painted()[None]))
-    clues = only(Corner(), decoded(painted(), before)).clues
-    assert (clues.turned, clues.cosine) == (False, pytest.approx(1, abs=1e-3))
+    comparison = only(Corner(), decoded(painted(), before)).comparison
+    assert (comparison.turned, comparison.cosine) == (False, pytest.approx(1, abs=1e-3))
 
 
 def test_pictures_that_are_not_square_are_turned_as_far_as_they_fit() -> None:
     wide = np.concatenate([painted(), painted()], axis=1)
     old = Corner().run(np.ascontiguousarray(wide[::-1])[None])
-    clues = add_cosine(ContentComparison(past=7), Corner(), wide, Corner().run(wide[None])[0], pack_vectors(old)[0])
-    assert clues.turned
+    comparison = add_cosine(
+        ContentComparison(past=7), Corner(), wide, Corner().run(wide[None])[0], pack_vectors(old)[0]
+    )
+    assert comparison.turned
 
 
 @pytest.mark.parametrize("before", [pack_vectors(np.eye(3, dtype=np.float32))[2], b"\0\0"])
 def test_a_comparison_that_fails_costs_no_vector(before: bytes) -> None:
     found = only(Broken(), decoded(painted(), before))
-    assert found.clues == ContentComparison(past=7)
+    assert found.comparison == ContentComparison(past=7)
     assert len(found.vector) == 6
 
 
 def test_a_new_picture_is_embedded_once() -> None:
-    assert only(Broken(), decoded(painted(), None)).clues == ContentComparison(past=7)
+    assert only(Broken(), decoded(painted(), None)).comparison == ContentComparison(past=7)
