@@ -1,1 +1,1 @@
-"""SQLite: connection, schema, migrations, one module per family of tables."""
+"""SQLite: connection, schema, migrations, one module per table family."""

@@ -1,35 +1,38 @@
-"""What a clock that is set back would strand. Rows are dated by the wall clock, since they outlive the process; once it
-is set back, what was put off by seconds is due in a year, and what was read today was read in the future.
+"""Repair of stored times after the wall clock was set back.
+
+Rows carry wall-clock times, since they outlive the process. Once the clock is set back by a year, a file postponed by
+seconds is due in a year, and a file read today was read in the future.
 """
 
 from catalog.store.database import Database
 from catalog.store.events import record_event
 
-TOLERANCE_SECONDS = 2.0  # seconds: less is the clock being slewed, or two threads looking at it in turn
-MAX_DELAY_SECONDS = 86400.0  # nothing is ever put off for longer
+TOLERANCE_SECONDS = 2.0  # less is slewing, or two threads that read the clock in turn
+MAX_DELAY_SECONDS = 86400.0  # no file is ever postponed for longer
 
 
 def backward_step(before: tuple[float, float], now: tuple[float, float]) -> float:
-    """Seconds by which the wall clock was set back between two looks, each the wall clock and the monotonic one. Pure.
+    """Return the seconds by which the wall clock was set back between two readings (wall clock, monotonic clock). Pure.
 
-    A suspended machine stops the monotonic clock and not the other: that looks like a step ahead, and is none of ours.
+    Suspending the machine stops only the monotonic clock: that looks like a step forward, which is harmless.
     """
-    step = (now[1] - before[1]) - (now[0] - before[0])
+    (wall_before, monotonic_before), (wall_now, monotonic_now) = before, now
+    step = (monotonic_now - monotonic_before) - (wall_now - wall_before)
     return step if step > TOLERANCE_SECONDS else 0.0
 
 
 def seconds_ahead(database: Database, now: float) -> float:
-    """Seconds by which the newest entry of the journal lies ahead: the clock was set back while nobody looked."""
+    """Return how many seconds the newest event is ahead of `now`: the clock was set back while no service ran."""
     newest = database.value("SELECT at FROM event ORDER BY id DESC LIMIT 1")
     return newest - now if newest is not None and newest - now > TOLERANCE_SECONDS else 0.0
 
 
 def shift_future_times(database: Database, seconds: float, now: float) -> int:
-    """Give what lies ahead the time that it would have had; returns how many files were stranded. Inside a transaction.
+    """Move future times back by `seconds`; return how many files had been postponed. Call inside a transaction.
 
-    Dates that have passed by now stand, right or wrong: nothing tells them apart.
+    Times already in the past are left alone, right or wrong: nothing tells them apart.
     """
-    stranded = database.run(
+    postponed = database.run(
         "UPDATE file SET due = min(due - ?, ?) WHERE due > ?", seconds, now + MAX_DELAY_SECONDS, now + TOLERANCE_SECONDS
     )
     database.run(
@@ -39,6 +42,6 @@ def shift_future_times(database: Database, seconds: float, now: float) -> int:
     )
     database.run("UPDATE event SET at = min(at - ?, ?) WHERE at > ?", seconds, now, now)
     record_event(
-        database, now, "clock set back", detail=f"{seconds:.0f} seconds; {stranded} files were put off until then"
+        database, now, "clock set back", detail=f"{seconds:.0f} seconds; {postponed} files had been postponed too far"
     )
-    return stranded
+    return postponed

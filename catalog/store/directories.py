@@ -1,32 +1,33 @@
-"""Directories and volumes as rows: looking them up, making them, moving them."""
+"""Rows of directories: find them, create them, and assign them to volumes."""
 
 from catalog.filesystem.paths import at_or_inside, subtree_range
 from catalog.store.database import Database
 
 
 def directory_id(database: Database, path: bytes) -> int | None:
-    """The row of a directory, if it has one."""
-    found = database.value("SELECT id FROM directory WHERE path = ?", path)
-    return None if found is None else int(found)
+    """Return the id of a directory's row, or None."""
+    id_ = database.value("SELECT id FROM directory WHERE path = ?", path)
+    return None if id_ is None else int(id_)
 
 
 def innermost_volume(database: Database, path: bytes) -> int | None:
-    """The innermost volume that holds `path`; None outside all roots."""
-    best: tuple[int, int] | None = None
-    for id_, where in database.rows("SELECT id, path FROM volume"):
-        if at_or_inside(path, where) and (best is None or len(where) > best[0]):
-            best = (len(where), id_)
-    return None if best is None else best[1]
+    """Return the id of the innermost volume that holds `path`; None outside all roots."""
+    innermost: int | None = None
+    longest = -1
+    for id_, mount_point in database.rows("SELECT id, path FROM volume"):
+        if len(mount_point) > longest and at_or_inside(path, mount_point):
+            innermost, longest = id_, len(mount_point)
+    return innermost
 
 
 def ensure_directory(database: Database, path: bytes, volume: int | None = None) -> int:
-    """The row of a directory, made if need be. Inside a transaction.
+    """Return the id of a directory's row; create the row if needed. Call inside a transaction.
 
     Raises LookupError outside all roots.
     """
-    found = directory_id(database, path)
-    if found is not None:
-        return found
+    known = directory_id(database, path)
+    if known is not None:
+        return known
     volume = innermost_volume(database, path) if volume is None else volume
     if volume is None:
         raise LookupError(path)
@@ -34,7 +35,7 @@ def ensure_directory(database: Database, path: bytes, volume: int | None = None)
 
 
 def assign_subtree(database: Database, path: bytes, volume: int) -> None:
-    """Give a subtree to a volume, but for the volumes further down. Inside a transaction."""
+    """Assign a subtree to a volume, except volumes further down. Call inside a transaction."""
     low, high = subtree_range(path)
     moved = database.run(
         "UPDATE directory SET volume = ? WHERE (path = ? OR (path >= ? AND path < ?)) AND volume != ?"
@@ -46,7 +47,7 @@ def assign_subtree(database: Database, path: bytes, volume: int) -> None:
 
 
 def rebuild_tally(database: Database) -> None:
-    """Make the tally from the rows: only for the rare change that the triggers do not follow."""
+    """Recount the tally from all rows, after one of the rare changes that the triggers do not cover."""
     database.run("DELETE FROM tally")
     database.run(
         "INSERT INTO tally SELECT d.volume, f.state, coalesce(f.reason, ''), count(*)"

@@ -1,8 +1,8 @@
-"""The event table: one row for each thing that happened, read by the nightly report."""
+"""The event table, which the nightly report reads."""
 
 from catalog.store.database import Database
 
 
 def record_event(database: Database, now: float, kind: str, path: bytes | None = None, detail: str = "") -> None:
-    """One line of the journal."""
+    """Insert one event. `now`: seconds since the epoch."""
     database.run("INSERT INTO event(at, kind, path, detail) VALUES (?, ?, ?, ?)", now, kind, path, detail or None)

@@ -1,7 +1,4 @@
-"""The version of the tables: making them, bringing older ones up to date, refusing what cannot be used.
-
-Traces of a catalog beside the place where it should lie: a new, empty one must not silently take its place.
-"""
+"""Schema versions: create the tables, migrate older ones, refuse newer ones and an unexpectedly empty catalog."""
 
 import time
 from contextlib import AbstractContextManager
@@ -16,7 +13,7 @@ from catalog.store.schema import MIGRATIONS
 
 
 class Tables(Protocol):
-    """What a migration needs of the open database: `store.database` opens it, and imports this module."""
+    """The part of `Database` that migrations use; `store.database` imports this module, not the reverse."""
 
     path: Path
 
@@ -34,7 +31,7 @@ class Tables(Protocol):
 
 
 def catalog_traces(database: Path) -> str:
-    """What shows that there was a catalog at this path, in words that `there` may follow; "" where nothing does.
+    """Return the evidence that a catalog existed at this path, as the subject and verb of a sentence; "" if none.
 
     Never raises.
     """
@@ -46,29 +43,29 @@ def catalog_traces(database: Path) -> str:
             return "its journal is"
         if any(state.glob(INDEX_HEADS)):
             return "its index is"
-        # Only beside a file that is not there at all: while one is made, its log is the first to be written.
+        # Only if the database is missing or empty: while it is being created, its log is written first.
         if not file_size(database) and file_size(database.with_name(database.name + "-wal")):
             return "its write-ahead log is"
     except OSError:
-        pass  # what cannot be looked at shows nothing, and opening the catalog tells why
+        pass  # opening the catalog will report the same problem
     return ""
 
 
 APPLICATION_ID = 0x63617464  # "catd"
 NEWER_VERSION = "it is of a newer version"
-RECOVER_REMEDY = "Run `catalog recover`: it puts the newest good backup in place and keeps your choices."
+RECOVER_REMEDY = "Run `catalog recover`: it restores the newest good backup and keeps your choices."
 
 
 def applied_migrations(database: Tables) -> int:
-    """How many migrations its tables have seen; 0 where there are none."""
+    """Return how many migrations were applied; 0 if there are no tables."""
     return int(database.value("PRAGMA user_version"))
 
 
 def migrate(database: Tables, *, preserve: bool = True) -> None:
-    """Make the tables, or bring them up to date, all or nothing. `preserve`: a copy of the older ones is made first.
+    """Create the tables, or apply all missing migrations in one transaction. `preserve`: back up older tables first.
 
     Raises:
-        StoreFault: the catalog is of a newer version, or empty where there was one.
+        StoreError: the catalog is of a newer version, or empty although there was one before.
     """
     if preserve and 0 < applied_migrations(database) < len(MIGRATIONS):
         _back_up(database)
@@ -81,7 +78,7 @@ def migrate(database: Tables, *, preserve: bool = True) -> None:
         for step in MIGRATIONS[version:]:
             database.script(step)
         if version < len(MIGRATIONS):
-            # Tells connections that are open elsewhere to read the declarations again: TIMES edits one in place.
+            # Makes other open connections reload the schema: UNBOUNDED_TIMES edits it in place.
             cookie = int(database.value("PRAGMA schema_version")) + 1
             database.script(
                 f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA schema_version = {cookie};"
@@ -90,14 +87,14 @@ def migrate(database: Tables, *, preserve: bool = True) -> None:
 
 
 def _back_up(database: Tables) -> None:
-    """The way back, should the new version turn out to be none."""
+    """Copy the catalog into the backups, so that the upgrade can be undone."""
     folder = database.path.parent / BACKUPS
     make_private_directory(folder)
     database.copy(folder / backup_name(time.time(), applied_migrations(database)))
 
 
 def require_current_version(database: Tables) -> None:
-    """Raises StoreFault where the tables are not of this version: a reader cannot change them."""
+    """Raise StoreError if the tables are of another version: a reader cannot migrate them."""
     version = applied_migrations(database)
     if version > len(MIGRATIONS):
         raise _newer_version_error(database.path)
@@ -106,14 +103,13 @@ def require_current_version(database: Tables) -> None:
     if version < len(MIGRATIONS):
         raise StoreError(
             f"the catalog {database.path} is of an older version",
-            "Run `catalogd --once`: it brings the catalog up to date.",
+            "Run `catalogd --once`: it upgrades the catalog, after a backup.",
         )
 
 
 def refuse_if_lost(path: Path) -> None:
-    """An empty catalog would forget in silence all that the one before it knew. Raises StoreFault."""
-    trace = catalog_traces(path)
-    if trace:
+    """Raise StoreError if a catalog existed here: a new, empty one must not silently take its place."""
+    if trace := catalog_traces(path):
         raise StoreError(f"the catalog {path} is missing or empty, though {trace} there", RECOVER_REMEDY)
 
 

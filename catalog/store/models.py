@@ -1,6 +1,4 @@
-"""The models that vectors belong to. One is current and answers; another may be next, while everything is embedded
-afresh for it. `provider` and `cosine` are those of this machine's last attestation.
-"""
+"""The embedding models that vectors belong to: the current one, and the next one while images are embedded for it."""
 
 from typing import NamedTuple
 
@@ -10,7 +8,10 @@ COLUMNS = "id, digest, name, dims, provider, cosine, folder"
 
 
 class Model(NamedTuple):
-    """One row. `digest`: the bundle's id. `folder`: where the bundle lay when it was last used here."""
+    """A row. `digest`: the bundle's id. `folder`: where the bundle was when it was last used on this machine.
+
+    `provider` and `cosine` come from the last attestation on this machine.
+    """
 
     id: int
     digest: str
@@ -22,12 +23,12 @@ class Model(NamedTuple):
 
 
 def current_model(database: Database) -> Model | None:
-    """The model in use."""
+    """Return the model in use, or None."""
     return _with_role(database, "current")
 
 
 def next_model(database: Database) -> Model | None:
-    """The model that everything is being embedded for, to take over once it is done."""
+    """Return the model that replaces the current one once all images are embedded for it, or None."""
     return _with_role(database, "next")
 
 
@@ -37,20 +38,20 @@ def _with_role(database: Database, role: str) -> Model | None:
 
 
 def set_current_model(database: Database, digest: str, name: str, dims: int, now: float, folder: str = "") -> int:
-    """Make this model the current one at once; returns its row. In a transaction.
+    """Make this model the current one at once; return its id. Call inside a transaction.
 
-    Every file that it has not embedded becomes pending; that holds too for one that comes back after another's turn.
+    Files without a vector of this model become pending, also when the model was current before.
     """
     model = _ensure_model(database, digest, name, dims, folder, now)
-    held = current_model(database)
-    if held is None or held.id != model:
+    current = current_model(database)
+    if current is None or current.id != model:
         _make_current(database, model, now)
     database.run("UPDATE model SET role = NULL WHERE role = 'next'")
     return model
 
 
 def set_next_model(database: Database, digest: str, name: str, dims: int, now: float, folder: str = "") -> int:
-    """Make this model the next one, beside the current one; returns its row. In a transaction."""
+    """Make this model the next one, beside the current one; return its id. Call inside a transaction."""
     model = _ensure_model(database, digest, name, dims, folder, now)
     database.run("UPDATE model SET role = NULL WHERE role = 'next' AND id != ?", model)
     database.run("UPDATE model SET role = 'next' WHERE id = ?", model)
@@ -58,7 +59,7 @@ def set_next_model(database: Database, digest: str, name: str, dims: int, now: f
 
 
 def promote_next_model(database: Database, now: float) -> None:
-    """The next model becomes the current one. In a transaction: a kill leaves either the old or the new, whole."""
+    """Make the next model the current one. Call inside a transaction, so that a crash leaves either one in place."""
     model = next_model(database)
     if model is not None:
         _make_current(database, model.id, now)
@@ -85,21 +86,20 @@ def _ensure_model(database: Database, digest: str, name: str, dims: int, folder:
 
 
 def record_attestation(database: Database, model: int, provider: str, cosine: float, now: float) -> None:
-    """Record what runs the model here and how close it comes to its maker's figures. In a transaction."""
+    """Record the provider and the cosine to the reference vectors of the bundle. Call inside a transaction."""
     database.run(
         "UPDATE model SET provider = ?, cosine = ?, attested_at = ? WHERE id = ?", provider, cosine, now, model
     )
 
 
-RETAINED_VECTOR = (
-    "v.live = 0 AND EXISTS (SELECT 1 FROM label l WHERE l.content = v.content)"  # the label's only picture is gone
-)
+# The only remaining vector of a labelled image that no file holds any more.
+RETAINED_VECTOR = "v.live = 0 AND EXISTS (SELECT 1 FROM label l WHERE l.content = v.content)"
 
 
 def delete_vectors(database: Database, model: int, limit: int) -> int:
-    """Delete up to `limit` vectors of a model that has no role; returns how many. In a transaction.
+    """Delete up to `limit` vectors of a model that has no role; return how many. Call inside a transaction.
 
-    Those of labelled contents that no file holds any more stay: a label teaches nothing without its vector.
+    Vectors of labelled contents that no file holds any more are kept: without them the labels are useless for training.
     """
     return database.run(
         "DELETE FROM vector WHERE id IN (SELECT v.id FROM vector v JOIN model m ON m.id = v.model"
@@ -109,13 +109,10 @@ def delete_vectors(database: Database, model: int, limit: int) -> int:
 
 
 def delete_name_vectors(database: Database, model: int) -> None:
-    """Delete what a model that has no role made of names: it makes them again. In a transaction."""
-    database.run(
-        "DELETE FROM wording WHERE model IN (SELECT id FROM model WHERE id = ? AND role IS NULL)",
-        model,
-    )
+    """Delete the vectors of names of a model without a role; they can be computed again. Call inside a transaction."""
+    database.run("DELETE FROM wording WHERE model IN (SELECT id FROM model WHERE id = ? AND role IS NULL)", model)
 
 
 def count_retained_vectors(database: Database, model: int) -> int:
-    """How many vectors of a model `drop` lets stand."""
+    """Return how many vectors of a model `delete_vectors` keeps."""
     return int(database.value(f"SELECT count(*) FROM vector v WHERE v.model = ? AND {RETAINED_VECTOR}", model))

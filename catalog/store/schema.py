@@ -1,4 +1,4 @@
-"""The tables, as a list of migrations. Migration N brings `user_version` from N to N + 1; none is ever edited."""
+"""The schema as a list of migrations. Migration N raises `user_version` from N to N + 1; none is ever edited."""
 
 INITIAL_TABLES = """
 CREATE TABLE volume(
@@ -240,8 +240,8 @@ CREATE UNIQUE INDEX model_role ON model(role) WHERE role IS NOT NULL;
 UPDATE model SET role = 'current' WHERE id = (SELECT id FROM model ORDER BY attested_at DESC LIMIT 1);
 """
 
-# Times beyond 64 bits are stored as TEXT (catalog.signature). INTEGER and ANY of a STRICT table store numbers alike, so
-# no row is touched: 1 ms at ten million rows, where ADD COLUMN takes 7 s, since SQLite then checks every row.
+# Times beyond 64 bits are stored as TEXT (filesystem.stat_signature). INTEGER and ANY columns of a STRICT table store
+# numbers alike, so no row is touched: 1 ms at ten million rows, where ADD COLUMN takes 7 s, since it checks every row.
 UNBOUNDED_TIMES = """
 PRAGMA writable_schema = ON;
 UPDATE sqlite_schema SET sql = replace(sql, 'time_ns INTEGER', 'time_ns ANY') WHERE name IN ('file', 'history');

@@ -1,22 +1,26 @@
-"""The rows of volumes: making them, and telling that one went away or came back."""
+"""Rows of volumes: create them, and record that a volume went away or came back."""
 
 import os
 from typing import NamedTuple
 
 from catalog.filesystem.mounts import read_mounts
 from catalog.filesystem.paths import subtree_range
-from catalog.filesystem.stat_signature import signature_of
+from catalog.filesystem.stat_signature import Nanoseconds, signature_of
 from catalog.filesystem.volume_identity import VolumeObservation, absence_reason, observe_volume, volume_identity
-from catalog.store.database import Database, Row
+from catalog.store.database import Database
 from catalog.store.directories import assign_subtree, innermost_volume, rebuild_tally
 from catalog.store.events import record_event
 
 COLUMNS = "id, root, path, kind, identity, away, since, missed, known, accepted"
-SAMPLE_FILES = 32  # known files to look at when a filesystem's identity changed
+SAMPLE_FILES = 32  # known files to check when a filesystem's identity changed
 
 
 class Volume(NamedTuple):
-    """One row."""
+    """A row. `missed`: known files that the scan which held the volume did not find, out of `known`.
+
+    `root`: id of the root around it; None for a root. `away`: why it cannot be read; None if it can.
+    `accepted`: how many missing files the owner gave up.
+    """
 
     id: int
     root: int | None
@@ -31,42 +35,42 @@ class Volume(NamedTuple):
 
     @property
     def held(self) -> bool:
-        """Whether the brake holds it: a scan missed too much of it to believe that all of that was deleted."""
+        """Whether a scan missed too many files to believe that all of them were deleted."""
         return self.missed is not None
 
     @property
     def in_place(self) -> bool:
-        """Whether it can be looked at: present, or away for no other reason than that it is held."""
+        """Whether it can be read: present, or away only because it is held."""
         return self.away is None or (self.held and self.away == hold_reason(self.missed, self.known))
 
     def absence(self, seen: VolumeObservation) -> str:
-        """Why its files count as unreachable, given what stands at its path; "" if they do not. Pure."""
+        """Return why its files count as unreachable, given what was observed at its path; "" if they do not. Pure."""
         return absence_reason(self.kind, self.identity, seen) or hold_reason(self.missed, self.known)
 
 
 def hold_reason(missed: int | None, known: int | None) -> str:
-    """What is said of a volume that is held; "" of one that is not."""
+    """Return why a volume is held, for people; "" if it is not."""
     return "" if missed is None else f"a scan missed {missed:,} of {known or missed:,} files"
 
 
 def volume_remedy(kind: str, held: bool) -> str:
-    """What the owner can do about a volume that is away or held."""
+    """Return what the owner can do about a volume that is away or held."""
     if kind == "blocked":
-        return "Let this user read it."
+        return "Make it readable for this user."
     if held:
-        return "Bring the files back and the next scan releases it, or accept the loss: `catalog init` with its path."
-    return "Mount it again; or accept what stands there now with `catalog init` and its path."
+        return "Bring the files back, and the next scan releases it; or accept the loss: `catalog init` with its path."
+    return "Mount it again; or accept what is there now: `catalog init` with its path."
 
 
 def all_volumes(database: Database) -> list[Volume]:
-    """All volumes, outer ones first."""
+    """Return all volumes, outer ones first."""
     return [Volume(*row) for row in database.rows(f"SELECT {COLUMNS} FROM volume ORDER BY length(path), path")]
 
 
 def adopt_volume(database: Database, path: bytes, kind: str, seen: VolumeObservation, now: float) -> None:
-    """Take what stands at `path` now for the volume. Inside a transaction.
+    """Accept what was observed at `path` as the volume. Call inside a transaction.
 
-    What cannot be read yet gets a row without identity, and is adopted when it first can.
+    A volume that cannot be read yet gets a row without identity, and is adopted when it first can be.
     """
     root = None if kind == "root" else _root_id(database, path)
     id_ = database.value(
@@ -86,17 +90,17 @@ def _root_id(database: Database, path: bytes) -> int | None:
 
 
 def update_volume(database: Database, volume: Volume, seen: VolumeObservation, now: float) -> str:
-    """Bring one row up to what was observed; returns "away", "back" or "". Inside a transaction.
+    """Update a row from an observation; return "away", "back" or "". Call inside a transaction.
 
-    A volume that is held stays held, whatever is mounted there: only a scan or its owner ends that.
+    A held volume stays held, whatever is mounted there: only a scan or its owner releases it.
     """
     row = database.row(f"SELECT {COLUMNS} FROM volume WHERE id = ?", volume.id)
     if row is None:
         return ""
-    volume = Volume(*row)  # the scanner may have held it since
-    away, wrong = volume.absence(seen), absence_reason(volume.kind, volume.identity, seen)
+    volume = Volume(*row)  # the scanner may have held it meanwhile
+    away, mismatch = volume.absence(seen), absence_reason(volume.kind, volume.identity, seen)
     readable = not seen.problem and (seen.mounted or volume.kind == "root")
-    if wrong and readable and (not volume.identity or sample_matches(database, volume)):
+    if mismatch and readable and (not volume.identity or sample_matches(database, volume)):
         adopt_volume(database, volume.path, volume.kind, seen, now)
         away = hold_reason(volume.missed, volume.known)
     elif away == (volume.away or ""):
@@ -111,53 +115,60 @@ def update_volume(database: Database, volume: Volume, seen: VolumeObservation, n
 
 
 def retire_volume(database: Database, volume: Volume, now: float) -> str:
-    """A root was taken out of the configuration: all it had is kept. Inside a transaction."""
-    word = "not in the configuration"
-    if volume.away == word:
+    """Mark a root that was removed from the configuration as away, keeping its rows. Call inside a transaction.
+
+    Return "away" if it was present until now, else "".
+    """
+    reason = "not in the configuration"
+    if volume.away == reason:
         return ""
-    database.run("UPDATE volume SET away = ?, since = ? WHERE id = ?", word, now, volume.id)
-    record_event(database, now, "volume away", volume.path, word)
+    database.run("UPDATE volume SET away = ?, since = ? WHERE id = ?", reason, now, volume.id)
+    record_event(database, now, "volume away", volume.path, reason)
     return "" if volume.away else "away"
 
 
 def volume_is_present(database: Database, id_: int) -> bool:
-    """Whether the volume is at its place at this moment: an absent one says nothing of its files.
+    """Return whether the volume is mounted at its path now: on an absent one, a missing file proves nothing.
 
-    One that is held stands: what is seen on it is there, only what is not seen proves nothing.
+    A held volume counts as present: files that are seen on it exist.
     """
     row = database.row(
         "SELECT path, kind, identity FROM volume WHERE id = ? AND (away IS NULL OR missed IS NOT NULL)", id_
     )
-    return row is not None and not absence_reason(row[1], row[2], observe_volume(row[0], read_mounts()))
+    if row is None:
+        return False
+    path, kind, identity = row
+    return not absence_reason(kind, identity, observe_volume(path, read_mounts()))
 
 
 def sample_matches(database: Database, volume: Volume) -> bool:
-    """Whether most of a sample of known files stand at their paths with their size and mtime.
+    """Return whether most of a sample of known files are at their paths with the same size and mtime.
 
-    It tells a disk that was copied, or a share that has a new id after a restart, from a wrong disk.
+    This tells a copied disk, or a share with a new id after a restart, from another disk.
     """
     rows = database.rows(
         "SELECT d.path, f.name, f.size, f.mtime_ns FROM file f JOIN directory d ON d.id = f.directory"
         " WHERE d.volume = ? AND f.state IN ('ok', 'rejected') ORDER BY f.inode LIMIT ?",
         *(volume.id, SAMPLE_FILES),
     )
-    return bool(rows) and 2 * sum(map(_file_matches, rows)) > len(rows)
+    return bool(rows) and 2 * sum(_file_matches(*row) for row in rows) > len(rows)
 
 
-def _file_matches(row: Row) -> bool:
+def _file_matches(directory: bytes, name: bytes, size: int, mtime_ns: Nanoseconds) -> bool:
     try:
-        found = os.lstat(os.path.join(row[0], row[1]))
+        seen = signature_of(os.lstat(os.path.join(directory, name)))
     except OSError:
         return False
-    return signature_of(found)[:2] == row[2:]
+    return (seen.size, seen.mtime_ns) == (size, mtime_ns)
 
 
 def block_directory(database: Database, path: bytes, problem: str, now: float) -> None:
-    """A directory cannot be read: all below it is unreachable, not gone. Inside a transaction."""
-    outer = innermost_volume(database, path)
-    known = database.row("SELECT kind, away FROM volume WHERE path = ?", path)
-    if outer is None or (known and (known[0] != "blocked" or known[1] == problem)):
+    """Record that a directory cannot be read: files below it are unreachable, not gone. Call inside a transaction."""
+    if innermost_volume(database, path) is None:
         return
+    for kind, away in database.rows("SELECT kind, away FROM volume WHERE path = ?", path):
+        if kind != "blocked" or away == problem:
+            return
     id_ = database.value(
         "INSERT INTO volume(root, path, kind, identity, away, since) VALUES (?, ?, 'blocked', '', ?, ?)"
         " ON CONFLICT (path) DO UPDATE SET away = excluded.away, since = excluded.since RETURNING id",
@@ -168,18 +179,18 @@ def block_directory(database: Database, path: bytes, problem: str, now: float) -
 
 
 def unblock_directory(database: Database, path: bytes, now: float) -> None:
-    """A blocked directory can be read again, or is gone. Inside a transaction."""
+    """Record that a blocked directory can be read again, or is gone. Call inside a transaction."""
     id_ = database.value("SELECT id FROM volume WHERE path = ? AND kind = 'blocked'", path)
     if id_ is None:
         return
     outer = innermost_volume(database, os.path.dirname(path))
     low, high = subtree_range(path)
-    # By id and not by path: whatever the block was given must go to another volume before it ends.
+    # By id, not by path: every directory of the blocked volume must go to another one before its row is deleted.
     database.run("UPDATE directory SET volume = ? WHERE volume = ?", outer, id_)
     database.run("DELETE FROM volume WHERE id = ?", id_)
     rebuild_tally(database)
     record_event(database, now, "volume back", path)
-    # Blocked directories further down were hidden by this one; the next scan blocks them again.
+    # Blocked directories further down were hidden by this one; the next scan blocks them again if needed.
     for (inner,) in database.rows(
         "SELECT path FROM volume WHERE kind = 'blocked' AND path >= ? AND path < ?", low, high
     ):
@@ -187,25 +198,25 @@ def unblock_directory(database: Database, path: bytes, now: float) -> None:
 
 
 def move_volumes(database: Database, source: bytes, target: bytes) -> None:
-    """A directory was renamed, and with it the mounts and blocked directories in it. Inside a transaction."""
+    """Follow the rename of a directory with the mounts and blocked directories in it. Call inside a transaction."""
     low, high = subtree_range(source)
     for id_, path in database.rows(
         "SELECT id, path FROM volume WHERE kind != 'root' AND (path = ? OR (path >= ? AND path < ?))", source, low, high
     ):
-        goal = target + path[len(source) :]
-        if database.value("SELECT 1 FROM volume WHERE path = ?", goal) is None:
-            database.run("UPDATE volume SET path = ? WHERE id = ?", goal, id_)
+        new_path = target + path[len(source) :]
+        if database.value("SELECT 1 FROM volume WHERE path = ?", new_path) is None:
+            database.run("UPDATE volume SET path = ? WHERE id = ?", new_path, id_)
 
 
 def reassign_directories(database: Database, top: bytes) -> None:
-    """Give each directory of a subtree to the innermost volume around it. Inside a transaction."""
+    """Assign each directory of a subtree to the innermost volume around it. Call inside a transaction."""
     low, high = subtree_range(top)
     rows = database.rows(
         "SELECT id, path, volume FROM directory WHERE path = ? OR (path >= ? AND path < ?)", top, low, high
     )
-    places = [
+    changed = [
         (inner, id_) for id_, path, volume in rows if (inner := innermost_volume(database, path)) not in (None, volume)
     ]
-    database.many("UPDATE directory SET volume = ? WHERE id = ?", places)
-    if places:
+    database.many("UPDATE directory SET volume = ? WHERE id = ?", changed)
+    if changed:
         rebuild_tally(database)

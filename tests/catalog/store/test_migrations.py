@@ -1,4 +1,4 @@
-"""A catalog of the first version: brought up to date whole or not at all, and after a copy of what it was."""
+"""Migration of a catalog of the first version: all or nothing, and after a backup."""
 
 import os
 import signal
@@ -30,8 +30,8 @@ INSERT INTO event(at, kind) VALUES (1.0, 'volume');
 """
 
 
-def first(folder: Path, rows: str = ROWS) -> Path:
-    """What the first version left behind."""
+def first_version(folder: Path, rows: str = ROWS) -> Path:
+    """Create a catalog as the first version did; return its path."""
     path = folder / "catalog.db"
     connection = apsw.Connection(str(path))
     for statement in ("PRAGMA page_size = 16384", "PRAGMA journal_mode = WAL", MIGRATIONS[0], rows):
@@ -41,16 +41,16 @@ def first(folder: Path, rows: str = ROWS) -> Path:
     return path
 
 
-def version(path: Path) -> int:
+def schema_version(path: Path) -> int:
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-    found = connection.execute("PRAGMA user_version").fetchall()[0][0]
+    ((version,),) = connection.execute("PRAGMA user_version").fetchall()
     connection.close()
-    assert isinstance(found, int)
-    return found
+    assert isinstance(version, int)
+    return version
 
 
-def test_all_it_knew_is_there_and_a_copy_of_what_it_was(tmp_path: Path) -> None:
-    path = first(tmp_path)
+def test_migration_keeps_all_rows_and_a_backup(tmp_path: Path) -> None:
+    path = first_version(tmp_path)
     with pytest.raises(StoreError, match="older version") as caught:
         Database(path, write=False)
     assert "catalogd --once" in caught.value.remedy
@@ -65,16 +65,20 @@ def test_all_it_knew_is_there_and_a_copy_of_what_it_was(tmp_path: Path) -> None:
     assert database.rows("SELECT verdict, evidence FROM history") == [("first", None)]
     assert database.rows("PRAGMA foreign_key_check") == [] and database.quick_check() == []
     database.close()
-    (kept,) = list_backups(tmp_path)
-    assert kept.path.name.endswith("-v1.db")
-    assert (database_problems(kept.path, thorough=True), version(kept.path), version(path)) == ([], 1, len(MIGRATIONS))
+    (backup,) = list_backups(tmp_path)
+    assert backup.path.name.endswith("-v1.db")
+    assert (database_problems(backup.path, thorough=True), schema_version(backup.path), schema_version(path)) == (
+        [],
+        1,
+        len(MIGRATIONS),
+    )
     Database(path, write=True).close()
     assert len(list_backups(tmp_path)) == 1
 
 
-def test_times_of_any_size_fit_into_a_catalog_that_did_not_hold_them(tmp_path: Path) -> None:
-    """Also for who had it open before. No row is changed, and no other column takes more than it did."""
-    path = first(tmp_path)
+def test_a_migrated_catalog_stores_times_of_any_size(tmp_path: Path) -> None:
+    """Connections that were open before see them too. No row is changed, and the other columns stay integers."""
+    path = first_version(tmp_path)
     early = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     assert early.execute("SELECT mtime_ns FROM file WHERE id = 1").fetchall() == [(1,)]
     database = Database(path, write=True)
@@ -93,67 +97,67 @@ def test_times_of_any_size_fit_into_a_catalog_that_did_not_hold_them(tmp_path: P
     database.close()
 
 
-def test_without_room_for_the_copy_nothing_is_changed(tmp_path: Path) -> None:
-    path = first(tmp_path)
+def test_nothing_is_migrated_if_the_backup_fails(tmp_path: Path) -> None:
+    path = first_version(tmp_path)
     backup_folder(tmp_path).write_text("in the way")
     with pytest.raises(ResourceError):
         Database(path, write=True)
-    assert version(path) == 1
+    assert schema_version(path) == 1
     backup_folder(tmp_path).unlink()
     Database(path, write=True).close()
-    assert version(path) == len(MIGRATIONS)
+    assert schema_version(path) == len(MIGRATIONS)
 
 
-DYING = """
+KILLED_MIGRATION = """
 import os, signal, sys
 from pathlib import Path
 from catalog.store.database import Database
 left = int(sys.argv[2])
-def fatal(real):
-    def dying(*words):
+def die_after(method):
+    def wrapper(*arguments):
         global left
-        done = real(*words)
+        result = method(*arguments)
         left -= 1
         if left < 0:
             os.kill(os.getpid(), signal.SIGKILL)
-        return done
-    return dying
-Database.script, Database.copy = fatal(Database.script), fatal(Database.copy)
+        return result
+    return wrapper
+Database.script, Database.copy = die_after(Database.script), die_after(Database.copy)
 Database(Path(sys.argv[1]), write=True)
 """
 
 
-def test_killed_after_each_step_it_opens_and_is_brought_up_to_date(tmp_path: Path) -> None:
-    """After the copy, after each step (before the commit), after the version, and at its end."""
-    path = first(tmp_path)
+def test_a_migration_killed_after_any_step_completes_at_the_next_start(tmp_path: Path) -> None:
+    """Killed after the backup, after each step (before the commit), after the version is set, and at the end."""
+    path = first_version(tmp_path)
     steps = len(MIGRATIONS) + 1
     for lives in range(steps):
-        done = subprocess.run([sys.executable, "-c", DYING, path, str(lives)])
+        done = subprocess.run([sys.executable, "-c", KILLED_MIGRATION, path, str(lives)])
         assert done.returncode == -signal.SIGKILL
-        assert version(path) == 1
+        assert schema_version(path) == 1
         assert database_problems(path, thorough=True) == []
-    assert subprocess.run([sys.executable, "-c", DYING, path, str(steps)]).returncode == 0
+    assert subprocess.run([sys.executable, "-c", KILLED_MIGRATION, path, str(steps)]).returncode == 0
     database = Database(path, write=False)
     assert database.value("SELECT count(*) FROM file") == 2 and database.quick_check() == []
 
 
-def test_a_service_of_this_version_takes_an_old_catalog_over(tmp_path: Path) -> None:
+def test_the_service_migrates_an_old_catalog(tmp_path: Path) -> None:
     house = Household(tmp_path)
     Path(os.fsdecode(house.root), "a.png").write_bytes(picture(1))
     house.state.mkdir()
-    first(house.state, "INSERT INTO event(at, kind) VALUES (1.0, 'old')")
+    first_version(house.state, "INSERT INTO event(at, kind) VALUES (1.0, 'old')")
     done = house.once()
     assert done.returncode == 0, done.stderr
     assert house.findings() == []
     assert house.rows("SELECT count(*) FROM event WHERE kind = 'old'") == [(1,)]
-    assert [kept.path.name.endswith("-v1.db") for kept in list_backups(house.state)] == [True]
+    assert [backup.path.name.endswith("-v1.db") for backup in list_backups(house.state)] == [True]
 
 
-def test_a_backup_of_the_first_version_can_be_put_back(tmp_path: Path) -> None:
+def test_a_backup_of_the_first_version_can_be_restored(tmp_path: Path) -> None:
     house = Household(tmp_path)
     Path(os.fsdecode(house.root), "a.png").write_bytes(picture(1))
     house.state.mkdir()
-    old = first(house.state, "INSERT INTO event(at, kind) VALUES (1.0, 'old')")
+    old = first_version(house.state, "INSERT INTO event(at, kind) VALUES (1.0, 'old')")
     old.rename(tmp_path / "old.db")
     command = [str(Path(sys.executable).with_name("catalog")), "--config", str(house.config_path), "recover"]
     done = subprocess.run([*command, "--from", str(tmp_path / "old.db")], capture_output=True, text=True)

@@ -10,24 +10,24 @@ from catalog.store.vectors import exact_nearest, exact_nearest_each, pack_vector
 from tests.support.catalog_rows import DIMS, Shelf, directions
 
 
-def test_pack_is_little_endian_halves() -> None:
+def test_vectors_are_packed_as_little_endian_float16() -> None:
     assert pack_vectors(np.array([[1.0, -2.0]], np.float32)) == [b"\x00\x3c\x00\xc0"]
 
 
-def test_every_finite_half_is_unpacked_exactly() -> None:
+def test_every_finite_float16_is_unpacked_exactly() -> None:
     halves = np.arange(65536, dtype=np.uint16).view(np.float16)
     finite = halves[np.isfinite(halves)]
     found = unpack_vectors([finite.astype("<f2").tobytes()], len(finite))[0]
     assert np.array_equal(found.view(np.uint32), finite.astype(np.float32).view(np.uint32))
 
 
-def test_a_row_of_other_dimensions_is_refused() -> None:
+def test_a_row_with_other_dimensions_raises() -> None:
     with pytest.raises(ValueError, match="3 dimensions"):
         unpack_vectors([b"\x00" * 8], 3)
 
 
 @pytest.mark.parametrize("block", [1, 3, 1000])
-def test_nearest_is_what_numpy_finds_at_any_block_size(
+def test_exact_search_agrees_with_numpy_at_any_block_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int
 ) -> None:
     monkeypatch.setattr(vectors, "BLOCK_ROWS", block)
@@ -37,11 +37,11 @@ def test_nearest_is_what_numpy_finds_at_any_block_size(
     found = exact_nearest_each(shelf.db, 1, DIMS, queries, 5)
     for query, hits in zip(queries, found, strict=True):
         expected = np.argsort(-(stored @ query), kind="stable")[:5]
-        assert [hit[0] for hit in hits] == [ids[at] for at in expected]
-        assert [hit[2] for hit in hits] == pytest.approx((stored @ query)[expected].tolist(), abs=1e-6)
+        assert [hit.id for hit in hits] == [ids[at] for at in expected]
+        assert [hit.cosine for hit in hits] == pytest.approx((stored @ query)[expected].tolist(), abs=1e-6)
 
 
-def test_nearest_names_contents_and_leaves_out_the_dead_and_other_models(tmp_path: Path) -> None:
+def test_exact_search_returns_contents_and_skips_dead_vectors_and_other_models(tmp_path: Path) -> None:
     shelf, stored = Shelf(tmp_path), directions(3)
     shelf.content("shifts the content ids away from the vector ids")
     ids = shelf.pictures(stored)
@@ -51,18 +51,18 @@ def test_nearest_names_contents_and_leaves_out_the_dead_and_other_models(tmp_pat
         "INSERT INTO vector(content, model, seq, live, data) VALUES (1, 2, 99, 1, ?)", pack_vectors(stored[:1])[0]
     )
     hits = exact_nearest(shelf.db, 1, DIMS, stored[0], 10)
-    assert {hit[0] for hit in hits} == set(ids[1:])
-    assert all(hit[1] == hit[0] + 1 for hit in hits)
+    assert {hit.id for hit in hits} == set(ids[1:])
+    assert all(hit.content == hit.id + 1 for hit in hits)
 
 
-def test_equal_cosines_come_by_rising_id_whatever_k(tmp_path: Path) -> None:
+def test_equal_cosines_come_by_ascending_id_for_any_k(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
     ids = shelf.pictures(np.repeat(directions(1), 6, axis=0))
     assert exact_nearest(shelf.db, 1, DIMS, directions(1)[0], 0) == []
-    assert [hit[0] for hit in exact_nearest(shelf.db, 1, DIMS, directions(1)[0], 9)] == ids
+    assert [hit.id for hit in exact_nearest(shelf.db, 1, DIMS, directions(1)[0], 9)] == ids
 
 
-def test_a_stream_gives_the_last_state_of_each_row_by_seq(tmp_path: Path) -> None:
+def test_the_change_log_gives_the_latest_state_of_each_row_by_seq(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
     ids = shelf.pictures(directions(3))
     shelf.flip(ids[0], live=False)
@@ -73,7 +73,7 @@ def test_a_stream_gives_the_last_state_of_each_row_by_seq(tmp_path: Path) -> Non
 
 @settings(deadline=None)
 @given(seqs=st.lists(st.integers(1, 5), max_size=12), limit=st.integers(1, 4))
-def test_a_stream_never_cuts_one_seq_in_two(
+def test_the_change_log_never_splits_a_seq(
     tmp_path_factory: pytest.TempPathFactory, seqs: list[int], limit: int
 ) -> None:
     shelf = Shelf(tmp_path_factory.mktemp("shelf"))

@@ -51,7 +51,7 @@ def test_a_sighting(shelf: Shelf, number: int) -> None:
         "before": "pending",
         "after": "pending",
     }
-    why = "the catalog cannot hold this: int too big to convert"
+    why = "the catalog cannot store this value: int too big to convert"
     assert sorted(rejected(shelf)) == [(b"known", "unreadable", why), (b"new", "unreadable", why)]
     assert shelf.database.rows("SELECT content IS NULL FROM file WHERE state = 'rejected' ORDER BY id") == [(0,), (1,)]
 
@@ -68,6 +68,6 @@ def test_a_result(shelf: Shelf) -> None:
             recorder.change(result)(shelf.database)
     assert shelf.states() == {"0": "ok", "1": "rejected", "2": "rejected", "3": "ok"}
     assert [(name, reason) for name, reason, _ in rejected(shelf)] == [(b"1", "unreadable"), (b"2", "unreadable")]
-    assert all(str(detail).startswith("the catalog cannot hold this") for _, _, detail in rejected(shelf))
+    assert all(str(detail).startswith("the catalog cannot store this value") for _, _, detail in rejected(shelf))
     assert shelf.database.value("SELECT count(*) FROM content") == 2, "nothing is left of what was undone"
     assert shelf.database.rows("SELECT due > 0, attempts FROM file WHERE state = 'rejected'") == [(1, 1), (1, 1)]
