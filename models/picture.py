@@ -6,12 +6,15 @@ import numpy as np
 
 from models.decode.decoder_errors import decode_error, reclassify_zero_tail
 from models.decode.exif import NO_EXIF, read_exif
-from models.decode.formats import identify_format
+from models.decode.formats import FORMATS, identify_format
 from models.decode.pillow_plugins import set_pixel_limit
 from models.decode.raster import SIDEWAYS
 from models.decode.reason import DecodeError
 from models.fit import preprocess
 from models.recipe import Recipe
+
+# Imported at once: image workers are forked after this module is loaded, and share the decoders' memory.
+DECODERS = {row.name: row.load_decoder() for row in FORMATS}
 
 __all__ = ["DecodeError", "Picture", "Recipe", "read_picture"]
 
@@ -49,7 +52,7 @@ def read_picture(data: bytes, recipe: Recipe, *, max_pixels: int = 200_000_000) 
 
 def _decode(data: bytes, recipe: Recipe, max_pixels: int) -> Picture:
     row = identify_format(data)
-    raster = row.decode(data, recipe, max_pixels)
+    raster = DECODERS[row.name](data, recipe, max_pixels)
     exif = read_exif(raster.exif) if raster.exif else NO_EXIF
     width, height = raster.width, raster.height
     if raster.orientation in SIDEWAYS:

@@ -59,21 +59,6 @@ def collect_paths(paths: tuple[bytes, ...], nul: bool) -> ExpectedHashes:
     return found
 
 
-# Beside the table itself (models/decode/formats.py), which would load every decoder before a word is answered; a test
-# compares them.
-FORMATS = (
-    *("jpeg", "png", "webp", "gif", "heif", "avif", "tiff", "bmp", "jpeg2000"),
-    *("psd", "pnm", "sgi", "pcx", "ico", "icns", "tga"),
-)
-FORMAT_BY_EXTENSION = {
-    **dict.fromkeys(("jpg", "jpe", "jfif", "mpo"), "jpeg"),
-    **dict.fromkeys(("heic", "hif"), "heif"),
-    **dict.fromkeys(("jp2", "j2k", "jpf", "jpx"), "jpeg2000"),
-    **dict.fromkeys(("ppm", "pgm", "pbm"), "pnm"),
-    **{"apng": "png", "tif": "tiff", "dib": "bmp"},
-}
-
-
 class FormatName(click.ParamType[str]):
     """A format by its name or by an ending of file names, in either case."""
 
@@ -81,15 +66,20 @@ class FormatName(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The name that the catalog knows; "" stands for none."""
-        word = str(value).lower().removeprefix(".")
-        word = FORMAT_BY_EXTENSION.get(word, word)
-        if word and word not in FORMATS:
-            self.fail(f"{value!r} is none of {', '.join(FORMATS)}", param, ctx)
-        return word
+        from models.decode.formats import FORMAT_BY_EXTENSION, FORMATS  # only for commands that filter by format
+
+        text = str(value).lower().removeprefix(".")
+        name = FORMAT_BY_EXTENSION.get(text, text)
+        names = [row.name for row in FORMATS]
+        if name and name not in names:
+            self.fail(f"{value!r} is none of {', '.join(names)}", param, ctx)
+        return name
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The names."""
-        return [CompletionItem(name) for name in FORMATS if name.startswith(incomplete.lower())]
+        from models.decode.formats import FORMATS
+
+        return [CompletionItem(row.name) for row in FORMATS if row.name.startswith(incomplete.lower())]
 
 
 UNIT_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}

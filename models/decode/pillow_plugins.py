@@ -2,7 +2,6 @@
 
 import logging
 import warnings
-from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from io import BytesIO
@@ -11,12 +10,9 @@ from PIL import Image, ImageFile
 
 from models.decode.exif import read_exif
 from models.decode.raster import Raster, check_pixel_count
-from models.recipe import Recipe
 
 # Pixels of later frames that are decoded to prove them, some half a second; beyond that their structure must do.
 VERIFIED_PIXELS = 50_000_000
-
-Decoder = Callable[[bytes, Recipe, int], Raster]
 
 # Remarks about metadata are not for the service's terminal; faults arrive as exceptions.
 warnings.filterwarnings("ignore", module=r"PIL\.")

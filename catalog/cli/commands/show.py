@@ -50,7 +50,7 @@ def _record(asking: CatalogContext, entry: FileEntry, count: int) -> dict[str, A
 
 
 def _note(entry: FileEntry, told: str | None) -> str | None:
-    from models.decode.extension import extension_mismatch  # all decoders behind it: 0.1 s that only this command needs
+    from models.decode.extension import extension_mismatch  # only this command needs it
 
     named = extension_mismatch(entry.format, entry.name) if entry.format else ""
     return "; ".join(filter(None, (told, named))) or None

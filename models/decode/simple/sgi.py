@@ -5,14 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from models.decode.detectors import SGI_HEADER_BYTES
 from models.decode.pillow_plugins import load_raster, open_with_plugin
 from models.decode.raster import Raster, check_pixel_count
 from models.decode.reason import DecodeError, RejectReason
 from models.decode.zero_runs import lost_rows
 from models.native.rows import first_bad_row
 from models.recipe import Recipe
-
-HEADER_BYTES = 512  # bytes
 
 
 class _SgiHeader(NamedTuple):
@@ -22,13 +21,6 @@ class _SgiHeader(NamedTuple):
     width: int
     height: int
     channels: int
-
-
-def is_sgi(data: bytes) -> bool:
-    """Strict, as for every format with a signature of two bytes."""
-    if not data.startswith(b"\x01\xda") or len(data) < HEADER_BYTES:
-        return False
-    return data[2] < 2 and data[3] in (1, 2) and data[4] == 0 and 0 < data[5] < 4
 
 
 def decode_sgi(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
@@ -46,9 +38,9 @@ def decode_sgi(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
 def _check_rows(data: bytes, head: _SgiHeader) -> None:
     """Pillow leaves what a row lacks black, and says nothing."""
     rows = head.height * head.channels
-    if HEADER_BYTES + 8 * rows > len(data):
+    if SGI_HEADER_BYTES + 8 * rows > len(data):
         raise DecodeError(RejectReason.TRUNCATED, "the data ends within the table of rows")
-    table = np.frombuffer(data, ">u4", 2 * rows, HEADER_BYTES).astype(np.int64)
+    table = np.frombuffer(data, ">u4", 2 * rows, SGI_HEADER_BYTES).astype(np.int64)
     starts, lengths = table[:rows], table[rows:]
     past = np.flatnonzero(starts + lengths > len(data))
     if past.size:
@@ -64,6 +56,6 @@ def _row_text(index: int, head: _SgiHeader) -> str:
 
 
 def _raw_fault(data: bytes, head: _SgiHeader) -> str:
-    stop = HEADER_BYTES + head.width * head.height * head.channels * head.each
-    lost = lost_rows(data, HEADER_BYTES, stop, head.height, upwards=True, planes=head.channels)
+    stop = SGI_HEADER_BYTES + head.width * head.height * head.channels * head.each
+    lost = lost_rows(data, SGI_HEADER_BYTES, stop, head.height, upwards=True, planes=head.channels)
     return lost or (f"{len(data) - stop} bytes more than its header says" if len(data) > stop else "")

@@ -40,7 +40,10 @@ def test_another_type_under_the_name_of_an_image(data: bytes, word: str) -> None
 def test_bytes_of_no_kind_under_the_name_of_an_image_are_a_destroyed_picture() -> None:
     noise = b"\x93\x01\xfe\x07" * 900
     found = reclassify_by_name(unfit(noise), b"IMG_1.jpeg")
-    assert (found.reason, found.detail) == (RejectReason.DAMAGED, "no picture begins here although the name says jpeg")
+    assert (found.reason, found.detail) == (
+        RejectReason.DAMAGED,
+        "not the start of an image, although the name says jpeg",
+    )
     assert reclassify_by_name(unfit(noise), b"IMG_1.bin").reason == RejectReason.NOT_IMAGE
 
 

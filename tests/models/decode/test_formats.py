@@ -1,5 +1,7 @@
 """Each row of the table: both specimens are read, as that format, and show what plain Pillow shows."""
 
+import subprocess
+import sys
 from contextlib import suppress
 from io import BytesIO
 
@@ -8,8 +10,8 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from models.decode.formats import EXTENSIONS, FORMATS, identify_format
-from models.picture import DecodeError, Picture, Recipe, read_picture
+from models.decode.formats import FORMAT_BY_EXTENSION, FORMATS, Format, identify_format
+from models.picture import DECODERS, DecodeError, Picture, Recipe, read_picture
 from tests.support.image_samples import SPECIMENS, specimen
 
 EXACT = Recipe(48, 64, "squash", "bicubic", 0)
@@ -32,10 +34,23 @@ def decibels(ours: np.ndarray, theirs: np.ndarray) -> float:
     return 99.0 if error == 0 else 10 * np.log10(255**2 / error)
 
 
-def test_every_format_has_specimens_and_extensions() -> None:
-    assert set(SPECIMENS) == {row.name for row in FORMATS}
-    assert len(EXTENSIONS) == sum(len(row.extensions) for row in FORMATS)
-    assert all(extension == extension.lower() and "." not in extension for extension in EXTENSIONS)
+@pytest.mark.parametrize("row", FORMATS, ids=lambda row: row.name)
+def test_every_format_has_a_decoder_extensions_and_samples(row: Format) -> None:
+    assert row.load_decoder() is DECODERS[row.name]
+    assert row.extensions
+    assert all(extension == extension.lower() and "." not in extension for extension in row.extensions)
+    assert len(SPECIMENS[row.name]) == 2
+
+
+def test_names_and_extensions_are_unique() -> None:
+    assert len({row.name for row in FORMATS}) == len(FORMATS) == len(SPECIMENS)
+    assert len(FORMAT_BY_EXTENSION) == sum(len(row.extensions) for row in FORMATS)
+
+
+def test_the_table_imports_no_decoder() -> None:
+    code = "import sys, models.decode.formats; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert not {"PIL", "numpy", "models.decode.raster"} & set(loaded)
 
 
 @pytest.mark.parametrize(("name", "which"), CASES)
@@ -61,7 +76,7 @@ def test_same_pixels_as_plain_pillow(name: str, which: int) -> None:
 @pytest.mark.parametrize("name", sorted(SPECIMENS))
 def test_no_other_row_claims_it(name: str) -> None:
     for which in (0, 1):
-        assert [row.name for row in FORMATS if row.sniff(specimen(name, which))] == [name]
+        assert [row.name for row in FORMATS if row.detect(specimen(name, which))] == [name]
 
 
 @pytest.mark.parametrize("name", sorted(SPECIMENS))
