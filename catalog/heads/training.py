@@ -18,14 +18,14 @@ from catalog.context import CatalogContext
 from catalog.duplicates.clustering import near_duplicate_groups
 from catalog.embedding.features import ComputedFeatures, FeatureBatch, load_features, store_features
 from catalog.embedding.selection import serving_bundle
-from catalog.errors import StoreError, UsageError
+from catalog.errors import UsageError
 from catalog.filesystem.stat_signature import Nanoseconds
 from catalog.heads.name_vectors import EMPTY_NAME, TextTowerKey, load_name_vectors, name_texts, stored_name_vectors
 from catalog.heads.name_vectors import store_name_vectors as keep_names
 from catalog.heads.stored_head import StoredHead, activate_head, scoring_head, store_head
 from catalog.store.database import Database
 from catalog.store.events import record_event
-from catalog.store.models import Model, current_model
+from catalog.store.models import Model, require_current_model
 from models.learn.file_features import FILE_FEATURES
 from models.learn.head import NAME_PREFIX, Head
 from models.learn.logistic import Floats
@@ -115,9 +115,7 @@ def train_head(
 
     Raises UsageFault with too few labels, StoreFault without vectors.
     """
-    model = current_model(asking.database)
-    if model is None:
-        raise StoreError("the catalog holds no vectors yet", "Run `catalogd --once` first.")
+    model = require_current_model(asking.database)
     pupils = _training_set(asking, model, told)
     if views:
         pupils = _augmented(asking, pupils, views, seed)

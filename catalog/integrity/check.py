@@ -18,6 +18,7 @@ from catalog.config.load import Config
 from catalog.integrity.check_disk import DiskCheck
 from catalog.integrity.check_row import CheckFinding
 from catalog.integrity.check_store import store_findings
+from catalog.similarity.index_file import NO_SNAPSHOT
 from catalog.similarity.index_replay import open_index
 from catalog.store.database import Database
 from catalog.store.models import current_model
@@ -48,11 +49,11 @@ def index_findings(database: Database, state: Path) -> Iterator[CheckFinding]:
         return
     opened = open_index(database, state, model.id, model.digest, model.dims)
     if opened.header is None:
-        if opened.why != "there is none":
-            yield CheckFinding("index", None, f"the snapshot cannot be used: {opened.why}")
+        if opened.reason != NO_SNAPSHOT:
+            yield CheckFinding("index", None, f"the snapshot cannot be used: {opened.reason}")
         return
     yield from compare_index_ids(
-        set(opened.neighbours.labels().tolist()), _vector_states(database, model.id), opened.seq
+        set(opened.vector_index.live_ids().tolist()), _vector_states(database, model.id), opened.seq
     )
 
 

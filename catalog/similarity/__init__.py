@@ -1,1 +1,1 @@
-"""The nearest-neighbour index and the questions asked of it."""
+"""The nearest-neighbour index, and searches by image and by text."""

@@ -1,4 +1,4 @@
-"""Vectors for other programs, and a manifest that ties each of them to its source files and their SHA-256."""
+"""Export vectors for other programs, with a manifest that links each vector to its source files and their SHA-256."""
 
 import json
 import os
@@ -10,10 +10,10 @@ from typing import IO, TYPE_CHECKING, Any
 from catalog.context import CatalogContext
 from catalog.embedding.inventory import describe_bundle
 from catalog.embedding.selection import serving_bundle
-from catalog.errors import ResourceError, StoreError
+from catalog.errors import ResourceError
 from catalog.files.queries import files_with_content
 from catalog.formatting import path_text
-from catalog.store.models import Model, current_model
+from catalog.store.models import Model, require_current_model
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,36 +21,34 @@ if TYPE_CHECKING:
 VectorRow = tuple[int, int, "np.ndarray"]  # vector id, content id, float32 [D]
 
 
-def export_vectors(asking: CatalogContext, manifest: Path, vectors: Path | None) -> int:
-    """Write the manifest (JSON lines: the model first, then a line a vector), and the vectors as float16 [N, D] `.npy`.
+def export_vectors(context: CatalogContext, manifest: Path, vectors: Path | None) -> int:
+    """Write the manifest (JSON lines: the model first, then one line per vector) and, if wanted, the vectors (`.npy`).
 
-    Returns how many rows. Each file appears whole or not at all. Raises StoreFault without vectors, PlaceFault where a
-    file cannot be written.
+    The array is float16 [N, D]. Returns N. Each file appears complete or not at all.
+
+    Raises:
+        StoreError: the catalog has no vectors.
+        ResourceError: a file cannot be written.
     """
-    model = current_model(asking.database)
-    if model is None:
-        raise StoreError("the catalog holds no vectors yet", "Run `catalogd --once` first.")
+    model = require_current_model(context.database)
     with _atomic_file(manifest) as lines:
-        head = {"catalogd_manifest": 1, "dims": model.dims, "model": describe_bundle(_bundle(asking))}
-        _write_line(lines, head | {"vectors": vectors.name if vectors else None})
+        bundle = serving_bundle(context.config, context.database)
+        header = {"catalogd_manifest": 1, "dims": model.dims, "model": describe_bundle(bundle)}
+        _write_line(lines, header | {"vectors": vectors.name if vectors else None})
         if vectors is None:
-            return _write_rows(asking, model, lines, None)
+            return _write_rows(context, model, lines, None)
         with _atomic_file(vectors) as array:
-            return _write_rows(asking, model, lines, array)
+            return _write_rows(context, model, lines, array)
 
 
-def _bundle(asking: CatalogContext) -> Any:
-    return serving_bundle(asking.config, asking.database)
-
-
-def _write_rows(asking: CatalogContext, model: Model, lines: IO[bytes], array: IO[bytes] | None) -> int:
+def _write_rows(context: CatalogContext, model: Model, lines: IO[bytes], array: IO[bytes] | None) -> int:
     rows = 0
     if array is not None:
         array.write(_npy_header(0, model.dims))
-    for vector_id, content, vector in _rows(asking, model):
-        digest = asking.database.value("SELECT hex(sha256) FROM content WHERE id = ?", content)
-        paths = [path_text(entry.path) for entry in files_with_content(asking.database, content)]
-        _write_line(lines, {"row": rows, "vector": vector_id, "sha256": digest.lower(), "paths": paths})
+    for vector_id, content, vector in _vector_rows(context, model):
+        sha256 = context.database.value("SELECT hex(sha256) FROM content WHERE id = ?", content)
+        paths = [path_text(entry.path) for entry in files_with_content(context.database, content)]
+        _write_line(lines, {"row": rows, "vector": vector_id, "sha256": sha256.lower(), "paths": paths})
         if array is not None:
             array.write(vector.astype("<f2").tobytes())
         rows += 1
@@ -60,17 +58,20 @@ def _write_rows(asking: CatalogContext, model: Model, lines: IO[bytes], array: I
     return rows
 
 
-def _rows(asking: CatalogContext, model: Model) -> Iterator[VectorRow]:
+def _vector_rows(context: CatalogContext, model: Model) -> Iterator[VectorRow]:
     from catalog.store.vectors import live_vector_blocks
 
-    for ids, contents, vectors in live_vector_blocks(asking.database, model.id, model.dims):
+    for ids, contents, vectors in live_vector_blocks(context.database, model.id, model.dims):
         yield from zip(ids.tolist(), contents.tolist(), vectors, strict=True)
 
 
 def _npy_header(rows: int, dims: int) -> bytes:
-    """NumPy's format 1.0 (NEP 1), of the same length for every number of rows: it is written again at the end."""
-    said = f"{{'descr': '<f2', 'fortran_order': False, 'shape': ({rows}, {dims}), }}"
-    return b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + said.ljust(117).encode() + b"\n"
+    """Return a header in NumPy's format 1.0 (NEP 1).
+
+    Its length does not depend on the number of rows, because it is overwritten at the end.
+    """
+    description = f"{{'descr': '<f2', 'fortran_order': False, 'shape': ({rows}, {dims}), }}"
+    return b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + description.ljust(117).encode() + b"\n"
 
 
 def _write_line(lines: IO[bytes], value: dict[str, Any]) -> None:

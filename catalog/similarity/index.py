@@ -1,8 +1,9 @@
-"""The similarity index: the only place that knows hnswlib, and that keeps to what it can bear.
+"""The similarity index: hnswlib behind a lock, used within its limits.
 
-hnswlib 0.8 allows neither adding nor resizing beside queries (wrong answers, segmentation faults), duplicates a label
-that is added over a deleted place, and fails when asked for more neighbours than it can reach. So: one lock around
-everything, labels used once, deleted places never refilled, questions cut to what there is.
+When vectors are added or the graph is resized during a query, hnswlib 0.8 returns wrong answers or crashes the
+process. It duplicates a label that is added over a deleted slot, and it fails when asked for more neighbours than it
+can reach. So one lock guards every call, each id is added once, deleted slots are never reused, and a query asks for
+at most as many neighbours as there are.
 """
 
 from pathlib import Path
@@ -19,17 +20,17 @@ LINKS = 16  # hnswlib's M
 BUILD_EF = 200
 QUERY_EF = 100
 SEED = 100
-MIN_GROWTH = 4096  # the least growth of the capacity; beyond it grows by a quarter, as doubling would double the memory
+MIN_GROWTH = 4096  # elements; a larger index grows by a quarter, because doubling would double the memory
 
 UNKNOWN, LIVE, DELETED = 0, 1, 2
 States = NDArray[np.uint8]
 
 
 class VectorIndex:
-    """Unit vectors by label, searched by cosine. Any method may be called from any thread.
+    """Unit vectors by id, searched by cosine. Every method may be called from any thread.
 
-    Labels are the ids of vector rows: positive, dense, never reused; their states are held in one byte each.
-    `threads` bounds what adding may use; a query of few vectors uses one.
+    Ids are those of vector rows: positive, dense, never reused. The index holds one byte of state per id.
+    `threads` limits the threads that `add` uses; a query of a few vectors uses one.
     """
 
     def __init__(self, dims: int, threads: int = 1) -> None:
@@ -43,10 +44,10 @@ class VectorIndex:
 
     @classmethod
     def load(cls, path: Path, states: States, dims: int, threads: int = 1) -> "VectorIndex":
-        """What `save` wrote. The caller has proved the bytes: hnswlib may crash the process over bad ones.
+        """Return the index that `save` wrote. The caller has verified the file: a damaged one may crash hnswlib.
 
         Raises:
-            RuntimeError: hnswlib refuses the file.
+            RuntimeError: hnswlib rejects the file.
         """
         self = cls.__new__(cls)
         self.dims, self._threads, self._lock = dims, threads, ReadersWriterLock()
@@ -58,14 +59,14 @@ class VectorIndex:
 
     def _prepare(self) -> None:
         self._graph.set_num_threads(self._threads)
-        self._graph.set_ef(QUERY_EF)  # forgotten by save and load
+        self._graph.set_ef(QUERY_EF)  # hnswlib does not save it
         self._live = int(np.count_nonzero(self._states == LIVE))
         self._deleted = int(np.count_nonzero(self._states == DELETED))
 
     def save(self, path: Path) -> tuple[int, States]:
-        """Write the graph to `path`. Returns the bytes it must have, and the states (a copy) that belong to it.
+        """Write the graph to `path`; return the expected file size in bytes, and a copy of the matching states.
 
-        hnswlib tells nothing of a full disk: compare the size. It holds the GIL meanwhile.
+        hnswlib does not report a full disk, so the caller compares the size. It holds the GIL while it writes.
         """
         with self._lock.shared():
             self._graph.save_index(str(path))
@@ -73,34 +74,28 @@ class VectorIndex:
 
     @property
     def parameters(self) -> dict[str, int | str]:
-        """What the graph was built with."""
+        """The parameters that the graph was built with."""
         return {"space": "ip", "M": LINKS, "ef_construction": BUILD_EF}
 
     @property
-    def live(self) -> int:
-        """Vectors that answer queries."""
+    def live_count(self) -> int:
+        """Number of vectors that queries can return."""
         return self._live
 
     @property
-    def deleted(self) -> int:
-        """Vectors that are marked as deleted and still take room and time."""
+    def deleted_count(self) -> int:
+        """Number of vectors that are marked as deleted and still cost memory and time."""
         return self._deleted
 
-    def known(self) -> Integers:
-        """Every label ever added, deleted ones too, int64, rising."""
-        with self._lock.shared():
-            return np.flatnonzero(self._states != UNKNOWN).astype(np.int64)
-
-    def labels(self) -> Integers:
-        """The live labels, int64, rising."""
+    def live_ids(self) -> Integers:
+        """Return the ids of live vectors, int64, ascending."""
         with self._lock.shared():
             return np.flatnonzero(self._states == LIVE).astype(np.int64)
 
     def add(self, ids: Integers, vectors: Floats) -> None:
-        """Make these labels live: int64 [N], float32 [N, D]. New ones are added, deleted ones
-        revived, live ones left."""
-        with self._lock.alone():
-            self._make_room(ids)
+        """Make these ids live: int64 [N], float32 [N, D]. Insert new ones, revive deleted ones, ignore live ones."""
+        with self._lock.exclusive():
+            self._grow_states(ids)
             states = self._states[ids]
             self._revive(ids[states == DELETED])
             _, first = np.unique(ids, return_index=True)
@@ -108,52 +103,53 @@ class VectorIndex:
             self._insert(ids[new], vectors[new])
 
     def remove(self, ids: Integers) -> None:
-        """Make these labels (int64 [N]) answer no more. Labels that are not live are left as they are."""
-        with self._lock.alone():
-            self._make_room(ids)
-            for label in set(ids[self._states[ids] == LIVE].tolist()):  # np.unique would import all of numpy.ma
-                self._graph.mark_deleted(label)
-                self._turn(label, DELETED)
+        """Mark these ids (int64 [N]) as deleted. Ignore ids that are not live."""
+        with self._lock.exclusive():
+            self._grow_states(ids)
+            for id in set(ids[self._states[ids] == LIVE].tolist()):  # np.unique would import all of numpy.ma
+                self._graph.mark_deleted(id)
+                self._set_state(id, DELETED)
 
     def query(self, vectors: Floats, k: int, ef: int | None = None) -> tuple[Integers, Floats]:
-        """The nearest live labels of each vector: float32 [Q, D] → (int64 [Q, m], float32 cosines [Q, m]), best first.
+        """Return the nearest live ids of each vector: float32 [Q, D] → (int64 [Q, m], float32 cosines [Q, m]).
 
-        m = min(k, live). Where the graph reaches fewer, label -1 and cosine -inf fill the row. `ef` is hnswlib's
-        breadth of the search; another than the usual keeps other queries out, for hnswlib has one for all.
+        Best first; m = min(k, live_count). Where the graph reaches fewer, id -1 and cosine -inf fill the row.
+        `ef` is hnswlib's search breadth. hnswlib has one value for all threads, so a query with another value than
+        the default blocks the other queries.
         """
         if ef is None or ef == QUERY_EF:
             with self._lock.shared():
-                return self._reach(vectors, k)
-        with self._lock.alone():
+                return self._nearest(vectors, k)
+        with self._lock.exclusive():
             self._graph.set_ef(ef)
             try:
-                return self._reach(vectors, k)
+                return self._nearest(vectors, k)
             finally:
                 self._graph.set_ef(QUERY_EF)
 
-    def _reach(self, vectors: Floats, k: int) -> tuple[Integers, Floats]:
+    def _nearest(self, vectors: Floats, k: int) -> tuple[Integers, Floats]:
         k = min(k, self._live)
         if k <= 0:
             return np.empty((len(vectors), 0), np.int64), np.empty((len(vectors), 0), np.float32)
         try:
-            return self._ask(vectors, k)
-        except RuntimeError:  # some vector reaches fewer than k: find which, and how many
-            rows = [self._reach_one(vector[None], k) for vector in vectors]
-            return np.concatenate([row[0] for row in rows]), np.concatenate([row[1] for row in rows])
+            return self._knn_query(vectors, k)
+        except RuntimeError:  # some vector reaches fewer than k: find out which, and how many
+            ids, cosines = zip(*(self._nearest_reachable(vector[None], k) for vector in vectors), strict=True)
+            return np.concatenate(ids), np.concatenate(cosines)
 
-    def _reach_one(self, vector: Floats, k: int) -> tuple[Integers, Floats]:
+    def _nearest_reachable(self, vector: Floats, k: int) -> tuple[Integers, Floats]:
         reach = k
         while reach:
             try:
-                ids, cosines = self._ask(vector, reach)
+                ids, cosines = self._knn_query(vector, reach)
             except RuntimeError:
                 reach //= 2
                 continue
-            blank = ((0, 0), (0, k - reach))
-            return np.pad(ids, blank, constant_values=-1), np.pad(cosines, blank, constant_values=-np.inf)
+            padding = ((0, 0), (0, k - reach))
+            return np.pad(ids, padding, constant_values=-1), np.pad(cosines, padding, constant_values=-np.inf)
         return np.full((1, k), -1, np.int64), np.full((1, k), -np.inf, np.float32)
 
-    def _ask(self, vectors: Floats, k: int) -> tuple[Integers, Floats]:
+    def _knn_query(self, vectors: Floats, k: int) -> tuple[Integers, Floats]:
         ids, distances = self._graph.knn_query(vectors, k=k)
         return ids.astype(np.int64), cast(Floats, np.minimum(1.0 - distances, 1.0, dtype=np.float32))
 
@@ -161,27 +157,27 @@ class VectorIndex:
         new = self._states[ids] == UNKNOWN
         if not new.any():
             return
-        need = self._graph.element_count + int(new.sum())
-        room = self._graph.max_elements
-        if need > room:
-            self._graph.resize_index(max(need, room + max(MIN_GROWTH, room // 4)))
+        needed = self._graph.element_count + int(new.sum())
+        capacity = self._graph.max_elements
+        if needed > capacity:
+            self._graph.resize_index(max(needed, capacity + max(MIN_GROWTH, capacity // 4)))
         self._graph.add_items(vectors[new], ids[new])
         self._states[ids[new]] = LIVE
         self._live += int(new.sum())
 
     def _revive(self, ids: Integers) -> None:
-        for label in set(ids.tolist()):
-            self._graph.unmark_deleted(label)
-            self._turn(label, LIVE)
+        for id in set(ids.tolist()):
+            self._graph.unmark_deleted(id)
+            self._set_state(id, LIVE)
 
-    def _turn(self, label: int, state: int) -> None:
+    def _set_state(self, id: int, state: int) -> None:
         step = 1 if state == LIVE else -1
-        self._states[label] = state
+        self._states[id] = state
         self._live += step
         self._deleted -= step
 
-    def _make_room(self, ids: Integers) -> None:
-        need = int(ids.max(initial=0)) + 1
-        if need > len(self._states):
-            more = max(need - len(self._states), MIN_GROWTH, len(self._states) // 4)
-            self._states = np.concatenate([self._states, np.zeros(more, np.uint8)])
+    def _grow_states(self, ids: Integers) -> None:
+        needed = int(ids.max(initial=0)) + 1
+        if needed > len(self._states):
+            growth = max(needed - len(self._states), MIN_GROWTH, len(self._states) // 4)
+            self._states = np.concatenate([self._states, np.zeros(growth, np.uint8)])

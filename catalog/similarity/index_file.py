@@ -1,8 +1,8 @@
-"""The index on disk: two payload slots and one small head file that names the good one.
+"""Index snapshots on disk: two payload slots, and a small header file that names the current slot.
 
-The head is replaced by one rename after the payload is proved and synced, so a kill at any point leaves the old
-snapshot or the new one. hnswlib reports no full disk and may crash the process over damaged bytes: sizes are compared
-after writing, and hashes before loading. Light on purpose (no numpy, no hnswlib) until `load` is called.
+The header is replaced by one rename after the payload is verified and synced, so a kill at any point leaves the old
+snapshot or the new one. hnswlib does not report a full disk and may crash the process on damaged bytes, so sizes are
+compared after writing and hashes before loading. Imports neither numpy nor hnswlib until `load_snapshot` is called.
 """
 
 import hashlib
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 2
 SLOTS = ("a", "b")
+NO_SNAPSHOT = "no snapshot file"  # the reason where none was ever written
 
 
 @dataclass(frozen=True, slots=True)
 class SnapshotHeader:
-    """What a snapshot holds. `seq`: the place in the change log it reaches, and `timeline` the branch of it."""
+    """The header of a snapshot. `seq`: the last applied entry of the change log; `timeline`: the log's branch."""
 
     version: int
     digest: str
@@ -44,16 +45,16 @@ class SnapshotHeader:
 
 
 class LoadedSnapshot(NamedTuple):
-    """A proved index and its header."""
+    """A verified index and its header."""
 
-    neighbours: "VectorIndex"
+    vector_index: "VectorIndex"
     header: SnapshotHeader
 
 
 class UnusableSnapshot(NamedTuple):
-    """There is no snapshot to use, and why."""
+    """The reason why no snapshot can be loaded."""
 
-    why: str
+    reason: str
 
 
 def _stem(digest: str) -> str:
@@ -61,35 +62,38 @@ def _stem(digest: str) -> str:
 
 
 def header_path(folder: Path, digest: str) -> Path:
-    """Where the head file of this model's snapshot lies."""
+    """Return the path of the header file of this model's snapshot."""
     return folder / f"{_stem(digest)}.head"
 
 
 def payload_path(folder: Path, digest: str, slot: str) -> Path:
-    """Where hnswlib's file in this slot lies."""
+    """Return the path of hnswlib's file in this slot."""
     return folder / f"{_stem(digest)}.{slot}.hnsw"
 
 
 def read_header(folder: Path, digest: str) -> SnapshotHeader | None:
-    """The snapshot's header, or None where there is none that can be read. The payload is not looked at."""
+    """Return the snapshot's header, or None if it is missing or unreadable. The payload is not checked."""
     found = _read_header_file(header_path(folder, digest), digest, with_states=False)
-    return found[0] if isinstance(found, tuple) else None
+    if isinstance(found, str):
+        return None
+    header, _ = found
+    return header
 
 
 def _read_header_file(path: Path, digest: str, *, with_states: bool) -> tuple[SnapshotHeader, bytes] | str:
-    """The header and the block of states behind it, or what is wrong."""
+    """Return the header and the states that follow it, or the reason why they are unusable."""
     try:
-        with path.open("rb") as head:
-            line, check = head.readline().rstrip(b"\n"), head.readline()
-            states = head.read() if with_states else b""
-        if hashlib.sha256(line).hexdigest().encode() + b"\n" != check:
+        with path.open("rb") as file:
+            line, checksum = file.readline().rstrip(b"\n"), file.readline()
+            states = file.read() if with_states else b""
+        if hashlib.sha256(line).hexdigest().encode() + b"\n" != checksum:
             return "its header is damaged"
         fields = json.loads(line)
         if fields.get("version") != FORMAT_VERSION:
             return f"its format is version {fields.get('version')}, not {FORMAT_VERSION}"
         header = SnapshotHeader(**fields)
     except FileNotFoundError:
-        return "there is none"
+        return NO_SNAPSHOT
     except OSError as error:
         return f"its header cannot be read: {error.strerror}"
     except (ValueError, TypeError, AttributeError):
@@ -98,7 +102,7 @@ def _read_header_file(path: Path, digest: str, *, with_states: bool) -> tuple[Sn
 
 
 def load_snapshot(folder: Path, digest: str, dims: int, threads: int = 1) -> LoadedSnapshot | UnusableSnapshot:
-    """The saved index of this model, every byte of it proved. Never raises over what lies on the disk."""
+    """Return this model's saved index after verifying every byte. Never raises, whatever is on the disk."""
     found = _read_header_file(header_path(folder, digest), digest, with_states=True)
     if isinstance(found, str):
         return UnusableSnapshot(found)
@@ -106,7 +110,7 @@ def load_snapshot(folder: Path, digest: str, dims: int, threads: int = 1) -> Loa
     if header.dims != dims:
         return UnusableSnapshot(f"it has {header.dims} dimensions, not {dims}")
     if len(states) != header.states or hashlib.sha256(states).hexdigest() != header.states_sha256:
-        return UnusableSnapshot("its states are damaged")
+        return UnusableSnapshot("its vector states are damaged")
     try:
         return _load_payload(payload_path(folder, digest, header.slot), header, states, threads)
     except OSError as error:
@@ -118,59 +122,59 @@ def _load_payload(path: Path, header: SnapshotHeader, states: bytes, threads: in
 
     from catalog.similarity.index import VectorIndex
 
-    with path.open("rb") as payload:  # held open: what is proved is what is loaded, though a save takes the name
+    with path.open("rb") as payload:  # kept open, to load the bytes that were verified even if a save reuses the name
         if os.fstat(payload.fileno()).st_size != header.bytes:
-            return UnusableSnapshot("its payload is cut short")
+            return UnusableSnapshot("its payload is truncated")
         if hashlib.file_digest(payload, "sha256").hexdigest() != header.sha256:
             return UnusableSnapshot("its payload is damaged")
-        name = Path(f"/proc/self/fd/{payload.fileno()}")
+        verified_path = Path(f"/proc/self/fd/{payload.fileno()}")
         try:
-            loaded = VectorIndex.load(name, np.frombuffer(states, np.uint8), header.dims, threads)
+            index = VectorIndex.load(verified_path, np.frombuffer(states, np.uint8), header.dims, threads)
         except RuntimeError as error:
-            return UnusableSnapshot(f"hnswlib refuses it: {error}")
-    if (loaded.live, loaded.deleted) != (header.count, header.deleted):
-        return UnusableSnapshot("its counts do not fit")
-    return LoadedSnapshot(loaded, header)
+            return UnusableSnapshot(f"hnswlib rejects it: {error}")
+    if (index.live_count, index.deleted_count) != (header.count, header.deleted):
+        return UnusableSnapshot("its vector counts do not match its header")
+    return LoadedSnapshot(index, header)
 
 
 def remove_all_snapshots(folder: Path) -> int:
-    """Remove every snapshot: the ids in them are those of another catalog. Returns how many there were."""
-    heads = list(folder.glob(INDEX_HEADS))
-    for head in heads:
-        head.unlink(missing_ok=True)
-    return len(heads)
+    """Invalidate every snapshot, because its ids belong to another catalog; return how many there were."""
+    headers = list(folder.glob(INDEX_HEADS))
+    for header in headers:
+        header.unlink(missing_ok=True)
+    return len(headers)
 
 
 def remove_snapshot(folder: Path, digest: str) -> None:
-    """Delete this model's snapshot, its head first: ids of vectors that are deleted may be given out again."""
+    """Delete this model's snapshot, its header first: ids of deleted vectors may be used again."""
     header_path(folder, digest).unlink(missing_ok=True)
     for slot in SLOTS:
         payload_path(folder, digest, slot).unlink(missing_ok=True)
 
 
-def save_snapshot(folder: Path, neighbours: "VectorIndex", digest: str, seq: int, timeline: str) -> SnapshotHeader:
-    """Write the index atomically. Nobody may change `neighbours` meanwhile.
+def save_snapshot(folder: Path, index: "VectorIndex", digest: str, seq: int, timeline: str) -> SnapshotHeader:
+    """Write the index atomically; return its header. No other thread may change the index meanwhile.
 
     Raises:
-        PlaceFault: it could not be written whole; the snapshot before it is untouched.
+        ResourceError: it could not be written in full; the previous snapshot is intact.
     """
-    before = read_header(folder, digest)
-    slot = SLOTS[1] if before and before.slot == SLOTS[0] else SLOTS[0]
-    payload, head = payload_path(folder, digest, slot), header_path(folder, digest)
-    part = head.with_suffix(".part")
+    previous = read_header(folder, digest)
+    slot = SLOTS[1] if previous and previous.slot == SLOTS[0] else SLOTS[0]
+    payload, header_file = payload_path(folder, digest, slot), header_path(folder, digest)
+    draft = header_file.with_suffix(".part")
     try:
-        payload.unlink(missing_ok=True)  # a reader may still hold what lay here
-        header, states = _write_payload(payload, neighbours, digest, seq, timeline, slot)
-        _write_header_file(part, header, states)
-        part.replace(head)
+        payload.unlink(missing_ok=True)  # a reader may still have the old file open
+        header, states = _write_payload(payload, index, digest, seq, timeline, slot)
+        _write_header_file(draft, header, states)
+        draft.replace(header_file)
         fsync_directory(folder)
     except (OSError, RuntimeError) as error:
-        for path in (part, payload):
+        for path in (draft, payload):
             with suppress(OSError):
                 path.unlink(missing_ok=True)
         raise ResourceError(
             f"the index snapshot could not be saved in {folder}: {error}",
-            "Free some space there and see that it is writable; the snapshot before it still serves.",
+            "Free some space there and check that it is writable. The previous snapshot is intact.",
         ) from error
     for other in SLOTS:
         if other != slot:
@@ -180,36 +184,36 @@ def save_snapshot(folder: Path, neighbours: "VectorIndex", digest: str, seq: int
 
 
 def _write_payload(
-    path: Path, neighbours: "VectorIndex", digest: str, seq: int, timeline: str, slot: str
+    path: Path, index: "VectorIndex", digest: str, seq: int, timeline: str, slot: str
 ) -> tuple[SnapshotHeader, bytes]:
-    expected, states = neighbours.save(path)
+    expected, states = index.save(path)
     with path.open("rb") as payload:
         written = os.fstat(payload.fileno()).st_size
         if written != expected:
             raise OSError(f"{written} of {expected} bytes were written")
         os.fsync(payload.fileno())
         sha256 = hashlib.file_digest(payload, "sha256").hexdigest()
-    block = states.tobytes()
+    packed_states = states.tobytes()
     return SnapshotHeader(
         version=FORMAT_VERSION,
         digest=digest,
-        dims=neighbours.dims,
-        count=neighbours.live,
-        deleted=neighbours.deleted,
+        dims=index.dims,
+        count=index.live_count,
+        deleted=index.deleted_count,
         seq=seq,
         timeline=timeline,
-        parameters=neighbours.parameters,
+        parameters=index.parameters,
         slot=slot,
         bytes=expected,
         sha256=sha256,
-        states=len(block),
-        states_sha256=hashlib.sha256(block).hexdigest(),
-    ), block
+        states=len(packed_states),
+        states_sha256=hashlib.sha256(packed_states).hexdigest(),
+    ), packed_states
 
 
 def _write_header_file(path: Path, header: SnapshotHeader, states: bytes) -> None:
     line = json.dumps(asdict(header)).encode()
-    with path.open("wb") as head:
-        head.write(line + b"\n" + hashlib.sha256(line).hexdigest().encode() + b"\n" + states)
-        head.flush()
-        os.fsync(head.fileno())
+    with path.open("wb") as file:
+        file.write(line + b"\n" + hashlib.sha256(line).hexdigest().encode() + b"\n" + states)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""Bring an index up to the catalog: the snapshot where it can be trusted, then the change log."""
+"""Bring an index up to date: load its snapshot if it is valid, then replay the change log."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -13,43 +13,43 @@ from catalog.store.vectors import VectorChange, unpack_vectors, vector_changes_a
 
 
 class OpenedIndex(NamedTuple):
-    """An index, the place in the change log it reaches, its snapshot's header, or why it starts from nothing."""
+    """An index and the last change it contains. `header`: its snapshot's; `reason`: why no snapshot was usable."""
 
-    neighbours: VectorIndex
+    vector_index: VectorIndex
     seq: int
     header: SnapshotHeader | None
-    why: str | None
+    reason: str | None
 
 
 def open_index(database: Database, folder: Path, model: int, digest: str, dims: int, threads: int = 1) -> OpenedIndex:
-    """The saved index if it is sound and was made from this very catalog, else an empty one at seq 0."""
-    found = load_snapshot(folder, digest, dims, threads)
-    if not isinstance(found, LoadedSnapshot):
-        return OpenedIndex(VectorIndex(dims, threads), 0, None, found.why)
-    index, header = found
+    """Return the saved index if it is intact and belongs to this catalog, else an empty one at seq 0."""
+    snapshot = load_snapshot(folder, digest, dims, threads)
+    if not isinstance(snapshot, LoadedSnapshot):
+        return OpenedIndex(VectorIndex(dims, threads), 0, None, snapshot.reason)
+    index, header = snapshot
     if header.seq > last_seq(database, model) or not timeline_contains(database, header.timeline, header.seq):
         return OpenedIndex(VectorIndex(dims, threads), 0, None, "it was made from another catalog")
     return OpenedIndex(index, header.seq, header, None)
 
 
 def last_seq(database: Database, model: int) -> int:
-    """The end of this model's change log."""
+    """Return the greatest seq in this model's change log, 0 if it is empty."""
     return int(database.value("SELECT max(seq) FROM vector WHERE model = ?", model) or 0)
 
 
 def apply_changes(index: VectorIndex, changes: list[VectorChange]) -> None:
-    """Bring the changes into the index. Applying one again changes nothing."""
+    """Apply the changes to the index. Idempotent."""
     if not changes:
         return
-    dead = np.array([change.id for change in changes if not change.live], np.int64)
-    alive = [change for change in changes if change.live]
-    index.remove(dead)
-    ids = np.array([change.id for change in alive], np.int64)
-    index.add(ids, unpack_vectors([change.data for change in alive], index.dims))
+    removed = np.array([change.id for change in changes if not change.live], np.int64)
+    live = [change for change in changes if change.live]
+    index.remove(removed)
+    ids = np.array([change.id for change in live], np.int64)
+    index.add(ids, unpack_vectors([change.data for change in live], index.dims))
 
 
 def advance(index: VectorIndex, database: Database, model: int, after: int, limit: int) -> tuple[int, int]:
-    """Apply about `limit` changes after seq `after`. Returns (the seq reached, how many changes)."""
+    """Apply about `limit` changes after seq `after`; return (the last seq applied, the number of changes)."""
     changes = vector_changes_after(database, model, after, limit)
     apply_changes(index, changes)
     return (changes[-1].seq if changes else after), len(changes)

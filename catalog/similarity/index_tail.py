@@ -1,7 +1,7 @@
-"""Complete an answer of the index with the changes it has not applied yet, so that no answer lacks a vector silently.
+"""Merge an index answer with the changes the index has not applied yet, so that no answer omits a vector.
 
-An index that has reached the place `seq` of the change log holds every live row that has not changed since; a row that
-changed has a greater seq. So the rows after `seq` are compared exactly, and replace what the index says of them.
+An index that has reached `seq` in the change log holds every live row that has not changed since; a row that changed
+has a greater seq. So the rows after `seq` are compared exactly, and replace the index's hits for the same contents.
 """
 
 from collections.abc import Sequence
@@ -12,16 +12,15 @@ from catalog.store.change_log import current_timeline
 from catalog.store.database import Database
 from catalog.store.vectors import BLOCK_ROWS, Floats, VectorChange, cosines_to, unpack_vectors, vector_changes_after
 
-MAX_TAIL_CHANGES = (
-    BLOCK_ROWS  # changes to compare with one query, about 10 ms; beyond it the asker makes one pass over all vectors
-)
-REMEDY = "Ask with the `catalog` command: it compares the stored vectors until the index has caught up."
+# Changes to compare with one query, about 10 ms; with more of them the client scans all vectors instead.
+MAX_TAIL_CHANGES = BLOCK_ROWS
+REMEDY = "Use the `catalog` command: it compares the stored vectors until the index has caught up."
 
-Hit = tuple[int, float]
+Hit = tuple[int, float]  # content id, cosine
 
 
 class IndexAnswer(NamedTuple):
-    """`hits`: (content id, cosine), best first, as of the place `seq` of the change log, on its branch `timeline`."""
+    """The hits, best first, as of the change `seq` on the branch `timeline` of the change log."""
 
     hits: list[Hit]
     seq: int
@@ -31,14 +30,13 @@ class IndexAnswer(NamedTuple):
 def complete_answer(
     database: Database, model: int, reached: int, found: Sequence[tuple[int, float]], query: Floats, k: int
 ) -> IndexAnswer | None:
-    """Return the k live contents nearest to `query` (float32 [D], unit length), all of them where there are fewer, or
-    None where that takes more of the index's neighbours than `found` has.
+    """Return the k live contents nearest to `query` (float32 [D], unit length), or all of them if there are fewer.
 
-    `found`: (vector id, cosine) as the index gave them, best first. `reached`: a place in the change log that the index
-    had reached before it was asked; it may have been further.
+    Returns None if `found` has too few of the index's neighbours to answer. `found`: (vector id, cosine), best first.
+    `reached`: a seq that the index had reached before it was queried; it may have applied later changes too.
 
     Raises:
-        StoreFault: the index is too far behind.
+        StoreError: the index is too far behind.
     """
     with database.snapshot():
         tail = vector_changes_after(database, model, reached, MAX_TAIL_CHANGES)
@@ -46,13 +44,18 @@ def complete_answer(
             raise StoreError(f"the index has yet to apply {MAX_TAIL_CHANGES:,} changes or more", REMEDY)
         changed = {change.content for change in tail}
         contents = _content_ids(database, model, [id for id, _ in found])
-        kept = [(contents[id], cosine) for id, cosine in found if id in contents and contents[id] not in changed]
-        alive = [change for change in tail if change.live]
-        if len(kept) < k and len(kept) < min(k, _live_count(database, model, k + len(alive)) - len(alive)):
+        unchanged = [(contents[id], cosine) for id, cosine in found if id in contents and contents[id] not in changed]
+        added = [change for change in tail if change.live]
+        if len(unchanged) < k and len(unchanged) < min(k, _live_count(database, model, k + len(added)) - len(added)):
             return None
         seq, timeline = tail[-1].seq if tail else reached, current_timeline(database)
-    hits = sorted([*kept, *_exact_hits(alive, query)], key=lambda hit: -hit[1])
+    hits = sorted([*unchanged, *_exact_hits(added, query)], key=_cosine, reverse=True)
     return IndexAnswer(hits[:k], seq, timeline)
+
+
+def _cosine(hit: Hit) -> float:
+    _, cosine = hit
+    return cosine
 
 
 def _exact_hits(changes: list[VectorChange], query: Floats) -> list[Hit]:
@@ -64,12 +67,13 @@ def _exact_hits(changes: list[VectorChange], query: Floats) -> list[Hit]:
 
 def _content_ids(database: Database, model: int, ids: list[int]) -> dict[int, int]:
     marks = ",".join("?" * len(ids))
-    rows: list[Any] = database.rows(  # NOT INDEXED: by rowid alone; vector_live would be a second look-up for each
+    rows: list[Any] = database.rows(  # NOT INDEXED: use the rowid alone; vector_live would add a look-up per row
         f"SELECT id, content FROM vector NOT INDEXED WHERE model = ? AND live = 1 AND id IN ({marks})", model, *ids
     )
     return dict(rows)
 
 
-def _live_count(database: Database, model: int, enough: int) -> int:
-    few = "SELECT count(*) FROM (SELECT 1 FROM vector WHERE model = ? AND live = 1 LIMIT ?)"
-    return int(database.value(few, model, enough))
+def _live_count(database: Database, model: int, limit: int) -> int:
+    """Count the model's live vectors, up to `limit`."""
+    counted = "SELECT count(*) FROM (SELECT 1 FROM vector WHERE model = ? AND live = 1 LIMIT ?)"
+    return int(database.value(counted, model, limit))

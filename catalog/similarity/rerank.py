@@ -1,5 +1,6 @@
-"""Of the nearest pictures, those that show the very same one, first: spatial verification, as image retrieval calls it
-(Philbin and others, 2007), of the few that the vectors hardly tell apart.
+"""Rerank the nearest images by spatial verification (Philbin et al., 2007): those that show the same image come first.
+
+Only the few images that the vectors hardly distinguish are compared.
 """
 
 import hashlib
@@ -12,27 +13,32 @@ from catalog.filesystem.safe_read import read_whole
 if TYPE_CHECKING:
     import numpy as np
 
-COSINE_MARGIN = 0.1  # of cosine: of 19 changes of 499 pictures, 0.2 % had their original further behind the nearest
-MIN_COSINE = 0.4  # a cosine: what has less is seldom the same picture, to the default model (one query of 500)
-MAX_RERANK_DEPTH = 24  # pictures that are laid upon the query, at 15 ms each
-SAME_PICTURE_SHARE = (
-    0.85  # share that is explained: changes of one picture have 0.89 and more, strangers seldom over 0.8
-)
+COSINE_MARGIN = 0.1  # below the best cosine: of 19 changes of 499 images, 0.2 % had the original further behind
+MIN_COSINE = 0.4  # with the default model, the same image seldom has a lower cosine (one query of 500)
+MAX_RERANK_DEPTH = 24  # images aligned with the query, at 15 ms each
+SAME_PICTURE_SHARE = 0.85  # explained share: changes of one image have 0.89 and more, other images seldom over 0.8
 
 
 class SimilarContent(NamedTuple):
-    """A content near the query. `same`: the share of the query that it explains (models.registration.align), None
-    where that was not asked, or could not be.
+    """A content near the query.
+
+    `explained_share`: how much of the query it explains (models.registration.align), None if not compared.
     """
 
     content: int
     cosine: float
-    same: float | None = None
+    explained_share: float | None = None
+
+    @property
+    def same_picture(self) -> bool:
+        """Whether it shows the same image as the query."""
+        return self.explained_share is not None and self.explained_share >= SAME_PICTURE_SHARE
 
 
 def rerank_depth(cosines: Sequence[float]) -> int:
-    """How many of the nearest, whose falling cosines these are, may be meant as well as the first: 0 if it is alone, or
-    another picture altogether. No bundle is asked for a threshold: to open one takes as long as to hash its weights.
+    """Return how many of the nearest, given by descending cosine, may show the query's image; 0 if at most one may.
+
+    The thresholds are not taken from the model bundle: opening one takes as long as hashing its weights.
     """
     if not cosines or cosines[0] < MIN_COSINE:
         return 0
@@ -41,38 +47,41 @@ def rerank_depth(cosines: Sequence[float]) -> int:
 
 
 def same_picture_first(found: Sequence[SimilarContent]) -> list[SimilarContent]:
-    """Those that are the same picture first, the likest of them first; the others as they were. Pure."""
-    same = [one for one in found if one.same is not None and one.same >= SAME_PICTURE_SHARE]
-    return sorted(same, key=lambda one: -(one.same or 0.0)) + [one for one in found if one not in same]
+    """Return those that show the same image, by falling explained share, then the others in their order."""
+    same = [similar for similar in found if similar.same_picture]
+    others = [similar for similar in found if not similar.same_picture]
+    return sorted(same, key=lambda similar: -(similar.explained_share or 0.0)) + others
 
 
 def rerank(
-    found: list[SimilarContent], query: bytes, of: Callable[[int], Sequence[FileEntry]], max_pixels: int
+    found: list[SimilarContent], query: bytes, files_of: Callable[[int], Sequence[FileEntry]], max_pixels: int
 ) -> list[SimilarContent]:
-    """`found`, best first, with those in front that show the picture in the file `query`.
+    """Return `found` (best first) with the contents that show the image in the file `query` moved to the front.
 
-    `of` tells the files of a content. Where more than one may be meant, their pixels are
-    read from files that are at hand and whose bytes are still those of the catalog. What cannot be read keeps its place
-    among the rest.
+    `files_of` returns the files of a content. If several contents are about equally near, their pixels are read from
+    files that are readable and whose bytes still match the catalog. A content that cannot be read keeps its place
+    among the others.
     """
-    count = rerank_depth([one.cosine for one in found])
-    shown = _read_pixels(query, None, max_pixels) if count else None
-    if shown is None:
+    depth = rerank_depth([similar.cosine for similar in found])
+    query_pixels = _read_pixels(query, None, max_pixels) if depth else None
+    if query_pixels is None:
         return found
     import numpy as np
 
     from models.registration.align import explained_shares
 
-    seen = {
+    candidates = {
         place: pixels
-        for place, one in enumerate(found[:count])
-        if (pixels := _first_readable(of(one.content), max_pixels)) is not None
+        for place, similar in enumerate(found[:depth])
+        if (pixels := _first_readable(files_of(similar.content), max_pixels)) is not None
     }
-    if len(seen) < 2:
+    if len(candidates) < 2:
         return found
-    shares = dict(zip(seen, explained_shares(shown, np.stack(list(seen.values()))).tolist(), strict=True))
-    judged = [one._replace(same=shares.get(place)) for place, one in enumerate(found)]
-    return same_picture_first(judged)
+    shares = explained_shares(query_pixels, np.stack(list(candidates.values()))).tolist()
+    by_place = dict(zip(candidates, shares, strict=True))
+    return same_picture_first(
+        [similar._replace(explained_share=by_place.get(place)) for place, similar in enumerate(found)]
+    )
 
 
 def _first_readable(files: Sequence[FileEntry], max_pixels: int) -> "np.ndarray | None":
@@ -83,7 +92,7 @@ def _first_readable(files: Sequence[FileEntry], max_pixels: int) -> "np.ndarray 
 
 
 def _read_pixels(path: bytes, sha256: str | None, max_pixels: int) -> "np.ndarray | None":
-    """uint8 [SIDE, SIDE, 3]; None where the file cannot be read, or holds other bytes than it should."""
+    """Return uint8 [SIDE, SIDE, 3], or None if the file cannot be read or its hash differs."""
     from models.decode.reason import DecodeError
     from models.picture import Recipe, read_picture
     from models.registration.align import SIDE

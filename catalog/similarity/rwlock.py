@@ -1,4 +1,4 @@
-"""A readers-writer lock, first come first served: neither readers nor writers starve."""
+"""A fair readers-writer lock: first come, first served, so neither readers nor writers starve."""
 
 import threading
 from collections import deque
@@ -7,52 +7,52 @@ from contextlib import contextmanager
 
 
 class ReadersWriterLock:
-    """`shared()` may be held by many threads at once, `alone()` by one and nobody else. Not reentrant.
+    """A lock that many threads may hold with `shared()`, or one thread with `exclusive()`. Not reentrant.
 
-    A queue instead of a preference: with a preference for writers, a thread that adds in a loop shuts out every query.
+    A queue instead of writer preference: with preference, a thread that adds in a loop would block every query.
     """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._queue: deque[object] = deque()
-        self._sharing = 0
-        self._alone = False
+        self._readers = 0
+        self._writing = False
 
     @contextmanager
     def shared(self) -> Iterator[None]:
-        """Hold the lock beside other readers."""
+        """Hold the lock together with other readers."""
         with self._turn():
-            self._changed.wait_for(lambda: not self._alone)
-            self._sharing += 1
+            self._changed.wait_for(lambda: not self._writing)
+            self._readers += 1
         try:
             yield
         finally:
             with self._changed:
-                self._sharing -= 1
+                self._readers -= 1
                 self._changed.notify_all()
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Hold the lock with nobody beside."""
+    def exclusive(self) -> Iterator[None]:
+        """Hold the lock alone."""
         with self._turn():
-            self._changed.wait_for(lambda: not self._alone and not self._sharing)
-            self._alone = True
+            self._changed.wait_for(lambda: not self._writing and not self._readers)
+            self._writing = True
         try:
             yield
         finally:
             with self._changed:
-                self._alone = False
+                self._writing = False
                 self._changed.notify_all()
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """Wait to be first in the queue, and leave it however the body ends, an interrupt included."""
-        me = object()
+        """Wait to be first in the queue; leave the queue however the body ends, even by an interrupt."""
+        ticket = object()
         with self._changed:
-            self._queue.append(me)
+            self._queue.append(ticket)
             try:
-                self._changed.wait_for(lambda: self._queue[0] is me)
+                self._changed.wait_for(lambda: self._queue[0] is ticket)
                 yield
             finally:
-                self._queue.remove(me)
+                self._queue.remove(ticket)
                 self._changed.notify_all()

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from catalog.errors import StoreError
 from catalog.store.database import Database
 
 COLUMNS = "id, digest, name, dims, provider, cosine, folder"
@@ -25,6 +26,18 @@ class Model(NamedTuple):
 def current_model(database: Database) -> Model | None:
     """Return the model in use, or None."""
     return _with_role(database, "current")
+
+
+def require_current_model(database: Database) -> Model:
+    """Return the model in use.
+
+    Raises:
+        StoreError: nothing has been embedded yet.
+    """
+    model = current_model(database)
+    if model is None:
+        raise StoreError("the catalog has no vectors yet", "Start the service or run `catalogd --once` first.")
+    return model
 
 
 def next_model(database: Database) -> Model | None:

@@ -63,9 +63,9 @@ class IndexFollower:
         """
         self._log = Database(self._catalog_path, write=False)
         opened = open_index(self._log, self._state, self._model, self._digest, self._dims, self._threads)
-        self._current, self._seq = opened.neighbours, opened.seq
-        if opened.why:
-            self.note = f"the index is built from the catalog: no snapshot to use, {opened.why}"
+        self._current, self._seq = opened.vector_index, opened.seq
+        if opened.reason:
+            self.note = f"the index is rebuilt from the catalog; no usable snapshot: {opened.reason}"
 
     def finish(self) -> None:
         """After `run`: what the writer committed last is applied and saved. A rebuild under way is dropped.
@@ -100,7 +100,7 @@ class IndexFollower:
     @property
     def size(self) -> int:
         """Vectors that answer queries."""
-        return self._current.live
+        return self._current.live_count
 
     @property
     def seq(self) -> int:
@@ -127,8 +127,8 @@ class IndexFollower:
 
     def rebuild_due(self) -> bool:
         """Whether the deleted places have come to weigh on memory and recall."""
-        total = self._current.live + self._current.deleted
-        return self._next is None and self._current.deleted > REBUILD_SHARE * total
+        total = self._current.live_count + self._current.deleted_count
+        return self._next is None and self._current.deleted_count > REBUILD_SHARE * total
 
     def _step_rebuild(self) -> int:
         """Grow a fresh index from the start of the log, beside the one that answers; swap when it is level."""
@@ -206,4 +206,4 @@ class IndexFollower:
 
     def labels(self) -> set[int]:
         """The labels that answer, for `catalog check`."""
-        return set(np.asarray(self._current.labels()).tolist())
+        return set(np.asarray(self._current.live_ids()).tolist())

@@ -8,9 +8,8 @@ from catalog.cli.options import echo_json, json_option, with_catalog
 from catalog.context import CatalogContext
 from catalog.duplicates.groups import DuplicateGroup, exact_duplicates, near_duplicates
 from catalog.embedding.selection import serving_bundle
-from catalog.errors import StoreError
 from catalog.formatting import path_text, printable_path
-from catalog.store.models import current_model
+from catalog.store.models import require_current_model
 
 ALL_COPIES_TRANSIENT = ", and nothing stays: all of them lie in recycle bins, version stores or snapshots"
 
@@ -42,9 +41,7 @@ def _groups(asking: CatalogContext, also_near: bool, threshold: float | None) ->
     yield from exact_duplicates(asking.database)
     if not also_near:
         return
-    model = current_model(asking.database)
-    if model is None:
-        raise StoreError("the catalog holds no vectors yet", "Run `catalogd --once` first.")
+    model = require_current_model(asking.database)
     least = serving_bundle(asking.config, asking.database).near_duplicate_cosine if threshold is None else threshold
     yield from near_duplicates(asking.database, model.id, least, asking.config.state)
 

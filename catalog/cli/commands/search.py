@@ -53,8 +53,8 @@ def command(
         raise UsageError("there is nothing to look for", 'Say what: `catalog search "a shrine under a full moon"`.')
     if (least, most) != (None, None):
         require_head(asking.database)
-    only = SearchFilter(below or b"", since, until, label or "", format_, larger, smaller, least, most)
-    found = list(search(asking, SearchQuery(words, unlike, pictures), only, count))
+    conditions = SearchFilter(below or b"", since, until, label or "", format_, larger, smaller, least, most)
+    found = list(search(asking, SearchQuery(words, unlike, pictures), conditions, count))
     if as_json:
         echo_json_lines(result_record(entry, cosine) for entry, cosine in found)
         return

@@ -25,5 +25,5 @@ def command(asking: CatalogContext, path: bytes, count: int, as_json: bool) -> N
 
 
 def _record(one: SimilarFile) -> dict[str, object]:
-    same = None if one.same is None else round(one.same, 4)
+    same = None if one.explained_share is None else round(one.explained_share, 4)
     return {"path": path_text(one.entry.path), "cosine": round(one.cosine, 6), "same": same}

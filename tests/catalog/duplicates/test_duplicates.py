@@ -256,7 +256,7 @@ def test_blocks_of_products_leave_no_seam(monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_index_is_caught_up_and_not_written(shelf: Shelf) -> None:
     shelf.pictures(directions(20))
     index = load_current_index(shelf.db, shelf.folder, 1, shelf.digest, DIMS)
-    assert set(index.labels().tolist()) == shelf.live()
+    assert set(index.live_ids().tolist()) == shelf.live()
     assert not list(shelf.folder.glob("index-*"))
     assert NearPairFinder(shelf.db, 1, index, 0.9999).pairs().left.tolist() == []
 

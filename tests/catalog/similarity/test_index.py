@@ -39,19 +39,19 @@ def test_more_neighbours_than_live_gives_all_the_live(dead: int) -> None:
     index.remove(labels(1, dead))
     ids, _ = index.query(vectors[:2], 1000)
     assert [sorted(row) for row in ids.tolist()] == [list(range(dead + 1, 101))] * 2
-    assert (index.live, index.deleted) == (100 - dead, dead)
+    assert (index.live_count, index.deleted_count) == (100 - dead, dead)
 
 
 def test_what_the_graph_cannot_reach_is_filled_up(monkeypatch: pytest.MonkeyPatch) -> None:
     index, vectors = filled(10)
-    true_ask = index._ask
+    true_query = index._knn_query
 
     def narrow(query: Floats, k: int) -> tuple[Integers, Floats]:
         if k > 3:
             raise RuntimeError("Cannot return the results in a contiguous 2D array")
-        return true_ask(query, k)
+        return true_query(query, k)
 
-    monkeypatch.setattr(index, "_ask", narrow)
+    monkeypatch.setattr(index, "_knn_query", narrow)
     ids, cosines = index.query(vectors[:2], 8)
     assert ids.shape == (2, 8)
     assert ids[:, 0].tolist() == [1, 2]
@@ -62,13 +62,17 @@ def test_removing_and_adding_again_change_each_label_once() -> None:
     index, vectors = filled(50)
     for _ in range(2):
         index.remove(np.array([3, 3, 7, 999], np.int64))
-    assert (index.live, index.deleted, index.known().tolist()) == (48, 2, list(range(1, 51)))
+    assert (index.live_count, index.deleted_count, np.flatnonzero(index._states).tolist()) == (
+        48,
+        2,
+        list(range(1, 51)),
+    )
     for _ in range(2):
         index.add(np.array([3, 3, 60, 60, 1], np.int64), vectors[[2, 2, 9, 9, 0]])
-    assert (index.live, index.deleted) == (50, 1)
-    assert index.labels().tolist() == [1, 2, 3, 4, 5, 6, *range(8, 51), 60]
+    assert (index.live_count, index.deleted_count) == (50, 1)
+    assert index.live_ids().tolist() == [1, 2, 3, 4, 5, 6, *range(8, 51), 60]
     ids, _ = index.query(vectors[[2]], 50)
-    assert sorted(ids[0].tolist()) == index.labels().tolist()  # no label twice, which hnswlib would allow
+    assert sorted(ids[0].tolist()) == index.live_ids().tolist()  # no label twice, which hnswlib would allow
 
 
 def test_a_wider_search_leaves_the_usual_breadth_behind() -> None:
@@ -85,7 +89,7 @@ def test_recall_survives_half_of_it_being_replaced() -> None:
     index.add(labels(1, count), old)
     index.remove(labels(1, count // 2))
     index.add(labels(count + 1, count // 2), new)
-    live, vectors = index.labels(), np.concatenate([old[count // 2 :], new])
+    live, vectors = index.live_ids(), np.concatenate([old[count // 2 :], new])
     queries = directions(200, seed=3, dims=48)
     exact = live[np.argsort(-(queries @ vectors.T), axis=1)[:, :k]]
     found, _ = index.query(queries, k)
@@ -134,7 +138,7 @@ def test_queries_beside_adding_removing_and_resizing_stay_right() -> None:
         assert cosines == pytest.approx(true, abs=1e-5)
 
     assert hammer([add, ask, ask, ask], stop) == []
-    assert index.live + index.deleted > 2 * MIN_GROWTH  # it has been resized at least twice
+    assert index.live_count + index.deleted_count > 2 * MIN_GROWTH  # it has been resized at least twice
 
 
 def test_the_lock_lets_readers_share_and_a_writer_through() -> None:
@@ -146,7 +150,7 @@ def test_the_lock_lets_readers_share_and_a_writer_through() -> None:
             both.wait()  # passes only if two hold it at once
 
     def write() -> None:
-        with lock.alone():
+        with lock.exclusive():
             wrote.set()
 
     readers = [threading.Thread(target=read) for _ in range(2)]
@@ -171,7 +175,7 @@ def test_neither_side_of_the_lock_starves_under_a_loop_of_the_other() -> None:
         enough()
 
     def write() -> None:
-        with lock.alone():
+        with lock.exclusive():
             turns["write"] += 1
         enough()
 
@@ -191,10 +195,10 @@ def test_an_interrupted_wait_leaves_the_queue() -> None:
     def fail(_: object) -> bool:
         raise Interrupt
 
-    with lock.alone():
+    with lock.exclusive():
         original, lock._changed.wait_for = lock._changed.wait_for, fail  # type: ignore[assignment, method-assign]
         with pytest.raises(Interrupt), lock.shared():
             pass
         lock._changed.wait_for = original  # type: ignore[method-assign]
-    with lock.alone():
+    with lock.exclusive():
         pass

@@ -15,6 +15,7 @@ from catalog.errors import ResourceError
 from catalog.similarity import index_file as snapshot
 from catalog.similarity.index import VectorIndex
 from catalog.similarity.index_file import (
+    NO_SNAPSHOT,
     LoadedSnapshot,
     SnapshotHeader,
     UnusableSnapshot,
@@ -43,7 +44,7 @@ def loaded(folder: Path) -> LoadedSnapshot:
 def why(folder: Path, digest: str = "m", dims: int = DIMS) -> str:
     found = load_snapshot(folder, digest, dims)
     assert isinstance(found, UnusableSnapshot)
-    return found.why
+    return found.reason
 
 
 def files(folder: Path) -> list[str]:
@@ -56,30 +57,30 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     assert (header.count, header.deleted, header.seq, header.timeline, header.dims) == (53, 7, 42, "w", DIMS)
     found = loaded(tmp_path)
     assert found.header == header == read_header(tmp_path, "m")
-    assert found.neighbours.labels().tolist() == made.labels().tolist() == list(range(8, 61))
-    before, after = made.query(VECTORS, 60), found.neighbours.query(VECTORS, 60)
+    assert found.vector_index.live_ids().tolist() == made.live_ids().tolist() == list(range(8, 61))
+    before, after = made.query(VECTORS, 60), found.vector_index.query(VECTORS, 60)
     assert np.array_equal(before[0], after[0]) and np.array_equal(before[1], after[1])
 
 
 def test_a_loaded_index_goes_on_growing_and_reviving(tmp_path: Path) -> None:
     save_snapshot(tmp_path, index(40), "m", 1, "")
-    found = loaded(tmp_path).neighbours
+    found = loaded(tmp_path).vector_index
     found.add(np.arange(1, 61), VECTORS)
-    assert found.labels().tolist() == list(range(1, 61))
+    assert found.live_ids().tolist() == list(range(1, 61))
     assert found.query(VECTORS, 1)[0][:, 0].tolist() == list(range(1, 61))
     assert found.query(VECTORS[:1], 1)[0].shape == (1, 1) and found._graph.ef == 100  # forgotten by hnswlib
 
 
 def test_an_empty_index_too(tmp_path: Path) -> None:
     save_snapshot(tmp_path, VectorIndex(DIMS), "m", 0, "")
-    assert loaded(tmp_path).neighbours.live == 0
+    assert loaded(tmp_path).vector_index.live_count == 0
 
 
 def test_saving_again_replaces_and_leaves_nothing_else(tmp_path: Path) -> None:
     for seq in range(1, 4):
         save_snapshot(tmp_path, index(seq * 10), "m", seq, "")
         assert loaded(tmp_path).header.seq == seq
-        assert loaded(tmp_path).neighbours.live == seq * 10 - 7
+        assert loaded(tmp_path).vector_index.live_count == seq * 10 - 7
         assert len(files(tmp_path)) == 2
 
 
@@ -92,8 +93,8 @@ def test_the_snapshots_of_two_models_lie_side_by_side(tmp_path: Path) -> None:
 
 def test_no_snapshot_says_so(tmp_path: Path) -> None:
     assert read_header(tmp_path, "m") is None
-    assert why(tmp_path) == "there is none"
-    assert why(tmp_path / "absent") == "there is none"
+    assert why(tmp_path) == NO_SNAPSHOT
+    assert why(tmp_path / "absent") == NO_SNAPSHOT
 
 
 def test_another_dimension_is_noticed(tmp_path: Path) -> None:
@@ -153,7 +154,7 @@ def test_what_was_proved_is_what_is_loaded_though_the_name_is_taken_meanwhile(
         return true_load(path, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(VectorIndex, "load", late)
-    assert loaded(tmp_path).neighbours.live == 53
+    assert loaded(tmp_path).vector_index.live_count == 53
 
 
 def test_a_missing_directory_is_reported(tmp_path: Path) -> None:
@@ -225,7 +226,7 @@ def test_kill_at_any_moment_leaves_the_old_or_the_new_snapshot(tmp_path: Path) -
             time.sleep(0.001 + 0.0037 * round)
             saver.kill()
         found = loaded(tmp_path)
-        assert found.neighbours.live == 3000
+        assert found.vector_index.live_count == 3000
         assert found.header.seq > seq
         seq = found.header.seq
     save_snapshot(tmp_path, index(), "m", seq + 1, "")

@@ -162,7 +162,7 @@ FILTERS: dict[str, tuple[SearchFilter, Callable[[File], bool]]] = {
         lambda file: (file.directory, file.format) == (b"/few", "gif"),
     ),
     "label": (SearchFilter(label="delete"), lambda file: file.label == "delete"),
-    "size": (SearchFilter(larger=5_000_000), lambda file: file.size >= 5_000_000),
+    "size": (SearchFilter(min_bytes=5_000_000), lambda file: file.size >= 5_000_000),
     "date": (
         SearchFilter(since="2019", until="2019-06"),
         lambda file: file.taken_at is not None and file.taken_at[:4] == "2019",
@@ -177,7 +177,7 @@ def test_a_search_gives_the_best_that_fit(asked: Many, name: str, count: int) ->
     only, fits = FILTERS[name]
     fitting = [file for file in asked.files if file.readable and fits(file)]
     assert bool(fitting) == (name != "nothing fits")
-    found = search(CatalogContext(asked.house.config), SearchQuery(pictures=(asked.question,)), only, count)
+    found = search(CatalogContext(asked.house.config), SearchQuery(images=(asked.question,)), only, count)
     expect([(entry.path, cosine) for entry, cosine in found], fitting, count)
 
 

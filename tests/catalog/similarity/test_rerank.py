@@ -60,7 +60,7 @@ def order(found: list[SimilarContent]) -> list[int]:
 
 def test_the_very_picture_comes_before_its_twins(pages: dict[int, Path], query: bytes) -> None:
     told = rerank(FOUND, query, lambda content: [entry(pages[content])], 10**8)
-    assert told[0].content == 2 and (told[0].same or 0) > 0.95
+    assert told[0].content == 2 and (told[0].explained_share or 0) > 0.95
     assert sorted(order(told)) == [1, 2, 3, 4]
     assert told[-1] == SimilarContent(4, 0.4), "what is far behind is not looked at"
     assert {one.content: one.cosine for one in told} == {one.content: one.cosine for one in FOUND}
@@ -84,7 +84,7 @@ def test_what_cannot_be_read_keeps_its_place(pages: dict[int, Path], query: byte
         pages[2].write_bytes(pages[2].read_bytes()[:200])
         files[2] = [entry(pages[2])]
     told = rerank(FOUND, query, lambda content: files[content], 10**8)
-    assert next(one for one in told if one.content == 2).same is None
+    assert next(one for one in told if one.content == 2).explained_share is None
     assert sorted(order(told)) == [1, 2, 3, 4]
 
 

@@ -122,7 +122,7 @@ def test_finishing_does_not_wait_for_a_rebuild(shelf: Shelf, monkeypatch: pytest
     follower.finish()
     assert (follower.lag, follower.size) == (0, 16)
     again = caught_up(shelf)
-    assert again.labels() == shelf.live() and again._current.deleted == 0
+    assert again.labels() == shelf.live() and again._current.deleted_count == 0
 
 
 def test_search_never_shows_what_died_since_the_last_step(shelf: Shelf) -> None:
@@ -252,14 +252,14 @@ def test_a_third_deleted_is_built_anew_while_the_old_one_answers(shelf: Shelf, m
         shelf.flip(id, live=False)
     while follower.step():
         pass
-    assert follower._current.deleted == 30 and not follower.rebuild_due()
+    assert follower._current.deleted_count == 30 and not follower.rebuild_due()
     shelf.flip(ids[30], live=False)
     steps = 0
     while follower.step():
         steps += 1
         assert follower.search(directions(100)[50], 1).hits[0][0] == 51
     assert steps > 3
-    assert (follower._current.deleted, follower.size, follower.lag) == (0, 69, 0)
+    assert (follower._current.deleted_count, follower.size, follower.lag) == (0, 69, 0)
     assert follower.labels() == shelf.live()
     assert follower.save_due()
 
@@ -273,7 +273,7 @@ def test_dead_from_the_start_does_not_rebuild_for_ever(shelf: Shelf) -> None:
     while follower.step():
         steps += 1
         assert steps < 20
-    assert (follower.size, follower._current.deleted) == (0, 0)
+    assert (follower.size, follower._current.deleted_count) == (0, 0)
 
 
 def run(follower: IndexFollower, stop: threading.Event, wake: threading.Event) -> threading.Thread:
@@ -359,7 +359,7 @@ def test_every_answer_is_exact_after_each_step(shelf: Shelf, monkeypatch: pytest
             assert found(follower, queries) == expected, f"{follower.lag} changes were still to come"
             steps += 1
         assert steps >= 25
-    assert (follower.size, follower._current.deleted) == (200, 0)
+    assert (follower.size, follower._current.deleted_count) == (200, 0)
 
 
 def test_a_graph_that_reaches_too_few_does_not_answer_in_part(shelf: Shelf) -> None:
@@ -384,7 +384,7 @@ def test_every_answer_is_exact_beside_a_thread_that_steps(shelf: Shelf, monkeypa
             wake.set()
             expected, level = exact(shelf, queries), False
             while not level:
-                level = follower.lag == 0 and not follower._current.deleted
+                level = follower.lag == 0 and not follower._current.deleted_count
                 assert found(follower, queries) == expected
     finally:
         stop.set()
@@ -446,7 +446,7 @@ class Life(RuleBasedStateMachine):
             pass
         assert self.follower.labels() == self.shelf.live()
         assert self.follower.lag == 0
-        assert self.follower._current.deleted <= 0.3 * (self.follower.size + self.follower._current.deleted)
+        assert self.follower._current.deleted_count <= 0.3 * (self.follower.size + self.follower._current.deleted_count)
         if self.follower.size:
             query = directions(1, seed=5)[0]
             assert {content for content, _ in self.follower.search(query, 1000).hits} == {
