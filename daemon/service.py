@@ -68,19 +68,19 @@ class Service:
         choice = select_model(config, self._ask)
         bundle, self.model, self._choice = choice.bundle, choice.model, choice
         self.network = LoadedModel(bundle, config, self.model, self.writer)
-        self.hands = InFlightFiles(config.state)
-        self._ask(service_crash_change(self.hands.left_over()))
+        self.in_flight = InFlightFiles(config.state)
+        self._ask(service_crash_change(self.in_flight.pop_leftover()))
         self.guard = VolumeMonitor(config, self.writer)
         self.scanner = Scanner(config, self.writer, once)
         self.scout = HintFollower(config, self.writer, self.scanner.request)
         self.sentry = WatchReconciler(config, self.guard, self.scanner.request, self.scout.tell)
-        self.feed = PendingQueue(config.database)
+        self.queue = PendingQueue(config.database)
         self.recorder = ResultRecorder(self.model, 0.0 if once else YOUNG_FACTOR * config.watch.open_seconds)
         self.embedder = EmbeddingBatcher(config.model.batch or 8, self._record, self._stop)
-        self.intake = WorkerPool(
-            self.feed,
+        self.pool = WorkerPool(
+            self.queue,
             worker_settings(config, self.model, bundle.recipe),
-            self.hands.hold,
+            self.in_flight.set,
             config.intake.workers,
             config.intake.seconds,
             outcome_router(self.embedder.put, self._record),
@@ -93,7 +93,7 @@ class Service:
         self.successor: NextModel | None = None
         if choice.following is not None and self.scrub is None:
             self.successor = NextModel(config, *choice.following, self.model, self.writer, self._stop, self._reading)
-        self.writer.wake_after_commit(self.feed.wake)
+        self.writer.wake_after_commit(self.queue.wake)
         self.writer.wake_after_commit(self._index_wake)
         tower = TextTowerKey(self.model, bundle.text.id if bundle.text else "", bundle.dims)
         self.scorer = Scorer(config.database, self.writer, tower, self.network.words)
@@ -110,7 +110,7 @@ class Service:
         self.stages.run("index", self._follow)
         embedding = partial(run_embedding, self.network, self.embedder, self.config.model, self._stop, self._unusable)
         self.stages.run("embed", partial(embedding, eager=False))
-        self.stages.run("intake", partial(self.intake.run, self._stop))
+        self.stages.run("intake", partial(self.pool.run, self._stop))
         self.stages.repeat("keep", self.housekeeper.step)
         self.stages.repeat("score", self.scorer.step)
         self.stages.repeat("clock", self.clock.step)
@@ -135,7 +135,7 @@ class Service:
         self.stages.join("sentry")  # it tends the watches, which are for one thread at a time
         self.sentry.stop()
         self.scanner.stop()
-        self.feed.wake.set()
+        self.queue.wake.set()
         self.embedder.wake()
         self.scorer.wake.set()
         if self.successor is not None:
@@ -149,7 +149,7 @@ class Service:
         self.stages.join("write")
         self._index_wake.set()
         self.stages.join("index", "next-index")
-        self.hands.close()
+        self.in_flight.close()
 
     def reload(self, config: Config) -> None:
         """Follow a new configuration as far as a running service can, and scan now."""
@@ -163,7 +163,7 @@ class Service:
             stage.reconfigure(config)
 
     def _reading(self) -> bool:
-        return self.feed.out > 0
+        return self.queue.claimed_count > 0
 
     def _ask_to_reload(self) -> None:
         self.reload_asked = True
@@ -173,8 +173,8 @@ class Service:
         work = (self.scanner if self.scrub is None else self.scrubber, self.housekeeper, self.writer)
         return (
             all(stage.idle for stage in work)
-            and self.feed.out == 0
-            and self.feed.exhausted()
+            and self.queue.claimed_count == 0
+            and self.queue.exhausted()
             and not self.index.lag
             and (self.scrub is not None or not self.trainer.behind)
             and not self.scorer.lag
@@ -196,7 +196,7 @@ class Service:
             "next": None if self.successor is None else self.successor.progress(),
             "training": self.trainer.training,
             "scanning": path_text(self.scanner.scanning),
-            "in_work": self.feed.out,
+            "in_work": self.queue.claimed_count,
             "done": self.done,
         }
 
@@ -227,7 +227,7 @@ class Service:
 
     def _recorded(self, file: int) -> None:
         self.done += 1
-        self.feed.release(file)
+        self.queue.release(file)
 
     def _unusable(self, fault: CatalogError | None) -> None:
         if fault is None:

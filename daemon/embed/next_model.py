@@ -46,10 +46,10 @@ class NextModel:
         self._database = Database(config.database, write=False)
         self._asking = threading.Lock()
         self.network = LoadedModel(bundle, config, model, writer)
-        self.backlog = NextModelQueue(config.database, model, busy)
+        self.queue = NextModelQueue(config.database, model, busy)
         self.embedder = EmbeddingBatcher(config.model.batch or 8, self._record, stop)
-        self.intake = WorkerPool(
-            self.backlog,
+        self.pool = WorkerPool(
+            self.queue,
             worker_settings(config, model, bundle.recipe),
             _ignore_in_flight,
             config.intake.workers,
@@ -76,14 +76,14 @@ class NextModel:
 
     def wake(self) -> None:
         """Have every stage notice a stop."""
-        self.backlog.wake.set()
+        self.queue.wake.set()
         self.embedder.wake()
         self._index_wake.set()
 
     @property
     def level(self) -> bool:
         """Whether it has embedded all that can be read now, and its index holds it: it may take over."""
-        read = bool(self.network.provider) and self.backlog.level and not self.backlog.out
+        read = bool(self.network.provider) and self.queue.caught_up and not self.queue.claimed_count
         return read and self._writer.idle and not self.index.lag
 
     def take_over(self) -> None:
@@ -115,7 +115,7 @@ class NextModel:
         """Nothing is read before the model has proved itself: a bundle that is refused costs no work."""
         while not self._stop.is_set() and not self.network.provider:
             self._stop.wait(0.2)
-        self.intake.run(self._stop)
+        self.pool.run(self._stop)
 
     def _refuse(self, fault: CatalogError | None) -> None:
         self.refused = fault
@@ -130,7 +130,7 @@ class NextModel:
 
     def _record(self, result: FileResult) -> None:
         """Only vectors are kept: what is wrong with a file is the current model's affair to tell."""
-        release = partial(self.backlog.release, task_of(result).file)
+        release = partial(self.queue.release, task_of(result).file)
         if isinstance(result, Embedded):
             self._writer.put(partial(self._add, result), on_commit=release)
         else:

@@ -1,6 +1,6 @@
-"""What the next model has not embedded yet, handed out to readers: labelled contents first, then newest first.
+"""The queue of the next model: contents that it has not embedded yet, labelled ones first, then the newest first.
 
-Nothing is queued: what is left is what has no vector, so a restart goes on where the last one stopped.
+Nothing is stored: a content without a vector is in the queue, so a restart continues where the last one stopped.
 """
 
 from collections.abc import Callable
@@ -28,44 +28,45 @@ BEYOND_LAST_ID = 1 << 62
 
 
 class NextModelQueue(ClaimTracker):
-    """A feed of the next model's intake. `take` belongs to one thread.
+    """The task source of the next model's worker pool. `take` belongs to one thread.
 
-    Rounds go down through the contents; the next one begins where the last began, and finds what came meanwhile.
+    A round descends through the ids of contents. The next round ends where this one began: at the contents added since.
     """
 
-    def __init__(self, path: Path, model: int, busy: Callable[[], bool]) -> None:
-        """`busy`: whether new files wait to be read; they go first."""
+    def __init__(self, path: Path, model: int, is_reading: Callable[[], bool]) -> None:
+        """`is_reading`: whether the current model has files to read; those go first."""
         super().__init__()
-        self._busy = busy
+        self._is_reading = is_reading
         self._database = Database(path, write=False)
         self._model = model
         self._sql, self._floor, self._below = LABELLED_CONTENTS_SQL, 0, BEYOND_LAST_ID
-        self._top = 0  # the newest content that this round has met
+        self._newest = 0  # highest content id seen in this round
         self._waiting: list[ReadTask] = []
-        self.level = False  # the last round found nothing
+        self.caught_up = False  # the last round found nothing
 
     def take(self) -> ReadTask | None:
-        """The next task; None while nothing is owed."""
-        if self._busy():
+        """Return the next task, or None while there is none."""
+        if self._is_reading():
             return None
         if not self._waiting:
             self._fetch()
         return self._waiting.pop() if self._waiting else None
 
     def _fetch(self) -> None:
-        held = self.held()
+        claimed = self.claimed()
         rows = self._database.rows(self._sql, self._floor, self._below, self._model, CHUNK_ROWS)
-        if rows:
-            self._below = rows[-1][0]
-            self._top = max(self._top, rows[0][0])
-            tasks = [ReadTask(row[1], join_path(row[2], row[3]), Signature(*row[4:8]), 0) for row in rows]
-            self.level = False
-            self._waiting = self.claim(tasks, held)[::-1]
+        tasks = []
+        for content, file, directory, name, *signature in rows:
+            tasks.append(ReadTask(file, join_path(directory, name), Signature(*signature), 0))
+            self._newest, self._below = max(self._newest, content), content
+        if tasks:
+            self.caught_up = False
+            self._waiting = self.claim(tasks, claimed)[::-1]
             return
-        started_anew = self._below == BEYOND_LAST_ID
+        is_first_query = self._below == BEYOND_LAST_ID
         if self._sql is LABELLED_CONTENTS_SQL:
             self._sql = ALL_CONTENTS_SQL
         else:
-            self._floor = max(self._floor, self._top)
-            self.level = started_anew
+            self._floor = max(self._floor, self._newest)
+            self.caught_up = is_first_query
         self._below = BEYOND_LAST_ID

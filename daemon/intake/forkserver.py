@@ -1,4 +1,4 @@
-"""The process that workers are forked from."""
+"""The forkserver: the process from which image workers are forked."""
 
 import multiprocessing.forkserver
 import os
@@ -6,27 +6,31 @@ import os
 from catalog.errors import ResourceError
 from catalog.python_process import forkserver_context
 
+# multiprocessing ignores an ImportError here; the first module ties the forkserver to this process.
 PRELOAD_MODULES = [
-    *(
-        "daemon.intake.forkserver_preload",
-        "daemon.main",
-        "daemon.intake.worker",
-        "daemon.intake.read_file",
-        "daemon.intake.previous_content",
-    ),
-    *("models.decode.jpeg.decoder", "models.decode.png", "PIL.PngImagePlugin", "_strptime"),
+    "daemon.intake.forkserver_preload",
+    "daemon.main",
+    "daemon.intake.worker",
+    "daemon.intake.read_file",
+    "daemon.intake.previous_content",
+    "models.decode.jpeg.decoder",
+    "models.decode.png",
+    "PIL.PngImagePlugin",
+    "_strptime",
 ]
 THREADS_VARIABLE = "OPENBLAS_NUM_THREADS"
 
 
 def start_forkserver() -> None:
-    """Start it, if it does not run: single-threaded, and with the decoders imported: a worker costs milliseconds.
+    """Start the forkserver unless it runs. It has one thread and all decoders: a worker costs milliseconds.
 
-    Forking the service itself, with its threads, would not be safe. It imports beside us while we import the rest.
-    Raises PlaceFault where it cannot be started.
+    Forking the service itself, which has threads, would not be safe. The forkserver imports while this process does.
+
+    Raises:
+        ResourceError: it cannot be started.
     """
-    # Threads of NumPy's BLAS spin for a thirtieth of a second before they sleep, also when they are just born. The
-    # nursery has none: nobody there multiplies matrices, and what has threads is not to be forked.
+    # The threads of NumPy's BLAS spin for a thirtieth of a second before they sleep, even right after they start.
+    # The forkserver gets none: it multiplies no matrices, and a process with threads must not be forked.
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
     before = os.environ.get(THREADS_VARIABLE)
     os.environ[THREADS_VARIABLE] = "1"
@@ -35,8 +39,8 @@ def start_forkserver() -> None:
         multiprocessing.forkserver.ensure_running()
     except OSError as error:
         raise ResourceError(
-            f"the process that readers are forked from cannot be started: {error}",
-            "See that there is memory and room, and that $TMPDIR, if set, is a short name of a place to write to.",
+            f"cannot start the process that image workers are forked from: {error}",
+            "Check that there is enough memory, and that $TMPDIR, if set, is a short path to a writable directory.",
         ) from error
     finally:
         del os.environ[THREADS_VARIABLE]

@@ -1,7 +1,7 @@
-"""Ties this process to its parent: imported by the nursery, and by nothing else, before all that it preloads.
+"""Set the parent-death signal of the forkserver. Only the forkserver imports this module, before all others.
 
-It would end by itself with the last of its pipe, which its workers hold too. One that hangs holds it for ever, and was
-left behind with it where the kernel or a person had killed the service.
+The forkserver ends when the last writer closes its pipe, but its workers hold that pipe too. After a SIGKILL of the
+service, one worker that hangs would keep both alive for ever.
 """
 
 import gc
@@ -9,4 +9,4 @@ import gc
 from catalog.sandbox import die_with_parent
 
 die_with_parent()
-gc.disable()  # what is preloaded stays; a worker collects its own
+gc.disable()  # preloaded modules are never freed; a worker enables its own collector

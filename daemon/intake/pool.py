@@ -1,10 +1,10 @@
-"""Keep the worker processes busy: hand out tasks, pass outcomes on, replace the dead."""
+"""The worker pool: assign tasks, deliver outcomes, replace workers that ended."""
 
 import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -12,59 +12,61 @@ import structlog
 from catalog.crash_points import crash_point
 from catalog.errors import ResourceError
 from daemon.intake.worker import WorkerSettings
-from daemon.intake.worker_handle import TASKS_PER_WORKER, WorkerHandle, wait_for_pipes
+from daemon.intake.worker_handle import TASKS_PER_WORKER, WorkerHandle
 from daemon.messages import ReadTask, WorkerOutcome
 
 if TYPE_CHECKING:
     from catalog.config.load import Config
     from models.recipe import Recipe
 
-MAX_FAILED_STARTS = 5  # workers that end before their first word: no file is to blame, and a sixth would not help
-POLL_SECONDS = 0.5  # seconds between looks at the clock while workers work
+MAX_FAILED_STARTS = 5  # workers in a row that end during start-up: no file causes that, and a sixth would not help
+POLL_SECONDS = 0.5  # between checks of the time limit while workers read
 log = structlog.get_logger()
 
 
 def worker_settings(config: "Config", model: int, recipe: "Recipe") -> WorkerSettings:
-    """What the configuration says to readers for a model."""
+    """Return the settings of workers that read images for a model. `model`: its row id."""
     settings = config.intake
     return WorkerSettings(config.database, model, recipe, settings.memory_mb << 20, int(settings.max_megapixels * 1e6))
 
 
 class TaskSource(Protocol):
-    """Where tasks come from; `wake` is set when there may be new ones."""
+    """A queue of files to read. `wake` is set when there may be new tasks."""
 
     wake: threading.Event
 
     def take(self) -> ReadTask | None:
-        """The next task, or None while nothing is due."""
+        """Return the next task, or None while none is due."""
 
 
 class WorkerPool:
-    """Runs in one thread. `deliver` may block: that is how a slow model slows reading down. `rest` is called when all
-    that was handed out is read.
+    """Up to `workers` processes, 0 for one per processor. Runs in one thread.
+
+    `set_in_flight(slot, file)` records what a worker reads. `time_limit`: seconds for one file. `deliver` may block,
+    which slows reading down to the speed of the model. `on_idle` is called once every assigned file has been read.
     """
 
     def __init__(
         self,
-        feed: TaskSource,
-        orders: WorkerSettings,
-        hold: Callable[[int, int], None],
+        source: TaskSource,
+        settings: WorkerSettings,
+        set_in_flight: Callable[[int, int], None],
         workers: int,
-        seconds: float,
+        time_limit: float,
         deliver: Callable[[WorkerOutcome], None],
-        rest: Callable[[], None],
+        on_idle: Callable[[], None],
     ) -> None:
-        self._feed = feed
-        self._orders = orders
-        self._hold = hold
-        self._workers = workers or len(os.sched_getaffinity(0))
-        self._seconds = seconds
+        self._source = source
+        self._settings = settings
+        self._set_in_flight = set_in_flight
+        self._size = workers or len(os.sched_getaffinity(0))
+        self._time_limit = time_limit
         self._deliver = deliver
-        self._rest = rest
-        self._at_work = False
-        self._crew: dict[int, WorkerHandle] = {}
-        self._again: deque[ReadTask] = deque()
-        self._stillborn = 0
+        self._on_idle = on_idle
+        self._busy = False
+        self._workers: dict[int, WorkerHandle] = {}
+        self._requeued: deque[ReadTask] = deque()
+        self._failed_starts = 0
 
     def run(self, stop: threading.Event) -> None:
         """Thread body."""
@@ -72,64 +74,66 @@ class WorkerPool:
             while not stop.is_set():
                 self.step()
         finally:
-            for hand in self._crew.values():
-                hand.kill()
+            for worker in self._workers.values():
+                worker.kill()
 
     def step(self) -> None:
-        """One round: hand out, wait, collect."""
-        self._feed.wake.clear()
-        self._hand_out()
-        busy = [hand for hand in self._crew.values() if hand.tasks]
+        """Assign tasks, wait a while, and deliver the outcomes."""
+        self._source.wake.clear()
+        self._assign_tasks()
+        busy = [worker for worker in self._workers.values() if worker.tasks]
         if not busy:
-            if self._at_work:
-                self._rest()
-            self._at_work = False
-            self._feed.wake.wait(POLL_SECONDS)
+            if self._busy:
+                self._on_idle()
+            self._busy = False
+            self._source.wake.wait(POLL_SECONDS)
             return
-        self._at_work = True
-        pipes: list[Connection] = [hand.pipe for hand in busy]
-        ready = set(map(id, wait_for_pipes(pipes, POLL_SECONDS)))
-        for slot, hand in list(self._crew.items()):
-            if id(hand.pipe) in ready:
-                self._collect(slot, hand)
-            elif hand.overdue(self._seconds):
-                hand.kill()
-                self._replace(slot, hand, slow=True)
+        self._busy = True
+        pipes: list[Connection] = [worker.pipe for worker in busy]
+        ready = set(map(id, wait(pipes, POLL_SECONDS)))
+        for slot, worker in list(self._workers.items()):
+            if id(worker.pipe) in ready:
+                self._collect(slot, worker)
+            elif worker.is_overdue(self._time_limit):
+                worker.kill()
+                self._replace(slot, worker, timed_out=True)
 
-    def _hand_out(self) -> None:
-        """A first task for each worker, then a second: two files that came alone are read side by side."""
+    def _assign_tasks(self) -> None:
+        """Give each worker a first task, then each a second, so that two files are read in parallel."""
         for depth in range(TASKS_PER_WORKER):
-            for slot in range(self._workers):
-                hand = self._crew.get(slot)
-                if hand is not None and len(hand.tasks) > depth:
+            for slot in range(self._size):
+                worker = self._workers.get(slot)
+                if worker is not None and len(worker.tasks) > depth:
                     continue
-                task = self._again.popleft() if self._again else self._feed.take()
+                task = self._requeued.popleft() if self._requeued else self._source.take()
                 if task is None:
                     return
-                if hand is None:
-                    hand = self._crew[slot] = WorkerHandle(slot, self._orders, self._hold)
-                hand.give(task)
+                if worker is None:
+                    worker = self._workers[slot] = WorkerHandle(slot, self._settings, self._set_in_flight)
+                worker.submit(task)
 
-    def _collect(self, slot: int, hand: WorkerHandle) -> None:
+    def _collect(self, slot: int, worker: WorkerHandle) -> None:
         try:
-            outcome = hand.take()
+            outcome = worker.receive()
         except EOFError:
-            self._replace(slot, hand, slow=False)
+            self._replace(slot, worker, timed_out=False)
             return
-        self._stillborn = 0
+        self._failed_starts = 0
         if outcome is not None:
             crash_point("intake.collect")
             self._deliver(outcome)
 
-    def _replace(self, slot: int, hand: WorkerHandle, slow: bool) -> None:
-        del self._crew[slot]
-        died, unbegun = hand.bury(slow)
-        self._stillborn += not hand.ready
-        if self._stillborn >= MAX_FAILED_STARTS:
+    def _replace(self, slot: int, worker: WorkerHandle, timed_out: bool) -> None:
+        """Reap a worker; the next task for its slot starts a new one."""
+        del self._workers[slot]
+        death, unstarted = worker.reap(timed_out)
+        self._failed_starts += not worker.ready
+        if self._failed_starts >= MAX_FAILED_STARTS:
             raise ResourceError(
-                "the worker processes end before they begin", "See the log; there may be no memory or no process left."
+                "image workers exit during start-up",
+                "See the log; the machine may have run out of memory or of processes.",
             )
-        self._again.extend(unbegun)
-        if died is not None:
-            log.warning("worker_died", path=died.task.path, reason=died.reason, detail=died.detail)
-            self._deliver(died)
+        self._requeued.extend(unstarted)
+        if death is not None:
+            log.warning("worker_died", path=death.task.path, reason=death.reason, detail=death.detail)
+            self._deliver(death)

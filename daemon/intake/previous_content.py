@@ -1,7 +1,4 @@
-"""A content beside the one that its path held before: what only the reader of the new bytes can tell.
-
-What a worker asks of the catalog about the bytes that it has read.
-"""
+"""Comparison of a file's new content with its previous one, while the bytes and pixels of the new one are in memory."""
 
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -16,19 +13,21 @@ from catalog.verdict.case import ContentComparison
 from models.decode.jpeg.header import coded_span
 from models.decode.reason import VALIDATOR_VERSION
 
-SAME_IMAGE_COSINE = 0.9  # below that cosine the picture may have been turned or mirrored
+SAME_IMAGE_COSINE = 0.9  # below this cosine the image may have been rotated or mirrored
 Array = np.ndarray
 
 
 class ImageEncoder(Protocol):
-    """What is needed of a session: uint8 [B, H, W, 3] to float32 [B, D]."""
+    """A model session: uint8 [B, H, W, 3] to float32 [B, D]."""
 
     def run(self, pixels: Array) -> Array:
         """Embed a batch."""
 
 
 class PreviousContent(NamedTuple):
-    """The content that a path held: its row's id, its bytes' size and sums, its vector (float16) where it has one."""
+    """The content that a file had before. `content`: its row id; `size`: in bytes; `blocks`: its block checksums;
+    `vector`: float16 bytes, None if it has none.
+    """
 
     content: int
     sha256: bytes
@@ -37,49 +36,52 @@ class PreviousContent(NamedTuple):
     vector: bytes | None
 
 
-def compare_with_previous(past: PreviousContent | None, sha256: bytes, data: bytes | None) -> ContentComparison:
-    """Nothing for a path that held nothing, or the same."""
-    if past is None or past.sha256 == sha256:
+def compare_with_previous(previous: PreviousContent | None, sha256: bytes, data: bytes | None) -> ContentComparison:
+    """Compare new bytes with the previous content; NO_COMPARISON if there is none or the bytes are the same.
+
+    `data`: the new bytes, None for a file too large to hold in memory.
+    """
+    if previous is None or previous.sha256 == sha256:
         return NO_COMPARISON
-    if data is None or past.blocks is None:
-        return ContentComparison(past=past.content)
-    stands = compare_blocks(past.blocks, past.size, past.sha256, data)
-    return ContentComparison(past=past.content, standing=stands, coded=coded_span(data))
+    if data is None or previous.blocks is None:
+        return ContentComparison(past=previous.content)
+    blocks = compare_blocks(previous.blocks, previous.size, previous.sha256, data)
+    return ContentComparison(past=previous.content, standing=blocks, coded=coded_span(data))
 
 
 def add_cosine(
-    comparison: ContentComparison, network: ImageEncoder, pixels: Array, vector: Array, before: bytes
+    comparison: ContentComparison, encoder: ImageEncoder, pixels: Array, vector: Array, previous_vector: bytes
 ) -> ContentComparison:
-    """Add the cosine to the vector that the path had before (float16, of the same model).
+    """Return the comparison with the cosine between the image's vector and the previous one (float16, same model).
 
-    `pixels`: the new picture, uint8 [H, W, 3]; `vector`: its own, float32 [D]. A picture that is less like the old one
-    is also looked at in the seven other ways that it can be turned and mirrored. Raises what the network raises.
+    `pixels`: the new image, uint8 [H, W, 3]; `vector`: its own, float32 [D]. If the cosine is low, the seven rotations
+    and mirror images are embedded too, and the best cosine counts. Raises what the encoder raises.
     """
-    old = unpack_vectors([before], len(vector))[0]
-    straight = float(old @ vector)
-    if straight >= SAME_IMAGE_COSINE:
-        return comparison._replace(cosine=straight)
-    others = _turned_and_mirrored(pixels)
-    best = float(np.max(network.run(np.stack(others)) @ old)) if others else straight
-    return comparison._replace(cosine=max(straight, best), turned=best > straight and best >= SAME_IMAGE_COSINE)
+    previous = unpack_vectors([previous_vector], len(vector))[0]
+    upright = float(previous @ vector)
+    if upright >= SAME_IMAGE_COSINE:
+        return comparison._replace(cosine=upright)
+    others = _rotations_and_mirrors(pixels)
+    best = float(np.max(encoder.run(np.stack(others)) @ previous)) if others else upright
+    return comparison._replace(cosine=max(upright, best), turned=best > upright and best >= SAME_IMAGE_COSINE)
 
 
-def _turned_and_mirrored(pixels: Array) -> list[Array]:
-    """All ways that keep the shape, but for the picture as it is."""
-    turns = [np.rot90(pixels, quarter) for quarter in range(4)]
-    ways = [*turns[1:], *(turn[:, ::-1] for turn in turns)]
-    return [np.ascontiguousarray(way) for way in ways if way.shape == pixels.shape]
+def _rotations_and_mirrors(pixels: Array) -> list[Array]:
+    """Return every rotation by quarters and mirror image that keeps the shape, except the image itself."""
+    rotated = [np.rot90(pixels, quarters) for quarters in range(4)]
+    views = [*rotated[1:], *(view[:, ::-1] for view in rotated)]
+    return [np.ascontiguousarray(view) for view in views if view.shape == pixels.shape]
 
 
 class DatabaseLookup:
-    """What a worker asks of the catalog, read-only."""
+    """A worker's read-only questions to the catalog."""
 
     def __init__(self, path: Path, model: int) -> None:
         self._database = Database(path, write=False)
         self._model = model
 
-    def recognised(self, sha256: bytes) -> bool:
-        """Whether these bytes were proved by these validators and have a vector already."""
+    def is_embedded(self, sha256: bytes) -> bool:
+        """Return whether the current validators passed this content and it has a vector."""
         return bool(
             self._database.value(
                 "SELECT 1 FROM content c JOIN vector v ON v.content = c.id"
@@ -88,8 +90,8 @@ class DatabaseLookup:
             )
         )
 
-    def past(self, content: int) -> PreviousContent | None:
-        """A content by its row's id, for comparison with what took its place."""
+    def previous(self, content: int) -> PreviousContent | None:
+        """Return a content by its row id."""
         row = self._database.row(
             "SELECT c.id, c.sha256, c.bytes, c.blocks, v.data FROM content c"
             " LEFT JOIN vector v ON v.content = c.id AND v.model = ? WHERE c.id = ?",

@@ -1,4 +1,4 @@
-"""Read one file once: hash, strict validation, and the model's pixels from the same bytes."""
+"""Read a file once: its hash, strict validation, and the pixels for the model, from the same bytes."""
 
 import errno
 import hashlib
@@ -17,25 +17,28 @@ from models.decode.reason import DecodeError, RejectReason
 from models.picture import Recipe, read_picture
 
 CHUNK_BYTES = 1 << 20
-NO_FILE_ERRNOS = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)  # no regular file stands there any more
+NO_FILE_ERRNOS = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)  # the path has no regular file any more
 
 
 class CatalogLookup(Protocol):
-    """What is asked of the catalog."""
+    """What reading a file needs to know from the catalog."""
 
-    def recognised(self, sha256: bytes) -> bool:
-        """Whether these bytes were proved by these validators and have a vector already."""
+    def is_embedded(self, sha256: bytes) -> bool:
+        """Return whether the current validators passed this content and it has a vector."""
 
-    def past(self, content: int) -> PreviousContent | None:
-        """A content by its row's id."""
+    def previous(self, content: int) -> PreviousContent | None:
+        """Return a content by its row id."""
 
 
-def read_file(task: ReadTask, recipe: Recipe, max_bytes: int, max_pixels: int, known: CatalogLookup) -> WorkerOutcome:
-    """A pure function of the task and of the disk. Never raises for what is the file's fault."""
+def read_file(task: ReadTask, recipe: Recipe, max_bytes: int, max_pixels: int, lookup: CatalogLookup) -> WorkerOutcome:
+    """Return the outcome of reading one file. Never raises for a fault of the file.
+
+    `max_bytes`: a larger file is hashed but not decoded. `max_pixels`: of the decoded image.
+    """
     try:
         with open_regular(task.path) as opened:
             try:
-                return _read(opened, task, recipe, max_bytes, max_pixels, known)
+                return _read(opened, task, recipe, max_bytes, max_pixels, lookup)
             except OSError as error:
                 return _unreadable(task, error)
     except NotRegular:
@@ -45,37 +48,37 @@ def read_file(task: ReadTask, recipe: Recipe, max_bytes: int, max_pixels: int, k
 
 
 def _unreadable(task: ReadTask, error: OSError) -> Rejected:
-    word = os.strerror(error.errno or 0).lower()
-    return Rejected(task, "read", RejectReason.UNREADABLE, word, transient=True)
+    detail = os.strerror(error.errno or 0).lower()
+    return Rejected(task, "read", RejectReason.UNREADABLE, detail, transient=True)
 
 
 def _read(
-    opened: OpenFile, task: ReadTask, recipe: Recipe, max_bytes: int, max_pixels: int, known: CatalogLookup
+    opened: OpenFile, task: ReadTask, recipe: Recipe, max_bytes: int, max_pixels: int, lookup: CatalogLookup
 ) -> WorkerOutcome:
     handle, before, _ = opened
     if signature_of(before).stamp != task.signature.stamp:
         return FileChanged(task)
-    data, digest = _read_content(handle, before.st_size, max_bytes)
+    data, sha256 = _read_content(handle, before.st_size, max_bytes)
     if signature_of(os.fstat(handle)).stamp != task.signature.stamp:
         return FileChanged(task)
     crash_point("intake.read")
-    past = None if task.content is None else known.past(task.content)
-    comparison = compare_with_previous(past, digest, data)
-    if known.recognised(digest):
-        return AlreadyEmbedded(task, digest, comparison)
+    previous = None if task.content is None else lookup.previous(task.content)
+    comparison = compare_with_previous(previous, sha256, data)
+    if lookup.is_embedded(sha256):
+        return AlreadyEmbedded(task, sha256, comparison)
     if data is None:
         detail = f"{before.st_size} bytes; the limit is {max_bytes}"
-        return Rejected(task, "read", RejectReason.LARGE, detail, digest, comparison=comparison)
-    outcome = _decode(task, data, digest, recipe, max_pixels)._replace(
+        return Rejected(task, "read", RejectReason.LARGE, detail, sha256, comparison=comparison)
+    outcome = _decode(task, data, sha256, recipe, max_pixels)._replace(
         blocks=block_checksums(data), comparison=comparison
     )
-    if isinstance(outcome, Decoded) and past is not None and comparison.past:
-        return outcome._replace(previous_vector=past.vector)
+    if isinstance(outcome, Decoded) and previous is not None and comparison.past:
+        return outcome._replace(previous_vector=previous.vector)
     return outcome
 
 
 def _read_content(handle: int, size: int, max_bytes: int) -> tuple[bytes | None, bytes]:
-    """The bytes, if they may be held in memory, and their sha256."""
+    """Return the bytes, None for more than `max_bytes`, and their SHA-256."""
     if size <= max_bytes:
         with open(handle, "rb", buffering=0, closefd=False) as file:
             data = file.readall()
@@ -86,13 +89,22 @@ def _read_content(handle: int, size: int, max_bytes: int) -> tuple[bytes | None,
     return None, digest.digest()
 
 
-def _decode(task: ReadTask, data: bytes, digest: bytes, recipe: Recipe, max_pixels: int) -> Decoded | Rejected:
+def _decode(task: ReadTask, data: bytes, sha256: bytes, recipe: Recipe, max_pixels: int) -> Decoded | Rejected:
     try:
         picture = read_picture(data, recipe, max_pixels=max_pixels)
     except DecodeError as error:
-        unfit = reclassify_by_name(error, os.path.basename(task.path))
-        return Rejected(task, "decode", unfit.reason, unfit.detail, digest)
+        named = reclassify_by_name(error, os.path.basename(task.path))
+        return Rejected(task, "decode", named.reason, named.detail, sha256)
     crash_point("intake.decoded")
-    shown = (picture.format, picture.width, picture.height, picture.taken_at, picture.camera)
-    facts = ImageFacts(*shown, picture.note, picture.suspect, picture.digest, picture.detail)
-    return Decoded(task, digest, facts, picture.pixels.tobytes())
+    facts = ImageFacts(
+        format=picture.format,
+        width=picture.width,
+        height=picture.height,
+        taken_at=picture.taken_at,
+        camera=picture.camera,
+        note=picture.note,
+        suspect=picture.suspect,
+        picture=picture.digest,
+        detail=picture.detail,
+    )
+    return Decoded(task, sha256, facts, picture.pixels.tobytes())

@@ -1,4 +1,4 @@
-"""Turn each outcome of reading into a change of the catalog."""
+"""Turn the outcome of reading a file into a change of the catalog."""
 
 import stat
 import time
@@ -42,9 +42,7 @@ from models.decode.reason import RejectReason
 
 DAY_SECONDS = 86400.0
 CHANGED_RETRY_SECONDS = 1.0
-CHANGED_LONG_RETRY_SECONDS = (
-    60.0  # for a file that is written all the time: looked at now and then, and no pass waits for it
-)
+CHANGED_LONG_RETRY_SECONDS = 60.0  # for a file that is written all the time: rarely, and no full pass waits for it
 QUICK_RETRIES = 5
 log = structlog.get_logger()
 
@@ -52,19 +50,18 @@ FileResult = Embedded | AlreadyEmbedded | Rejected | FileChanged | WorkerDied
 
 
 class ResultRecorder:
-    """Knows the model that vectors belong to, and how long a fresh file may still be in the making.
+    """Records results for one model.
 
-    `young_seconds`: a file younger than that which does not decode may be half-written: it is tried again before
-    the verdict counts.
+    `young_seconds`: a younger file that does not decode may be half-written, and is tried again before it is rejected.
     """
 
     def __init__(self, model: int, young_seconds: float) -> None:
         self._model = model
-        self._young = young_seconds
-        self._restless: Counter[int] = Counter()
+        self._young_seconds = young_seconds
+        self._change_counts: Counter[int] = Counter()  # by file: how often in a row it changed while it was read
 
     def change(self, result: FileResult) -> Change:
-        """The change that records one result."""
+        """Return the change that records a result."""
         return partial(self._record, result)
 
     def _record(self, result: FileResult, database: Database) -> None:
@@ -73,68 +70,61 @@ class ResultRecorder:
         try:
             with database.savepoint():
                 self._apply(database, result, now)
-        except UnstorableValueError as fault:
+        except UnstorableValueError as error:
             task = task_of(result)
             due = now + retry_delay(task.attempts)
-            log.error("not_recorded", path=task.path, problem=fault.problem)
-            reject_file(database, task.file, task.signature, RejectReason.UNREADABLE, fault.problem, None, now, due)
+            log.error("not_recorded", path=task.path, problem=error.problem)
+            reject_file(database, task.file, task.signature, RejectReason.UNREADABLE, error.problem, None, now, due)
 
     def _apply(self, database: Database, result: FileResult, now: float) -> None:
         if isinstance(result, Embedded):
-            self._embedded(database, result, now)
+            self._record_embedded(database, result, now)
         elif isinstance(result, AlreadyEmbedded):
-            self._recognised(database, result, now)
+            record_already_embedded(database, result, now)
         elif isinstance(result, Rejected):
-            self._rejected(database, result, now)
+            self._record_rejected(database, result, now)
         elif isinstance(result, FileChanged):
-            self._restless[result.task.file] += 1
-            restless = self._restless[result.task.file] > QUICK_RETRIES
-            if record_file_changed(
-                database, result, now, CHANGED_LONG_RETRY_SECONDS if restless else CHANGED_RETRY_SECONDS
-            ):
+            self._change_counts[result.task.file] += 1
+            often = self._change_counts[result.task.file] > QUICK_RETRIES
+            delay = CHANGED_LONG_RETRY_SECONDS if often else CHANGED_RETRY_SECONDS
+            if record_file_changed(database, result, now, delay):
                 return
         else:
             record_worker_death(database, result, now)
-        if self._restless:
-            self._restless.pop(task_of(result).file, None)
+        if self._change_counts:
+            self._change_counts.pop(task_of(result).file, None)
 
-    def _embedded(self, database: Database, result: Embedded, now: float) -> None:
-        decoded = result.decoded
-        seen = decoded.task.signature
-        content = ensure_content(database, decoded.sha256, seen.size, decoded.facts, decoded.blocks)
-        verdict = accept_file(database, decoded.task.file, seen, content, now, result.comparison)
+    def _record_embedded(self, database: Database, result: Embedded, now: float) -> None:
+        decoded, task = result.decoded, result.decoded.task
+        content = ensure_content(database, decoded.sha256, task.signature.size, decoded.facts, decoded.blocks)
+        verdict = accept_file(database, task.file, task.signature, content, now, result.comparison)
         add_vector(database, content, self._model, result.vector)
-        report_verdict(database, decoded.task, verdict, now)
+        report_verdict(database, task, verdict, now)
 
-    def _recognised(self, database: Database, result: AlreadyEmbedded, now: float) -> None:
-        seen = result.task.signature
-        content = ensure_content(database, result.sha256, seen.size, None)
-        report_verdict(
-            database, result.task, accept_file(database, result.task.file, seen, content, now, result.comparison), now
-        )
-
-    def _rejected(self, database: Database, result: Rejected, now: float) -> None:
-        task = result.task
-        age = now - int(task.signature.ctime_ns) / 1e9
-        if result.stage == "decode" and 0 <= age < self._young:
-            postpone_reading(database, task.file, task.signature, now + max(self._young / 5, age), failed=False)
+    def _record_rejected(self, database: Database, result: Rejected, now: float) -> None:
+        task, seen = result.task, result.task.signature
+        age = now - int(seen.ctime_ns) / 1e9
+        if result.stage == "decode" and 0 <= age < self._young_seconds:
+            postpone_reading(database, task.file, seen, now + max(self._young_seconds / 5, age), failed=False)
             return
         log.info("rejected", path=task.path, stage=result.stage, reason=str(result.reason), detail=result.detail)
-        content = None
-        if result.sha256:
-            content = ensure_content(database, result.sha256, task.signature.size, None, result.blocks)
+        content = ensure_content(database, result.sha256, seen.size, None, result.blocks) if result.sha256 else None
         due = now + retry_delay(task.attempts) if result.transient else None
-        why = (result.reason, result.detail)
-        report_verdict(
-            database,
-            task,
-            reject_file(database, task.file, task.signature, *why, content, now, due, result.comparison),
-            now,
+        verdict = reject_file(
+            database, task.file, seen, result.reason, result.detail, content, now, due, result.comparison
         )
+        report_verdict(database, task, verdict, now)
+
+
+def record_already_embedded(database: Database, result: AlreadyEmbedded, now: float) -> None:
+    """Record that the file holds a content that is embedded already."""
+    task, seen = result.task, result.task.signature
+    content = ensure_content(database, result.sha256, seen.size, None)
+    report_verdict(database, task, accept_file(database, task.file, seen, content, now, result.comparison), now)
 
 
 def report_verdict(database: Database, task: ReadTask, verdict: Verdict | None, now: float) -> None:
-    """Say what became of known bytes; damage loudly, and in the journal of the catalog."""
+    """Log the verdict on a changed content; damage as a warning, and as an event in the catalog too."""
     if verdict is None:
         return
     if verdict.word in DAMAGE_VERDICTS:
@@ -145,14 +135,12 @@ def report_verdict(database: Database, task: ReadTask, verdict: Verdict | None, 
 
 
 def task_of(result: FileResult) -> ReadTask:
-    """The task that led to a result."""
+    """Return the task that led to a result."""
     return result.decoded.task if isinstance(result, Embedded) else result.task
 
 
-def record_file_changed(database: Database, result: FileChanged, now: float, rest: float) -> bool:
-    """The file was not what was known: believe what stands there now, and read it after `rest` seconds. False where
-    there is no file to read any more.
-    """
+def record_file_changed(database: Database, result: FileChanged, now: float, delay: float) -> bool:
+    """Record the file as it is on disk now, to be read after `delay` seconds; return whether there is one to read."""
     task = result.task
     try:
         found = lstat_or_none(task.path)
@@ -161,13 +149,13 @@ def record_file_changed(database: Database, result: FileChanged, now: float, res
         reject_file(database, task.file, task.signature, RejectReason.UNREADABLE, str(error), None, now, due)
         return False
     if found is None and task.content is not None:
-        # Known bytes end by what the kernel tells or by a scan, which knows how much else is missing: see the brake.
+        # A known file is declared missing by the watcher or by a scan, which can tell a mass deletion from a few.
         postpone_reading(database, task.file, task.signature, now + CHANGED_LONG_RETRY_SECONDS, failed=False)
         return True
     if found is None:
         record_missing_path(database, task.path, now)
     elif stat.S_ISREG(found.st_mode):
-        postpone_reading(database, task.file, signature_of(found), now + rest, failed=False)
+        postpone_reading(database, task.file, signature_of(found), now + delay, failed=False)
         return True
     elif stat.S_ISDIR(found.st_mode):
         declare_gone(database, task.file)
@@ -177,7 +165,7 @@ def record_file_changed(database: Database, result: FileChanged, now: float, res
 
 
 def record_worker_death(database: Database, result: WorkerDied, now: float) -> None:
-    """A worker was lost over the file: once or twice may be chance, the third time it is the file."""
+    """Record that a worker died over the file: it is tried again twice, since that may be chance, then rejected."""
     task = result.task
     if too_many_crashes(task.attempts + 1):
         reject_file(database, task.file, task.signature, result.reason, result.detail, None, now, now + DAY_SECONDS)
@@ -186,12 +174,12 @@ def record_worker_death(database: Database, result: WorkerDied, now: float) -> N
 
 
 def service_crash_change(files: list[int]) -> Change:
-    """Files that were in hand when the service itself died: each gets a strike."""
+    """Return the change that counts a failed attempt for each file that was being read when the service died."""
 
     def change(database: Database) -> None:
         for file in files:
             if too_many_crashes(count_attempt(database, file)):
-                detail = "the service died three times while it was being read"
+                detail = "the service died three times while it read this file"
                 give_up(database, file, RejectReason.CRASH, detail, time.time() + DAY_SECONDS)
 
     return change
@@ -200,13 +188,13 @@ def service_crash_change(files: list[int]) -> Change:
 DeliverOutcome = Callable[[WorkerOutcome], None]
 
 
-def outcome_router(put: Callable[[Decoded], None], write: Callable[[FileResult], None]) -> DeliverOutcome:
-    """Send decoded images to the embedder and all else to the writer."""
+def outcome_router(embed: Callable[[Decoded], None], record: Callable[[FileResult], None]) -> DeliverOutcome:
+    """Return a function that passes decoded images to `embed` and all other outcomes to `record`."""
 
     def deliver(outcome: WorkerOutcome) -> None:
         if isinstance(outcome, Decoded):
-            put(outcome)
+            embed(outcome)
         else:
-            write(outcome)
+            record(outcome)
 
     return deliver

@@ -1,4 +1,4 @@
-"""The body of a worker process: tasks in, outcomes out, within limits that cost one file and not the service."""
+"""The main function of a worker process: read files within limits that cost one file, never the service."""
 
 import gc
 import resource
@@ -12,11 +12,11 @@ from daemon.messages import ReadTask, Rejected, WorkerOutcome
 from models.decode.reason import RejectReason
 from models.recipe import Recipe
 
-RECYCLE_DIVISOR = 2  # a worker that ever held more than 1/2 of its limit makes room for a fresh one
+RECYCLE_DIVISOR = 2  # a worker that has used more than 1/2 of its memory limit is replaced
 
 
 class WorkerSettings(NamedTuple):
-    """All a worker needs to know, once."""
+    """What a worker is told when it starts. `model`: row id."""
 
     database: Path
     model: int
@@ -25,37 +25,38 @@ class WorkerSettings(NamedTuple):
     max_pixels: int
 
 
-def run_worker(pipe: Connection, orders: WorkerSettings) -> None:
-    """Answer tasks until the pipe closes, or until memory has grown so far that a new process is cheaper."""
-    # The parent, which starts us, is to begin without the decoders; the nursery has them already.
+def run_worker(pipe: Connection, settings: WorkerSettings) -> None:
+    """Answer tasks until the pipe closes, or until the process has grown so much that a new one is cheaper."""
+    # The service must start without the decoders; the forkserver has already imported them.
     from daemon.intake.previous_content import DatabaseLookup
     from daemon.intake.read_file import read_file
 
-    gc.freeze()  # what the nursery imported lives to the end, and stays shared memory as long as nobody walks it
+    gc.freeze()  # preloaded objects live to the end, and their pages stay shared as long as the collector skips them
     gc.enable()
-    _apply_limits(orders.memory_bytes)
-    known = DatabaseLookup(orders.database, orders.model)
-    pipe.send(None)  # ready: from here on, an end is some file's doing
+    _apply_limits(settings.memory_bytes)
+    lookup = DatabaseLookup(settings.database, settings.model)
+    max_bytes = settings.memory_bytes // 4
+    pipe.send(None)  # ready: from here on, a file is the likely cause if this process dies
     while True:
         try:
             task = pipe.recv()
         except (EOFError, ConnectionResetError):
             return
         try:
-            outcome: WorkerOutcome = read_file(task, orders.recipe, orders.memory_bytes // 4, orders.max_pixels, known)
+            outcome: WorkerOutcome = read_file(task, settings.recipe, max_bytes, settings.max_pixels, lookup)
         except MemoryError:
             outcome = _out_of_memory(task)
         pipe.send(outcome)
-        if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > orders.memory_bytes // RECYCLE_DIVISOR:
+        if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > settings.memory_bytes // RECYCLE_DIVISOR:
             return
 
 
 def _out_of_memory(task: ReadTask) -> WorkerOutcome:
-    return Rejected(task, "decode", RejectReason.MEMORY, "more than a worker may have", transient=True)
+    return Rejected(task, "decode", RejectReason.MEMORY, "needs more memory than a worker may use", transient=True)
 
 
 def _apply_limits(memory_bytes: int) -> None:
-    """The parent alone handles signals from a terminal."""
+    """Confine this process, and leave the signals of a terminal to the service."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     confine(memory_bytes, may_write=True)

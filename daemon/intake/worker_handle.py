@@ -1,10 +1,8 @@
-"""One worker process as its parent sees it: what it holds, since when, and how it ended."""
+"""A worker process, as the pool sees it: its tasks, since when it reads the current one, and how it ended."""
 
-import multiprocessing
 import time
 from collections import deque
 from collections.abc import Callable
-from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from catalog.python_process import forkserver_context
@@ -12,75 +10,75 @@ from daemon.intake.worker import WorkerSettings, run_worker
 from daemon.messages import ReadTask, WorkerDied, WorkerOutcome
 from models.decode.reason import RejectReason
 
-TASKS_PER_WORKER = 2  # tasks a worker holds: one in work, one ready, so that it never waits for us
+TASKS_PER_WORKER = 2  # one being read and one ready, so that a worker never waits for the pool
 
 
 class WorkerHandle:
-    """A process that reads files, one at a time."""
+    """A process that reads files, one at a time. `tasks`: the one being read first."""
 
-    def __init__(self, slot: int, orders: WorkerSettings, hold: Callable[[int, int], None]) -> None:
+    def __init__(self, slot: int, settings: WorkerSettings, set_in_flight: Callable[[int, int], None]) -> None:
         self._slot = slot
-        self._hold = hold
+        self._set_in_flight = set_in_flight
         context = forkserver_context()
-        self.pipe, theirs = context.Pipe()
-        self.process: BaseProcess = context.Process(target=run_worker, args=(theirs, orders), daemon=True)
+        self.pipe, child_pipe = context.Pipe()
+        self.process: BaseProcess = context.Process(target=run_worker, args=(child_pipe, settings), daemon=True)
         self.process.start()
-        theirs.close()
+        child_pipe.close()
         self.tasks: deque[ReadTask] = deque()
-        self.ready = False  # until it says so, its end is our fault and not a file's
-        self._since = time.monotonic()
+        self.ready = False  # until the worker says so, its death is the service's fault and not a file's
+        self._started_at = time.monotonic()
 
-    def give(self, task: ReadTask) -> None:
-        """Hand it a task. A dead worker takes it too: its end is told by `bury`."""
+    def submit(self, task: ReadTask) -> None:
+        """Send a task. A dead worker takes it too, and `reap` returns it."""
         if not self.tasks and self.ready:
-            self._turn_to(task)
+            self._begin(task)
         self.tasks.append(task)
         try:
             self.pipe.send(task)
         except (BrokenPipeError, ConnectionResetError):
             return
 
-    def _turn_to(self, task: ReadTask | None) -> None:
-        self._since = time.monotonic()
-        self._hold(self._slot, task.file if task else 0)
+    def _begin(self, task: ReadTask | None) -> None:
+        """Note that the worker now reads `task`."""
+        self._started_at = time.monotonic()
+        self._set_in_flight(self._slot, task.file if task else 0)
 
-    def take(self) -> WorkerOutcome | None:
-        """Its next outcome; None when it only says that it is ready. Raises EOFError once it has ended."""
+    def receive(self) -> WorkerOutcome | None:
+        """Return the next outcome, or None for the message that the worker is ready.
+
+        Raises:
+            EOFError: the process has ended.
+        """
         try:
             outcome: WorkerOutcome | None = self.pipe.recv()
         except OSError as error:
             raise EOFError from error
         if outcome is None:
             self.ready = True
-            self._turn_to(self.tasks[0] if self.tasks else None)
-            return None
-        self.tasks.popleft()
-        self._turn_to(self.tasks[0] if self.tasks else None)
+        else:
+            self.tasks.popleft()
+        self._begin(self.tasks[0] if self.tasks else None)
         return outcome
 
-    def overdue(self, seconds: float) -> bool:
-        """Whether it works on one file for longer than that. One whose answer waits for us is not to blame."""
-        return bool(self.tasks) and time.monotonic() - self._since > seconds and not self.pipe.poll()
+    def is_overdue(self, time_limit: float) -> bool:
+        """Return whether the worker has read one file for more than `time_limit` seconds and has not yet answered."""
+        return bool(self.tasks) and time.monotonic() - self._started_at > time_limit and not self.pipe.poll()
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the process."""
         self.process.kill()
 
-    def bury(self, slow: bool) -> tuple[WorkerDied | None, list[ReadTask]]:
-        """After its end: what it died of, if of a file, and the tasks it never began."""
+    def reap(self, timed_out: bool) -> tuple[WorkerDied | None, list[ReadTask]]:
+        """Reap the process; return the failure to report, if a file caused it, and the unstarted tasks."""
         self.process.join(timeout=10)
         code = self.process.exitcode
         self.pipe.close()
-        self._hold(self._slot, 0)
-        held = list(self.tasks)
-        if not held or not self.ready or (code == 0 and not slow):
-            return None, held
-        if slow:
-            return WorkerDied(held[0], RejectReason.SLOW, "the time limit ended it"), held[1:]
-        word = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
-        return WorkerDied(held[0], RejectReason.CRASH, word), held[1:]
-
-
-def wait_for_pipes(pipes: list[Connection], seconds: float) -> list[object]:
-    """Pipes that have something to say, or have closed."""
-    return list(multiprocessing.connection.wait(pipes, seconds))
+        self._set_in_flight(self._slot, 0)
+        tasks = list(self.tasks)
+        if not tasks or not self.ready or (code == 0 and not timed_out):
+            return None, tasks
+        current, *unstarted = tasks
+        if timed_out:
+            return WorkerDied(current, RejectReason.SLOW, "reading was stopped at the time limit"), unstarted
+        detail = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
+        return WorkerDied(current, RejectReason.CRASH, detail), unstarted

@@ -52,7 +52,7 @@ def test_a_place_where_no_socket_can_lie_is_named(tmp_path: Path) -> None:
     deep.mkdir()
     done = start(deep, "--once", "--config", str(Household(tmp_path).config_path))
     assert done.returncode == ResourceError.exit_code, done.stderr
-    assert "error: the process that readers are forked from cannot be started: AF_UNIX path too long" in done.stderr
+    assert "error: cannot start the process that image workers are forked from: AF_UNIX path too long" in done.stderr
     assert "remedy: " in done.stderr and "TMPDIR" in done.stderr and "Traceback" not in done.stderr
 
 

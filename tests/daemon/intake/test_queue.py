@@ -8,17 +8,17 @@ def task(file: int) -> ReadTask:
 
 
 def test_nobody_is_given_what_another_holds() -> None:
-    handout = ClaimTracker()
-    assert handout.claim([task(1), task(2)], handout.held()) == [task(1), task(2)]
-    assert handout.claim([task(2), task(3)], handout.held()) == [task(3)]
-    assert handout.out == 3
+    claims = ClaimTracker()
+    assert claims.claim([task(1), task(2)], claims.claimed()) == [task(1), task(2)]
+    assert claims.claim([task(2), task(3)], claims.claimed()) == [task(3)]
+    assert claims.claimed_count == 3
 
 
 def test_a_row_read_before_its_file_was_given_back_is_old() -> None:
-    handout = ClaimTracker()
-    handout.claim([task(1)], handout.held())
-    held = handout.held()
-    handout.release(1)  # its outcome was committed after the rows were read
-    assert handout.claim([task(1)], held) == []
-    assert handout.wake.is_set() and handout.out == 0
-    assert handout.claim([task(1)], handout.held()) == [task(1)]
+    claims = ClaimTracker()
+    claims.claim([task(1)], claims.claimed())
+    held = claims.claimed()
+    claims.release(1)  # its outcome was committed after the rows were read
+    assert claims.claim([task(1)], held) == []
+    assert claims.wake.is_set() and claims.claimed_count == 0
+    assert claims.claim([task(1)], claims.claimed()) == [task(1)]

@@ -23,10 +23,10 @@ class Memory:
     def __init__(self, known: bytes = b"", past: PreviousContent | None = None) -> None:
         self._known, self._past = known, past
 
-    def recognised(self, sha256: bytes) -> bool:
+    def is_embedded(self, sha256: bytes) -> bool:
         return sha256 == self._known
 
-    def past(self, content: int) -> PreviousContent | None:
+    def previous(self, content: int) -> PreviousContent | None:
         return self._past
 
 
