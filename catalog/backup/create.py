@@ -110,7 +110,7 @@ def write_backup(database: Database, target: Path, stopped: Callable[[], bool] =
 
 
 def require_free_space(folder: Path, need: int) -> None:
-    """Raises PlaceFault where `need` bytes and a margin are not free."""
+    """Raises ResourceError where `need` bytes and a margin are not free."""
     try:
         free = shutil.disk_usage(folder).free
     except OSError as error:

@@ -65,7 +65,7 @@ def recover_catalog(config: Config, source: Path | None, *, rebuild: bool, now: 
     """Do all of it. The caller holds the lock of the service.
 
     Raises:
-        StoreFault: the named source is not sound. PlaceFault: no space, or the place cannot be written.
+        StoreError: the named source is not sound. ResourceError: no space, or the place cannot be written.
     """
     passed: list[SkippedBackup] = []
     chosen = None if rebuild else _choose_backup(config.state, source, passed)

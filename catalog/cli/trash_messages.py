@@ -15,28 +15,28 @@ MAX_LINES = 50  # lines; beyond it a list is counted
 
 def print_plan(plan: TrashPlan, whole: bool) -> None:
     """Every file, what becomes of its bytes, and what is refused. `whole`: however long that is."""
-    for victim in _limited(plan.victims, whole):
-        say(f"  {format_size(victim.size):>9}  {printable_path(victim.path)}  {_surviving_copy(victim)}")
-    _print_rest(len(plan.victims), whole)
+    for move in _limited(plan.moves, whole):
+        say(f"  {format_size(move.size):>9}  {printable_path(move.path)}  {_surviving_copy(move)}")
+    _print_rest(len(plan.moves), whole)
     print_refused(plan.refused, whole)
-    if plan.victims:
-        say(f"to the trash: {_file_count(len(plan.victims))}, {format_size(plan.size)}")
+    if plan.moves:
+        say(f"to the trash: {_file_count(len(plan.moves))}, {format_size(plan.size)}")
 
 
 def move_question(plan: TrashPlan) -> str:
     """What is asked before a move."""
-    count = len(plan.lonely)
+    count = len(plan.last_copies)
     if not count:
         return "Move them to the trash?"
     are = "has" if count == 1 else "have"
-    share = f"{format_count(count)} of {format_count(len(plan.victims))}"
+    share = f"{format_count(count)} of {format_count(len(plan.moves))}"
     return f"{share} {are} no other copy. Move all of them to the trash?"
 
 
 def print_refused(refused: list[RefusedPath], whole: bool = False) -> None:
     """One a line."""
     for one in _limited(refused, whole):
-        say(f"refused: {printable_path(one.path)} {one.why}")
+        say(f"refused: {printable_path(one.path)} {one.reason}")
     _print_rest(len(refused), whole)
 
 
@@ -57,20 +57,20 @@ def print_summary(verb: str, outcomes: list[TrashResult], hint: str) -> None:
     say(f"{verb}: {_file_count(len(done))}, {format_size(sum(one.size or 0 for one in done))}{refused}{way}")
 
 
-def print_purge_plan(deeds: list[TrashRecord]) -> None:
+def print_purge_plan(records: list[TrashRecord]) -> None:
     """What would be deleted."""
-    for deed in _limited(deeds, False):
-        say(f"  {format_size(deed.size):>9}  {printable_path(deed.path)}")
-    _print_rest(len(deeds), False)
-    say(f"to be deleted for good: {_file_count(len(deeds))}, {format_size(sum(deed.size for deed in deeds))}")
+    for record in _limited(records, False):
+        say(f"  {format_size(record.size):>9}  {printable_path(record.path)}")
+    _print_rest(len(records), False)
+    say(f"to be deleted for good: {_file_count(len(records))}, {format_size(sum(record.size for record in records))}")
 
 
-def _surviving_copy(victim: PlannedMove) -> str:
-    if victim.named is not None:
-        return f"instead: {printable_path(victim.named.path)}"
-    if victim.copies:
-        return f"a copy stays: {printable_path(victim.copies[0].path)}"
-    return "no other copy" + transient_note(victim)
+def _surviving_copy(move: PlannedMove) -> str:
+    if move.named_survivor is not None:
+        return f"instead: {printable_path(move.named_survivor.path)}"
+    if move.copies:
+        return f"a copy stays: {printable_path(move.copies[0].path)}"
+    return "no other copy" + transient_note(move)
 
 
 def _limited(items: list[Item], whole: bool) -> list[Item]:

@@ -44,7 +44,7 @@ def service_account(root: bytes, named: str | None) -> ServiceAccount:
 
 
 def prepare_account(runner: ServiceAccount, program: Path, config_file: Path, config: Config) -> None:
-    """Give the catalog to the account, and see that it can do the work. Raises PlaceFault where it cannot."""
+    """Give the catalog to the account, and see that it can do the work. Raises ResourceError where it cannot."""
     _chown_state(config.state, runner)
     if not _succeeds(runner, os.fspath(program), "--version"):
         raise ResourceError(

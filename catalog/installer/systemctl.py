@@ -38,7 +38,7 @@ class ServiceManager:
         return " ".join(("systemctl", *(["--user"] if self.personal else []), *words))
 
     def ask(self, *words: str) -> None:
-        """Have systemctl do it. Raises PlaceFault with its words if it will not."""
+        """Have systemctl do it. Raises ResourceError with its words if it will not."""
         line = self.line(*words)
         try:
             done = subprocess.run(line.split(), capture_output=True, text=True, errors="replace", check=False)
@@ -49,7 +49,7 @@ class ServiceManager:
             raise ResourceError(f"`{line}` failed: {done.stderr.strip()}", f"See `{log}`.")
 
     def write(self, name: str, text: str) -> bool:
-        """Put a unit in place; returns whether it differs from what stood there. Raises PlaceFault."""
+        """Put a unit in place; returns whether it differs from what stood there. Raises ResourceError."""
         place = self.folder / name
         try:
             if place.exists() and place.read_text(encoding="utf-8", errors="replace") == text:

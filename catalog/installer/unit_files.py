@@ -38,7 +38,7 @@ def user_units(site: UnitSettings) -> dict[str, str]:
 
 
 def system_units(site: UnitSettings) -> dict[str, str]:
-    """The units for the whole machine, run as one user, by name. Raises UsageFault for a path no unit can hold."""
+    """The units for the whole machine, run as one user, by name. Raises UsageError for a path no unit can hold."""
     scrub, report = (
         _fill_system_template(name, site, _catalog_command(site, word))
         for name, word in ((SCRUB_UNIT, "scrub"), (REPORT_UNIT, "report"))
@@ -57,7 +57,7 @@ def user_unit(site: UnitSettings) -> str:
 
 
 def system_unit(site: UnitSettings) -> str:
-    """The service for the whole machine, run as one user. Raises UsageFault for a path that a unit cannot hold."""
+    """The service for the whole machine, run as one user. Raises UsageError for a path that a unit cannot hold."""
     return _fill_system_template(SERVICE_UNIT, site, _service_command(site))
 
 

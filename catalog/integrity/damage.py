@@ -96,8 +96,8 @@ def accept_content(database: Database, state: Path, files: list[FileEntry], now:
     """The owner says that the bytes as they are known now are right: into the journal and the history, all or none.
 
     Raises:
-        JournalFault: the journal cannot be written. StoreFault: the catalog is locked or damaged.
-        UsageFault: other bytes were found meanwhile.
+        JournalFault: the journal cannot be written. StoreError: the catalog is locked or damaged.
+        UsageError: other bytes were found meanwhile.
     """
     with database.transaction():
         for entry in files:

@@ -39,7 +39,7 @@ def repair_catalog(config: Config, findings: list[CheckFinding]) -> list[str]:
     """What was done, a line each. A running service owns the catalog: it is told to scan instead.
 
     Raises:
-        StoreFault: the database itself is damaged.
+        StoreError: the database itself is damaged.
     """
     if any(finding.kind == "sqlite" for finding in findings):
         raise StoreError(

@@ -1,8 +1,8 @@
-"""Find out how deeds ended that were begun and never told: for a kill, a power cut, a journal that was full.
+"""Resolve trash operations that were begun but never finished: after a kill, a power cut, or a full disk.
 
-What counts is where the file is. Nothing is taken further than it was: a file that had not left is not moved now. The
-journal alone is no reason to touch anything: the entry has to lie in a trash, and a name is ended only where the file
-has another.
+The disk decides. No operation is taken further than it got: a file that had not left its place is not moved now. The
+journal alone is no reason to touch anything: the entry has to be in a trash, and one of its names is removed only where
+the file has another.
 """
 
 import errno
@@ -24,143 +24,154 @@ from catalog.trash.records import UNFINISHED_STATES, RecordState, TrashRecord
 
 @dataclass(frozen=True, slots=True)
 class ObservedState:
-    """What is at the three places of a deed. `outside`: where it came from, or goes to if it is being restored.
+    """The disk as found for one record: inside the trash, and outside, at the original place or the restore target.
 
-    `ours_*`: the bytes there are those of the deed; `one`: both places are one file by two names.
+    `matches_*`: the bytes there are those of the record. `same_file`: both paths are hard links of one file.
     """
 
-    outside: bool
-    ours_outside: bool
-    inside: bool
-    ours_inside: bool
-    one: bool
+    exists_outside: bool
+    matches_outside: bool
+    exists_inside: bool
+    matches_inside: bool
+    same_file: bool
     info: InfoOwner
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """How it ended, as the journal has it, and what is left to do: end the name in the trash where the file has two,
-    end its info file, or write that anew.
+    """The line that the journal gets, and the work left to do.
+
+    `unlink_entry`: remove the name in the trash, because the file has two. `unlink_info`, `write_info`: remove the info
+    file, or write it again.
     """
 
     kind: str
-    word: str
-    drop_name: bool = False
-    drop_info: bool = False
+    step: str
+    unlink_entry: bool = False
+    unlink_info: bool = False
     write_info: bool = False
 
 
 def resolve(state: RecordState, found: ObservedState) -> Resolution:
-    """What a kill left, decided from the disk alone. Pure."""
+    """Return how an unfinished operation ended, decided from the disk alone. Pure."""
     ours = found.info is InfoOwner.OURS
     if state is RecordState.PURGING:
-        return Resolution("purge", "undone") if found.inside else Resolution("purge", "done", drop_info=ours)
+        if found.exists_inside:
+            return Resolution("purge", "undone")
+        return Resolution("purge", "done", unlink_info=ours)
     if state is RecordState.RESTORING:
         return _resolve_restore(found, ours)
-    if found.one:
-        return Resolution("trash", "undone", drop_name=found.info is not InfoOwner.OTHER, drop_info=ours)
-    if found.ours_inside and (ours or (found.info is InfoOwner.NONE and not found.ours_outside)):
+    if found.same_file:
+        return Resolution("trash", "undone", unlink_entry=found.info is not InfoOwner.OTHER, unlink_info=ours)
+    if found.matches_inside and (ours or (found.info is InfoOwner.NONE and not found.matches_outside)):
         return Resolution("trash", "done", write_info=not ours)
-    return Resolution("trash", "undone" if found.outside else "gone", drop_info=ours)
+    return Resolution("trash", "undone" if found.exists_outside else "gone", unlink_info=ours)
 
 
 def _resolve_restore(found: ObservedState, ours: bool) -> Resolution:
-    if found.one:
-        return Resolution("restore", "done", drop_name=found.info is not InfoOwner.OTHER, drop_info=ours)
-    if found.inside:
+    if found.same_file:
+        return Resolution("restore", "done", unlink_entry=found.info is not InfoOwner.OTHER, unlink_info=ours)
+    if found.exists_inside:
         return Resolution("restore", "undone")
-    return (
-        Resolution("restore", "done", drop_info=ours) if found.outside else Resolution("trash", "gone", drop_info=ours)
-    )
+    if found.exists_outside:
+        return Resolution("restore", "done", unlink_info=ours)
+    return Resolution("trash", "gone", unlink_info=ours)
 
 
 def resolve_unfinished(
-    database: Database, ledger: TrashLog, deeds: Iterable[TrashRecord], refuse: Callable[[TrashRecord, str], None]
+    database: Database, log: TrashLog, records: Iterable[TrashRecord], on_refusal: Callable[[TrashRecord, str], None]
 ) -> int:
-    """End what was begun, as far as its disk is there; returns how many deeds that were. `refuse` is called with each
-    deed that the disk contradicts, and why.
+    """Resolve the unfinished records whose disk is present; return how many.
+
+    `on_refusal` is called with each record that the disk contradicts, and the reason.
 
     Raises:
-        JournalFault, StoreFault.
+        JournalError, StoreError.
     """
     count = 0
-    for deed in deeds:
-        if deed.state in UNFINISHED_STATES and is_reachable(database, deed):
+    for record in records:
+        if record.state in UNFINISHED_STATES and is_reachable(database, record):
             try:
-                _resolve_record(deed, ledger)
+                _resolve_record(record, log)
             except Refusal as refusal:
-                refuse(deed, str(refusal))
+                on_refusal(record, str(refusal))
                 continue
             except OSError:
-                continue  # nobody can tell now; the next command asks again
+                continue  # the disk gives no answer now; the next command tries again
             count += 1
-    ledger.flush()
+    log.flush()
     return count
 
 
-def record_removals(database: Database, ledger: TrashLog, deeds: Iterable[TrashRecord]) -> None:
-    """Write down what others took out of the trash. Raises JournalFault, StoreFault."""
-    for deed in deeds:
-        if deed.state is RecordState.TRASHED and not os.path.lexists(deed.to) and is_reachable(database, deed):
+def record_removals(database: Database, log: TrashLog, records: Iterable[TrashRecord]) -> None:
+    """Record which files another program took out of the trash. Raises JournalError, StoreError."""
+    for record in records:
+        if (
+            record.state is RecordState.TRASHED
+            and not os.path.lexists(record.trash_path)
+            and is_reachable(database, record)
+        ):
             with suppress(OSError):
-                _remove_info_file(deed)
-                ledger.ends(deed, "trash", "gone")
-    ledger.flush()
+                _remove_info_file(record)
+                log.record_end(record, "trash", "gone")
+    log.flush()
 
 
-def _remove_info_file(deed: TrashRecord) -> None:
-    """End the info file of what is gone, unless it lies in no trash: then it is none. Raises OSError."""
-    with suppress(Refusal), open_trash(deed) as places:
-        if places is not None and info_owner(places.info, deed.info_text, deed.id) is InfoOwner.OURS:
-            os.unlink(places.info)
+def _remove_info_file(record: TrashRecord) -> None:
+    """Remove the info file of an entry that is gone; one outside a trash is not an info file. Raises OSError."""
+    with suppress(Refusal), open_trash(record) as entry:
+        if entry is not None and info_owner(entry.info, record.info_text, record.id) is InfoOwner.OURS:
+            os.unlink(entry.info)
 
 
-def is_reachable(database: Database, deed: TrashRecord) -> bool:
-    """Whether absence from the trash means anything: it lies on the disk of the old place, which may be away."""
-    if os.path.lexists(deed.to) or os.path.lexists(deed.info):
+def is_reachable(database: Database, record: TrashRecord) -> bool:
+    """Return whether absence from the trash proves anything: the trash is on the original file's disk, which may be
+    away.
+    """
+    if os.path.lexists(record.trash_path) or os.path.lexists(record.info_path):
         return True
-    volume = innermost_volume(database, deed.path)
-    return os.path.isdir(os.path.dirname(deed.path)) if volume is None else volume_is_present(database, volume)
+    volume = innermost_volume(database, record.path)
+    return os.path.isdir(os.path.dirname(record.path)) if volume is None else volume_is_present(database, volume)
 
 
-def _resolve_record(deed: TrashRecord, ledger: TrashLog) -> None:
-    with open_trash(deed) as places:
-        verdict = resolve(deed.state, _observe(deed, places))
-        if places is not None:
-            _apply(verdict, deed, places)
-    ledger.ends(deed, verdict.kind, verdict.word, healed=True)
+def _resolve_record(record: TrashRecord, log: TrashLog) -> None:
+    with open_trash(record) as entry:
+        resolution = resolve(record.state, _observe(record, entry))
+        if entry is not None:
+            _apply(resolution, record, entry)
+    log.record_end(record, resolution.kind, resolution.step, recovered=True)
 
 
-def _apply(verdict: Resolution, deed: TrashRecord, places: TrashEntryPaths) -> None:
-    if verdict.drop_name:
-        if not _are_hard_links(deed.goal or deed.path, places.file):
-            raise untrusted_location(deed, "is the only name of the file that it was moved from")
-        os.unlink(places.file)
-    if verdict.drop_info:
-        os.unlink(places.info)
-    if verdict.write_info:
-        write_info(places.info, deed.info_text)
+def _apply(resolution: Resolution, record: TrashRecord, entry: TrashEntryPaths) -> None:
+    if resolution.unlink_entry:
+        if not _are_hard_links(record.restore_target or record.path, entry.file):
+            raise untrusted_location(record, "is the only name of the file that it was moved from")
+        os.unlink(entry.file)
+    if resolution.unlink_info:
+        os.unlink(entry.info)
+    if resolution.write_info:
+        write_info(entry.info, record.info_text)
 
 
 def _are_hard_links(outside: bytes, inside: bytes) -> bool:
     """Return whether these are two names of one file, and not one name reached by two paths, through a symbolic link or
-    a second mount: then the folder is the same, too.
+    a second mount: in that case the directory is the same, too.
     """
     first, second = os.lstat(outside), os.lstat(inside)
     folders = [os.stat(os.path.dirname(path)) for path in (outside, inside)]
     return os.path.samestat(first, second) and second.st_nlink >= 2 and not os.path.samestat(*folders)
 
 
-def _observe(deed: TrashRecord, places: TrashEntryPaths | None) -> ObservedState:
-    outside = deed.goal or deed.path
-    there, here = _read_hashed(outside), None if places is None else _read_hashed(places.file)
+def _observe(record: TrashRecord, entry: TrashEntryPaths | None) -> ObservedState:
+    target = record.restore_target or record.path
+    outside, inside = _read_hashed(target), None if entry is None else _read_hashed(entry.file)
     return ObservedState(
-        outside=os.path.lexists(outside),
-        ours_outside=there is not None and there.sha256 == deed.sha256,
-        inside=places is not None and os.path.lexists(places.file),
-        ours_inside=here is not None and here.sha256 == deed.sha256,
-        one=there is not None and here is not None and there.inode == here.inode,
-        info=InfoOwner.NONE if places is None else info_owner(places.info, deed.info_text, deed.id),
+        exists_outside=os.path.lexists(target),
+        matches_outside=outside is not None and outside.sha256 == record.sha256,
+        exists_inside=entry is not None and os.path.lexists(entry.file),
+        matches_inside=inside is not None and inside.sha256 == record.sha256,
+        same_file=outside is not None and inside is not None and outside.inode == inside.inode,
+        info=InfoOwner.NONE if entry is None else info_owner(entry.info, record.info_text, record.id),
     )
 
 
@@ -170,6 +181,6 @@ def _read_hashed(path: bytes) -> Hashed | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        if error.errno == errno.ELOOP:  # a symbolic link, which holds no bytes
+        if error.errno == errno.ELOOP:  # a symbolic link has no bytes of its own
             return None
         raise

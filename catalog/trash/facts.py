@@ -1,4 +1,4 @@
-"""What has to be known of a path before it may go to the trash: of the disk, of the catalog, of its copies."""
+"""Gather the facts that decide whether a path may go to the trash: from the disk, the catalog and its other copies."""
 
 import os
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ ROW_SQL = (
 
 @dataclass(frozen=True, slots=True)
 class TrashRow:
-    """The row of a path. `inode` is told apart by `volume`; `top` is that volume's path."""
+    """The catalog's row of a path. `inode` is unique within `volume`; `volume_path` is where that is mounted."""
 
     state: str
     content: int | None
@@ -37,42 +37,43 @@ class TrashRow:
     label: str | None
     volume: int
     inode: int
-    top: bytes
+    volume_path: bytes
     away: str | None
 
     @property
     def place(self) -> tuple[int, int]:
-        """The same for hard links, as `Candidate.place`."""
+        """Equal for hard links, as `FileCopy.place`."""
         return self.volume, self.inode
 
 
 @dataclass(frozen=True, slots=True)
 class PathFacts:
-    """One path. `seen`: file, directory, symlink or special, "" where nothing stands; `problem`: why nobody can tell.
+    """The facts of one path.
 
-    `through_link`: a directory above it is a symbolic link. `trash`: where it would go, or why it cannot.
-    `others`: other files of the same content, those of absent volumes included.
+    `kind`: file, directory, symlink or special; "" where nothing exists. `problem`: why the path cannot be accessed.
+    `through_symlink`: a directory above it is a symbolic link. `trash`: its trash, or why there is none.
+    `other_copies`: other files with the same content, including those on absent volumes.
     """
 
     path: bytes
-    seen: str
+    kind: str
     size: int
     problem: str = ""
-    known: TrashRow | None = None
-    through_link: bool = False
+    row: TrashRow | None = None
+    through_symlink: bool = False
     trash: Trash | str = ""
-    others: tuple[FileCopy, ...] = ()
+    other_copies: tuple[FileCopy, ...] = ()
 
 
 def gather_facts(config: Config, database: Database, paths: Iterable[bytes]) -> list[PathFacts]:
-    """Look at each path once. Nothing is read and nothing is made."""
-    known = {path: _trash_row(database, path) for path in dict.fromkeys(paths)}
-    contents = {row.content for row in known.values() if row is not None and row.content is not None}
+    """Return the facts of each distinct path, in order. No file is read, and nothing is created."""
+    rows = {path: _trash_row(database, path) for path in dict.fromkeys(paths)}
+    contents = {row.content for row in rows.values() if row is not None and row.content is not None}
     copies: dict[int, list[FileCopy]] = {}
-    for found in copies_by_content(database, sorted(contents), NOT_GONE_STATES):
-        copies.update(found)
-    places = _TrashLocator(config)
-    return [_path_facts(path, row, copies, places) for path, row in known.items()]
+    for batch in copies_by_content(database, sorted(contents), NOT_GONE_STATES):
+        copies.update(batch)
+    locator = _TrashLocator(config)
+    return [_path_facts(path, row, copies, locator) for path, row in rows.items()]
 
 
 def _trash_row(database: Database, path: bytes) -> TrashRow | None:
@@ -81,41 +82,42 @@ def _trash_row(database: Database, path: bytes) -> TrashRow | None:
 
 
 def _path_facts(
-    path: bytes, known: TrashRow | None, copies: dict[int, list[FileCopy]], places: "_TrashLocator"
+    path: bytes, row: TrashRow | None, copies: dict[int, list[FileCopy]], locator: "_TrashLocator"
 ) -> PathFacts:
     try:
         found = lstat_or_none(path)
     except OSError as error:
-        return PathFacts(path, "", 0, os.strerror(error.errno or 0).lower(), known)
+        return PathFacts(path, "", 0, os.strerror(error.errno or 0).lower(), row)
     if found is None:
-        return PathFacts(path, "", 0, known=known)
+        return PathFacts(path, "", 0, row=row)
     folder = os.path.dirname(path)
-    linked = known is not None and not is_real_directory(folder, known.top)
-    others = tuple(one for one in copies.get(known.content or 0, ()) if one.path != path) if known else ()
-    return PathFacts(path, file_kind(found), found.st_size, "", known, linked, places.of(folder), others)
+    through_symlink = row is not None and not is_real_directory(folder, row.volume_path)
+    others = tuple(copy for copy in copies.get(row.content or 0, ()) if copy.path != path) if row else ()
+    return PathFacts(path, file_kind(found), found.st_size, "", row, through_symlink, locator.of(folder), others)
 
 
-def require_survivor(database: Database, path: bytes, going: Iterable[bytes]) -> Survivor:
-    """What its owner keeps instead of others. Raises UsageFault where that is no healthy file, or is to go itself."""
-    known = _trash_row(database, path)
-    why = ""
-    if known is None or known.sha256 is None or known.state != "ok":
-        why = "is not known to be whole"
-    elif known.away is not None:
-        why = f"cannot be relied on: its disk is away ({known.away})"
-    elif path in set(going):
-        why = "is to be moved itself"
+def require_survivor(database: Database, path: bytes, leaving: Iterable[bytes]) -> Survivor:
+    """Return the file that the owner named to keep. Raises UsageError where it is not intact, or is to be moved too."""
+    row = _trash_row(database, path)
+    reason = ""
+    if row is None or row.sha256 is None or row.state != "ok":
+        reason = "is not known to be intact"
+    elif row.away is not None:
+        reason = f"cannot be relied on: its disk is away ({row.away})"
+    elif path in set(leaving):
+        reason = "is to be moved itself"
     else:
-        why = transient_reason(path)
-    if why or known is None or known.sha256 is None:
+        reason = transient_reason(path)
+    if reason or row is None or row.sha256 is None:
         raise UsageError(
-            f"{printable_path(path)} {why}: nothing was moved", "Name as --survivor a file that is `ok` and stays."
+            f"{printable_path(path)} {reason}: nothing was moved",
+            "Give --survivor a file that is `ok` and is not being moved.",
         )
-    return Survivor(path, known.sha256)
+    return Survivor(path, row.sha256)
 
 
 class _TrashLocator:
-    """The trash of each folder, looked for once."""
+    """Finds the trash of a folder, once for each folder."""
 
     def __init__(self, config: Config) -> None:
         self._roots = config.roots
@@ -124,19 +126,20 @@ class _TrashLocator:
         self._found: dict[bytes, Trash | str] = {}
 
     def of(self, folder: bytes) -> Trash | str:
-        """Where files of a folder go, or why they cannot."""
+        """Return the trash for the files of a folder, or why they cannot be moved."""
         if folder not in self._found:
-            self._found[folder] = self._look(folder)
+            self._found[folder] = self._locate(folder)
         return self._found[folder]
 
-    def _look(self, folder: bytes) -> Trash | str:
+    def _locate(self, folder: bytes) -> Trash | str:
         problem = unwritable_reason(folder)
         if problem:
-            return f"lies in a folder that cannot be changed: {problem}"
+            return f"is in a directory that cannot be changed: {problem}"
         found = trash_of(folder, self._uid, self._data, self._mounts)
-        if isinstance(found, Trash) and self._catalogued(found.files):
-            return f'would be catalogued again in {printable_path(found.folder)}: `ignore` lacks ".Trash*" or its name'
+        if isinstance(found, Trash) and self._is_catalogued(found.files):
+            trash = printable_path(found.folder)
+            return f'would be catalogued again in {trash}: add ".Trash*" or its name to `ignore`'
         return found
 
-    def _catalogued(self, place: bytes) -> bool:
-        return any(not self._ignore.path(place, root) for root in self._roots if inside(place, root))
+    def _is_catalogued(self, path: bytes) -> bool:
+        return any(not self._ignore.path(path, root) for root in self._roots if inside(path, root))

@@ -1,8 +1,8 @@
-"""The info file beside a trashed file, by which every file manager knows where it was.
+"""The info file beside a trashed file, which tells every file manager where the file came from.
 
-After the FreeDesktop.org Trash specification 1.0, "Contents of a trash directory"
-(https://specifications.freedesktop.org/trash-spec/1.0/). It has others ignore lines that they do not know: one of
-ours names the deed in our journal, and proves that an entry in the trash is still the one that we put there.
+Follows the FreeDesktop.org Trash specification 1.0, "Contents of a trash directory"
+(https://specifications.freedesktop.org/trash-spec/1.0/). Programs must ignore keys that they do not know: ours names
+the record in our journal, and proves that an entry in the trash is still the one that we put there.
 """
 
 import os
@@ -13,78 +13,81 @@ from enum import Enum
 from urllib.parse import quote_from_bytes
 
 INFO_SUFFIX = b".trashinfo"
-MAX_NAME_BYTES = 255  # bytes of a name, on nearly every filesystem
+MAX_NAME_BYTES = 255  # of a file name, on nearly every filesystem
+MAX_INFO_BYTES = 1 << 16
 RECORD_KEY = b"X-Catalogd-Deed="
 
 
 class InfoOwner(Enum):
-    """What stands where an info file should."""
+    """Who wrote the info file of an entry, if there is one."""
 
     OURS = "ours"
     OTHER = "another's"
     NONE = "none"
 
 
-def info_text(told: bytes, at: float, deed: str) -> bytes:
-    """The whole file. `told`: the path as the trash has it, absolute or from its top; `at`: seconds since the epoch,
-    written in local time as the specification has it; `deed`: its name in our journal.
+def info_text(path_in_info: bytes, at: float, record_id: str) -> bytes:
+    """Return the content of an info file.
+
+    `path_in_info`: absolute, or relative to the top of the trash's filesystem. `at`: seconds since the epoch; written
+    in local time, as the specification requires.
     """
     date = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(at))
-    lines = (b"[Trash Info]", b"Path=" + quote_from_bytes(told).encode(), b"DeletionDate=" + date.encode())
-    return b"\n".join((*lines, RECORD_KEY + deed.encode(), b""))
+    lines = (b"[Trash Info]", b"Path=" + quote_from_bytes(path_in_info).encode(), b"DeletionDate=" + date.encode())
+    return b"\n".join((*lines, RECORD_KEY + record_id.encode(), b""))
 
 
-def write_info(place: bytes, text: bytes) -> None:
-    """Make the info file, which claims the name in the trash. All of it or nothing is left.
+def write_info(path: bytes, text: bytes) -> None:
+    """Create the info file, which claims the name in the trash. A failed write leaves no file.
 
     Raises:
-        FileExistsError: the name is taken. OSError: it cannot be written.
+        FileExistsError: the name is taken. OSError: the file cannot be written.
     """
-    handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         try:
             while text:
                 text = text[os.write(handle, text) :]
         finally:
-            os.close(handle)  # a network filesystem may tell only now that it is full
+            os.close(handle)  # a network filesystem may report only now that it is full
     except OSError:
         with suppress(OSError):
-            os.unlink(place)
+            os.unlink(path)
         raise
 
 
-def info_owner(place: bytes, text: bytes, deed: str) -> InfoOwner:
-    """Whether the info file at `place` is that of our deed; one that was cut off by a kill is a beginning of `text`.
+def info_owner(path: bytes, text: bytes, record_id: str) -> InfoOwner:
+    """Return whose info file is at `path`. One that a kill truncated is ours: a prefix of `text`.
 
-    Raises OSError where nobody can tell.
+    Raises OSError where the file cannot be read.
     """
     try:
-        with open(place, "rb") as file:
-            found = file.read(1 << 16)
+        found = _read_info(path)
     except (FileNotFoundError, NotADirectoryError):
         return InfoOwner.NONE
-    return (
-        InfoOwner.OURS
-        if RECORD_KEY + deed.encode() in found.splitlines() or text.startswith(found)
-        else InfoOwner.OTHER
-    )
+    ours = RECORD_KEY + record_id.encode() in found.splitlines() or text.startswith(found)
+    return InfoOwner.OURS if ours else InfoOwner.OTHER
 
 
-def matches_record(place: bytes, told: bytes, deed: str) -> bool:
-    """Return whether the info file at `place` names both our deed and where its file was: an empty one proves nothing.
+def matches_record(path: bytes, path_in_info: bytes, record_id: str) -> bool:
+    """Return whether the info file at `path` names both our record and the original path: an empty file proves nothing.
 
-    Raises OSError where nobody can tell.
+    Raises OSError where the file cannot be read.
     """
     try:
-        with open(place, "rb") as file:
-            lines = file.read(1 << 16).splitlines()
+        lines = _read_info(path).splitlines()
     except (FileNotFoundError, NotADirectoryError):
         return False
-    return RECORD_KEY + deed.encode() in lines and b"Path=" + quote_from_bytes(told).encode() in lines
+    return RECORD_KEY + record_id.encode() in lines and b"Path=" + quote_from_bytes(path_in_info).encode() in lines
+
+
+def _read_info(path: bytes) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(MAX_INFO_BYTES)
 
 
 def trash_names(name: bytes) -> Iterator[bytes]:
-    """Names to try in the trash, for ever: `a.jpg`, `a.2.jpg`, … Short enough for the info file's suffix."""
+    """Yield names to try in the trash, endlessly: `a.jpg`, `a.2.jpg`, … Each leaves room for INFO_SUFFIX."""
     stem, extension = os.path.splitext(name)
     number = b""
     count = 1
@@ -92,14 +95,14 @@ def trash_names(name: bytes) -> Iterator[bytes]:
         room = MAX_NAME_BYTES - len(INFO_SUFFIX) - len(number) - len(extension)
         if room > 0:
             yield _truncated(stem, room) + number + extension
-        else:  # an extension that long is none
+        else:  # too long for a file name extension
             yield _truncated(name, MAX_NAME_BYTES - len(INFO_SUFFIX) - len(number)) + number
         count += 1
         number = b".%d" % count
 
 
 def _truncated(name: bytes, room: int) -> bytes:
-    """The first `room` bytes, and no part of a character of UTF-8."""
+    """Return the first `room` bytes at most, without splitting a UTF-8 character."""
     while room < len(name) and name[room] & 0xC0 == 0x80:
         room -= 1
     return name[:room]

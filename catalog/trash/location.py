@@ -1,6 +1,6 @@
-"""Which trash a file belongs to: one on its own filesystem, where a rename suffices and every file manager looks.
+"""Find the trash for a file: one on its own filesystem, where a rename suffices and every file manager looks.
 
-After the FreeDesktop.org Trash specification 1.0, "Trash directories"
+Follows the FreeDesktop.org Trash specification 1.0, "Trash directories"
 (https://specifications.freedesktop.org/trash-spec/1.0/).
 """
 
@@ -18,30 +18,30 @@ NOTHING_COPIED = "nothing is copied to another filesystem"
 
 @dataclass(frozen=True, slots=True)
 class Trash:
-    """One trash directory. `top`: the directory from which its info files tell paths; None for the home trash."""
+    """A trash directory. `top`: the directory that paths in its info files are relative to; None for the home trash."""
 
     folder: bytes
     top: bytes | None
 
     @property
     def files(self) -> bytes:
-        """Where trashed files lie."""
+        """The directory of the trashed files."""
         return os.path.join(self.folder, b"files")
 
     @property
     def info(self) -> bytes:
-        """Where it is told whence they came."""
+        """The directory of the info files."""
         return os.path.join(self.folder, b"info")
 
-    def told(self, path: bytes) -> bytes:
-        """The path of a file as the info file has it. Raises OSError."""
+    def path_in_info(self, path: bytes) -> bytes:
+        """Return the path of a file as its info file has it. Raises OSError."""
         if self.top is None:
             return path
         return os.path.relpath(os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)), self.top)
 
 
 def xdg_data_home() -> bytes:
-    """$XDG_DATA_HOME, or its default (XDG Base Directory specification 0.8)."""
+    """Return $XDG_DATA_HOME, or its default (XDG Base Directory specification 0.8)."""
     named = os.fsencode(os.environ.get("XDG_DATA_HOME", ""))
     if named.startswith(b"/"):
         return named
@@ -55,11 +55,11 @@ def home_trash(data: bytes) -> bytes:
 
 
 def trash_of(folder: bytes, uid: int, data: bytes, mounts: list[Mount]) -> Trash | str:
-    """The trash for files of `folder`, which need not be there yet; or in words which one is needed, and why it cannot
-    be. `uid` is that of the user, `data` their $XDG_DATA_HOME.
+    """Return the trash for files of `folder`, which need not exist yet, or why it cannot be used.
 
     The home trash, if it is on the same filesystem; else `.Trash/UID` at the top of that filesystem, where somebody
-    prepared `.Trash` for all (a real directory with the sticky bit); else `.Trash-UID` there.
+    prepared `.Trash` for all (a real directory with the sticky bit); else `.Trash-UID` there. `data`: $XDG_DATA_HOME
+    of the user `uid`.
     """
     folder = os.path.realpath(folder)
     home = home_trash(data)
@@ -68,15 +68,15 @@ def trash_of(folder: bytes, uid: int, data: bytes, mounts: list[Mount]) -> Trash
     top = _filesystem_top(folder, mounts)
     shared = os.path.join(top, b".Trash")
     if _is_shared(shared):
-        mine = os.path.join(shared, b"%d" % uid)
-        if not _unusable_reason(mine, uid):
-            return Trash(mine, top)
-    mine = os.path.join(top, b".Trash-%d" % uid)
-    return _unusable_reason(mine, uid) or Trash(mine, top)
+        own = os.path.join(shared, b"%d" % uid)
+        if not _unusable_reason(own, uid):
+            return Trash(own, top)
+    own = os.path.join(top, b".Trash-%d" % uid)
+    return _unusable_reason(own, uid) or Trash(own, top)
 
 
 def make_trash(trash: Trash) -> None:
-    """Make what is missing of it, for its user alone. Raises OSError."""
+    """Create the missing directories of a trash, accessible to its user only. Raises OSError."""
     os.makedirs(os.path.dirname(trash.folder), exist_ok=True)
     for folder in (trash.folder, trash.files, trash.info):
         try:
@@ -86,8 +86,10 @@ def make_trash(trash: Trash) -> None:
 
 
 def _filesystem_id(path: bytes, mounts: list[Mount]) -> tuple[int, int]:
-    """Device and mount of a path, or of what is there of it. A rename crosses neither: one filesystem that is mounted
-    at two places is two, and so are subvolumes of one mount.
+    """Return the device and mount of a path, or of its nearest existing parent.
+
+    A rename crosses neither: one filesystem that is mounted at two places counts as two, and so do subvolumes of one
+    mount.
     """
     while True:
         try:
@@ -99,8 +101,8 @@ def _filesystem_id(path: bytes, mounts: list[Mount]) -> tuple[int, int]:
 
 
 def _filesystem_top(folder: bytes, mounts: list[Mount]) -> bytes:
-    here = _filesystem_id(folder, mounts)
-    while folder != b"/" and _filesystem_id(os.path.dirname(folder), mounts) == here:
+    filesystem = _filesystem_id(folder, mounts)
+    while folder != b"/" and _filesystem_id(os.path.dirname(folder), mounts) == filesystem:
         folder = os.path.dirname(folder)
     return folder
 
@@ -114,22 +116,22 @@ def _is_shared(folder: bytes) -> bool:
 
 
 def _unusable_reason(folder: bytes, uid: int) -> str:
-    """Why a trash cannot be used or made; "" where it can."""
+    """Return why a trash cannot be used or created; "" where it can."""
     try:
         found = lstat_or_none(folder)
     except OSError as error:
         return _trash_problem(folder, os.strerror(error.errno or 0).lower())
     if found is None:
         problem = unwritable_reason(_nearest_existing(os.path.dirname(folder)))
-        return _trash_problem(folder, f"cannot be made: {problem}") if problem else ""
+        return _trash_problem(folder, f"cannot be created: {problem}") if problem else ""
     if not stat.S_ISDIR(found.st_mode):
-        return _trash_problem(folder, "is no directory")
+        return _trash_problem(folder, "is not a directory")
     if found.st_uid != uid:
         return _trash_problem(folder, "belongs to another user")
-    for part in (b"files", b"info"):
-        inside = lstat_or_none(os.path.join(folder, part))
-        if inside is not None and not stat.S_ISDIR(inside.st_mode):
-            return _trash_problem(folder, f"its {part.decode()} is no directory")
+    for name in (b"files", b"info"):
+        inner = lstat_or_none(os.path.join(folder, name))
+        if inner is not None and not stat.S_ISDIR(inner.st_mode):
+            return _trash_problem(folder, f"its {name.decode()} is not a directory")
     problem = unwritable_reason(folder)
     return _trash_problem(folder, problem) if problem else ""
 
@@ -141,7 +143,7 @@ def _nearest_existing(folder: bytes) -> bytes:
 
 
 def unwritable_reason(folder: bytes) -> str:
-    """Why this user can make no file in a folder; "" where they can."""
+    """Return why this user cannot create a file in a folder; "" where they can."""
     if os.access(folder, os.W_OK | os.X_OK):
         return ""
     try:

@@ -1,12 +1,13 @@
-"""Writing down what is done with the trash: each deed before it is begun, and how it ended.
+"""Record trash operations in the journal and the catalog: before each begins, and how it ended.
 
-Ends are written many at a time. One that is not written is found out from the disk by the next command.
+Ends are written in batches. The next command finds out an end that was not written from the disk.
 """
 
 import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from typing import NamedTuple
 
 from catalog import journal
 from catalog.config.load import Config
@@ -18,7 +19,7 @@ from catalog.store.database import Database
 from catalog.store.events import record_event
 from catalog.trash.records import TrashRecord, step_entry
 
-ENDS_PER_TRANSACTION = 50  # ends in one transaction
+ENDS_PER_TRANSACTION = 50
 EVENT_KINDS = {
     ("trash", "done"): "trashed",
     ("trash", "gone"): "gone from the trash",
@@ -27,63 +28,76 @@ EVENT_KINDS = {
 }
 
 
+class _End(NamedTuple):
+    """How one operation ended. `recovered`: the catalog may have it already."""
+
+    record: TrashRecord
+    kind: str
+    step: str
+    recovered: bool
+
+
 class TrashLog:
-    """Raises JournalFault where the journal cannot be written, StoreFault where the catalog cannot."""
+    """The writer of trash operations. Its methods raise JournalError and StoreError."""
 
     def __init__(self, config: Config, database: Database, clock: Callable[[], float]) -> None:
         self._state, self._database, self.clock = config.state, database, clock
-        self._ended: list[tuple[TrashRecord, str, str, bool]] = []
+        self._pending: list[_End] = []
 
-    def begins(self, line: JournalEntry) -> None:
-        """On the disk when this returns; only then the deed may begin."""
+    def record_begin(self, line: JournalEntry) -> None:
+        """Write a line that begins an operation, which may start only when this returns: the line is on the disk."""
         journal.append(self._state, [line])
 
-    def ends(self, deed: TrashRecord, kind: str, word: str, *, healed: bool = False) -> None:
-        """How a deed ended. `healed`: it may have been told to the catalog before."""
-        self._ended.append((deed, kind, word, healed))
-        if len(self._ended) >= ENDS_PER_TRANSACTION:
+    def record_end(self, record: TrashRecord, kind: str, step: str, *, recovered: bool = False) -> None:
+        """Queue how an operation ended; a full batch is written. `recovered`: the catalog may have it already."""
+        self._pending.append(_End(record, kind, step, recovered))
+        if len(self._pending) >= ENDS_PER_TRANSACTION:
             self.flush()
 
     def flush(self) -> None:
-        """Write the ends that wait: once the moves are on the disk, into the catalog, and then into the journal."""
-        ended, self._ended = self._ended, []
-        if not ended:
+        """Write the queued ends: first sync the moves to the disk, then write the catalog, then the journal."""
+        ends, self._pending = self._pending, []
+        if not ends:
             return
         now = self.clock()
-        for folder in {folder for deed, *_ in ended for folder in _affected_folders(deed)}:
+        for folder in {folder for end in ends for folder in _affected_folders(end.record)}:
             _sync_folder(folder)
         with self._database.transaction():
-            for deed, kind, word, healed in ended:
-                self._tell(deed, kind, word, healed, now)
+            for end in ends:
+                self._update_catalog(end, now)
         crash_point("trash.told")
-        journal.append(self._state, [step_entry(deed, kind, word, now) for deed, kind, word, _ in ended])
+        journal.append(self._state, [step_entry(end.record, end.kind, end.step, now) for end in ends])
 
-    def _tell(self, deed: TrashRecord, kind: str, word: str, healed: bool, now: float) -> None:
-        if (kind, word) == ("trash", "done"):
-            record_missing_paths(self._database, [deed.path], now)
-        if (kind, word) == ("restore", "done") and deed.goal in (None, deed.path):
-            self._see(deed.path, now)
-        event = EVENT_KINDS.get((kind, word))
-        detail = json.dumps({"id": deed.id, "bytes": deed.size, "sha256": deed.sha256.hex()})
-        if event and not (healed and self._told(event, detail)):
-            record_event(self._database, now, event, deed.path, detail)
+    def _update_catalog(self, end: _End, now: float) -> None:
+        record, result = end.record, (end.kind, end.step)
+        if result == ("trash", "done"):
+            record_missing_paths(self._database, [record.path], now)
+        if result == ("restore", "done") and record.restore_target in (None, record.path):
+            self._record_sighting(record.path, now)
+        event = EVENT_KINDS.get(result)
+        detail = json.dumps({"id": record.id, "bytes": record.size, "sha256": record.sha256.hex()})
+        if event and not (end.recovered and self._has_event(event, detail)):
+            record_event(self._database, now, event, record.path, detail)
 
-    def _see(self, path: bytes, now: float) -> None:
+    def _record_sighting(self, path: bytes, now: float) -> None:
         with suppress(OSError):
             found = lstat_or_none(path)
             if found is not None:
                 record_sighting(self._database, Sighting(path, signature_of(found), now), now)
 
-    def _told(self, event: str, detail: str) -> bool:
+    def _has_event(self, event: str, detail: str) -> bool:
         return self._database.row("SELECT 1 FROM event WHERE kind = ? AND detail = ?", event, detail) is not None
 
 
-def _affected_folders(deed: TrashRecord) -> set[bytes]:
-    return {os.path.dirname(place) for place in (deed.path, deed.goal or deed.path, deed.to, deed.info)}
+def _affected_folders(record: TrashRecord) -> set[bytes]:
+    paths = (record.path, record.restore_target or record.path, record.trash_path, record.info_path)
+    return {os.path.dirname(path) for path in paths}
 
 
 def _sync_folder(folder: bytes) -> None:
-    """A rename is on the disk once both its folders are (fsync(2)). Some filesystems cannot: then it is as it is."""
+    """Sync a directory: a rename is on the disk once both its directories are (fsync(2)). Ignore filesystems that
+    cannot.
+    """
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:

@@ -1,6 +1,6 @@
-"""Move files to the trash, one after the other: prove, write down, claim a name there, rename.
+"""Move files to the trash, one after another: verify, write the journal, claim a name there, rename.
 
-A kill between any two of these steps is healed by the next command (catalog.trash.crash_recovery).
+The next command recovers from a kill between any two of these steps (catalog.trash.crash_recovery).
 """
 
 import errno
@@ -24,112 +24,119 @@ CHANGED_SINCE_READ = "changed since it was read"
 
 
 class Mover:
-    """One run. `run` names it in the journal and has to be new."""
+    """The moves of one command. `run` identifies it in the journal and has to be new."""
 
-    def __init__(self, ledger: TrashLog, run: str) -> None:
-        self._ledger, self._run, self._guard = ledger, run, SurvivorVerifier()
+    def __init__(self, log: TrashLog, run: str) -> None:
+        self._log, self._run, self._verifier = log, run, SurvivorVerifier()
         self._count = 0
         self._names: dict[bytes, Iterator[bytes]] = {}
 
-    def move(self, victim: PlannedMove) -> TrashResult:
-        """Never raises for what is the file's own. Raises JournalFault, StoreFault: then nothing is to be begun."""
+    def move(self, move: PlannedMove) -> TrashResult:
+        """Move one file. A problem of the file is returned; JournalError and StoreError are raised: then stop."""
         try:
-            stays, seen = self._prove(victim)
-            make_trash(victim.trash)
-            deed = self._claim(victim, stays)
+            survivors, seen = self._verify(move)
+            make_trash(move.trash)
+            record = self._claim(move, survivors)
         except Refusal as refusal:
-            return result_of_move(victim, str(refusal))
+            return result_of_move(move, str(refusal))
         except OSError as error:
-            return result_of_move(victim, f"cannot be moved: {error_text(error)}")
+            return result_of_move(move, f"cannot be moved: {error_text(error)}")
         try:
-            self._rename(deed, seen)
+            self._rename(record, seen)
         except Refusal as refusal:
-            return self._withdraw(victim, deed, str(refusal))
-        wrong = self._second_thoughts(deed, stays, seen)
-        return self._put_back(victim, deed, wrong) if wrong else self._done(deed)
+            return self._withdraw(move, record, str(refusal))
+        problem = self._problem_after_move(record, survivors, seen)
+        return self._put_back(move, record, problem) if problem else self._done(record)
 
-    def _prove(self, victim: PlannedMove) -> tuple[list[Survivor], os.stat_result]:
-        """What stays first, so that as little as possible lies between the victim's hash and its move."""
+    def _verify(self, move: PlannedMove) -> tuple[list[Survivor], os.stat_result]:
+        """Verify the survivors first, so that as little time as possible passes between the file's hash and its move.
+
+        Returns the survivors, and the stat result of the hashed file. Raises Refusal.
+        """
         try:
-            stays = self._guard.demand(victim.guards, os.lstat(victim.path))
-            found = hash_from_disk(victim.path)
+            survivors = self._verifier.require(move.survivor_groups, os.lstat(move.path))
+            found = hash_from_disk(move.path)
         except FileNotFoundError:
-            raise Refusal("is not there") from None
+            raise Refusal("does not exist") from None
         except OSError as error:
             raise Refusal(f"cannot be read: {error_text(error)}") from error
-        if found is None or found.sha256 != victim.sha256:
+        if found is None or found.sha256 != move.sha256:
             raise Refusal(CHANGED_SINCE_READ)
-        return stays, found.stat
+        return survivors, found.stat
 
-    def _claim(self, victim: PlannedMove, stays: list[Survivor]) -> TrashRecord:
-        """A deed that is written down and whose name in the trash is ours. Raises OSError; then nothing is claimed."""
+    def _claim(self, move: PlannedMove, survivors: list[Survivor]) -> TrashRecord:
+        """Return a record that is in the journal and whose name in the trash is ours. On OSError nothing is claimed."""
         self._count += 1
-        deed = self._deed(victim, stays)
+        record = self._new_record(move, survivors)
         while True:
-            if not os.path.lexists(deed.to) and not os.path.lexists(deed.info):
-                self._ledger.begins(begin_entry(deed))
+            if not os.path.lexists(record.trash_path) and not os.path.lexists(record.info_path):
+                self._log.record_begin(begin_entry(record))
                 crash_point("trash.begun")
                 try:
-                    write_info(deed.info, deed.info_text)
-                except FileExistsError:  # somebody else was faster: the next line of this id has another place
+                    write_info(record.info_path, record.info_text)
+                except FileExistsError:  # another program was faster: the next line of this id has another name
                     pass
                 except OSError:
-                    self._ledger.ends(deed, "trash", "undone")
+                    self._log.record_end(record, "trash", "undone")
                     raise
                 else:
                     crash_point("trash.info")
-                    return deed
-            deed = self._deed(victim, stays)
+                    return record
+            record = self._new_record(move, survivors)
 
-    def _deed(self, victim: PlannedMove, stays: list[Survivor]) -> TrashRecord:
-        place = os.path.join(victim.trash.files, os.path.basename(victim.path))
-        name = next(self._names.setdefault(place, trash_names(os.path.basename(victim.path))))
-        instead = victim.named or (stays[0] if stays else None)
-        now, told = self._ledger.clock(), victim.trash.told(victim.path)
-        to = os.path.join(victim.trash.files, name)
+    def _new_record(self, move: PlannedMove, survivors: list[Survivor]) -> TrashRecord:
+        wanted = os.path.join(move.trash.files, os.path.basename(move.path))
+        name = next(self._names.setdefault(wanted, trash_names(os.path.basename(move.path))))
         return TrashRecord(
-            f"{self._run}-{self._count}", now, victim.path, victim.sha256, victim.size, to, told, instead
+            id=f"{self._run}-{self._count}",
+            at=self._log.clock(),
+            path=move.path,
+            sha256=move.sha256,
+            size=move.size,
+            trash_path=os.path.join(move.trash.files, name),
+            path_in_info=move.trash.path_in_info(move.path),
+            kept_copy=move.named_survivor or (survivors[0] if survivors else None),
         )
 
-    def _rename(self, deed: TrashRecord, seen: os.stat_result) -> None:
-        """Raises Refusal; the file is at its place then."""
+    def _rename(self, record: TrashRecord, seen: os.stat_result) -> None:
+        """Rename the file into the trash. On Refusal it is still at its place."""
         try:
-            if not _is_same_file(os.lstat(deed.path), seen):
+            if not _is_same_file(os.lstat(record.path), seen):
                 raise Refusal(CHANGED_SINCE_READ)
-            move_noreplace(deed.path, deed.to)
+            move_noreplace(record.path, record.trash_path)
         except OSError as error:
             raise Refusal(_move_problem(error)) from error
         crash_point("trash.moved")
 
-    def _second_thoughts(self, deed: TrashRecord, stays: list[Survivor], seen: os.stat_result) -> str:
-        """Why the file has to go back: between a look and a rename there is always a moment. "" if all is well."""
+    def _problem_after_move(self, record: TrashRecord, survivors: list[Survivor], seen: os.stat_result) -> str:
+        """Return why the file has to go back, because it or a survivor changed between check and rename; else ""."""
         with suppress(OSError):
-            if not _is_same_file(os.lstat(deed.to), seen, moved=True):
+            if not _is_same_file(os.lstat(record.trash_path), seen, moved=True):
                 return CHANGED_SINCE_READ
-        if self._guard.still(stays) is not None:
-            return "is the same file as the one that should stay, on a disk that is mounted twice"
+        if self._verifier.first_changed(survivors) is not None:
+            return "is the same file as the copy to keep, on a disk that is mounted twice"
         return ""
 
-    def _done(self, deed: TrashRecord, warning: str | None = None) -> TrashResult:
-        self._ledger.ends(deed, "trash", "done")
-        return result_of_record(deed, deed.to, done=True, warning=warning)
+    def _done(self, record: TrashRecord, warning: str | None = None) -> TrashResult:
+        self._log.record_end(record, "trash", "done")
+        return result_of_record(record, record.trash_path, done=True, warning=warning)
 
-    def _put_back(self, victim: PlannedMove, deed: TrashRecord, why: str) -> TrashResult:
+    def _put_back(self, move: PlannedMove, record: TrashRecord, problem: str) -> TrashResult:
         try:
-            move_noreplace(deed.to, deed.path)
+            move_noreplace(record.trash_path, record.path)
         except OSError as error:
-            return self._done(deed, f"{why}, and could not be put back: {error_text(error)}")
-        return self._withdraw(victim, deed, why)
+            return self._done(record, f"{problem}, and could not be put back: {error_text(error)}")
+        return self._withdraw(move, record, problem)
 
-    def _withdraw(self, victim: PlannedMove, deed: TrashRecord, why: str) -> TrashResult:
+    def _withdraw(self, move: PlannedMove, record: TrashRecord, reason: str) -> TrashResult:
         with suppress(OSError):
-            os.unlink(deed.info)
-        self._ledger.ends(deed, "trash", "undone")
-        return result_of_move(victim, why)
+            os.unlink(record.info_path)
+        self._log.record_end(record, "trash", "undone")
+        return result_of_move(move, reason)
 
 
 def _is_same_file(now: os.stat_result, seen: os.stat_result, moved: bool = False) -> bool:
-    """Whether it is the very file that was hashed. A rename may change its ctime, and nothing else."""
+    """Return whether it is the file that was hashed, unchanged. A rename may change its ctime, and nothing else."""
     if (now.st_dev, now.st_ino) != (seen.st_dev, seen.st_ino):
         return False
     before, after = signature_of(seen), signature_of(now)
@@ -138,7 +145,7 @@ def _is_same_file(now: os.stat_result, seen: os.stat_result, moved: bool = False
 
 def _move_problem(error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
-        return "is not there"
+        return "does not exist"
     if error.errno == errno.EXDEV:
-        return f"lies on another filesystem than its trash; {NOTHING_COPIED}"
+        return f"is on another filesystem than its trash; {NOTHING_COPIED}"
     return f"cannot be moved: {error_text(error)}"

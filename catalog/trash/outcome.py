@@ -1,4 +1,4 @@
-"""What came of one file, as the commands of the trash tell it."""
+"""The result of a trash command for one file."""
 
 import os
 from dataclasses import dataclass
@@ -10,12 +10,15 @@ from catalog.trash.records import TrashRecord
 
 
 class Refusal(Exception):
-    """One file stays as it is, and why, in words that follow its path. The others go on."""
+    """One file stays as it is; the message is the reason, worded to follow its path. The others go on."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrashResult:
-    """`to`: where it is now, or would be. `refused`: why it is where it was; `warning`: done, but look at it."""
+    """The result for one file. `to`: where it is now, or would be moved.
+
+    `refused`: the reason it was left alone. `warning`: done, but the owner should look at it.
+    """
 
     path: bytes
     size: int | None
@@ -26,7 +29,7 @@ class TrashResult:
     warning: str | None = None
 
     def record(self) -> dict[str, Any]:
-        """A line of `--json`."""
+        """Return the line for `--json`."""
         return {
             "path": path_text(self.path),
             "bytes": self.size,
@@ -38,23 +41,21 @@ class TrashResult:
         }
 
 
-def result_of_move(victim: PlannedMove, refused: str | None = None) -> TrashResult:
-    """Of a file that may go; its place in the trash is not known yet, only which trash."""
-    return TrashResult(
-        victim.path, victim.size, victim.sha256, None if refused else victim.trash.files, refused=refused
-    )
+def result_of_move(move: PlannedMove, refused: str | None = None) -> TrashResult:
+    """Return the result for a planned move, whose trash is known but not yet the name in it."""
+    return TrashResult(move.path, move.size, move.sha256, None if refused else move.trash.files, refused=refused)
 
 
 def result_of_refused(refused: RefusedPath) -> TrashResult:
-    """Of a path that may not."""
-    return TrashResult(refused.path, None, None, None, refused=refused.why)
+    """Return the result for a path that the plan refused."""
+    return TrashResult(refused.path, None, None, None, refused=refused.reason)
 
 
-def result_of_record(deed: TrashRecord, to: bytes | None = None, **more: Any) -> TrashResult:
-    """Of a file that is, or was, in the trash."""
-    return TrashResult(deed.path, deed.size, deed.sha256, to, **more)
+def result_of_record(record: TrashRecord, to: bytes | None = None, **more: Any) -> TrashResult:
+    """Return the result for a file that is or was in the trash."""
+    return TrashResult(record.path, record.size, record.sha256, to, **more)
 
 
 def error_text(error: OSError) -> str:
-    """The system's own words."""
+    """Return the system's text for an error, in lower case."""
     return os.strerror(error.errno or 0).lower()

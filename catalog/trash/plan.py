@@ -1,4 +1,4 @@
-"""Decide which files may go to the trash, and what has to stand for that. Pure: no disk, no catalog."""
+"""Decide which files may be moved to the trash, and which copies must be verified first. Pure: no disk, no catalog."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,24 +11,26 @@ from catalog.trash.facts import PathFacts
 from catalog.trash.location import Trash
 from catalog.trash.records import Survivor
 
-NO_OTHER_COPY = "has no other copy: say --last-copy to give it up"
+NO_OTHER_COPY = "has no other copy: use --last-copy to give it up"
 LABELLED_KEEP = "is labelled keep, and has no other copy"
-OTHER_CONTENT = "holds another content than when it was named"
+OTHER_CONTENT = "has other content than when it was listed"
 COPIES_LOST = "has lost its other copies since the plan was made"
 ExpectedHashes = Mapping[bytes, bytes | None]
 REFUSED_KINDS = {
     "directory": "is a directory: name the files in it",
     "symlink": "is a symbolic link",
-    "special": "is no regular file",
-    "": "is not there",
+    "special": "is not a regular file",
+    "": "does not exist",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedMove:
-    """A file that may go. `copies`: other files of the same bytes that stay, the best first; `named`: what its owner
-    keeps instead; `keep`: it is labelled so, and one of its copies has to stand; `passing`: another file of the same
-    bytes that does not stay, if there is no copy.
+    """A file that may be moved.
+
+    `copies`: other files with the same bytes that are kept, the best first. `named_survivor`: the file that the owner
+    keeps instead. `labelled_keep`: one of `copies` has to be verified whatever was named. `transient_copy`: where there
+    is no copy, another file with the same bytes that will not last.
     """
 
     path: bytes
@@ -36,108 +38,113 @@ class PlannedMove:
     size: int
     trash: Trash
     copies: tuple[Survivor, ...]
-    named: Survivor | None
-    keep: bool
-    passing: bytes | None = None
+    named_survivor: Survivor | None
+    labelled_keep: bool
+    transient_copy: bytes | None = None
 
     @property
-    def lonely(self) -> bool:
-        """Whether its bytes are nowhere else, and its owner named nothing that is kept instead."""
-        return not self.copies and self.named is None
+    def is_last_copy(self) -> bool:
+        """Whether no other file has its bytes, and the owner named none to keep instead."""
+        return not self.copies and self.named_survivor is None
 
     @property
-    def guards(self) -> list[tuple[Survivor, ...]]:
-        """Of each group one has to stand, proved right before the victim goes."""
-        exact = [self.copies] if self.copies and (self.keep or self.named is None) else []
-        return exact + ([(self.named,)] if self.named is not None else [])
+    def survivor_groups(self) -> list[tuple[Survivor, ...]]:
+        """Groups of files; one of each has to be verified right before the move."""
+        exact = [self.copies] if self.copies and (self.labelled_keep or self.named_survivor is None) else []
+        return exact + ([(self.named_survivor,)] if self.named_survivor is not None else [])
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedPath:
-    """A path that stays where it is, and why."""
+    """A path that is not moved, and the reason."""
 
     path: bytes
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class TrashPlan:
-    """Every path that was named is in one of both."""
+    """The decision for every named path: it is in `moves` or in `refused`."""
 
-    victims: list[PlannedMove]
+    moves: list[PlannedMove]
     refused: list[RefusedPath]
 
     @property
     def size(self) -> int:
-        """Bytes of all that goes."""
-        return sum(victim.size for victim in self.victims)
+        """Total bytes of the moves."""
+        return sum(move.size for move in self.moves)
 
     @property
-    def lonely(self) -> list[PlannedMove]:
-        """Those that have no other copy."""
-        return [victim for victim in self.victims if victim.lonely]
+    def last_copies(self) -> list[PlannedMove]:
+        """The moves of files without another copy."""
+        return [move for move in self.moves if move.is_last_copy]
 
 
 def plan_moves(
-    facts: list[PathFacts], named: Survivor | None = None, told: ExpectedHashes = MappingProxyType({})
+    facts: list[PathFacts], named: Survivor | None = None, expected: ExpectedHashes = MappingProxyType({})
 ) -> TrashPlan:
-    """What may go. Of files that are all named, none counts as a copy of another, nor does a hard link to one.
+    """Plan the moves. A named file never counts as a copy of another named file, nor does a hard link to one.
 
-    `told`: the SHA-256 of the content that was meant by a path, where that is known: another one is not meant.
+    `expected`: the SHA-256 that each path had when it was listed, where that is known; a file with another is refused.
     """
     refused = [
-        RefusedPath(one.path, why) for one in facts if (why := refusal_reason(one) or _content_mismatch(one, told))
+        RefusedPath(one.path, reason)
+        for one in facts
+        if (reason := refusal_reason(one) or _content_mismatch(one, expected))
     ]
-    stay = {one.path for one in refused}
-    going = [one for one in facts if one.path not in stay]
-    paths = {one.path for one in going}
-    places = {one.known.place for one in going if one.known}
-    victims: list[PlannedMove] = []
-    for one in going:
-        others = sorted((copy for copy in one.others if _counts_as_copy(copy, paths, places)), key=copy_rank)
-        victim = _planned_move(one, others, named)
-        if victim.keep and not victim.copies:
-            refused.append(RefusedPath(one.path, LABELLED_KEEP + transient_note(victim)))
+    refused_paths = {one.path for one in refused}
+    leaving = [one for one in facts if one.path not in refused_paths]
+    paths = {one.path for one in leaving}
+    places = {one.row.place for one in leaving if one.row}
+    moves: list[PlannedMove] = []
+    for one in leaving:
+        others = sorted((copy for copy in one.other_copies if _counts_as_copy(copy, paths, places)), key=copy_rank)
+        move = _planned_move(one, others, named)
+        if move.labelled_keep and not move.copies:
+            refused.append(RefusedPath(one.path, LABELLED_KEEP + transient_note(move)))
         else:
-            victims.append(victim)
-    return TrashPlan(victims, refused)
+            moves.append(move)
+    return TrashPlan(moves, refused)
 
 
-def without_last_copies(found: TrashPlan, agreed: frozenset[bytes], why: str) -> TrashPlan:
-    """The plan without those last copies that nobody agreed to give up."""
-    left = [victim for victim in found.victims if not victim.lonely or victim.path in agreed]
-    out = [RefusedPath(one.path, why + transient_note(one)) for one in found.lonely if one.path not in agreed]
-    return TrashPlan(left, found.refused + out)
+def without_last_copies(plan: TrashPlan, agreed: frozenset[bytes], reason: str) -> TrashPlan:
+    """Return the plan with every last copy refused for `reason`, except those in `agreed`."""
+    moves = [move for move in plan.moves if not move.is_last_copy or move.path in agreed]
+    refused = [
+        RefusedPath(move.path, reason + transient_note(move)) for move in plan.last_copies if move.path not in agreed
+    ]
+    return TrashPlan(moves, plan.refused + refused)
 
 
-def transient_note(victim: PlannedMove) -> str:
-    """Return why a copy that its owner may know of does not count; "" where there is none."""
-    return "" if victim.passing is None else f" ({printable_path(victim.passing)} {transient_reason(victim.passing)})"
+def transient_note(move: PlannedMove) -> str:
+    """Return why a copy that the owner may know of does not count; "" where there is none."""
+    copy = move.transient_copy
+    return "" if copy is None else f" ({printable_path(copy)} {transient_reason(copy)})"
 
 
 def refusal_reason(facts: PathFacts) -> str:
-    """Why a path may not go, whatever becomes of others; "" where it may."""
-    known = facts.known
-    if known is not None and known.away is not None:
-        return f"cannot be relied on: its disk is away ({known.away})"
+    """Return why a path may not be moved, whatever else is named; "" where it may."""
+    row = facts.row
+    if row is not None and row.away is not None:
+        return f"cannot be relied on: its disk is away ({row.away})"
     if facts.problem:
-        return f"cannot be looked at: {facts.problem}"
-    if facts.seen != "file":
-        return REFUSED_KINDS[facts.seen]
-    if known is None or known.state == "gone":
+        return f"cannot be accessed: {facts.problem}"
+    if facts.kind != "file":
+        return REFUSED_KINDS[facts.kind]
+    if row is None or row.state == "gone":
         return "is not in the catalog"
-    if facts.through_link:
+    if facts.through_symlink:
         return "is reached through a symbolic link"
-    if known.state == "pending" or known.sha256 is None:
-        return "was not read yet"
-    if facts.size != known.size:
+    if row.state == "pending" or row.sha256 is None:
+        return "has not been read yet"
+    if facts.size != row.size:
         return "changed since it was read"
     return facts.trash if isinstance(facts.trash, str) else ""
 
 
-def _content_mismatch(facts: PathFacts, told: ExpectedHashes) -> str:
-    meant, known = told.get(facts.path), facts.known
-    return OTHER_CONTENT if meant is not None and known is not None and known.sha256 != meant else ""
+def _content_mismatch(facts: PathFacts, expected: ExpectedHashes) -> str:
+    sha256, row = expected.get(facts.path), facts.row
+    return OTHER_CONTENT if sha256 is not None and row is not None and row.sha256 != sha256 else ""
 
 
 def _counts_as_copy(copy: FileCopy, paths: set[bytes], places: set[tuple[int, int]]) -> bool:
@@ -145,8 +152,8 @@ def _counts_as_copy(copy: FileCopy, paths: set[bytes], places: set[tuple[int, in
 
 
 def _planned_move(facts: PathFacts, others: list[FileCopy], named: Survivor | None) -> PlannedMove:
-    known, trash = facts.known, facts.trash
-    assert known is not None and known.sha256 is not None and isinstance(trash, Trash)  # or `why_not` refused it
-    stays = tuple(Survivor(copy.path, known.sha256) for copy in others if not copy.transient)
-    passing = others[0].path if others and not stays else None
-    return PlannedMove(facts.path, known.sha256, facts.size, trash, stays, named, known.label == "keep", passing)
+    row, trash = facts.row, facts.trash
+    assert row is not None and row.sha256 is not None and isinstance(trash, Trash)  # else `refusal_reason` refused it
+    copies = tuple(Survivor(copy.path, row.sha256) for copy in others if not copy.transient)
+    transient = others[0].path if others and not copies else None
+    return PlannedMove(facts.path, row.sha256, facts.size, trash, copies, named, row.label == "keep", transient)

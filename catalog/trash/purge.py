@@ -1,4 +1,4 @@
-"""The one place where anything is deleted: files in the trash that our own journal put there, on their owner's word."""
+"""Purge the trash: the only code that deletes for good, and only files that our own journal put there."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -17,99 +17,101 @@ from catalog.trash.outcome import Refusal, TrashResult, error_text, result_of_re
 from catalog.trash.records import Survivor, TrashRecord, step_entry
 from catalog.trash.survivors import SurvivorVerifier
 
-SURVIVOR_LOST = "what was kept instead of it is no longer proved; `catalog restore` it, or say --last-copy"
-LABELLED_KEEP = "is labelled keep, and no other copy is proved: `catalog restore` it"
+SURVIVOR_LOST = "the copy kept instead of it can no longer be verified; `catalog restore` it, or use --last-copy"
+LABELLED_KEEP = "is labelled keep, and no other copy can be verified: `catalog restore` it"
 
 
 def records_older_than(trashed: list[TrashRecord], seconds: float, now: float) -> list[TrashRecord]:
-    """What has been in the trash for so long. Pure."""
-    return [deed for deed in trashed if now - deed.at >= seconds]
+    """Return the records that have been in the trash for at least `seconds`. Pure."""
+    return [record for record in trashed if now - record.at >= seconds]
 
 
 def purge_all(
-    database: Database, ledger: TrashLog, deeds: Iterable[TrashRecord], *, last_copy: bool
+    database: Database, log: TrashLog, records: Iterable[TrashRecord], *, last_copy: bool
 ) -> Iterator[TrashResult]:
-    """Delete each, if it still is what was put there, in a trash, and if what was kept instead of it still stands.
+    """Delete each trashed file that is still the one put there, if the copy kept instead of it can be verified.
 
-    `last_copy`: its owner gives it up even if nothing of that stands. Raises JournalFault, StoreFault.
+    `last_copy`: the owner gives the file up even if no copy can be. Raises JournalError, StoreError.
     """
-    guard = SurvivorVerifier()
-    for deed in deeds:
+    verifier = SurvivorVerifier()
+    for record in records:
         try:
-            yield _purge(database, ledger, guard, deed, last_copy)
+            yield _purge(database, log, verifier, record, last_copy)
         except Refusal as refusal:
-            yield result_of_record(deed, deed.to, refused=str(refusal))
+            yield result_of_record(record, record.trash_path, refused=str(refusal))
         except OSError as error:
-            yield result_of_record(deed, deed.to, refused=f"cannot be deleted: {error_text(error)}")
+            yield result_of_record(record, record.trash_path, refused=f"cannot be deleted: {error_text(error)}")
 
 
 def _purge(
-    database: Database, ledger: TrashLog, guard: SurvivorVerifier, deed: TrashRecord, last_copy: bool
+    database: Database, log: TrashLog, verifier: SurvivorVerifier, record: TrashRecord, last_copy: bool
 ) -> TrashResult:
-    """Raises Refusal, OSError."""
-    with open_trash(deed) as places:
-        if places is None or not matches_record(places.info, deed.told, deed.id):
-            raise Refusal("is not ours any more: its info file is another's, or gone")
-        found = hash_from_disk(places.file)
-        if found is None or found.sha256 != deed.sha256:
-            raise Refusal("holds other bytes than were put there")
-        stays = _verify_survivors(database, guard, deed, found.stat, last_copy)
-        ledger.begins(step_entry(deed, "purge", "begin", ledger.clock()))
+    """Delete one file. Raises Refusal, OSError."""
+    with open_trash(record) as entry:
+        if entry is None or not matches_record(entry.info, record.path_in_info, record.id):
+            raise Refusal("is no longer ours: its info file is missing or another program's")
+        found = hash_from_disk(entry.file)
+        if found is None or found.sha256 != record.sha256:
+            raise Refusal("has other bytes than were moved there")
+        survivors = _verify_survivors(database, verifier, record, found.stat, last_copy)
+        log.record_begin(step_entry(record, "purge", "begin", log.clock()))
         crash_point("purge.begun")
         try:
-            _require_unchanged(places.file, found.stat, guard, stays)
-            os.unlink(places.file)
+            _require_unchanged(entry.file, found.stat, verifier, survivors)
+            os.unlink(entry.file)
         except (OSError, Refusal):
-            ledger.ends(deed, "purge", "undone")
+            log.record_end(record, "purge", "undone")
             raise
         crash_point("purge.unlinked")
         with suppress(OSError):  # a file manager shows it as a name without a file, and drops it
-            os.unlink(places.info)
+            os.unlink(entry.info)
         crash_point("purge.info")
-    ledger.ends(deed, "purge", "done")
-    return result_of_record(deed, deed.to, done=True)
+    log.record_end(record, "purge", "done")
+    return result_of_record(record, record.trash_path, done=True)
 
 
 def _verify_survivors(
-    database: Database, guard: SurvivorVerifier, deed: TrashRecord, going: os.stat_result, last_copy: bool
+    database: Database, verifier: SurvivorVerifier, record: TrashRecord, leaving: os.stat_result, last_copy: bool
 ) -> list[Survivor]:
-    """Prove what has to stand for it, and return that. Raises Refusal."""
-    copies = _copies(database, deed)
-    if _label(database, deed.sha256) == "keep":
-        return _require_survivor(guard, copies, going, LABELLED_KEEP)
-    if deed.instead is not None and not last_copy:
-        return _require_survivor(guard, [deed.instead, *copies], going, SURVIVOR_LOST)
+    """Return the verified copies that the deletion depends on. Raises Refusal."""
+    copies = _copies(database, record)
+    if _label(database, record.sha256) == "keep":
+        return _require_survivor(verifier, copies, leaving, LABELLED_KEEP)
+    if record.kept_copy is not None and not last_copy:
+        return _require_survivor(verifier, [record.kept_copy, *copies], leaving, SURVIVOR_LOST)
     return []
 
 
 def _require_survivor(
-    guard: SurvivorVerifier, stays: list[Survivor], going: os.stat_result, why: str
+    verifier: SurvivorVerifier, group: list[Survivor], leaving: os.stat_result, reason: str
 ) -> list[Survivor]:
     try:
-        return guard.demand([stays], going)
+        return verifier.require([group], leaving)
     except Refusal:
-        raise Refusal(why) from None
+        raise Refusal(reason) from None
 
 
-def _require_unchanged(path: bytes, seen: os.stat_result, guard: SurvivorVerifier, stays: list[Survivor]) -> None:
+def _require_unchanged(
+    path: bytes, seen: os.stat_result, verifier: SurvivorVerifier, survivors: list[Survivor]
+) -> None:
     """Check that nothing changed while the bytes were read, which takes seconds for a large file. Raises Refusal."""
     now = os.lstat(path)
     if (now.st_dev, signature_of(now)) != (seen.st_dev, signature_of(seen)):
         raise Refusal("changed while it was read")
-    if guard.still(stays) is not None:
+    if verifier.first_changed(survivors) is not None:
         raise Refusal(SURVIVOR_LOST)
 
 
 def _label(database: Database, sha256: bytes) -> str | None:
-    found: str | None = database.value(
+    label: str | None = database.value(
         "SELECT l.value FROM label l JOIN content c ON c.id = l.content WHERE c.sha256 = ?", sha256
     )
-    return found
+    return label
 
 
-def _copies(database: Database, deed: TrashRecord) -> list[Survivor]:
-    content = database.value("SELECT id FROM content WHERE sha256 = ?", deed.sha256)
+def _copies(database: Database, record: TrashRecord) -> list[Survivor]:
+    content = database.value("SELECT id FROM content WHERE sha256 = ?", record.sha256)
     if content is None:
         return []
     found = [copy for part in copies_by_content(database, [content], NOT_GONE_STATES) for copy in part.get(content, [])]
-    return [Survivor(copy.path, deed.sha256) for copy in sorted(found, key=copy_rank) if not copy.away]
+    return [Survivor(copy.path, record.sha256) for copy in sorted(found, key=copy_rank) if not copy.away]

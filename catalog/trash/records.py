@@ -1,6 +1,6 @@
-"""What was moved to the trash, as the owner's journal tells it: each deed is written there before it is done.
+"""Trash records, as the owner's journal has them: each operation is written there before it is done.
 
-The journal says what was meant, the disk what came of it (catalog.trash.crash_recovery); the catalog is only told.
+The journal holds the intent, the disk the result (catalog.trash.crash_recovery); the catalog is only informed.
 """
 
 import os
@@ -15,7 +15,7 @@ from catalog.trash.info_file import INFO_SUFFIX, info_text
 
 
 class RecordState(StrEnum):
-    """How far a deed went. Those in -ing were begun, and nobody has said yet how they ended."""
+    """The last known state of a trashed file. TRASHING, RESTORING and PURGING: begun, and the end is not recorded."""
 
     TRASHING = "trashing"
     TRASHED = "in the trash"
@@ -46,7 +46,7 @@ STATE_AFTER_STEP = {
 
 @dataclass(frozen=True, slots=True)
 class Survivor:
-    """A file that has to stand, with these bytes, for another to go."""
+    """A file that has to exist with these bytes before another may be moved or deleted."""
 
     path: bytes
     sha256: bytes
@@ -54,11 +54,10 @@ class Survivor:
 
 @dataclass(frozen=True, slots=True)
 class TrashRecord:
-    """One file that was, or was to be, moved to the trash. `id`: the run and a number in it; `at`: when, in seconds
-    since the epoch.
+    """One file that was moved to the trash, or was about to be. `at`: seconds since the epoch.
 
-    `to`: its place in the trash; `told`: its path as the info file has it; `instead`: what was kept for it, None for a
-    last copy that its owner gave up; `goal`: where it is restored to, or was.
+    `id`: the run, and a number within it. `path_in_info`: the original path as the info file has it. `kept_copy`: the
+    file kept instead; None for a last copy that its owner gave up. `restore_target`: where a restore moves or moved it.
     """
 
     id: str
@@ -66,79 +65,82 @@ class TrashRecord:
     path: bytes
     sha256: bytes
     size: int
-    to: bytes
-    told: bytes
-    instead: Survivor | None
+    trash_path: bytes
+    path_in_info: bytes
+    kept_copy: Survivor | None
     state: RecordState = RecordState.TRASHING
-    goal: bytes | None = None
+    restore_target: bytes | None = None
 
     @property
     def run(self) -> str:
-        """The command that did it."""
+        """The command run that moved it."""
         return self.id.partition("-")[0]
 
     @property
-    def info(self) -> bytes:
-        """Its info file."""
-        folder, name = os.path.split(self.to)
+    def info_path(self) -> bytes:
+        """The path of its info file."""
+        folder, name = os.path.split(self.trash_path)
         return os.path.join(os.path.dirname(folder), b"info", name + INFO_SUFFIX)
 
     @property
     def info_text(self) -> bytes:
-        """What stands in its info file."""
-        return info_text(self.told, self.at, self.id)
+        """The content of its info file."""
+        return info_text(self.path_in_info, self.at, self.id)
 
 
-def begin_entry(deed: TrashRecord) -> JournalEntry:
-    """The line by which a move to the trash begins. A second one of the same id has another place in the trash."""
-    stay = deed.instead
+def begin_entry(record: TrashRecord) -> JournalEntry:
+    """Return the journal line that begins a move. A second one with the same id has another name in the trash."""
+    kept = record.kept_copy
     return {
-        "at": format_timestamp(deed.at),
+        "at": format_timestamp(record.at),
         "kind": "trash",
         "step": "begin",
-        "id": deed.id,
-        "path": path_text(deed.path),
-        "sha256": deed.sha256.hex(),
-        "bytes": deed.size,
-        "to": path_text(deed.to),
-        "told": path_text(deed.told),
-        "instead": None if stay is None else {"path": path_text(stay.path), "sha256": stay.sha256.hex()},
+        "id": record.id,
+        "path": path_text(record.path),
+        "sha256": record.sha256.hex(),
+        "bytes": record.size,
+        "to": path_text(record.trash_path),
+        "told": path_text(record.path_in_info),
+        "instead": None if kept is None else {"path": path_text(kept.path), "sha256": kept.sha256.hex()},
     }
 
 
-def step_entry(deed: TrashRecord, kind: str, word: str, now: float) -> JournalEntry:
-    """Any other line. `kind` and `word` as in `LEADS_TO`."""
-    line: JournalEntry = {"at": format_timestamp(now), "kind": kind, "step": word, "id": deed.id}
-    if (kind, word) == ("restore", "begin"):
-        line["path"] = path_text(deed.goal or deed.path)
+def step_entry(record: TrashRecord, kind: str, step: str, now: float) -> JournalEntry:
+    """Return any other journal line. `kind` and `step` as in STATE_AFTER_STEP."""
+    line: JournalEntry = {"at": format_timestamp(now), "kind": kind, "step": step, "id": record.id}
+    if (kind, step) == ("restore", "begin"):
+        line["path"] = path_text(record.restore_target or record.path)
     return line
 
 
 def records_from_journal(
     entries: Iterable[JournalEntry], foreign: list[JournalEntry] | None = None
 ) -> dict[str, TrashRecord]:
-    """All deeds by id, oldest first, each as its last line left it. Pure; lines of other kinds and nonsense are passed
-    over. `foreign` takes those of them that we would not write so, such as a path that is not absolute.
+    """Return all records by id, oldest first, each in the state after its last line. Pure.
+
+    Lines of other kinds and malformed lines are skipped; `foreign` receives those that no command of ours writes, such
+    as a line with a relative path.
     """
-    deeds: dict[str, TrashRecord] = {}
+    records: dict[str, TrashRecord] = {}
     for entry in entries:
         state = STATE_AFTER_STEP.get((str(entry.get("kind")), str(entry.get("step"))))
         if state is None:
             continue
         try:
             if state is RecordState.TRASHING:
-                deeds[entry["id"]] = _parse_record(entry)
+                records[entry["id"]] = _parse_record(entry)
             else:
-                goal = _parse_path(entry["path"]) if state is RecordState.RESTORING else deeds[entry["id"]].goal
-                deeds[entry["id"]] = replace(deeds[entry["id"]], state=state, goal=goal)
+                known = records[entry["id"]]
+                target = _parse_path(entry["path"]) if state is RecordState.RESTORING else known.restore_target
+                records[entry["id"]] = replace(known, state=state, restore_target=target)
         except MALFORMED_ERRORS:
             if foreign is not None and (state is RecordState.TRASHING or _is_malformed(entry)):
                 foreign.append(entry)
-    return deeds
+    return records
 
 
 def _is_malformed(entry: JournalEntry) -> bool:
-    """Of any line but a beginning: that its deed was never begun is no fault of the line."""
+    """Check any line but a beginning: a missing beginning does not make the line malformed."""
     try:
         _parse_id(entry["id"])
         if "path" in entry:
@@ -148,28 +150,28 @@ def _is_malformed(entry: JournalEntry) -> bool:
     return False
 
 
-def _parse_id(told: str) -> str:
-    if not ID_PATTERN.fullmatch(told):
-        raise ValueError(told)
-    return told
+def _parse_id(text: str) -> str:
+    if not ID_PATTERN.fullmatch(text):
+        raise ValueError(text)
+    return text
 
 
-def _parse_size(told: int) -> int:
-    if not 0 <= told < 1 << 63:  # off_t
-        raise ValueError(told)
-    return int(told)
+def _parse_size(size: int) -> int:
+    if not 0 <= size < 1 << 63:  # off_t
+        raise ValueError(size)
+    return int(size)
 
 
-def _parse_path(told: str) -> bytes:
-    """An absolute path of a file. Raises ValueError for what no system call takes, or what names no file."""
-    path = told.encode("utf-8", "surrogateescape")
+def _parse_path(text: str) -> bytes:
+    """Return an absolute path. Raises ValueError where no system call takes it, or where it cannot name a file."""
+    path = text.encode("utf-8", "surrogateescape")
     if not path.startswith(b"/") or b"\0" in path or os.path.basename(path) in (b"", b".", b".."):
-        raise ValueError(told)
+        raise ValueError(text)
     return path
 
 
 def _parse_record(entry: JournalEntry) -> TrashRecord:
-    stay = entry["instead"]
+    kept = entry["instead"]
     return TrashRecord(
         _parse_id(entry["id"]),
         parse_timestamp(entry["at"]),
@@ -178,5 +180,5 @@ def _parse_record(entry: JournalEntry) -> TrashRecord:
         _parse_size(entry["bytes"]),
         _parse_path(entry["to"]),
         entry["told"].encode("utf-8", "surrogateescape"),
-        None if stay is None else Survivor(_parse_path(stay["path"]), bytes.fromhex(stay["sha256"])),
+        None if kept is None else Survivor(_parse_path(kept["path"]), bytes.fromhex(kept["sha256"])),
     )

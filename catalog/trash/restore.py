@@ -1,4 +1,4 @@
-"""Bring back what was moved to the trash: to where it was, or into a folder that its owner names."""
+"""Restore files from the trash: to their original path, or into a folder that the owner names."""
 
 import errno
 import os
@@ -16,7 +16,7 @@ from catalog.store.database import Database
 from catalog.store.directories import innermost_volume
 from catalog.store.volumes import volume_is_present
 from catalog.trash.crash_recovery import is_reachable
-from catalog.trash.folder import TrashEntryPaths, open_restore_target, open_trash, untrusted_location
+from catalog.trash.folder import NOT_A_FILE, TrashEntryPaths, open_restore_target, open_trash, untrusted_location
 from catalog.trash.info_file import InfoOwner, info_owner
 from catalog.trash.location import NOTHING_COPIED
 from catalog.trash.log import TrashLog
@@ -24,103 +24,105 @@ from catalog.trash.outcome import Refusal, TrashResult, error_text, result_of_re
 from catalog.trash.records import TrashRecord, step_entry
 
 DISK_AWAY = "cannot be reached: its disk is away"
-TARGET_EXISTS = "another file is at its place now: name a folder with --to"
-BYTES_DIFFER = "its bytes are not those that went into the trash"
+TARGET_EXISTS = "another file is at its path now: name a folder with --to"
+BYTES_DIFFER = "its bytes differ from those that were moved to the trash"
 
 
 def records_of_last_run(trashed: list[TrashRecord]) -> list[TrashRecord]:
-    """What the last command that moved anything, and of which something is left, put into the trash. Pure."""
-    return [deed for deed in trashed if deed.run == trashed[-1].run]
+    """Return the records of the last run that still has files in the trash. Pure."""
+    return [record for record in trashed if record.run == trashed[-1].run]
 
 
 def records_at_path(trashed: list[TrashRecord], path: bytes) -> list[TrashRecord]:
-    """What lay at a path, of several only the last, or all that lay below it. Pure."""
-    exact = [deed for deed in trashed if deed.path == path]
+    """Return the latest record of a file at `path`, or all records below it. Pure."""
+    exact = [record for record in trashed if record.path == path]
     low, high = subtree_range(path)
-    return exact[-1:] or [deed for deed in trashed if low <= deed.path < high]
+    return exact[-1:] or [record for record in trashed if low <= record.path < high]
 
 
 def restore_all(
-    database: Database, ledger: TrashLog, deeds: list[TrashRecord], folder: bytes | None, roots: Sequence[bytes]
+    database: Database, log: TrashLog, records: list[TrashRecord], folder: bytes | None, roots: Sequence[bytes]
 ) -> Iterator[TrashResult]:
-    """Each to its old place, which has to lie in one of `roots`, or into `folder`. `deeds`: as the journal has them,
-    whatever a clock says; the last comes first, so that of two from one place the later one wins.
+    """Restore each file to its original path, which has to be in one of `roots`, or into `folder`.
 
-    Raises JournalFault, StoreFault.
+    `records`: in journal order, whatever a clock says. The last is restored first, so that of two files from one path
+    the later one wins.
+
+    Raises JournalError, StoreError.
     """
-    for deed in reversed(deeds):
-        goal = deed.path if folder is None else os.path.join(folder, os.path.basename(deed.path))
+    for record in reversed(records):
+        target = record.path if folder is None else os.path.join(folder, os.path.basename(record.path))
         try:
-            yield _restore(database, ledger, replace(deed, goal=goal), folder, roots)
+            yield _restore(database, log, replace(record, restore_target=target), folder, roots)
         except Refusal as refusal:
-            yield result_of_record(deed, refused=str(refusal))
+            yield result_of_record(record, refused=str(refusal))
 
 
 def _restore(
-    database: Database, ledger: TrashLog, deed: TrashRecord, folder: bytes | None, roots: Sequence[bytes]
+    database: Database, log: TrashLog, record: TrashRecord, folder: bytes | None, roots: Sequence[bytes]
 ) -> TrashResult:
-    goal = deed.goal or deed.path
-    parent = os.path.dirname(goal)
+    target = record.restore_target or record.path
+    parent = os.path.dirname(target)
     try:
-        with open_trash(deed) as places:
-            entry = _require_restorable(database, ledger, deed, places)
-            with open_restore_target(goal, folder, roots, lambda: _require_volume_present(database, parent)) as target:
-                if os.path.lexists(target):
+        with open_trash(record) as found:
+            entry = _require_restorable(database, log, record, found)
+            with open_restore_target(target, folder, roots, lambda: _require_volume_present(database, parent)) as path:
+                if os.path.lexists(path):
                     raise Refusal(TARGET_EXISTS)
-                ledger.begins(step_entry(deed, "restore", "begin", ledger.clock()))
+                log.record_begin(step_entry(record, "restore", "begin", log.clock()))
                 crash_point("restore.begun")
-                _rename(ledger, deed, entry, target)
+                _rename(log, record, entry, path)
     except OSError as error:
         raise Refusal(f"cannot be restored: {error_text(error)}") from error
-    ledger.ends(deed, "restore", "done")
-    return result_of_record(deed, goal, done=True, warning=_verify_restored(deed, goal))
+    log.record_end(record, "restore", "done")
+    return result_of_record(record, target, done=True, warning=_verify_restored(record, target))
 
 
-def _verify_restored(deed: TrashRecord, goal: bytes) -> str | None:
+def _verify_restored(record: TrashRecord, path: bytes) -> str | None:
     try:
-        found = hash_from_disk(goal)
+        found = hash_from_disk(path)
     except OSError as error:
         return f"it cannot be read: {error_text(error)}"
-    return None if found is not None and found.sha256 == deed.sha256 else BYTES_DIFFER
+    return None if found is not None and found.sha256 == record.sha256 else BYTES_DIFFER
 
 
 def _require_restorable(
-    database: Database, ledger: TrashLog, deed: TrashRecord, places: TrashEntryPaths | None
+    database: Database, log: TrashLog, record: TrashRecord, entry: TrashEntryPaths | None
 ) -> TrashEntryPaths:
-    """Raises Refusal where it is clear beforehand, and OSError."""
-    found = None if places is None else lstat_or_none(places.file)
-    if places is None or found is None:
-        if not is_reachable(database, deed):
+    """Return the entry to restore. Raises Refusal where it cannot be restored, and OSError."""
+    found = None if entry is None else lstat_or_none(entry.file)
+    if entry is None or found is None:
+        if not is_reachable(database, record):
             raise Refusal(DISK_AWAY)
-        ledger.ends(deed, "trash", "gone")
+        log.record_end(record, "trash", "gone")
         raise Refusal("is gone from the trash")
-    if info_owner(places.info, deed.info_text, deed.id) is InfoOwner.OTHER:
-        ledger.ends(deed, "trash", "gone")
+    if info_owner(entry.info, record.info_text, record.id) is InfoOwner.OTHER:
+        log.record_end(record, "trash", "gone")
         raise Refusal("is gone from the trash: another file has its name there")
     if file_kind(found) != "file":
-        raise untrusted_location(deed, "is no regular file")
-    return places
+        raise untrusted_location(record, NOT_A_FILE)
+    return entry
 
 
 def _require_volume_present(database: Database, parent: bytes) -> None:
-    """Never below a mount point whose disk is away: there it would be hidden once that is back. Raises Refusal."""
+    """Refuse to create a folder below a mount point whose disk is away: the disk would hide it. Raises Refusal."""
     volume = innermost_volume(database, parent)
     if volume is None or not volume_is_present(database, volume):
-        raise Refusal(f"cannot be restored: {printable_path(parent)} is not there")
+        raise Refusal(f"cannot be restored: {printable_path(parent)} does not exist")
 
 
-def _rename(ledger: TrashLog, deed: TrashRecord, entry: TrashEntryPaths, target: bytes) -> None:
+def _rename(log: TrashLog, record: TrashRecord, entry: TrashEntryPaths, target: bytes) -> None:
     try:
         move_noreplace(entry.file, target)
     except OSError as error:
-        ledger.ends(deed, "restore", "undone")
+        log.record_end(record, "restore", "undone")
         if isinstance(error, FileExistsError):
             raise Refusal(TARGET_EXISTS) from error
         if error.errno == errno.EXDEV:
-            raise Refusal(f"lies in a trash on another filesystem; {NOTHING_COPIED}") from error
+            raise Refusal(f"is in a trash on another filesystem; {NOTHING_COPIED}") from error
         raise
     crash_point("restore.moved")
     with suppress(OSError):
-        if info_owner(entry.info, deed.info_text, deed.id) is InfoOwner.OURS:
+        if info_owner(entry.info, record.info_text, record.id) is InfoOwner.OURS:
             os.unlink(entry.info)
     crash_point("restore.info")

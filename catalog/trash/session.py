@@ -1,4 +1,4 @@
-"""One command at a time works on the trash; whoever comes first heals what was left half done."""
+"""Exclusive use of the trash by one command at a time; each session first recovers from an interrupted one."""
 
 import fcntl
 import json
@@ -19,78 +19,78 @@ from catalog.trash.crash_recovery import resolve_unfinished
 from catalog.trash.log import TrashLog
 from catalog.trash.records import RecordState, TrashRecord, records_from_journal
 
-MAX_LINE_CHARS = 300  # characters of a line that are shown
+MAX_LINE_CHARS = 300  # shown of a journal line
 
 
 @dataclass(frozen=True, slots=True)
 class TrashSession:
-    """What a command works with, all by itself. `deeds`: oldest first; none of them half done, but on disks that are
-    away.
-    """
+    """A command's exclusive access to the trash. `records`: oldest first; only those on absent disks are unfinished."""
 
     config: Config
     database: Database
-    ledger: TrashLog
-    deeds: list[TrashRecord]
+    log: TrashLog
+    records: list[TrashRecord]
 
     @property
     def trashed(self) -> list[TrashRecord]:
-        """What lies in the trash, as far as anybody knows."""
-        return [deed for deed in self.deeds if deed.state is RecordState.TRASHED]
+        """The records of files in the trash, as far as the journal knows."""
+        return [record for record in self.records if record.state is RecordState.TRASHED]
 
-    def current(self) -> "TrashSession":
-        """The same, with the journal read again."""
-        return replace(self, deeds=_read_records(self.config))
+    def reread(self) -> "TrashSession":
+        """Return the same session with the journal read again."""
+        return replace(self, records=_read_records(self.config))
 
 
 @contextmanager
 def trash_session(config: Config, clock: Callable[[], float], say: Callable[[str], None]) -> Iterator[TrashSession]:
-    """Wait for the others, heal, and write down at the end what is left to write. `say` takes lines for a person.
+    """Wait for other commands, recover what one left unfinished, and flush the log at the end.
+
+    `say` receives lines for a person.
 
     Raises:
-        PlaceFault: the state directory or the journal cannot be written. StoreFault: the catalog cannot.
+        ResourceError: the state directory or the journal cannot be written. StoreError: the catalog cannot.
     """
 
-    def refuse(deed: TrashRecord, why: str) -> None:
-        say(f"refused: {printable_path(deed.path)} {why}")
+    def on_refusal(record: TrashRecord, reason: str) -> None:
+        say(f"refused: {printable_path(record.path)} {reason}")
 
     with _exclusive_lock(config, say):
         database = Database(config.database, write=True)
         try:
-            ledger = TrashLog(config, database, clock)
+            log = TrashLog(config, database, clock)
             foreign: list[JournalEntry] = []
-            deeds = _read_records(config, foreign)
+            records = _read_records(config, foreign)
             for entry in foreign:
                 line = printable_path(json.dumps(entry).encode())[:MAX_LINE_CHARS]
-                say(f"passed over: a line of the journal that no command writes: {line}")
-                say(f"remedy: Look who writes to {config.state}, and take it out of {JOURNAL}.")
-            if resolve_unfinished(database, ledger, deeds, refuse):
-                say("healed: what an earlier command had left half done")
+                say(f"skipped: a journal line that no command writes: {line}")
+                say(f"remedy: Find out what writes to {config.state}, and delete the line from {JOURNAL}.")
+            if resolve_unfinished(database, log, records, on_refusal):
+                say("recovered: what an interrupted command had left unfinished")
             try:
-                yield TrashSession(config, database, ledger, _read_records(config))
+                yield TrashSession(config, database, log, _read_records(config))
             except KeyboardInterrupt:
-                ledger.flush()
-                resolve_unfinished(database, ledger, _read_records(config), refuse)
+                log.flush()
+                resolve_unfinished(database, log, _read_records(config), on_refusal)
                 raise
             finally:
-                ledger.flush()
+                log.flush()
         finally:
             database.close()
 
 
 def _read_records(config: Config, foreign: list[JournalEntry] | None = None) -> list[TrashRecord]:
-    """`foreign` gets the lines that no command of ours writes."""
+    """Return the records of the journal. `foreign` receives the lines that no command of ours writes."""
     return list(records_from_journal(journal.read(config.state), [] if foreign is None else foreign).values())
 
 
 @contextmanager
 def _exclusive_lock(config: Config, say: Callable[[str], None]) -> Iterator[None]:
-    place = config.state / TRASH_LOCK
+    path = config.state / TRASH_LOCK
     try:
-        fresh = not place.exists()
-        handle = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if fresh:
-            inherit_owner(place)
+        is_new = not path.exists()
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if is_new:
+            inherit_owner(path)
     except OSError as error:
         raise ResourceError(
             f"cannot write in {config.state}: {os.strerror(error.errno or 0).lower()}", "Run it as the catalog's owner."
@@ -99,7 +99,7 @@ def _exclusive_lock(config: Config, say: Callable[[str], None]) -> Iterator[None
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("another command works on the trash: waiting for it")
+            say("another command is using the trash: waiting for it")
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:

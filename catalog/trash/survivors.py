@@ -1,4 +1,4 @@
-"""Prove that what has to stay is there, before anything goes."""
+"""Verify the copies to keep before any file is moved or deleted."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -12,58 +12,58 @@ from catalog.trash.records import Survivor
 
 
 class SurvivorVerifier:
-    """Hashes what stays. Of many files that go for one that stays, that one is hashed for the first, and for the rest
-    it has to be the same file, unchanged by its dates.
-    """
+    """Hashes the copies to keep. A survivor of many files is hashed once; after that its stat signature must match."""
 
     def __init__(self) -> None:
-        self._proved: dict[bytes, Hashed] = {}
+        self._verified: dict[bytes, Hashed] = {}
 
-    def demand(self, groups: Iterable[Sequence[Survivor]], going: os.stat_result) -> list[Survivor]:
-        """Of each group the first that stands with its bytes, in another file than the one that goes.
+    def require(self, groups: Iterable[Sequence[Survivor]], leaving: os.stat_result) -> list[Survivor]:
+        """Return the first survivor of each group that has its bytes in another file than the one that leaves.
 
         Raises:
             Refusal: a group has none.
         """
-        return [self._first(group, going) for group in groups]
+        return [self._first(group, leaving) for group in groups]
 
-    def still(self, stays: list[Survivor]) -> Survivor | None:
-        """The first that no longer stands, now that the other is gone: then both were one file on a filesystem that is
-        mounted twice, which device and inode do not always tell.
+    def first_changed(self, survivors: list[Survivor]) -> Survivor | None:
+        """Return the first survivor that is no longer as verified, or None.
+
+        If one vanished together with the moved file, both were one file on a filesystem that is mounted twice, which
+        device and inode do not always show.
         """
-        return next((stay for stay in stays if not self._unchanged(stay)), None)
+        return next((survivor for survivor in survivors if not self._unchanged(survivor)), None)
 
-    def _first(self, group: Sequence[Survivor], going: os.stat_result) -> Survivor:
-        why = ""
-        for stay in group:
-            problem = self._problem(stay, going)
+    def _first(self, group: Sequence[Survivor], leaving: os.stat_result) -> Survivor:
+        reason = ""
+        for survivor in group:
+            problem = self._problem(survivor, leaving)
             if not problem:
-                return stay
-            why = why or f"what stays is not proved: {printable_path(stay.path)} {problem}"
-        raise Refusal(why or "nothing stays")
+                return survivor
+            reason = reason or f"the copy to keep is not verified: {printable_path(survivor.path)} {problem}"
+        raise Refusal(reason or "no copy would be left")
 
-    def _problem(self, stay: Survivor, going: os.stat_result) -> str:
-        passing = transient_reason(stay.path) or transient_reason(os.path.realpath(stay.path))
-        if passing:
-            return passing
+    def _problem(self, survivor: Survivor, leaving: os.stat_result) -> str:
+        transient = transient_reason(survivor.path) or transient_reason(os.path.realpath(survivor.path))
+        if transient:
+            return transient
         try:
-            found = self._proved[stay.path] if self._unchanged(stay) else hash_from_disk(stay.path)
+            found = self._verified[survivor.path] if self._unchanged(survivor) else hash_from_disk(survivor.path)
         except FileNotFoundError:
-            return "is not there"
+            return "does not exist"
         except OSError as error:
             return f"cannot be read: {error_text(error)}"
-        if found is None or found.sha256 != stay.sha256:
+        if found is None or found.sha256 != survivor.sha256:
             return "changed since it was read"
-        self._proved[stay.path] = found
-        same = found.inode == (going.st_dev, going.st_ino)
-        return "is the same file under another name" if same else ""
+        self._verified[survivor.path] = found
+        same_file = found.inode == (leaving.st_dev, leaving.st_ino)
+        return "is the same file under another name" if same_file else ""
 
-    def _unchanged(self, stay: Survivor) -> bool:
-        before = self._proved.get(stay.path)
+    def _unchanged(self, survivor: Survivor) -> bool:
+        before = self._verified.get(survivor.path)
         try:
-            found = os.lstat(stay.path)
+            found = os.lstat(survivor.path)
         except OSError:
             return False
-        if before is None or before.sha256 != stay.sha256:
+        if before is None or before.sha256 != survivor.sha256:
             return False
         return before.stat.st_dev == found.st_dev and signature_of(before.stat) == signature_of(found)

@@ -120,7 +120,7 @@ def test_killed_while_files_go(house: TrashHouse, point: str) -> None:
     assert move(house, CATALOGD_KILL_AT=f"{point}:{passage}") == -signal.SIGKILL
     nothing_is_lost(house)
     done = house.catalog("trash", "--list")
-    assert done.returncode == 0 and "healed" in done.stderr
+    assert done.returncode == 0 and "recovered" in done.stderr
     nothing_is_lost(house)
     there = {f"{number}.png" for number in range(FILES if point == TOLD else 1 + OF_MOVES[point])}
     assert set(house.entries()) == there

@@ -56,7 +56,7 @@ def _restore(
     with trash_session(asking.config, time.time, say) as work:
         trashed = work.trashed
         yield from restore_all(
-            work.database, work.ledger, _select_records(trashed, paths, last), folder, work.config.roots
+            work.database, work.log, _select_records(trashed, paths, last), folder, work.config.roots
         )
 
 
@@ -71,5 +71,5 @@ def _select_records(trashed: list[TrashRecord], paths: tuple[bytes, ...], last: 
                 f"nothing of {printable_path(path)} was moved to the trash and lies there: nothing was restored",
                 "`catalog trash --list` shows what there is.",
             )
-        found.update(deed.id for deed in below)
-    return [deed for deed in trashed if deed.id in found]
+        found.update(record.id for record in below)
+    return [record for record in trashed if record.id in found]

@@ -71,18 +71,18 @@ def command(
         return _list(asking, as_json)
     if purge:
         return _purge(asking, older_than, last_copy, yes, dry_run, as_json)
-    told = collect_paths(paths, nul)
+    expected = collect_paths(paths, nul)
     with trash_session(asking.config, time.time, say) as work:
-        found = _plan_moves(work, told, survivor)
+        found = _plan_moves(work, expected, survivor)
     if yes and not last_copy:
         found = without_last_copies(found, frozenset(), NO_OTHER_COPY)
     taken = nul or STDIN in paths
     return _move_to_trash(asking, found, survivor, yes=yes, dry_run=dry_run, listed=taken, as_json=as_json)
 
 
-def _plan_moves(work: TrashSession, told: ExpectedHashes, survivor: bytes | None) -> TrashPlan:
-    instead = None if survivor is None else require_survivor(work.database, survivor, told)
-    return plan_moves(gather_facts(work.config, work.database, told), instead, told)
+def _plan_moves(work: TrashSession, expected: ExpectedHashes, survivor: bytes | None) -> TrashPlan:
+    kept_copy = None if survivor is None else require_survivor(work.database, survivor, expected)
+    return plan_moves(gather_facts(work.config, work.database, expected), kept_copy, expected)
 
 
 def _move_to_trash(
@@ -99,8 +99,8 @@ def _move_to_trash(
 
     print_plan(found, whole=dry_run)
     refused = [result_of_refused(one) for one in found.refused]
-    if dry_run or not found.victims or not confirm(move_question(found), yes=yes, stdin_taken=listed):
-        _print_results([*refused, *map(result_of_move, found.victims)], as_json)
+    if dry_run or not found.moves or not confirm(move_question(found), yes=yes, stdin_taken=listed):
+        _print_results([*refused, *map(result_of_move, found.moves)], as_json)
         return EXIT_FINDINGS if refused else 0
     _print_results(refused, as_json)
     outcomes = refused + _print_results(_move(asking, found, survivor), as_json, talk=True)
@@ -111,68 +111,74 @@ def _move_to_trash(
 def _move(asking: CatalogContext, found: TrashPlan, survivor: bytes | None) -> Iterable[TrashResult]:
     """Planned again, since the question may have stood for long; nothing goes that was not shown."""
     with trash_session(asking.config, time.time, say) as work:
-        again = _plan_moves(work, {victim.path: victim.sha256 for victim in found.victims}, survivor)
-        again = without_last_copies(again, frozenset(victim.path for victim in found.lonely), COPIES_LOST)
+        again = _plan_moves(work, {move.path: move.sha256 for move in found.moves}, survivor)
+        again = without_last_copies(again, frozenset(move.path for move in found.last_copies), COPIES_LOST)
         yield from map(result_of_refused, again.refused)
-        mover = Mover(work.ledger, secrets.token_hex(4))
-        yield from map(mover.move, again.victims)
+        mover = Mover(work.log, secrets.token_hex(4))
+        yield from map(mover.move, again.moves)
 
 
 def _list(asking: CatalogContext, as_json: bool) -> int:
     from catalog.cli.trash_messages import print_refused
 
     with trash_session(asking.config, time.time, say) as work:
-        record_removals(work.database, work.ledger, work.trashed)
-        seen = [(deed, location_problem(deed), is_reachable(work.database, deed)) for deed in work.current().trashed]
-    doubted = [RefusedPath(deed.path, why) for deed, why, _ in seen if why]
-    found = [(deed, "in no trash" if why else _state_text(deed, there)) for deed, why, there in seen]
+        record_removals(work.database, work.log, work.trashed)
+        seen = [
+            (record, location_problem(record), is_reachable(work.database, record)) for record in work.reread().trashed
+        ]
+    doubted = [RefusedPath(record.path, why) for record, why, _ in seen if why]
+    found = [(record, "in no trash" if why else _state_text(record, there)) for record, why, there in seen]
     print_refused(doubted, whole=True)
     if as_json:
-        echo_json_lines(_json_record(deed, word) for deed, word in found)
+        echo_json_lines(_json_record(record, word) for record, word in found)
         return EXIT_FINDINGS if doubted else 0
     from catalog.console import format_size, print_table
 
-    rows = ((format_utc(deed.at), format_size(deed.size), printable_path(deed.path), word) for deed, word in found)
+    rows = (
+        (format_utc(record.at), format_size(record.size), printable_path(record.path), word) for record, word in found
+    )
     print_table(("moved at", "size", "path", "now"), rows, right=("size",))
     return EXIT_FINDINGS if doubted else 0
 
 
-def _json_record(deed: TrashRecord, word: str) -> dict[str, object]:
-    known = TrashResult(deed.path, deed.size, deed.sha256, deed.to, done=True).record()
-    return known | {"at": format_utc(deed.at), "state": word, "instead": _survivor_path(deed)}
+def _json_record(record: TrashRecord, word: str) -> dict[str, object]:
+    known = TrashResult(record.path, record.size, record.sha256, record.trash_path, done=True).record()
+    return known | {"at": format_utc(record.at), "state": word, "instead": _survivor_path(record)}
 
 
-def _survivor_path(deed: TrashRecord) -> str | None:
-    return None if deed.instead is None else path_text(deed.instead.path)
+def _survivor_path(record: TrashRecord) -> str | None:
+    return None if record.kept_copy is None else path_text(record.kept_copy.path)
 
 
-def _state_text(deed: TrashRecord, there: bool) -> str:
-    return str(deed.state) if there else "its disk is away"
+def _state_text(record: TrashRecord, there: bool) -> str:
+    return str(record.state) if there else "its disk is away"
 
 
 def _purge(asking: CatalogContext, age: float, last_copy: bool, yes: bool, dry_run: bool, as_json: bool) -> int:
     from catalog.cli.trash_messages import print_purge_plan, print_summary
 
     with trash_session(asking.config, time.time, say) as work:
-        record_removals(work.database, work.ledger, work.trashed)
-        found = records_older_than(_reachable_records(work.current()), age, time.time())
+        record_removals(work.database, work.log, work.trashed)
+        found = records_older_than(_reachable_records(work.reread()), age, time.time())
     print_purge_plan(found)
     if dry_run or not found or not confirm("Delete them? Nothing brings them back.", yes=yes):
-        _print_results([TrashResult(deed.path, deed.size, deed.sha256, deed.to) for deed in found], as_json)
+        _print_results(
+            [TrashResult(record.path, record.size, record.sha256, record.trash_path) for record in found], as_json
+        )
         return 0
-    outcomes = _print_results(_purge_shown(asking, {deed.id for deed in found}, last_copy), as_json, talk=True)
+    outcomes = _print_results(_purge_shown(asking, {record.id for record in found}, last_copy), as_json, talk=True)
     print_summary("deleted", outcomes, "")
     return 0 if all(one.done for one in outcomes) else EXIT_FINDINGS
 
 
 def _purge_shown(asking: CatalogContext, shown: set[str], last_copy: bool) -> Iterable[TrashResult]:
     with trash_session(asking.config, time.time, say) as work:
-        agreed_on = [deed for deed in _reachable_records(work) if deed.id in shown]
-        yield from purge_all(work.database, work.ledger, agreed_on, last_copy=last_copy)
+        agreed_on = [record for record in _reachable_records(work) if record.id in shown]
+        yield from purge_all(work.database, work.log, agreed_on, last_copy=last_copy)
 
 
 def _reachable_records(work: TrashSession) -> list[TrashRecord]:
-    return [deed for deed in work.trashed if is_reachable(work.database, deed)]
+    return [record for record in work.trashed if is_reachable(work.database, record)]
 
 
 def _print_results(outcomes: Iterable[TrashResult], as_json: bool, talk: bool = False) -> list[TrashResult]:

@@ -119,12 +119,12 @@ def other(path: str) -> FileCopy:
 
 @pytest.mark.parametrize("path", KINDS)
 def test_it_is_no_copy_for_a_plan(path: str) -> None:
-    (victim,) = plan_moves([facts("a", others=(other(path),))]).victims
-    assert victim.lonely and victim.guards == []
+    (move,) = plan_moves([facts("a", others=(other(path),))]).moves
+    assert move.is_last_copy and move.survivor_groups == []
     (refused,) = plan_moves([facts("a", others=(other(path),), label="keep")]).refused
-    assert refused.why.startswith(f"{LABELLED_KEEP} (/r/{path} ")
-    (victim,) = plan_moves([facts("a", others=(other(path), other("stays.png")), label="keep")]).victims
-    assert victim.copies == (Survivor(b"/r/stays.png", bytes([1]) * 32),) and victim.passing is None
+    assert refused.reason.startswith(f"{LABELLED_KEEP} (/r/{path} ")
+    (move,) = plan_moves([facts("a", others=(other(path), other("stays.png")), label="keep")]).moves
+    assert move.copies == (Survivor(b"/r/stays.png", bytes([1]) * 32),) and move.transient_copy is None
 
 
 def test_the_guard_takes_none_by_whatever_path(tmp_path: Path) -> None:
@@ -137,8 +137,8 @@ def test_the_guard_takes_none_by_whatever_path(tmp_path: Path) -> None:
     going, sha256 = os.lstat(tmp_path), hashlib.sha256(b"a").digest()
     for path in (real / "a.png", tmp_path / "photos" / "a.png"):
         with pytest.raises(Refusal, match=r"lies in \.snapshots, where files do not stay"):
-            SurvivorVerifier().demand([[Survivor(os.fsencode(path), sha256)]], going)
-    assert SurvivorVerifier().demand([[Survivor(os.fsencode(tmp_path / "b.png"), sha256)]], going)
+            SurvivorVerifier().require([[Survivor(os.fsencode(path), sha256)]], going)
+    assert SurvivorVerifier().require([[Survivor(os.fsencode(tmp_path / "b.png"), sha256)]], going)
 
 
 # -- the commands, on files that a real pass has read; `ignore` is empty, so that all of them are catalogued
@@ -209,7 +209,7 @@ def test_the_last_copy_of_what_you_keep_is_refused_with_a_copy_in_each_kind_of_p
     assert all(path.exists() for path in named)
     assert house.catalog("label", "clear", *named).returncode == 0
     lines = house.lines("trash", "--yes", *named, code=1)
-    assert all(line["refused"].startswith("has no other copy: say --last-copy to give it up (") for line in lines)
+    assert all(line["refused"].startswith("has no other copy: use --last-copy to give it up (") for line in lines)
     assert "no other copy (" in house.catalog("trash", "--dry-run", named[0]).stderr
 
 
@@ -235,9 +235,9 @@ def test_a_purge_does_not_rely_on_it(house: TrashHouse) -> None:
     assert house.once().returncode == 0
     words = ("trash", "--purge", "--older-than", "0s", "--yes", "--last-copy")
     (line,) = house.lines(*words, code=1)
-    assert line["refused"].startswith("is labelled keep, and no other copy is proved")
+    assert line["refused"].startswith("is labelled keep, and no other copy can be verified")
     assert house.catalog("label", "clear", place(house, ".recycle/second.png")).returncode == 0
     (line,) = house.lines(*words[:-1], code=1)
-    assert line["refused"].startswith("what was kept instead of it is no longer proved")
+    assert line["refused"].startswith("the copy kept instead of it can no longer be verified")
     assert house.entries() == {"kept.png": "whole"}
     assert house.catalog("restore", "--last").returncode == 0

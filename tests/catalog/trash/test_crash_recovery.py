@@ -13,11 +13,11 @@ OURS, OTHER, NO = InfoOwner.OURS, InfoOwner.OTHER, InfoOwner.NONE
 def standing(where: str, info: InfoOwner, *, foreign_in: bool = False, foreign_out: bool = False) -> ObservedState:
     outside, inside = where in (OLD, BOTH, LINKED), where in (NEW, BOTH, LINKED)
     return ObservedState(
-        outside=outside,
-        ours_outside=outside and not foreign_out,
-        inside=inside,
-        ours_inside=inside and not foreign_in,
-        one=where == LINKED,
+        exists_outside=outside,
+        matches_outside=outside and not foreign_out,
+        exists_inside=inside,
+        matches_inside=inside and not foreign_in,
+        same_file=where == LINKED,
         info=info,
     )
 
@@ -26,18 +26,18 @@ def standing(where: str, info: InfoOwner, *, foreign_in: bool = False, foreign_o
     ("found", "ended"),
     [
         (standing(OLD, NO), Resolution("trash", "undone")),  # killed once it was written down
-        (standing(OLD, OURS), Resolution("trash", "undone", drop_info=True)),  # once the name was claimed
+        (standing(OLD, OURS), Resolution("trash", "undone", unlink_info=True)),  # once the name was claimed
         (standing(NEW, OURS), Resolution("trash", "done")),  # once it was moved
-        (standing(LINKED, OURS), Resolution("trash", "undone", drop_name=True, drop_info=True)),
+        (standing(LINKED, OURS), Resolution("trash", "undone", unlink_entry=True, unlink_info=True)),
         (standing(NEW, NO), Resolution("trash", "done", write_info=True)),  # a power cut lost the info file
         (standing(BOTH, OURS, foreign_out=True), Resolution("trash", "done")),  # moved, and another file came
         (standing(BOTH, NO, foreign_out=True), Resolution("trash", "done", write_info=True)),
         (standing(BOTH, OTHER), Resolution("trash", "undone")),  # somebody else claimed the name, with equal bytes
         (standing(BOTH, OTHER, foreign_in=True), Resolution("trash", "undone")),
-        (standing(BOTH, OURS, foreign_in=True), Resolution("trash", "undone", drop_info=True)),
+        (standing(BOTH, OURS, foreign_in=True), Resolution("trash", "undone", unlink_info=True)),
         (standing(BOTH, NO), Resolution("trash", "undone")),
         (standing(NONE, NO), Resolution("trash", "gone")),
-        (standing(NONE, OURS), Resolution("trash", "gone", drop_info=True)),
+        (standing(NONE, OURS), Resolution("trash", "gone", unlink_info=True)),
         (standing(NEW, OTHER), Resolution("trash", "gone")),
     ],
 )
@@ -49,12 +49,12 @@ def test_a_move_to_the_trash(found: ObservedState, ended: Resolution) -> None:
     ("found", "ended"),
     [
         (standing(NEW, OURS), Resolution("restore", "undone")),
-        (standing(OLD, OURS), Resolution("restore", "done", drop_info=True)),
+        (standing(OLD, OURS), Resolution("restore", "done", unlink_info=True)),
         (standing(OLD, NO), Resolution("restore", "done")),
         (standing(OLD, OTHER), Resolution("restore", "done")),
-        (standing(LINKED, OURS), Resolution("restore", "done", drop_name=True, drop_info=True)),
+        (standing(LINKED, OURS), Resolution("restore", "done", unlink_entry=True, unlink_info=True)),
         (standing(BOTH, OURS, foreign_out=True), Resolution("restore", "undone")),
-        (standing(NONE, OURS), Resolution("trash", "gone", drop_info=True)),
+        (standing(NONE, OURS), Resolution("trash", "gone", unlink_info=True)),
     ],
 )
 def test_a_restore(found: ObservedState, ended: Resolution) -> None:
@@ -65,9 +65,9 @@ def test_a_restore(found: ObservedState, ended: Resolution) -> None:
     ("found", "ended"),
     [
         (standing(NEW, OURS), Resolution("purge", "undone")),
-        (standing(NONE, OURS), Resolution("purge", "done", drop_info=True)),
+        (standing(NONE, OURS), Resolution("purge", "done", unlink_info=True)),
         (standing(NONE, NO), Resolution("purge", "done")),
-        (standing(OLD, OURS), Resolution("purge", "done", drop_info=True)),
+        (standing(OLD, OURS), Resolution("purge", "done", unlink_info=True)),
     ],
 )
 def test_a_purge(found: ObservedState, ended: Resolution) -> None:
@@ -83,7 +83,7 @@ def test_healing_never_takes_a_last_name_and_never_anothers_info(
 ) -> None:
     found = standing(where, info, foreign_in=bool(foreign & 1), foreign_out=bool(foreign & 2))
     ended = resolve(state, found)
-    assert not ended.drop_name or found.one
-    assert not ended.drop_info or info is OURS
-    assert not ended.write_info or (info is NO and found.inside)
-    assert not (ended.drop_info and ended.write_info)
+    assert not ended.unlink_entry or found.same_file
+    assert not ended.unlink_info or info is OURS
+    assert not ended.write_info or (info is NO and found.exists_inside)
+    assert not (ended.unlink_info and ended.write_info)

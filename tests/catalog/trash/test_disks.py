@@ -52,7 +52,7 @@ def test_the_home_trash_serves_its_own_filesystem_even_before_it_is_there(tmp_pa
     assert not (tmp_path / "home").exists()
     make_trash(found)
     assert stat.S_IMODE((tmp_path / "home/.local/share/Trash/files").stat().st_mode) == 0o700
-    assert found.told(b"/p/a.jpg") == b"/p/a.jpg"
+    assert found.path_in_info(b"/p/a.jpg") == b"/p/a.jpg"
 
 
 def test_another_filesystem_has_one_at_its_top(tmp_path: Path) -> None:
@@ -62,10 +62,10 @@ def test_another_filesystem_has_one_at_its_top(tmp_path: Path) -> None:
         (disk / "a" / "b").mkdir(parents=True)
         found = place(disk / "a" / "b", tmp_path)
         assert found == Trash(os.fsencode(disk) + b"/" + MINE, os.fsencode(disk))
-        assert found.told(os.fsencode(disk / "a/b/c.jpg")) == b"a/b/c.jpg"
+        assert found.path_in_info(os.fsencode(disk / "a/b/c.jpg")) == b"a/b/c.jpg"
         (tmp_path / "link").symlink_to(disk / "a")
         assert place(tmp_path / "link", tmp_path) == found
-        assert found.told(os.fsencode(tmp_path / "link/c.jpg")) == b"a/c.jpg"
+        assert found.path_in_info(os.fsencode(tmp_path / "link/c.jpg")) == b"a/c.jpg"
 
 
 def test_a_shared_trash_has_to_be_a_real_directory_with_the_sticky_bit(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_which_trash_is_needed_is_told_where_it_cannot_be(tmp_path: Path) -> Non
         own.rmdir()
         own.symlink_to(tmp_path)
         found = place(disk, tmp_path)
-        assert isinstance(found, str) and f"needs the trash {own}: is no directory" in found
+        assert isinstance(found, str) and f"needs the trash {own}: is not a directory" in found
         own.unlink()
         own.mkdir()
         os.chown(own, 12345, 12345)
@@ -172,7 +172,7 @@ def test_a_read_only_disk_is_told(tmp_path: Path) -> None:
     with house_on_a_disk(tmp_path) as (house, root):
         with mounted(house.root, "-o", "remount,ro"):
             (line,) = house.lines("trash", "--yes", root / "a.png", code=1)
-            assert line["refused"] == "lies in a folder that cannot be changed: read-only file system"
+            assert line["refused"] == "is in a directory that cannot be changed: read-only file system"
             assert (root / "a.png").exists()
         assert house.lines("trash", "--list") == []
 
@@ -186,7 +186,7 @@ def test_a_folder_that_may_not_be_changed_is_told(tmp_path: Path) -> None:
     root.chmod(0o555)
     try:
         (line,) = house.lines("trash", "--yes", root / "a.png", code=1, preexec=drop_powers)
-        assert line["refused"] == "lies in a folder that cannot be changed: permission denied"
+        assert line["refused"] == "is in a directory that cannot be changed: permission denied"
     finally:
         root.chmod(0o755)
     assert (root / "a.png").exists() and house.entries() == {}
@@ -234,14 +234,14 @@ def test_nothing_is_copied_to_another_filesystem(tmp_path: Path) -> None:
         (root / os.fsdecode(MINE)).write_bytes(b"in the way")
         (line,) = house.lines("trash", "--yes", root / "a.png", code=1)
         assert line["refused"] == (
-            f"needs the trash {root / os.fsdecode(MINE)}: is no directory; nothing is copied to another filesystem"
+            f"needs the trash {root / os.fsdecode(MINE)}: is not a directory; nothing is copied to another filesystem"
         )
         (root / os.fsdecode(MINE)).unlink()
         assert house.lines("trash", "--yes", root / "a.png")[0]["done"]
         elsewhere = tmp_path / "elsewhere"
         elsewhere.mkdir()
         (line,) = house.lines("restore", "--last", "--to", elsewhere, code=1)
-        assert line["refused"] == "lies in a trash on another filesystem; nothing is copied to another filesystem"
+        assert line["refused"] == "is in a trash on another filesystem; nothing is copied to another filesystem"
         assert house.lines("trash", "--list") and not list(elsewhere.iterdir())
         assert house.lines("restore", "--last")[0]["done"]
 
@@ -272,7 +272,7 @@ def test_one_file_by_two_devices_is_put_back(tmp_path: Path) -> None:
             assert house.once().returncode == 0
             assert [state[0] for state in house.states().values()] == ["ok", "ok"]
             (line,) = house.lines("trash", "--yes", first / "sub" / "a.png", code=1)
-            assert line["refused"].startswith("is the same file as the one that should stay")
+            assert line["refused"].startswith("is the same file as the copy to keep")
             assert (first / "sub" / "a.png").read_bytes() == picture(1) and house.entries() == {}
             assert house.lines("trash", "--list") == []
     except OSError:
@@ -295,7 +295,7 @@ def test_a_disk_that_is_away_keeps_its_trash(tmp_path: Path) -> None:
             assert line["refused"] == "cannot be reached: its disk is away"
         assert list(root.iterdir()) == []
         (line,) = house.lines("trash", "--yes", "--last-copy", root / "b.png", code=1)
-        assert line["refused"] in ("is not there",) or "its disk is away" in line["refused"]
+        assert line["refused"] in ("does not exist",) or "its disk is away" in line["refused"]
         with mounted(house.root, "--bind", os.fsencode(disk)):
             assert {line["state"] for line in house.lines("trash", "--list")} == {"in the trash"}
             assert all(line["done"] for line in house.lines("restore", "--last"))
@@ -312,8 +312,8 @@ def test_a_copy_on_a_disk_that_is_away_is_none(tmp_path: Path) -> None:
     second.rename(tmp_path / "away")
     second.mkdir()
     (line,) = house.lines("trash", "--yes", first / "a.png", code=1)
-    assert f"what stays is not proved: {second / 'a.png'} is not there" == line["refused"]
+    assert f"the copy to keep is not verified: {second / 'a.png'} does not exist" == line["refused"]
     house.once()
     (line,) = house.lines("trash", "--yes", first / "a.png", code=1)
-    assert line["refused"] == "has no other copy: say --last-copy to give it up"
+    assert line["refused"] == "has no other copy: use --last-copy to give it up"
     assert (first / "a.png").exists()

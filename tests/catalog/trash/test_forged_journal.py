@@ -138,7 +138,7 @@ def refused(scene: Scene, word: str) -> None:
     said = scene.run_all()
     assert scene.originals() == before
     assert f" {word}" in said, said
-    assert "out of journal.jsonl" in said, said
+    assert "from journal.jsonl" in said, said
 
 
 # -- two paths of one name
@@ -193,14 +193,14 @@ def itself(scene: Scene) -> tuple[Path, Path]:
 
 
 PATHS = {
-    through_a_linked_folder: "is in no trash",
+    through_a_linked_folder: "is not in a trash",
     in_a_linked_trash: "is reached through a symbolic link",
     in_linked_files_of_a_trash: "is reached through a symbolic link",
     below_a_linked_folder: "is reached through a symbolic link",
-    by_dots: "is reached through a symbolic link, or through what is no folder",
-    a_second_name_of_an_original: "is in no trash",
-    in_what_looks_like_a_trash: "is in no trash",
-    itself: "is in no trash",
+    by_dots: "is reached through a symbolic link, or through something that is not a directory",
+    a_second_name_of_an_original: "is not in a trash",
+    in_what_looks_like_a_trash: "is not in a trash",
+    itself: "is not in a trash",
 }
 
 
@@ -236,10 +236,10 @@ def test_the_entry_of_another_program_is_not_ended_as_a_second_name(scene: Scene
 def test_a_true_second_name_is_still_ended(scene: Scene) -> None:
     """What a kill between link and unlink leaves, on a filesystem without exclusive rename."""
     deed = scene.deed(scene.a, scene.trash / "files" / "a.png")
-    write_info(deed.info, deed.info_text)
-    os.link(deed.path, deed.to)
+    write_info(deed.info_path, deed.info_text)
+    os.link(deed.path, deed.trash_path)
     scene.forge_state(deed, RecordState.TRASHING)
-    assert "healed" in scene.say(LIST)
+    assert "recovered" in scene.say(LIST)
     assert scene.a.stat().st_nlink == 1 and scene.house.entries() == {}
 
 
@@ -256,20 +256,20 @@ def test_an_empty_info_file_proves_nothing(scene: Scene) -> None:
     scene.forge_state(scene.deed(scene.a, scene.trash / "files" / "a.png", id="f0-2"), RecordState.TRASHED)
     before = scene.originals()
     lines = scene.house.lines(*PURGE, code=1)
-    assert "is in no trash" in lines[0]["refused"]
-    assert lines[1]["refused"] == "is not ours any more: its info file is another's, or gone"
+    assert "is not in a trash" in lines[0]["refused"]
+    assert lines[1]["refused"] == "is no longer ours: its info file is missing or another program's"
     assert scene.originals() == before and (scene.trash / "files" / "a.png").exists()
-    refused(scene, "is in no trash")
+    refused(scene, "is not in a trash")
 
 
 def test_an_info_file_of_another_deed_or_place_proves_nothing(scene: Scene) -> None:
     place = scene.trash / "files" / "a.png"
     place.write_bytes(scene.a.read_bytes())
     deed = scene.deed(scene.a, place)
-    write_info(deed.info, info_text(b"/somewhere/else.png", deed.at, deed.id))
+    write_info(deed.info_path, info_text(b"/somewhere/else.png", deed.at, deed.id))
     scene.forge_state(deed, RecordState.TRASHED)
     (line,) = scene.house.lines(*PURGE, code=1)
-    assert line["refused"].startswith("is not ours any more") and place.exists()
+    assert line["refused"].startswith("is no longer ours") and place.exists()
 
 
 def test_a_file_that_was_exchanged_while_it_was_read_is_not_deleted(tmp_path: Path) -> None:
@@ -287,10 +287,10 @@ def test_what_was_kept_instead_is_missed_to_the_last_moment(tmp_path: Path) -> N
     going, stays, guard = tmp_path / "a", tmp_path / "b", SurvivorVerifier()
     for path in (going, stays):
         path.write_bytes(b"x")
-    proved = guard.demand([[Survivor(os.fsencode(stays), hashlib.sha256(b"x").digest())]], going.lstat())
+    proved = guard.require([[Survivor(os.fsencode(stays), hashlib.sha256(b"x").digest())]], going.lstat())
     _require_unchanged(os.fsencode(going), going.lstat(), guard, proved)
     stays.unlink()
-    with pytest.raises(Refusal, match="what was kept instead of it is no longer proved"):
+    with pytest.raises(Refusal, match="the copy kept instead of it can no longer be verified"):
         _require_unchanged(os.fsencode(going), going.lstat(), guard, proved)
 
 
@@ -306,18 +306,18 @@ def trashed(scene: Scene) -> TrashRecord:
 
 
 GOALS = {
-    "outside": (lambda scene: scene.outside / "new.png", "did not lie in a root of this catalog"),
-    "over a file outside": (lambda scene: scene.outside / "c.png", "did not lie in a root of this catalog"),
+    "outside": (lambda scene: scene.outside / "new.png", "was not in a root of this catalog"),
+    "over a file outside": (lambda scene: scene.outside / "c.png", "was not in a root of this catalog"),
     "a root's name and more": (
         lambda scene: f"{os.fsdecode(scene.house.root)}elsewhere/new.png",
-        "did not lie in a root of this catalog",
+        "was not in a root of this catalog",
     ),
-    "over an original": (lambda scene: scene.a, "another file is at its place now: name a folder with --to"),
+    "over an original": (lambda scene: scene.a, "another file is at its path now: name a folder with --to"),
     "through a link": (lambda scene: scene.room / "out" / "new.png", "is reached through a symbolic link"),
-    "into a file": (lambda scene: scene.a / "new.png", "or through what is no folder"),
+    "into a file": (lambda scene: scene.a / "new.png", "or through something that is not a directory"),
     "by dots": (
         lambda scene: f"{scene.room}/../../{scene.outside.name}/new.png",
-        "is reached through a symbolic link, or through what is no folder",
+        "is reached through a symbolic link, or through something that is not a directory",
     ),
 }
 
@@ -382,7 +382,7 @@ def test_what_is_no_file_is_left_alone(scene: Scene, make: Callable[[Path], None
     assert scene.originals() == before and seen(inside) == odd
     scene.forge_state(scene.deed(scene.room / "new", inside, id="f0-2"), RecordState.TRASHED)
     (line,) = scene.house.lines("restore", scene.room / "new", code=1)
-    assert "is no regular file" in line["refused"] and seen(inside) == odd
+    assert "is not a regular file" in line["refused"] and seen(inside) == odd
 
 
 # -- what is no path of ours
@@ -397,15 +397,15 @@ def test_what_no_command_writes_is_passed_over_and_told(scene: Scene, field: str
     scene.forge(begin_entry(deed) | {field: odd}, step_entry(deed, "trash", "done", 2.0))
     before = scene.originals()
     said = scene.say(LIST)
-    assert "passed over: a line of the journal that no command writes: " in said
-    assert "out of journal.jsonl" in said
+    assert "skipped: a journal line that no command writes: " in said
+    assert "from journal.jsonl" in said
     assert scene.run_all() and scene.originals() == before
 
 
 @pytest.mark.parametrize("id", ["", "f0", "f0-1\nX", "f0-\u0661", "../f0-1", "\ud800-1", None, 7])
 def test_an_id_that_no_command_gives_is_passed_over(scene: Scene, id: object) -> None:
     scene.forge(begin_entry(scene.deed(scene.a, scene.trash / "files" / "a.png")) | {"id": id})
-    assert "passed over" in scene.say(LIST)
+    assert "skipped: " in scene.say(LIST)
 
 
 @pytest.mark.parametrize(
@@ -420,13 +420,13 @@ def test_an_id_that_no_command_gives_is_passed_over(scene: Scene, id: object) ->
 )
 def test_a_field_that_no_command_writes_is_passed_over(scene: Scene, field: str, odd: object) -> None:
     scene.forge(begin_entry(scene.deed(scene.a, scene.trash / "files" / "a.png")) | {field: odd})
-    assert "passed over" in scene.say(LIST)
+    assert "skipped: " in scene.say(LIST)
 
 
 def test_a_goal_that_no_command_writes_is_passed_over(scene: Scene) -> None:
     deed = trashed(scene)
     scene.forge(step_entry(deed, "restore", "begin", 2.0) | {"path": "new.png"})
-    assert "passed over" in scene.say(LIST)
+    assert "skipped: " in scene.say(LIST)
     assert scene.house.lines("restore", "--last")[0]["done"] and scene.b.exists()
 
 
@@ -447,9 +447,9 @@ def test_an_info_file_outside_of_a_trash_is_not_taken_away(scene: Scene) -> None
         (RecordState.TRASHING, RecordState.RESTORING, RecordState.PURGING, RecordState.TRASHED)
     ):
         deed = scene.deed(scene.room / f"{number}.png", scene.room / "files" / f"{number}.png", scene.a, f"f0-{number}")
-        Path(os.fsdecode(deed.info)).write_bytes(deed.info_text if number % 2 else b"")
+        Path(os.fsdecode(deed.info_path)).write_bytes(deed.info_text if number % 2 else b"")
         scene.forge_state(deed, state)
-    refused(scene, "is in no trash")
+    refused(scene, "is not in a trash")
 
 
 def test_a_trash_of_another_user_is_not_believed() -> None:
@@ -478,7 +478,7 @@ def test_a_trash_whose_files_lie_elsewhere_is_not_used(tmp_path: Path) -> None:
     house.trash.mkdir(parents=True)
     (house.trash / "files").symlink_to(tmp_path / "elsewhere")
     (line,) = house.lines("trash", "--yes", "--last-copy", Path(os.fsdecode(house.root)) / "a.png", code=1)
-    assert "its files is no directory" in line["refused"]
+    assert "its files is not a directory" in line["refused"]
 
 
 def test_the_list_says_what_it_does_not_believe(scene: Scene) -> None:

@@ -13,7 +13,7 @@ TRASH = Trash(b"/t", None)
 
 def known(inode: int = 1, content: int = 1, **more: object) -> TrashRow:
     row = {"state": "ok", "content": content, "sha256": bytes([content]) * 32, "size": 9, "label": None, "volume": 1}
-    return TrashRow(**{**row, "inode": inode, "top": b"/r", "away": None, **more})  # type: ignore[arg-type]
+    return TrashRow(**{**row, "inode": inode, "volume_path": b"/r", "away": None, **more})  # type: ignore[arg-type]
 
 
 def facts(name: str, inode: int = 1, content: int = 1, others: tuple[FileCopy, ...] = (), **more: object) -> PathFacts:
@@ -32,21 +32,21 @@ def copy(name: str, inode: int, away: bool = False, state: str = "ok") -> FileCo
         (facts("a", state="rejected"), ""),
         (PathFacts(b"/r/a", "file", 9), "is not in the catalog"),
         (facts("a", state="gone"), "is not in the catalog"),
-        (facts("a", state="pending"), "was not read yet"),
-        (facts("a", sha256=None), "was not read yet"),
+        (facts("a", state="pending"), "has not been read yet"),
+        (facts("a", sha256=None), "has not been read yet"),
         (facts("a", away="not mounted"), "cannot be relied on: its disk is away (not mounted)"),
         (
-            PathFacts(b"/r/a", "", 0, known=known(away="not mounted")),
+            PathFacts(b"/r/a", "", 0, row=known(away="not mounted")),
             "cannot be relied on: its disk is away (not mounted)",
         ),
-        (PathFacts(b"/r/a", "", 0, known=known()), "is not there"),
-        (PathFacts(b"/r/a", "", 0, "input/output error", known()), "cannot be looked at: input/output error"),
-        (PathFacts(b"/r/a", "directory", 9, known=known()), "is a directory: name the files in it"),
-        (PathFacts(b"/r/a", "symlink", 9, known=known()), "is a symbolic link"),
-        (PathFacts(b"/r/a", "special", 9, known=known()), "is no regular file"),
-        (PathFacts(b"/r/a", "file", 9, known=known(), through_link=True), "is reached through a symbolic link"),
-        (PathFacts(b"/r/a", "file", 8, known=known()), "changed since it was read"),
-        (PathFacts(b"/r/a", "file", 9, known=known(), trash="needs a trash"), "needs a trash"),
+        (PathFacts(b"/r/a", "", 0, row=known()), "does not exist"),
+        (PathFacts(b"/r/a", "", 0, "input/output error", known()), "cannot be accessed: input/output error"),
+        (PathFacts(b"/r/a", "directory", 9, row=known()), "is a directory: name the files in it"),
+        (PathFacts(b"/r/a", "symlink", 9, row=known()), "is a symbolic link"),
+        (PathFacts(b"/r/a", "special", 9, row=known()), "is not a regular file"),
+        (PathFacts(b"/r/a", "file", 9, row=known(), through_symlink=True), "is reached through a symbolic link"),
+        (PathFacts(b"/r/a", "file", 8, row=known()), "changed since it was read"),
+        (PathFacts(b"/r/a", "file", 9, row=known(), trash="needs a trash"), "needs a trash"),
     ],
 )
 def test_what_may_not_go_is_told_in_words(one: PathFacts, why: str) -> None:
@@ -54,7 +54,7 @@ def test_what_may_not_go_is_told_in_words(one: PathFacts, why: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("others", "lonely"),
+    ("others", "is_last_copy"),
     [
         ((), True),
         ((copy("b", 2),), False),
@@ -63,48 +63,50 @@ def test_what_may_not_go_is_told_in_words(one: PathFacts, why: str) -> None:
         ((copy("b", 2, state="rejected"),), False),  # the same bytes: its hash will tell
     ],
 )
-def test_what_counts_as_another_copy(others: tuple[FileCopy, ...], lonely: bool) -> None:
+def test_what_counts_as_another_copy(others: tuple[FileCopy, ...], is_last_copy: bool) -> None:
     found = plan_moves([facts("a", others=others)])
-    assert [victim.lonely for victim in found.victims] == [lonely]
+    assert [move.is_last_copy for move in found.moves] == [is_last_copy]
     kept = plan_moves([facts("a", others=others, label="keep")])
-    assert [one.why for one in kept.refused] == ([LABELLED_KEEP] if lonely else [])
+    assert [one.reason for one in kept.refused] == ([LABELLED_KEEP] if is_last_copy else [])
 
 
 def test_of_copies_that_all_go_none_is_one() -> None:
     a, b = facts("a", 1, others=(copy("b", 2),)), facts("b", 2, others=(copy("a", 1),))
-    assert [victim.lonely for victim in plan_moves([a, b]).victims] == [True, True]
+    assert [move.is_last_copy for move in plan_moves([a, b]).moves] == [True, True]
 
 
 def test_a_hard_link_to_one_that_goes_is_no_copy() -> None:
     a = facts("a", 1, others=(copy("b", 2), copy("link to b", 2)))
     b = facts("b", 2, others=(copy("a", 1), copy("link to b", 2)))
-    assert [victim.lonely for victim in plan_moves([a, b]).victims] == [True, True]
+    assert [move.is_last_copy for move in plan_moves([a, b]).moves] == [True, True]
 
 
 def test_what_is_refused_itself_may_stay_for_another() -> None:
     a, b = facts("a", 1, others=(copy("b", 2),)), facts("b", 2, others=(copy("a", 1),), away="not mounted")
     found = plan_moves([a, b])
-    assert [victim.path for victim in found.victims] == [b"/r/a"] and not found.lonely
+    assert [move.path for move in found.moves] == [b"/r/a"] and not found.last_copies
 
 
 def test_a_named_survivor_stands_for_a_copy_but_not_for_what_is_kept() -> None:
     named = Survivor(b"/r/better", bytes(32))
-    (victim,) = plan_moves([facts("a")], named).victims
-    assert not victim.lonely and victim.guards == [(named,)]
-    assert [one.why for one in plan_moves([facts("a", label="keep")], named).refused] == [LABELLED_KEEP]
-    (victim,) = plan_moves([facts("a", others=(copy("b", 2),), label="keep")], named).victims
-    assert victim.guards == [(Survivor(b"/r/b", bytes([1]) * 32),), (named,)]
+    (move,) = plan_moves([facts("a")], named).moves
+    assert not move.is_last_copy and move.survivor_groups == [(named,)]
+    assert [one.reason for one in plan_moves([facts("a", label="keep")], named).refused] == [LABELLED_KEEP]
+    (move,) = plan_moves([facts("a", others=(copy("b", 2),), label="keep")], named).moves
+    assert move.survivor_groups == [(Survivor(b"/r/b", bytes([1]) * 32),), (named,)]
 
 
 def test_another_content_than_was_named_is_not_meant() -> None:
-    found = plan_moves([facts("a", 1, 1), facts("b", 2, 2)], told={b"/r/a": bytes([1]) * 32, b"/r/b": bytes([1]) * 32})
-    assert [victim.path for victim in found.victims] == [b"/r/a"]
-    assert [(one.path, one.why) for one in found.refused] == [(b"/r/b", OTHER_CONTENT)]
+    found = plan_moves(
+        [facts("a", 1, 1), facts("b", 2, 2)], expected={b"/r/a": bytes([1]) * 32, b"/r/b": bytes([1]) * 32}
+    )
+    assert [move.path for move in found.moves] == [b"/r/a"]
+    assert [(one.path, one.reason) for one in found.refused] == [(b"/r/b", OTHER_CONTENT)]
 
 
 def test_last_copies_go_only_as_agreed() -> None:
     found = plan_moves([facts("a", 1, 1), facts("b", 2, 2), facts("c", 3, 3, (copy("d", 4),))])
     left = without_last_copies(found, frozenset({b"/r/a"}), "why")
-    assert [victim.path for victim in left.victims] == [b"/r/a", b"/r/c"]
-    assert [(one.path, one.why) for one in left.refused] == [(b"/r/b", "why")]
+    assert [move.path for move in left.moves] == [b"/r/a", b"/r/c"]
+    assert [(one.path, one.reason) for one in left.refused] == [(b"/r/b", "why")]
     assert left.size == 18

@@ -34,20 +34,20 @@ def test_each_line_leads_on() -> None:
     for kind, word in (("trash", "done"), ("restore", "begin"), ("restore", "undone"), ("purge", "begin")):
         lines.append(step_entry(one, kind, word, 1.0))
         assert records_from_journal(lines)["ab-1"].state is STATE_AFTER_STEP[kind, word]
-    assert records_from_journal(lines)["ab-1"].goal == HOSTILE
+    assert records_from_journal(lines)["ab-1"].restore_target == HOSTILE
 
 
 def test_the_info_file_stands_beside() -> None:
-    assert deed().info == b"/t/info/1.trashinfo"
+    assert deed().info_path == b"/t/info/1.trashinfo"
     assert deed().run == "ab"
 
 
 def test_a_second_beginning_has_another_place() -> None:
     first, second = (
         deed(),
-        TrashRecord(**{**{k: getattr(deed(), k) for k in TrashRecord.__slots__}, "to": b"/t/files/1.2"}),
+        TrashRecord(**{**{k: getattr(deed(), k) for k in TrashRecord.__slots__}, "trash_path": b"/t/files/1.2"}),
     )
-    assert records_from_journal([begin_entry(first), begin_entry(second)])["ab-1"].to == b"/t/files/1.2"
+    assert records_from_journal([begin_entry(first), begin_entry(second)])["ab-1"].trash_path == b"/t/files/1.2"
 
 
 def test_nonsense_and_other_kinds_are_passed_over() -> None:

@@ -147,7 +147,7 @@ def test_a_dry_run_moves_nothing(house: TrashHouse, room: Room) -> None:
 def test_last_copies_go_only_if_they_are_named(house: TrashHouse, room: Room) -> None:
     named = [room.at(name) for name in ("one.png", "copy.png", "alone.png", "name.png")]
     lines = house.lines("trash", "--yes", *named, code=1)
-    assert {line["refused"] for line in lines} == {"has no other copy: say --last-copy to give it up"}
+    assert {line["refused"] for line in lines} == {"has no other copy: use --last-copy to give it up"}
     assert len(room.left) == 6, "of two copies that both go, none is a copy; a hard link is none at all"
     lines = house.lines("trash", "--yes", room.at("one.png"), room.at("alone.png"), code=1)
     assert [(Path(line["path"]).name, line["done"]) for line in lines] == [("alone.png", False), ("one.png", True)]
@@ -177,10 +177,10 @@ def spoil(path: Path) -> None:
 def test_a_copy_that_cannot_be_proved_is_none(house: TrashHouse, room: Room) -> None:
     spoil(room.at("copy.png"))
     (line,) = house.lines("trash", "--yes", "--last-copy", room.at("one.png"), code=1)
-    assert line["refused"] == f"what stays is not proved: {room.at('copy.png')} changed since it was read"
+    assert line["refused"] == f"the copy to keep is not verified: {room.at('copy.png')} changed since it was read"
     room.at("copy.png").unlink()
     (line,) = house.lines("trash", "--yes", room.at("one.png"), code=1)
-    assert line["refused"] == f"what stays is not proved: {room.at('copy.png')} is not there"
+    assert line["refused"] == f"the copy to keep is not verified: {room.at('copy.png')} does not exist"
     os.link(room.at("one.png"), room.at("copy.png"))  # as a tool that saves space would
     (line,) = house.lines("trash", "--yes", room.at("one.png"), code=1)
     assert "is the same file under another name" in line["refused"]
@@ -227,7 +227,7 @@ def test_what_no_file_of_ours_is_is_refused_with_words(house: TrashHouse, room: 
         room.folder: "is a directory: name the files in it",
         room.at("new.png"): "is not in the catalog",
         room.at("link.png"): "is a symbolic link",
-        room.at("nothing.png"): "is not there",
+        room.at("nothing.png"): "does not exist",
         outside: "is not in the catalog",
         room.folder.parent / f"{room.folder.name} linked" / "one.png": "is not in the catalog",
     }
@@ -259,7 +259,7 @@ def test_what_happens_while_the_question_stands_counts(house: TrashHouse, room: 
     code, said = on_terminal(house, "trash", *map(room.at, names), answer=b"y", meanwhile=meanwhile)
     said = " ".join(said.split())
     assert code == 1
-    assert "alone.png is not there" in said
+    assert "alone.png does not exist" in said
     assert "bad.png changed since it was read" in said
     assert "one.png has lost its other copies since the plan was made" in said
     assert room.left == ["bad.png", "one.png"], said
@@ -274,7 +274,7 @@ def test_another_picture_that_was_read_meanwhile_is_not_the_one_that_was_shown(h
         assert house.once().returncode == 0
 
     code, said = on_terminal(house, "trash", room.at("alone.png"), answer=b"y", meanwhile=meanwhile)
-    assert code == 1 and "holds another content than when it was named" in " ".join(said.split())
+    assert code == 1 and "has other content than when it was listed" in " ".join(said.split())
     lines = house.lines("trash", "-", "--yes", "--last-copy", stdin=listed, code=1)
     assert {Path(line["path"]).name for line in lines if not line["done"]} == {"alone.png"}
     assert room.left == ["alone.png"]
@@ -334,7 +334,7 @@ def test_what_stands_there_now_is_not_replaced(house: TrashHouse, room: Room) ->
     assert house.catalog("trash", "--yes", "--last-copy", room.at("alone.png")).returncode == 0
     room.at("alone.png").write_bytes(b"new")
     (line,) = house.lines("restore", room.at("alone.png"), code=1)
-    assert line["refused"] == "another file is at its place now: name a folder with --to" and not line["done"]
+    assert line["refused"] == "another file is at its path now: name a folder with --to" and not line["done"]
     assert room.at("alone.png").read_bytes() == b"new" and house.entries() == {"alone.png": "whole"}
     place = house.folder / f"elsewhere {room.folder.name}"
     assert house.catalog("restore", "--last", "--to", place).returncode == USAGE
@@ -375,9 +375,9 @@ def test_bytes_that_changed_in_the_trash_come_back_with_a_word(house: TrashHouse
     assert house.catalog("trash", "--yes", "--last-copy", room.at("alone.png")).returncode == 0
     spoil(house.trash / "files" / "alone.png")
     (line,) = house.lines("trash", "--purge", "--older-than", "0s", "--yes", code=1)
-    assert line["refused"] == "holds other bytes than were put there"
+    assert line["refused"] == "has other bytes than were moved there"
     (line,) = house.lines("restore", "--last", code=1)
-    assert line["done"] and line["warning"] == "its bytes are not those that went into the trash"
+    assert line["done"] and line["warning"] == "its bytes differ from those that were moved to the trash"
     assert room.at("alone.png").exists()
 
 
@@ -402,7 +402,7 @@ def test_only_what_our_journal_put_there_is_deleted(house: TrashHouse, room: Roo
     lines = house.lines("trash", "--purge", "--older-than", "0s", "--yes", code=1)
     assert {Path(line["path"]).name: line["refused"] for line in lines} == {
         "alone.png": None,
-        "bad.png": "is not ours any more: its info file is another's, or gone",
+        "bad.png": "is no longer ours: its info file is missing or another program's",
     }
     assert house.entries() == {"bad.png": "whole", "theirs.png": "whole"}
     for name in house.entries():
@@ -441,7 +441,7 @@ def test_what_lost_what_was_kept_instead_is_not_deleted(house: TrashHouse, room:
     assert line["refused"].startswith("is labelled keep")
     assert house.catalog("label", "clear", room.at("copy.png")).returncode == 0
     (line,) = house.lines(*words, code=1)
-    assert line["refused"].startswith("what was kept instead of it is no longer proved")
+    assert line["refused"].startswith("the copy kept instead of it can no longer be verified")
     assert house.entries() == {"one.png": "whole"}
     assert house.lines(*words, "--last-copy")[0]["done"]
 
