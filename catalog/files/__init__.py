@@ -1,1 +1,1 @@
-"""The life of a file row: seen, read, moved, missing, gone."""
+"""Rows of files: seen, read, moved, missing, gone."""

@@ -1,4 +1,4 @@
-"""Decide what a sighting of a path means. Pure: no clock, no disk, no catalog."""
+"""Decide what a sighting of a path requires. Pure: no clock, no disk, no catalog."""
 
 from enum import Enum
 from typing import NamedTuple
@@ -7,15 +7,15 @@ from catalog.filesystem.stat_signature import Signature
 
 
 class SightingAction(Enum):
-    """What has to be done about a path that was seen."""
+    """The action that a sighting requires."""
 
-    SKIP = "skip"  # as known
-    TOUCH = "touch"  # only the inode differs: record it, the bytes stand
+    SKIP = "skip"  # nothing changed
+    TOUCH = "touch"  # only the inode changed: record it
     READ = "read"  # new, changed, or back
 
 
 class FileRow(NamedTuple):
-    """What the catalog holds of a path."""
+    """The part of a file's row that a sighting is compared with."""
 
     id: int
     state: str
@@ -23,10 +23,10 @@ class FileRow(NamedTuple):
 
 
 def action_for(seen: Signature, known: FileRow | None) -> SightingAction:
-    """Compare a sighting with the known row.
+    """Return the action that a sighting requires, given the known row.
 
-    A new ctime alone (chmod, a new hard link) is read too: a tool that sets mtime back after it wrote would
-    otherwise hide its change. Reading costs one hash, since known content is not decoded again.
+    A file with only a new ctime (chmod, a new hard link) is read too: otherwise a tool that resets mtime after writing
+    would hide its change. Reading costs one hash, since known content is not decoded again.
     """
     if known is None or known.state == "gone" or seen.stamp != known.signature.stamp:
         return SightingAction.READ
@@ -38,10 +38,10 @@ MAX_READER_CRASHES = 3
 
 
 def retry_delay(attempts: int) -> float:
-    """Seconds until the next try after so many failed ones."""
+    """Return the seconds until the next attempt, after `attempts` failed ones."""
     return RETRY_SECONDS[min(attempts, len(RETRY_SECONDS) - 1)]
 
 
 def too_many_crashes(attempts: int) -> bool:
-    """Whether a file took down its reader so often that it is rejected for it."""
+    """Return whether a file has crashed its reader often enough to be rejected."""
     return attempts >= MAX_READER_CRASHES

@@ -1,6 +1,6 @@
-"""Every content that a path ever held, and what each change was judged to be. Inside the writer's transaction.
+"""The history of a path: each content that it held, with the verdict on the change.
 
-A file that is met for the first time is only noted: nothing is compared, and nothing more is asked of the catalog.
+Call inside the writer's transaction. A new file is only recorded: nothing is compared, and no other row is read.
 """
 
 from typing import NamedTuple
@@ -28,54 +28,59 @@ LAST_HISTORY_SQL = (
 
 
 class ReadOutcome(NamedTuple):
-    """What became of the bytes that were read. `reason`: why they are rejected, None where they are well."""
+    """The outcome of reading a file. `reason`: why it is rejected; None if it is accepted."""
 
     reason: RejectReason | None = None
     detail: str = ""
-    clues: ContentComparison = NO_COMPARISON
+    comparison: ContentComparison = NO_COMPARISON
 
 
 def record_content_change(
-    database: Database, file: int, seen: Signature, content: int, now: float, fate: ReadOutcome
+    database: Database, file: int, seen: Signature, content: int, now: float, outcome: ReadOutcome
 ) -> Verdict | None:
-    """Note a content that the path did not hold before. Returns the verdict on the change; None where there is none."""
+    """Record a content that the path did not hold before. Return the verdict on the change; None if there is none."""
     row = database.row(LAST_HISTORY_SQL, file, *seen.stamp)
     if row is None:
         return None
-    betrayed, newest = row
+    hash_mismatch, newest = row
     if newest is None:
         add_history_row(database, file, seen, content, now, Verdict(VerdictKind.FIRST, ""))
         return None
-    last, mtime_ns = database.rows("SELECT content, mtime_ns FROM history WHERE id = ?", newest)[0]
+    ((last, mtime_ns),) = database.rows("SELECT content, mtime_ns FROM history WHERE id = ?", newest)
     if last == content:
         return None
-    case = ContentChange(
-        *_compared_contents(database, last, content),
-        clues=_complete_comparison(database, fate.clues, last, content),
-        betrayed=bool(betrayed),
+    before, after = _compared_contents(database, last, content)
+    change = ContentChange(
+        before,
+        after,
+        comparison=_complete_comparison(database, outcome.comparison, last, content),
+        hash_mismatch=bool(hash_mismatch),
         same_mtime=mtime_ns == seen.mtime_ns,
-        reason=fate.reason,
-        detail=fate.detail,
-        held=_held_here_before(database, file, content),
-        elsewhere=_held_elsewhere(database, file, content),
+        reason=outcome.reason,
+        detail=outcome.detail,
+        held_before=_held_before(database, file, content),
+        held_elsewhere=_held_elsewhere(database, file, content),
     )
-    verdict = classify_change(case)
+    verdict = classify_change(change)
     add_history_row(database, file, seen, content, now, verdict)
     return verdict
 
 
 def add_history_row(database: Database, file: int, seen: Signature, content: int, now: float, verdict: Verdict) -> None:
-    """Write one row."""
+    """Insert one row."""
     database.run(
         "INSERT INTO history(file, content, size, mtime_ns, seen_at, verdict, evidence) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        *(file, content, seen.size, seen.mtime_ns, now, verdict.word, verdict.evidence or None),
+        *(file, content, seen.size, seen.mtime_ns, now, verdict.kind, verdict.evidence or None),
     )
 
 
-def _complete_comparison(database: Database, clues: ContentComparison, before: int, after: int) -> ContentComparison:
-    """Clues about another past say nothing. Bytes that were known need no embedding: both vectors are here."""
-    clues = clues if clues.past == before else NO_COMPARISON
-    return clues if clues.cosine is not None else clues._replace(cosine=_cosine(database, before, after))
+def _complete_comparison(
+    database: Database, comparison: ContentComparison, before: int, after: int
+) -> ContentComparison:
+    """Drop a comparison with another content than `before`; add the cosine of stored vectors if it has none."""
+    if comparison.previous != before:
+        comparison = NO_COMPARISON
+    return comparison if comparison.cosine is not None else comparison._replace(cosine=_cosine(database, before, after))
 
 
 def _cosine(database: Database, before: int, after: int) -> float | None:
@@ -86,22 +91,25 @@ def _cosine(database: Database, before: int, after: int) -> float | None:
     )
     if row is None:
         return None
-    from catalog.store.vectors import unpack_vectors  # numpy, of which the questions asked of a history have no need
+    from catalog.store.vectors import unpack_vectors  # imports numpy, which commands that read a history do not need
 
-    one, other = unpack_vectors(row, len(row[0]) // 2)
+    packed, _ = row
+    one, other = unpack_vectors(row, len(packed) // 2)
     return float(one @ other)
 
 
 def _compared_contents(database: Database, before: int, after: int) -> tuple[ComparedContent, ComparedContent]:
     rows = {
-        id_: ComparedContent(*told)
-        for id_, *told in database.rows(f"SELECT id, {CONTENT_COLUMNS} FROM content WHERE id IN (?, ?)", before, after)
+        id_: ComparedContent(*columns)
+        for id_, *columns in database.rows(
+            f"SELECT id, {CONTENT_COLUMNS} FROM content WHERE id IN (?, ?)", before, after
+        )
     }
     return rows[before], rows[after]
 
 
-def _held_here_before(database: Database, file: int, content: int) -> bool:
-    """Whether the path held it before, and nobody thought it damaged then."""
+def _held_before(database: Database, file: int, content: int) -> bool:
+    """Return whether the path held the content before, and it was not judged to be damaged then."""
     return bool(
         database.value(
             "SELECT 1 FROM history WHERE file = ? AND content = ? AND verdict NOT IN (?, ?)",

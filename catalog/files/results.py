@@ -73,10 +73,15 @@ def add_vector(database: Database, content: int, model: int, data: bytes) -> Non
 
 
 def accept_file(
-    database: Database, file: int, seen: Signature, content: int, now: float, clues: ContentComparison = NO_COMPARISON
+    database: Database,
+    file: int,
+    seen: Signature,
+    content: int,
+    now: float,
+    comparison: ContentComparison = NO_COMPARISON,
 ) -> Verdict | None:
     """The file was read, is well, and its content has a vector. Returns the verdict, where known bytes changed."""
-    verdict = record_content_change(database, file, seen, content, now, ReadOutcome(clues=clues))
+    verdict = record_content_change(database, file, seen, content, now, ReadOutcome(comparison=comparison))
     database.run(
         "UPDATE file SET state = 'ok', reason = NULL, detail = NULL, attempts = 0, due = NULL, betrayed = 0,"
         f" content = ?, last_verified = ? WHERE {UNCHANGED_FILE}",
@@ -94,12 +99,12 @@ def reject_file(
     content: int | None,
     now: float,
     due: float | None = None,
-    clues: ContentComparison = NO_COMPARISON,
+    comparison: ContentComparison = NO_COMPARISON,
 ) -> Verdict | None:
     """The file cannot be embedded, and why. `due`: when to try again, for what may heal by itself."""
     verdict = None
     if content is not None:
-        verdict = record_content_change(database, file, seen, content, now, ReadOutcome(reason, detail, clues))
+        verdict = record_content_change(database, file, seen, content, now, ReadOutcome(reason, detail, comparison))
     database.run(
         "UPDATE file SET state = 'rejected', reason = ?, detail = ?, attempts = attempts + 1, due = ?,"
         " betrayed = iif(? IS NULL, betrayed, 0),"

@@ -1,1 +1,1 @@
-"""What happened to changed bytes: pure rules, no database, no disk."""
+"""Rules that classify a change of a file's bytes. Pure: no database, no disk, no clock."""

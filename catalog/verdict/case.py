@@ -1,4 +1,4 @@
-"""What a judge of changed bytes is given, and what it answers."""
+"""Input and output of the rules: a change of content, and its verdict."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from models.decode.reason import RejectReason
 
 
 class VerdictKind(StrEnum):
-    """Verdicts. The README explains each."""
+    """All verdicts. The README explains each."""
 
     FIRST = "first"
     ROT = "rot"
@@ -27,7 +27,10 @@ DAMAGE_VERDICTS = (VerdictKind.ROT, VerdictKind.ROT_PERHAPS)
 
 
 class ComparedContent(NamedTuple):
-    """A content. `format`: None where it could not be read as a picture. `width`, `height`: as displayed, in pixels."""
+    """A content. `format`: None if it could not be decoded. `width`, `height`: as displayed, in pixels.
+
+    `picture`: digest of the decoded pixels. `note`, `suspect`: remarks of the decoder.
+    """
 
     format: str | None = None
     width: int | None = None
@@ -40,41 +43,41 @@ class ComparedContent(NamedTuple):
 
 
 class ContentComparison(NamedTuple):
-    """What the reader of the new bytes found while the old content's sums and vector were at hand.
+    """New bytes compared with the checksums and the vector of the previous content.
 
-    `past`: the content they belong to, by its id. `coded`: the bytes of the new file that are the compressed picture
-    itself [start, stop), where its format tells. `cosine`: of both vectors under one model. `turned`: the new picture
-    was turned or mirrored for it.
+    `previous`: id of that content. `coded_span`: bytes [start, stop) of the new file that hold compressed image data,
+    if the format tells. `cosine`: of the vectors of both under one model. `reoriented`: the highest cosine was that of
+    the new image rotated or mirrored.
     """
 
-    past: int = 0
-    standing: BlockComparison | None = None
-    coded: tuple[int, int] | None = None
+    previous: int = 0
+    blocks: BlockComparison | None = None
+    coded_span: tuple[int, int] | None = None
     cosine: float | None = None
-    turned: bool = False
+    reoriented: bool = False
 
 
 class ContentChange(NamedTuple):
-    """All that is known of one change.
+    """All that is known about one change.
 
-    `betrayed`: size, mtime and ctime are as at the last proof. `same_mtime`: of these, mtime is. `reason`, `detail`:
-    why the new bytes cannot be read, None where they can. `held`: this path held the new bytes before, and they were
-    well. `elsewhere`: another file, which is well, holds them.
+    `hash_mismatch`: size, mtime and ctime are the same as at the last verification. `same_mtime`: mtime is the same.
+    `reason`, `detail`: why the new bytes cannot be decoded; None if they can. `held_before`: this path held the new
+    bytes before, and they were not damaged. `held_elsewhere`: another intact file holds them.
     """
 
     before: ComparedContent
     after: ComparedContent
-    clues: ContentComparison = ContentComparison()
-    betrayed: bool = False
+    comparison: ContentComparison = ContentComparison()
+    hash_mismatch: bool = False
     same_mtime: bool = False
     reason: RejectReason | None = None
     detail: str = ""
-    held: bool = False
-    elsewhere: bool = False
+    held_before: bool = False
+    held_elsewhere: bool = False
 
 
 class Verdict(NamedTuple):
-    """`evidence`: what it was judged from, for people."""
+    """A verdict. `evidence`: what it is based on, for people."""
 
-    word: VerdictKind
+    kind: VerdictKind
     evidence: str

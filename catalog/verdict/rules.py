@@ -1,21 +1,21 @@
-"""What happened to a file whose bytes differ from those that were known. Pure.
+"""Classify a change of a file's bytes. Pure.
 
-The rules are asked in turn, and the first that has a word ends it:
+The first rule that matches decides:
 
-1. size, mtime and ctime stand, the bytes do not          -> rot
-2. the path held these bytes before, and they were well   -> restored
-3. the new bytes are damaged, or overwritten in place     -> rot?        (changed, where the old ones were damaged, too)
-   another kind of image / nobody could look              -> replaced / changed
-4. only the new bytes can be read: all old bytes stand    -> completed
-   another file is known to hold the new ones             -> restored
-   some old bytes stand / none do                         -> completed / replaced
-5. the same pixels, and the coded picture is untouched    -> metadata only (rot?, where it was touched)
-6. the same picture once it is turned or mirrored         -> edit
-7. one bit differs                                        -> rot?
-8. newly suspect, and a quarter of the old bytes stand    -> rot?
-9. the coded picture was overwritten, or bytes were lost
-   or inserted inside, and what follows stands            -> rot?
-10. camera, time and likeness                             -> edit / replaced
+1. size, mtime and ctime are unchanged, the bytes are not          -> rot
+2. the path held these bytes before, and they were intact          -> restored
+3. the new bytes are damaged, or overwritten in place              -> rot?        (changed, if the old were damaged too)
+   they are another kind of file / nobody could look               -> replaced / changed
+4. only the new bytes can be decoded: they contain all old bytes   -> completed
+   another intact file holds the new bytes                         -> restored
+   they contain some / none of the old bytes                       -> completed / replaced
+5. the pixels are the same, and so is the compressed image data    -> metadata only (rot?, if that data changed)
+6. the image is the same once rotated or mirrored                  -> edit
+7. a single bit differs                                            -> rot?
+8. newly suspect, and at least a quarter of the old bytes remain   -> rot?
+9. the compressed image data was overwritten, or bytes inside it
+   were lost or inserted, and what follows is unchanged            -> rot?
+10. camera, time and similarity                                    -> edit / replaced
 """
 
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ from catalog.verdict.case import ComparedContent, ContentChange, Verdict, Verdic
 from models.decode.pixel_digest import same_pixels
 from models.decode.reason import RejectReason
 
-# The decoders' complaints that mean lost or foreign bytes. What is left says that nobody could look.
+# Reasons that mean lost or foreign bytes. The others say that the decoder could not check.
 DAMAGE_REASONS = frozenset(
     {
         RejectReason.EMPTY,
@@ -38,153 +38,152 @@ DAMAGE_REASONS = frozenset(
     }
 )
 OTHER_KIND_REASONS = frozenset({RejectReason.UNSUPPORTED, RejectReason.PIXELS})
-CHECKSUMMED_FORMATS = frozenset({"png"})  # every chunk has its checksum: who could write new ones that fit meant to
-# A brush may change some bytes and no others.
+CHECKSUMMED_FORMATS = frozenset({"png"})  # new bytes with matching checksums were written on purpose
+# Formats in which an edit of a region changes only the bytes of that region.
 LOCAL_EDIT_FORMATS = frozenset({"bmp", "pnm", "tga", "tiff", "psd", "sgi", "pcx", "ico", "icns"})
-# What follows an edit is other bytes in one coded stream; raw pixels cannot become more or fewer without another shape.
+# Formats in which no edit shifts bytes and leaves them unchanged: in one entropy-coded stream, all bytes after an edit
+# change; raw pixels cannot become more or fewer without a change of width or height.
 NO_SHIFT_FORMATS = frozenset({"jpeg", "webp", "bmp", "pnm"})
-MOST_SHARE = 0.5  # of the old bytes stand, and a new coding would have left none of them
-SOME_SHARE, NEARLY_ALL_SHARE = 0.25, 0.9
-# Measured with the shipped model over photos, memes and camera files: 5 of 100 crops to 80 % of each side are below
-# 0.53, 1 of 100 other pictures above 0.36. Screenshots are more alike: one over another may pass for an edit.
+# Shares of the old bytes that remain. An image that was encoded again keeps none of them.
+QUARTER_SHARE, HALF_SHARE, NEARLY_ALL_SHARE = 0.25, 0.5, 0.9
+# Measured with the shipped model on photos, memes and camera files: 5 of 100 crops to 80 % of each side are below
+# 0.53, 1 of 100 other images above 0.36. Screenshots are more alike: one that replaces another may pass for an edit.
 SIMILAR_COSINE = 0.45
-SAME_SHOT_COSINE = (
-    0.15  # where camera and second of the shot are the same, only the plainly different is another picture
-)
+SAME_SHOT_COSINE = 0.15  # if camera and second of the shot agree, only a clearly different image is another one
 UNCHANGED_COSINE = 0.9995
-
 
 RuleMatch = tuple[VerdictKind, str] | None
 
 
-def classify_change(case: ContentChange) -> Verdict:
-    """The first rule that has a word. Every change gets one."""
+def classify_change(change: ContentChange) -> Verdict:
+    """Return the verdict of the first rule that matches; the last always does."""
     for rule in RULES:
-        if found := rule(case):
-            word, why = found
-            return Verdict(word, "; ".join(part for part in (why, *_measurements(case)) if part))
-    raise AssertionError("the last rule has a word for everything")
+        if match := rule(change):
+            kind, evidence = match
+            return Verdict(kind, "; ".join(part for part in (evidence, *_measurements(change)) if part))
+    raise AssertionError("the last rule matches every change")
 
 
-def _hash_mismatch(case: ContentChange) -> RuleMatch:
-    if not case.betrayed:
+def _hash_mismatch(change: ContentChange) -> RuleMatch:
+    if not change.hash_mismatch:
         return None
-    why = "size, mtime and ctime are as they were"
-    return VerdictKind.ROT, why if case.reason is None else f"{why}; {_complaint(case)}"
+    evidence = "size, mtime and ctime are as they were"
+    return VerdictKind.ROT, evidence if change.reason is None else f"{evidence}; {_rejection(change)}"
 
 
-def _restored(case: ContentChange) -> RuleMatch:
-    if case.reason is None and case.held:
-        return VerdictKind.RESTORED, "these bytes stood here before"
+def _restored(change: ContentChange) -> RuleMatch:
+    if change.reason is None and change.held_before:
+        return VerdictKind.RESTORED, "this file had these bytes before"
     return None
 
 
-def _unreadable(case: ContentChange) -> RuleMatch:
-    if case.reason is None:
+def _undecodable(change: ContentChange) -> RuleMatch:
+    if change.reason is None:
         return None
-    standing, complaint = case.clues.standing, _complaint(case)
-    if case.before.format is None:
-        return VerdictKind.CHANGED, f"neither could be read; {complaint}"
-    if case.reason in DAMAGE_REASONS or (standing is not None and standing.share >= MOST_SHARE):
-        return VerdictKind.ROT_PERHAPS, complaint
-    return (VerdictKind.REPLACED if case.reason in OTHER_KIND_REASONS else VerdictKind.CHANGED), complaint
+    blocks, evidence = change.comparison.blocks, _rejection(change)
+    if change.before.format is None:
+        return VerdictKind.CHANGED, f"neither version could be decoded; {evidence}"
+    if change.reason in DAMAGE_REASONS or (blocks is not None and blocks.unchanged_share >= HALF_SHARE):
+        return VerdictKind.ROT_PERHAPS, evidence
+    return (VerdictKind.REPLACED if change.reason in OTHER_KIND_REASONS else VerdictKind.CHANGED), evidence
 
 
-def _newly_readable(case: ContentChange) -> RuleMatch:
-    """What was there could not be read, what is there can."""
-    if case.before.format is not None:
+def _newly_decodable(change: ContentChange) -> RuleMatch:
+    if change.before.format is not None:
         return None
-    why, share = "what was here could not be read", case.clues.standing.share if case.clues.standing else 0.0
+    evidence = "the old version could not be decoded"
+    share = change.comparison.blocks.unchanged_share if change.comparison.blocks else 0.0
     if share == 1:
-        return VerdictKind.COMPLETED, f"{why}; now the rest of it has come"
-    if case.elsewhere:
-        return VerdictKind.RESTORED, f"{why}; now it is a file that is known to be well"
-    return (VerdictKind.COMPLETED if share else VerdictKind.REPLACED), why
+        return VerdictKind.COMPLETED, f"{evidence}; the new one contains all of it and more"
+    if change.held_elsewhere:
+        return VerdictKind.RESTORED, f"{evidence}; another intact file holds the new bytes"
+    return (VerdictKind.COMPLETED if share else VerdictKind.REPLACED), evidence
 
 
-def _same_picture(case: ContentChange) -> RuleMatch:
-    same = _equal_pixels(case)
-    if same and _inside_coded_span(case):
-        return VerdictKind.ROT_PERHAPS, "bytes of the coded picture changed, too little to show"
+def _same_picture(change: ContentChange) -> RuleMatch:
+    same, blocks = _equal_pixels(change), change.comparison.blocks
+    if same and _inside_coded_span(change):
+        return VerdictKind.ROT_PERHAPS, "compressed image data changed, too little to show"
     if same:
-        return VerdictKind.METADATA, "the same pixels"
-    still = case.clues.cosine is not None and case.clues.cosine >= UNCHANGED_COSINE
-    standing = case.clues.standing
+        return VerdictKind.METADATA, "the pixels are the same"
     if (
         same is None
-        and still
-        and standing is not None
-        and standing.share >= MOST_SHARE
-        and not _inside_coded_span(case)
+        and _same_cosine(change)
+        and blocks is not None
+        and blocks.unchanged_share >= HALF_SHARE
+        and not _inside_coded_span(change)
     ):
-        return VerdictKind.METADATA, "the same picture, as far as can be told"
+        return VerdictKind.METADATA, "the same image, as far as can be told"
     return None
 
 
-def _reoriented(case: ContentChange) -> RuleMatch:
-    if case.clues.turned and case.clues.cosine is not None and case.clues.cosine >= SIMILAR_COSINE:
-        return VerdictKind.EDIT, "the same picture, turned or mirrored"
+def _reoriented(change: ContentChange) -> RuleMatch:
+    comparison = change.comparison
+    if comparison.reoriented and comparison.cosine is not None and comparison.cosine >= SIMILAR_COSINE:
+        return VerdictKind.EDIT, "the same image, rotated or mirrored"
     return None
 
 
-def _single_bit_flip(case: ContentChange) -> RuleMatch:
-    standing = case.clues.standing
-    return (VerdictKind.ROT_PERHAPS, "nobody edits a single bit") if standing and standing.flip is not None else None
-
-
-def _newly_suspect(case: ContentChange) -> RuleMatch:
-    standing = case.clues.standing
-    if case.after.suspect and not case.before.suspect and standing is not None and standing.share >= SOME_SHARE:
-        return VerdictKind.ROT_PERHAPS, f"it was sound, and now: {case.after.suspect}"
+def _single_bit_flip(change: ContentChange) -> RuleMatch:
+    blocks = change.comparison.blocks
+    if blocks is not None and blocks.flipped_bit is not None:
+        return VerdictKind.ROT_PERHAPS, "no program changes a single bit"
     return None
 
 
-def _overwritten(case: ContentChange) -> RuleMatch:
-    """A part of the coded picture is another one, and what follows it stands: no program writes like that."""
-    standing, kind = case.clues.standing, case.after.format
+def _newly_suspect(change: ContentChange) -> RuleMatch:
+    blocks = change.comparison.blocks
     if (
-        standing is None
-        or standing.share < MOST_SHARE
-        or kind != case.before.format
-        or kind in CHECKSUMMED_FORMATS
-        or not _picture_changed(case)
+        change.after.suspect
+        and not change.before.suspect
+        and blocks is not None
+        and blocks.unchanged_share >= QUARTER_SHARE
+    ):
+        return VerdictKind.ROT_PERHAPS, f"the old version was intact, the new one: {change.after.suspect}"
+    return None
+
+
+def _overwritten(change: ContentChange) -> RuleMatch:
+    """Match if a part of the image data differs and what follows is unchanged: no program writes like that."""
+    blocks, format_ = change.comparison.blocks, change.after.format
+    if (
+        blocks is None
+        or blocks.unchanged_share < HALF_SHARE
+        or format_ != change.before.format
+        or format_ in CHECKSUMMED_FORMATS
+        or not _picture_changed(change)
     ):
         return None
-    if standing.holes:
-        return VerdictKind.ROT_PERHAPS, f"{standing.holes} bytes are whole sectors of zeros"
-    if standing.in_place and kind not in LOCAL_EDIT_FORMATS:
+    if blocks.zero_bytes:
+        return VerdictKind.ROT_PERHAPS, f"{blocks.zero_bytes} bytes in whole sectors are zero"
+    if blocks.same_size and format_ not in LOCAL_EDIT_FORMATS:
         return VerdictKind.ROT_PERHAPS, "a part was overwritten in place"
-    shifted = not standing.in_place and standing.share < 1 and (standing.trailing or _nearly_unchanged(case, standing))
-    if shifted and kind in NO_SHIFT_FORMATS and _shape(case.before) == _shape(case.after):
-        return VerdictKind.ROT_PERHAPS, "bytes were lost or inserted inside"
+    nearly_unchanged = blocks.unchanged_share >= NEARLY_ALL_SHARE and _same_cosine(change)
+    shifted = not blocks.same_size and blocks.unchanged_share < 1 and (blocks.trailing or nearly_unchanged)
+    if shifted and format_ in NO_SHIFT_FORMATS and _shape(change.before) == _shape(change.after):
+        return VerdictKind.ROT_PERHAPS, "bytes inside the file were lost or inserted"
     return None
 
 
-def _nearly_unchanged(case: ContentChange, standing: BlockComparison) -> bool:
-    return (
-        standing.share >= NEARLY_ALL_SHARE and case.clues.cosine is not None and case.clues.cosine >= UNCHANGED_COSINE
-    )
-
-
-def _similarity(case: ContentChange) -> RuleMatch:
-    before, after, cosine = case.before, case.after, case.clues.cosine
-    shots = [(side.taken_at, side.camera) for side in (before, after)]
-    told = all(all(shot) for shot in shots)
-    if told and shots[0] != shots[1] and (cosine is None or cosine < UNCHANGED_COSINE):
-        return VerdictKind.REPLACED, "another shot, by its camera and time"
+def _similarity(change: ContentChange) -> RuleMatch:
+    before, after, cosine = change.before, change.after, change.comparison.cosine
+    old_shot, new_shot = (before.taken_at, before.camera), (after.taken_at, after.camera)
+    shots_known = all(old_shot) and all(new_shot)
+    if shots_known and old_shot != new_shot and not _same_cosine(change):
+        return VerdictKind.REPLACED, "another shot, by camera and time"
     if cosine is None:
-        alike = told or _shape(before) == _shape(after)
-        return (VerdictKind.EDIT if alike else VerdictKind.REPLACED), "by its metadata and shape alone"
-    if cosine >= (SAME_SHOT_COSINE if told else SIMILAR_COSINE):
-        return VerdictKind.EDIT, "the same shot, by its camera and time" if told else "a like picture"
-    return VerdictKind.REPLACED, "another picture"
+        similar = shots_known or _shape(before) == _shape(after)
+        return (VerdictKind.EDIT if similar else VerdictKind.REPLACED), "judged by metadata and shape alone"
+    if cosine >= (SAME_SHOT_COSINE if shots_known else SIMILAR_COSINE):
+        return VerdictKind.EDIT, "the same shot, by camera and time" if shots_known else "a similar image"
+    return VerdictKind.REPLACED, "a different image"
 
 
 RULES: tuple[Callable[[ContentChange], RuleMatch], ...] = (
     _hash_mismatch,
     _restored,
-    _unreadable,
-    _newly_readable,
+    _undecodable,
+    _newly_decodable,
     _same_picture,
     _reoriented,
     _single_bit_flip,
@@ -194,63 +193,68 @@ RULES: tuple[Callable[[ContentChange], RuleMatch], ...] = (
 )
 
 
-def _equal_pixels(case: ContentChange) -> bool | None:
-    """Whether the decoded pixels are the same; None where that cannot be told."""
-    if _shape(case.before) != _shape(case.after):
+def _equal_pixels(change: ContentChange) -> bool | None:
+    """Return whether the decoded pixels are the same; None if that is unknown."""
+    if _shape(change.before) != _shape(change.after):
         return False
-    same = same_pixels(case.before.picture, case.after.picture)
-    # Only the first of several frames was looked at.
-    return None if same and (case.after.note or "").startswith("animated") else same
+    same = same_pixels(change.before.picture, change.after.picture)
+    # Only the first frame of an animation is compared.
+    return None if same and (change.after.note or "").startswith("animated") else same
 
 
-def _picture_changed(case: ContentChange) -> bool:
-    """Whether the picture itself changed, as far as can be told."""
-    same, cosine = _equal_pixels(case), case.clues.cosine
+def _same_cosine(change: ContentChange) -> bool:
+    cosine = change.comparison.cosine
+    return cosine is not None and cosine >= UNCHANGED_COSINE
+
+
+def _picture_changed(change: ContentChange) -> bool:
+    """Return whether the image itself changed, as far as can be told."""
+    comparison = change.comparison
     return (
-        same is False
-        or _inside_coded_span(case)
-        or (case.clues.coded is None and cosine is not None and cosine < UNCHANGED_COSINE)
+        _equal_pixels(change) is False
+        or _inside_coded_span(change)
+        or (comparison.coded_span is None and comparison.cosine is not None and not _same_cosine(change))
     )
 
 
-def _inside_coded_span(case: ContentChange) -> bool:
-    """Whether all that differs lies inside the compressed picture, where no metadata is."""
-    standing, coded = case.clues.standing, case.clues.coded
-    if standing is None or coded is None:
+def _inside_coded_span(change: ContentChange) -> bool:
+    """Return whether every difference is inside the compressed image data, where there is no metadata."""
+    blocks, span = change.comparison.blocks, change.comparison.coded_span
+    if blocks is None or span is None:
         return False
-    if standing.flip is not None:
-        return coded[0] <= standing.flip // 8 < coded[1]
-    return coded[0] <= standing.first and standing.last <= coded[1]
+    start, stop = span
+    if blocks.flipped_bit is not None:
+        return start <= blocks.flipped_bit // 8 < stop
+    return start <= blocks.start and blocks.stop <= stop
 
 
-def _shape(side: ComparedContent) -> tuple[int, ...]:
-    """Width and height, however the picture is turned."""
-    return tuple(sorted((side.width or 0, side.height or 0)))
+def _shape(content: ComparedContent) -> tuple[int, ...]:
+    """Return width and height, the smaller one first, so that a rotation does not matter."""
+    return tuple(sorted((content.width or 0, content.height or 0)))
 
 
-def _complaint(case: ContentChange) -> str:
-    return f"{case.reason}: {case.detail}" if case.detail else str(case.reason)
+def _rejection(change: ContentChange) -> str:
+    return f"{change.reason}: {change.detail}" if change.detail else str(change.reason)
 
 
-def _measurements(case: ContentChange) -> Iterator[str]:
-    """What was measured, in words."""
-    clues = case.clues
-    if clues.standing is not None:
-        yield _block_evidence(clues.standing)
-    if clues.cosine is not None:
-        yield f"cosine {clues.cosine:.3f}"
-    if case.same_mtime and not case.betrayed:
+def _measurements(change: ContentChange) -> Iterator[str]:
+    comparison = change.comparison
+    if comparison.blocks is not None:
+        yield _block_evidence(comparison.blocks)
+    if comparison.cosine is not None:
+        yield f"cosine {comparison.cosine:.3f}"
+    if change.same_mtime and not change.hash_mismatch:
         yield "mtime is as it was"
 
 
-def _block_evidence(standing: BlockComparison) -> str:
-    if standing.flip is not None:
-        byte, bit = divmod(standing.flip, 8)
+def _block_evidence(blocks: BlockComparison) -> str:
+    if blocks.flipped_bit is not None:
+        byte, bit = divmod(blocks.flipped_bit, 8)
         return f"only bit {bit} of byte {byte} differs"
-    if standing.share == 0:
-        return "no old bytes stand"
-    where = f", all but bytes {standing.first} to {standing.last}" if standing.in_place else ""
-    return f"{_percent(standing.share)} of the old bytes stand{where}"
+    if blocks.unchanged_share == 0:
+        return "none of the old bytes remain"
+    where = f", all but bytes {blocks.start} to {blocks.stop}" if blocks.same_size else ""
+    return f"{_percent(blocks.unchanged_share)} of the old bytes remain{where}"
 
 
 def _percent(share: float) -> str:

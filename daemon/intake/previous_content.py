@@ -44,9 +44,9 @@ def compare_with_previous(previous: PreviousContent | None, sha256: bytes, data:
     if previous is None or previous.sha256 == sha256:
         return NO_COMPARISON
     if data is None or previous.blocks is None:
-        return ContentComparison(past=previous.content)
+        return ContentComparison(previous=previous.content)
     blocks = compare_blocks(previous.blocks, previous.size, previous.sha256, data)
-    return ContentComparison(past=previous.content, standing=blocks, coded=coded_span(data))
+    return ContentComparison(previous=previous.content, blocks=blocks, coded_span=coded_span(data))
 
 
 def add_cosine(
@@ -63,7 +63,7 @@ def add_cosine(
         return comparison._replace(cosine=upright)
     others = _rotations_and_mirrors(pixels)
     best = float(np.max(encoder.run(np.stack(others)) @ previous)) if others else upright
-    return comparison._replace(cosine=max(upright, best), turned=best > upright and best >= SAME_IMAGE_COSINE)
+    return comparison._replace(cosine=max(upright, best), reoriented=best > upright and best >= SAME_IMAGE_COSINE)
 
 
 def _rotations_and_mirrors(pixels: Array) -> list[Array]:

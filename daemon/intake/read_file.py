@@ -72,7 +72,7 @@ def _read(
     outcome = _decode(task, data, sha256, recipe, max_pixels)._replace(
         blocks=block_checksums(data), comparison=comparison
     )
-    if isinstance(outcome, Decoded) and previous is not None and comparison.past:
+    if isinstance(outcome, Decoded) and previous is not None and comparison.previous:
         return outcome._replace(previous_vector=previous.vector)
     return outcome
 

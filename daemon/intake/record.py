@@ -127,11 +127,11 @@ def report_verdict(database: Database, task: ReadTask, verdict: Verdict | None, 
     """Log the verdict on a changed content; damage as a warning, and as an event in the catalog too."""
     if verdict is None:
         return
-    if verdict.word in DAMAGE_VERDICTS:
-        log.warning("rot", path=task.path, verdict=str(verdict.word), evidence=verdict.evidence)
-        record_event(database, now, "rot", task.path, f"{verdict.word}: {verdict.evidence}")
+    if verdict.kind in DAMAGE_VERDICTS:
+        log.warning("rot", path=task.path, verdict=str(verdict.kind), evidence=verdict.evidence)
+        record_event(database, now, "rot", task.path, f"{verdict.kind}: {verdict.evidence}")
     else:
-        log.info("changed", path=task.path, verdict=str(verdict.word), evidence=verdict.evidence)
+        log.info("changed", path=task.path, verdict=str(verdict.kind), evidence=verdict.evidence)
 
 
 def task_of(result: FileResult) -> ReadTask:

@@ -32,15 +32,15 @@ def test_nothing_is_compared_on_first_sight_or_without_a_change() -> None:
 
 @pytest.mark.parametrize("blocks", [True, False])
 def test_what_could_not_be_held_in_memory_is_only_known_to_differ(blocks: bool) -> None:
-    assert compare_with_previous(past(blocks=blocks), b"x" * 32, None) == ContentComparison(past=7)
+    assert compare_with_previous(past(blocks=blocks), b"x" * 32, None) == ContentComparison(previous=7)
 
 
 def test_bytes_are_compared_with_those_that_were() -> None:
     found = compare_with_previous(past(), b"x" * 32, OLD + b"more")
-    assert found.past == 7
-    assert found.standing is not None
-    assert found.standing.share == 1
-    assert found.coded is None
+    assert found.previous == 7
+    assert found.blocks is not None
+    assert found.blocks.unchanged_share == 1
+    assert found.coded_span is None
 
 
 class Corner:
@@ -75,7 +75,9 @@ WAYS: dict[str, Callable[[Array], Array]] = {
 
 def decoded(pixels: Array, before: bytes | None) -> Decoded:
     task = ReadTask(1, b"/x", Signature(1, 1, 1, 1), 0, 7)
-    return Decoded(task, bytes(32), ImageFacts("png", 8, 8), pixels.tobytes(), None, ContentComparison(past=7), before)
+    return Decoded(
+        task, bytes(32), ImageFacts("png", 8, 8), pixels.tobytes(), None, ContentComparison(previous=7), before
+    )
 
 
 def only(network: Corner, image: Decoded) -> Embedded:
@@ -88,32 +90,32 @@ def only(network: Corner, image: Decoded) -> Embedded:
 def test_a_turned_picture_is_known_again(way: Callable[[Array], Array]) -> None:
     (before,) = pack_vectors(Corner().run(painted()[None]))
     comparison = only(Corner(), decoded(np.ascontiguousarray(way(painted())), before)).comparison
-    assert comparison.turned
-    assert comparison.past == 7
+    assert comparison.reoriented
+    assert comparison.previous == 7
     assert comparison.cosine == pytest.approx(1, abs=1e-3)
 
 
 def test_the_same_way_up_is_not_called_turned() -> None:
     (before,) = pack_vectors(Corner().run(painted()[None]))
     comparison = only(Corner(), decoded(painted(), before)).comparison
-    assert (comparison.turned, comparison.cosine) == (False, pytest.approx(1, abs=1e-3))
+    assert (comparison.reoriented, comparison.cosine) == (False, pytest.approx(1, abs=1e-3))
 
 
 def test_pictures_that_are_not_square_are_turned_as_far_as_they_fit() -> None:
     wide = np.concatenate([painted(), painted()], axis=1)
     old = Corner().run(np.ascontiguousarray(wide[::-1])[None])
     comparison = add_cosine(
-        ContentComparison(past=7), Corner(), wide, Corner().run(wide[None])[0], pack_vectors(old)[0]
+        ContentComparison(previous=7), Corner(), wide, Corner().run(wide[None])[0], pack_vectors(old)[0]
     )
-    assert comparison.turned
+    assert comparison.reoriented
 
 
 @pytest.mark.parametrize("before", [pack_vectors(np.eye(3, dtype=np.float32))[2], b"\0\0"])
 def test_a_comparison_that_fails_costs_no_vector(before: bytes) -> None:
     found = only(Broken(), decoded(painted(), before))
-    assert found.comparison == ContentComparison(past=7)
+    assert found.comparison == ContentComparison(previous=7)
     assert len(found.vector) == 6
 
 
 def test_a_new_picture_is_embedded_once() -> None:
-    assert only(Broken(), decoded(painted(), None)).comparison == ContentComparison(past=7)
+    assert only(Broken(), decoded(painted(), None)).comparison == ContentComparison(previous=7)
