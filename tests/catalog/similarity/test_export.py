@@ -1,4 +1,4 @@
-"""`catalog export`: each vector is tied to its file, its bytes and its model."""
+"""Tests of `catalog export`: the manifest links each vector to its files, their hashes and the model."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from catalog.errors import ResourceError
 from tests.support.running_service import Household, picture
 
 
-def test_every_row_names_its_files_and_their_bytes(tmp_path: Path) -> None:
+def test_every_row_lists_its_files_and_their_hash(tmp_path: Path) -> None:
     house = Household(tmp_path)
     root = Path(os.fsdecode(house.root))
     for seed in range(5):
@@ -23,19 +23,19 @@ def test_every_row_names_its_files_and_their_bytes(tmp_path: Path) -> None:
     manifest, array = tmp_path / "manifest.jsonl", tmp_path / "vectors.npy"
     call = ["--config", str(house.config_path), "export", "--manifest", str(manifest), "--vectors", str(array)]
     assert CliRunner().invoke(cli, call).exception is None
-    head, *rows = [json.loads(line) for line in manifest.read_text().splitlines()]
+    header, *rows = [json.loads(line) for line in manifest.read_text().splitlines()]
     vectors = np.load(array)
     assert vectors.shape == (5, 48) and vectors.dtype == np.float16
-    assert (head["model"]["name"], head["dims"]) == ("tiny", 48)
+    assert (header["model"]["name"], header["dims"]) == ("tiny", 48)
     assert [row["row"] for row in rows] == list(range(5))
     assert sum(len(row["paths"]) for row in rows) == 6
     for row in rows:
         assert {hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in row["paths"]} == {row["sha256"]}
-        stored = house.rows("SELECT data FROM vector WHERE id = ?", row["vector"])[0][0]
+        ((stored,),) = house.rows("SELECT data FROM vector WHERE id = ?", row["vector"])
         assert stored == vectors[row["row"]].tobytes()
 
 
-def test_what_cannot_be_written_leaves_nothing_half_done(tmp_path: Path) -> None:
+def test_a_failed_export_leaves_no_files(tmp_path: Path) -> None:
     house = Household(tmp_path)
     Path(os.fsdecode(house.root), "1.png").write_bytes(picture(1))
     assert house.once().returncode == 0

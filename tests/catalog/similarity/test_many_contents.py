@@ -1,4 +1,4 @@
-"""`search` and `similar` of more contents than the service gives in one answer: always the best ones that fit."""
+"""Tests of `search` and `similar` on a catalog with more contents than the service returns in one answer."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ DIRECTORIES = (b"/many", b"/many/deep", b"/few")
 
 
 class File(NamedTuple):
-    """One file, and what a filter may ask of it. `cosine`: its content's to the question."""
+    """A file and the properties that filters test. `cosine`: of its content to the query."""
 
     content: int
     path: bytes
@@ -39,57 +39,57 @@ class File(NamedTuple):
     readable: bool
 
 
-class Many(NamedTuple):
-    """A household with synthetic contents about one question; `files` by falling cosine."""
+class LargeCatalog(NamedTuple):
+    """A household with synthetic contents around one query image; `files` by descending cosine."""
 
     house: Household
-    question: bytes
+    query: bytes
     files: list[File]
 
 
-def vectors(question: Floats) -> Floats:
-    """float32 [COUNT, D], ever less like the question; in few dimensions, so that the index finds every one."""
-    dice = np.random.default_rng(5)
-    apart = dice.normal(size=(COUNT, 6)) @ dice.normal(size=(6, len(question)))
-    apart -= (apart @ question)[:, None] * question
-    apart /= np.linalg.norm(apart, axis=1, keepdims=True)
+def vectors(query: Floats) -> Floats:
+    """Return float32 [COUNT, D] with falling cosine to the query; of low rank, so that the index finds all of them."""
+    random = np.random.default_rng(5)
+    orthogonal = random.normal(size=(COUNT, 6)) @ random.normal(size=(6, len(query)))
+    orthogonal -= (orthogonal @ query)[:, None] * query
+    orthogonal /= np.linalg.norm(orthogonal, axis=1, keepdims=True)
     cosines = np.linspace(0.99, 0.2, COUNT)[:, None]
-    made = cosines * question + np.sqrt(1 - cosines**2) * apart
-    return unpack_vectors(pack_vectors(made.astype(np.float32)), len(question))
+    exact = cosines * query + np.sqrt(1 - cosines**2) * orthogonal
+    return unpack_vectors(pack_vectors(exact.astype(np.float32)), len(query))
 
 
-def files_of(place: int, cosine: float) -> list[File]:
-    """The files of the content at this place by cosine. What is rare lies beyond the nearest ten thousand, mostly."""
-    last = COUNT - 1 - place
-    far = last < FAR
-    one = File(
-        content=place + 1,
+def files_of(rank: int, cosine: float) -> list[File]:
+    """Return the files of the content at this rank. Rare properties are mostly beyond the nearest ten thousand."""
+    from_end = COUNT - 1 - rank
+    far = from_end < FAR
+    file = File(
+        content=rank + 1,
         path=b"",
         cosine=cosine,
-        directory=DIRECTORIES[2 if (far and last % 4 == 0) or place % 800 == 5 else place % 2],
-        format="gif" if far and last % 148 == 4 else "png" if place % 3 else "jpeg",
-        size=9_000_000 if place % 1000 == 999 else 1000 + place,
-        taken_at=f"20{place % 20:02}-05-01T12:00:00" if place % 7 else None,
-        label="delete" if far and last % 11 == 0 else "keep" if place % 600 == 0 else None,
-        readable=place >= UNREADABLE,
+        directory=DIRECTORIES[2 if (far and from_end % 4 == 0) or rank % 800 == 5 else rank % 2],
+        format="gif" if far and from_end % 148 == 4 else "png" if rank % 3 else "jpeg",
+        size=9_000_000 if rank % 1000 == 999 else 1000 + rank,
+        taken_at=f"20{rank % 20:02}-05-01T12:00:00" if rank % 7 else None,
+        label="delete" if far and from_end % 11 == 0 else "keep" if rank % 600 == 0 else None,
+        readable=rank >= UNREADABLE,
     )
-    copies = [one, one] if place % 50 == 45 else [one]
-    return [file._replace(path=file.directory + b"/%d-%d" % (place, at)) for at, file in enumerate(copies)]
+    copies = [file, file] if rank % 50 == 45 else [file]
+    return [copy._replace(path=copy.directory + b"/%d-%d" % (rank, number)) for number, copy in enumerate(copies)]
 
 
 @pytest.fixture(scope="module")
-def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Many]:
-    folder = tmp_path_factory.mktemp("many")
+def large_catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LargeCatalog]:
+    folder = tmp_path_factory.mktemp("large")
     house = Household(folder)
     house.state.mkdir()
-    (folder / "question.png").write_bytes(picture(7))
-    question = os.fsencode(folder / "question.png")
+    (folder / "query.png").write_bytes(picture(7))
+    query = os.fsencode(folder / "query.png")
     database = Database(house.config.database, write=True)
-    yield Many(house, question, fill(house, database, question))
+    yield LargeCatalog(house, query, fill(house, database, query))
     database.close()
 
 
-def fill(house: Household, database: Database, question: bytes) -> list[File]:
+def fill(house: Household, database: Database, query: bytes) -> list[File]:
     bundle = configured_bundle(house.config)
     with database.transaction():
         begin_timeline(database, "many", 0.0)
@@ -98,58 +98,58 @@ def fill(house: Household, database: Database, question: bytes) -> list[File]:
             *(bundle.id, bundle.dims, str(bundle.folder)),
         )
         database.run("INSERT INTO volume(id, path, kind, identity, since) VALUES (1, x'2f', 'root', 'i', 0.0)")
-        database.many("INSERT INTO directory(volume, path) VALUES (1, ?)", ((one,) for one in DIRECTORIES))
-    asking, model = CatalogContext(house.config), current_model(database)
+        database.many("INSERT INTO directory(volume, path) VALUES (1, ?)", ((directory,) for directory in DIRECTORIES))
+    context, model = CatalogContext(house.config), current_model(database)
     assert model is not None
-    asked = embed_file(asking, model, question)
-    made = vectors(asked)
-    files = [file for place, cosine in enumerate((made @ asked).tolist()) for file in files_of(place, cosine)]
+    query_vector = embed_file(context, model, query)
+    stored = vectors(query_vector)
+    files = [file for rank, cosine in enumerate((stored @ query_vector).tolist()) for file in files_of(rank, cosine)]
     with database.transaction():
-        put(database, files, pack_vectors(made))
+        insert(database, files, pack_vectors(stored))
     return sorted(files, key=lambda file: -file.cosine)
 
 
-def put(database: Database, files: list[File], data: list[bytes]) -> None:
+def insert(database: Database, files: list[File], data: list[bytes]) -> None:
     contents = {file.content: file for file in files}
     database.many(
         "INSERT INTO content(id, sha256, bytes, format, taken_at) VALUES (?, ?, ?, ?, ?)",
-        ((id, id.to_bytes(32, "big"), one.size, one.format, one.taken_at) for id, one in contents.items()),
+        ((id, id.to_bytes(32, "big"), file.size, file.format, file.taken_at) for id, file in contents.items()),
     )
     database.many(
         "INSERT INTO label(content, value, source, at) VALUES (?, ?, 'hand', 0)",
-        ((id, one.label) for id, one in contents.items() if one.label),
+        ((id, file.label) for id, file in contents.items() if file.label),
     )
     database.many(
         "INSERT INTO file(directory, name, size, mtime_ns, ctime_ns, inode, content, state, reason, first_seen)"
         " SELECT id, ?, ?, 0, 0, ?, ?, ?, ?, 0 FROM directory WHERE path = ?",
         (
-            (os.path.basename(one.path), one.size, inode, one.content, *stands(one), one.directory)
-            for inode, one in enumerate(files)
+            (os.path.basename(file.path), file.size, inode, file.content, *state_and_reason(file), file.directory)
+            for inode, file in enumerate(files)
         ),
     )
     for id, vector in zip(contents, data, strict=True):
         add_vector(database, id, 1, vector)
 
 
-def stands(file: File) -> tuple[str, str | None]:
+def state_and_reason(file: File) -> tuple[str, str | None]:
     return ("ok", None) if file.readable else ("rejected", "damaged")
 
 
 @pytest.fixture(scope="module", params=["index", "alone"])
-def asked(request: pytest.FixtureRequest, many: Many) -> Iterator[Many]:
-    """With an index that answers, and without."""
+def searched(request: pytest.FixtureRequest, large_catalog: LargeCatalog) -> Iterator[LargeCatalog]:
+    """Yield the large catalog, with and without an index that answers."""
     with ExitStack() as stack:
         if request.param == "index":
-            stack.enter_context(answering(many.house.config.database, many.house))
-        yield many
+            stack.enter_context(answering(large_catalog.house.config.database, large_catalog.house))
+        yield large_catalog
 
 
-def expect(found: list[tuple[bytes, float]], fitting: list[File], count: int) -> None:
-    """The best `count` of those that fit; which of two comes first whose cosines are equal is not told."""
-    expected = fitting[:count]
+def assert_best(found: list[tuple[bytes, float]], matching: list[File], count: int) -> None:
+    """Assert that these are the best `count` of the matching files. The order of equal cosines is not defined."""
+    expected = matching[:count]
     assert [cosine for _, cosine in found] == pytest.approx([file.cosine for file in expected], abs=1e-5)
     assert len({path for path, _ in found}) == len(found)
-    assert {path for path, _ in found} <= {file.path for file in fitting}
+    assert {path for path, _ in found} <= {file.path for file in matching}
 
 
 FILTERS: dict[str, tuple[SearchFilter, Callable[[File], bool]]] = {
@@ -167,23 +167,23 @@ FILTERS: dict[str, tuple[SearchFilter, Callable[[File], bool]]] = {
         SearchFilter(since="2019", until="2019-06"),
         lambda file: file.taken_at is not None and file.taken_at[:4] == "2019",
     ),
-    "nothing fits": (SearchFilter(format="webp"), lambda file: False),
+    "no match": (SearchFilter(format="webp"), lambda file: False),
 }
 
 
 @pytest.mark.parametrize("count", [1, 30, 400, MOST_HITS])
 @pytest.mark.parametrize("name", FILTERS)
-def test_a_search_gives_the_best_that_fit(asked: Many, name: str, count: int) -> None:
-    only, fits = FILTERS[name]
-    fitting = [file for file in asked.files if file.readable and fits(file)]
-    assert bool(fitting) == (name != "nothing fits")
-    found = search(CatalogContext(asked.house.config), SearchQuery(images=(asked.question,)), only, count)
-    expect([(entry.path, cosine) for entry, cosine in found], fitting, count)
+def test_search_returns_the_best_matches(searched: LargeCatalog, name: str, count: int) -> None:
+    conditions, matches = FILTERS[name]
+    matching = [file for file in searched.files if file.readable and matches(file)]
+    assert bool(matching) == (name != "no match")
+    found = search(CatalogContext(searched.house.config), SearchQuery(images=(searched.query,)), conditions, count)
+    assert_best([(entry.path, cosine) for entry, cosine in found], matching, count)
 
 
 @pytest.mark.parametrize("count", [1, 30, MOST_HITS])
-def test_similar_gives_the_nearest_that_can_be_named(asked: Many, count: int) -> None:
-    """The nearest forty contents have no file that can be read now."""
-    found = list(similar_files(CatalogContext(asked.house.config), asked.question, count))
-    fitting = [file for file in asked.files if file.readable]
-    expect([(one.entry.path, one.cosine) for one in found], fitting, count)
+def test_similar_returns_the_nearest_readable_files(searched: LargeCatalog, count: int) -> None:
+    """The forty nearest contents have no readable file."""
+    found = list(similar_files(CatalogContext(searched.house.config), searched.query, count))
+    matching = [file for file in searched.files if file.readable]
+    assert_best([(similar.entry.path, similar.cosine) for similar in found], matching, count)

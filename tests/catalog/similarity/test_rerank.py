@@ -1,4 +1,4 @@
-"""The nearest by their vectors, put in order by what they show."""
+"""Tests of reranking the nearest images by spatial verification."""
 
 import hashlib
 import os
@@ -35,16 +35,16 @@ WORDS = ("orange", "purple", "yellow")
 
 @pytest.fixture()
 def pages(tmp_path: Path) -> dict[int, Path]:
-    """Three twins, by the ids of their contents."""
-    made = {number: tmp_path / f"{word}.png" for number, word in enumerate(WORDS, 1)}
-    for number, path in made.items():
+    """Three look-alike images, by the ids of their contents."""
+    paths = {number: tmp_path / f"{word}.png" for number, word in enumerate(WORDS, 1)}
+    for number, path in paths.items():
         page(WORDS[number - 1]).save(path)
-    return made
+    return paths
 
 
 @pytest.fixture()
 def query(tmp_path: Path) -> bytes:
-    """The second page, smaller, lighter, and compressed."""
+    """A copy of the second page: smaller, lighter and compressed."""
     buffer = BytesIO()
     page(WORDS[1]).resize((120, 120)).point(lambda level: 40 + level * 0.8).save(buffer, "JPEG", quality=60)
     (tmp_path / "query.jpg").write_bytes(buffer.getvalue())
@@ -55,40 +55,42 @@ FOUND = [SimilarContent(1, 0.98), SimilarContent(2, 0.97), SimilarContent(3, 0.9
 
 
 def order(found: list[SimilarContent]) -> list[int]:
-    return [one.content for one in found]
+    return [similar.content for similar in found]
 
 
-def test_the_very_picture_comes_before_its_twins(pages: dict[int, Path], query: bytes) -> None:
-    told = rerank(FOUND, query, lambda content: [entry(pages[content])], 10**8)
-    assert told[0].content == 2 and (told[0].explained_share or 0) > 0.95
-    assert sorted(order(told)) == [1, 2, 3, 4]
-    assert told[-1] == SimilarContent(4, 0.4), "what is far behind is not looked at"
-    assert {one.content: one.cosine for one in told} == {one.content: one.cosine for one in FOUND}
+def test_the_same_image_comes_before_look_alikes(pages: dict[int, Path], query: bytes) -> None:
+    ranked = rerank(FOUND, query, lambda content: [entry(pages[content])], 10**8)
+    assert ranked[0].content == 2 and (ranked[0].explained_share or 0) > 0.95
+    assert sorted(order(ranked)) == [1, 2, 3, 4]
+    assert ranked[-1] == SimilarContent(4, 0.4), "contents far behind the best are not compared"
+    assert {similar.content: similar.cosine for similar in ranked} == {
+        similar.content: similar.cosine for similar in FOUND
+    }
 
 
-def test_nothing_is_read_where_one_is_alone(query: bytes) -> None:
-    alone = [SimilarContent(1, 0.98), SimilarContent(2, 0.8)]
-    assert rerank(alone, query, lambda content: pytest.fail("read"), 10**8) == alone
+def test_nothing_is_read_if_only_one_is_near(query: bytes) -> None:
+    found = [SimilarContent(1, 0.98), SimilarContent(2, 0.8)]
+    assert rerank(found, query, lambda content: pytest.fail("read"), 10**8) == found
 
 
-@pytest.mark.parametrize("harm", ["away", "gone", "changed", "damaged"])
-def test_what_cannot_be_read_keeps_its_place(pages: dict[int, Path], query: bytes, harm: str) -> None:
+@pytest.mark.parametrize("fault", ["away", "gone", "changed", "damaged"])
+def test_an_unreadable_content_keeps_its_place(pages: dict[int, Path], query: bytes, fault: str) -> None:
     files = {content: [entry(path)] for content, path in pages.items()}
-    if harm == "away":
+    if fault == "away":
         files[2] = [entry(pages[2], "unreachable")]
-    elif harm == "gone":
+    elif fault == "gone":
         pages[2].unlink()
-    elif harm == "changed":
+    elif fault == "changed":
         page("other").save(pages[2])
     else:
         pages[2].write_bytes(pages[2].read_bytes()[:200])
         files[2] = [entry(pages[2])]
-    told = rerank(FOUND, query, lambda content: files[content], 10**8)
-    assert next(one for one in told if one.content == 2).explained_share is None
-    assert sorted(order(told)) == [1, 2, 3, 4]
+    ranked = rerank(FOUND, query, lambda content: files[content], 10**8)
+    assert next(similar for similar in ranked if similar.content == 2).explained_share is None
+    assert sorted(order(ranked)) == [1, 2, 3, 4]
 
 
-def test_another_file_of_the_content_serves_as_well(pages: dict[int, Path], query: bytes, tmp_path: Path) -> None:
+def test_another_file_of_the_content_is_read_instead(pages: dict[int, Path], query: bytes, tmp_path: Path) -> None:
     (tmp_path / "copy.png").write_bytes(pages[2].read_bytes())
     files = {content: [entry(path)] for content, path in pages.items()}
     files[2].append(entry(tmp_path / "copy.png"))
@@ -96,21 +98,21 @@ def test_another_file_of_the_content_serves_as_well(pages: dict[int, Path], quer
     assert rerank(FOUND, query, lambda content: files[content], 10**8)[0].content == 2
 
 
-def test_a_query_that_cannot_be_read_leaves_the_order(pages: dict[int, Path], tmp_path: Path) -> None:
+def test_an_unreadable_query_leaves_the_order_unchanged(pages: dict[int, Path], tmp_path: Path) -> None:
     missing = os.fsencode(tmp_path / "missing.png")
     assert rerank(FOUND, missing, lambda content: [entry(pages[content])], 10**8) == FOUND
 
 
-def test_who_contends() -> None:
+def test_rerank_depth_counts_contents_close_to_the_best() -> None:
     assert rerank_depth([]) == 0
     assert rerank_depth([0.9]) == 0
     assert rerank_depth([0.9, 0.79]) == 0
     assert rerank_depth([0.9, 0.81, 0.5]) == 2
     assert rerank_depth([0.9] * 100) == MAX_RERANK_DEPTH
-    assert rerank_depth([0.39, 0.38]) == 0, "neither is the picture"
+    assert rerank_depth([0.39, 0.38]) == 0, "neither shows the image"
 
 
-def test_ranking_moves_only_the_same_picture() -> None:
+def test_only_the_same_image_moves_to_the_front() -> None:
     found = [
         SimilarContent(1, 0.9, 0.3),
         SimilarContent(2, 0.89, 0.9),
@@ -121,7 +123,7 @@ def test_ranking_moves_only_the_same_picture() -> None:
     assert same_picture_first([]) == []
 
 
-def test_a_pipe_keeps_nobody_waiting(tmp_path: Path) -> None:
+def test_reading_a_pipe_fails_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     with pytest.raises(OSError, match="not a regular file"):
         read_whole(os.fsencode(tmp_path / "pipe.jpg"))

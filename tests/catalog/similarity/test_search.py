@@ -1,4 +1,4 @@
-"""`catalog search`: words, negations, pictures and filters, with and without the service."""
+"""Tests of `catalog search`: texts, negative texts, images and filters, with and without the service."""
 
 import json
 import os
@@ -21,11 +21,11 @@ from tests.support.tiny_repository import CONFIG, repository
 SIDE = 32
 
 
-def pictured(direction: "object") -> bytes:
-    """A picture whose vector points about where a text's vector points: its 4 x 4 cells of three planes."""
+def image_near(text_vector: object) -> bytes:
+    """Return an image whose vector is close to this text vector, painted as 4 x 4 cells in three channels."""
     import numpy as np
 
-    cells = np.asarray(direction).reshape(3, 4, 4).transpose(1, 2, 0)
+    cells = np.asarray(text_vector).reshape(3, 4, 4).transpose(1, 2, 0)
     grid = np.clip(118 + 90 * cells / np.abs(cells).max(), 0, 255).astype(np.uint8)
     buffer = BytesIO()
     Image.fromarray(grid.repeat(8, 0).repeat(8, 1)).save(buffer, "PNG")
@@ -34,26 +34,27 @@ def pictured(direction: "object") -> bytes:
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[Household]:
-    made = Household(tmp_path)
+    house = Household(tmp_path)
     assert CONFIG["embed_dim"] == 48
     for name, data in repository().items():
         (tmp_path / "prepared" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "prepared" / name).write_bytes(data)
-    bundle = pull(made.state, str(tmp_path / "prepared"), "tiny", "", False, "")
+    bundle = pull(house.state, str(tmp_path / "prepared"), "tiny", "", False, "")
     encoder = TextEncoder(load_bundle(bundle.folder))
-    root = Path(os.fsdecode(made.root))
+    root = Path(os.fsdecode(house.root))
     (root / "night").mkdir()
     for word in ("red", "blue", "moon"):
-        (root / "night" / f"{word}.png").write_bytes(pictured(encoder.encode([word])[0]))
+        (root / "night" / f"{word}.png").write_bytes(image_near(encoder.encode([word])[0]))
     (root / "other.png").write_bytes(picture(7))
-    lines = made.config_path.read_text().splitlines()
-    made.config_path.write_text("\n".join('bundle = "tiny"' if x.startswith("bundle") else x for x in lines) + "\n")
-    assert made.once().returncode == 0
-    yield made
-    made.close()
+    lines = house.config_path.read_text().splitlines()
+    configured = ['bundle = "tiny"' if line.startswith("bundle") else line for line in lines]
+    house.config_path.write_text("\n".join(configured) + "\n")
+    assert house.once().returncode == 0
+    yield house
+    house.close()
 
 
-def ask(house: Household, *arguments: str) -> Result:
+def run_search(house: Household, *arguments: str) -> Result:
     return CliRunner().invoke(cli, ["--config", str(house.config_path), "search", *arguments])
 
 
@@ -63,52 +64,52 @@ def names(result: Result) -> list[str]:
 
 
 @pytest.mark.parametrize("word", ["red", "blue", "moon"])
-def test_the_picture_that_a_word_describes_comes_first(house: Household, word: str) -> None:
-    assert names(ask(house, word, "-k", "2", "--json"))[0] == f"{word}.png"
+def test_the_image_that_matches_the_text_comes_first(house: Household, word: str) -> None:
+    assert names(run_search(house, word, "-k", "2", "--json"))[0] == f"{word}.png"
 
 
-def test_the_service_answers_as_the_command_does_alone(house: Household) -> None:
-    alone = names(ask(house, "full moon", "-k", "4", "--json"))
+def test_the_service_gives_the_same_results_as_the_command_alone(house: Household) -> None:
+    without_service = names(run_search(house, "full moon", "-k", "4", "--json"))
     house.start()
-    assert names(ask(house, "full moon", "-k", "4", "--json")) == alone
+    assert names(run_search(house, "full moon", "-k", "4", "--json")) == without_service
 
 
-def test_what_is_not_wanted_goes_to_the_end(house: Household) -> None:
-    assert names(ask(house, "a", "--not", "red", "-k", "4", "--json"))[-1] == "red.png"
+def test_a_negative_text_moves_its_image_to_the_end(house: Household) -> None:
+    assert names(run_search(house, "a", "--not", "red", "-k", "4", "--json"))[-1] == "red.png"
 
 
-def test_words_and_a_picture_are_taken_together_and_the_picture_does_not_answer(house: Household) -> None:
+def test_text_and_image_combine_and_the_query_image_is_no_result(house: Household) -> None:
     blue = os.path.join(os.fsdecode(house.root), "night", "blue.png")
-    found = names(ask(house, "moon", "--like", blue, "-k", "4", "--json"))
+    found = names(run_search(house, "moon", "--like", blue, "-k", "4", "--json"))
     assert found[0] == "moon.png" and "blue.png" not in found
 
 
-def test_filters_leave_out_what_does_not_fit(house: Household) -> None:
+def test_filters_exclude_images_that_do_not_match(house: Household) -> None:
     night = os.path.join(os.fsdecode(house.root), "night")
-    assert len(names(ask(house, "red", "-k", "9", "--json"))) == 4
-    assert "other.png" not in names(ask(house, "red", "--below", night, "-k", "9", "--json"))
-    assert names(ask(house, "red", "--format", "JPG", "--json")) == []
-    assert len(names(ask(house, "red", "--format", "png", "--json"))) == 4
-    assert "no picture fits" in ask(house, "red", "--format", "jpeg").stderr
-    assert names(ask(house, "red", "--larger", "1MB", "--json")) == []
-    assert names(ask(house, "red", "--since", "2020", "--json")) == []  # none of them says when it was taken
+    assert len(names(run_search(house, "red", "-k", "9", "--json"))) == 4
+    assert "other.png" not in names(run_search(house, "red", "--below", night, "-k", "9", "--json"))
+    assert names(run_search(house, "red", "--format", "JPG", "--json")) == []
+    assert len(names(run_search(house, "red", "--format", "png", "--json"))) == 4
+    assert "no picture fits" in run_search(house, "red", "--format", "jpeg").stderr
+    assert names(run_search(house, "red", "--larger", "1MB", "--json")) == []
+    assert names(run_search(house, "red", "--since", "2020", "--json")) == []  # no image has a date
 
 
-def test_a_model_without_words_says_which_ones_have_them(house: Household, tmp_path: Path) -> None:
+def test_without_a_text_encoder_the_remedy_names_models_that_have_one(house: Household, tmp_path: Path) -> None:
     text = house.config_path.read_text().replace('bundle = "tiny"', f'bundle = "{tmp_path / "bundle"}"')
     house.config_path.write_text(text)
     assert house.once().returncode == 0
-    result = ask(house, "red")
+    result = run_search(house, "red")
     assert isinstance(result.exception, UsageError)
-    assert "These do: tiny" in result.exception.remedy
+    assert "These models have one: tiny" in result.exception.remedy
 
 
-def test_a_question_without_anything_to_look_for_is_refused(house: Household) -> None:
-    assert isinstance(ask(house).exception, UsageError)
-    assert isinstance(ask(house, " ", "").exception, UsageError)
-    assert isinstance(ask(house, "--like", "/nowhere", "--not", "red").exception, Exception)
+def test_a_query_without_anything_to_look_for_is_refused(house: Household) -> None:
+    assert isinstance(run_search(house).exception, UsageError)
+    assert isinstance(run_search(house, " ", "").exception, UsageError)
+    assert isinstance(run_search(house, "--like", "/nowhere", "--not", "red").exception, Exception)
 
 
-def test_limits_of_p_delete_need_a_head(house: Household) -> None:
-    result = ask(house, "red", "--least", "0.5")
+def test_p_delete_limits_require_a_head(house: Household) -> None:
+    result = run_search(house, "red", "--least", "0.5")
     assert isinstance(result.exception, UsageError) and "p_delete" in result.exception.problem
