@@ -1,1 +1,1 @@
-"""Which model is in use, running it outside the service, and the features of a content."""
+"""Model bundles: which one is in use, running it outside the service, and the features of contents."""

@@ -1,4 +1,4 @@
-"""One picture that somebody asks about, decoded in a confined child of the command: it may be any file."""
+"""Decode one image for a query, in a confined child of the command, because it may be any file."""
 
 import os
 from functools import partial
@@ -15,27 +15,30 @@ if TYPE_CHECKING:
 
     from models.recipe import Recipe
 
-MEGA = 1 << 20
-PIXELS, UNFIT, UNREADABLE = b"P", b"U", b"E"  # the first byte of the child's answer
+MEBIBYTE = 1 << 20
+PIXELS, NOT_DECODABLE, UNREADABLE = b"P", b"U", b"E"  # the first byte of the child's answer
+REMEDY = "Use an intact image."
 
 
 def decode_one(path: bytes, recipe: "Recipe", limits: IntakeSettings) -> "np.ndarray":
-    """Return the picture as the model wants it: uint8 [height, width, 3].
+    """Return the image as the model's input: uint8 [height, width, 3].
 
-    Raises PlaceFault for a file that cannot be read, UsageFault for one that is no healthy image.
+    Raises:
+        ResourceError: the file cannot be read.
+        UsageError: the file is not an intact image.
     """
     import numpy as np
 
     work = partial(_decode, path, recipe, int(limits.max_megapixels * 1e6))
     try:
-        answer = run_confined(work, limits.memory_mb * MEGA, limits.seconds)
+        answer = run_confined(work, limits.memory_mb * MEBIBYTE, limits.seconds)
     except ConfinedError as error:
-        raise UsageError(f"{printable_path(path)} cannot be embedded: {error}", "Ask with a healthy image.") from error
+        raise UsageError(f"{printable_path(path)} cannot be embedded: {error}", REMEDY) from error
     kind, body = answer[:1], answer[1:]
     if kind == UNREADABLE:
         raise ResourceError(f"cannot read {printable_path(path)}: {body.decode()}", "Check the path.")
-    if kind == UNFIT:
-        raise UsageError(f"{printable_path(path)} cannot be embedded: {body.decode()}", "Ask with a healthy image.")
+    if kind == NOT_DECODABLE:
+        raise UsageError(f"{printable_path(path)} cannot be embedded: {body.decode()}", REMEDY)
     return np.frombuffer(body, np.uint8).reshape(recipe.height, recipe.width, 3)
 
 
@@ -46,8 +49,8 @@ def _decode(path: bytes, recipe: "Recipe", max_pixels: int) -> bytes:
     try:
         return PIXELS + read_picture(read_whole(path), recipe, max_pixels=max_pixels).pixels.tobytes()
     except MemoryError:
-        return UNFIT + b"it wants more memory than one file may have"
+        return NOT_DECODABLE + b"it needs more memory than the limit for one file"
     except OSError as error:
         return UNREADABLE + (error.strerror or os.strerror(error.errno or 0)).encode()
-    except DecodeError as unfit:
-        return UNFIT + str(unfit).encode()
+    except DecodeError as error:
+        return NOT_DECODABLE + str(error).encode()

@@ -1,4 +1,4 @@
-"""Read pictures that need not lie under a root, in processes of their own: a hostile file costs only itself."""
+"""Decode images, under a root or not, in worker processes, so that a hostile file fails alone."""
 
 import hashlib
 import os
@@ -24,7 +24,7 @@ from models.decode.reason import VALIDATOR_VERSION, DecodeError, RejectReason
 if TYPE_CHECKING:
     from models.recipe import Recipe
 
-TASKS_PER_WORKER = 4  # files in hand for each process
+TASKS_PER_WORKER = 4  # files queued per process
 EMBEDDED_SQL = (
     "SELECT 1 FROM content c JOIN vector v ON v.content = c.id WHERE c.sha256 = ? AND v.model = ? AND c.proof >= ?"
 )
@@ -32,7 +32,10 @@ EMBEDDED_SQL = (
 
 @dataclass(frozen=True, slots=True)
 class DecodeSettings:
-    """What a process needs to know. `seconds` and `memory_bytes`: for one file; `model`: whose vectors count."""
+    """Settings of a worker. `seconds` and `memory_bytes` are limits for one file.
+
+    Files that already have a vector of `model` are hashed, not decoded.
+    """
 
     database: Path
     model: int
@@ -45,8 +48,10 @@ class DecodeSettings:
 
 @dataclass(frozen=True, slots=True)
 class DecodeResult:
-    """A file and its content. `facts`, `pixels` (uint8, as the model's recipe wants them) and `blocks` are there only
-    where the catalog has no vector of it yet; `reason` only where it cannot be used, and then nothing else is.
+    """A file and its content.
+
+    `facts`, `pixels` (uint8, shaped by the model's recipe) and `blocks` are set only if the catalog has no vector of
+    the content yet. If the file cannot be used, only `reason` and `detail` are set.
     """
 
     path: bytes
@@ -60,85 +65,90 @@ class DecodeResult:
 
 
 def is_embedded(database: Database, model: int, sha256: bytes) -> bool:
-    """Whether these bytes were proved by the present validators, and have a vector of this model."""
+    """Return whether these bytes passed the current validators and have a vector of this model."""
     return database.row(EMBEDDED_SQL, sha256, model, VALIDATOR_VERSION) is not None
 
 
-def decode_files(paths: Iterable[bytes], orders: DecodeSettings) -> Iterator[DecodeResult]:
-    """A reading of each, in any order. A file whose reader dies is read once more, alone, to be sure.
+def decode_files(paths: Iterable[bytes], settings: DecodeSettings) -> Iterator[DecodeResult]:
+    """Yield a result for each file, in any order. If a worker dies, retry each of its files alone, in a new process.
 
-    Raises PlaceFault where no process can be started.
+    Raises:
+        ResourceError: no process can be started.
     """
-    waiting = iter(paths)
+    remaining = iter(paths)
     while True:
         lost: list[bytes] = []
-        yield from _decode_until_crash(waiting, orders, lost)
+        yield from _decode_until_crash(remaining, settings, lost)
         if not lost:
             return
         for path in lost:
-            yield _decode_alone(path, orders)
+            yield _decode_alone(path, settings)
 
 
-def _decode_until_crash(waiting: Iterator[bytes], orders: DecodeSettings, lost: list[bytes]) -> Iterator[DecodeResult]:
-    """`lost` gets the files that were in hand when a process died: nobody tells which of them it was."""
-    hands: deque[tuple[bytes, Future[DecodeResult]]] = deque()
-    pool = ProcessPoolExecutor(orders.workers, forkserver_context(), start_worker, (orders,))
+def _decode_until_crash(
+    remaining: Iterator[bytes], settings: DecodeSettings, lost: list[bytes]
+) -> Iterator[DecodeResult]:
+    """Yield results until a worker dies; append the unfinished files to `lost`, as any of them may be the cause."""
+    pending: deque[tuple[bytes, Future[DecodeResult]]] = deque()
+    pool = ProcessPoolExecutor(settings.workers, forkserver_context(), start_worker, (settings,))
     try:
         while True:
-            while len(hands) < TASKS_PER_WORKER * orders.workers and (path := next(waiting, None)) is not None:
+            while len(pending) < TASKS_PER_WORKER * settings.workers and (path := next(remaining, None)) is not None:
                 try:
-                    hands.append((path, pool.submit(decode_file, path)))
+                    pending.append((path, pool.submit(decode_file, path)))
                 except BrokenProcessPool:
                     lost.append(path)
                     break
-            if not hands:
+            if not pending:
                 return
-            path, future = hands.popleft()
+            path, future = pending.popleft()
             try:
                 yield future.result()
             except BrokenProcessPool:
                 lost.append(path)
             if lost:
-                yield from _finished_results(hands, lost)
+                yield from _finished_results(pending, lost)
                 return
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _finished_results(hands: deque[tuple[bytes, "Future[DecodeResult]"]], lost: list[bytes]) -> Iterator[DecodeResult]:
-    """Of what was in hand when the pool broke, what had been read by then."""
-    for path, future in hands:
+def _finished_results(
+    pending: deque[tuple[bytes, "Future[DecodeResult]"]], lost: list[bytes]
+) -> Iterator[DecodeResult]:
+    """Yield the results that were ready when the pool broke; append the other files to `lost`."""
+    for path, future in pending:
         try:
             yield future.result()
         except BrokenProcessPool:
             lost.append(path)
 
 
-def _decode_alone(path: bytes, orders: DecodeSettings) -> DecodeResult:
+def _decode_alone(path: bytes, settings: DecodeSettings) -> DecodeResult:
     context = forkserver_context()
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_send_result, args=(theirs, orders, path), daemon=True)
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_send_result, args=(sender, settings, path), daemon=True)
     process.start()
-    theirs.close()
+    sender.close()
     try:
-        found: DecodeResult = ours.recv()
-    except (EOFError, OSError):  # also in the middle of what it had to say
+        result: DecodeResult = receiver.recv()
+    except (EOFError, OSError):  # also if it ended in the middle of its answer
         process.join()
-        if (process.exitcode or 0) >= 0:  # by its own fault: not of a signal, which the file may have caused
+        if (process.exitcode or 0) >= 0:  # not killed by a signal, so not because of the file
             raise ResourceError(
-                "the processes that read pictures end before they begin", "See above; there may be no memory left."
+                "image workers exit during start-up", "See the messages above. Perhaps there is not enough free memory."
             ) from None
         slow = process.exitcode == -signal.SIGALRM
-        detail = f"more than {orders.seconds:g} s" if slow else f"the reader ended with {process.exitcode}"
+        detail = f"more than {settings.seconds:g} s" if slow else f"the worker exited with {process.exitcode}"
         return DecodeResult(path, reason=RejectReason.SLOW if slow else RejectReason.CRASH, detail=detail)
     finally:
         process.join()
-        ours.close()
-    return found
+        receiver.close()
+    return result
 
 
-def _send_result(pipe: Connection, orders: DecodeSettings, path: bytes) -> None:
-    start_worker(orders)
+def _send_result(pipe: Connection, settings: DecodeSettings, path: bytes) -> None:
+    start_worker(settings)
     pipe.send(decode_file(path))
 
 
@@ -146,17 +156,17 @@ _settings: DecodeSettings
 _database: Database
 
 
-def start_worker(orders: DecodeSettings) -> None:
-    """The start of a process: limits first, and the catalog to ask what is known, read-only."""
+def start_worker(settings: DecodeSettings) -> None:
+    """Initialize a worker process: set its limits, then open the catalog read-only."""
     global _settings, _database
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command itself is interrupted, and ends us
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends a decoder wherever it hangs
-    confine(orders.memory_bytes, may_write=True)
-    _settings, _database = orders, Database(orders.database, write=False)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command handles the interrupt and ends its workers
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends a decoder that hangs
+    confine(settings.memory_bytes, may_write=True)
+    _settings, _database = settings, Database(settings.database, write=False)
 
 
 def decode_file(path: bytes) -> DecodeResult:
-    """One file, once: its hash, and its picture if the catalog does not know it yet."""
+    """Hash one file, and decode it if the catalog has no vector of it yet."""
     signal.setitimer(signal.ITIMER_REAL, _settings.seconds)
     try:
         return _decode(path)
@@ -165,7 +175,7 @@ def decode_file(path: bytes) -> DecodeResult:
     except DecodeError as error:
         return DecodeResult(path, reason=error.reason, detail=error.detail)
     except MemoryError:
-        return DecodeResult(path, reason=RejectReason.MEMORY, detail="more than a reader may have")
+        return DecodeResult(path, reason=RejectReason.MEMORY, detail="more than a worker may have")
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
@@ -182,6 +192,8 @@ def _decode(path: bytes) -> DecodeResult:
     if is_embedded(_database, _settings.model, sha256):
         return DecodeResult(path, sha256, len(data))
     picture = read_picture(data, _settings.recipe, max_pixels=_settings.max_pixels)
-    shown = (picture.format, picture.width, picture.height, picture.taken_at, picture.camera)
-    facts = ImageFacts(*shown, picture.note, picture.suspect, picture.digest, picture.detail)
+    facts = ImageFacts(
+        *(picture.format, picture.width, picture.height, picture.taken_at, picture.camera),
+        *(picture.note, picture.suspect, picture.digest, picture.detail),
+    )
     return DecodeResult(path, sha256, len(data), facts, picture.pixels.tobytes(), block_checksums(data))

@@ -1,4 +1,4 @@
-"""Fetch a prepared model: from a hub that speaks Hugging Face's protocol, or from a folder. Only this knows the hub."""
+"""Fetch a prepared model from a Hugging Face hub or from a folder. The only module that talks to the hub."""
 
 import os
 import re
@@ -16,36 +16,39 @@ from models.bundle.schema import sha256_of
 from models.convert.immich_layout import REPOSITORY_FILES
 
 INSTALL_COMMAND = "pip install 'catalogd[models]'"
-BUNDLE_PATTERNS = (
-    "bundle.json",
-    "*.onnx",
-    "*.onnx.data",
-    "tokenizer.json",
-    "goldens/*",
-)  # a repository that holds a bundle
+# The files of a repository that contains a bundle.
+BUNDLE_PATTERNS = ("bundle.json", "*.onnx", "*.onnx.data", "tokenizer.json", "goldens/*")
 BUNDLE_NAME = re.compile(r"\w[\w.+ -]*")
 COMMIT_HASH = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True)
 class FetchedRepository:
-    """A folder with a repository's files, and the commit they are of ("" for a folder of the owner's)."""
+    """A folder with a repository's files, and their commit ("" for a local folder)."""
 
     folder: Path
     revision: str
 
 
 def pull(state: Path, source: str, name: str, revision: str, offline: bool, sha256: str) -> Bundle:
-    """Fetch `source`, make a bundle of it in the state directory under `name`, prove that it loads, and return it.
+    """Fetch `source`, build a bundle from it in the state directory under `name`, check that it loads, and return it.
 
-    What is half done lies beside it and is begun anew the next time; files that were fetched are not fetched again.
-    Raises PlaceFault without a network or for a source that is not there, UsageFault for one that cannot be used.
+    The bundle is built in a draft folder beside its target, which is rebuilt after an interruption. Files that were
+    fetched before are not fetched again.
+
+    Raises:
+        ResourceError: there is no network, or the source does not exist.
+        UsageError: the source cannot be used.
     """
     if not BUNDLE_NAME.fullmatch(name) or name == DEFAULT_BUNDLE:
-        raise UsageError(f"a model cannot be called {name!r}", "Take another --name: letters, digits, and -_. within.")
+        raise UsageError(
+            f"{name!r} is not a valid model name", "Choose another --name: letters, digits, and -_. within it."
+        )
     target = state / MODELS / name
     if target.exists():
-        raise UsageError(f"there is a model {name} already", "Take another --name, or `catalog model drop` it first.")
+        raise UsageError(
+            f"the model {name} already exists", "Choose another --name, or run `catalog model drop` first."
+        )
     fetched = fetch(source, revision, state / DOWNLOADS, offline)
     draft = target.with_name(f".{name}.new")
     shutil.rmtree(draft, ignore_errors=True)
@@ -54,10 +57,10 @@ def pull(state: Path, source: str, name: str, revision: str, offline: bool, sha2
         bundle = _build_bundle(fetched, source, name, draft, sha256)
         os.replace(draft, target)
     except BundleError as error:
-        raise UsageError(f"{source} cannot be used: {error}", "Nothing was changed.") from error
+        raise UsageError(f"{source} cannot be used: {error}", "Nothing was changed. Choose another model.") from error
     except OSError as error:
         raise ResourceError(
-            f"cannot write {draft}: {error.strerror}", "Free some space; nothing was changed."
+            f"cannot write {draft}: {error.strerror}", "Nothing was changed. Free some space."
         ) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -72,7 +75,9 @@ def _build_bundle(fetched: FetchedRepository, source: str, name: str, draft: Pat
         try:
             from models.convert.onnx_import import RepositoryOrigin, import_bundle
         except ModuleNotFoundError as error:
-            raise ResourceError(f"{error.name} is not installed", f"To import models: {INSTALL_COMMAND}.") from error
+            raise ResourceError(
+                f"{error.name} is not installed", f"To import models, run: {INSTALL_COMMAND}"
+            ) from error
         origin = RepositoryOrigin(source, fetched.revision)
         if not fetched.revision:
             origin = RepositoryOrigin(str(fetched.folder.resolve()), "a folder")
@@ -86,58 +91,60 @@ def _build_bundle(fetched: FetchedRepository, source: str, name: str, draft: Pat
 def _check_sha256(weights: Path, sha256: str) -> None:
     actual = sha256_of(weights)
     if actual != sha256.lower():
-        raise BundleError(f"its weights have the SHA-256 {actual}, not the one that was asked for")
+        raise BundleError(f"the SHA-256 of its weights is {actual}, not {sha256.lower()}")
 
 
 def fetch(source: str, revision: str, store: Path, offline: bool) -> FetchedRepository:
-    """A folder is taken as it stands; anything else is a repository `owner/name` of the hub."""
+    """Return a local folder unchanged, or download the repository `owner/name` from the hub."""
     folder = Path(source).expanduser()
     if folder.is_dir():
         return FetchedRepository(folder, "")
     if source.startswith((".", "/", "~")) or source.count("/") != 1:
-        raise ResourceError(f"there is no folder {source}", "Give a folder, or a repository as OWNER/NAME.")
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the library is loaded
+        raise ResourceError(f"the folder {source} does not exist", "Give a folder, or a repository as OWNER/NAME.")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read on import
     try:
         from huggingface_hub import snapshot_download
     except ModuleNotFoundError as error:
         raise ResourceError(
-            f"{error.name} is not installed", f"To fetch models: {INSTALL_COMMAND}; or give a folder."
+            f"{error.name} is not installed", f"Give a folder; or, to fetch models, run: {INSTALL_COMMAND}"
         ) from error
-    with _hub_errors_as_faults(source, revision, offline):
-        found = snapshot_download(
+    with _translated_hub_errors(source, revision, offline):
+        snapshot = snapshot_download(
             source,
             revision=revision or None,
             cache_dir=store,
             allow_patterns=[*REPOSITORY_FILES, *BUNDLE_PATTERNS],
             local_files_only=offline,
         )
-    commit = Path(found).name
+    commit = Path(snapshot).name
     if COMMIT_HASH.fullmatch(revision) and commit != revision:
-        raise UsageError(f"the hub gave {commit} for {revision}", "Ask for another revision.")
-    return FetchedRepository(Path(found), commit)
+        raise UsageError(f"the hub returned commit {commit} instead of {revision}", "Request another revision.")
+    return FetchedRepository(Path(snapshot), commit)
 
 
 @contextmanager
-def _hub_errors_as_faults(source: str, revision: str, offline: bool) -> Iterator[None]:
-    """The hub's many errors in three words of ours."""
+def _translated_hub_errors(source: str, revision: str, offline: bool) -> Iterator[None]:
+    """Raise the hub library's many exceptions as ResourceError or UsageError."""
     from huggingface_hub import errors
 
     try:
         yield
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.GatedRepoError) as error:
-        what = f"{source} at {revision}" if revision else source
+        requested = f"{source} at {revision}" if revision else source
         raise ResourceError(
-            f"the hub does not give {what}: {_first_line(error)}",
-            "See its name and revision; private ones need HF_TOKEN.",
+            f"the hub does not provide {requested}: {_first_line(error)}",
+            "Check its name and revision; a private repository needs HF_TOKEN.",
         ) from error
     except errors.HFValidationError as error:
-        raise UsageError(f"{source} names no repository: {_first_line(error)}", "Give it as OWNER/NAME.") from error
+        raise UsageError(
+            f"{source} is not a repository name: {_first_line(error)}", "Give it as OWNER/NAME."
+        ) from error
     except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled) as error:
         if offline:
-            raise ResourceError(f"{source} was not fetched before", "Leave out --offline, or give a folder.") from error
+            raise ResourceError(f"{source} has not been fetched before", "Omit --offline, or give a folder.") from error
         raise _unreachable(source, error) from error
     except errors.HfHubHTTPError as error:
-        raise ResourceError(f"the hub refuses {source}: {_first_line(error)}", "Try again later.") from error
+        raise ResourceError(f"the hub refused {source}: {_first_line(error)}", "Try again later.") from error
     except OSError as error:
         raise _unreachable(source, error) from error
     except Exception as error:
@@ -149,7 +156,7 @@ def _hub_errors_as_faults(source: str, revision: str, offline: bool) -> Iterator
 def _unreachable(source: str, error: BaseException) -> ResourceError:
     return ResourceError(
         f"the hub cannot be reached for {source}: {_first_line(error)}",
-        "See the network; or fetch the repository elsewhere and give its folder. What was fetched is kept.",
+        "Files fetched so far are kept. Check the network, or fetch the repository elsewhere and give its folder.",
     )
 
 

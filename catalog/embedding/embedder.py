@@ -1,7 +1,7 @@
-"""Give contents without a file under any root a vector, now: it stays when the files are gone.
+"""Embed files that need not be under a root, and store their vectors for good.
 
-Such a vector is not live: nothing answers with it, but a head learns from it. It turns live, like any other, once a
-file with this content comes to lie under a root.
+The vector of a content without a file under a root is not live: searches do not return it, but heads are trained on
+it. It becomes live, like any other, when a file with this content appears under a root.
 """
 
 import os
@@ -19,63 +19,73 @@ from catalog.embedding.decode_pool import DecodeResult, DecodeSettings, decode_f
 from catalog.embedding.features import ComputedFeatures, compute_features, store_features
 from catalog.embedding.selection import bundle_of
 from catalog.embedding.sessions import open_session
-from catalog.errors import ResourceError, StoreError
+from catalog.errors import ResourceError
 from catalog.files.queries import content_at
 from catalog.files.results import add_vector, ensure_content
 from catalog.formatting import path_text
-from catalog.store import change_log as timeline
+from catalog.store.change_log import begin_timeline
 from catalog.store.database import Database
-from catalog.store.models import current_model
+from catalog.store.models import require_current_model
 from catalog.store.vectors import pack_vectors
 from models.learn.file_features import FileMetadata
 
 if TYPE_CHECKING:
     from models.runtime.session_pool import ModelSession
 
-FILES_PER_TRANSACTION = 64  # files a transaction
-NO_MODEL = 0  # has made no vector
+FILES_PER_TRANSACTION = 64
+NO_MODEL = 0  # the id of no model, so no content has a vector of it
 MEBIBYTE = 1 << 20
 
 
 class FileEmbedder:
-    """Reads, embeds and stores; the model is loaded, and attested, when the first picture needs it."""
+    """Decodes, embeds and stores files. The model is loaded and attested when the first image needs it."""
 
-    def __init__(self, asking: CatalogContext) -> None:
-        """Raises StoreFault where no model has embedded anything yet, PlaceFault where its bundle is not to be had."""
-        model = current_model(asking.database)
-        if model is None:
-            raise StoreError("the catalog holds no vectors yet", "Run `catalogd --once` first.")
-        self._asking, self._model = asking, model
-        self._bundle = bundle_of(asking.config, asking.database, model)
+    def __init__(self, context: CatalogContext) -> None:
+        """Open the bundle of the current model.
+
+        Raises:
+            StoreError: the catalog has no vectors.
+            ResourceError: the model's bundle cannot be opened.
+        """
+        self._context, self._model = context, require_current_model(context.database)
+        self._bundle = bundle_of(context.config, context.database, self._model)
         self._session: ModelSession | None = None
-        self._begun = False
+        self._timeline_begun = False
 
-    def contents(self, paths: Iterable[bytes], told: Callable[[], object]) -> Iterator[DecodeResult]:
-        """Each file with its content, which has a vector from then on, or with a reason why not. Calls `told` for each.
+    def embed(self, paths: Iterable[bytes], on_progress: Callable[[], object]) -> Iterator[DecodeResult]:
+        """Yield each file with its content, which now has a vector, or with the reason why it has none.
 
-        What the catalog has read where it stands is not read again.
+        Calls `on_progress` once per file. Files that the catalog has already read in place are not read again.
         """
         unknown: list[bytes] = []
         for path in paths:
-            held = content_at(self._asking.database, path)
-            if isinstance(held, str) or not is_embedded(self._asking.database, self._model.id, held[0]):
+            content = self._embedded_content(path)
+            if content is None:
                 unknown.append(path)
             else:
-                told()
-                yield DecodeResult(path, *held)
-        readings = decode_files(unknown, self.orders()) if unknown else iter(())
-        while batch := list(islice(readings, FILES_PER_TRANSACTION)):
-            self._store([one for one in batch if one.facts is not None])
-            for one in batch:
-                told()
-                yield one
+                on_progress()
+                yield content
+        results = decode_files(unknown, self.decode_settings()) if unknown else iter(())
+        while batch := list(islice(results, FILES_PER_TRANSACTION)):
+            self._store([result for result in batch if result.facts is not None])
+            for result in batch:
+                on_progress()
+                yield result
 
-    def orders(self, *, known: bool = True) -> DecodeSettings:
-        """For the readers. `known` False: pixels are wanted of what has a vector, too."""
-        intake = self._asking.config.intake
+    def _embedded_content(self, path: bytes) -> DecodeResult | None:
+        known = content_at(self._context.database, path)
+        if isinstance(known, str):
+            return None
+        sha256, size = known
+        embedded = is_embedded(self._context.database, self._model.id, sha256)
+        return DecodeResult(path, sha256, size) if embedded else None
+
+    def decode_settings(self, *, skip_embedded: bool = True) -> DecodeSettings:
+        """Return the settings for `decode_files`. Without `skip_embedded`, it decodes files that have a vector too."""
+        intake = self._context.config.intake
         return DecodeSettings(
-            self._asking.config.database,
-            self._model.id if known else NO_MODEL,
+            self._context.config.database,
+            self._model.id if skip_embedded else NO_MODEL,
             self._bundle.recipe,
             intake.workers or len(os.sched_getaffinity(0)),
             intake.memory_mb * MEBIBYTE,
@@ -86,49 +96,57 @@ class FileEmbedder:
     def _store(self, batch: list[DecodeResult]) -> None:
         if not batch:
             return
-        vectors = pack_vectors(self.network().run(np.stack([self.shaped(one) for one in batch])))
-        database = Database(self._asking.config.database, write=True)
+        vectors = pack_vectors(self.session().run(np.stack([self.pixels(result) for result in batch])))
+        database = Database(self._context.config.database, write=True)
         try:
             with database.transaction():
-                self._begin(database)
-                for one, vector in zip(batch, vectors, strict=True):
-                    self._shelve(database, one, vector)
+                self._begin_timeline(database)
+                for result, vector in zip(batch, vectors, strict=True):
+                    self._store_one(database, result, vector)
         finally:
             database.close()
 
-    def _shelve(self, database: Database, one: DecodeResult, vector: bytes) -> None:
-        content = ensure_content(database, one.sha256, one.size, one.facts, one.blocks)
+    def _store_one(self, database: Database, result: DecodeResult, vector: bytes) -> None:
+        content = ensure_content(database, result.sha256, result.size, result.facts, result.blocks)
         add_vector(database, content, self._model.id, vector)
         if database.row("SELECT 1 FROM file WHERE content = ? LIMIT 1", content) is None:
-            store_features(database, [_computed_features(one, content)])
+            store_features(database, [_computed_features(result, content)])
 
-    def shaped(self, one: DecodeResult) -> np.ndarray:
-        """Its pixels, uint8 [H, W, 3]."""
+    def pixels(self, result: DecodeResult) -> np.ndarray:
+        """Return the pixels of a result, uint8 [H, W, 3]."""
         recipe = self._bundle.recipe
-        return np.frombuffer(one.pixels, np.uint8).reshape(recipe.height, recipe.width, 3)
+        return np.frombuffer(result.pixels, np.uint8).reshape(recipe.height, recipe.width, 3)
 
-    def network(self) -> "ModelSession":
-        """The model, loaded and attested once. Raises PlaceFault for one that may not be used."""
+    def session(self) -> "ModelSession":
+        """Return the model's session, loaded and attested once.
+
+        Raises:
+            ResourceError: the model cannot be loaded or fails its attestation.
+        """
         from models.runtime.attestation import attest
 
         if self._session is None:
-            session = open_session(self._bundle, self._asking.config)
-            word = attest(self._bundle, session)
-            if not word.ok:
-                raise ResourceError(f"the model may not be used: {word.word}", "See `catalog doctor`.")
+            session = open_session(self._bundle, self._context.config)
+            attestation = attest(self._bundle, session)
+            if not attestation.ok:
+                raise ResourceError(f"the model is not attested here: {attestation.word}", "Run `catalog doctor`.")
             self._session = session
         return self._session
 
-    def _begin(self, database: Database) -> None:
-        """Without a service, we are the writer of the change log, and begin a branch of it as it would."""
-        if not self._begun and not service_running(self._asking.config.state):
-            timeline.begin_timeline(database, secrets.token_hex(8), time.time())
-        self._begun = True
+    def _begin_timeline(self, database: Database) -> None:
+        """Begin a branch of the change log, as the service does at its start, unless a service runs."""
+        if not self._timeline_begun and not service_running(self._context.config.state):
+            begin_timeline(database, secrets.token_hex(8), time.time())
+        self._timeline_begun = True
 
 
-def _computed_features(one: DecodeResult, content: int) -> ComputedFeatures:
-    """By the bare name: the folder it was sorted into says what its label is, and must not teach that."""
-    facts = one.facts
+def _computed_features(result: DecodeResult, content: int) -> ComputedFeatures:
+    """Compute the features from the file name alone: the name of its folder may be its label, which would leak."""
+    facts = result.facts
     assert facts is not None
-    shown = (facts.format, facts.width, facts.height, one.size, facts.camera, facts.taken_at, facts.detail)
-    return compute_features(FileMetadata(*shown, bool(facts.suspect), path_text(os.path.basename(one.path))), content)
+    metadata = FileMetadata(
+        *(facts.format, facts.width, facts.height, result.size, facts.camera, facts.taken_at, facts.detail),
+        bool(facts.suspect),
+        path_text(os.path.basename(result.path)),
+    )
+    return compute_features(metadata, content)

@@ -1,4 +1,4 @@
-"""The head's features of contents: the embedding, then what the files tell. Streamed, never all at once."""
+"""The input features of heads: each content's embedding, followed by its file features (traits)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -22,7 +22,7 @@ FEATURE_INPUTS_SQL = (
 
 
 class ComputedFeatures(NamedTuple):
-    """What a file tells without its pixels, for its content. `traits`: packed; `words`: what its name says."""
+    """The features of a file apart from its pixels. `traits`: packed file features; `words`: the text of its name."""
 
     traits: bytes
     words: str
@@ -30,8 +30,9 @@ class ComputedFeatures(NamedTuple):
 
 
 class FeatureBatch(NamedTuple):
-    """`contents`: ids. `vectors`: float32 [N, dims]. `traits`: float32 [N, traits]. `fresh`: those that were computed
-    now, to be stored.
+    """Features of N contents. `contents`: ids; `vectors`: float32 [N, dims]; `traits`: float32 [N, traits].
+
+    `fresh`: the features that were computed now and are to be stored.
     """
 
     contents: list[int]
@@ -41,39 +42,44 @@ class FeatureBatch(NamedTuple):
 
     @property
     def rows(self) -> Floats:
-        """float32 [N, dims + traits]."""
+        """The feature matrix, float32 [N, dims + traits]."""
         return np.hstack([self.vectors, self.traits])
 
 
 def load_features(database: Database, found: Sequence[tuple[int, bytes, bytes | None]], dims: int) -> FeatureBatch:
-    """(content id, packed vector, packed traits or None) → features."""
+    """Return the features of these contents: (content id, packed vector, packed traits or None) each.
+
+    Traits that are missing or outdated are computed.
+    """
     contents = [content for content, _, _ in found]
-    told = [packed for _, _, packed in found]
-    untold = [place for place, packed in enumerate(told) if packed is None or len(packed) != 2 * len(FILE_FEATURES)]
-    fresh = _compute_missing(database, [contents[place] for place in untold])
-    made = {one.content: one.traits for one in fresh}
-    for place in untold:
-        told[place] = made[contents[place]]
-    rest = unpack_vectors([packed for packed in told if packed is not None], len(FILE_FEATURES))
-    return FeatureBatch(contents, unpack_vectors([vector for _, vector, _ in found], dims), rest, fresh)
+    traits = [packed for _, _, packed in found]
+    missing = [place for place, packed in enumerate(traits) if packed is None or len(packed) != 2 * len(FILE_FEATURES)]
+    fresh = _compute_missing(database, [contents[place] for place in missing])
+    traits_by_content = {features.content: features.traits for features in fresh}
+    for place in missing:
+        traits[place] = traits_by_content[contents[place]]
+    unpacked = unpack_vectors([packed for packed in traits if packed is not None], len(FILE_FEATURES))
+    return FeatureBatch(contents, unpack_vectors([vector for _, vector, _ in found], dims), unpacked, fresh)
 
 
 def _compute_missing(database: Database, contents: list[int]) -> list[ComputedFeatures]:
     fresh = []
     for start in range(0, len(contents), 500):
         part = contents[start : start + 500]
-        for row in database.rows(FEATURE_INPUTS_SQL.format(marks=",".join("?" * len(part))), *part):
-            path = path_text(join_path(row[9], row[10])) if row[9] is not None else ""
-            told = FileMetadata(row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8] is not None, path)
-            fresh.append(compute_features(told, int(row[0])))
+        for content, format, width, height, size, camera, taken_at, detail, suspect, folder, name in database.rows(
+            FEATURE_INPUTS_SQL.format(marks=",".join("?" * len(part))), *part
+        ):
+            path = "" if folder is None else path_text(join_path(folder, name))
+            metadata = FileMetadata(format, width, height, size, camera, taken_at, detail, suspect is not None, path)
+            fresh.append(compute_features(metadata, int(content)))
     return fresh
 
 
-def compute_features(told: FileMetadata, content: int) -> ComputedFeatures:
-    """To be stored for a content. Pure."""
-    return ComputedFeatures(file_features(told).astype("<f2").tobytes(), name_text(told.path), content)
+def compute_features(metadata: FileMetadata, content: int) -> ComputedFeatures:
+    """Return a content's features in the form in which they are stored. Pure."""
+    return ComputedFeatures(file_features(metadata).astype("<f2").tobytes(), name_text(metadata.path), content)
 
 
 def store_features(database: Database, fresh: list[ComputedFeatures]) -> None:
-    """Store what was computed. In a transaction."""
+    """Store computed features. Call in a transaction."""
     database.many("UPDATE content SET traits = ?, words = ? WHERE id = ?", fresh)

@@ -1,6 +1,6 @@
-"""The bundles that can be had here: the embedded one, those in the state directory, and those that made vectors.
+"""List, describe and remove model bundles, and report the progress of the next model.
 
-How far the next model is: told by the service that prepares it, else counted.
+Bundles are the embedded one, those in the state directory, and those that made vectors of this catalog.
 """
 
 import shutil
@@ -18,13 +18,19 @@ from catalog.store.database import Database
 from catalog.store.models import current_model, next_model
 from models.bundle.folder import Bundle, BundleError, load_bundle
 
-PIXEL_LIBRARIES = ("numpy", "pillow", "simplejpeg", "deflate", "pillow-heif")  # what makes them
-VECTORS_PER_TRANSACTION = 10_000  # vectors that are deleted in one transaction: the writer of the service waits for it
+PIXEL_LIBRARIES = (
+    "numpy",
+    "pillow",
+    "simplejpeg",
+    "deflate",
+    "pillow-heif",
+)  # libraries that affect the pixels of an image
+VECTORS_PER_TRANSACTION = 10_000  # deleted per transaction, which blocks the service's writer
 
 
 @dataclass(frozen=True, slots=True)
 class ListedBundle:
-    """A bundle by the name under which it can be used. `problem`: why it cannot be opened; then `bundle` is None."""
+    """A bundle under its name. `problem`: why it cannot be opened, in which case `bundle` is None."""
 
     name: str
     folder: Path
@@ -35,7 +41,7 @@ class ListedBundle:
 
 
 def list_bundles(config: Config, database: Database) -> list[ListedBundle]:
-    """The embedded bundle first, then by name."""
+    """Return all known bundles, the embedded one first; models whose bundle is missing come last."""
     rows = {
         digest: (name, role, folder, vectors)
         for digest, name, role, folder, vectors in database.rows(
@@ -44,17 +50,17 @@ def list_bundles(config: Config, database: Database) -> list[ListedBundle]:
         )
     }
     found = []
-    for name in _bundle_names(config, [row[2] for row in rows.values() if row[2]]):
+    for name in _bundle_names(config, [folder for _, _, folder, _ in rows.values() if folder]):
         folder = bundle_folder(name, config.state)
         bundle, problem = _try_load(folder)
         _, role, _, vectors = rows.pop(bundle.id, (None, None, None, 0)) if bundle else (None, None, None, 0)
         found.append(ListedBundle(name, folder, bundle, problem, role, vectors))
-    lost = [
-        ListedBundle(name, Path(folder or "-"), None, "its bundle is not here any more", role, vectors)
+    missing = [
+        ListedBundle(name, Path(folder or "-"), None, "its bundle is missing", role, vectors)
         for name, role, folder, vectors in rows.values()
         if vectors or role
     ]
-    return found + lost
+    return found + missing
 
 
 def _bundle_names(config: Config, folders: list[str]) -> Iterator[str]:
@@ -78,44 +84,54 @@ def _try_load(folder: Path) -> tuple[Bundle | None, str]:
 
 
 def drop_vectors(database: Database, digest: str) -> tuple[int, int]:
-    """Delete the vectors of a model that neither answers nor is being prepared; returns how many, and how many stay."""
+    """Delete the vectors of a model that is neither current nor next; return how many were deleted and how many kept.
+
+    Raises:
+        UsageError: the model is in use.
+    """
     from catalog.store.models import count_retained_vectors, delete_name_vectors, delete_vectors
 
     row = database.row("SELECT id, role FROM model WHERE digest = ?", digest)
     if row is None:
         return 0, 0
-    if row[1] is not None:
-        raise UsageError(f"this model is {row[1]}", "Take another one first: `catalog model use NAME`.")
+    model, role = row
+    if role is not None:
+        raise UsageError(f"this is the {role} model", "Choose another one first: `catalog model use NAME`.")
     with database.transaction():
-        delete_name_vectors(database, row[0])
+        delete_name_vectors(database, model)
     dropped = 0
     while True:
         with database.transaction():
-            count = delete_vectors(database, row[0], VECTORS_PER_TRANSACTION)
+            count = delete_vectors(database, model, VECTORS_PER_TRANSACTION)
         dropped += count
         if count < VECTORS_PER_TRANSACTION:
-            return dropped, count_retained_vectors(database, row[0])
+            return dropped, count_retained_vectors(database, model)
 
 
 def remove_bundle(config: Config, name: str) -> bool:
-    """Delete a bundle that was pulled into the state directory; whether there was one. Others are the owner's."""
+    """Delete a bundle that was pulled into the state directory; return whether there was one.
+
+    Bundles elsewhere belong to the owner and are not deleted.
+    """
     folder = bundle_folder(name, config.state)
     if folder.parent != config.state / MODELS or not folder.is_dir():
         return False
     try:
         shutil.rmtree(folder)
     except OSError as error:
-        raise ResourceError(f"cannot remove {folder}: {error.strerror}", "Mend its permissions.") from error
+        raise ResourceError(
+            f"cannot remove {folder}: {error.strerror}", "Check the permissions of the folder."
+        ) from error
     return True
 
 
 def remove_engines(config: Config, digest: str) -> None:
-    """Delete what TensorRT has built for a model; it builds that again on demand."""
+    """Delete the TensorRT engines of a model; they are built again on demand."""
     shutil.rmtree(config.state / ENGINES / digest, ignore_errors=True)
 
 
 def describe_bundle(bundle: Bundle) -> dict[str, Any]:
-    """All that makes a vector, for `catalog model show`: what the bundle says, its digest, and this machine's part."""
+    """Return everything that determines a vector: the bundle's description, its digest, and library versions here."""
     import json
     import platform
     from importlib.metadata import PackageNotFoundError, version
@@ -126,14 +142,14 @@ def describe_bundle(bundle: Bundle) -> dict[str, Any]:
         except PackageNotFoundError:
             return None
 
-    said: dict[str, Any] = json.loads((bundle.folder / "bundle.json").read_text("utf-8"))
+    description: dict[str, Any] = json.loads((bundle.folder / "bundle.json").read_text("utf-8"))
     names = ("catalogd", "onnxruntime-gpu", "onnxruntime", "tokenizers", *PIXEL_LIBRARIES)
-    runs = {name: found for name in names if (found := installed(name))}
+    versions = {name: found for name in names if (found := installed(name))}
     return {
         "id": bundle.id,
         "folder": str(bundle.folder),
-        **said,
-        "runs_with": {"python": platform.python_version(), **runs},
+        **description,
+        "runs_with": {"python": platform.python_version(), **versions},
     }
 
 
@@ -141,14 +157,17 @@ LIVE_COUNT_SQL = "SELECT count(*) FROM vector WHERE model = ? AND live = 1"
 
 
 def next_model_progress(database: Database, live: StatusAnswer | None) -> dict[str, Any] | None:
-    """`id`, `name`, `done` and `total` contents, `seconds_left` (None: unknown), `problem`; None without a next one."""
+    """Return the progress of the next model, or None without one: as the service reports it, else counted.
+
+    Keys: `id`, `name`, `done` and `total` (contents), `seconds_left` (None: unknown), `problem`.
+    """
     if live is not None and live["next"]:
-        told: dict[str, Any] = live["next"]
-        return told
-    model, held = next_model(database), current_model(database)
-    if model is None or held is None:
+        reported: dict[str, Any] = live["next"]
+        return reported
+    model, current = next_model(database), current_model(database)
+    if model is None or current is None:
         return None
-    done, total = (int(database.value(LIVE_COUNT_SQL, one.id)) for one in (model, held))
+    done, total = (int(database.value(LIVE_COUNT_SQL, counted.id)) for counted in (model, current))
     return {
         "id": model.digest,
         "name": model.name,
@@ -159,12 +178,12 @@ def next_model_progress(database: Database, live: StatusAnswer | None) -> dict[s
     }
 
 
-def next_model_summary(following: dict[str, Any]) -> str:
-    """One line for people."""
-    share = 100 * following["done"] / following["total"] if following["total"] else 100.0
-    left = following["seconds_left"]
-    time = "" if left is None else f", about {_duration(left)} left"
-    return f"{following['name']} {following['id']}: {share:.1f} % embedded{time}"
+def next_model_summary(progress: dict[str, Any]) -> str:
+    """Return the progress of the next model as a line of text."""
+    percent = 100 * progress["done"] / progress["total"] if progress["total"] else 100.0
+    seconds_left = progress["seconds_left"]
+    time_left = "" if seconds_left is None else f", about {_duration(seconds_left)} left"
+    return f"{progress['name']} {progress['id']}: {percent:.1f} % embedded{time_left}"
 
 
 def _duration(seconds: float) -> str:

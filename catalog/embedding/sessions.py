@@ -1,7 +1,4 @@
-"""Load a bundle's network as the configuration wants it.
-
-What runs the model, in words, and what of this machine would run it faster.
-"""
+"""Open a bundle's model as configured, describe the provider that runs it, and suggest a faster one."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,29 +15,30 @@ if TYPE_CHECKING:
 
 
 def provider_summary(session: "ModelSession") -> str:
-    """The provider that the live session names, its GPUs, and its batches."""
+    """Return the session's provider, GPUs and batch size as text."""
     where = f" on GPU {', '.join(map(str, session.devices))}" if session.devices else ""
     return f"{session.provider}{where}, batches of {session.batch}"
 
 
 def provider_advice(session: "ModelSession", provider: str, precision: str, present: Sequence[int]) -> str:
-    """What to change, or "". Pure. `provider`: as configured; `present`: the GPUs that the kernel shows."""
+    """Return what to change, or "". Pure. `provider`: as configured; `present`: the GPUs that the kernel reports."""
     if session.warning:
         return session.warning
     if not session.devices:
-        return 'a GPU stands idle: set `[model] provider = "auto"`' if present and provider == "cpu" else ""
+        return 'a GPU is idle: set `[model] provider = "auto"`' if present and provider == "cpu" else ""
     if len(present) > len(session.devices):
-        every = ", ".join(map(str, range(len(present))))
-        return f"{len(present)} GPUs are there, {len(session.devices)} in use: set `[model] devices = [{every}]`"
+        all_devices = ", ".join(map(str, range(len(present))))
+        return f"{len(session.devices)} of {len(present)} GPUs in use: set `[model] devices = [{all_devices}]`"
     if precision == "int8":
-        return "an int8 bundle is made for CPUs, and parts of it run on one here: use an fp16 bundle"
+        return "an int8 bundle is made for CPUs, and parts of it run on the CPU here: use an fp16 bundle"
     return "an fp16 bundle is faster on a GPU" if precision == "fp32" else ""
 
 
 def open_session(bundle: Bundle, config: Config) -> "ModelSession":
-    """One session, or one for each GPU of the configuration, seen as one.
+    """Return a session for the bundle; with several configured GPUs, a pool with one session per GPU.
 
-    Raises PlaceFault for a provider that cannot be had and for a graph that does not load.
+    Raises:
+        ResourceError: the execution provider is not available, or the graph does not load.
     """
     from models.runtime.session import ProviderError
     from models.runtime.session_pool import SessionPool
@@ -48,11 +46,11 @@ def open_session(bundle: Bundle, config: Config) -> "ModelSession":
     try:
         first, *more = config.model.devices
         session = _open_one(bundle, config, first)
-        if not session.devices or not more:  # a CPU is one device, however many GPUs were to be used
+        if not session.devices or not more:  # the CPU is one device, whatever GPUs are configured
             return session
         return SessionPool([session, *(_open_one(bundle, config, device) for device in more)])
     except ProviderError as error:
-        raise ResourceError("the wanted provider cannot be had", str(error)) from error
+        raise ResourceError("execution provider not available", str(error)) from error
     except Exception as error:
         raise ResourceError(
             f"the model {bundle.name} cannot be loaded: {error}", "Reinstall it, or pull or export it again."
@@ -75,7 +73,7 @@ def _open_one(bundle: Bundle, config: Config, device: int) -> "Session":
 
 
 def _engine_folder(bundle: Bundle, config: Config) -> Path:
-    """A folder for each bundle: TensorRT tells engines apart by names in the graph, and exported graphs share those."""
+    """Return this bundle's own folder: TensorRT keys engines by names in the graph, which exported graphs share."""
     folder = config.state / ENGINES / bundle.id
     folder.mkdir(parents=True, exist_ok=True)
     return folder

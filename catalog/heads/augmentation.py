@@ -45,7 +45,7 @@ def embed_augmented_views(
     while batch := list(islice(seen, BATCH_IMAGES)):
         pixels = np.stack([view for one in batch for view in augmented_views(one.pixels, count, dice)])
         places = np.repeat([one.place for one in batch], count)
-        made.append(np.hstack([embedder.network().run(pixels), rows[places, dims:]]))
+        made.append(np.hstack([embedder.session().run(pixels), rows[places, dims:]]))
         of.append(places.astype(np.int64))
     return AugmentedViews(np.vstack(made), np.concatenate(of))
 
@@ -55,7 +55,7 @@ def _decode_labelled(database: Database, embedder: FileEmbedder, contents: list[
     for place, content in enumerate(contents):
         for sha256, folder, name in database.rows(FILE_OF_CONTENT_SQL, content):
             places[join_path(folder, name)] = (place, sha256)
-    for reading in decode_files(places, embedder.orders(known=False)):
+    for reading in decode_files(places, embedder.decode_settings(skip_embedded=False)):
         place, sha256 = places[reading.path]
         if reading.facts is not None and reading.sha256 == sha256:
-            yield LabelledImage(place, embedder.shaped(reading))
+            yield LabelledImage(place, embedder.pixels(reading))

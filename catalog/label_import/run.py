@@ -55,7 +55,7 @@ def import_folders(asking: CatalogContext, folders: FolderLabels, overwrite: boo
     values = _labels_by_path(folders, ignore, refused)
     now, offered = round(time.time(), 3), list[LabelChoice]()
     with bar(len(values)) as told:
-        for one in embedder.contents(values, told):
+        for one in embedder.embed(values, told):
             if one.reason:
                 refused.append((one.path, f"{one.reason}: {one.detail}" if one.detail else one.reason))
             else:

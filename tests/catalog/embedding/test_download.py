@@ -1,4 +1,4 @@
-"""`catalog model pull`: from a server that speaks the hub's protocol, and from a folder; bad ones are refused."""
+"""Tests of `catalog model pull`: from a server with the hub's protocol and from a folder; broken models are refused."""
 
 import hashlib
 import os
@@ -22,22 +22,22 @@ from tests.support.tiny_repository import DIMS, picture_graph, repository
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[Household]:
-    made = Household(tmp_path)
-    Path(os.fsdecode(made.root), "1.png").write_bytes(picture(1))
-    assert made.once().returncode == 0
-    yield made
-    made.close()
+    house = Household(tmp_path)
+    Path(os.fsdecode(house.root), "1.png").write_bytes(picture(1))
+    assert house.once().returncode == 0
+    yield house
+    house.close()
 
 
 @pytest.fixture
 def hub() -> Iterator[Hub]:
-    made = Hub("owner/tiny", repository())
-    yield made
-    made.close()
+    hub = Hub("owner/tiny", repository())
+    yield hub
+    hub.close()
 
 
 def pull(house: Household, *arguments: str, address: str = "http://127.0.0.1:9") -> subprocess.CompletedProcess[str]:
-    """Call the command as a person would, against that hub (else one that nobody runs)."""
+    """Run the command as a user would, against the hub at `address` (by default one that does not run)."""
     return subprocess.run(
         [
             str(Path(sys.executable).with_name("catalog")),
@@ -61,9 +61,9 @@ def write(folder: Path, files: dict[str, bytes]) -> Path:
     return folder
 
 
-def test_a_repository_of_the_hub_becomes_a_bundle_that_holds(house: Household, hub: Hub) -> None:
-    done = pull(house, "owner/tiny", address=hub.address)
-    assert done.returncode == 0, done.stderr
+def test_a_hub_repository_becomes_an_attested_bundle(house: Household, hub: Hub) -> None:
+    result = pull(house, "owner/tiny", address=hub.address)
+    assert result.returncode == 0, result.stderr
     bundle = load_bundle(house.state / "models" / "tiny")
     assert (bundle.dims, bundle.source.revision) == (DIMS, COMMIT)
     assert (bundle.recipe.resize, bundle.recipe.interpolation) == ("shortest", "bicubic")
@@ -74,50 +74,50 @@ def test_a_repository_of_the_hub_becomes_a_bundle_that_holds(house: Household, h
     assert vectors[0] @ vectors[2] < 0.99
 
 
-def test_what_was_fetched_serves_offline_and_is_not_fetched_again(house: Household, hub: Hub) -> None:
+def test_fetched_files_are_reused_offline(house: Household, hub: Hub) -> None:
     assert pull(house, "owner/tiny", address=hub.address).returncode == 0
-    done = pull(house, "owner/tiny", "--name", "again", "--offline")
-    assert done.returncode == 0, done.stderr
+    result = pull(house, "owner/tiny", "--name", "again", "--offline")
+    assert result.returncode == 0, result.stderr
     assert load_bundle(house.state / "models" / "again").id == load_bundle(house.state / "models" / "tiny").id
 
 
-def test_a_download_that_breaks_off_goes_on_where_it_stopped(house: Household, hub: Hub) -> None:
+def test_an_interrupted_download_is_resumed(house: Household, hub: Hub) -> None:
     hub.files["textual/tokenizer.json"] = (
         hub.files["textual/tokenizer.json"] + b" " * 30_000_000
-    )  # more than two of its pieces
+    )  # more than two download chunks
     hub.cut.add("textual/tokenizer.json")
     pull(house, "owner/tiny", address=hub.address)
-    done = pull(house, "owner/tiny", address=hub.address)
-    assert done.returncode == 0 or "already" in done.stderr, done.stderr
+    result = pull(house, "owner/tiny", address=hub.address)
+    assert result.returncode == 0 or "already" in result.stderr, result.stderr
     assert load_bundle(house.state / "models" / "tiny").text is not None
     assert any(path.endswith("tokenizer.json") and span for _, path, span in hub.asked), hub.asked
 
 
-def test_without_a_network_the_remedy_is_named(house: Household) -> None:
-    done = pull(house, "owner/tiny")
-    assert done.returncode == 4
-    assert "cannot be reached" in done.stderr and "folder" in done.stderr
+def test_without_a_network_the_error_names_a_remedy(house: Household) -> None:
+    result = pull(house, "owner/tiny")
+    assert result.returncode == 4
+    assert "cannot be reached" in result.stderr and "folder" in result.stderr
     assert not (house.state / "models" / "tiny").exists()
 
 
-def test_an_unknown_repository_or_revision_is_said(house: Household, hub: Hub) -> None:
+def test_an_unknown_repository_or_revision_is_reported(house: Household, hub: Hub) -> None:
     assert pull(house, "owner/other", address=hub.address).returncode == 4
-    done = pull(house, "owner/tiny", "--revision", "nowhere", address=hub.address)
-    assert done.returncode == 4 and "nowhere" in done.stderr
+    result = pull(house, "owner/tiny", "--revision", "nowhere", address=hub.address)
+    assert result.returncode == 4 and "nowhere" in result.stderr
 
 
-def test_other_weights_than_those_asked_for_are_refused(house: Household, hub: Hub) -> None:
-    done = pull(house, "owner/tiny", "--digest", "0" * 64, address=hub.address)
-    assert done.returncode == 2 and "SHA-256" in done.stderr
-    right = hashlib.sha256(hub.files["visual/model.onnx"]).hexdigest()
-    assert pull(house, "owner/tiny", "--digest", right, address=hub.address).returncode == 0
+def test_weights_with_another_digest_are_refused(house: Household, hub: Hub) -> None:
+    result = pull(house, "owner/tiny", "--digest", "0" * 64, address=hub.address)
+    assert result.returncode == 2 and "SHA-256" in result.stderr
+    digest = hashlib.sha256(hub.files["visual/model.onnx"]).hexdigest()
+    assert pull(house, "owner/tiny", "--digest", digest, address=hub.address).returncode == 0
 
 
-def test_a_folder_needs_no_network_and_a_fixed_batch_is_kept(house: Household, tmp_path: Path) -> None:
+def test_a_folder_needs_no_network_and_keeps_a_fixed_batch(house: Household, tmp_path: Path) -> None:
     files = repository() | {"visual/model.onnx": picture_graph(batch=1)}
     files = {name: data for name, data in files.items() if not name.startswith("textual")}
-    done = pull(house, str(write(tmp_path / "prepared", files)))
-    assert done.returncode == 0, done.stderr
+    result = pull(house, str(write(tmp_path / "prepared", files)))
+    assert result.returncode == 0, result.stderr
     bundle = load_bundle(house.state / "models" / "prepared")
     session = Session(bundle, provider="cpu")
     assert bundle.text is None and session.batch == 1
@@ -129,18 +129,18 @@ BROKEN = {
     "no preprocessing": {"visual/preprocess_cfg.json": None},
     "another resize": repository(resize_mode="letterbox"),
     "another size": repository(size=[64, 64]),
-    "half a graph": {"visual/model.onnx": picture_graph()[:100]},
+    "a truncated graph": {"visual/model.onnx": picture_graph()[:100]},
     "no tokeniser": {"textual/tokenizer.json": None},
     "no pad token": {"textual/tokenizer_config.json": b"{}"},
 }
 
 
 @pytest.mark.parametrize("changes", BROKEN.values(), ids=BROKEN.keys())
-def test_a_broken_repository_is_refused_and_leaves_nothing(
+def test_a_broken_repository_is_refused_and_leaves_no_files(
     house: Household, tmp_path: Path, changes: dict[str, bytes | None]
 ) -> None:
     files = {name: data for name, data in (repository() | changes).items() if data is not None}
-    done = pull(house, str(write(tmp_path / "prepared", files)))
-    assert done.returncode in (2, 4), done.stderr
-    assert "remedy" in done.stderr and "Traceback" not in done.stderr
+    result = pull(house, str(write(tmp_path / "prepared", files)))
+    assert result.returncode in (2, 4), result.stderr
+    assert "remedy" in result.stderr and "Traceback" not in result.stderr
     assert not list((house.state / "models").iterdir())

@@ -160,7 +160,7 @@ def test_a_bad_snapshot_is_built_anew_and_says_why(shelf: Shelf, harm: str) -> N
         shelf.dims = 8
         shelf.db.run("UPDATE vector SET data = substr(data, 1, 16)")
     follower = caught_up(shelf)
-    words = {"absent": "cannot be read", "bit": "damaged", "cut": "cut short", "dims": "16 dimensions, not 8"}
+    words = {"absent": "cannot be read", "bit": "damaged", "cut": "truncated", "dims": "16 dimensions, not 8"}
     assert follower.note is not None and words[harm] in follower.note
     assert follower.labels() == shelf.live()
     follower.save()
