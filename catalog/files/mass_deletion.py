@@ -1,26 +1,27 @@
-"""The brake: a scan that misses too much of a volume proves an accident, not that its owner deleted it.
+"""Protection against mass deletion: a volume is held if a scan misses too many of its files.
 
-An identity tells an absent disk from an empty one. It does not tell a pool that lost a member, an export that lost
-its data behind a mount that stands, or a copy that ran from an empty source. So above a fraction nothing is declared
-gone: the volume is held, its files are unreachable and keep all they had, until a scan finds them again or the owner
-accepts the loss. What the kernel tells file by file while the service watches is not braked: absence tells of no
-deletion.
+The identity of a volume tells an absent disk from an empty one. It does not reveal a pool that lost a member, an export
+that lost its data behind an intact mount, or a sync from an empty source. So if more than a given percentage of files
+are missing, none is declared gone: the volume is held, and its files are unreachable but keep all their data, until a
+scan finds them again or the owner accepts the loss. Deletions that the kernel reports file by file while the service
+watches are not limited.
 """
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from catalog.files.observe import record_missing_paths
 from catalog.filesystem.paths import join_path, split_path, subtree_range
-from catalog.filesystem.stat_signature import lstat_or_none, signature_of
-from catalog.store.database import Database, Row
+from catalog.filesystem.stat_signature import Nanoseconds, lstat_or_none, signature_of
+from catalog.store.database import Database
 from catalog.store.directories import directory_id, innermost_volume
 from catalog.store.events import record_event
 from catalog.store.volumes import Volume, all_volumes, hold_reason
 
-MIN_MISSED_FILES = 20  # below that a person has deleted them
-WINDOW_SECONDS = 86400.0  # seconds: many small scans that together miss everything are one loss
+MIN_MISSED_FILES = 20  # fewer are taken for deletions by a person
+WINDOW_SECONDS = 86400.0  # losses in this time add up: many small scans may together miss everything
 UNREAD_FILE = "f.state = 'pending' AND f.content IS NULL"
 SAME_INODE = "g.inode = f.inode AND g.id != f.id AND g.size = f.size AND g.mtime_ns = f.mtime_ns AND g.state != 'gone'"
 DIRECTORY_FILES_SQL = (
@@ -34,50 +35,51 @@ SAME_INODE_SQL = (
 
 
 class Loss(NamedTuple):
-    """What a scan did not find of a volume, in files that were read before."""
+    """Numbers of files of a volume, not counting files that were never read.
 
-    missed: int  # and stands nowhere else on the volume
-    known: int  # of so many, those missed among them
-    lately: int = 0  # declared gone by earlier scans within WINDOW, and no longer among those known
-    most: int = 0  # files that a scan within WINDOW had found in order
+    `missed`: files that a scan did not find anywhere on the volume. `known`: all files, `missed` included. `recent`:
+    files that earlier scans within WINDOW_SECONDS declared gone. `peak`: the most files that a scan in that time found.
+    """
+
+    missed: int
+    known: int
+    recent: int = 0
+    peak: int = 0
 
 
 def exceeds_limit(loss: Loss, percent: float, accepted: int = 0) -> bool:
-    """Whether the brake is pulled: more than `percent` are missing, beyond what the owner `accepted`. Pure.
+    """Return whether more than `percent` of the files are missing, beyond what the owner `accepted`. Pure.
 
-    Of what is known now, or of what there was within WINDOW, less what has come since: a folder through which files
-    only pass loses more in a day than it ever holds.
+    The percentage is of the files known now, or of the peak within WINDOW_SECONDS. Recent losses count only as far as
+    the number of files fell below that peak: an inbox loses more files in a day than it ever holds.
     """
-    beyond = max(0, loss.missed - accepted)
-    known = loss.known - (loss.missed - beyond)
-    most = max(loss.most, known)
-    decline = min(beyond + loss.lately, most - (known - beyond))
-    return (beyond >= MIN_MISSED_FILES and 100 * beyond > percent * known) or (
-        beyond > 0 and decline >= MIN_MISSED_FILES and 100 * decline > percent * most
+    missed = max(0, loss.missed - accepted)
+    known = loss.known - (loss.missed - missed)
+    peak = max(loss.peak, known)
+    decline = min(missed + loss.recent, peak - (known - missed))
+    return (missed >= MIN_MISSED_FILES and 100 * missed > percent * known) or (
+        missed > 0 and decline >= MIN_MISSED_FILES and 100 * decline > percent * peak
     )
 
 
 def count_known_files(database: Database, volume: int) -> int:
-    """Files of the volume that were read before and are not gone. Those that wait for their first reading are new."""
-    held = database.value(
-        "SELECT coalesce(sum(files), 0) FROM tally WHERE volume = ? AND state != 'gone'",
-        volume,
-    )
-    new = database.value(
+    """Count the files of a volume that were read before and are not gone."""
+    present = database.value("SELECT coalesce(sum(files), 0) FROM tally WHERE volume = ? AND state != 'gone'", volume)
+    unread = database.value(
         "SELECT count(*) FROM file f JOIN directory d ON d.id = f.directory"
         f" WHERE f.due IS NOT NULL AND {UNREAD_FILE} AND d.volume = ?",
         volume,
     )
-    return int(held - new)
+    return int(present - unread)
 
 
 def missed_files(database: Database, volume: int, paths: Iterable[bytes]) -> Iterator[int]:
-    """The known files at or below `paths`, but for those that stand elsewhere on the volume, as after a rename.
+    """Yield ids of known files at or below `paths` that are not elsewhere on the volume, as after a rename.
 
-    One query a directory: where most of a large volume is missing, one a file would take an hour.
+    One query per directory: if most of a large volume is missing, one per file would take an hour.
     """
-    for folder, group in groupby(paths, key=lambda path: split_path(path)[0]):
-        names = {split_path(path)[1] for path in group}
+    for folder, group in groupby(map(split_path, paths), key=itemgetter(0)):
+        names = {name for _, name in group}
         yield from _missed_in_directory(database, volume, directory_id(database, folder), names)
         for path in (join_path(folder, name) for name in names):
             if directory_id(database, path) is not None:
@@ -92,129 +94,112 @@ def missed_files(database: Database, volume: int, paths: Iterable[bytes]) -> Ite
 def _missed_in_directory(
     database: Database, volume: int, directory: int | None, names: set[bytes] | None
 ) -> Iterator[int]:
-    """Of one directory: all known files, or those so named."""
-    for id_, name, twins in database.rows(DIRECTORY_FILES_SQL, directory):
-        wanted = names is None or name in names
-        if wanted and not (twins and any(map(_file_matches, database.rows(SAME_INODE_SQL, volume, id_)))):
+    """Yield ids of missed files in one directory; `names` limits them."""
+    for id_, name, has_twin in database.rows(DIRECTORY_FILES_SQL, directory):
+        if (names is None or name in names) and not (has_twin and _exists_elsewhere(database, volume, id_)):
             yield id_
 
 
-def _file_matches(row: Row) -> bool:
+def _exists_elsewhere(database: Database, volume: int, file: int) -> bool:
+    return any(_file_matches(*row) for row in database.rows(SAME_INODE_SQL, volume, file))
+
+
+def _file_matches(directory: bytes, name: bytes, inode: int, size: int, mtime_ns: Nanoseconds) -> bool:
     try:
-        found = lstat_or_none(join_path(row[0], row[1]))
+        found = lstat_or_none(join_path(directory, name))
     except OSError:
         return False
     if found is None:
         return False
     seen = signature_of(found)
-    return (seen.inode, seen.size, seen.mtime_ns) == row[2:]
+    return (seen.inode, seen.size, seen.mtime_ns) == (inode, size, mtime_ns)
 
 
 def recent_scan_counts(database: Database, path: bytes, now: float) -> tuple[int, int]:
-    """Of the volume at `path`, within WINDOW and since its owner last accepted a loss: how many files scans declared
-    gone, and how many one of them found in order at most.
+    """Return how many files of the volume at `path` scans declared gone, and the most files that one of them found.
+
+    Count scans within WINDOW_SECONDS and since the owner last accepted a loss.
     """
-    row = database.row(
+    ((gone, peak),) = database.rows(
         "SELECT coalesce(sum(CAST(detail AS INTEGER)) FILTER (WHERE kind = 'missed'), 0),"
         " coalesce(max(CAST(detail AS INTEGER)) FILTER (WHERE kind = 'scanned'), 0)"
         " FROM event WHERE kind IN ('missed', 'scanned') AND at BETWEEN ? AND ? AND path = ?"
         " AND id > coalesce((SELECT max(id) FROM event WHERE kind = 'accepted' AND path = ?), 0)",
         *(now - WINDOW_SECONDS, now, path, path),
     )
-    assert row is not None
-    return int(row[0]), int(row[1])
+    return int(gone), int(peak)
 
 
-def declare_gone(database: Database, volume: bytes, accepted: bool, paths: list[bytes], now: float) -> int:
-    """Record what a scan did not find as gone, and how many. Inside a transaction."""
+def record_missed_files(database: Database, volume: bytes, accepted: bool, paths: list[bytes], now: float) -> int:
+    """Declare files gone that a scan did not find; return how many. Call inside a transaction."""
     gone = record_missing_paths(database, paths, now)
     if gone:
-        record_event(
-            database,
-            now,
-            "missed, as accepted" if accepted else "missed",
-            volume,
-            str(gone),
-        )
+        record_event(database, now, "missed, as accepted" if accepted else "missed", volume, str(gone))
     return gone
 
 
 def measure_loss(database: Database, volume: Volume, missed: int, now: float) -> Loss:
-    """A loss of so many known files, beside what is known and what went lately."""
+    """Return the loss of `missed` known files, with the counts that `exceeds_limit` compares it with."""
     if not missed:
         return Loss(0, 0)
     known = count_known_files(database, volume.id)
-    before, most = recent_scan_counts(database, volume.path, now)
-    return Loss(missed, known, before, most or known + before)  # before the first scan of what is read: nothing came
+    recent, peak = recent_scan_counts(database, volume.path, now)
+    return Loss(missed, known, recent, peak or known + recent)  # without an earlier scan, assume that no file was added
 
 
 def hold_volumes(database: Database, paths: list[bytes], percent: float, now: float) -> list[Volume]:
-    """Hold each volume of which `paths` miss too much; returns those volumes. Inside a transaction."""
-    stopped = []
+    """Hold each volume that misses too many of `paths`; return those volumes. Call inside a transaction."""
+    held = []
     for volume in all_volumes(database):
-        mine = [path for path in paths if innermost_volume(database, path) == volume.id]
-        loss = measure_loss(database, volume, sum(1 for _ in missed_files(database, volume.id, mine)), now)
+        inside = [path for path in paths if innermost_volume(database, path) == volume.id]
+        loss = measure_loss(database, volume, sum(1 for _ in missed_files(database, volume.id, inside)), now)
         if volume.away is None and exceeds_limit(loss, percent, volume.accepted or 0):
             hold_volume(database, volume.id, loss, now)
-            stopped.append(volume)
-    return stopped
+            held.append(volume)
+    return held
 
 
 def record_full_scan(database: Database, volume: int, now: float) -> None:
-    """A whole volume was scanned, and is as it should be: an acceptance is used up. Inside a transaction."""
+    """Record a scan of a whole volume without a loss; an acceptance is used up. Call inside a transaction."""
     path = database.value(
         "UPDATE volume SET scanned_at = ?, accepted = NULL WHERE id = ? AND missed IS NULL RETURNING path",
-        now,
-        volume,
+        *(now, volume),
     )
     if path is not None:
-        found = "SELECT coalesce(sum(files), 0) FROM tally WHERE volume = ? AND state IN ('ok', 'rejected')"
-        record_event(database, now, "scanned", path, str(database.value(found, volume)))
+        count_sql = "SELECT coalesce(sum(files), 0) FROM tally WHERE volume = ? AND state IN ('ok', 'rejected')"
+        record_event(database, now, "scanned", path, str(database.value(count_sql, volume)))
 
 
 def hold_volume(database: Database, volume: int, loss: Loss, now: float) -> None:
-    """Pull the brake, or say anew how much is missing. Inside a transaction."""
-    word = hold_reason(loss.missed, loss.known)
+    """Hold a volume, or update how much is missing. Call inside a transaction."""
+    reason = hold_reason(loss.missed, loss.known)
     if database.run(
         "UPDATE volume SET since = iif(missed IS NULL, ?, since), missed = ?, known = ?, away = ?, accepted = NULL"
         " WHERE id = ? AND (away IS NULL OR missed IS NOT NULL) AND (missed, known) IS NOT (?, ?)",
-        *(now, loss.missed, loss.known, word, volume, loss.missed, loss.known),
+        *(now, loss.missed, loss.known, reason, volume, loss.missed, loss.known),
     ):
-        record_event(
-            database,
-            now,
-            "held",
-            database.value("SELECT path FROM volume WHERE id = ?", volume),
-            word,
-        )
+        record_event(database, now, "held", _volume_path(database, volume), reason)
 
 
 def release_volume(database: Database, volume: int, now: float) -> None:
-    """The files are back: let the brake go. Inside a transaction."""
-    database.run(
-        "UPDATE volume SET missed = NULL, known = NULL, away = NULL, since = ? WHERE id = ?",
-        now,
-        volume,
-    )
-    record_event(
-        database,
-        now,
-        "volume back",
-        database.value("SELECT path FROM volume WHERE id = ?", volume),
-    )
+    """Release a volume whose files are back. Call inside a transaction."""
+    database.run("UPDATE volume SET missed = NULL, known = NULL, away = NULL, since = ? WHERE id = ?", now, volume)
+    record_event(database, now, "volume back", _volume_path(database, volume))
+
+
+def _volume_path(database: Database, volume: int) -> bytes | None:
+    path: bytes | None = database.value("SELECT path FROM volume WHERE id = ?", volume)
+    return path
 
 
 def accept_loss(database: Database, path: bytes, now: float) -> int:
-    """The owner gives up what is missing of a volume that is held; returns how many files. Inside a transaction.
+    """Accept that the missing files of a held volume are lost; return how many. Call inside a transaction.
 
-    The next scan of the whole volume declares them gone. One that misses more pulls the brake again.
+    The next scan of the whole volume declares them gone. A scan that misses more holds the volume again.
     """
-    row = database.row("SELECT missed FROM volume WHERE path = ? AND missed IS NOT NULL", path)
-    if row is None:
+    missed = database.value("SELECT missed FROM volume WHERE path = ? AND missed IS NOT NULL", path)
+    if missed is None:
         return 0
-    database.run(
-        "UPDATE volume SET accepted = missed, missed = NULL, known = NULL WHERE path = ?",
-        path,
-    )
-    record_event(database, now, "accepted", path, str(row[0]))
-    return int(row[0])
+    database.run("UPDATE volume SET accepted = missed, missed = NULL, known = NULL WHERE path = ?", path)
+    record_event(database, now, "accepted", path, str(missed))
+    return int(missed)

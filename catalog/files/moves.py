@@ -1,11 +1,12 @@
-"""A rename that was watched, written into the catalog: rows change their place and keep all that hangs on them.
+"""Follow renames that were watched: rows get a new path and keep everything else.
 
-All of it inside the writer's transaction.
+Call inside the writer's transaction.
 """
 
 import os
 
 from catalog.files.observe import Sighting, file_row, record_missing_path, record_sighting
+from catalog.files.results import declare_gone
 from catalog.filesystem.paths import join_path, split_path, subtree_range
 from catalog.filesystem.stat_signature import Signature, is_missing, lstat_or_none, signature_of
 from catalog.store.database import Database
@@ -15,25 +16,28 @@ from catalog.verdict.case import VerdictKind
 
 
 def move_file_row(database: Database, source: bytes, target: bytes, now: float) -> bool:
-    """A rename that was watched. True when it was carried over without a read."""
+    """Follow the rename of a file; return False if the file has to be read instead."""
     try:
         found = lstat_or_none(target)
     except OSError:
         return False
     if found is None or not is_missing(source) or not os.access(target, os.R_OK):
-        return False  # a rename hides the change of ctime by which a chmod before it would show
-    where, name = split_path(source)
-    directory = directory_id(database, where)
+        return False  # an unreadable file: a rename changes ctime, and so hides a chmod shortly before it
+    folder, name = split_path(source)
+    directory = directory_id(database, folder)
     row = None if directory is None else file_row(database, directory, name)
     seen = signature_of(found)
     if row is None or row.state not in ("ok", "rejected") or not _is_same_file(row.signature, seen):
         return False
-    goal, fresh = split_path(target)
-    to = ensure_directory(database, goal)
-    if file_row(database, to, fresh) is None:
-        database.run("UPDATE file SET directory = ?, name = ?, ctime_ns = ? WHERE id = ?", to, fresh, seen[2], row.id)
+    new_folder, new_name = split_path(target)
+    new_directory = ensure_directory(database, new_folder)
+    if file_row(database, new_directory, new_name) is None:
+        database.run(
+            "UPDATE file SET directory = ?, name = ?, ctime_ns = ? WHERE id = ?",
+            *(new_directory, new_name, seen.ctime_ns, row.id),
+        )
     else:
-        _take_over_row(database, row.id, to, fresh, seen, now)
+        _replace_row(database, row.id, new_directory, new_name, seen, now)
     return True
 
 
@@ -41,8 +45,8 @@ def _is_same_file(old: Signature, new: Signature) -> bool:
     return (old.size, old.mtime_ns, old.inode) == (new.size, new.mtime_ns, new.inode)
 
 
-def _take_over_row(database: Database, source: int, directory: int, name: bytes, seen: Signature, now: float) -> None:
-    """The target has a row of its own: that path keeps its history, and takes the content over."""
+def _replace_row(database: Database, source: int, directory: int, name: bytes, seen: Signature, now: float) -> None:
+    """Move the content to the existing row of the target path, which keeps its history."""
     database.run(
         "UPDATE file SET (content, state, reason, detail, due, attempts, last_verified, size, mtime_ns, inode)"
         " = (SELECT content, state, reason, detail, due, attempts, last_verified, size, mtime_ns, inode"
@@ -55,11 +59,11 @@ def _take_over_row(database: Database, source: int, directory: int, name: bytes,
         " WHERE directory = ? AND name = ? AND content IS NOT NULL",
         *(now, VerdictKind.MOVED, directory, name),
     )
-    database.run("UPDATE file SET state = 'gone', reason = NULL, detail = NULL, due = NULL WHERE id = ?", source)
+    declare_gone(database, source)
 
 
 def move_directory_rows(database: Database, source: bytes, target: bytes, now: float) -> int:
-    """A directory was renamed: one row for each directory below it changes, whatever they hold."""
+    """Follow the rename of a directory by updating one row per directory below it; return how many there were."""
     if is_missing(target) or not is_missing(source):
         return 0
     low, high = subtree_range(source)
@@ -68,18 +72,18 @@ def move_directory_rows(database: Database, source: bytes, target: bytes, now: f
     )
     move_volumes(database, source, target)
     for id_, path in moved:
-        goal = target + path[len(source) :]
-        if directory_id(database, goal) is None:
-            database.run("UPDATE directory SET path = ? WHERE id = ?", goal, id_)
+        new_path = target + path[len(source) :]
+        if directory_id(database, new_path) is None:
+            database.run("UPDATE directory SET path = ? WHERE id = ?", new_path, id_)
             continue
         for (name,) in database.rows("SELECT name FROM file WHERE directory = ? AND state != 'gone'", id_):
-            move_file_row(database, join_path(path, name), join_path(goal, name), now)
+            move_file_row(database, join_path(path, name), join_path(new_path, name), now)
     reassign_directories(database, target)
     return len(moved)
 
 
 def apply_file_rename(database: Database, source: bytes, seen: Sighting | None, target: bytes, now: float) -> None:
-    """A file was renamed: carried over without a read where that is certain, else one path ends and one begins."""
+    """Follow the rename of a file. If the bytes may have changed, record a new path and a missing one instead."""
     if move_file_row(database, source, target, now):
         return
     if seen is not None:

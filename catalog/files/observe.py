@@ -1,7 +1,7 @@
-"""What was seen on disk, written into the catalog. All of it inside the writer's transaction.
+"""Record what was seen on disk. Call inside the writer's transaction.
 
-Scans and hints come here with possibly old knowledge; the decision is made again against the row as it is now,
-so a message that comes twice, late or out of order does no harm.
+Scans and hints may be out of date. Each is compared with the current row here, so one that arrives twice, late or out
+of order does no harm.
 """
 
 from typing import NamedTuple
@@ -17,11 +17,11 @@ from models.decode.reason import RejectReason
 
 
 class Sighting(NamedTuple):
-    """A regular file, or with `reason` something that is not read (a link, a device, what nobody can look at)."""
+    """A path as it was seen: a regular file, or with `reason` one that is not read (link, device, no permission)."""
 
     path: bytes
     signature: Signature
-    due: float  # seconds since the epoch: read it not before then
+    due: float  # do not read it before then; seconds since the epoch
     reason: RejectReason | None = None
     detail: str = ""
 
@@ -34,37 +34,39 @@ COLUMNS = "id, state, size, mtime_ns, ctime_ns, inode"
 
 
 def file_row(database: Database, directory: int, name: bytes) -> FileRow | None:
-    """The row of a path."""
+    """Return the row of a path, or None."""
     row = database.row(f"SELECT {COLUMNS} FROM file WHERE directory = ? AND name = ?", directory, name)
-    return None if row is None else FileRow(row[0], row[1], Signature(*row[2:]))
+    if row is None:
+        return None
+    id_, state, *numbers = row
+    return FileRow(id_, state, Signature(*numbers))
 
 
 def record_sighting(database: Database, seen: Sighting, now: float) -> bool:
-    """Record a sighting; True when something has to be read for it. One that the catalog cannot hold is rejected."""
+    """Record a sighting; return whether the file has to be read. Reject one with values that cannot be stored."""
     try:
         return _record_sighting(database, seen, now)
-    except UnstorableValueError as fault:
+    except UnstorableValueError as error:
         return _record_sighting(
-            database, Sighting(seen.path, UNKNOWN_SIGNATURE, seen.due, RejectReason.UNREADABLE, fault.problem), now
+            database, Sighting(seen.path, UNKNOWN_SIGNATURE, seen.due, RejectReason.UNREADABLE, error.problem), now
         )
 
 
 def _record_sighting(database: Database, seen: Sighting, now: float) -> bool:
-    where, name = split_path(seen.path)
+    folder, name = split_path(seen.path)
     try:
-        directory = ensure_directory(database, where)
+        directory = ensure_directory(database, folder)
     except LookupError:
-        return False  # a late hint from a root that was taken out of the configuration
+        return False  # a late hint from a root that was removed from the configuration
     row = file_row(database, directory, name)
     if seen.reason is RejectReason.UNREADABLE:
         _reject_unreadable(database, directory, name, seen, row, now)
         return False
-    step = action_for(seen.signature, row)
-    if step is not SightingAction.READ:
+    if action_for(seen.signature, row) is not SightingAction.READ:
         return row is not None and _update_unchanged(database, row, seen)
     if seen.reason is not None:
         _upsert_file(database, directory, name, seen, "rejected", now)
-        # A link holds no bytes: were it to keep those of a file that it replaced, it would pass for a copy of them.
+        # A link must not keep the content of a file that it replaced: it would count as a copy.
         database.run(
             "UPDATE file SET content = NULL, last_verified = NULL WHERE directory = ? AND name = ?", directory, name
         )
@@ -78,7 +80,7 @@ def _record_sighting(database: Database, seen: Sighting, now: float) -> bool:
 def _reject_unreadable(
     database: Database, directory: int, name: bytes, seen: Sighting, row: FileRow | None, now: float
 ) -> None:
-    """Nobody can look at it: it keeps what is known of it, and is tried again before long."""
+    """Reject a path that cannot be looked at; it keeps its content and is tried again soon."""
     if row is None or row.state == "gone":
         _upsert_file(database, directory, name, seen, "rejected", now)
     database.run(
@@ -89,13 +91,13 @@ def _reject_unreadable(
 
 
 def _update_unchanged(database: Database, row: FileRow, seen: Sighting) -> bool:
-    """Known bytes: follow a new inode, and let a writer's close hasten what its create had put off."""
+    """Update the inode of an unchanged file, and read a pending one earlier if it was closed; return whether it was."""
     if row.signature.inode != seen.signature.inode:
         database.run("UPDATE file SET inode = ? WHERE id = ?", seen.signature.inode, row.id)
-    hastened = row.state == "pending" and database.run(
+    earlier = row.state == "pending" and database.run(
         "UPDATE file SET due = ? WHERE id = ? AND due > ? AND attempts = 0", seen.due, row.id, seen.due
     )
-    return bool(hastened)
+    return bool(earlier)
 
 
 def _upsert_file(database: Database, directory: int, name: bytes, seen: Sighting, state: str, now: float) -> None:
@@ -111,17 +113,16 @@ def _upsert_file(database: Database, directory: int, name: bytes, seen: Sighting
 
 
 def _follow_move(database: Database, directory: int, name: bytes, seen: Sighting) -> bool:
-    """Recognise a file that was moved here while nobody watched, by inode, size and mtime on one volume.
+    """Find the row of a file that was moved here unwatched, by inode, size and mtime on one volume, and move the row.
 
-    Its history moves along. Its bytes are hashed once more, since nobody knows what happened to them out of sight;
-    known bytes are not decoded or embedded again. The old path has to be free: where it still stands, this is a
-    hard link and not a move.
+    Its bytes are hashed again, since they may have changed meanwhile; known bytes are not decoded or embedded again.
+    If the old path still exists, this is a hard link and not a move.
     """
     size, mtime_ns, ctime_ns, inode = seen.signature
-    # Asked first, since a new file as a rule has an inode of its own: the whole query takes three times as long.
+    # Most new files have a new inode; this query takes a third of the time of the next one.
     if database.value("SELECT 1 FROM file WHERE inode = ? LIMIT 1", inode) is None:
         return False
-    for id_, path, old, volume in database.rows(
+    for id_, old_folder, old_name, volume in database.rows(
         "SELECT f.id, d.path, f.name, d.volume FROM file f JOIN directory d ON d.id = f.directory"
         " WHERE f.inode = ? AND f.size = ? AND f.mtime_ns = ? AND f.state IN ('ok', 'gone')"
         " AND EXISTS (SELECT 1 FROM vector WHERE content = f.content"
@@ -129,7 +130,7 @@ def _follow_move(database: Database, directory: int, name: bytes, seen: Sighting
         " AND d.volume = (SELECT volume FROM directory WHERE id = ?)",
         *(inode, size, mtime_ns, directory),
     ):
-        if is_missing(join_path(path, old)) and volume_is_present(database, volume):
+        if is_missing(join_path(old_folder, old_name)) and volume_is_present(database, volume):
             database.run(
                 "UPDATE file SET directory = ?, name = ?, ctime_ns = ?, state = 'pending', due = ? WHERE id = ?",
                 *(directory, name, ctime_ns, seen.due, id_),
@@ -139,38 +140,41 @@ def _follow_move(database: Database, directory: int, name: bytes, seen: Sighting
 
 
 def record_missing_path(database: Database, path: bytes, now: float) -> int:
-    """A path is no longer there: it and all below it are gone, keeping all that hangs on their content."""
+    """Declare a missing path and everything below it gone, keeping their content; return how many files."""
     return _declare_gone(database, _missing_files(database, path))
 
 
 def record_missing_paths(database: Database, paths: list[bytes], now: float) -> int:
-    """Record many losses; returns how many files are gone."""
-    return _declare_gone(database, [row for path in paths for row in _missing_files(database, path)])
+    """Call `record_missing_path` for many paths; return how many files are gone."""
+    return _declare_gone(database, [file for path in paths for file in _missing_files(database, path)])
 
 
 def _missing_files(database: Database, path: bytes) -> list[tuple[int, int]]:
-    """Files (id, volume) that cannot be at `path` or below it any more, as it looks now.
+    """Return the known files (id, volume) at or below `path` that no longer exist.
 
-    A directory may have taken a file's place, or a file or link that of a directory.
+    A directory may have replaced a file, or a file or link a directory.
     """
     try:
         found = lstat_or_none(path)
     except OSError:
         return []
-    rows: list[tuple[int, int]] = []
-    directory = found is not None and file_kind(found) == "directory"
-    if found is None or directory:
-        rows += database.rows(PRESENT_FILES_SQL + " AND d.path = ? AND f.name = ?", *split_path(path))
-    if not directory:
+    files: list[tuple[int, int]] = []
+    is_directory = found is not None and file_kind(found) == "directory"
+    if found is None or is_directory:
+        files += database.rows(PRESENT_FILES_SQL + " AND d.path = ? AND f.name = ?", *split_path(path))
+    if not is_directory:
         low, high = subtree_range(path)
-        rows += database.rows(PRESENT_FILES_SQL + " AND (d.path = ? OR (d.path >= ? AND d.path < ?))", path, low, high)
-    return rows
+        files += database.rows(PRESENT_FILES_SQL + " AND (d.path = ? OR (d.path >= ? AND d.path < ?))", path, low, high)
+    return files
 
 
-def _declare_gone(database: Database, rows: list[tuple[int, int]]) -> int:
-    """Declare files gone, but for those of a volume that is away by now: it is looked at after its files."""
-    standing = {volume: volume_is_present(database, volume) for volume in {volume for _, volume in rows}}
-    gone = [id_ for id_, volume in rows if standing[volume]]
+def _declare_gone(database: Database, files: list[tuple[int, int]]) -> int:
+    """Declare files (id, volume) gone, except those of absent volumes; return how many.
+
+    The volumes are checked after their files, as one may go away in between.
+    """
+    present = {volume: volume_is_present(database, volume) for volume in {volume for _, volume in files}}
+    gone = [id_ for id_, volume in files if present[volume]]
     for id_ in gone:
         database.run(
             "UPDATE file SET state = 'gone', reason = NULL, detail = NULL, due = NULL, attempts = 0 WHERE id = ?",
@@ -180,5 +184,5 @@ def _declare_gone(database: Database, rows: list[tuple[int, int]]) -> int:
 
 
 def record_sightings(database: Database, batch: list[Sighting], now: float) -> int:
-    """Record many sightings; returns how many have to be read."""
+    """Record many sightings; return how many files have to be read."""
     return sum(record_sighting(database, seen, now) for seen in batch)

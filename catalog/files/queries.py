@@ -1,12 +1,9 @@
-"""Files as people ask for them: rows joined with their content and their volume.
-
-Which content the owner means by a path: what the catalog read there, if that is what stands there still.
-"""
+"""Queries for files, joined with their content and volume."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from catalog.filesystem.paths import join_path, split_path, subtree_range
+from catalog.filesystem.paths import at_or_inside, join_path, split_path, subtree_range
 from catalog.filesystem.stat_signature import Signature, lstat_or_none, signature_of
 from catalog.formatting import path_text
 from catalog.store.database import Database
@@ -19,26 +16,29 @@ FILE_CONTENT_SQL = (
 
 
 def content_at(database: Database, path: bytes) -> tuple[bytes, int] | str:
-    """The content at a path (sha256, bytes), or in words why none can be told.
+    """Return the content (sha256, bytes) of the file at a path, or why it is unknown, as the predicate of a sentence.
 
-    What cannot be looked at now, on a disk that is away, is what it was.
+    A file that cannot be looked at now, on a disk that is away, is taken to be unchanged.
     """
     row = database.row(FILE_CONTENT_SQL, *split_path(path))
-    if row is None or row[0] == "gone":
+    if row is None:
         return "is not in the catalog"
-    if row[0] == "pending" or row[5] is None:
+    state, *numbers, sha256, size = row
+    if state == "gone":
+        return "is not in the catalog"
+    if state == "pending" or sha256 is None:
         return "was not read yet"
     try:
         found = lstat_or_none(path)
     except OSError:
         found = None
-    if found is not None and signature_of(found).stamp != Signature(*row[1:5]).stamp:
+    if found is not None and signature_of(found).stamp != Signature(*numbers).stamp:
         return "changed since it was read"
-    return row[5], row[6]
+    return sha256, size
 
 
 SUSPECT = "suspect"  # shown as the reason of an ok file
-PAGE_ROWS = 2000  # rows a query: a reader must never hold one cursor for as long as a person reads
+PAGE_ROWS = 2000  # rows per query: a cursor must not stay open while a person reads the output
 
 ENTRY_SQL = (
     "SELECT f.id, d.path, f.name, iif(v.away IS NULL, f.state, iif(f.state = 'gone', 'gone', 'unreachable')),"
@@ -52,7 +52,7 @@ ENTRY_SQL = (
 
 
 class FileEntry(NamedTuple):
-    """One file. `state` is what the owner is told: files of an absent volume are `unreachable`."""
+    """A file. `state`: as shown to the owner, with files of an absent volume `unreachable`."""
 
     id: int
     directory: bytes
@@ -73,17 +73,17 @@ class FileEntry(NamedTuple):
 
     @property
     def path(self) -> bytes:
-        """The whole path."""
+        """The full path."""
         return join_path(self.directory, self.name)
 
-    def scored(self, least: float | None, most: float | None) -> bool:
-        """Whether p_delete lies within the limits; one without p_delete lies within none. Pure."""
-        if least is None and most is None:
+    def score_within(self, minimum: float | None, maximum: float | None) -> bool:
+        """Return whether p_delete is within the limits. A file without a score is within no limit. Pure."""
+        if minimum is None and maximum is None:
             return True
-        return self.p_delete is not None and (least or 0.0) <= self.p_delete <= (1.0 if most is None else most)
+        return self.p_delete is not None and (minimum or 0.0) <= self.p_delete <= (1.0 if maximum is None else maximum)
 
     def record(self) -> dict[str, Any]:
-        """The line that `ls --json` promises."""
+        """Return the JSON object that `ls --json` prints."""
         return {
             "path": path_text(self.path),
             "state": self.state,
@@ -100,8 +100,10 @@ class FileEntry(NamedTuple):
 
 
 class FileFilter(NamedTuple):
-    """Which files. Empty fields take all; `below` is a directory; `suspect` takes ok files that may be damaged;
-    `least` and `most` are limits of p_delete.
+    """Conditions on files; empty fields match all.
+
+    `below`: a directory. `name`: a part of the name, without regard to case. `suspect`: only ok files that may be
+    damaged. `min_score`, `max_score`: limits of p_delete.
     """
 
     states: tuple[str, ...] = ()
@@ -110,55 +112,52 @@ class FileFilter(NamedTuple):
     below: bytes = b""
     name: str = ""
     suspect: bool = False
-    least: float | None = None
-    most: float | None = None
+    min_score: float | None = None
+    max_score: float | None = None
 
     def matches(self, entry: FileEntry) -> bool:
-        """Whether an entry is wanted. Pure."""
+        """Return whether an entry meets all conditions but `below`. Pure."""
         return (
             (not self.states or entry.state in self.states)
             and (not self.reason or (entry.reason or "").startswith(self.reason))
             and (not self.format or entry.format == self.format)
-            and entry.scored(self.least, self.most)
+            and entry.score_within(self.min_score, self.max_score)
             and (not self.suspect or (entry.state, entry.reason) == ("ok", SUSPECT))
             and self.name.lower() in entry.name.decode("utf-8", "replace").lower()
         )
 
 
-def matching_entries(database: Database, wanted: FileFilter) -> Iterator[FileEntry]:
-    """All matching files, directory by directory; suspects by their own index, as there are few among many."""
-    if wanted.suspect:
-        yield from _suspect_entries(database, wanted)
+def matching_entries(database: Database, condition: FileFilter) -> Iterator[FileEntry]:
+    """Yield all matching files, directory by directory. Suspects are few, and found by their own index."""
+    if condition.suspect:
+        yield from _suspect_entries(database, condition)
         return
-    for (directory,) in _directories(database, wanted.below):
+    for (directory,) in _directories(database, condition.below):
         last = b""
         while True:
             rows = database.rows(
                 f"{ENTRY_SQL} WHERE f.directory = ? AND f.name > ? ORDER BY f.name LIMIT ?", directory, last, PAGE_ROWS
             )
-            for row in rows:
-                entry = FileEntry(*row)
-                if wanted.matches(entry):
-                    yield entry
-            if len(rows) < PAGE_ROWS:
+            entries = [FileEntry(*row) for row in rows]
+            yield from filter(condition.matches, entries)
+            if len(entries) < PAGE_ROWS:
                 break
-            last = rows[-1][2]
+            last = entries[-1].name
 
 
-def _suspect_entries(database: Database, wanted: FileFilter) -> Iterator[FileEntry]:
-    low, high = subtree_range(wanted.below)
+def _suspect_entries(database: Database, condition: FileFilter) -> Iterator[FileEntry]:
     for (content,) in database.rows("SELECT id FROM content WHERE suspect IS NOT NULL AND refs > 0"):
         for row in database.rows(f"{ENTRY_SQL} WHERE f.content = ? ORDER BY f.id", content):
             entry = FileEntry(*row)
-            inside = not wanted.below or entry.directory == wanted.below or low <= entry.directory < high
-            if inside and wanted.matches(entry):
+            below = not condition.below or at_or_inside(entry.directory, condition.below)
+            if below and condition.matches(entry):
                 yield entry
 
 
 def count_suspects(database: Database) -> int:
-    """How many ok files may be damaged, those of absent volumes left out."""
+    """Count ok files that may be damaged, except those of absent volumes."""
     return int(
-        database.value(  # CROSS JOIN keeps the order: the planner would begin with all files, not with the few suspects
+        database.value(  # CROSS JOIN keeps the order: the planner would start from all files, not the few suspects
             "SELECT count(*) FROM content c CROSS JOIN file f ON f.content = c.id AND f.state = 'ok'"
             " JOIN directory d ON d.id = f.directory JOIN volume v ON v.id = d.volume AND v.away IS NULL"
             " WHERE c.suspect IS NOT NULL"
@@ -176,7 +175,7 @@ def _directories(database: Database, top: bytes) -> list[tuple[Any, ...]]:
 
 
 def rejected_entries(database: Database) -> Iterator[FileEntry]:
-    """The quarantine list, newest first, by its own index."""
+    """Yield all rejected files, newest first, by their own index."""
     after = (float("inf"), 0)
     while True:
         rows = database.rows(
@@ -184,46 +183,44 @@ def rejected_entries(database: Database) -> Iterator[FileEntry]:
             " ORDER BY f.first_seen DESC, f.id DESC LIMIT ?",
             *(*after, PAGE_ROWS),
         )
-        for row in rows:
-            entry = FileEntry(*row)
-            if entry.state == "rejected":
-                yield entry
-        if len(rows) < PAGE_ROWS:
+        entries = [FileEntry(*row) for row in rows]
+        yield from (entry for entry in entries if entry.state == "rejected")
+        if len(entries) < PAGE_ROWS:
             return
-        after = (rows[-1][12], rows[-1][0])
+        after = (entries[-1].first_seen, entries[-1].id)
 
 
 def entry_at(database: Database, path: bytes) -> FileEntry | None:
-    """The file at a path."""
-    where, name = split_path(path)
-    directory = directory_id(database, where)
+    """Return the file at a path, or None."""
+    folder, name = split_path(path)
+    directory = directory_id(database, folder)
     row = directory and database.row(f"{ENTRY_SQL} WHERE f.directory = ? AND f.name = ?", directory, name)
     return FileEntry(*row) if row else None
 
 
 def entry_by_id(database: Database, file: int) -> FileEntry | None:
-    """A file by its row's id."""
+    """Return the file with the given row id, or None."""
     row = database.row(f"{ENTRY_SQL} WHERE f.id = ?", file)
     return FileEntry(*row) if row else None
 
 
 def files_with_content(database: Database, content: int) -> list[FileEntry]:
-    """The files that hold a content and are not gone, the readable ones first."""
+    """Return the files that hold a content and are not gone, reachable ones first."""
     return files_with_contents(database, [content]).get(content, [])
 
 
 def files_with_contents(
-    database: Database, contents: Sequence[int], fitting: str = "", values: Sequence[object] = ()
+    database: Database, contents: Sequence[int], condition: str = "", values: Sequence[object] = ()
 ) -> dict[int, list[FileEntry]]:
-    """Return `holders` of several contents, by content. `fitting`: further conditions on the tables of `SELECT`."""
+    """Return `files_with_content` of several contents, by content. `condition`: SQL that is appended to the WHERE."""
     rows = database.rows(
-        f"{ENTRY_SQL} WHERE f.content IN ({','.join('?' * len(contents))}) AND f.state != 'gone'{fitting}"
+        f"{ENTRY_SQL} WHERE f.content IN ({','.join('?' * len(contents))}) AND f.state != 'gone'{condition}"
         " ORDER BY v.away IS NOT NULL, f.id",
         *contents,
         *values,
     )
-    found: dict[int, list[FileEntry]] = {}
+    files: dict[int, list[FileEntry]] = {}
     for row in rows:
         entry = FileEntry(*row)
-        found.setdefault(entry.content or 0, []).append(entry)
-    return found
+        files.setdefault(entry.content or 0, []).append(entry)
+    return files

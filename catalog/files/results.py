@@ -1,6 +1,6 @@
-"""What was learned by reading a file, written into the catalog. All of it inside the writer's transaction.
+"""Record the results of reading files. Call inside the writer's transaction.
 
-Every change holds only while the row still carries the signature that was read: a file that changed meanwhile
+A result is recorded only if the row still has the signature of the bytes that were read. A file that changed meanwhile
 has a newer sighting, stays pending, and is read again.
 """
 
@@ -14,7 +14,7 @@ from models.decode.reason import VALIDATOR_VERSION, RejectReason
 
 
 class ImageFacts(NamedTuple):
-    """What decoding told of a content."""
+    """Facts about a content from decoding it."""
 
     format: str | None
     width: int | None
@@ -22,15 +22,18 @@ class ImageFacts(NamedTuple):
     taken_at: str | None = None
     camera: str | None = None
     note: str = ""
-    suspect: str = ""  # why the picture may be damaged although it decodes
+    suspect: str = ""  # why the image may be damaged although it decodes
     picture: bytes | None = None  # digest of the decoded pixels
-    detail: float | None = None  # models.fit
+    detail: float | None = None  # amount of fine detail (models.fit)
 
     def columns(self) -> tuple[object, ...]:
-        """As stored, in the order of `TOLD`."""
-        shown = (self.format, self.width, self.height, self.taken_at, self.camera)
+        """Return the values of FACT_COLUMNS."""
         return (
-            *shown,
+            self.format,
+            self.width,
+            self.height,
+            self.taken_at,
+            self.camera,
             self.note or None,
             self.suspect or None,
             self.picture,
@@ -45,25 +48,26 @@ FACT_COLUMNS = ("format", "width", "height", "taken_at", "camera", "note", "susp
 def ensure_content(
     database: Database, sha256: bytes, size: int, facts: ImageFacts | None, blocks: bytes | None = None
 ) -> int:
-    """The row of a content, made or completed. `blocks`: its checksums, where the bytes were in memory."""
-    found = database.value("SELECT id FROM content WHERE sha256 = ?", sha256)
-    if found is None:
+    """Insert or complete the row of a content; return its id. `blocks`: block checksums, if they were computed."""
+    id_ = database.value("SELECT id FROM content WHERE sha256 = ?", sha256)
+    if id_ is None:
         known = facts or ImageFacts(None, None, None)
-        found = database.value(
+        id_ = database.value(
             f"INSERT INTO content(sha256, bytes, blocks, {', '.join(FACT_COLUMNS)})"
             f" VALUES (?, ?, ?{', ?' * len(FACT_COLUMNS)}) RETURNING id",
             *(sha256, size, blocks, *known.columns()),
         )
     elif facts is not None:
-        told = ", ".join(f"{name} = ?" for name in FACT_COLUMNS)
+        assignments = ", ".join(f"{name} = ?" for name in FACT_COLUMNS)
         database.run(
-            f"UPDATE content SET {told}, blocks = coalesce(?, blocks) WHERE id = ?", *facts.columns(), blocks, found
+            f"UPDATE content SET {assignments}, blocks = coalesce(?, blocks) WHERE id = ?",
+            *(*facts.columns(), blocks, id_),
         )
-    return int(found)
+    return int(id_)
 
 
 def add_vector(database: Database, content: int, model: int, data: bytes) -> None:
-    """Store a vector at the head of the change log. A second one for the same content and model is dropped."""
+    """Append a vector to the change log. A second one for the same content and model is dropped."""
     database.run("UPDATE clock SET seq = seq + 1")
     database.run(
         "INSERT INTO vector(content, model, seq, live, data)"
@@ -80,7 +84,7 @@ def accept_file(
     now: float,
     comparison: ContentComparison = NO_COMPARISON,
 ) -> Verdict | None:
-    """The file was read, is well, and its content has a vector. Returns the verdict, where known bytes changed."""
+    """Accept a file whose content has a vector. Return the verdict if known bytes changed."""
     verdict = record_content_change(database, file, seen, content, now, ReadOutcome(comparison=comparison))
     database.run(
         "UPDATE file SET state = 'ok', reason = NULL, detail = NULL, attempts = 0, due = NULL, betrayed = 0,"
@@ -101,7 +105,10 @@ def reject_file(
     due: float | None = None,
     comparison: ContentComparison = NO_COMPARISON,
 ) -> Verdict | None:
-    """The file cannot be embedded, and why. `due`: when to try again, for what may heal by itself."""
+    """Reject a file that cannot be embedded. Return the verdict if known bytes changed.
+
+    `due`: when to try again, for failures that may be temporary; seconds since the epoch.
+    """
     verdict = None
     if content is not None:
         verdict = record_content_change(database, file, seen, content, now, ReadOutcome(reason, detail, comparison))
@@ -115,7 +122,7 @@ def reject_file(
 
 
 def postpone_reading(database: Database, file: int, seen: Signature, due: float, failed: bool) -> None:
-    """Read it later: it was changing, or its reader failed (`failed` counts an attempt)."""
+    """Postpone reading a file that was changing, or whose reader failed (`failed`: count an attempt)."""
     database.run(
         "UPDATE file SET due = ?, attempts = attempts + ?, size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?,"
         " betrayed = betrayed AND (size, mtime_ns, ctime_ns) = (?, ?, ?) WHERE id = ? AND state != 'gone'",
@@ -124,18 +131,18 @@ def postpone_reading(database: Database, file: int, seen: Signature, due: float,
 
 
 def declare_gone(database: Database, file: int) -> None:
-    """Record that no file stands at this path any more; the row keeps its content."""
+    """Declare a file gone; its row keeps the content."""
     database.run("UPDATE file SET state = 'gone', reason = NULL, detail = NULL, due = NULL WHERE id = ?", file)
 
 
 def count_attempt(database: Database, file: int) -> int:
-    """Count a failed attempt to read a pending file; return how many there were, 0 for a file that is not pending."""
+    """Count a failed attempt to read a pending file; return the number of attempts, 0 if the file is not pending."""
     database.run("UPDATE file SET attempts = attempts + 1 WHERE id = ? AND state = 'pending'", file)
     return int(database.value("SELECT attempts FROM file WHERE id = ? AND state = 'pending'", file) or 0)
 
 
 def give_up(database: Database, file: int, reason: RejectReason, detail: str, due: float) -> None:
-    """Reject a pending file that could not be read to its end. `due`: when to try again, seconds since the epoch."""
+    """Reject a pending file that could not be read. `due`: when to try again, seconds since the epoch."""
     database.run(
         "UPDATE file SET state = 'rejected', reason = ?, detail = ?, due = ? WHERE id = ? AND state = 'pending'",
         *(reason, detail, due, file),

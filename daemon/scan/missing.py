@@ -11,11 +11,11 @@ import structlog
 from catalog.crash_points import crash_point
 from catalog.files.mass_deletion import (
     Loss,
-    declare_gone,
     exceeds_limit,
     hold_volume,
     measure_loss,
     missed_files,
+    record_missed_files,
     release_volume,
 )
 from catalog.store.database import Database
@@ -54,7 +54,7 @@ class MissingFiles:
         if loss is None or not self._stands():
             return False
         if exceeds_limit(loss, self._percent, volume.accepted or 0):
-            log.warning("volume_held", path=volume.path, missed=loss.missed, known=loss.known, lately=loss.lately)
+            log.warning("volume_held", path=volume.path, missed=loss.missed, known=loss.known, lately=loss.recent)
             self._writer.commit(partial(hold_volume, volume=volume.id, loss=loss, now=time.time()))
             return True
         if volume.held:
@@ -78,7 +78,7 @@ class MissingFiles:
                 return False
             batch = paths[start : start + BATCH_PATHS]
             change = partial(
-                declare_gone, volume=volume.path, accepted=bool(volume.accepted), paths=batch, now=time.time()
+                record_missed_files, volume=volume.path, accepted=bool(volume.accepted), paths=batch, now=time.time()
             )
             self._writer.commit(change)
         return True

@@ -1,4 +1,4 @@
-"""Deciding: what a sighting means."""
+"""The action that a sighting requires."""
 
 import pytest
 
@@ -9,16 +9,16 @@ SEEN = Signature(size=10, mtime_ns=20, ctime_ns=30, inode=40)
 
 
 @pytest.mark.parametrize("state", ["ok", "rejected", "pending"])
-def test_a_file_as_known_is_left_alone(state: str) -> None:
+def test_an_unchanged_file_is_skipped(state: str) -> None:
     assert action_for(SEEN, FileRow(1, state, SEEN)) is SightingAction.SKIP
 
 
 @pytest.mark.parametrize("change", [{"size": 11}, {"mtime_ns": 19}, {"ctime_ns": 31}])
-def test_any_other_stamp_is_read(change: dict[str, int]) -> None:
+def test_a_file_with_another_size_or_time_is_read(change: dict[str, int]) -> None:
     assert action_for(SEEN, FileRow(1, "ok", SEEN._replace(**change))) is SightingAction.READ
 
 
-def test_another_inode_alone_is_recorded_without_a_read() -> None:
+def test_a_new_inode_is_recorded_without_a_read() -> None:
     assert action_for(SEEN, FileRow(1, "ok", SEEN._replace(inode=41))) is SightingAction.TOUCH
 
 
@@ -27,11 +27,11 @@ def test_new_and_returned_files_are_read() -> None:
     assert action_for(SEEN, FileRow(1, "gone", SEEN)) is SightingAction.READ
 
 
-def test_retries_grow_and_end_at_a_day() -> None:
+def test_retry_delays_grow_up_to_a_day() -> None:
     waits = [retry_delay(attempts) for attempts in range(20)]
     assert waits == sorted(waits)
     assert waits[0] < 60 < waits[-1] == 86400
 
 
-def test_the_third_strike_counts() -> None:
-    assert [too_many_crashes(strikes) for strikes in (1, 2, 3)] == [False, False, True]
+def test_three_crashes_are_too_many() -> None:
+    assert [too_many_crashes(attempts) for attempts in (1, 2, 3)] == [False, False, True]

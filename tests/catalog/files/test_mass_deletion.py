@@ -1,4 +1,4 @@
-"""When the brake is pulled, what counts as missing, and what ends it."""
+"""When a volume is held, which files count as missing, and what releases the volume."""
 
 import os
 import shutil
@@ -13,12 +13,12 @@ from catalog.files.mass_deletion import (
     Loss,
     accept_loss,
     count_known_files,
-    declare_gone,
     exceeds_limit,
     hold_volume,
     missed_files,
     recent_scan_counts,
     record_full_scan,
+    record_missed_files,
     release_volume,
 )
 from catalog.files.observe import record_missing_path
@@ -30,38 +30,48 @@ from tests.support.catalog_on_disk import Shelf
 
 @pytest.fixture
 def shelf(tmp_path: Path) -> Iterator[Shelf]:
-    made = Shelf(tmp_path)
-    yield made
-    made.database.close()
+    shelf = Shelf(tmp_path)
+    yield shelf
+    shelf.database.close()
 
 
 @pytest.mark.parametrize(
-    ("missed", "known", "before", "most", "percent", "accepted", "pulled"),
+    ("missed", "known", "recent", "peak", "percent", "accepted", "exceeded"),
     [
         (8123, 10000, 0, 0, 50, 0, True),
         (5000, 10000, 0, 0, 50, 0, False),  # more than half, not half
         (5001, 10000, 0, 10000, 50, 0, True),
-        (MIN_MISSED_FILES - 1, MIN_MISSED_FILES - 1, 0, 0, 50, 0, False),  # so few a person has deleted
+        (
+            MIN_MISSED_FILES - 1,
+            MIN_MISSED_FILES - 1,
+            0,
+            0,
+            50,
+            0,
+            False,
+        ),  # so few may be deletions by a person
         (MIN_MISSED_FILES, MIN_MISSED_FILES, 0, 0, 50, 0, True),
-        (300, 700, 300, 1000, 50, 0, True),  # with what earlier scans of other folders took
+        (300, 700, 300, 1000, 50, 0, True),  # together with what earlier scans of other folders missed
         (200, 800, 200, 1000, 50, 0, False),
         (10, 35, 55, 100, 50, 0, True),
-        (30, 80, 900, 100, 50, 0, False),  # a folder through which files pass: hundreds left it, and others came
-        (30, 80, 900, 400, 50, 0, True),  # but not as many as left
-        (15, 35, 0, 100, 50, 0, False),  # others were deleted while the kernel told it: that is no loss
+        (30, 80, 900, 100, 50, 0, False),  # an inbox: hundreds left, and others came
+        (30, 80, 900, 400, 50, 0, True),  # fewer came than left
+        (15, 35, 0, 100, 50, 0, False),  # others were deleted while the service watched: those are no loss
         (0, 100, 900, 1000, 50, 0, False),  # nothing is missing now
         (10000, 10000, 0, 10000, 100, 0, False),  # 100: off
-        (MIN_MISSED_FILES, 10000, 0, 0, 0, 0, True),  # 0: any loss that is no handful
+        (MIN_MISSED_FILES, 10000, 0, 0, 0, 0, True),  # 0: any loss of more than a few files
         (8123, 10000, 0, 0, 50, 8123, False),
         (8123 + 1000, 10000, 0, 0, 50, 8123, True),  # more than was accepted, and too much of what was left
         (8123 + 19, 10000, 0, 0, 0, 8123, False),
     ],
 )
-def test_the_rule(missed: int, known: int, before: int, most: int, percent: float, accepted: int, pulled: bool) -> None:
-    assert exceeds_limit(Loss(missed, known, before, most), percent, accepted) is pulled
+def test_limit_for_a_loss(
+    missed: int, known: int, recent: int, peak: int, percent: float, accepted: int, exceeded: bool
+) -> None:
+    assert exceeds_limit(Loss(missed, known, recent, peak), percent, accepted) is exceeded
 
 
-def lost(shelf: Shelf, *names: str) -> int:
+def count_missed(shelf: Shelf, *names: str) -> int:
     return len(list(missed_files(shelf.database, 1, map(shelf.path, names))))
 
 
@@ -69,48 +79,48 @@ def test_a_directory_counts_with_all_its_files(shelf: Shelf) -> None:
     for name in ("a/1", "a/b/2", "ab/3"):
         shelf.put(name)
     assert count_known_files(shelf.database, 1) == 3
-    assert lost(shelf, "a") == 2
-    assert lost(shelf, "ab/3", "a/1") == 2
+    assert count_missed(shelf, "a") == 2
+    assert count_missed(shelf, "ab/3", "a/1") == 2
 
 
-def test_what_was_never_read_is_not_known(shelf: Shelf) -> None:
+def test_a_file_that_was_never_read_is_not_counted(shelf: Shelf) -> None:
     shelf.put("a")
     open(shelf.path("b"), "wb").close()
     shelf.see("b")
     assert count_known_files(shelf.database, 1) == 1
-    assert lost(shelf, "a", "b") == 1
+    assert count_missed(shelf, "a", "b") == 1
 
 
-def test_what_was_renamed_is_not_missing(shelf: Shelf) -> None:
-    """Also a file that is never followed by its inode, such as a damaged one."""
+def test_a_renamed_file_is_not_missing(shelf: Shelf) -> None:
+    """Not even a rejected one, whose row does not follow the inode."""
     for name in ("a/1", "a/2"):
         shelf.put(name)
     shelf.database.run("UPDATE file SET state = 'rejected', reason = 'damaged'")
     os.rename(shelf.path("a"), shelf.path("z"))
-    assert lost(shelf, "a") == 2
+    assert count_missed(shelf, "a") == 2
     shelf.see("z/1")
-    assert lost(shelf, "a") == 1
+    assert count_missed(shelf, "a") == 1
 
 
-def test_two_names_of_one_file_do_not_excuse_each_other(shelf: Shelf) -> None:
+def test_missing_hard_links_of_one_file_all_count(shelf: Shelf) -> None:
     shelf.put("a")
     os.link(shelf.path("a"), shelf.path("b"))
     os.utime(shelf.path("a"))
     shelf.see("a")
     shelf.see("b")
     shelf.database.run("UPDATE file SET state = 'ok', due = NULL, content = (SELECT id FROM content)")
-    assert lost(shelf, "a") == 0  # its other name stands
+    assert count_missed(shelf, "a") == 0  # its other name exists
     os.unlink(shelf.path("a"))
     os.unlink(shelf.path("b"))
-    assert lost(shelf, "a", "b") == 2
+    assert count_missed(shelf, "a", "b") == 2
 
 
-def test_losses_of_a_day_add_up_until_they_are_accepted(shelf: Shelf) -> None:
+def test_losses_within_a_day_add_up_until_they_are_accepted(shelf: Shelf) -> None:
     for name in ("a", "b", "c"):
         shelf.put(name)
         os.unlink(shelf.path(name))
-    assert declare_gone(shelf.database, shelf.root, False, [shelf.path("a")], 1000.0) == 1
-    assert declare_gone(shelf.database, shelf.root, False, [shelf.path("a"), shelf.path("b")], 1001.0) == 1
+    assert record_missed_files(shelf.database, shelf.root, False, [shelf.path("a")], 1000.0) == 1
+    assert record_missed_files(shelf.database, shelf.root, False, [shelf.path("a"), shelf.path("b")], 1001.0) == 1
     record_full_scan(shelf.database, 1, 1001.0)
     assert recent_scan_counts(shelf.database, shelf.root, 1001.0) == (2, 1)
     assert recent_scan_counts(shelf.database, shelf.root, 1000.5 + WINDOW_SECONDS) == (1, 1)
@@ -118,53 +128,53 @@ def test_losses_of_a_day_add_up_until_they_are_accepted(shelf: Shelf) -> None:
     hold_volume(shelf.database, 1, Loss(1, 1), 1002.0)
     assert accept_loss(shelf.database, shelf.root, 1002.0) == 1
     adopt_volume(shelf.database, shelf.root, "root", observe_volume(shelf.root, read_mounts()), 1002.0)
-    assert declare_gone(shelf.database, shelf.root, True, [shelf.path("c")], 1003.0) == 1
+    assert record_missed_files(shelf.database, shelf.root, True, [shelf.path("c")], 1003.0) == 1
     assert recent_scan_counts(shelf.database, shelf.root, 1003.0) == (0, 0)
 
 
-def only(shelf: Shelf) -> Volume:
+def only_volume(shelf: Shelf) -> Volume:
     (volume,) = all_volumes(shelf.database)
     return volume
 
 
-def looked_at(shelf: Shelf) -> str:
-    return update_volume(shelf.database, only(shelf), observe_volume(shelf.root, read_mounts()), 5.0)
+def observe_again(shelf: Shelf) -> str:
+    return update_volume(shelf.database, only_volume(shelf), observe_volume(shelf.root, read_mounts()), 5.0)
 
 
-def test_a_volume_that_is_held_loses_nothing_and_the_guard_leaves_it_held(shelf: Shelf) -> None:
+def test_files_of_a_held_volume_are_not_declared_gone(shelf: Shelf) -> None:
     shelf.put("a")
     hold_volume(shelf.database, 1, Loss(8123, 10000), 2.0)
-    held = only(shelf)
+    held = only_volume(shelf)
     assert (held.away, held.held, held.in_place) == ("a scan missed 8,123 of 10,000 files", True, True)
     os.unlink(shelf.path("a"))
     assert record_missing_path(shelf.database, shelf.path("a"), 3.0) == 0
-    assert looked_at(shelf) == ""
-    assert only(shelf) == held
+    assert observe_again(shelf) == ""
+    assert only_volume(shelf) == held
     hold_volume(shelf.database, 1, Loss(8000, 10000), 4.0)
-    assert (only(shelf).missed, only(shelf).since) == (8000, held.since)
+    assert (only_volume(shelf).missed, only_volume(shelf).since) == (8000, held.since)
     release_volume(shelf.database, 1, 5.0)
-    assert (only(shelf).away, only(shelf).held) == (None, False)
+    assert (only_volume(shelf).away, only_volume(shelf).held) == (None, False)
     assert record_missing_path(shelf.database, shelf.path("a"), 6.0) == 1
 
 
-def test_a_volume_that_is_held_goes_away_and_comes_back_held(shelf: Shelf) -> None:
+def test_a_held_volume_that_goes_away_comes_back_held(shelf: Shelf) -> None:
     shelf.put("a")
     hold_volume(shelf.database, 1, Loss(30, 40), 2.0)
     os.rename(shelf.root, shelf.root + b".away")
-    looked_at(shelf)
-    assert (only(shelf).away, only(shelf).in_place) == ("no such file or directory", False)
+    observe_again(shelf)
+    assert (only_volume(shelf).away, only_volume(shelf).in_place) == ("no such file or directory", False)
     hold_volume(shelf.database, 1, Loss(31, 40), 2.5)  # a scan that ended meanwhile
     os.rename(shelf.root + b".away", shelf.root)
-    looked_at(shelf)
-    assert only(shelf).away == "a scan missed 31 of 40 files"
-    retire_volume(shelf.database, only(shelf), 3.0)
-    assert not only(shelf).in_place
-    looked_at(shelf)
-    assert only(shelf).in_place and only(shelf).held
+    observe_again(shelf)
+    assert only_volume(shelf).away == "a scan missed 31 of 40 files"
+    retire_volume(shelf.database, only_volume(shelf), 3.0)
+    assert not only_volume(shelf).in_place
+    observe_again(shelf)
+    assert only_volume(shelf).in_place and only_volume(shelf).held
 
 
-def test_another_identity_that_is_vouched_for_does_not_release_it(shelf: Shelf) -> None:
-    """A disk that was copied is taken for the old one when most of a sample stands there: held it stays."""
+def test_a_held_volume_with_a_new_identity_stays_held(shelf: Shelf) -> None:
+    """A copied disk is adopted if most of a sample of files is there, but not released."""
     shelf.put("a")
     hold_volume(shelf.database, 1, Loss(30, 40), 2.0)
     copy = shelf.root + b".copy"
@@ -173,8 +183,8 @@ def test_another_identity_that_is_vouched_for_does_not_release_it(shelf: Shelf) 
     os.rename(copy, shelf.root)
     with open(os.path.join(shelf.root, b".catalogd-root"), "w") as marker:
         marker.write("another\n")
-    looked_at(shelf)
-    assert only(shelf).identity == "marker=another"
-    assert only(shelf).away == "a scan missed 30 of 40 files"
-    looked_at(shelf)
-    assert only(shelf).away == "a scan missed 30 of 40 files"
+    observe_again(shelf)
+    assert only_volume(shelf).identity == "marker=another"
+    assert only_volume(shelf).away == "a scan missed 30 of 40 files"
+    observe_again(shelf)
+    assert only_volume(shelf).away == "a scan missed 30 of 40 files"

@@ -1,4 +1,4 @@
-"""What counts as gone, and what keeps its place: decided against the disk at the very moment of writing."""
+"""Sightings, missing paths and renames: decided against the disk at the moment of writing."""
 
 import os
 from collections.abc import Iterator
@@ -18,12 +18,12 @@ from tests.support.catalog_on_disk import Shelf
 
 @pytest.fixture
 def shelf(tmp_path: Path) -> Iterator[Shelf]:
-    made = Shelf(tmp_path)
-    yield made
-    made.database.close()
+    shelf = Shelf(tmp_path)
+    yield shelf
+    shelf.database.close()
 
 
-def test_a_directory_in_the_place_of_a_file(shelf: Shelf) -> None:
+def test_a_file_replaced_by_a_directory_is_gone(shelf: Shelf) -> None:
     shelf.put("a")
     os.unlink(shelf.path("a"))
     shelf.put("a/b")
@@ -32,20 +32,20 @@ def test_a_directory_in_the_place_of_a_file(shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize("link", [False, True])
-def test_a_file_or_link_in_the_place_of_a_directory(shelf: Shelf, link: bool) -> None:
+def test_files_of_a_directory_replaced_by_a_file_or_link_are_gone(shelf: Shelf, link: bool) -> None:
     shelf.put("a/b")
     shelf.put("c/b")
     os.unlink(shelf.path("a/b"))
     os.rmdir(shelf.path("a"))
     if link:
-        os.symlink("c", shelf.path("a"))  # a/b can be opened, and is no file of the collection
+        os.symlink("c", shelf.path("a"))  # a/b can be opened, but is not a file of the collection
     else:
         open(shelf.path("a"), "wb").close()
     assert record_missing_path(shelf.database, shelf.path("a"), 2.0) == 1
     assert shelf.states() == {"a/b": "gone", "c/b": "ok"}
 
 
-def test_nothing_is_gone_with_its_root(shelf: Shelf) -> None:
+def test_no_file_is_gone_while_its_root_is_away(shelf: Shelf) -> None:
     shelf.put("a")
     os.rename(shelf.root, shelf.root + b".away")
     os.mkdir(shelf.root)
@@ -53,25 +53,25 @@ def test_nothing_is_gone_with_its_root(shelf: Shelf) -> None:
     assert shelf.states() == {"a": "ok"}
 
 
-def test_a_second_name_takes_nothing_over_while_the_root_is_away(shelf: Shelf) -> None:
+def test_a_hard_link_is_not_taken_for_a_move_while_the_root_is_away(shelf: Shelf) -> None:
     shelf.put("a")
     os.link(shelf.path("a"), shelf.path("b"))
-    sign = signature_of(os.lstat(shelf.path("b")))
+    signature = signature_of(os.lstat(shelf.path("b")))
     os.rename(shelf.root, shelf.root + b".away")
-    record_sighting(shelf.database, Sighting(shelf.path("b"), sign, 1.0), 1.0)
+    record_sighting(shelf.database, Sighting(shelf.path("b"), signature, 1.0), 1.0)
     assert shelf.states() == {"a": "ok", "b": "pending"}
 
 
-def test_a_file_that_was_moved_unwatched_is_followed(shelf: Shelf) -> None:
+def test_a_file_that_was_moved_unwatched_keeps_its_row(shelf: Shelf) -> None:
     shelf.put("a")
     os.rename(shelf.path("a"), shelf.path("b"))
     shelf.see("b")
-    assert shelf.states() == {"b": "pending"}  # the same row under its new name; its bytes are hashed once more
+    assert shelf.states() == {"b": "pending"}  # the same row under the new name; its bytes are hashed again
     assert shelf.database.rows("SELECT refs FROM content") == [(1,)]
     assert shelf.database.rows("SELECT count(*) FROM history WHERE file = (SELECT id FROM file)") == [(1,)]
 
 
-def test_a_name_that_takes_over_says_so_in_its_history(shelf: Shelf) -> None:
+def test_a_rename_onto_a_known_path_is_recorded_in_its_history(shelf: Shelf) -> None:
     shelf.put("a")
     shelf.put("b")
     os.rename(shelf.path("a"), shelf.path("b"))
@@ -85,7 +85,7 @@ def test_a_name_that_takes_over_says_so_in_its_history(shelf: Shelf) -> None:
     assert content == last
 
 
-def test_a_closed_directory_is_renamed_and_opened(shelf: Shelf) -> None:
+def test_a_blocked_directory_is_renamed_and_unblocked(shelf: Shelf) -> None:
     shelf.put("a/b/c")
     block_directory(shelf.database, shelf.path("a/b"), "permission denied", 1.0)
     os.rename(shelf.path("a"), shelf.path("z"))
@@ -96,15 +96,15 @@ def test_a_closed_directory_is_renamed_and_opened(shelf: Shelf) -> None:
     assert shelf.states() == {"z/b/c": "ok"}
 
 
-def test_a_link_in_the_place_of_a_file_is_no_copy_of_it(shelf: Shelf) -> None:
+def test_a_link_that_replaced_a_file_has_no_content(shelf: Shelf) -> None:
     shelf.put("a")
-    sign = signature_of(os.lstat(shelf.path("a")))._replace(ctime_ns=5)
-    record_sighting(shelf.database, Sighting(shelf.path("a"), sign, 1.0, RejectReason.SYMLINK), 2.0)
+    signature = signature_of(os.lstat(shelf.path("a")))._replace(ctime_ns=5)
+    record_sighting(shelf.database, Sighting(shelf.path("a"), signature, 1.0, RejectReason.SYMLINK), 2.0)
     assert shelf.database.rows("SELECT state, content FROM file") == [("rejected", None)]
     assert shelf.database.rows("SELECT live FROM vector") == [(0,)]
 
 
-def test_a_model_that_comes_back_reads_what_it_has_not_embedded(shelf: Shelf) -> None:
+def test_a_former_model_that_is_current_again_embeds_files_added_meanwhile(shelf: Shelf) -> None:
     shelf.put("a")
     other = set_current_model(shelf.database, "other", "other", 2, 2.0)
     assert shelf.states() == {"a": "pending"}
@@ -112,6 +112,6 @@ def test_a_model_that_comes_back_reads_what_it_has_not_embedded(shelf: Shelf) ->
     ((id_, content),) = shelf.database.rows("SELECT id, content FROM file")
     accept_file(shelf.database, id_, signature_of(os.lstat(shelf.path("a"))), content, 2.0)
     add_vector(shelf.database, content, other, b"\0<\0\0")
-    shelf.put("b")  # only the other model knows it
+    shelf.put("b")  # embedded by the other model only
     assert set_current_model(shelf.database, "one", "one", 2, 3.0) == 1
     assert shelf.states() == {"a": "ok", "b": "pending"}

@@ -1,4 +1,4 @@
-"""Each content knows which validators passed it."""
+"""The version of the validators is stored with each content."""
 
 import hashlib
 from pathlib import Path
@@ -8,14 +8,14 @@ from catalog.store.database import Database
 from models.decode.reason import VALIDATOR_VERSION
 
 
-def test_only_what_was_decoded_is_proved_and_anew_each_time(tmp_path: Path) -> None:
+def test_the_validator_version_is_stored_at_each_decoding(tmp_path: Path) -> None:
     database = Database(tmp_path / "catalog.db", write=True)
     sha = hashlib.sha256(b"one").digest()
 
     def proof() -> int:
         return int(database.value("SELECT proof FROM content WHERE sha256 = ?", sha))
 
-    ensure_content(database, sha, 3, None)  # a copy was met first that could not be read
+    ensure_content(database, sha, 3, None)  # a first copy could not be decoded
     assert proof() == 0
     ensure_content(database, sha, 3, ImageFacts("png", 4, 4))
     assert proof() == VALIDATOR_VERSION > 0
