@@ -1,4 +1,4 @@
-"""Which of several copies to keep: decided by the evidence that the files themselves carry."""
+"""Choose which of several copies to keep, by properties of the files themselves."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,10 +7,8 @@ from catalog.filesystem.transient import transient_reason
 
 RAW_FORMATS = ("dng", "cr2", "cr3", "nef", "arw", "raf", "orf", "rw2")
 LOSSLESS_FORMATS = ("tiff", "png", "bmp")
-CAMERA_FORMATS = (
-    "heif",
-    "heic",
-)  # a JPEG of the same picture is an export of it; WebP and AVIF are hardly ever originals
+# A JPEG of the same image is an export of it. WebP and AVIF files are hardly ever originals.
+CAMERA_FORMATS = ("heif", "heic")
 POOREST_FORMATS = ("gif",)
 
 STATES_BY_HEALTH = ("ok", "away", "pending", "rejected")
@@ -18,9 +16,9 @@ STATES_BY_HEALTH = ("ok", "away", "pending", "rejected")
 
 @dataclass(frozen=True, slots=True)
 class FileCopy:
-    """One file and what is known of it. `away`: its volume cannot be read now. `inode` is told apart by `volume`.
+    """A file that holds a content, with the properties that rank it.
 
-    `suspect`: it decodes, but may be damaged.
+    `away`: its volume cannot be read now. `inode` is unique within `volume`. `suspect`: it decodes, but may be damaged.
     """
 
     path: bytes
@@ -37,13 +35,13 @@ class FileCopy:
     suspect: bool = False
 
     @property
-    def place(self) -> tuple[int, int]:
-        """The same for hard links: names of one file, of which deleting one frees nothing."""
+    def inode_key(self) -> tuple[int, int]:
+        """Volume and inode: equal for hard links, where deleting one name frees nothing."""
         return self.volume, self.inode
 
     @property
     def transient(self) -> bool:
-        """Whether it lies where files do not stay, such as a recycle bin or a snapshot."""
+        """Whether its folder is temporary storage, such as a recycle bin or a snapshot."""
         return transient_reason(self.path) != ""
 
 
@@ -51,14 +49,14 @@ CopyRank = tuple[bool, int, bool, int, int, int, int, int, bytes]
 
 
 def copy_rank(candidate: FileCopy) -> CopyRank:
-    """Sorts the copy to keep first; a total order, so that any set of copies has one answer.
+    """Return a sort key that puts the copy to keep first. The order is total: any set of copies has one best copy.
 
-    What stays leads: a file in a recycle bin or a snapshot will go by itself, however healthy it is. Then health: a
-    file that can be read now is never given up for one on a disk that may not come back, and a sound one never for one
-    that looks damaged, which may well be the larger. Then the pixels, and metadata of a camera count as much as twice
-    the pixels: they tell an original from a re-save or an upscaled copy of it, but do not save a thumbnail that kept
-    its EXIF. Format and bytes break ties of size, so a JPEG from a camera beats a PNG made of it, and a PNG screenshot
-    beats the JPEG made of it.
+    Permanent files come first: one in a recycle bin or a snapshot will disappear, however healthy it is. Health is
+    next: a readable file is never given up for one on a disk that may not come back, nor an intact one for one that
+    looks damaged, even if that is larger. Then the number of pixels decides. Camera metadata count as much as twice
+    the pixels: they distinguish an original from a re-saved or upscaled copy, but do not save a thumbnail that kept
+    its EXIF. Format and file size break ties, so a camera's JPEG beats a PNG made from it, and a PNG screenshot beats
+    a JPEG made from it.
     """
     pixels = (candidate.width or 0) * (candidate.height or 0)
     return (
@@ -75,10 +73,10 @@ def copy_rank(candidate: FileCopy) -> CopyRank:
 
 
 def best_copy(candidates: Iterable[FileCopy]) -> FileCopy:
-    """The one to keep.
+    """Return the copy to keep.
 
     Raises:
-        ValueError: there are none.
+        ValueError: there are no candidates.
     """
     return min(candidates, key=copy_rank)
 
@@ -88,9 +86,9 @@ def _health(candidate: FileCopy) -> int:
     return STATES_BY_HEALTH.index(state) if state in STATES_BY_HEALTH else len(STATES_BY_HEALTH)
 
 
-def _fidelity(name: str | None) -> int:
-    known = (name or "").lower()
+def _fidelity(format: str | None) -> int:
+    name = (format or "").lower()
     for points, formats in ((4, RAW_FORMATS), (3, LOSSLESS_FORMATS), (2, CAMERA_FORMATS), (0, POOREST_FORMATS)):
-        if known in formats:
+        if name in formats:
             return points
     return 1

@@ -1,7 +1,6 @@
-"""What the catalog knows of the files that hold a content, as candidates for being kept."""
+"""Query the files that hold a content, with what ranks them as copies to keep."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from catalog.duplicates.best_copy import FileCopy
 from catalog.filesystem.paths import join_path
@@ -25,21 +24,35 @@ CopiesByContent = dict[int, list[FileCopy]]
 def copies_by_content(
     database: Database, contents: Sequence[int], states: str = OK_STATES
 ) -> Iterator[CopiesByContent]:
-    """The files of these contents, by content id, some 500 contents at a time. Contents without files are left out.
+    """Yield the files of these contents by content id, up to 500 contents at a time. Skip contents without files.
 
-    `states`: SHOWN (ok files) or HELD (all that are not gone).
+    `states`: OK_STATES or NOT_GONE_STATES.
     """
     for start in range(0, len(contents), CHUNK_CONTENTS):
         chunk = contents[start : start + CHUNK_CONTENTS]
         found: CopiesByContent = {}
         sql = COPIES_SQL.format(marks=",".join("?" * len(chunk)), states=states)
-        for content, folder, name, *rest in database.rows(sql, *chunk):
-            found.setdefault(content, []).append(_file_copy(folder, name, rest))
+        for content, *row in database.rows(sql, *chunk):
+            found.setdefault(content, []).append(_file_copy(*row))
         yield {content: found[content] for content in chunk if content in found}
 
 
-def _file_copy(folder: bytes, name: bytes, rest: list[Any]) -> FileCopy:
-    path = join_path(folder, name)
-    size, format, width, height, camera, state, away, mtime_ns, *place, suspect = rest
-    known = (path, size, format, width, height, camera, state, bool(away), int(mtime_ns), *place, bool(suspect))
-    return FileCopy(*known)
+def _file_copy(
+    folder: bytes,
+    name: bytes,
+    size: int,
+    format: str | None,
+    width: int | None,
+    height: int | None,
+    camera: str | None,
+    state: str,
+    away: int,
+    mtime_ns: int,
+    volume: int,
+    inode: int,
+    suspect: int,
+) -> FileCopy:
+    return FileCopy(
+        *(join_path(folder, name), size, format, width, height, camera),
+        *(state, bool(away), int(mtime_ns), volume, inode, bool(suspect)),
+    )

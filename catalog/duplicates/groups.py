@@ -1,4 +1,4 @@
-"""Duplicates: files of the same bytes, and files of nearly the same picture."""
+"""Find duplicates: files with the same bytes, and files with nearly the same image."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ from catalog.errors import UsageError
 from catalog.store.database import Database
 from catalog.store.vectors import Integers, live_vector_blocks
 
-MAX_EXACT_VECTORS = 30_000  # vectors: up to here all products take seconds; above, the index is asked
+MAX_EXACT_VECTORS = 30_000  # up to here, computing all cosines takes seconds; above, the index is used
 
 
 @dataclass(frozen=True, slots=True)
 class DuplicateGroup:
-    """Files that show the same. `paths`: the one to keep first, the rest by falling preference.
+    """Files that show the same image. `paths`: the one to keep first, the others by falling preference.
 
-    `cosine`: the least one between the kept content and another, None for exact copies. `bytes_freed`: what
-    deleting all but the kept frees; hard links to it free nothing. `stays`: False where all of them lie where files do
-    not stay, the kept one too.
+    `cosine`: the lowest one between the kept content and another, None for exact copies. `bytes_freed`: by deleting
+    all but the kept file; its hard links free nothing. `permanent`: False if all of the files, including the one to
+    keep, are in temporary storage such as a recycle bin.
     """
 
     kind: Literal["exact", "near"]
@@ -33,89 +33,93 @@ class DuplicateGroup:
     keep: bytes
     cosine: float | None
     bytes_freed: int
-    stays: bool = True
+    permanent: bool = True
 
 
 def exact_duplicates(database: Database) -> Iterator[DuplicateGroup]:
-    """Contents held by two or more files that are not gone, by the bytes they waste, most first."""
+    """Yield the contents of two or more files that are not gone, by wasted bytes, most first."""
     rows = database.rows(
         "SELECT c.id, c.bytes * (count(DISTINCT d.volume || ':' || f.inode) - 1) AS wasted"
         " FROM content c JOIN file f ON f.content = c.id AND f.state != 'gone'"
         " JOIN directory d ON d.id = f.directory"
         " WHERE c.refs >= 2 GROUP BY c.id ORDER BY wasted DESC, c.id"
     )
-    for found in copies_by_content(database, [row[0] for row in rows], NOT_GONE_STATES):
+    for found in copies_by_content(database, [content for content, _ in rows], NOT_GONE_STATES):
         for candidates in found.values():
-            if len(candidates) >= 2:  # one may have gone since
+            if len(candidates) >= 2:  # one may have been deleted meanwhile
                 yield _duplicate_group("exact", candidates, None)
 
 
 def near_duplicates(
-    database: Database, model: int, threshold: float, state: Path, enough: int = MAX_EXACT_VECTORS
+    database: Database, model: int, threshold: float, state: Path, max_exact: int = MAX_EXACT_VECTORS
 ) -> Iterator[DuplicateGroup]:
-    """Groups of contents whose cosine to the kept one is `threshold` or more, by the bytes they waste, most first.
+    """Yield groups of contents whose cosine to the kept one is at least `threshold`, by wasted bytes, most first.
 
-    `model` is the id of a model row; `state` the directory of the index snapshot, used above `enough` vectors.
-    Only files that are ok are shown, all of each content. See `catalog.duplicates.clustering` for the rule of grouping.
+    `model`: a model's row id. `state`: the directory with the index snapshot, which is used above `max_exact` vectors.
+    Groups list all ok files of their contents. See `catalog.duplicates.clustering` for how they are formed.
 
     Raises:
-        UsageFault: there is no such model, or the threshold is not above 0 and at most 1.
+        UsageError: there is no such model, or the threshold is not above 0 and at most 1.
     """
     row = database.row("SELECT digest, dims FROM model WHERE id = ?", model)
     if row is None:
-        raise UsageError("near duplicates need the vectors of a model, and there is none", "Run `catalogd --once`.")
+        raise UsageError("near duplicates need vectors, and no model has made any", "Run `catalogd --once` first.")
     if not 0.0 < threshold <= 1.0:
-        raise UsageError(f"{threshold} is no threshold for near duplicates", "Give one above 0, at most 1.")
+        raise UsageError(f"{threshold} is not a valid threshold for near duplicates", "Use one above 0 and at most 1.")
     digest, dims = row
-    few = "SELECT count(*) FROM (SELECT 1 FROM vector WHERE model = ? LIMIT ?)"
-    if database.value(few, model, enough + 1) <= enough:
-        stars = _clusters_by_products(database, model, dims, threshold)
+    counted = "SELECT count(*) FROM (SELECT 1 FROM vector WHERE model = ? LIMIT ?)"
+    if database.value(counted, model, max_exact + 1) <= max_exact:
+        clusters = _clusters_by_products(database, model, dims, threshold)
     else:
         index = load_current_index(database, state, model, digest, dims)
-        stars = _clusters_by_index(database, NearPairFinder(database, model, index, threshold))
-    groups = (_near_group(database, star) for star in stars)
+        clusters = _clusters_by_index(database, NearPairFinder(database, model, index, threshold))
+    groups = (_near_group(database, cluster) for cluster in clusters)
     yield from sorted((group for group in groups if group), key=lambda group: (-group.bytes_freed, group.keep))
 
 
 def _clusters_by_products(database: Database, model: int, dims: int, threshold: float) -> Iterator[StarCluster]:
-    """Stars of content ids."""
+    """Yield star clusters of content ids."""
+    contents, vectors = np.empty(0, np.int64), np.empty((0, dims), np.float32)
     blocks = list(live_vector_blocks(database, model, dims))
-    contents = np.concatenate([np.empty(0, np.int64), *(block[1] for block in blocks)])
-    vectors = np.concatenate([np.empty((0, dims), np.float32), *(block[2] for block in blocks)])
+    if blocks:
+        _, content_blocks, vector_blocks = zip(*blocks, strict=True)
+        contents, vectors = np.concatenate(content_blocks), np.concatenate(vector_blocks)
     order = _preference_order(database, contents)
-    named = contents[order].tolist()
-    for star in clusters_of_vectors(vectors[order], threshold):
-        yield StarCluster(named[star.centre], [named[member] for member in star.members], star.cosine)
+    ordered = contents[order].tolist()
+    for cluster in clusters_of_vectors(vectors[order], threshold):
+        members = [ordered[member] for member in cluster.members]
+        yield StarCluster(ordered[cluster.centre], members, cluster.min_cosine)
 
 
-def _clusters_by_index(database: Database, copies: NearPairFinder) -> Iterator[StarCluster]:
-    """Stars of content ids."""
-    pairs = copies.pairs()
-    ends = np.unique(pairs.left)
-    contents = copies.contents(ends)
-    for star in clusters_of_pairs(pairs, ends[_preference_order(database, contents)], copies.widen):
-        centre, *members = copies.contents(np.array([star.centre, *star.members], np.int64)).tolist()
-        yield StarCluster(centre, members, star.cosine)
+def _clusters_by_index(database: Database, finder: NearPairFinder) -> Iterator[StarCluster]:
+    """Yield star clusters of content ids."""
+    pairs = finder.pairs()
+    ids = np.unique(pairs.left)
+    order = ids[_preference_order(database, finder.contents(ids))]
+    for cluster in clusters_of_pairs(pairs, order, finder.more_neighbours):
+        centre, *members = finder.contents(np.array([cluster.centre, *cluster.members], np.int64)).tolist()
+        yield StarCluster(centre, members, cluster.min_cosine)
 
 
 def _preference_order(database: Database, contents: Integers) -> Integers:
-    """Where in `contents` (int64 [N]) the one to keep first lies, and so on; contents without an ok file left out."""
+    """Return indices into `contents` (int64 [N]), best copy first. Contents without an ok file are omitted."""
     ranks: dict[int, CopyRank] = {}
     for found in copies_by_content(database, contents.tolist()):
         ranks.update((content, min(map(copy_rank, candidates))) for content, candidates in found.items())
-    shown = [at for at, content in enumerate(contents.tolist()) if content in ranks]
-    return np.array(sorted(shown, key=lambda at: ranks[int(contents[at])]), np.int64)
+    indices = [index for index, content in enumerate(contents.tolist()) if content in ranks]
+    return np.array(sorted(indices, key=lambda index: ranks[int(contents[index])]), np.int64)
 
 
-def _near_group(database: Database, star: StarCluster) -> DuplicateGroup | None:
-    found: dict[int, list[FileCopy]] = {}
-    strangers = not_duplicates_of(database, star.centre)
-    for part in copies_by_content(database, [star.centre, *(one for one in star.members if one not in strangers)]):
-        found.update(part)
-    if star.centre not in found or len(found) < 2:  # gone since
+def _near_group(database: Database, cluster: StarCluster) -> DuplicateGroup | None:
+    copies: dict[int, list[FileCopy]] = {}
+    excluded = not_duplicates_of(database, cluster.centre)
+    members = [member for member in cluster.members if member not in excluded]
+    for part in copies_by_content(database, [cluster.centre, *members]):
+        copies.update(part)
+    if cluster.centre not in copies or len(copies) < 2:  # deleted meanwhile
         return None
     return _duplicate_group(
-        "near", [candidate for candidates in found.values() for candidate in candidates], star.cosine
+        "near", [candidate for candidates in copies.values() for candidate in candidates], cluster.min_cosine
     )
 
 
@@ -124,6 +128,6 @@ def _duplicate_group(
 ) -> DuplicateGroup:
     ordered = sorted(candidates, key=copy_rank)
     kept = best_copy(ordered)
-    others = {candidate.place: candidate.bytes for candidate in ordered if candidate.place != kept.place}
+    others = {candidate.inode_key: candidate.bytes for candidate in ordered if candidate.inode_key != kept.inode_key}
     paths, freed = [candidate.path for candidate in ordered], sum(others.values())
     return DuplicateGroup(kind, paths, kept.path, cosine, freed, not kept.transient)

@@ -1,4 +1,4 @@
-"""Near pairs of a large catalog: asked of the index, where all products would take days."""
+"""Find the near pairs of a large catalog with the index, as computing all cosines would take days."""
 
 from pathlib import Path
 
@@ -11,23 +11,23 @@ from catalog.store.database import Database
 from catalog.store.vectors import Floats, Integers, live_vector_blocks, unpack_vectors
 
 NEIGHBOURS_PER_VECTOR = 16
-MAX_NEIGHBOURS = 65536  # copies of one picture; beyond it the rest forms further groups
+MAX_NEIGHBOURS = 65536  # near copies of one image in a group; the others form further groups
 CHANGES_PER_STEP = 8192
 CHUNK_VECTORS = 500
 
 
 class NearPairFinder:
-    """Near pairs of live vectors by vector id, as far as the index finds them: a pair is missed only from both ends.
+    """Finds near pairs of live vectors with the index. A pair is missed only if neither end finds the other.
 
-    The cosines need no second look: the index holds the stored vectors as they are and takes their products in full.
+    The cosines are exact: the index holds the stored vectors unchanged and computes full products.
     """
 
     def __init__(self, database: Database, model: int, index: VectorIndex, threshold: float) -> None:
         self._database, self._model, self._index, self._threshold = database, model, index, threshold
-        self._crowded: set[int] = set()
+        self._truncated: set[int] = set()
 
     def pairs(self) -> NearPairs:
-        """All near pairs among the sixteen nearest of each vector."""
+        """Return the near pairs, by vector id, among the sixteen nearest neighbours of each vector."""
         lefts: list[Integers] = []
         rights: list[Integers] = []
         cosines: list[Floats] = []
@@ -39,26 +39,26 @@ class NearPairFinder:
             rights.append(found[rows, columns])
             cosines.append(cosine[rows, columns])
             if found.shape[1] == NEIGHBOURS_PER_VECTOR:
-                self._crowded.update(ids[cosine[:, -1] >= self._threshold].tolist())
+                self._truncated.update(ids[cosine[:, -1] >= self._threshold].tolist())
         return symmetric_pairs(lefts, rights, cosines)
 
-    def widen(self, id: int) -> dict[int, float]:
-        """All that is near this vector, where sixteen were not enough to tell; else nothing."""
-        if id not in self._crowded:
+    def more_neighbours(self, id: int) -> dict[int, float]:
+        """Return all near neighbours (id → cosine) of this vector if it has more than sixteen, else none."""
+        if id not in self._truncated:
             return {}
         data = self._database.value("SELECT data FROM vector WHERE id = ?", id)
         vector = unpack_vectors([data], self._index.dims)
         k = NEIGHBOURS_PER_VECTOR
         while True:
             k *= 4
-            found, cosines = self._index.query(vector, k)
-            if found.shape[1] < k or cosines[0, -1] < self._threshold or k >= MAX_NEIGHBOURS:
+            (found,), (cosines,) = self._index.query(vector, k)
+            if len(found) < k or cosines[-1] < self._threshold or k >= MAX_NEIGHBOURS:
                 break
-        near = (cosines[0] >= self._threshold) & (found[0] != id)
-        return dict(zip(found[0, near].tolist(), cosines[0, near].tolist(), strict=True))
+        near = (cosines >= self._threshold) & (found != id)
+        return dict(zip(found[near].tolist(), cosines[near].tolist(), strict=True))
 
     def contents(self, ids: Integers) -> Integers:
-        """The content of each vector id, int64 [N] → int64 [N]."""
+        """Return the content of each vector id: int64 [N] → int64 [N]."""
         found: dict[int, int] = {}
         for start in range(0, len(ids), CHUNK_VECTORS):
             chunk = ids[start : start + CHUNK_VECTORS].tolist()
@@ -68,10 +68,10 @@ class NearPairFinder:
 
 
 def load_current_index(database: Database, folder: Path, model: int, digest: str, dims: int) -> VectorIndex:
-    """The saved index with the change log applied, in memory; nothing is written.
+    """Return the saved index with the change log applied. It is changed in memory only.
 
-    By one thread, as the service builds it: hnswlib's threads race, and of 150 equal vectors that two of them added on
-    a busy machine it found 101. So the same question has the same answer.
+    It is built by one thread, as in the service, so that results are reproducible: hnswlib's threads race, and of 150
+    equal vectors that two threads added on a busy machine it found 101.
     """
     index, seq, _, _ = open_index(database, folder, model, digest, dims)
     applied = 1

@@ -42,7 +42,7 @@ class TrashRow:
 
     @property
     def place(self) -> tuple[int, int]:
-        """Equal for hard links, as `FileCopy.place`."""
+        """Equal for hard links, as `FileCopy.inode_key`."""
         return self.volume, self.inode
 
 

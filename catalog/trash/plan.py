@@ -148,7 +148,7 @@ def _content_mismatch(facts: PathFacts, expected: ExpectedHashes) -> str:
 
 
 def _counts_as_copy(copy: FileCopy, paths: set[bytes], places: set[tuple[int, int]]) -> bool:
-    return not copy.away and copy.path not in paths and copy.place not in places
+    return not copy.away and copy.path not in paths and copy.inode_key not in places
 
 
 def _planned_move(facts: PathFacts, others: list[FileCopy], named: Survivor | None) -> PlannedMove:

@@ -51,7 +51,7 @@ def _record(group: DuplicateGroup) -> dict[str, object]:
         "kind": group.kind,
         "paths": [path_text(path) for path in group.paths],
         "keep": path_text(group.keep),
-        "stays": group.stays,
+        "stays": group.permanent,
         "cosine": group.cosine,
         "bytes_freed": group.bytes_freed,
     }
@@ -59,6 +59,6 @@ def _record(group: DuplicateGroup) -> dict[str, object]:
 
 def _print(group: DuplicateGroup) -> None:
     likeness = "" if group.cosine is None else f" (cosine {group.cosine:.3f})"
-    click.echo(f"{group.kind}{likeness}{'' if group.stays else ALL_COPIES_TRANSIENT}")
+    click.echo(f"{group.kind}{likeness}{'' if group.permanent else ALL_COPIES_TRANSIENT}")
     for path in group.paths:
-        click.echo(f"  {'keep' if path == group.keep and group.stays else '    '}  {printable_path(path)}")
+        click.echo(f"  {'keep' if path == group.keep and group.permanent else '    '}  {printable_path(path)}")

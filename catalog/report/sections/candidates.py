@@ -55,7 +55,7 @@ def _likely(asking: CatalogContext, head: StoredHead) -> tuple[int, int]:
 
 def _bytes_freed(one: DeletionCandidate) -> int:
     """What deleting its files frees: a hard link takes no room of its own."""
-    return sum({file.place: file.bytes for file in one.files}.values())
+    return sum({file.inode_key: file.bytes for file in one.files}.values())
 
 
 def _row(one: DeletionCandidate) -> tuple[str | bytes, ...]:

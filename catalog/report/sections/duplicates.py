@@ -41,12 +41,12 @@ def section(asking: CatalogContext, now: float, last: Baseline) -> Section:
 
 
 def _row(one: DuplicateGroup) -> tuple[Cell, ...]:
-    return format_size(one.bytes_freed), f"{len(one.paths) - 1}", one.keep if one.stays else ALL_COPIES_TRANSIENT
+    return format_size(one.bytes_freed), f"{len(one.paths) - 1}", one.keep if one.permanent else ALL_COPIES_TRANSIENT
 
 
 def _record(one: DuplicateGroup) -> dict[str, object]:
     paths = [path_text(path) for path in one.paths]
-    return {"keep": path_text(one.keep), "stays": one.stays, "paths": paths, "bytes_freed": one.bytes_freed}
+    return {"keep": path_text(one.keep), "stays": one.permanent, "paths": paths, "bytes_freed": one.bytes_freed}
 
 
 def _growth(wasted: int, last: Baseline) -> str:

@@ -1,3 +1,5 @@
+"""Tests of the copy to keep, of exact duplicates, and of near duplicates by products and by the index."""
+
 import itertools
 from dataclasses import replace
 from pathlib import Path
@@ -19,46 +21,46 @@ PHOTO = FileCopy(b"/r/p.jpg", 4_000_000, "jpeg", 4000, 3000, "Acme One", "ok", F
 
 
 @pytest.mark.parametrize(
-    ("worse", "why"),
+    ("worse", "reason"),
     [
         (replace(PHOTO, width=1600, height=1200), "resized, EXIF kept"),
         (replace(PHOTO, width=160, height=120), "a thumbnail, EXIF kept"),
         (replace(PHOTO, width=1600, height=1200, camera=None), "sent through a messenger"),
-        (replace(PHOTO, format="png", bytes=30_000_000, camera=None), "saved again as PNG: larger, no better"),
-        (replace(PHOTO, width=5000, height=3750, camera=None), "a little upscaled"),
+        (replace(PHOTO, format="png", bytes=30_000_000, camera=None), "saved again as PNG: larger, not better"),
+        (replace(PHOTO, width=5000, height=3750, camera=None), "slightly upscaled"),
         (replace(PHOTO, bytes=1_000_000), "compressed again"),
         (replace(PHOTO, format="webp", bytes=5_000_000, camera=None), "re-encoded"),
-        (replace(PHOTO, state="pending"), "just changing"),
+        (replace(PHOTO, state="pending"), "being changed"),
         (replace(PHOTO, state="rejected"), "rejected"),
-        (replace(PHOTO, away=True), "on a disk that is away"),
-        (replace(PHOTO, away=True, width=8000, height=6000), "better, but away: what can be read now is not given up"),
+        (replace(PHOTO, away=True), "on an unavailable disk"),
+        (replace(PHOTO, away=True, width=8000, height=6000), "better, but on an unavailable disk"),
         (replace(PHOTO, suspect=True), "may be damaged"),
         (replace(PHOTO, suspect=True, width=8000, height=6000), "larger, but may be damaged"),
         (replace(PHOTO, path=b"/#recycle/p"), "in a recycle bin"),
         (replace(PHOTO, path=b"/r/.zfs/snapshot/a/p.jpg", width=8000, height=6000), "larger, but in a snapshot"),
         (replace(PHOTO, mtime_ns=200), "a later copy"),
         (replace(PHOTO, path=b"/r/copies/p.jpg"), "deeper"),
-        (replace(PHOTO, path=b"/r/q.jpg"), "by name, so that there is an answer"),
+        (replace(PHOTO, path=b"/r/q.jpg"), "later by name, to break the tie"),
         (replace(PHOTO, width=None, height=None), "of unknown size"),
     ],
 )
-def test_the_photo_is_kept_rather_than(worse: FileCopy, why: str) -> None:
-    assert best_copy([PHOTO, worse]) == best_copy([worse, PHOTO]) == PHOTO, why
+def test_the_photo_is_kept(worse: FileCopy, reason: str) -> None:
+    assert best_copy([PHOTO, worse]) == best_copy([worse, PHOTO]) == PHOTO, reason
 
 
 @pytest.mark.parametrize("change", [{"state": "rejected"}, {"away": True}, {"suspect": True}, {"width": 160}])
-def test_what_does_not_stay_is_kept_for_nothing_that_does(change: dict[str, object]) -> None:
+def test_any_permanent_copy_beats_one_in_a_recycle_bin(change: dict[str, object]) -> None:
     poor = replace(PHOTO, **change)
     assert best_copy([replace(PHOTO, path=b"/r/@Recycle/p.jpg"), poor]) == poor
 
 
-def test_a_full_picture_without_exif_beats_a_thumbnail_with_it() -> None:
+def test_a_full_image_without_exif_beats_a_thumbnail_with_it() -> None:
     stripped, thumbnail = replace(PHOTO, camera=None), replace(PHOTO, width=160, height=120)
     assert best_copy([thumbnail, stripped]) == stripped
 
 
 @pytest.mark.parametrize(("better", "worse"), list(itertools.pairwise(["dng", "png", "heif", "jpeg", "gif"])))
-def test_formats_decide_between_equal_sizes_without_more_evidence(better: str, worse: str) -> None:
+def test_the_format_decides_between_equal_sizes(better: str, worse: str) -> None:
     first, second = replace(PHOTO, format=better, bytes=1), replace(PHOTO, format=worse)
     assert best_copy([second, first]) == first
 
@@ -86,7 +88,7 @@ def test_formats_decide_between_equal_sizes_without_more_evidence(better: str, w
     ),
     st.randoms(),
 )
-def test_the_keeper_does_not_depend_on_the_order(candidates: list[FileCopy], random: object) -> None:
+def test_the_best_copy_does_not_depend_on_the_order(candidates: list[FileCopy], random: object) -> None:
     kept = best_copy(candidates)
     for order in itertools.permutations(candidates):
         assert best_copy(order) == kept
@@ -98,7 +100,7 @@ def shelf(tmp_path: Path) -> Shelf:
     return Shelf(tmp_path)
 
 
-def test_exact_copies_by_what_they_waste(shelf: Shelf) -> None:
+def test_exact_duplicates_are_ordered_by_wasted_bytes(shelf: Shelf) -> None:
     small, large, single = shelf.content("s", bytes=10), shelf.content("l", bytes=1000), shelf.content("1")
     for name, content in [(b"s1", small), (b"s2", small), (b"s3", small), (b"l2", large), (b"l1", large)]:
         shelf.file(name, content, mtime=int(name[1:]))
@@ -109,16 +111,16 @@ def test_exact_copies_by_what_they_waste(shelf: Shelf) -> None:
     ]
 
 
-def test_waste_orders_across_pages_of_the_query(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_order_holds_across_chunks_of_the_query(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("catalog.duplicates.copies.CHUNK_CONTENTS", 2)
-    for at, size in enumerate([5, 9, 1, 7, 3]):
-        content = shelf.content(str(at), bytes=size)
+    for number, size in enumerate([5, 9, 1, 7, 3]):
+        content = shelf.content(str(number), bytes=size)
         for copy in (b"a", b"b"):
-            shelf.file(copy + b"%d" % at, content)
+            shelf.file(copy + b"%d" % number, content)
     assert [group.bytes_freed for group in exact_duplicates(shelf.db)] == [9, 7, 5, 3, 1]
 
 
-def test_gone_files_are_no_copies_and_unhealthy_ones_are_not_kept(shelf: Shelf) -> None:
+def test_gone_files_are_not_listed_and_unhealthy_ones_not_kept(shelf: Shelf) -> None:
     first, second = shelf.content("1"), shelf.content("2")
     shelf.file(b"a", first)
     shelf.file(b"b", first, state="gone")
@@ -127,7 +129,7 @@ def test_gone_files_are_no_copies_and_unhealthy_ones_are_not_kept(shelf: Shelf) 
     assert [(group.keep, group.paths) for group in exact_duplicates(shelf.db)] == [(b"/r/d", [b"/r/d", b"/r/c"])]
 
 
-def test_hard_links_free_nothing(shelf: Shelf) -> None:
+def test_hard_links_free_no_bytes(shelf: Shelf) -> None:
     linked, copied = shelf.content("1", bytes=900), shelf.content("2", bytes=5)
     for name, content, inode in [
         (b"a", linked, 7),
@@ -141,11 +143,12 @@ def test_hard_links_free_nothing(shelf: Shelf) -> None:
 
 
 def angled(base: Floats, degrees: float) -> Floats:
-    """Vectors of the plane of the first two axes, turned."""
-    turn = np.radians(degrees)
-    made = np.zeros(DIMS, np.float32)
-    made[0], made[1] = base[0] * np.cos(turn) - base[1] * np.sin(turn), base[0] * np.sin(turn) + base[1] * np.cos(turn)
-    return unit(made)
+    """Return a vector in the plane of the first two axes, rotated by an angle."""
+    angle = np.radians(degrees)
+    x, y, *_ = base
+    rotated = np.zeros(DIMS, np.float32)
+    rotated[:2] = x * np.cos(angle) - y * np.sin(angle), x * np.sin(angle) + y * np.cos(angle)
+    return unit(rotated)
 
 
 EAST = angled(np.array([1.0, 0.0], np.float32), 0)
@@ -155,19 +158,19 @@ def at(degrees: float) -> Floats:
     return angled(EAST, degrees)
 
 
-ENGINES = pytest.mark.parametrize("enough", [30_000, 0], ids=["products", "index"])
+BOTH_METHODS = pytest.mark.parametrize("max_exact", [30_000, 0], ids=["products", "index"])
 
 
-def near_paths(shelf: Shelf, cosine: float, enough: int) -> list[list[bytes]]:
-    return [group.paths for group in near_duplicates(shelf.db, 1, cosine, shelf.folder, enough)]
+def near_paths(shelf: Shelf, cosine: float, max_exact: int) -> list[list[bytes]]:
+    return [group.paths for group in near_duplicates(shelf.db, 1, cosine, shelf.folder, max_exact)]
 
 
-@ENGINES
-def test_near_pictures_are_grouped_under_the_best(shelf: Shelf, enough: int) -> None:
+@BOTH_METHODS
+def test_near_images_are_grouped_with_the_best_first(shelf: Shelf, max_exact: int) -> None:
     shelf.picture("small", at(3), width=10, height=10, bytes=5)
     shelf.picture("large", at(0), width=100, height=100, bytes=700)
     shelf.picture("other", at(90), width=50, height=50)
-    (group,) = near_duplicates(shelf.db, 1, 0.99, shelf.folder, enough)
+    (group,) = near_duplicates(shelf.db, 1, 0.99, shelf.folder, max_exact)
     assert (group.kind, group.paths, group.keep, group.bytes_freed) == (
         "near",
         [b"/r/large", b"/r/small"],
@@ -177,83 +180,89 @@ def test_near_pictures_are_grouped_under_the_best(shelf: Shelf, enough: int) -> 
     assert group.cosine == pytest.approx(np.cos(np.radians(3)), abs=1e-3)
 
 
-@ENGINES
-def test_a_pan_is_not_chained_into_one_group(shelf: Shelf, enough: int) -> None:
+@BOTH_METHODS
+def test_a_pan_is_not_chained_into_one_group(shelf: Shelf, max_exact: int) -> None:
     for step in range(12):
         shelf.picture(f"pan{step:02}", at(step * 5), width=1000 - step, height=1000)
-    groups = near_paths(shelf, float(np.cos(np.radians(11))), enough)
+    groups = near_paths(shelf, float(np.cos(np.radians(11))), max_exact)
     assert groups == [[b"/r/pan%02d" % (start + step) for step in range(3)] for start in (0, 3, 6, 9)]
 
 
-@ENGINES
-def test_every_copy_of_a_near_picture_is_listed_and_only_what_is_shown(shelf: Shelf, enough: int) -> None:
+@BOTH_METHODS
+def test_all_ok_copies_of_a_near_image_are_listed(shelf: Shelf, max_exact: int) -> None:
     shelf.picture("a", at(0), width=9, height=9, bytes=50)
     shelf.picture("b", at(1), bytes=30)
     shelf.file(b"b2", 2)
     shelf.file(b"b3", 2, state="rejected")
-    dead = shelf.picture("c", at(2), bytes=30)
-    shelf.flip(dead, live=False)
-    unshown = shelf.content("d")
-    shelf.file(b"d", unshown, state="pending")
-    shelf.vector(unshown, at(1))
-    (group,) = near_duplicates(shelf.db, 1, 0.9, shelf.folder, enough)
+    deleted = shelf.picture("c", at(2), bytes=30)
+    shelf.flip(deleted, live=False)
+    pending = shelf.content("d")
+    shelf.file(b"d", pending, state="pending")
+    shelf.vector(pending, at(1))
+    (group,) = near_duplicates(shelf.db, 1, 0.9, shelf.folder, max_exact)
     assert (group.paths, group.bytes_freed) == ([b"/r/a", b"/r/b", b"/r/b2"], 60)
 
 
-@ENGINES
+@BOTH_METHODS
 @pytest.mark.parametrize("count", [0, 1, 3])
-def test_without_near_pictures_there_are_no_groups(shelf: Shelf, enough: int, count: int) -> None:
+def test_without_near_images_there_are_no_groups(shelf: Shelf, max_exact: int, count: int) -> None:
     shelf.pictures(np.eye(DIMS, dtype=np.float32)[:count])
-    assert near_paths(shelf, 0.9, enough) == []
+    assert near_paths(shelf, 0.9, max_exact) == []
 
 
 def clustered(seed: int) -> Floats:
-    chance = np.random.default_rng(seed)
+    random = np.random.default_rng(seed)
     centres = directions(60, seed)
-    noise = chance.normal(size=(400, DIMS)).astype(np.float32) * chance.uniform(0.0, 0.15, size=(400, 1)).astype(
+    noise = random.normal(size=(400, DIMS)).astype(np.float32) * random.uniform(0.0, 0.15, size=(400, 1)).astype(
         np.float32
     )
-    return unit(centres[chance.integers(60, size=400)] + noise)
+    return unit(centres[random.integers(60, size=400)] + noise)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_both_engines_agree_and_keep_the_rule(shelf: Shelf, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_methods_agree_and_members_are_near_their_centre(
+    shelf: Shelf, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("catalog.duplicates.clustering.BLOCK_ROWS", 64)
     vectors = clustered(seed)
     shelf.pictures(vectors)
-    by_products, by_index = (list(near_duplicates(shelf.db, 1, 0.93, shelf.folder, enough)) for enough in (30_000, 0))
+    by_products, by_index = (
+        list(near_duplicates(shelf.db, 1, 0.93, shelf.folder, max_exact)) for max_exact in (30_000, 0)
+    )
     assert [(group.keep, group.paths) for group in by_products] == [(group.keep, group.paths) for group in by_index]
     assert [g.cosine for g in by_products] == pytest.approx([g.cosine for g in by_index], abs=1e-5)
     paths = [path for group in by_products for path in group.paths]
     assert len(paths) == len(set(paths)) > 100
-    place = {b"/r/p%d" % at: at for at in range(400)}
+    row_of = {b"/r/p%d" % row: row for row in range(400)}
     for group in by_products:
-        own = vectors[place[group.keep]] @ vectors[[place[path] for path in group.paths if path != group.keep]].T
-        assert own.min() >= 0.93 - 1e-6 and own.min() == pytest.approx(group.cosine, abs=1e-5)
-    lonely = [at for path, at in place.items() if path not in set(paths)]
-    kept = [place[group.keep] for group in by_products]
-    among = vectors[lonely + kept] @ vectors[lonely + kept].T
-    np.fill_diagonal(among, 0)
-    assert among.max() < 0.93  # nothing near was left apart
+        cosines = vectors[row_of[group.keep]] @ vectors[[row_of[path] for path in group.paths if path != group.keep]].T
+        assert cosines.min() >= 0.93 - 1e-6 and cosines.min() == pytest.approx(group.cosine, abs=1e-5)
+    single = [row for path, row in row_of.items() if path not in set(paths)]
+    kept = [row_of[group.keep] for group in by_products]
+    between = vectors[single + kept] @ vectors[single + kept].T
+    np.fill_diagonal(between, 0)
+    assert between.max() < 0.93  # no near pair was left ungrouped
 
 
-@ENGINES
-def test_many_copies_of_one_picture_are_one_group(shelf: Shelf, enough: int) -> None:
-    """More than the index is asked for at first."""
+@BOTH_METHODS
+def test_many_copies_of_one_image_form_one_group(shelf: Shelf, max_exact: int) -> None:
+    """There are more copies than the first query to the index returns."""
     shelf.pictures(np.concatenate([np.repeat(directions(1), 150, axis=0), directions(50, seed=4)]))
-    (group,) = near_duplicates(shelf.db, 1, 0.99, shelf.folder, enough)
+    (group,) = near_duplicates(shelf.db, 1, 0.99, shelf.folder, max_exact)
     assert len(group.paths) == 150
 
 
-def test_blocks_of_products_leave_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_block_size_does_not_change_the_clusters(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = clustered(9)
-    whole = list(clusters_of_vectors(vectors, 0.9))
+    expected = list(clusters_of_vectors(vectors, 0.9))
     for block in (1, 7, 399):
         monkeypatch.setattr("catalog.duplicates.clustering.BLOCK_ROWS", block)
-        assert [star[:2] for star in clusters_of_vectors(vectors, 0.9)] == [star[:2] for star in whole]
+        assert [(found.centre, found.members) for found in clusters_of_vectors(vectors, 0.9)] == [
+            (cluster.centre, cluster.members) for cluster in expected
+        ]
 
 
-def test_the_index_is_caught_up_and_not_written(shelf: Shelf) -> None:
+def test_the_index_is_brought_up_to_date_and_not_written(shelf: Shelf) -> None:
     shelf.pictures(directions(20))
     index = load_current_index(shelf.db, shelf.folder, 1, shelf.digest, DIMS)
     assert set(index.live_ids().tolist()) == shelf.live()
@@ -262,6 +271,6 @@ def test_the_index_is_caught_up_and_not_written(shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize(("model", "threshold"), [(2, 0.9), (1, 0.0), (1, 1.1), (1, float("nan"))])
-def test_nonsense_is_refused_with_a_remedy(shelf: Shelf, model: int, threshold: float) -> None:
+def test_an_unknown_model_or_invalid_threshold_is_refused(shelf: Shelf, model: int, threshold: float) -> None:
     with pytest.raises(UsageError):
         list(near_duplicates(shelf.db, model, threshold, shelf.folder))
