@@ -1,4 +1,4 @@
-"""Bytes to a proved picture in the model's own shape: the only door into the decoders."""
+"""Verify and decode an image file into the model's input: the only entry point to the decoders."""
 
 from typing import NamedTuple
 
@@ -20,13 +20,12 @@ __all__ = ["DecodeError", "Picture", "Recipe", "read_picture"]
 
 
 class Picture(NamedTuple):
-    """`width`, `height`: as displayed, in pixels. `pixels`: uint8 [recipe.height, recipe.width, 3], C-contiguous,
-    not to be written to.
+    """A decoded image.
 
-    `taken_at`: ISO 8601 from EXIF DateTimeOriginal. `note`: "" or a short remark (animated, 12 frames).
-    `suspect`: "" or why the picture may be damaged although it decodes.
-    `digest`: of the decoded pixels, however they are stored or turned (models.decode.pixel_digest). `detail`:
-    models.fit.
+    `width`, `height`: as displayed, in pixels. `pixels`: uint8 [recipe.height, recipe.width, 3], C-contiguous,
+    read-only. `taken_at`: ISO 8601 from EXIF DateTimeOriginal. `note`: a short remark (animated, 12 frames), or "".
+    `suspect`: why the image may be damaged although it decodes, or "". `digest`: models.decode.pixel_digest of the
+    decoded pixels. `detail`: models.fit.detail_ratio.
     """
 
     format: str
@@ -42,7 +41,7 @@ class Picture(NamedTuple):
 
 
 def read_picture(data: bytes, recipe: Recipe, *, max_pixels: int = 200_000_000) -> Picture:
-    """Decodes all of it, strictly. Raises Unfit for everything that is the bytes' fault, and nothing else."""
+    """Decode the whole file strictly. Raises DecodeError for any fault of the bytes, and nothing else."""
     set_pixel_limit(max_pixels)
     try:
         return _decode(data, recipe, max_pixels)
@@ -58,5 +57,5 @@ def _decode(data: bytes, recipe: Recipe, max_pixels: int) -> Picture:
     if raster.orientation in SIDEWAYS:
         width, height = height, width
     pixels, digest, detail = preprocess(raster, recipe)
-    told = (exif.taken_at, exif.camera, raster.note, raster.suspect)
-    return Picture(row.name, width, height, pixels, *told, digest, detail)
+    facts = (exif.taken_at, exif.camera, raster.note, raster.suspect)
+    return Picture(row.name, width, height, pixels, *facts, digest, detail)

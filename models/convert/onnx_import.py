@@ -148,8 +148,8 @@ def _pixels(path: Path, recipe: Recipe) -> np.ndarray:
     if upright.has_transparency_data:
         over = Image.new("RGBA", upright.size, (*BACKGROUND, 255))
         upright = Image.alpha_composite(over, upright.convert("RGBA"))
-    image = upright.convert("RGB").resize(recipe.fitted(*upright.size), FILTERS[recipe.interpolation])
-    left, top = recipe.middle(image.width, recipe.width), recipe.middle(image.height, recipe.height)
+    image = upright.convert("RGB").resize(recipe.resized_size(*upright.size), FILTERS[recipe.interpolation])
+    left, top = recipe.crop_offset(image.width, recipe.width), recipe.crop_offset(image.height, recipe.height)
     return np.asarray(image.crop((left, top, left + recipe.width, top + recipe.height)))
 
 

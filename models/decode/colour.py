@@ -1,4 +1,4 @@
-"""Any Pillow mode to plain RGB or grey: every conversion is chosen here, none is left to a default."""
+"""Conversion of any Pillow mode to plain RGB or grey; none is left to a default."""
 
 from functools import cache
 from typing import Any
@@ -13,16 +13,19 @@ PREMULTIPLIED_MODES = {"RGBa": "RGBA", "La": "LA"}
 
 
 def flatten(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    """RGB, or L where all channels are equal (a third of the work to resize). Raises Unfit(UNSUPPORTED)."""
+    """Convert to RGB, or to L if all channels are equal (a third of the work to resize).
+
+    Raises DecodeError(UNSUPPORTED) for a mode that has no conversion.
+    """
     mode = image.mode
     if mode in ("RGB", "L"):
-        # A colour key (tRNS, GIF) makes the pixels of one colour transparent: only RGBA can say so.
+        # A colour key (tRNS, GIF) makes the pixels of one colour transparent, which only RGBA can express.
         return _composite_over(image.convert("RGBA"), background) if "transparency" in image.info else image
     if mode == "1":
         return flatten(image.convert("L"), background)
     if mode == "P":
-        see_through = "transparency" in image.info or getattr(image.palette, "mode", "RGB") == "RGBA"
-        return _composite_over(image.convert("RGBA"), background) if see_through else image.convert("RGB")
+        has_alpha = "transparency" in image.info or getattr(image.palette, "mode", "RGB") == "RGBA"
+        return _composite_over(image.convert("RGBA"), background) if has_alpha else image.convert("RGB")
     if mode in ALPHA_MODES:
         return _composite_over(image, background)
     if mode.startswith("I;16"):
@@ -42,9 +45,9 @@ def _composite_over(image: Image.Image, background: tuple[int, int, int]) -> Ima
     alpha = image.getchannel("A")
     if alpha.getextrema() == (255, 255):
         return image.convert("L" if image.mode == "LA" else "RGB")
-    below = Image.new("RGB", image.size, background)
-    below.paste(image.convert("RGB"), mask=alpha)
-    return below
+    canvas = Image.new("RGB", image.size, background)
+    canvas.paste(image.convert("RGB"), mask=alpha)
+    return canvas
 
 
 def _grey(values: np.ndarray[Any, Any]) -> Image.Image:
@@ -52,9 +55,9 @@ def _grey(values: np.ndarray[Any, Any]) -> Image.Image:
 
 
 def _scale_to_byte_range(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Numbers without a stated range: 0..1, 0..255 or 0..65535, whichever holds the greatest, else up to it.
+    """Scale numbers without a stated range: assume 0..1, 0..255 or 0..65535 by the maximum, else 0..maximum.
 
-    Stretching by least and greatest lost: one hot pixel, or a crop, would change every other pixel.
+    Stretching from minimum to maximum was tried and dropped: one hot pixel, or a crop, changes every other pixel.
     """
     values = np.nan_to_num(values.astype(np.float32), posinf=0, neginf=0)
     top = float(values.max(initial=0))
@@ -67,7 +70,7 @@ def _scale_to_byte_range(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 @cache
 def _lab_transform() -> Any:
-    from PIL import ImageCms  # 15 ms that hardly any collection needs
+    from PIL import ImageCms  # takes 15 ms, and hardly any collection needs it
 
     return ImageCms.buildTransform(ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB")
 
@@ -75,6 +78,6 @@ def _lab_transform() -> Any:
 def _from_lab(image: Image.Image) -> Image.Image:
     from PIL import ImageCms
 
-    shown = ImageCms.applyTransform(image, _lab_transform())
-    assert shown is not None  # it is None only when asked to work in place
-    return shown
+    converted = ImageCms.applyTransform(image, _lab_transform())
+    assert converted is not None  # None is returned for in-place conversion only
+    return converted

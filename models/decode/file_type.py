@@ -1,8 +1,8 @@
-"""What bytes that are no image look like, so that the quarantine list says more than "no"."""
+"""File types that are not decoded, by signature, so that a rejected file is reported with its type."""
 
 import re
 
-# Pictures that this service cannot read: the owner should know that they are pictures.
+# Image formats that are not decoded: the owner should know that these files are images.
 UNSUPPORTED_FORMATS = (
     (b"\xff\x0a", "JPEG XL"),
     (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
@@ -33,8 +33,8 @@ UNSUPPORTED_FORMATS = (
     (b"Pf\n", "portable float map"),
 )
 IFF_TYPES = frozenset({b"ILBM", b"PBM ", b"ACBM"})
-PLAIN_PNM = re.compile(rb"P[1-3]\s+(?:#|\d)")  # and not every text that begins so
-OS2_TYPES = frozenset({b"BM", b"CI", b"CP", b"IC", b"PT"})  # what an OS/2 array of bitmaps, icons or pointers may hold
+PLAIN_PNM = re.compile(rb"P[1-3]\s+(?:#|\d)")  # not every text that starts with P1
+OS2_TYPES = frozenset({b"BM", b"CI", b"CP", b"IC", b"PT"})  # contents of an OS/2 array of bitmaps, icons or pointers
 OTHER_TYPES = (
     (b"%PDF", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive or office document"),
@@ -73,7 +73,7 @@ RIFF_TYPES = {b"AVI ": "an AVI video", b"WAVE": "WAV audio"}
 
 
 def unsupported_format(data: bytes) -> str:
-    """The name of a picture format that is known but not decoded, or ""."""
+    """Return the name of an image format that is known but not decoded, or ""."""
     if data[4:12] == b"ftypcrx ":
         return "camera raw (Canon CR3)"
     if data[4:12] == b"ftypmif3":
@@ -94,7 +94,7 @@ def unsupported_format(data: bytes) -> str:
 
 
 def file_type(data: bytes) -> str:
-    """A short noun phrase for bytes that are no image, for people."""
+    """Return a short noun phrase for the type of a file that is not an image."""
     if data[4:8] == b"ftyp":
         return f"a video or other MP4 file ({data[8:12].decode('latin-1').strip()})"
     if data[4:8] in (b"moov", b"mdat", b"wide", b"free"):
@@ -119,8 +119,7 @@ def _markup(head: bytes) -> str:
 def _is_text(head: bytes) -> bool:
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return True
-    odd = sum(c < 32 and c not in b"\t\n\r\f\x1b" for c in head)
-    if odd:
+    if any(c < 32 and c not in b"\t\n\r\f\x1b" for c in head):
         return False
     try:
         head.decode("utf-8")

@@ -1,4 +1,4 @@
-"""Pillow as a plain decoder: one named plugin opened directly, silent, with a bomb guard that agrees with ours."""
+"""Pillow as a plain decoder: one plugin opened directly, without warnings, and with our own limit on pixels."""
 
 import logging
 import warnings
@@ -11,18 +11,21 @@ from PIL import Image, ImageFile
 from models.decode.exif import read_exif
 from models.decode.raster import Raster, check_pixel_count
 
-# Pixels of later frames that are decoded to prove them, some half a second; beyond that their structure must do.
+# Pixels of later frames that are decoded to verify them, about half a second; beyond that only structure is checked.
 VERIFIED_PIXELS = 50_000_000
 
-# Remarks about metadata are not for the service's terminal; faults arrive as exceptions.
+# Warnings about metadata are not for the service's terminal; faults arrive as exceptions.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 logging.getLogger("PIL").propagate = False
-logging.getLogger("PIL").addHandler(logging.NullHandler())  # without one, its errors go to the terminal all the same
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # without a handler its errors go to the terminal
 
 
 def set_pixel_limit(max_pixels: int) -> None:
-    """Pillow refuses at twice its own limit, also inside containers (icons, frames) whose header we do not read."""
+    """Set the limit at which Pillow refuses, also in containers (icons, frames) whose headers are not read here.
+
+    Pillow refuses at twice its own limit.
+    """
     Image.MAX_IMAGE_PIXELS = max(1, max_pixels // 2)
     ImageFile.LOAD_TRUNCATED_IMAGES = False
 
@@ -34,14 +37,14 @@ def _plugin(module: str, name: str) -> type[ImageFile.ImageFile]:
 
 
 def open_with_plugin(module: str, name: str, data: bytes) -> ImageFile.ImageFile:
-    """The header only. Image.open would try several plugins in turn, and load all forty for a rare format."""
+    """Read the header with one plugin. Image.open would try several, and load all forty for a rare format."""
     return _plugin(module, name)(BytesIO(data))
 
 
 def load_raster(image: ImageFile.ImageFile, max_pixels: int, *, pages: bool = False) -> Raster:
-    """Decodes the first frame in full, and proves later ones; `pages`: what follows are other pictures, not frames.
+    """Decode the first frame in full and verify later ones. `pages`: further frames are other images, not animation.
 
-    Raises whatever the plugin raises.
+    Raises what the plugin raises.
     """
     check_pixel_count(*image.size, max_pixels)
     image.load()

@@ -1,4 +1,4 @@
-"""A digest of decoded pixels: the same under other metadata, another one after a retouch."""
+"""A digest of decoded pixels: unaffected by metadata, different after a retouch."""
 
 import hashlib
 from functools import lru_cache
@@ -10,47 +10,47 @@ if TYPE_CHECKING:
     from PIL import Image
 
 DIGEST_BYTES = 16
-PIPELINE_BYTES = 4  # leading bytes that must agree before the rest says anything
-DIGEST_VERSION = 2  # goes up whenever we read other pixels out of the same bytes, of any format
+PIPELINE_BYTES = 4  # leading bytes that must be equal before the rest can be compared
+DIGEST_VERSION = 2  # goes up when the same bytes of any format decode to different pixels
 
 
-def pixel_digest(coarse: int, size: tuple[int, int], small: bytes, recipe: Recipe, maker: str = "") -> bytes:
-    """16 bytes: 4 of what made the pixels, 4 of `coarse`, 8 of `small`.
+def pixel_digest(coarse: int, size: tuple[int, int], small: bytes, recipe: Recipe, decoder: str = "") -> bytes:
+    """Return 16 bytes: 4 for the pipeline that made the pixels, 4 for `coarse`, 8 for `small`.
 
-    `small`: the picture as stored, decoded and resized to the model's `size`; `coarse`: the sum of the same averaged
-    down to no less than twice that, where that was done. What shows in neither is not seen: a pixel or two of a dozen
-    megapixels, while a lossy format written again shows in thousands of values. The larger one has to do with a CRC-32;
-    the SHA-256 of the smaller makes digests good enough to be looked up among millions.
+    `small`: pixels of the image as stored, resized to the model's `size`. `coarse`: CRC-32 of the image reduced to no
+    less than twice that size, if it was reduced. A change that is visible in neither goes unnoticed: a pixel or two of
+    twelve megapixels. Saving in a lossy format again changes thousands of values. A CRC-32 is enough for the larger
+    one; the SHA-256 of the smaller one makes the digest unique among millions.
     """
     exact = hashlib.sha256(small).digest()[: DIGEST_BYTES - PIPELINE_BYTES - 4]
-    return _pipeline_tag(recipe, size, maker) + coarse.to_bytes(4, "little") + exact
+    return _pipeline_tag(recipe, size, decoder) + coarse.to_bytes(4, "little") + exact
 
 
 def image_crc(image: "Image.Image") -> int:
-    """Of its pixels, row by row. Having them out of Pillow takes four times as long as summing them."""
+    """Return pixel_crc of an image. Copying the pixels out of Pillow takes four times as long as the CRC."""
     return pixel_crc(image.size, image.tobytes())
 
 
 def pixel_crc(size: tuple[int, int], pixels: bytes) -> int:
-    """CRC-32 of a picture's size and pixels."""
-    from models.native.crc32 import crc32  # not for commands that only compare
+    """Return the CRC-32 of an image's size and pixels."""
+    from models.native.crc32 import crc32  # commands that only compare do not need it
 
     return crc32(pixels, crc32(b"%d %d " % size))
 
 
 def same_pixels(one: bytes | None, other: bytes | None) -> bool | None:
-    """Whether two digests are of the same pixels; None where they cannot be compared (another recipe or decoder)."""
+    """Whether two digests are of the same pixels; None if they cannot be compared (different recipe or decoder)."""
     if not one or not other or one[:PIPELINE_BYTES] != other[:PIPELINE_BYTES]:
         return None
     return one == other
 
 
 @lru_cache(256)
-def _pipeline_tag(recipe: Recipe, size: tuple[int, int], maker: str) -> bytes:
-    """Another size, as a recipe that is not square has it for a turned picture, or another decoder: other pixels."""
+def _pipeline_tag(recipe: Recipe, size: tuple[int, int], decoder: str) -> bytes:
+    """Return 4 bytes for all that determines the pixels; `size` varies with orientation if a recipe is not square."""
     from PIL import __version__ as pillow
 
     from models.native.crc32 import crc32
 
-    made = f"{recipe} {size} {maker} {DIGEST_VERSION} pillow {pillow}"
-    return crc32(made.encode()).to_bytes(PIPELINE_BYTES, "little")
+    pipeline = f"{recipe} {size} {decoder} {DIGEST_VERSION} pillow {pillow}"
+    return crc32(pipeline.encode()).to_bytes(PIPELINE_BYTES, "little")

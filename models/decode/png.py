@@ -1,4 +1,4 @@
-"""PNG and APNG (W3C PNG, third edition): every chunk's checksum, then the full inflate."""
+"""PNG and APNG (W3C PNG, third edition): the checksum of every chunk, then full decompression."""
 
 import struct
 from typing import NamedTuple
@@ -16,22 +16,22 @@ PNG_SIGNATURE, IEND_TAIL = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 
 
 class PngChunks(NamedTuple):
-    """`exif`: the eXIf chunk. `stream`: what the IDAT chunks hold; none if others stand between or behind them."""
+    """`exif`: the eXIf chunk. `idat`: contents of the IDAT chunks, empty unless these are consecutive and the last."""
 
     exif: bytes
     frames: int
-    stream: list[memoryview]
+    idat: list[memoryview]
 
 
 def decode_png(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
-    """Raises Unfit(CHECKSUM) for any chunk, also one that carries no pixels: its bytes are not what was written."""
+    """Decode the image. Raises DecodeError(CHECKSUM) for any chunk, also one without pixels: it was altered."""
     chunks = read_chunks(data)
     width, height = struct.unpack_from(">II", data, 16)
     check_pixel_count(width, height, max_pixels)
     with truncation_as_damage():
         opened = open_with_plugin("PngImagePlugin", "PngImageFile", data)
         orientation = read_exif(chunks.exif).orientation
-        quick = quick_raster(opened, chunks.stream, recipe, orientation) if chunks.frames == 1 else None
+        quick = quick_raster(opened, chunks.idat, recipe, orientation) if chunks.frames == 1 else None
         raster = quick or load_raster(opened, max_pixels)
     raster.exif, raster.orientation = chunks.exif, orientation
     raster.note = f"animated, {chunks.frames} frames" if chunks.frames > 1 else ""
@@ -39,10 +39,10 @@ def decode_png(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
 
 
 def read_chunks(data: bytes) -> PngChunks:
-    """Checks every chunk up to IEND. Bytes after IEND are let be."""
+    """Check every chunk up to IEND; bytes after IEND are ignored. Raises DecodeError."""
     view, at, exif, frames, last = memoryview(data), len(PNG_SIGNATURE), b"", 1, b""
-    stream: list[memoryview] = []
-    stretches = 0
+    idat: list[memoryview] = []
+    idat_runs = 0
     while True:
         if at + 12 > len(data):
             raise DecodeError(RejectReason.TRUNCATED, "no IEND chunk")
@@ -51,20 +51,20 @@ def read_chunks(data: bytes) -> PngChunks:
         if not kind.isalpha():
             raise DecodeError(RejectReason.DAMAGED, f"no chunk name at byte {at + 4}")
         if kind == b"CgBI":
-            raise DecodeError(RejectReason.UNSUPPORTED, "Apple's own kind of PNG (CgBI)")
+            raise DecodeError(RejectReason.UNSUPPORTED, "Apple's variant of PNG (CgBI)")
         if at == len(PNG_SIGNATURE) and (kind != b"IHDR" or length != 13):
             raise DecodeError(RejectReason.DAMAGED, "the first chunk is not IHDR")
         if end > len(data):
-            # The last chunk is there: then bytes were lost before it, or this length is wrong.
+            # The last chunk is present: bytes were lost before it, or this length is wrong.
             reason = RejectReason.DAMAGED if data.endswith(IEND_TAIL) else RejectReason.TRUNCATED
             raise DecodeError(reason, f"chunk {kind.decode()} at byte {at} runs past the end")
         if crc32(view[at + 4 : end - 4]) != int.from_bytes(view[end - 4 : end], "big"):
             raise DecodeError(RejectReason.CHECKSUM, f"chunk {kind.decode()} at byte {at}")
         if kind == b"IEND":
-            return PngChunks(exif, frames, stream if last == b"IDAT" and stretches == 1 else [])
+            return PngChunks(exif, frames, idat if last == b"IDAT" and idat_runs == 1 else [])
         if kind == b"IDAT":
-            stretches += last != kind
-            stream.append(view[at + 8 : end - 4])
+            idat_runs += last != kind
+            idat.append(view[at + 8 : end - 4])
         elif kind == b"eXIf":
             exif = data[at + 8 : end - 4]
         elif kind == b"acTL" and length >= 4:

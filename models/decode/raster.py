@@ -1,4 +1,4 @@
-"""What a decoder hands over: pixels as stored, and what is needed to show them."""
+"""The result of a decoder: pixels as stored, and what is needed to show them upright."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -8,19 +8,19 @@ from models.decode.reason import DecodeError, RejectReason
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# Orientations whose picture lies on its side: width and height change places when shown.
+# EXIF orientations that swap width and height when the image is shown.
 SIDEWAYS = frozenset({5, 6, 7, 8})
 
 
 @dataclass(slots=True)
 class Raster:
-    """`image`: any mode, as stored, possibly shrunk by the decoder; `width`, `height`: the stored picture's own.
+    """A decoded image.
 
-    `averaged`: whole pixels, across and down, of which the decoder has made one.
-    `orientation`: EXIF 1..8 still to be applied. `exif`: the TIFF-structured block (bytes), empty where there is none.
-    `sum`: models.decode.pixel_digest.pixel_crc of `image`, by a decoder that has the bytes at hand of which it is made.
-    `suspect`: why the picture may be damaged although it decodes. `maker`: who made the pixels, where it is not
-    Pillow: another's are only like them.
+    `image`: any mode, as stored, possibly shrunk by the decoder. `width`, `height`: of the stored image before that.
+    `orientation`: EXIF 1..8, not applied yet. `exif`: the TIFF-structured block, empty if there is none.
+    `suspect`: why the image may be damaged although it decodes. `decoder`: name of the decoder, empty for Pillow;
+    pixels of different decoders are similar, not equal. `reduction`: how many pixels, across and down, the decoder
+    averaged into one. `crc`: models.decode.pixel_digest.pixel_crc of `image`, if the decoder had its bytes at hand.
     """
 
     image: "Image"
@@ -30,13 +30,13 @@ class Raster:
     exif: bytes = b""
     note: str = ""
     suspect: str = ""
-    maker: str = ""
-    averaged: tuple[int, int] = (1, 1)
-    sum: int | None = None
+    decoder: str = ""
+    reduction: tuple[int, int] = (1, 1)
+    crc: int | None = None
 
 
 def check_pixel_count(width: int, height: int, max_pixels: int) -> None:
-    """Raises Unfit(PIXELS) above the cap and Unfit(DAMAGED) for a picture without extent. Call before decoding."""
+    """Raise DecodeError(PIXELS) above the limit and DecodeError(DAMAGED) for an empty image. Call before decoding."""
     if width <= 0 or height <= 0:
         raise DecodeError(RejectReason.DAMAGED, f"the header says {width}x{height} pixels")
     if width * height > max_pixels:

@@ -1,15 +1,13 @@
-"""Why a file is not embedded: one closed vocabulary, stored in the catalog and shown as it stands.
-
-Which validators passed a picture: raised whenever they see more, so that older contents can be proved again.
-"""
+"""The reasons for rejecting a file: a closed set, stored in the catalog and shown unchanged."""
 
 from enum import StrEnum
 
+# Stored with each image that passed. It goes up when the checks find more, so that older contents are checked again.
 VALIDATOR_VERSION = 2
 
 
 class RejectReason(StrEnum):
-    """Stable words: scripts filter by them, so a change of wording is a migration."""
+    """Stable values: scripts filter by them, so that changing one needs a migration."""
 
     EMPTY = "empty"
     TRUNCATED = "truncated"
@@ -30,7 +28,7 @@ class RejectReason(StrEnum):
 
 
 class DecodeError(Exception):
-    """These bytes cannot be embedded. `detail` carries the decoder's own words."""
+    """These bytes cannot be embedded. `detail` is the decoder's message."""
 
     def __init__(self, reason: RejectReason, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else str(reason))
@@ -39,3 +37,9 @@ class DecodeError(Exception):
 
     def __reduce__(self) -> tuple[type["DecodeError"], tuple[RejectReason, str]]:
         return (DecodeError, (self.reason, self.detail))
+
+
+def length_mismatch(extra: int) -> str:
+    """Return the suspicion about a file that is `extra` bytes longer (negative: shorter) than its header says."""
+    noun = "byte" if abs(extra) == 1 else "bytes"
+    return f"{abs(extra)} {noun} {'more' if extra > 0 else 'fewer'} than its header says" if extra else ""

@@ -1,4 +1,4 @@
-"""What a C library says on file descriptor 2 during a call: kept from the terminal, and taken at its word."""
+"""Capture of what libtiff writes to file descriptor 2: kept off the terminal, and evaluated as errors."""
 
 import os
 import re
@@ -9,27 +9,27 @@ from contextlib import contextmanager
 LIBTIFF_LINE = re.compile(
     rb"^(?:_?TIFF\w+|_tiff\w+|\w+(?:Decode|Setup)\w*|O?JPEG\w*|EstimateStrip\w+|MissingRequired|tempfile\.tif): "
 )
-# A tag that it leaves out (those of the picture itself it fetches elsewhere), and what ends the decoding anyway.
+# A skipped tag (those that describe the pixels are read by other functions), and errors that Pillow reports anyway.
 IGNORED_PREFIXES = (b"TIFFFetchNormalTag: ", b"LibJpeg: ", b"initYCbCrConversion: ")
 
 
 @contextmanager
 def capture_libtiff_messages() -> Iterator[list[str]]:
-    """The list is filled with libtiff's lines of the picture on leaving, also by an exception.
+    """Yield a list that receives libtiff's messages about the image when the block ends, also after an exception.
 
-    Other writers' lines are passed on.
+    Lines of other writers are passed on.
     """
     lines: list[str] = []
-    kept, ear = os.dup(2), os.memfd_create("overheard")
-    os.dup2(ear, 2)
+    saved_stderr, capture = os.dup(2), os.memfd_create("libtiff-stderr")
+    os.dup2(capture, 2)
     try:
         yield lines
     finally:
-        os.dup2(kept, 2)
-        said = os.pread(ear, 65536, 0).splitlines(keepends=True)
-        os.close(ear)
-        os.close(kept)
-        for line in said:
+        os.dup2(saved_stderr, 2)
+        captured = os.pread(capture, 65536, 0).splitlines(keepends=True)
+        os.close(capture)
+        os.close(saved_stderr)
+        for line in captured:
             if line.startswith(IGNORED_PREFIXES):
                 continue
             if LIBTIFF_LINE.match(line):

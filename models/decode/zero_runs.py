@@ -1,36 +1,36 @@
-"""Zeros where compressed data should be: how a lost sector or a never finished download looks to lenient decoders.
+"""Zeros in place of image data: the trace of a lost sector or an unfinished download.
 
-Measured: libde265, dav1d and libwebp show a picture, and say nothing, for every 4 KiB zeroed in the middle.
+Measured: libde265, dav1d and libwebp decode files with 4 KiB zeroed in the middle, and never report an error.
 """
 
 from collections.abc import Iterable, Iterator
 
 from models.decode.reason import DecodeError, RejectReason
 
-ZERO_RUN_BYTES = 2048  # bytes
+ZERO_RUN_BYTES = 2048
 SECTOR_BYTES = 4096
 MAX_LOST_BYTES = 4 * SECTOR_BYTES
-ZERO_TAIL_BYTES = 512  # bytes
+ZERO_TAIL_BYTES = 512
 
 
 def check_zero_runs(
-    data: bytes, start: int, stop: int, metadata: Iterable[bytes] = (), least: int = ZERO_RUN_BYTES
+    data: bytes, start: int, stop: int, metadata: Iterable[bytes] = (), min_run: int = ZERO_RUN_BYTES
 ) -> None:
-    """Raises Unfit(DAMAGED) for `least` zero bytes in data[start:stop], unless they lie in a block of `metadata`.
+    """Raise DecodeError(DAMAGED) for `min_run` zero bytes in data[start:stop] outside the blocks of `metadata`.
 
-    For HEVC, which forbids three zero bytes in a row, AV1, whose arithmetic coder makes none even of flat colour, and
-    JPEG 2000, which makes one for every packet of nothing.
+    For HEVC, which forbids three zero bytes in a row; for AV1, whose arithmetic coder writes none even for flat colour;
+    and for JPEG 2000, which writes one for each empty packet.
     """
-    spans = [(place, place + len(block)) for block in metadata if block and (place := data.find(block)) >= 0]
-    for begin, end in _zero_runs(data, start, stop, bytes(least)):
+    spans = [(at, at + len(block)) for block in metadata if block and (at := data.find(block)) >= 0]
+    for begin, end in _zero_runs(data, start, stop, bytes(min_run)):
         if not any(first <= begin < last for first, last in spans):
             raise _zero_run_error(begin, end)
 
 
 def check_zero_sectors(data: bytes, start: int, stop: int) -> None:
-    """Raises Unfit(DAMAGED) for zeros that fill whole sectors of the file, from edge to edge or to the end.
+    """Raise DecodeError(DAMAGED) for zeros that fill whole sectors of the file, from edge to edge or to the end.
 
-    For WebP and JPEG 2000, whose coders do write long zeros for flat colour, but not between two multiples of 4096.
+    For WebP and JPEG 2000, whose coders write long runs of zeros for flat colour, but not between multiples of 4096.
     """
     for begin, end in _zero_sectors(data, start, stop):
         raise _zero_run_error(begin, end)
@@ -39,12 +39,12 @@ def check_zero_sectors(data: bytes, start: int, stop: int) -> None:
 def lost_rows(
     data: bytes, start: int, stop: int, height: int, *, upwards: bool = False, planes: int = 1, paper: bool = False
 ) -> str:
-    """Words for zeros among uncompressed pixels, of which `height` rows fill data[start:stop]; "" where none look lost.
+    """Return the suspicion that zeros replaced uncompressed pixels in data[start:stop], `height` rows; or "".
 
-    Black is a colour, so that this makes a file suspect and no more. Lost look whole sectors of the file, and an end of
-    zeros that begins in the middle of a row under pixels that are not black. `upwards`: the last row is stored first.
-    `planes`: how many times there are `height` rows, one channel behind the other. `paper`: zeros are white, and what
-    is white below the last line of a page is no sign of loss.
+    It is only a suspicion, because black is a colour. Two patterns look like a loss: zeros in whole sectors of the
+    file, and zeros up to the end that start in the middle of a row below pixels that are not black. `upwards`: the last
+    row is stored first. `planes`: channels, each stored as `height` rows after the previous one. `paper`: zeros are
+    white, so that zeros up to the end may be the empty part of a page.
     """
     stop = min(stop, len(data))
     row = (stop - start) // (height * planes) if height > 0 and planes > 0 else 0
@@ -63,9 +63,9 @@ def lost_rows(
 
 
 def _is_black_bar(begin: int, end: int, row: int, height: int) -> bool:
-    """Whole rows: textures are as wide as a power of two, so that their rows and the sectors of a file may coincide.
+    """Whether the zeros are whole rows, and many or at an edge: more likely a black bar than a loss.
 
-    Many of them, or some at an edge, are then a black bar or an empty part sooner than a loss.
+    The width of textures is a power of two, so that their rows can coincide with sectors of the file.
     """
     if -begin % row > 1 or end % row > 1:
         return False
@@ -77,7 +77,9 @@ def _zero_tail(data: bytes, start: int, stop: int, row: int, plane: int) -> Iter
     begin = start + len(data[start:stop].rstrip(b"\0"))
     column = (begin - start) % row
     above = data[begin - row : begin - column]
-    other = data[begin - plane : stop - plane] if begin - start >= plane else b""  # the same pixels in the plane before
+    other = (
+        data[begin - plane : stop - plane] if begin - start >= plane else b""
+    )  # the same pixels in the previous plane
     if (
         stop - begin >= ZERO_TAIL_BYTES
         and begin - start >= row
@@ -91,21 +93,21 @@ def _zero_tail(data: bytes, start: int, stop: int, row: int, plane: int) -> Iter
 
 def _zero_sectors(data: bytes, start: int, stop: int) -> Iterator[tuple[int, int]]:
     for begin, end in _zero_runs(data, start, stop, bytes(SECTOR_BYTES - 2)):
-        # By chance the last byte before the sector, or the first one after it, is a zero of its own.
+        # The last byte before the sector, or the first one after it, may be zero by chance.
         if -begin % SECTOR_BYTES <= 1 and (end % SECTOR_BYTES <= 1 or end == stop):
             yield begin, end
 
 
-def _zero_runs(data: bytes, start: int, stop: int, least: bytes) -> Iterator[tuple[int, int]]:
-    begin = data.find(least, start, stop)
+def _zero_runs(data: bytes, start: int, stop: int, zeros: bytes) -> Iterator[tuple[int, int]]:
+    begin = data.find(zeros, start, stop)
     while begin >= 0:
         rest = data[begin:stop]
         end = begin + len(rest) - len(rest.lstrip(b"\0"))
         yield begin, end
-        begin = data.find(least, end, stop)
+        begin = data.find(zeros, end, stop)
 
 
 def _zero_run_error(begin: int, end: int) -> DecodeError:
     return DecodeError(
-        RejectReason.DAMAGED, f"{end - begin} zero bytes inside the compressed picture, from byte {begin}"
+        RejectReason.DAMAGED, f"{end - begin} zero bytes in the compressed image data, from byte {begin}"
     )

@@ -14,12 +14,12 @@ EDGES = st.integers(1, 20000)
 @given(EDGES, EDGES, st.integers(8, 400), st.integers(8, 400))
 def test_shortest_covers_and_pad_is_covered(width: int, height: int, wide: int, high: int) -> None:
     for way in ("shortest", "pad"):
-        fitted = Recipe(high, wide, way).fitted(width, height)
+        fitted = Recipe(high, wide, way).resized_size(width, height)
         assert wide in fitted or high in fitted
         assert all(edge >= 1 for edge in fitted)
         pairs = zip(fitted, (wide, high), strict=True)
         assert all(a >= b for a, b in pairs) if way == "shortest" else all(a <= b for a, b in pairs)
-    assert Recipe(high, wide).fitted(width, height) == (wide, high)
+    assert Recipe(high, wide).resized_size(width, height) == (wide, high)
 
 
 @given(EDGES, EDGES, st.integers(8, 400), st.integers(8, 400))
@@ -28,11 +28,11 @@ def test_the_edge_follows_its_source(width: int, height: int, wide: int, high: i
     short, long = min(width, height), max(width, height)
     torchvision = int(wide * long / short)
     expected = (wide, torchvision) if width <= height else (torchvision, wide)
-    assert Recipe(wide, wide, "shortest").fitted(width, height) == expected
+    assert Recipe(wide, wide, "shortest").resized_size(width, height) == expected
     for way, pick in (("shortest", min), ("pad", max)):
         ratio = pick(height / high, width / wide)
         timm = (max(1, round(width / ratio)), max(1, round(height / ratio)))
-        assert Recipe(8, 8, way, edge=(high, wide), rounding="nearest").fitted(width, height) == timm
+        assert Recipe(8, 8, way, edge=(high, wide), rounding="nearest").resized_size(width, height) == timm
 
 
 @given(st.integers(8, 400), st.integers(8, 400))
@@ -40,7 +40,7 @@ def test_the_middle_follows_its_source(have: int, want: int) -> None:
     """torchvision and transformers crop halves differently, and fill alike."""
     for centre, cropped in (("nearest", round((have - want) / 2.0)), ("down", int((have - want) / 2.0))):
         expected = cropped if have >= want else -((want - have) // 2)
-        assert Recipe(8, 8, centre=centre).middle(have, want) == expected  # type: ignore[arg-type]
+        assert Recipe(8, 8, centre=centre).crop_offset(have, want) == expected  # type: ignore[arg-type]
 
 
 def test_resized_to_one_size_and_cropped_to_another() -> None:
@@ -60,7 +60,7 @@ def test_resized_to_one_size_and_cropped_to_another() -> None:
 
 @given(EDGES, EDGES)
 def test_only_extreme_strips_are_cut_before_resizing(width: int, height: int) -> None:
-    box = Recipe(64, 64, "shortest").visible(width, height)
+    box = Recipe(64, 64, "shortest").visible_box(width, height)
     assert (box is None) == (max(width, height) <= MAX_ASPECT * min(width, height))
     if box:
         left, top, right, bottom = box

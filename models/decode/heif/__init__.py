@@ -1,1 +1,1 @@
-"""HEIF, AVIF and the boxes they share."""
+"""HEIF and AVIF, and the boxes that they share."""

@@ -1,15 +1,15 @@
-"""The box structure that HEIF and AVIF share (ISO/IEC 14496-12): enough to tell a cut file from a damaged one."""
+"""The box structure that HEIF and AVIF share (ISO/IEC 14496-12), to tell a truncated file from a damaged one."""
 
 from models.decode.reason import DecodeError, RejectReason
 
 HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
-HEIF_BRANDS |= {b"jpeg", b"jpgs", b"j2ki", b"avci", b"vvic"}  # stills of other codings in the same boxes
+HEIF_BRANDS |= {b"jpeg", b"jpgs", b"j2ki", b"avci", b"vvic"}  # still images of other codecs in the same boxes
 AVIF_BRANDS = frozenset({b"avif", b"avis"})
 GENERIC_BRANDS = frozenset({b"mif1", b"msf1", b"miaf"})
 
 
 def brands(data: bytes) -> list[bytes]:
-    """Major brand first, then the compatible ones; empty where there is no file type box."""
+    """Return the major brand, then the compatible ones; empty if there is no file type box."""
     if data[4:8] != b"ftyp":
         return []
     size = min(int.from_bytes(data[:4], "big"), len(data), 256)
@@ -17,13 +17,13 @@ def brands(data: bytes) -> list[bytes]:
 
 
 def is_heif(data: bytes) -> bool:
-    """An HEVC still, one of another coding, or a generic one that does not say it is AV1."""
+    """Recognize a still image in HEVC, or in another codec than AV1."""
     names = brands(data)
     return bool(names) and (names[0] in HEIF_BRANDS or (names[0] in GENERIC_BRANDS and not is_avif(data)))
 
 
 def is_avif(data: bytes) -> bool:
-    """An AV1 still or sequence."""
+    """Recognize an AV1 still image or sequence."""
     names = brands(data)
     return bool(names) and (
         names[0] in AVIF_BRANDS
@@ -32,9 +32,9 @@ def is_avif(data: bytes) -> bool:
 
 
 def media_data_spans(data: bytes) -> list[tuple[int, int]]:
-    """The (start, stop) of the media data boxes.
+    """Return (start, stop) of each media data box.
 
-    Raises Unfit(TRUNCATED) where a top-level box runs past the end, Unfit(DAMAGED) for an impossible one.
+    Raises DecodeError(TRUNCATED) if a top-level box runs past the end, DecodeError(DAMAGED) for an impossible one.
     """
     at, end = 0, len(data)
     kinds: set[bytes] = set()
@@ -46,7 +46,7 @@ def media_data_spans(data: bytes) -> list[tuple[int, int]]:
         elif size == 0:
             size = end - at
         if b"meta" in kinds and b"mdat" in kinds and not kind.isalnum():
-            break  # padding that a camera or phone put after the picture
+            break  # padding that a camera or phone added after the image
         if size < 8:
             raise DecodeError(RejectReason.DAMAGED, f"box of {size} bytes at byte {at}")
         if at + size > end:
@@ -56,5 +56,5 @@ def media_data_spans(data: bytes) -> list[tuple[int, int]]:
         kinds.add(kind)
         at += size
     if not kinds & {b"meta", b"moov"}:
-        raise DecodeError(RejectReason.TRUNCATED, "the file ends before its picture is described")
+        raise DecodeError(RejectReason.TRUNCATED, "the file ends before its image is described")
     return media

@@ -1,4 +1,4 @@
-"""HEIC/HEIF through libheif, which turns the picture by the container's own word."""
+"""HEIC and HEIF through libheif, which applies the container's rotation."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +13,8 @@ from models.decode.reason import DecodeError, RejectReason
 from models.decode.zero_runs import check_zero_runs
 from models.recipe import Recipe
 
-# Codings that a HEIF may hold and the libheif of its wheel may not know (ISO/IEC 23008-12, 23001-17).
-UNSUPPORTED_CODINGS = {
+# Codecs that a HEIF may use and that the libheif of the wheel may lack (ISO/IEC 23008-12, 23001-17).
+UNSUPPORTED_CODECS = {
     b"unci": "uncompressed pixels",
     b"j2k1": "JPEG 2000",
     b"jpeg": "JPEG",
@@ -27,7 +27,7 @@ UNSUPPORTED_CODINGS = {
 
 @cache
 def _libheif() -> Any:
-    """Loaded for the first HEIC only: 30 ms that a start of the service need not pay."""
+    """Import the library on the first HEIF: it takes 30 ms, which start-up does not need."""
     import pillow_heif
 
     pillow_heif.options.DECODE_THREADS = 1  # the workers are processes already
@@ -38,46 +38,44 @@ def _libheif() -> Any:
 
 
 def decode_heif(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
-    """The primary picture. Raises Unfit or what libheif says."""
+    """Decode the primary image. Raises DecodeError, or what libheif reports."""
     media = media_data_spans(data)
-    found = read_items(data)
-    units = {number: nal_units(number, item, data) for number, item in found.items() if item.kind == b"hvc1"}
-    foreign = _unsupported_coding(found, found.get(primary_item_id(data)))
-    with _failure_as_unsupported(foreign):
-        pictures = _libheif().open_heif(data, convert_hdr_to_8bit=True)
-        if not len(pictures):
-            raise DecodeError(RejectReason.DAMAGED, "no picture in the container")
-    shown = pictures[pictures.primary_index]
-    width, height = shown.size
+    items = read_items(data)
+    units = {number: nal_units(number, item, data) for number, item in items.items() if item.kind == b"hvc1"}
+    codec = _unsupported_codec(items, items.get(primary_item_id(data)))
+    with _failure_as_unsupported(codec):
+        images = _libheif().open_heif(data, convert_hdr_to_8bit=True)
+        if not len(images):
+            raise DecodeError(RejectReason.DAMAGED, "no image in the container")
+    primary = images[images.primary_index]
+    width, height = primary.size
     check_pixel_count(width, height, max_pixels)
-    exif = shown.info.get("exif") or b""  # before to_pillow, which resets the orientation that libheif has applied
+    exif = primary.info.get("exif") or b""  # before to_pillow, which resets the orientation that libheif applied
     for start, stop in media:
-        check_zero_runs(data, start, stop, [exif, *(block["data"] for block in shown.info.get("metadata", ()))])
-    with _failure_as_unsupported(foreign):
-        image = shown.to_pillow()
-    note = f"first of {len(pictures)} pictures" if len(pictures) > 1 else ""
-    maker = f"pillow-heif {_libheif().__version__}"
-    return Raster(image, image.width, image.height, exif=exif, note=note, suspect=decoder_warning(units), maker=maker)
+        check_zero_runs(data, start, stop, [exif, *(block["data"] for block in primary.info.get("metadata", ()))])
+    with _failure_as_unsupported(codec):
+        image = primary.to_pillow()
+    note = f"first of {len(images)} images" if len(images) > 1 else ""
+    decoder, suspect = f"pillow-heif {_libheif().__version__}", decoder_warning(units)
+    return Raster(image, image.width, image.height, exif=exif, note=note, suspect=suspect, decoder=decoder)
 
 
-def _unsupported_coding(found: dict[int, HeifItem], main: HeifItem | None) -> str:
-    """The picture's coding, if it is a foreign one. A thumbnail in JPEG says nothing: cameras put it beside HEVC."""
-    if main and main.kind in UNSUPPORTED_CODINGS:
-        return UNSUPPORTED_CODINGS[main.kind]
-    kinds = [item.kind for item in found.values()]  # of which a grid is made
-    return (
-        ""
-        if b"hvc1" in kinds
-        else next((UNSUPPORTED_CODINGS[kind] for kind in kinds if kind in UNSUPPORTED_CODINGS), "")
-    )
+def _unsupported_codec(items: dict[int, HeifItem], primary: HeifItem | None) -> str:
+    """Return the image's codec if it may be unsupported, else "". Ignore JPEG thumbnails, which accompany HEVC."""
+    if primary and primary.kind in UNSUPPORTED_CODECS:
+        return UNSUPPORTED_CODECS[primary.kind]
+    kinds = [item.kind for item in items.values()]  # the tiles, if the primary image is a grid
+    if b"hvc1" in kinds:
+        return ""
+    return next((UNSUPPORTED_CODECS[kind] for kind in kinds if kind in UNSUPPORTED_CODECS), "")
 
 
 @contextmanager
-def _failure_as_unsupported(foreign: str) -> Iterator[None]:
-    """Around libheif: what it says of a coding that it lacks is no fault of the file."""
+def _failure_as_unsupported(codec: str) -> Iterator[None]:
+    """Report any error of libheif as UNSUPPORTED if the image uses `codec`: it is not a fault of the file."""
     try:
         yield
     except Exception as error:
-        if foreign:
-            raise DecodeError(RejectReason.UNSUPPORTED, f"HEIF that holds {foreign}") from error
+        if codec:
+            raise DecodeError(RejectReason.UNSUPPORTED, f"HEIF that holds {codec}") from error
         raise

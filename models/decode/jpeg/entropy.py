@@ -1,4 +1,4 @@
-"""What the entropy walker found in a JPEG, with names: the Python side of entropy.c."""
+"""The Python side of entropy.c: the result of the entropy walk of a JPEG, with names."""
 
 from enum import IntEnum
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from models.native import entropy
 
 
 class JpegFault(IntEnum):
-    """In the order of blocks.h. Up to SCRIPT there is no way on; from RANGE the walk went on."""
+    """In the order of blocks.h. The walk stops at a fault up to SCRIPT, and continues after one from RANGE on."""
 
     SOUND = 0
     CODE = 1
@@ -28,12 +28,13 @@ class JpegFault(IntEnum):
 
 
 class JpegWalk(NamedTuple):
-    """`fault`: the gravest, in `scan` of `scans` so far, at `row` in pixels (-1: unknown), `offset` bytes in.
+    """The result of a walk.
 
-    `end`: offset behind the end-of-image marker if `ended`. `left`: bits between the last MCU and the marker.
-    `ones`, `zeros`: segments padded so. `break_score`: how clearly the picture breaks at `break_row` (see breaks.h);
-    `blank_row`: from where on it is blank, 0 if it is not. `counts`: of each Fault.
-    `pixels`: channels, width, height and bytes (grey or RGBX) of the shrunk picture, where the walk has them.
+    `fault`: the gravest one, in `scan` of `scans` so far, at `row` in pixels (-1: unknown), at byte `offset`.
+    `end`: offset behind the end-of-image marker, if `ended`. `left`: bits between the last MCU and the marker.
+    `ones`, `zeros`: segments padded with ones, with zeros. `break_score`: how clearly the image breaks at `break_row`
+    (see breaks.h). `blank_row`: the first row of a blank end, 0 if there is none. `counts`: occurrences of each fault.
+    `pixels`: channels, width, height and bytes (grey or RGBX) of the shrunk image, if the walk decoded it.
     """
 
     fault: JpegFault
@@ -54,9 +55,10 @@ class JpegWalk(NamedTuple):
 
 
 def walk_jpeg(data: bytes, max_pixels: int, eighths: int = 0) -> JpegWalk | None:
-    """None for what has no Huffman codes or not 8 bits. Raises MemoryError; above `max_pixels` it gives HEADER.
+    """Walk all scans; return None for a JPEG without Huffman codes, or of other than 8 bits. Raises MemoryError.
 
-    `eighths`: 1, 2, 4 or 8, of the size at which pixels are wanted, if libjpeg could have nothing to complain of.
+    Above `max_pixels` the fault is HEADER. `eighths`: decode the pixels at 1, 2, 4 or 8 eighths of the size, if nothing
+    in the file could make libjpeg warn; 0: do not.
     """
     report = entropy.walk(data, max_pixels, eighths)
     if report is None:

@@ -12,8 +12,12 @@ STANDALONE_MARKERS = frozenset(range(0xD0, 0xD8)) | {0x00, 0x01}  # markers with
 
 @dataclass(slots=True)
 class JpegHeader:
-    """Frame size in pixels, bits a sample, channels; `process` the frame's marker (0xC0 baseline, 0xC2 progressive);
-    `exif` without its name; `scan` the offset of the first scan."""
+    """The frame and the segments before the first scan.
+
+    `width`, `height`: pixels. `precision`: bits per sample. `components`: channels. `process`: the frame's marker (0xC0
+    baseline, 0xC2 progressive). `exif`: without its identifier. `scan`: offset of the first scan. `segments`: marker,
+    start and stop of each.
+    """
 
     width: int = 0
     height: int = 0
@@ -25,12 +29,12 @@ class JpegHeader:
     segments: list[tuple[int, int, int]] = field(default_factory=list)
 
     def without_metadata(self, data: bytes) -> bytes:
-        """The same picture without application data and stray bytes; JFIF 1.x and Adobe stay: they set the colours."""
+        """Return the file without stray bytes and application data, except JFIF 1.x and Adobe, which set colours."""
         kept = [data[a:b] for marker, a, b in self.segments if _affects_pixels(marker, data[a:b], self.components)]
         return b"".join([b"\xff\xd8", *kept, data[self.scan :]])
 
-    def ordinary(self, data: bytes) -> bool:
-        """Whether libjpeg has no remark on the application data, and none of it says other colours than YCbCr."""
+    def is_ordinary(self, data: bytes) -> bool:
+        """Whether the application data cannot make libjpeg warn, and does not declare other colours than YCbCr."""
         profiles = 0
         for marker, start, stop in self.segments:
             body = data[start + 4 : min(stop, start + 18)]
@@ -48,20 +52,23 @@ class JpegHeader:
 def _affects_pixels(marker: int, segment: bytes, components: int) -> bool:
     if marker == APP0:
         return segment[4:10] == b"JFIF\0\1"
-    if marker == APP14:  # 2 is YCCK: in three channels it means nothing, and everybody reads YCbCr
+    if marker == APP14:  # 2 is YCCK, meaningless in three channels: all decoders read YCbCr
         return segment[4:9] == b"Adobe" and segment[-1] <= (1 if components == 3 else 2)
     return not (APP0 < marker <= APP15 or marker == COM)
 
 
 def read_header(data: bytes) -> JpegHeader:
-    """Raises Unfit(TRUNCATED) where the bytes end before the first scan, Unfit(DAMAGED) without a frame."""
+    """Read the segments before the first scan.
+
+    Raises DecodeError(TRUNCATED) if the bytes end before it, DecodeError(DAMAGED) without a frame header.
+    """
     header, at, end = JpegHeader(), 2, len(data)
     while True:
         at = data.find(b"\xff", at)
         while 0 <= at < end and data[at] == 0xFF:
             at += 1
         if at < 0 or at + 3 > end:
-            raise DecodeError(RejectReason.TRUNCATED, "the file ends before the picture begins")
+            raise DecodeError(RejectReason.TRUNCATED, "the file ends before the image data begins")
         marker = data[at]
         if marker in STANDALONE_MARKERS or marker == SOI:
             at += 1

@@ -1,6 +1,6 @@
-"""Which channel of a JP2 is which colour (T.800, I.5.3.4 to I.5.3.6): Pillow takes all of them as they come.
+"""The order of a JP2's channels and its palette (T.800, I.5.3.4 to I.5.3.6), which Pillow does not apply correctly.
 
-It also leaves out what a palette has twice, so that all further colours are wrong.
+Pillow takes channels in stored order, and skips repeated colours of a palette, so that all further ones are wrong.
 """
 
 from struct import unpack_from
@@ -11,15 +11,15 @@ from PIL import Image
 from models.decode.jpeg2000.codestream import component_bits, first_box, jp2_boxes
 from models.decode.reason import DecodeError, RejectReason
 
-COLOUR, OPACITY, PREMULTIPLIED, UNSPECIFIED = 0, 1, 2, 0xFFFF  # what a channel is
-MODE_BY_COLOURS = {1: "L", 3: "RGB"}  # modes of so many colours
-DIRECT_USE = 0  # a channel that is a component as it stands, and no column of the palette
+COLOUR, OPACITY, PREMULTIPLIED, UNSPECIFIED = 0, 1, 2, 0xFFFF  # types of channels
+MODE_BY_COLOURS = {1: "L", 3: "RGB"}  # modes by number of colours
+DIRECT_USE = 0  # the channel is a component itself, not a column of the palette
 
 
 class ChannelRoles(NamedTuple):
-    """Channels, by number: `colours` in the order of their colour space, `opacity` none or one.
+    """Channel numbers: `colours` in the order of the colour space, `opacity` none or one.
 
-    `alpha`: "A", or "a" where the colours are multiplied by it already, as Pillow names them.
+    `alpha`: Pillow's name of the opacity channel: "A", or "a" for premultiplied colours.
     """
 
     colours: list[int]
@@ -28,7 +28,7 @@ class ChannelRoles(NamedTuple):
 
 
 def arrange_channels(image: Image.Image, data: bytes) -> Image.Image:
-    """The decoded picture, its channels in order. Raises Unfit(UNSUPPORTED) for roles that no mode of Pillow has."""
+    """Return the image with its channels in order. Raises DecodeError(UNSUPPORTED) if Pillow has no mode for them."""
     header = first_box(data, b"jp2h", 0, len(data))
     if header is None:
         return image
@@ -61,27 +61,23 @@ def _reorder(image: Image.Image, roles: ChannelRoles) -> Image.Image:
 
 
 def _with_palette(image: Image.Image, parts: dict[bytes, bytes], whole: bool) -> Image.Image:
-    """`whole`: numbers of 8 bits; Pillow spreads fewer over the range of a byte where it sees no palette."""
+    """Return the image with the file's palette. `whole`: 8-bit indices; Pillow stretches smaller ones to 0..255."""
     palette = parts[b"pclr"]
-    colours, wide = unpack_from(">HB", palette)
-    table = palette[3 + wide : 3 + wide + colours * wide]
-    if (
-        any(depth != 7 for depth in palette[3 : 3 + wide])
-        or image.mode not in ("L", "P")
-        or _is_cmyk(image)
-        or not whole
-    ):
+    colours, width = unpack_from(">HB", palette)
+    table = palette[3 + width : 3 + width + colours * width]
+    deep = any(depth != 7 for depth in palette[3 : 3 + width])
+    if deep or image.mode not in ("L", "P") or _is_cmyk(image) or not whole:
         raise DecodeError(RejectReason.UNSUPPORTED, "JPEG 2000 with a palette of other than RGB of 8 bits")
-    if len(table) < colours * wide:
+    if len(table) < colours * width:
         raise DecodeError(RejectReason.DAMAGED, f"a palette of {len(table)} bytes for {colours} colours")
-    mapped = parts.get(b"cmap") or b"".join(bytes((0, 0, 1, column)) for column in range(wide))
-    sources = [unpack_from(">HBB", mapped, at) for at in range(0, len(mapped) - 3, 4)]
+    mapping = parts.get(b"cmap") or b"".join(bytes((0, 0, 1, column)) for column in range(width))
+    sources = [unpack_from(">HBB", mapping, at) for at in range(0, len(mapping) - 3, 4)]
     roles = _roles(parts[b"cdef"]) if b"cdef" in parts else _default_roles(len(sources))
-    columns = [_column(sources, channel, wide, roles) for channel in roles.colours]
+    columns = [_column(sources, channel, width, roles) for channel in roles.colours]
     if len(columns) not in MODE_BY_COLOURS:
         raise _unsupported_roles(roles)
-    columns = columns * (3 // len(columns)) + [_column(sources, channel, wide, roles) for channel in roles.opacity]
-    rows = zip(*(table[column::wide] for column in columns), strict=True)
+    columns = columns * (3 // len(columns)) + [_column(sources, channel, width, roles) for channel in roles.opacity]
+    rows = zip(*(table[column::width] for column in columns), strict=True)
     image.putpalette(bytes(value for row in rows for value in row), "RGBA"[: len(columns)])
     return image
 
@@ -91,13 +87,13 @@ def _is_cmyk(image: Image.Image) -> bool:
 
 
 def _default_roles(channels: int) -> ChannelRoles:
-    """As Pillow has it; T.800 says nothing of a fourth."""
+    """Return the roles that Pillow assumes; T.800 does not define a fourth channel."""
     return ChannelRoles(list(range(min(channels, 3))), list(range(3, channels)))
 
 
-def _column(sources: list[tuple[int, int, int]], channel: int, wide: int, roles: ChannelRoles) -> int:
+def _column(sources: list[tuple[int, int, int]], channel: int, width: int, roles: ChannelRoles) -> int:
     component, kind, column = sources[channel] if channel < len(sources) else (0, DIRECT_USE, 0)
-    if component or kind == DIRECT_USE or column >= wide:
+    if component or kind == DIRECT_USE or column >= width:
         raise _unsupported_roles(roles)
     return column
 

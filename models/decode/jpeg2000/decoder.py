@@ -1,4 +1,4 @@
-"""JPEG 2000 (T.800): zeros in its codestream, which OpenJPEG decodes without a word, and channels in another order."""
+"""JPEG 2000 (T.800) through OpenJPEG, which ignores lost data, so that zeros in the codestream are checked first."""
 
 from models.decode.jpeg2000.channels import arrange_channels
 from models.decode.jpeg2000.codestream import component_bits, find_codestream
@@ -10,18 +10,20 @@ from models.recipe import Recipe
 
 
 def decode_jpeg2000(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
-    """Raises Unfit(DAMAGED) for zeros that no coder writes, Unfit(UNSUPPORTED) for strange channels.
+    """Decode the image. Raises DecodeError(DAMAGED) for zeros that no encoder writes.
 
-    Otherwise what Pillow raises, and that first: a cut is then called a cut.
+    Raises DecodeError(UNSUPPORTED) for unusual channels. What Pillow raises comes first, so that a truncated file is
+    reported as such.
     """
     image = open_with_plugin("Jpeg2KImagePlugin", "Jpeg2KImageFile", data)
     bits = component_bits(data)
-    if bits > 8 and not image.mode.startswith("I"):  # Pillow rounds them up to 256, which it keeps as 0: white is black
-        raise DecodeError(RejectReason.UNSUPPORTED, f"JPEG 2000 in colours of {bits} bits a channel")
+    # Pillow rounds such colours up to 256 and stores that as 0, so that white turns black.
+    if bits > 8 and not image.mode.startswith("I"):
+        raise DecodeError(RejectReason.UNSUPPORTED, f"JPEG 2000 in colours of {bits} bits per channel")
     raster = load_raster(image, max_pixels)
-    if found := find_codestream(data):
-        check_zero_sectors(data, found.start, found.stop)
-        if found.zeros:
-            check_zero_runs(data, found.start, found.stop, least=found.zeros)
+    if codestream := find_codestream(data):
+        check_zero_sectors(data, codestream.start, codestream.stop)
+        if codestream.min_zero_run:
+            check_zero_runs(data, codestream.start, codestream.stop, min_run=codestream.min_zero_run)
     raster.image = arrange_channels(raster.image, data)
     return raster

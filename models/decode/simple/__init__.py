@@ -1,1 +1,1 @@
-"""Formats of one file each."""
+"""Formats that need one module each."""

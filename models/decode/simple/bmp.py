@@ -1,18 +1,19 @@
-"""BMP: nearly no redundancy, so that what there is counts: the sizes that the header states, and the palette's."""
+"""BMP: almost no redundancy, so that the sizes in the header and the palette are all that can be checked."""
 
 from collections import Counter
 
 from models.decode.pillow_plugins import load_raster, open_with_plugin
 from models.decode.raster import Raster
+from models.decode.reason import length_mismatch
 from models.decode.zero_runs import lost_rows
 from models.recipe import Recipe
 
-UNCOMPRESSED = (0, 3, 6)  # compressions that store pixels as they are: RGB, bit fields with and without alpha
-RLE, MAX_RLE_PADDING = (1, 2), 8  # RLE of 8 and 4 bits; bytes of padding behind its end
+UNCOMPRESSED = (0, 3, 6)  # compressions that store raw pixels: RGB, bit fields with and without alpha
+RLE, MAX_RLE_PADDING = (1, 2), 8  # RLE of 8 and 4 bits; bytes of padding after its end
 
 
 def decode_bmp(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
-    """Raises what Pillow raises. Suspect where the header states another length than the file has."""
+    """Decode the image; it is suspect if it contradicts its header. Raises what Pillow raises."""
     raster = load_raster(open_with_plugin("BmpImagePlugin", "BmpImageFile", data), max_pixels)
     raster.suspect = (
         _length_mismatch(data)
@@ -28,16 +29,13 @@ def _number(data: bytes, at: int, size: int = 4) -> int:
 
 
 def _length_mismatch(data: bytes) -> str:
-    """Many writers leave the field empty or count only pixels; one that names more than its headers is believed."""
+    """Compare the length in the header with the file's, unless it is 0 or too small: many writers count only pixels."""
     stated = _number(data, 2)
-    if stated <= _number(data, 10) or stated == len(data):
-        return ""
-    word = "less" if stated > len(data) else "more"
-    return f"{abs(len(data) - stated)} bytes {word} than its header says"
+    return "" if stated <= _number(data, 10) else length_mismatch(len(data) - stated)
 
 
 def _palette_overflow(data: bytes, raster: Raster) -> str:
-    """A pixel without a colour. Without compression a row may end in padding, which is not looked at."""
+    """Find a pixel without a colour."""
     bits, colours = _number(data, 28, 2), _number(data, 46) if _number(data, 14) >= 40 else 0
     if bits > 8 or not 0 < colours < 2**bits or raster.image.mode != "P":
         return ""
@@ -46,9 +44,9 @@ def _palette_overflow(data: bytes, raster: Raster) -> str:
 
 
 def _rle_fault(data: bytes, width: int, height: int) -> str:
-    """Run-length coding (of 8 or 4 bits) ends in a mark of its own, after as many rows as there are.
+    """Check that run-length coding (8 or 4 bits) ends in its end marker after the last row, and its rows' lengths.
 
-    A coder that leaves rows short, for transparency, does so all over; a few odd ones among equal rows have lost a run.
+    An encoder that leaves rows short, for transparency, does so throughout; a few different rows have lost a run.
     """
     kind = _number(data, 30)
     if _number(data, 14) < 40 or kind not in RLE:
@@ -72,15 +70,16 @@ def _rle_fault(data: bytes, width: int, height: int) -> str:
             length = code if kind == 1 else (code + 1) // 2
             column += code
             at += length + length % 2
-    return "no end mark behind the last row"
+    return "no end marker after the last row"
 
 
-def _row_length_fault(row: int, width: int, height: int, left: int, lengths: list[int]) -> str:
-    wide = next((number for number, length in enumerate(lengths) if length > -(-width // 4) * 4), None)
-    if wide is not None:  # up to a multiple of four there are writers that fill rows up
-        return f"row {height - 1 - wide} of {height} has {lengths[wide]} pixels, the picture is {width} wide"
-    lengths = lengths[:-1]  # the last one may end with the picture, without a mark of its own
-    if row < height - 1 or left >= MAX_RLE_PADDING:
+def _row_length_fault(row: int, width: int, height: int, remaining: int, lengths: list[int]) -> str:
+    # Some writers pad rows to a multiple of four.
+    long = next((number for number, length in enumerate(lengths) if length > -(-width // 4) * 4), None)
+    if long is not None:
+        return f"row {height - 1 - long} of {height} has {lengths[long]} pixels, the image is {width} wide"
+    lengths = lengths[:-1]  # the last row may end with the image, without an end-of-line marker
+    if row < height - 1 or remaining >= MAX_RLE_PADDING:
         return f"the last row ends at {row} of {height}"
     common, times = Counter(lengths).most_common(1)[0] if lengths else (0, 0)
     odd = next((number for number, length in enumerate(lengths) if length != common), None)
@@ -94,5 +93,5 @@ def _lost_rows(data: bytes, raster: Raster) -> str:
         return ""
     stride = (raster.width * _number(data, 28, 2) + 31) // 32 * 4
     start = _number(data, 10)
-    downwards = data[25] & 0x80  # a negative height
-    return lost_rows(data, start, start + stride * raster.height, raster.height, upwards=not downwards)
+    top_down = data[25] & 0x80  # a negative height
+    return lost_rows(data, start, start + stride * raster.height, raster.height, upwards=not top_down)

@@ -12,7 +12,7 @@ EXTENSION, IMAGE, TRAILER = 0x21, 0x2C, 0x3B
 
 
 def decode_gif(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
-    """The first frame as it is shown. Raises Unfit or what Pillow raises."""
+    """Decode the first frame. Raises DecodeError, or what Pillow raises."""
     check_blocks(data, max_pixels)
     with truncation_as_damage():
         opened = open_with_plugin("GifImagePlugin", "GifImageFile", data)
@@ -24,22 +24,25 @@ def decode_gif(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
 
 
 def _make_uncovered_transparent(image: Image.Image, covered: tuple[int, int, int, int]) -> Image.Image:
-    """A first frame may leave a part of the screen empty: nothing is there, and not the palette's first colour."""
+    """Make the part of the screen outside the first frame transparent; Pillow fills it with the first colour."""
     alpha = Image.new("L", image.size, 0)
     alpha.paste(255, covered)
-    shown = image.convert("RGBA")
-    shown.putalpha(alpha)
-    return shown
+    transparent = image.convert("RGBA")
+    transparent.putalpha(alpha)
+    return transparent
 
 
 def check_blocks(data: bytes, max_pixels: int) -> int:
-    """Number of frames. Raises Unfit(TRUNCATED) without a trailer, Unfit(DAMAGED) for a byte that begins no block."""
+    """Return the number of frames.
+
+    Raises DecodeError(TRUNCATED) without a trailer, DecodeError(DAMAGED) for an unknown block.
+    """
     at, frames, end, block = 13 + _colour_table_bytes(data, 10), 0, len(data), 0
     while at < end:
         block = data[at]
         if block == TRAILER:
             if not frames:
-                raise DecodeError(RejectReason.DAMAGED, "no picture before the trailer")
+                raise DecodeError(RejectReason.DAMAGED, "no image before the trailer")
             return frames
         if block == EXTENSION:
             at = _sub_blocks(data, at + 2)
@@ -47,11 +50,11 @@ def check_blocks(data: bytes, max_pixels: int) -> int:
             check_pixel_count(_uint16(data, at + 5), _uint16(data, at + 7), max_pixels)
             at = _sub_blocks(data, at + 11 + _colour_table_bytes(data, at + 9))
             frames += 1
-        elif block == 0:  # some writers end a block twice
+        elif block == 0:  # some writers terminate a block twice
             at += 1
         else:
-            raise DecodeError(RejectReason.DAMAGED, f"byte {at} begins no block")
-    if at == end and block == IMAGE:  # some writers leave the trailer out; a cut would hardly fall just here
+            raise DecodeError(RejectReason.DAMAGED, f"unknown block at byte {at}")
+    if at == end and block == IMAGE:  # some writers omit the trailer; a truncated file would hardly end exactly here
         return frames
     raise DecodeError(RejectReason.TRUNCATED, "no trailer")
 

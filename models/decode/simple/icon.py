@@ -1,4 +1,4 @@
-"""ICO and ICNS: every picture that the directory lists must be there; those that are PNG prove themselves."""
+"""ICO and ICNS: every image in the directory must be present; PNGs among them are checked by their checksums."""
 
 from models.decode.decoder_errors import truncation_as_damage
 from models.decode.pillow_plugins import load_raster, open_with_plugin
@@ -7,36 +7,35 @@ from models.decode.raster import Raster, check_pixel_count
 from models.decode.reason import DecodeError, RejectReason
 from models.recipe import Recipe
 
-BITMAP_HEADER_SIZES = frozenset({40, 52, 56, 108, 124})  # bytes of a bitmap's header, by its version
+BITMAP_HEADER_SIZES = frozenset({40, 52, 56, 108, 124})  # of the versions of a bitmap's header
 ENTRY_BYTES = 16
 
 
 def decode_ico(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
-    """The largest picture. Raises Unfit, or what Pillow raises."""
+    """Decode the largest image. Raises DecodeError, or what Pillow raises."""
     for number in range(int.from_bytes(data[4:6], "little")):
-        row = data[6 + ENTRY_BYTES * number : 6 + ENTRY_BYTES * (number + 1)]
-        start = int.from_bytes(row[12:16], "little")
-        _check_icon(data, number, start, start + int.from_bytes(row[8:12], "little"), max_pixels)
+        entry = data[6 + ENTRY_BYTES * number : 6 + ENTRY_BYTES * (number + 1)]
+        start = int.from_bytes(entry[12:16], "little")
+        _check_icon(data, number, start, start + int.from_bytes(entry[8:12], "little"), max_pixels)
     with truncation_as_damage():
         return load_raster(open_with_plugin("IcoImagePlugin", "IcoImageFile", data), max_pixels)
 
 
 def _check_icon(data: bytes, number: int, start: int, stop: int, max_pixels: int) -> None:
     if stop > len(data):
-        raise DecodeError(
-            RejectReason.TRUNCATED, f"icon {number + 1} should end at byte {stop}, the file has {len(data)}"
-        )
+        detail = f"icon {number + 1} should end at byte {stop}, the file has {len(data)}"
+        raise DecodeError(RejectReason.TRUNCATED, detail)
     part = data[start:stop]
     if part.startswith(PNG_SIGNATURE):
         read_chunks(part)
     elif int.from_bytes(part[:4], "little") in BITMAP_HEADER_SIZES:
         _check_bitmap(part, number, max_pixels)
     else:
-        raise DecodeError(RejectReason.DAMAGED, f"no picture at byte {start}, where icon {number + 1} should be")
+        raise DecodeError(RejectReason.DAMAGED, f"no image at byte {start}, where icon {number + 1} should be")
 
 
 def _check_bitmap(part: bytes, number: int, max_pixels: int) -> None:
-    """A bitmap of twice its height: the picture, and the mask behind it, which writers of 32 bits may leave out."""
+    """Check the size of a bitmap and the mask after it, which is optional for 32 bits; its height counts both."""
     width, height = int.from_bytes(part[4:8], "little"), int.from_bytes(part[8:12], "little") // 2
     check_pixel_count(width, height, max_pixels)
     header, bits, colours = (int.from_bytes(part[at:stop], "little") for at, stop in ((0, 4), (14, 16), (32, 36)))
@@ -48,7 +47,7 @@ def _check_bitmap(part: bytes, number: int, max_pixels: int) -> None:
 
 
 def decode_icns(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
-    """The largest picture. Raises Unfit, or what Pillow raises."""
+    """Decode the largest image. Raises DecodeError, or what Pillow raises."""
     at, end = 8, int.from_bytes(data[4:8], "big")
     if end > len(data):
         raise DecodeError(RejectReason.TRUNCATED, f"the header says {end} bytes, the file has {len(data)}")

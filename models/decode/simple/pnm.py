@@ -1,21 +1,24 @@
-"""Portable bitmaps, graymaps and pixmaps in binary: nothing but a header and rows."""
+"""Portable bitmaps, graymaps and pixmaps in binary: a header and raw rows."""
 
 from PIL import ImageFile
 
 from models.decode.pillow_plugins import load_raster, open_with_plugin
 from models.decode.raster import Raster, check_pixel_count
-from models.decode.reason import DecodeError, RejectReason
+from models.decode.reason import DecodeError, RejectReason, length_mismatch
 from models.decode.zero_runs import lost_rows
 from models.recipe import Recipe
 
 
 def decode_pnm(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
-    """Raises Unfit, or what Pillow raises. Suspect where pixels are lost, or what follows is no picture."""
+    """Decode the image; it is suspect if pixels look lost, or if what follows is not another image.
+
+    Raises DecodeError, or what Pillow raises.
+    """
     image = open_with_plugin("PpmImagePlugin", "PpmImageFile", data)
     check_pixel_count(*image.size, max_pixels)
     start, stop = _pixel_span(image)
     if stop > len(data):
-        raise DecodeError(RejectReason.TRUNCATED, f"{stop - len(data)} bytes of the picture are missing")
+        raise DecodeError(RejectReason.TRUNCATED, f"{stop - len(data)} bytes of the image are missing")
     raster = load_raster(image, max_pixels)
     lost = lost_rows(data, start, stop, raster.height, paper=raster.image.mode == "1")
     raster.suspect = lost or _surplus(data, stop)
@@ -23,7 +26,7 @@ def decode_pnm(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
 
 
 def _pixel_span(image: ImageFile.ImageFile) -> tuple[int, int]:
-    """First byte of the pixels, and the one behind their last, as Pillow has read the header."""
+    """Return (start, stop) of the pixels, from the header that Pillow has read."""
     tile = image.tile[0]
     if image.mode == "1":
         row = (image.width + 7) // 8
@@ -34,8 +37,8 @@ def _pixel_span(image: ImageFile.ImageFile) -> tuple[int, int]:
 
 
 def _surplus(data: bytes, stop: int) -> str:
-    """Pictures may follow one another, and a line may end; anything else shows that bytes were put in."""
+    """Return the suspicion that bytes were inserted, unless whitespace or another image follows."""
     rest = data[stop:]
     if not rest.strip() or rest.lstrip()[:1] == b"P":
         return ""
-    return f"{len(rest)} bytes more than its header says"
+    return length_mismatch(len(rest))

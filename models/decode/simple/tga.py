@@ -4,7 +4,7 @@ from PIL import Image, ImageChops
 
 from models.decode.pillow_plugins import load_raster, open_with_plugin
 from models.decode.raster import Raster, check_pixel_count
-from models.decode.reason import DecodeError, RejectReason
+from models.decode.reason import DecodeError, RejectReason, length_mismatch
 from models.decode.simple.tga_layout import FOOTER, RAW_DEPTHS, image_size, packets, pixels_end, pixels_start
 from models.decode.zero_runs import lost_rows
 from models.recipe import Recipe
@@ -62,4 +62,4 @@ def _length_mismatch(data: bytes, expected: int) -> str:
         if any(offset and not expected <= offset < len(data) for offset in (extension, developer)):
             return "its footer points into the image, or past the end"
         extra = 0 if extension or developer else footer - 8 - expected
-    return f"{abs(extra)} bytes {'more' if extra > 0 else 'fewer'} than its header says" if extra else ""
+    return length_mismatch(extra)

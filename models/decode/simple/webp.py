@@ -1,4 +1,4 @@
-"""WebP (RFC 9649): the RIFF lengths, the header's size, then the full decode of the first frame."""
+"""WebP (RFC 9649): the RIFF lengths, the size in the header, then a full decode."""
 
 from models.decode.decoder_errors import truncation_as_damage
 from models.decode.pillow_plugins import load_raster, open_with_plugin
@@ -11,12 +11,12 @@ IMAGE_CHUNKS = frozenset({b"VP8 ", b"VP8L", b"ANMF"})
 
 
 def decode_webp(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
-    """Raises Unfit or what Pillow raises."""
+    """Decode the first frame. Raises DecodeError, or what Pillow raises."""
     kinds = _chunk_kinds(data)
-    # Before opening: libwebp's animation decoder, which Pillow uses for stills too, allocates the canvas at once.
+    # Before opening: libwebp's animation decoder, which Pillow uses for all files, allocates the canvas at once.
     check_pixel_count(*_size(data), max_pixels)
     if not kinds & IMAGE_CHUNKS:
-        raise DecodeError(RejectReason.DAMAGED, "no picture chunk")
+        raise DecodeError(RejectReason.DAMAGED, "no image chunk")
     with truncation_as_damage():
         return load_raster(open_with_plugin("WebPImagePlugin", "WebPImageFile", data), max_pixels)
 

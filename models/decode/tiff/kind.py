@@ -47,7 +47,7 @@ def partly_supported_kind(page: TiffDirectory) -> str:
     if compression == OLD_JPEG:
         return "TIFF with old-style JPEG"
     if compression == JPEG and any(bits != 8 for bits in page.numbers(BITS_PER_SAMPLE)):
-        return "TIFF with JPEG of more than 8 bits a channel"
+        return "TIFF with JPEG of more than 8 bits per channel"
     if compression == THUNDERSCAN:
         return "TIFF with ThunderScan compression"
     if page.only(PHOTOMETRIC) == YCBCR and page.only(PLANAR) == SEPARATE:

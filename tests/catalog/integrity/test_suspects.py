@@ -70,8 +70,8 @@ def test_a_damaged_bitmap_is_found_embedded_listed_and_counted(tmp_path: Path) -
 
         (line,) = map(json.loads, ask("ls", "--suspect", "--json").splitlines())
         assert (Path(line["path"]).name, line["state"], line["reason"]) == ("shifted.bmp", "ok", "suspect")
-        assert line["detail"] == "1 bytes more than its header says"
-        assert "1 bytes more" in ask("ls", "--suspect")
+        assert line["detail"] == "1 byte more than its header says"
+        assert "1 byte more" in ask("ls", "--suspect")
         found = json.loads(ask("status", "--json"))
         assert (found["files"]["ok"], found["vectors"], found["suspect"]) == (2, 2, 1)
         assert "1 suspect" in ask("status")

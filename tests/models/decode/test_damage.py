@@ -250,7 +250,7 @@ def test_an_item_beyond_the_end_is_a_cut() -> None:
 def test_bmp_that_is_not_as_long_as_it_says() -> None:
     sound = saved(NOISE, "BMP")
     assert suspicion(sound) == ""
-    assert "1 bytes more" in suspicion(sound[:9000] + b"x" + sound[9000:])
+    assert "1 byte more" in suspicion(sound[:9000] + b"x" + sound[9000:])
     assert verdict(sound[:9000] + sound[9001:]) == RejectReason.TRUNCATED
     assert suspicion(sound[:2] + bytes(4) + sound[6:]) == ""  # a writer that left the field empty
     few = bytearray(saved(scene().quantize(16), "BMP"))
@@ -311,4 +311,4 @@ def test_what_follows_a_tga_is_no_fault_of_it() -> None:
     plain = sound[: 18 + 120 * 80 * 3]
     assert suspicion(sound) == suspicion(plain) == suspicion(sound + b"junk" * 99) == ""
     assert "5 bytes more" in suspicion(plain + b"extra")
-    assert "1 bytes less" in suspicion(sound[:900] + sound[901:])
+    assert "1 byte fewer" in suspicion(sound[:900] + sound[901:])

@@ -21,7 +21,7 @@ def test_an_avif_part_without_a_size_is_unsupported() -> None:
     changed = bytearray(sound)
     changed[places[0]] = sound[places[1]]  # of the transparency, its size is named first
     unfit = refusal(bytes(changed))
-    assert (unfit.reason, unfit.detail) == (RejectReason.UNSUPPORTED, "AVIF with a part that does not say its size")
+    assert (unfit.reason, unfit.detail) == (RejectReason.UNSUPPORTED, "AVIF with an item that does not state its size")
 
 
 def test_the_container_says_how_large_an_avif_is_before_anything_is_decoded() -> None:

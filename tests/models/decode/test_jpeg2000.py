@@ -81,7 +81,7 @@ def test_packets_of_nothing_are_no_hole() -> None:
     marked[marked.index(b"\xff\x52") + 4] |= 4  # each of them would end in a mark
     found = find_codestream(bytes(marked))
     assert found is not None
-    assert found.zeros == 64
+    assert found.min_zero_run == 64
 
 
 def test_raw_bits_may_be_zeros() -> None:
@@ -90,7 +90,7 @@ def test_raw_bits_may_be_zeros() -> None:
     found, arithmetic = (find_codestream(sound[:place] + bytes([style]) + sound[place + 1 :]) for style in (1, 4))
     assert found is not None
     assert arithmetic is not None
-    assert (found.zeros, arithmetic.zeros) == (0, 64)
+    assert (found.min_zero_run, arithmetic.min_zero_run) == (0, 64)
     assert sound[found.start : found.start + 2] == b"\xff\x90"
     assert found.stop == len(sound)
 

@@ -42,7 +42,7 @@ def test_a_break_is_found_at_its_row(shift: tuple[int, int, int], options: dict[
     image = broken_at(9, 11, shift)
     assert walked(image, **options).break_score > CLEAR_BREAK_SCORE
     said = shown(image, **options).suspect
-    found = re.fullmatch(r"the picture breaks at row (\d+) of 304 \(brightness or colours shift\)", said)
+    found = re.fullmatch(r"the image breaks at row (\d+) of 304 \(brightness or colours shift\)", said)
     assert found, said
     assert int(found[1]) == 9 * 16
 
@@ -85,7 +85,7 @@ def test_half_a_picture_over_the_filling_of_decoders(colour: tuple[int, int, int
     half = PICTURE.copy()
     half.paste(colour, (176, 160, WIDTH, 176))
     half.paste(colour, (0, 176, WIDTH, HEIGHT))
-    assert shown(half).suspect == "the picture is blank from row 160 of 304"
+    assert shown(half).suspect == "the image is blank from row 160 of 304"
     half.paste(colour, (0, 160, WIDTH, 176))
     assert shown(half).suspect == ""  # a whole row: as well a border
 
@@ -104,8 +104,8 @@ JPEG = saved(PICTURE, "JPEG")
         (bytes(700), ""),
         (b"\xff\xff\xff", ""),
         (b"\r\n", ""),
-        (saved(textured(64, 48), "JPEG"), "another picture follows"),
-        (bytes(100) + saved(textured(64, 48), "JPEG"), "another picture follows"),
+        (saved(textured(64, 48), "JPEG"), "another image follows"),
+        (bytes(100) + saved(textured(64, 48), "JPEG"), "another image follows"),
         (b"\0\0\0\x18ftypmp42" + bytes(range(256)), "other data"),
         (b"\x01\x02\x03SEFHabc\x07SEFT", "other data"),
         (b"made by hand, with love", "text"),
@@ -122,7 +122,7 @@ def test_junk_behind_the_picture_is_suspect() -> None:
     junk = b"\x07\x91\xe2\x55" * 25
     assert (len(JPEG) + len(junk)) % 512
     picture = read_picture(JPEG + junk, RECIPE)
-    assert picture.suspect == "100 bytes of unknown data follow the end of the picture"
+    assert picture.suspect == "100 bytes of unknown data follow the end of the image"
     assert describe_trailer(JPEG + junk, len(JPEG)) == (picture.suspect, False)
     assert RejectReason.DAMAGED not in picture.suspect
 
@@ -138,4 +138,4 @@ def test_a_damaged_preview_in_the_header_is_suspect() -> None:
 
     assert holding(preview).suspect == ""
     assert holding(preview[:middle]).suspect == ""  # it may go on elsewhere
-    assert holding(wrong).suspect == "the preview in its header is damaged (bits that are no code)"
+    assert holding(wrong).suspect == "the preview in its header is damaged (bits that are not a Huffman code)"

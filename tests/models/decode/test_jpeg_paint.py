@@ -92,8 +92,8 @@ def test_what_libjpeg_may_mind_is_left_to_it(at: int, patch: bytes) -> None:
     sound = jpeg()
     at %= len(sound)
     data = sound[:at] + patch + sound[at:]
-    assert decode_jpeg(sound, RECIPE, LIMIT).maker == "walk"
-    assert not read_header(data).ordinary(data) or painted(data, 1) is None
+    assert decode_jpeg(sound, RECIPE, LIMIT).decoder == "walk"
+    assert not read_header(data).is_ordinary(data) or painted(data, 1) is None
 
 
 def test_a_wrong_bit_is_never_painted_over() -> None:
@@ -112,6 +112,6 @@ def test_a_large_picture_is_shrunk_by_averages() -> None:
     exif[0x0112] = 6
     data = jpeg(808, 600, exif=exif.tobytes())
     raster = decode_jpeg(data, RECIPE, LIMIT)
-    assert (raster.maker, raster.image.size, raster.orientation) == ("walk", (101, 75), 6)
+    assert (raster.decoder, raster.image.size, raster.orientation) == ("walk", (101, 75), 6)
     exact = Image.open(BytesIO(data)).convert("RGB").resize((101, 75), Image.Resampling.BOX)
     assert abs(np.asarray(exact, int) - np.asarray(raster.image)).mean() < 3

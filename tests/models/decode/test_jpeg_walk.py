@@ -104,20 +104,20 @@ def test_a_block_never_holds_more_than_its_places() -> None:
     bits = int(stream, 2).to_bytes(len(stream) // 8, "big").replace(b"\xff", b"\xff\0")
     broken = over(KINDS["grey"], start, bits)
     assert walked(broken).fault is JpegFault.INDEX
-    assert words(broken) == "damaged: a block with more coefficients than it has places at row 0 of 304"
+    assert words(broken) == "damaged: a block with more than 64 coefficients at row 0 of 304"
 
 
 def test_bits_that_are_no_code() -> None:
     broken = over(BASELINE, len(BASELINE) // 2, b"\xff\0" * 6)
     walk = walked(broken)
     assert walk.fault is JpegFault.CODE
-    assert words(broken) == f"damaged: bits that are no code at row {walk.row} of 304"
+    assert words(broken) == f"damaged: bits that are not a Huffman code at row {walk.row} of 304"
     assert 60 < walk.row < 260
 
 
 def test_a_scan_that_stops_early() -> None:
     half = BASELINE[: len(BASELINE) // 2] + b"\xff\xd9"
-    assert "damaged: a scan that stops early at row" in words(half)
+    assert "damaged: a scan that ends early at row" in words(half)
 
 
 def test_codes_left_over_behind_the_last_block() -> None:

@@ -92,7 +92,7 @@ def test_an_icon_may_have_a_longer_bitmap_header() -> None:
 
 def test_floats_of_photoshop_are_unsupported() -> None:
     unfit = refusal(psd(scene(), 32))
-    assert (unfit.reason, unfit.detail) == (RejectReason.UNSUPPORTED, "Photoshop document of 32 bits a channel")
+    assert (unfit.reason, unfit.detail) == (RejectReason.UNSUPPORTED, "Photoshop document of 32 bits per channel")
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def rows(mode: str, width: int, height: int, filters: list[int]) -> bytes:
 
 
 def quick(data: bytes, recipe: Recipe = EXACT) -> Image.Image | None:
-    raster = quick_raster(Image.open(BytesIO(data)), read_chunks(data).stream, recipe, 1)  # type: ignore[arg-type]
+    raster = quick_raster(Image.open(BytesIO(data)), read_chunks(data).idat, recipe, 1)  # type: ignore[arg-type]
     return raster.image if raster else None
 
 
@@ -90,7 +90,7 @@ def test_colours_that_a_palette_lacks_are_black() -> None:
     """As Pillow shows indices that there is no colour for: a file with some is odd, and not damaged."""
     data = png("P", 60, 60, zlib.compress(rows("P", 60, 60, [0])), colours=9)
     raster = decode_png(data, AVERAGED, 10**6)
-    assert raster.averaged == (3, 3)
+    assert raster.reduction == (3, 3)
     assert raster.image.tobytes() == Image.open(BytesIO(data)).convert("RGB").reduce(3).tobytes()
 
 
@@ -100,7 +100,7 @@ def test_what_lies_sideways_is_averaged_as_it_is_stored() -> None:
     written = BytesIO()
     Image.effect_noise((90, 40), 60).convert("RGB").save(written, "PNG", exif=exif)
     recipe = Recipe(16, 8, scaled_jpeg=1.0)
-    assert decode_png(written.getvalue(), recipe, 10**6).averaged == (2, 2)
+    assert decode_png(written.getvalue(), recipe, 10**6).reduction == (2, 2)
     assert fitted(written.getvalue(), recipe, slowly=False) == fitted(written.getvalue(), recipe, slowly=True)
 
 

@@ -110,7 +110,7 @@ def test_transparency_of_other_writers_is_laid_on_white() -> None:
 def test_a_document_without_a_flattened_picture_is_named() -> None:
     planes = channels(SCENE)
     unfit = refusal(document(planes, layers=2, merged=False))
-    assert (unfit.reason, unfit.detail) == (RejectReason.UNSUPPORTED, "Photoshop document without a flattened picture")
+    assert (unfit.reason, unfit.detail) == (RejectReason.UNSUPPORTED, "Photoshop document without a flattened image")
     for sound in (document(planes, layers=2), document(planes, merged=False)):  # of no layers it is all that there is
         assert np.array_equal(read(sound).pixels, SCENE)
 
@@ -173,7 +173,7 @@ def test_a_zipped_picture_is_named(coding: int) -> None:
 
 
 def test_separate_inks_are_named_and_one_is_grey() -> None:
-    assert refusal(document([SPARE] * 3, INKS)).detail == "Photoshop document of separate inks"
+    assert refusal(document([SPARE] * 3, INKS)).detail == "Photoshop document with multiple channels"
     assert np.array_equal(read(document([SPARE], INKS)).pixels[..., 0], SPARE)
 
 

@@ -78,10 +78,10 @@ def test_a_packed_row_that_is_too_short_or_too_long_is_damage(each: int) -> None
 def test_a_row_past_the_end_is_named() -> None:
     sound = packed(SCENE)
     unfit = refusal(put(sound, TABLE + 4 * 2, struct.pack(">I", len(sound) - 3)))
-    assert (unfit.reason, unfit.detail) == (RejectReason.TRUNCATED, f"row {HEIGHT - 3} of channel 1 lies past the end")
+    assert (unfit.reason, unfit.detail) == (RejectReason.TRUNCATED, f"row {HEIGHT - 3} of channel 1 is past the end")
     unfit = refusal(sound[:-1])
-    assert (unfit.reason, unfit.detail) == (RejectReason.TRUNCATED, "row 0 of channel 3 lies past the end")
-    assert refusal(sound[: TABLE + 100]).detail == "the data ends within the table of rows"
+    assert (unfit.reason, unfit.detail) == (RejectReason.TRUNCATED, "row 0 of channel 3 is past the end")
+    assert refusal(sound[: TABLE + 100]).detail == "the data ends within the row table"
     assert refusal(sound[:99]).reason is RejectReason.NOT_IMAGE
 
 
