@@ -1,1 +1,1 @@
-"""Unit files. They ship inside the package as `catalog.units`; `catalog service install` fills them in."""
+"""Unit files, shipped in the package as `catalog.units` and installed verbatim by `catalog service install`."""

@@ -1,1 +1,1 @@
-"""systemd units for this machine."""
+"""Install catalogd as systemd services: units, drop-ins, and the account they run as."""

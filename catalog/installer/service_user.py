@@ -1,4 +1,4 @@
-"""Who the service runs as: a user who may read the pictures, and whether it can work as that user."""
+"""The account that the service runs as, and whether it has the permissions it needs."""
 
 import grp
 import os
@@ -14,7 +14,7 @@ from catalog.formatting import printable_path
 
 @dataclass(frozen=True, slots=True)
 class ServiceAccount:
-    """An account."""
+    """A user account and its primary group."""
 
     user: str
     group: str
@@ -22,66 +22,75 @@ class ServiceAccount:
     gid: int
 
 
-def service_account(root: bytes, named: str | None) -> ServiceAccount:
-    """The account of that name, else the owner of the root. Raises Fault where there is none to be had."""
+def service_account(root: bytes, user: str | None) -> ServiceAccount:
+    """Return the account named `user`, else the owner of `root`. Raises UsageError, ResourceError."""
     try:
-        account = pwd.getpwnam(named) if named else pwd.getpwuid(os.stat(root).st_uid)
+        account = pwd.getpwnam(user) if user else pwd.getpwuid(os.stat(root).st_uid)
         group = grp.getgrgid(account.pw_gid).gr_name
     except KeyError as error:
-        who = f"a user {named!r}" if named else f"an account for the owner of {printable_path(root)}"
-        raise UsageError(f"this machine does not have {who}", "Name who may read the roots: --run-as USER.") from error
+        missing = f"user {user!r}" if user else f"account for the owner of {printable_path(root)}"
+        raise UsageError(
+            f"this machine has no {missing}", "Name a user who may read the roots: --run-as USER."
+        ) from error
     except OSError as error:
         raise ResourceError(
-            f"cannot look at {printable_path(root)}: {os.strerror(error.errno or 0).lower()}",
-            "Mount its disk, or name who may read it: --run-as USER.",
+            f"cannot access {printable_path(root)}: {os.strerror(error.errno or 0).lower()}",
+            "Mount its disk, or name a user who may read it: --run-as USER.",
         ) from error
-    if account.pw_uid == 0 and not named:
+    if account.pw_uid == 0 and not user:
         raise UsageError(
-            f"root owns {printable_path(root)}, and reading pictures needs no root",
-            "Name who may read the roots: --run-as USER (--run-as root is accepted, too).",
+            f"{printable_path(root)} belongs to root, but reading images does not need root",
+            "Name a user who may read the roots: --run-as USER (--run-as root is accepted, too).",
         )
     return ServiceAccount(account.pw_name, group, account.pw_uid, account.pw_gid)
 
 
-def prepare_account(runner: ServiceAccount, program: Path, config_file: Path, config: Config) -> None:
-    """Give the catalog to the account, and see that it can do the work. Raises ResourceError where it cannot."""
-    _chown_state(config.state, runner)
-    if not _succeeds(runner, os.fspath(program), "--version"):
+def prepare_account(account: ServiceAccount, program: Path, config_file: Path, config: Config) -> None:
+    """Give the account the state directory, and check that it can read everything else it needs.
+
+    Raises ResourceError where it cannot.
+    """
+    _chown_state(config.state, account)
+    if not _succeeds(account, os.fspath(program), "--version"):
         raise ResourceError(
-            f"{runner.user} cannot run {program}",
-            "Install catalogd where that user may read it (a venv in /opt/catalogd, say), or name another --run-as.",
+            f"{account.user} cannot run {program}",
+            "Install catalogd where that user may read it (for example in a venv in /opt/catalogd), or name another"
+            " user: --run-as USER.",
         )
-    places: list[tuple[str, str | Path]] = [("-r", config_file), ("-w", config.state)]
-    places += [("-x", os.fsdecode(root)) for root in config.roots if os.path.isdir(root)]
-    for test, place in places:
-        if not (_succeeds(runner, "test", test, place) and _succeeds(runner, "test", "-r", place)):
-            deed = "write in" if test == "-w" else "read"
+    checks: list[tuple[str, str | Path]] = [("-r", config_file), ("-w", config.state)]
+    checks += [("-x", os.fsdecode(root)) for root in config.roots if os.path.isdir(root)]
+    for test, path in checks:
+        if not (_succeeds(account, "test", test, path) and _succeeds(account, "test", "-r", path)):
+            action = "write in" if test == "-w" else "read"
             raise ResourceError(
-                f"{runner.user} cannot {deed} {printable_path(os.fsencode(place))}",
+                f"{account.user} cannot {action} {printable_path(os.fsencode(path))}",
                 "Grant that (chmod, chgrp, setfacl; its parent folders too), or name another user: --run-as USER.",
             )
 
 
-def _chown_state(state: Path, runner: ServiceAccount) -> None:
-    """`sudo catalog init` made these as root. Only root's, and only our own folder's: never what others put there."""
+def _chown_state(state: Path, account: ServiceAccount) -> None:
+    """Give the account the files in the state directory that belong to this process's user.
+
+    `sudo catalog init` created them as root. Other users' files are left alone, and so is anything in subfolders.
+    """
     try:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for place in (state, *state.iterdir()):
-            if os.lstat(place).st_uid == os.geteuid():
-                os.chown(place, runner.uid, runner.gid, follow_symlinks=False)
+        for path in (state, *state.iterdir()):
+            if os.lstat(path).st_uid == os.geteuid():
+                os.chown(path, account.uid, account.gid, follow_symlinks=False)
     except OSError as error:
         raise ResourceError(
-            f"cannot give {state} to {runner.user}: {os.strerror(error.errno or 0).lower()}",
+            f"cannot give {state} to {account.user}: {os.strerror(error.errno or 0).lower()}",
             "Do it by hand (chown), or set another `state` in the configuration.",
         ) from error
 
 
-def _succeeds(runner: ServiceAccount, *command: str | Path) -> bool:
-    """Whether a command ends well when that account runs it."""
-    groups = os.getgrouplist(runner.user, runner.gid)
+def _succeeds(account: ServiceAccount, *command: str | Path) -> bool:
+    """Return whether a command exits with 0 when run as the account."""
+    groups = os.getgrouplist(account.user, account.gid)
     try:
         done = subprocess.run(
-            command, user=runner.uid, group=runner.gid, extra_groups=groups, cwd="/", capture_output=True, check=False
+            command, user=account.uid, group=account.gid, extra_groups=groups, cwd="/", capture_output=True, check=False
         )
     except OSError:
         return False

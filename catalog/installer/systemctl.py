@@ -1,6 +1,7 @@
-"""systemd on this machine: where its units lie, and how it is asked."""
+"""The systemd of this machine: its unit folder, and calls of `systemctl`."""
 
 import os
+import stat
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +14,13 @@ BOOTED_FOLDER = Path("/run/systemd/system")  # sd_booted(3)
 
 @dataclass(frozen=True, slots=True)
 class ServiceManager:
-    """The service manager of the whole machine, or one person's own."""
+    """The service manager of the whole machine, or a user's own (`personal`)."""
 
     personal: bool
 
     @property
     def folder(self) -> Path:
-        """Where our units lie."""
+        """The folder of our unit files."""
         if not self.personal:
             return SYSTEM_UNIT_FOLDER
         home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
@@ -27,19 +28,19 @@ class ServiceManager:
 
     @property
     def runs(self) -> bool:
-        """Whether there is a manager to talk to."""
+        """Whether the manager is running."""
         if not self.personal:
             return BOOTED_FOLDER.is_dir()
         runtime = os.environ.get("XDG_RUNTIME_DIR")
         return runtime is not None and Path(runtime, "systemd").is_dir()
 
-    def line(self, *words: str) -> str:
-        """The command line to type for `systemctl` and these words."""
-        return " ".join(("systemctl", *(["--user"] if self.personal else []), *words))
+    def command_line(self, *arguments: str) -> str:
+        """Return the `systemctl` command line with these arguments."""
+        return " ".join(("systemctl", *(["--user"] if self.personal else []), *arguments))
 
-    def ask(self, *words: str) -> None:
-        """Have systemctl do it. Raises ResourceError with its words if it will not."""
-        line = self.line(*words)
+    def call(self, *arguments: str) -> None:
+        """Run `systemctl`. Raises ResourceError with its message where it fails."""
+        line = self.command_line(*arguments)
         try:
             done = subprocess.run(line.split(), capture_output=True, text=True, errors="replace", check=False)
         except OSError as error:
@@ -48,18 +49,47 @@ class ServiceManager:
             log = "journalctl " + ("--user-unit" if self.personal else "--unit") + " catalogd --lines 20"
             raise ResourceError(f"`{line}` failed: {done.stderr.strip()}", f"See `{log}`.")
 
-    def write(self, name: str, text: str) -> bool:
-        """Put a unit in place; returns whether it differs from what stood there. Raises ResourceError."""
-        place = self.folder / name
+    def save_previous(self, name: str, text: str) -> Path | None:
+        """Copy an installed unit that differs from `text`, before it is replaced. Raises ResourceError.
+
+        Returns the copy's path, or None where there is nothing to save. systemd ignores names that end in `.bak`.
+        """
+        path = self.folder / name
         try:
-            if place.exists() and place.read_text(encoding="utf-8", errors="replace") == text:
-                return False
-            place.parent.mkdir(parents=True, exist_ok=True)
-            draft = place.with_name(f".{name}.new")
-            draft.write_text(text, encoding="utf-8")
-            draft.replace(place)
+            previous = path.read_bytes() if path.exists() else b""
+            if previous in (b"", text.encode()):  # a masked unit, which is a link to /dev/null, reads as empty
+                return None
+            return _copy_beside(path, previous)
         except OSError as error:
             raise ResourceError(
-                f"cannot write {place}: {error.strerror}", "Free some space, or mend its folder."
+                f"cannot save a copy of {path}: {error.strerror}", "Free some space, or move the file away."
+            ) from error
+
+    def write(self, name: str, text: str) -> bool:
+        """Write a file of the unit folder; return whether that changed it. Raises ResourceError."""
+        path = self.folder / name
+        try:
+            if path.exists() and path.read_text(encoding="utf-8", errors="replace") == text:
+                return False
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = path.with_name(f".{path.name}.new")
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(path)
+        except OSError as error:
+            raise ResourceError(
+                f"cannot write {path}: {error.strerror}", "Free some space, or check the permissions of its folder."
             ) from error
         return True
+
+
+def _copy_beside(path: Path, content: bytes) -> Path:
+    """Write `content` to `<name>.bak`, or `<name>.2.bak`, …; never over another copy, and no copy twice."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    copy, number = path.with_name(f"{path.name}.bak"), 1
+    while copy.exists() and copy.read_bytes() != content:
+        number += 1
+        copy = path.with_name(f"{path.name}.{number}.bak")
+    if not copy.exists():
+        with open(copy, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+            file.write(content)
+    return copy

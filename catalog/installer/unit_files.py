@@ -1,4 +1,9 @@
-"""The systemd units, filled in for one machine. Pure: text in, text out."""
+"""The systemd units as shipped, and a drop-in for each with the settings of this machine. Pure: text in, text out.
+
+Units and drop-ins are separate files so that an upgrade can replace a unit: an owner's changes are in drop-ins of
+their own (`systemctl edit` writes `<unit>.d/override.conf`), which are applied after ours and which nothing here
+touches.
+"""
 
 import re
 from dataclasses import dataclass
@@ -12,14 +17,29 @@ SCRUB_UNIT = "catalog-scrub.service"
 SCRUB_TIMER = "catalog-scrub.timer"
 REPORT_UNIT = "catalog-report.service"
 REPORT_TIMER = "catalog-report.timer"
+SERVICES = (SERVICE_UNIT, SCRUB_UNIT, REPORT_UNIT)
 TIMERS = (SCRUB_TIMER, REPORT_TIMER)
+DROP_IN_NAME = "10-catalogd.conf"  # sorts before override.conf, so that the owner has the last word
+DROP_IN_HEADER = (
+    "# The settings of this machine. `catalog service install` rewrites this file; for changes of your own use\n"
+    "# `systemctl edit`, which writes override.conf beside it.\n"
+)
 SYSTEM_STATE = Path("/var/lib/catalogd")  # what `StateDirectory=catalogd` stands for
+# The command that sends the report needs a network. An empty value resets a list that the unit has set.
+NETWORK_LINES = (
+    "PrivateNetwork=no",
+    "RestrictAddressFamilies=",
+    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
+    "IPAddressDeny=",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class UnitSettings:
-    """What differs from machine to machine. `program` is catalogd, with catalog beside it; `user` and `group` only for
-    the units of the whole machine. `sends`: the owner has a command that sends the report, over a network say.
+    """The settings that differ between machines.
+
+    `program`: catalogd, with catalog beside it. `user`, `group`: for system units only. `sends`: the owner has set a
+    command that sends the report, for example over a network.
     """
 
     program: Path
@@ -30,87 +50,71 @@ class UnitSettings:
     sends: bool = False
 
 
-def user_units(site: UnitSettings) -> dict[str, str]:
-    """The units for one person's own service manager, by name."""
-    scrub = _set_directive(_template("catalog-scrub-user.service"), "ExecStart", _catalog_command(site, "scrub"))
-    report = _set_directive(_template("catalog-report-user.service"), "ExecStart", _catalog_command(site, "report"))
-    return {SERVICE_UNIT: user_unit(site), SCRUB_UNIT: scrub, REPORT_UNIT: report, **_timers()}
+def drop_in_path(unit: str) -> str:
+    """Return the path of our drop-in for a unit, relative to the unit folder."""
+    return f"{unit}.d/{DROP_IN_NAME}"
 
 
-def system_units(site: UnitSettings) -> dict[str, str]:
-    """The units for the whole machine, run as one user, by name. Raises UsageError for a path no unit can hold."""
-    scrub, report = (
-        _fill_system_template(name, site, _catalog_command(site, word))
-        for name, word in ((SCRUB_UNIT, "scrub"), (REPORT_UNIT, "report"))
-    )
-    return {
-        SERVICE_UNIT: system_unit(site),
-        SCRUB_UNIT: scrub,
-        REPORT_UNIT: _with_network(report) if site.sends else report,
-        **_timers(),
-    }
+def user_unit_files(settings: UnitSettings) -> dict[str, str]:
+    """Return the files for a user's own service manager, by path relative to the unit folder, in order of writing.
+
+    A drop-in comes before its unit, which would not start without it.
+
+    Raises UsageError for a path that a unit cannot contain.
+    """
+    found = {}
+    for unit in SERVICES:
+        found[drop_in_path(unit)] = _drop_in(_command_lines(unit, settings))
+        found[unit] = _shipped_file(unit.replace(".service", "-user.service"))
+    return found | _timers()
 
 
-def user_unit(site: UnitSettings) -> str:
-    """The service for one person's own service manager."""
-    return _set_directive(_template("catalogd-user.service"), "ExecStart", _service_command(site))
-
-
-def system_unit(site: UnitSettings) -> str:
-    """The service for the whole machine, run as one user. Raises UsageError for a path that a unit cannot hold."""
-    return _fill_system_template(SERVICE_UNIT, site, _service_command(site))
-
-
-def _fill_system_template(name: str, site: UnitSettings, command: str) -> str:
-    text = _template(name)
-    for key, value in (("User", site.user), ("Group", site.group), ("ExecStart", command)):
-        text = _set_directive(text, key, value)
-    if site.user == "root":
-        # Without this one capability root reads only what root owns; changing anything stays impossible.
-        text = _set_directive(text, "CapabilityBoundingSet", "CAP_DAC_READ_SEARCH")
-    if site.state != SYSTEM_STATE:
-        text = re.sub(r"(?m)^StateDirectoryMode=.*\n", "", text)
-        text = re.sub(r"(?m)^StateDirectory=.*$", lambda _: f"ReadWritePaths={_quoted(site.state)}", text)
-    return text
+def system_unit_files(settings: UnitSettings) -> dict[str, str]:
+    """Return the files for the whole machine, as `user_unit_files` does. The services run as one user."""
+    found = {}
+    for unit in SERVICES:
+        lines = [f"User={settings.user}", f"Group={settings.group}", *_command_lines(unit, settings)]
+        if settings.user == "root":
+            # Without this one capability root reads only what root owns; changing anything stays impossible.
+            lines += ["CapabilityBoundingSet=", "CapabilityBoundingSet=CAP_DAC_READ_SEARCH"]
+        if settings.state != SYSTEM_STATE:
+            lines += ["StateDirectory=", f"ReadWritePaths={_quoted(settings.state)}"]
+        if settings.sends and unit == REPORT_UNIT:
+            lines += NETWORK_LINES
+        found[drop_in_path(unit)] = _drop_in(lines)
+        found[unit] = _shipped_file(unit)
+    return found | _timers()
 
 
 def _timers() -> dict[str, str]:
-    return {name: _template(name) for name in TIMERS}
+    return {name: _shipped_file(name) for name in TIMERS}
 
 
-def _with_network(text: str) -> str:
-    """With a network, for the command that sends the report: shut in there, it would fail each night."""
-    text = re.sub(r"(?m)^IPAddressDeny=.*\n", "", text)
-    text = _set_directive(text, "RestrictAddressFamilies", "AF_UNIX AF_INET AF_INET6 AF_NETLINK")
-    return _set_directive(text, "PrivateNetwork", "no")
-
-
-def _template(name: str) -> str:
+def _shipped_file(name: str) -> str:
     return (files("catalog.units") / name).read_text(encoding="utf-8")
 
 
-def _set_directive(text: str, key: str, value: str) -> str:
-    return re.sub(rf"(?m)^{key}=.*$", lambda _: f"{key}={value}", text, count=1)
+def _drop_in(lines: list[str]) -> str:
+    return DROP_IN_HEADER + "\n".join(("", "[Service]", *lines, ""))
 
 
-def _service_command(site: UnitSettings) -> str:
-    return _command(site.program, site.config)
-
-
-def _catalog_command(site: UnitSettings, word: str) -> str:
-    return f"{_command(site.program.with_name('catalog'), site.config)} {word}"
-
-
-def _command(program: Path, config: Path) -> str:
-    # systemd looks for variables in arguments, not in the program's own path: so a `$` is doubled there only.
-    return f"{_quoted(program)} --config {_quoted(config).replace('$', '$$')}"
+def _command_lines(unit: str, settings: UnitSettings) -> list[str]:
+    """Return the lines that replace ExecStart; the empty one resets the unit's."""
+    program, subcommand = settings.program, ""
+    if unit != SERVICE_UNIT:
+        program, subcommand = program.with_name("catalog"), " scrub" if unit == SCRUB_UNIT else " report"
+    # systemd expands variables in arguments, not in the path of the program: `$` is doubled only there.
+    config = _quoted(settings.config).replace("$", "$$")
+    return ["ExecStart=", f"ExecStart={_quoted(program)} --config {config}{subcommand}"]
 
 
 def _quoted(path: Path) -> str:
-    """A path after systemd.syntax(7), with `%` doubled after systemd.unit(5)."""
+    """Return a path quoted as in systemd.syntax(7), with `%` doubled as in systemd.unit(5)."""
     text = str(path)
     if not text.isprintable():
-        raise UsageError(f"a systemd unit cannot hold the name {text!r}", "Use a path of printable UTF-8 characters.")
+        raise UsageError(
+            f"a systemd unit cannot contain the path {text!r}", "Use a path of printable UTF-8 characters."
+        )
     text = text.replace("%", "%%")
     if not re.search(r"[\s\"'\\]", text):
         return text

@@ -80,9 +80,9 @@ def test_what_it_installs_finds_its_units_and_its_model(wheel: zipfile.ZipFile, 
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
         "from catalog.installer import unit_files\n"
         "from models.bundle import folder\n"
-        "site = unit_files.UnitSettings(*map(unit_files.Path, ('/a', '/b', '/c')))\n"
+        "settings = unit_files.UnitSettings(*map(unit_files.Path, ('/a', '/b', '/c')))\n"
         "print(unit_files.__file__, folder.load_bundle(folder.default_folder()).name)\n"
-        "print(unit_files.user_unit(site), unit_files.system_unit(site))\n"
+        "print(*unit_files.user_unit_files(settings).values(), *unit_files.system_unit_files(settings).values())\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,6 +1,7 @@
 """The units under a real systemd: what no reading of them proves."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.support.running_service import picture
 SEEN = "PrivateTmp=no\nReadWritePaths=/tmp\n" if sys.prefix.startswith(("/tmp/", "/var/tmp/")) else ""
 QUICK = {"catalogd": "RestartSec=3\nWatchdogSec=6\n"}  # sooner than a person would have it
 PICTURES = 12
+OWN_DROP_IN = "/etc/systemd/system/catalogd.service.d/override.conf"
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def furnish(managed: Managed) -> None:
     for unit in ("catalogd", "catalog-scrub", "catalog-report"):
         drop_in = f"[Service]\n{SEEN}{QUICK.get(unit, '')}"
         place = f"/etc/systemd/system/{unit}.service.d"
-        managed.run("sh", "-c", f"mkdir -p {place} && printf '{drop_in}' > {place}/quick.conf")
+        managed.run("sh", "-c", f"mkdir -p {place} && printf '{drop_in}' > {place}/override.conf")
 
 
 def healthy(managed: Managed, files: int) -> bool:
@@ -75,9 +77,17 @@ def test_a_machine_is_guarded_from_installation_to_removal(managed: Managed) -> 
         assert managed.until(lambda why=result: managed.ask("show", "catalogd", "-P", "Result") == why)  # type: ignore[misc]
         assert managed.until(lambda: healthy(managed, PICTURES + 1)), f"back after SIG{signal}"
 
+    managed.run("touch", OWN_DROP_IN.replace("override", "20-mine"))
+    assert managed.run("catalog", "service", "install", "--run-as", "root").returncode == 0, "the owner's files stay"
+    assert managed.run("grep", "-q", "WatchdogSec=6", OWN_DROP_IN).returncode == 0
+    assert managed.ask("show", "catalogd", "-P", "WatchdogUSec") == "6s", "the owner's drop-in has the last word"
+    assert managed.ask("show", "catalogd", "-P", "CapabilityBoundingSet") == "cap_dac_read_search"
+
     assert managed.run("systemctl", "stop", "catalogd").returncode == 0
     assert managed.ask("show", "catalogd", "-P", "Result") == "success"
     assert managed.run("catalog", "check").returncode == 0
     assert managed.run("catalog", "service", "uninstall").returncode == 0
     assert managed.ask("show", "catalogd", "-P", "LoadState") == "not-found"
     assert managed.run("test", "-e", "/var/lib/catalogd/catalog.db").returncode == 0, "the catalog stays"
+    left = managed.run("ls", "-1", os.path.dirname(OWN_DROP_IN)).stdout.split()
+    assert left == ["20-mine.conf", "override.conf"], "so do the owner's drop-ins"

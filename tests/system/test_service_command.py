@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import shutil
 import stat
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from click.testing import CliRunner, Result
 from catalog.cli.main import cli
 from catalog.errors import CatalogError, ResourceError, UsageError
 from catalog.installer import systemctl
+from catalog.installer.unit_files import DROP_IN_NAME
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
 SOMEBODY = "mail"  # an account of every Debian
@@ -61,11 +63,11 @@ def with_systemctl(home: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> 
 def test_without_systemd_it_writes_the_unit_and_says_what_to_type(home: Path) -> None:
     result = call("install", "--user")
     assert result.exit_code == 0, result.exception
-    unit = home / "xdg" / "systemd" / "user" / "catalogd.service"
-    assert f"--config {home}/config.toml" in unit.read_text()
-    scrub = home / "xdg" / "systemd" / "user" / "catalog-scrub.service"
-    assert f"--config {home}/config.toml scrub\n" in scrub.read_text()
-    assert scrub.with_suffix(".timer").exists()
+    folder = home / "xdg" / "systemd" / "user"
+    assert f"--config {home}/config.toml\n" in (folder / "catalogd.service.d" / DROP_IN_NAME).read_text()
+    assert f"--config {home}/config.toml scrub\n" in (folder / "catalog-scrub.service.d" / DROP_IN_NAME).read_text()
+    for name in ("catalogd.service", "catalog-scrub.service", "catalog-scrub.timer"):
+        assert (folder / name).exists()
     for line in (
         "daemon-reload",
         "enable catalogd.service catalog-scrub.timer catalog-report.timer",
@@ -87,6 +89,47 @@ def test_with_systemd_it_starts_the_service_and_a_second_time_leaves_it_running(
     first = ["daemon-reload", "enable catalogd.service catalog-scrub.timer catalog-report.timer"]
     units = ("catalogd.service", "catalog-scrub.timer", "catalog-report.timer")
     assert lines == [*first, *(f"restart {unit}" for unit in units), *first, *(f"start {unit}" for unit in units)]
+
+
+def test_a_changed_drop_in_alone_restarts_the_service(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = with_systemctl(home, monkeypatch, "")
+    assert call("install", "--user").exit_code == 0
+    (home / "xdg" / "systemd" / "user" / "catalogd.service.d" / DROP_IN_NAME).write_text("")
+    assert call("install", "--user").exit_code == 0
+    assert [line.split()[1] for line in asked.read_text().splitlines()[-3:]] == ["restart", "start", "start"]
+
+
+def test_the_owners_drop_ins_survive_a_second_installation_and_the_removal(home: Path) -> None:
+    folder = home / "xdg" / "systemd" / "user"
+    own = [folder / "catalogd.service.d" / "override.conf", folder / "catalog-scrub.timer.d" / "override.conf"]
+    own.append(folder / "catalog-report.service.d" / "20-mine.conf")
+    for path in own:
+        path.parent.mkdir(parents=True)
+        path.write_text(f"# {path}\n")
+    assert call("install", "--user").exit_code == 0
+    assert call("install", "--user").exit_code == 0
+    assert (folder / "catalogd.service.d" / DROP_IN_NAME).exists()
+    removed = call("uninstall", "--user")
+    assert removed.exit_code == 0, removed.exception
+    assert {path for path in folder.rglob("*") if path.is_file()} == set(own)
+    assert all(path.read_text() == f"# {path}\n" for path in own)
+    assert all(f"kept: {path.parent}, " in removed.stderr for path in own)
+
+
+def test_an_edited_unit_is_saved_beside_the_new_one(home: Path) -> None:
+    unit = home / "xdg" / "systemd" / "user" / "catalogd.service"
+    unit.parent.mkdir(parents=True)
+    for text, saved in (("[Service]\nNice=5\n", ".bak"), ("# mine", ".2.bak"), ("# mine", ".2.bak")):
+        unit.write_text(text)
+        unit.chmod(0o600)
+        result = call("install", "--user")
+        copy = unit.with_name(unit.name + saved)
+        assert f"saved: {copy}, the unit it replaces; " in result.stderr
+        assert "`systemctl --user edit catalogd.service`" in result.stderr
+        assert (copy.read_text(), stat.S_IMODE(copy.stat().st_mode)) == (text, 0o600)
+        assert unit.read_text() != text
+    assert "saved:" not in call("install", "--user").stderr
+    assert len(list(unit.parent.glob("*.bak"))) == 2
 
 
 def test_a_service_that_will_not_start_is_an_error_that_names_the_journal(
@@ -123,6 +166,7 @@ def test_a_unit_alone_from_an_older_version_is_removed_too(home: Path, monkeypat
     call("install", "--user")
     for name in ("catalog-scrub.service", "catalog-scrub.timer", "catalog-report.service", "catalog-report.timer"):
         (home / "xdg" / "systemd" / "user" / name).unlink()
+    shutil.rmtree(home / "xdg" / "systemd" / "user" / "catalogd.service.d")
     assert call("uninstall", "--user").exit_code == 0
     assert asked.read_text().splitlines()[-2:] == ["--user disable --now catalogd.service", "--user daemon-reload"]
 
@@ -131,9 +175,10 @@ def test_print_shows_every_unit_and_its_place(home: Path) -> None:
     printed = call("install", "--user", "--print").stdout
     folder = home / "xdg" / "systemd" / "user"
     names = ("catalogd.service", "catalog-scrub.service", "catalog-report.service")
-    for name in (*names, "catalog-scrub.timer", "catalog-report.timer"):
+    drop_ins = [f"{name}.d/{DROP_IN_NAME}" for name in names]
+    for name in (*names, *drop_ins, "catalog-scrub.timer", "catalog-report.timer"):
         assert f"# {folder / name}\n" in printed
-    assert printed.count("ExecStart=") == len(names)
+    assert printed.count(f" --config {home}/config.toml") == len(names)
     for hour in ("02:00", "06:30"):
         assert f"OnCalendar=*-*-* {hour}:00\n" in printed
     assert not folder.exists()
@@ -197,7 +242,7 @@ def test_install_gives_the_catalog_to_the_account(home: Path, monkeypatch: pytes
     assert result.exit_code == 0, result.exception
     assert {place.owner() for place in (home / "state", home / "state" / "catalog.db")} == {SOMEBODY}
     for name in ("catalogd.service", "catalog-scrub.service", "catalog-report.service"):
-        assert f"\nUser={SOMEBODY}\n" in (home / "system" / name).read_text()
+        assert f"\nUser={SOMEBODY}\n" in (home / "system" / f"{name}.d" / DROP_IN_NAME).read_text()
 
 
 @needs_root

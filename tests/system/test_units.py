@@ -1,4 +1,4 @@
-"""The systemd units: accepted by systemd, closed to what the service does not need, and true to what it does."""
+"""The systemd units: systemd accepts them, they sandbox the service, and their settings match what it does."""
 
 import ctypes
 import os
@@ -17,155 +17,176 @@ from catalog.installer.unit_files import (
     SCRUB_TIMER,
     SCRUB_UNIT,
     SERVICE_UNIT,
+    SERVICES,
     SYSTEM_STATE,
     UnitSettings,
-    system_unit,
-    system_units,
-    user_unit,
-    user_units,
+    drop_in_path,
+    system_unit_files,
+    user_unit_files,
 )
 from tests.support.running_service import Household, picture, until
 
 PR_SET_MDWE, PR_GET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN = 65, 66, 1  # linux/prctl.h, since 6.3
-PROGRAM = Path(sys.executable)  # systemd wants to see a program that exists
+SHIPPED = Path(__file__).parents[2] / "systemd"
+PROGRAM = Path(sys.executable)  # systemd-analyze wants a program that exists
 CONFIG = Path("/etc/catalogd/config.toml")
-SITE = UnitSettings(PROGRAM, CONFIG, SYSTEM_STATE, "mail", "mail")  # an account of every Debian
+SETTINGS = UnitSettings(PROGRAM, CONFIG, SYSTEM_STATE, "mail", "mail")  # an account of every Debian
+SYSTEM_FILES, USER_FILES = system_unit_files(SETTINGS), user_unit_files(SETTINGS)
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
 
 
-def values(unit: str, key: str) -> list[str]:
-    return re.findall(rf"(?m)^{key}=(.*)$", unit)
+def values(files: dict[str, str], unit: str, key: str) -> list[str]:
+    """Return all values of a key as systemd reads them: the unit, then our drop-in; an empty value resets the list."""
+    found: list[str] = []
+    for value in re.findall(rf"(?m)^{key}=(.*)$", files[unit] + files.get(drop_in_path(unit), "")):
+        found = [*found, value] if value else []
+    return found
 
 
-def analyze(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["systemd-analyze", *words], capture_output=True, text=True, check=False)
+def write_files(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+
+
+def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True, check=False)
+
+
+def test_units_are_shipped_verbatim_and_only_services_have_a_drop_in() -> None:
+    names = {name for name in SYSTEM_FILES if "/" not in name}
+    assert all(SYSTEM_FILES[name] == (SHIPPED / name).read_text() for name in names)
+    assert all(USER_FILES[name] == (SHIPPED / name.replace(".s", "-user.s")).read_text() for name in names)
+    for files in (SYSTEM_FILES, USER_FILES):
+        assert set(files) - names == {f"{unit}.d/10-catalogd.conf" for unit in SERVICES}
 
 
 @needs_systemd
-@pytest.mark.parametrize("name", ["catalogd.service", SCRUB_UNIT, REPORT_UNIT])
+@pytest.mark.parametrize("name", SERVICES)
 @pytest.mark.parametrize("user", ["mail", "root"])
 def test_exposure_is_at_most_one_and_a_half_with_a_gpu(tmp_path: Path, user: str, name: str) -> None:
-    place = tmp_path / name
-    unit = system_units(UnitSettings(PROGRAM, CONFIG, Path("/srv/state"), user, user))[name]
-    assert ("char-nvidia-uvm rw" in values(unit, "DeviceAllow")) == (name != REPORT_UNIT), "it needs no GPU"
-    place.write_text(unit)
-    found = analyze("security", "--offline=true", "--threshold=15", str(place))
+    files = system_unit_files(UnitSettings(PROGRAM, CONFIG, Path("/srv/state"), user, user))
+    assert ("char-nvidia-uvm rw" in values(files, name, "DeviceAllow")) == (name != REPORT_UNIT), "it needs no GPU"
+    write_files(tmp_path, files)
+    found = analyze("security", "--offline=true", "--threshold=15", str(tmp_path / name))
     assert found.returncode == 0, found.stdout[-400:] + found.stderr
+    as_root = "Service runs as root user" in found.stdout
+    assert as_root == (user == "root"), "the drop-in is part of what was analyzed"
 
 
 @needs_systemd
-@pytest.mark.parametrize(("level", "units"), [("--system", system_units(SITE)), ("--user", user_units(SITE))])
+@pytest.mark.parametrize(("level", "files"), [("--system", SYSTEM_FILES), ("--user", USER_FILES)])
 def test_systemd_accepts_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str, units: dict[str, str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str, files: dict[str, str]
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    for name, text in units.items():
-        (tmp_path / name).write_text(text)
-    found = analyze("verify", level, "--man=no", *(str(tmp_path / name) for name in units))
+    write_files(tmp_path, files)
+    found = analyze("verify", level, "--man=no", *(str(tmp_path / name) for name in files if "/" not in name))
     assert (found.returncode, found.stderr) == (0, "")
 
 
 @needs_systemd
-def test_a_mistake_in_a_unit_is_seen_by_this_test(tmp_path: Path) -> None:
-    place = tmp_path / "catalogd.service"
-    place.write_text(system_unit(SITE).replace("KillMode=mixed", "KillMode=gently"))
-    assert "gently" in analyze("verify", "--man=no", str(place)).stderr
+def test_a_mistake_in_a_unit_or_a_drop_in_is_seen_by_this_test(tmp_path: Path) -> None:
+    unit, drop_in = SYSTEM_FILES[SERVICE_UNIT], SYSTEM_FILES[drop_in_path(SERVICE_UNIT)]
+    mistakes = {SERVICE_UNIT: unit.replace("KillMode=mixed", "KillMode=gently")}
+    mistakes[drop_in_path(SERVICE_UNIT)] = drop_in + "KillSignal=SIGNICE\n"
+    write_files(tmp_path, mistakes)
+    complaints = analyze("verify", "--man=no", str(tmp_path / SERVICE_UNIT)).stderr
+    assert "gently" in complaints and "SIGNICE" in complaints
 
 
-@pytest.mark.parametrize("units", [system_units(SITE), user_units(SITE)])
-def test_the_scrub_is_shut_in_like_the_service_and_gives_way_to_all(units: dict[str, str]) -> None:
-    """Where no service runs it decodes hostile files itself."""
+@pytest.mark.parametrize("files", [SYSTEM_FILES, USER_FILES])
+def test_the_scrub_has_the_sandbox_of_the_service_and_the_lowest_priority(files: dict[str, str]) -> None:
+    """Where no service runs, it decodes hostile files itself."""
     service, scrub = (
-        set(units[name].split("[Service]")[1].split("[Install]")[0].splitlines()) for name in (SERVICE_UNIT, SCRUB_UNIT)
+        set(files[name].split("[Service]")[1].split("[Install]")[0].splitlines()) for name in (SERVICE_UNIT, SCRUB_UNIT)
     )
     shared = {
         line for line in service if re.match(r"(Protect|Private|Restrict|SystemCall|Device|Capab|Memory|NoNew)", line)
     }
     assert shared - scrub == set()
     assert {"CPUSchedulingPolicy=idle", "IOSchedulingClass=idle", "Type=oneshot"} <= scrub
-    assert "RemoveIPC=yes" not in scrub, "it ends each night, and the service runs as the same user"
+    assert "RemoveIPC=yes" not in scrub, "it exits each night, and the service runs as the same user"
 
 
-def test_the_report_is_shut_in_like_the_scrub_but_for_the_gpu() -> None:
+def test_the_report_has_the_sandbox_of_the_scrub_without_the_gpu() -> None:
     """It has thumbnails made of hostile files."""
-    scrub, report = (
-        set(system_units(SITE)[name].split("[Service]")[1].splitlines()) for name in (SCRUB_UNIT, REPORT_UNIT)
-    )
-    shut = {line for line in scrub if re.match(r"(Protect|Private|Restrict|SystemCall|Capab|Memory|NoNew|IP)", line)}
-    assert shut - report == {"PrivateDevices=no"}
+    scrub, report = (set(SYSTEM_FILES[name].split("[Service]")[1].splitlines()) for name in (SCRUB_UNIT, REPORT_UNIT))
+    sandbox = {line for line in scrub if re.match(r"(Protect|Private|Restrict|SystemCall|Capab|Memory|NoNew|IP)", line)}
+    assert sandbox - report == {"PrivateDevices=no"}
     assert {"PrivateDevices=yes", "CPUSchedulingPolicy=idle", "Type=oneshot"} <= report
-    assert SCRUB_UNIT in values(system_units(SITE)[REPORT_UNIT], "After")[0].split(), (
-        "it tells what tonight's scrub has found"
-    )
+    after = values(SYSTEM_FILES, REPORT_UNIT, "After")[0].split()
+    assert SCRUB_UNIT in after, "it reports what tonight's scrub has found"
 
 
-def test_only_who_sends_the_report_gets_a_network_and_only_the_report() -> None:
-    quiet = system_units(SITE)
-    sending = system_units(UnitSettings(PROGRAM, CONFIG, SYSTEM_STATE, "mail", "mail", sends=True))
-    assert values(quiet[REPORT_UNIT], "PrivateNetwork") == ["yes"]
-    assert values(sending[REPORT_UNIT], "PrivateNetwork") == ["no"]
-    assert "AF_INET" in values(sending[REPORT_UNIT], "RestrictAddressFamilies")[0].split()
-    assert values(sending[REPORT_UNIT], "IPAddressDeny") == []
-    assert {name for name, text in sending.items() if text != quiet[name]} == {REPORT_UNIT}
+def test_only_the_report_gets_a_network_and_only_with_a_command_that_sends_it() -> None:
+    sending = system_unit_files(UnitSettings(PROGRAM, CONFIG, SYSTEM_STATE, "mail", "mail", sends=True))
+    assert values(SYSTEM_FILES, REPORT_UNIT, "PrivateNetwork") == ["yes"]
+    assert values(SYSTEM_FILES, REPORT_UNIT, "IPAddressDeny") == ["any"]
+    assert values(sending, REPORT_UNIT, "PrivateNetwork")[-1] == "no"
+    assert values(sending, REPORT_UNIT, "RestrictAddressFamilies") == ["AF_UNIX AF_INET AF_INET6 AF_NETLINK"]
+    assert values(sending, REPORT_UNIT, "IPAddressDeny") == []
+    assert {name for name, text in sending.items() if text != SYSTEM_FILES[name]} == {drop_in_path(REPORT_UNIT)}
 
 
 def test_the_report_comes_after_scrub_and_backup() -> None:
-    timer = system_units(SITE)[REPORT_TIMER]
-    assert (values(timer, "OnCalendar"), values(timer, "Persistent")) == (["*-*-* 06:30:00"], ["true"])
-    assert values(timer, "WantedBy") == ["timers.target"]
+    assert values(SYSTEM_FILES, REPORT_TIMER, "OnCalendar") == ["*-*-* 06:30:00"]
+    assert values(SYSTEM_FILES, REPORT_TIMER, "Persistent") == ["true"]
+    assert values(SYSTEM_FILES, REPORT_TIMER, "WantedBy") == ["timers.target"]
 
 
-def test_the_timer_is_nightly_and_makes_up_for_a_night_that_was_missed() -> None:
-    timer = system_units(SITE)[SCRUB_TIMER]
-    assert (values(timer, "OnCalendar"), values(timer, "Persistent")) == (["*-*-* 02:00:00"], ["true"])
-    assert values(timer, "WantedBy") == ["timers.target"]
+def test_the_scrub_is_nightly_and_makes_up_for_a_missed_night() -> None:
+    assert values(SYSTEM_FILES, SCRUB_TIMER, "OnCalendar") == ["*-*-* 02:00:00"]
+    assert values(SYSTEM_FILES, SCRUB_TIMER, "Persistent") == ["true"]
+    assert values(SYSTEM_FILES, SCRUB_TIMER, "WantedBy") == ["timers.target"]
 
 
-def test_a_state_of_the_owners_choice_is_the_only_place_to_write() -> None:
-    units = system_units(UnitSettings(PROGRAM, CONFIG, Path("/srv/my catalog/100%"), "mail", "mail"))
-    for unit in (units[SERVICE_UNIT], units[SCRUB_UNIT], units[REPORT_UNIT]):
-        assert values(unit, "ReadWritePaths") == ['"/srv/my catalog/100%%"']
-        assert values(unit, "StateDirectory") == []
-        assert values(unit, "ProtectSystem") == ["strict"]
+def test_a_state_directory_of_the_owners_choice_is_the_only_writable_path() -> None:
+    files = system_unit_files(UnitSettings(PROGRAM, CONFIG, Path("/srv/my catalog/100%"), "mail", "mail"))
+    for unit in SERVICES:
+        assert values(files, unit, "ReadWritePaths") == ['"/srv/my catalog/100%%"']
+        assert values(files, unit, "StateDirectory") == []
+        assert values(files, unit, "ProtectSystem") == ["strict"]
 
 
-def test_the_usual_state_is_made_by_systemd() -> None:
-    unit = system_unit(SITE)
-    assert (values(unit, "StateDirectory"), values(unit, "ReadWritePaths")) == (["catalogd"], [])
+def test_systemd_creates_the_default_state_directory() -> None:
+    for unit in SERVICES:
+        assert values(SYSTEM_FILES, unit, "StateDirectory") == ["catalogd"]
+        assert values(SYSTEM_FILES, unit, "ReadWritePaths") == []
 
 
 def test_the_command_line_survives_any_path() -> None:
-    site = UnitSettings(Path("/opt/a b/catalogd"), Path('/etc/$HOME/say "hi"\\.toml'), SYSTEM_STATE, "mail", "mail")
-    for unit in (system_unit(site), user_unit(site)):
-        assert values(unit, "ExecStart") == ['"/opt/a b/catalogd" --config "/etc/$$HOME/say \\"hi\\"\\\\.toml"']
-    for units in (system_units(site), user_units(site)):
-        catalog = '"/opt/a b/catalog" --config "/etc/$$HOME/say \\"hi\\"\\\\.toml"'
-        assert values(units[SCRUB_UNIT], "ExecStart") == [f"{catalog} scrub"]
-        assert values(units[REPORT_UNIT], "ExecStart") == [f"{catalog} report"]
+    settings = UnitSettings(Path("/opt/a b/catalogd"), Path('/etc/$HOME/say "hi"\\.toml'), SYSTEM_STATE, "mail", "mail")
+    for files in (system_unit_files(settings), user_unit_files(settings)):
+        config = '--config "/etc/$$HOME/say \\"hi\\"\\\\.toml"'
+        assert values(files, SERVICE_UNIT, "ExecStart") == [f'"/opt/a b/catalogd" {config}']
+        assert values(files, SCRUB_UNIT, "ExecStart") == [f'"/opt/a b/catalog" {config} scrub']
+        assert values(files, REPORT_UNIT, "ExecStart") == [f'"/opt/a b/catalog" {config} report']
 
 
 def test_a_path_that_could_forge_a_line_is_refused() -> None:
     with pytest.raises(UsageError):
-        system_unit(UnitSettings(PROGRAM, Path("/etc/a\nUser=root"), SYSTEM_STATE, "mail", "mail"))
+        system_unit_files(UnitSettings(PROGRAM, Path("/etc/a\nUser=root"), SYSTEM_STATE, "mail", "mail"))
 
 
-def test_root_may_read_all_and_nothing_more() -> None:
-    assert values(
-        system_unit(UnitSettings(PROGRAM, CONFIG, SYSTEM_STATE, "root", "root")), "CapabilityBoundingSet"
-    ) == ["CAP_DAC_READ_SEARCH"]
-    assert values(system_unit(SITE), "CapabilityBoundingSet") == [""]
+def test_root_gets_the_capability_to_read_everything_and_no_other() -> None:
+    as_root = system_unit_files(UnitSettings(PROGRAM, CONFIG, SYSTEM_STATE, "root", "root"))
+    for unit in SERVICES:
+        assert values(as_root, unit, "CapabilityBoundingSet") == ["CAP_DAC_READ_SEARCH"]
+        assert "\nCapabilityBoundingSet=\n" in SYSTEM_FILES[unit]
+        assert values(SYSTEM_FILES, unit, "CapabilityBoundingSet") == []
 
 
-@pytest.mark.parametrize("unit", [system_unit(SITE), user_unit(SITE)])
-def test_it_stops_in_order_and_comes_back_unless_the_configuration_is_wrong(unit: str) -> None:
-    assert values(unit, "Type") == ["notify"]
-    assert values(unit, "KillMode") == ["mixed"]
-    assert values(unit, "ExecReload") == ["/bin/kill -HUP $MAINPID"]
-    assert values(unit, "RestartPreventExitStatus") == [str(UsageError.exit_code)]
-    assert values(unit, "OOMPolicy") == ["continue"]
+@pytest.mark.parametrize("files", [SYSTEM_FILES, USER_FILES])
+def test_the_service_stops_cleanly_and_restarts_unless_the_configuration_is_wrong(files: dict[str, str]) -> None:
+    assert values(files, SERVICE_UNIT, "Type") == ["notify"]
+    assert values(files, SERVICE_UNIT, "KillMode") == ["mixed"]
+    assert values(files, SERVICE_UNIT, "ExecReload") == ["/bin/kill -HUP $MAINPID"]
+    assert values(files, SERVICE_UNIT, "RestartPreventExitStatus") == [str(UsageError.exit_code)]
+    assert values(files, SERVICE_UNIT, "OOMPolicy") == ["continue"]
 
 
-def test_it_works_where_no_memory_may_be_both_written_and_executed(tmp_path: Path) -> None:
+def test_the_service_works_where_no_memory_may_be_both_written_and_executed(tmp_path: Path) -> None:
     """MemoryDenyWriteExecute, by the kernel's own switch of the same meaning, for the service and its workers."""
     if ctypes.CDLL(None).prctl(PR_GET_MDWE, 0, 0, 0, 0) < 0:
         pytest.skip("this kernel has no PR_SET_MDWE")

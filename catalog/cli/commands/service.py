@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,8 +20,9 @@ from catalog.installer.unit_files import (
     SERVICE_UNIT,
     TIMERS,
     UnitSettings,
-    system_units,
-    user_units,
+    drop_in_path,
+    system_unit_files,
+    user_unit_files,
 )
 
 PRIVATE_FOLDERS = (Path("/tmp"), Path("/var/tmp"))  # a service of the whole machine has its own, empty ones
@@ -36,11 +38,14 @@ def command() -> None:
 @command.command("install")
 @personal_option
 @click.option("--run-as", metavar="USER", help="Who reads the roots (else the owner of the first root).")
-@click.option("--print", "only_print", is_flag=True, help="Print the units, change nothing.")
+@click.option("--print", "only_print", is_flag=True, help="Print the files and their paths, change nothing.")
 @config_option
 @click.pass_context
 def install(ctx: click.Context, personal: bool, run_as: str | None, only_print: bool, config_file: str | None) -> None:
-    """Write the units for this configuration, enable and start them. Harmless to repeat."""
+    """Write the units and a drop-in with this machine's settings, enable and start them. Harmless to repeat.
+
+    Your own drop-ins (`systemctl edit`) are kept.
+    """
     config = load_config(named_config_file(ctx, config_file))
     if personal and run_as:
         raise UsageError("--user and --run-as exclude each other", "Your own services run as you: leave out --run-as.")
@@ -49,37 +54,56 @@ def install(ctx: click.Context, personal: bool, run_as: str | None, only_print: 
         service_program(), config.path.absolute(), config.state, sends=bool(config.report.command.strip())
     )
     if personal:
-        units = user_units(site)
+        files = user_unit_files(site)
     else:
         runner = service_account(config.roots[0], run_as)
-        units = system_units(replace(site, user=runner.user, group=runner.group))
+        files = system_unit_files(replace(site, user=runner.user, group=runner.group))
     if only_print:
-        click.echo("\n".join(f"# {manager.folder / name}\n{text}" for name, text in units.items()), nl=False)
+        click.echo("\n".join(f"# {manager.folder / name}\n{text}" for name, text in files.items()), nl=False)
         return
     if not personal:
         _require_runnable(runner, site, config)
-    _start(manager, {name: manager.write(name, text) for name, text in units.items()})
+    _start(manager, _write_files(manager, files))
 
 
 @command.command("uninstall")
 @personal_option
 def uninstall(personal: bool) -> None:
-    """Stop the service and the timers and remove their units. The catalog and the configuration stay."""
+    """Stop the service and the timers and remove their units. The catalog and the configuration stay.
+
+    Your own drop-ins (`systemctl edit`) stay, too.
+    """
     manager = ServiceManager(personal)
-    there = [name for name in UNITS if (manager.folder / name).exists()]
-    if not there:
+    installed = [path for name in UNITS for path in _installed_files(manager, name)]
+    if not installed:
         click.echo(f"nothing to remove: there is no {manager.folder / SERVICE_UNIT}", err=True)
         return
     _require_root(personal)
-    for name in there:
-        if manager.runs:
-            manager.ask(*(("stop",) if name in (SCRUB_UNIT, REPORT_UNIT) else ("disable", "--now")), name)
-        (manager.folder / name).unlink()
+    for path in installed:
+        if manager.runs and path.name in UNITS:
+            manager.call(*(("stop",) if path.name in (SCRUB_UNIT, REPORT_UNIT) else ("disable", "--now")), path.name)
+        path.unlink()
+    folders = [(manager.folder / drop_in_path(name)).parent for name in UNITS]
+    kept = [folder for folder in folders if _remains(folder)]
     if manager.runs:
-        manager.ask("daemon-reload")
-    for name in there:
-        click.echo(f"removed: {manager.folder / name}", err=True)
+        manager.call("daemon-reload")
+    for path in installed:
+        click.echo(f"removed: {path}", err=True)
+    for folder in kept:
+        click.echo(f"kept: {folder}, which contains drop-ins that are not ours", err=True)
     click.echo("The catalog and the configuration are untouched.", err=True)
+
+
+def _installed_files(manager: ServiceManager, unit: str) -> list[Path]:
+    paths = (manager.folder / unit, manager.folder / drop_in_path(unit))
+    return [path for path in paths if path.exists()]
+
+
+def _remains(folder: Path) -> bool:
+    """Remove a drop-in folder if it is empty; return whether it is still there."""
+    with suppress(OSError):
+        folder.rmdir()
+    return folder.exists()
 
 
 def _require_root(personal: bool) -> None:
@@ -103,22 +127,35 @@ def _require_runnable(runner: ServiceAccount, site: UnitSettings, config: Config
     click.echo(f"runs as: {runner.user}", err=True)
 
 
-def _start(manager: ServiceManager, changed: dict[str, bool]) -> None:
-    for name, fresh in changed.items():
-        click.echo(f"unit: {manager.folder / name}" + ("" if fresh else " (as it was)"), err=True)
+def _write_files(manager: ServiceManager, files: dict[str, str]) -> set[str]:
+    """Write the units and our drop-ins; return the names that changed. An edited unit is saved beside the new one."""
+    changed = set()
+    for name, text in files.items():
+        saved = manager.save_previous(name, text) if name in UNITS else None
+        if manager.write(name, text):
+            changed.add(name)
+        kind = "unit" if name in UNITS else "drop-in"
+        click.echo(f"{kind}: {manager.folder / name}" + ("" if name in changed else " (unchanged)"), err=True)
+        if saved:
+            edit = manager.command_line("edit", name)
+            click.echo(f"saved: {saved}, the unit it replaces; if you had edited that, use `{edit}` instead", err=True)
+    return changed
+
+
+def _start(manager: ServiceManager, changed: set[str]) -> None:
     steps = (
         ("daemon-reload",),
         ("enable", SERVICE_UNIT, *TIMERS),
-        ("restart" if changed[SERVICE_UNIT] else "start", SERVICE_UNIT),
-        *(("restart" if changed[name] else "start", name) for name in TIMERS),
+        ("restart" if changed & {SERVICE_UNIT, drop_in_path(SERVICE_UNIT)} else "start", SERVICE_UNIT),
+        *(("restart" if name in changed else "start", name) for name in TIMERS),
     )
     if manager.runs:
         for step in steps:
-            manager.ask(*step)
-        click.echo(f"The service runs: `{manager.line('status', SERVICE_UNIT)}`, `catalog status`.", err=True)
+            manager.call(*step)
+        click.echo(f"The service runs: `{manager.command_line('status', SERVICE_UNIT)}`, `catalog status`.", err=True)
     else:
         click.echo("systemd does not run here. Where it does, type:", err=True)
         for step in steps:
-            click.echo(f"  {manager.line(*step)}", err=True)
+            click.echo(f"  {manager.command_line(*step)}", err=True)
     if manager.personal:
         click.echo("It ends when you log out, unless you type once: `loginctl enable-linger`.", err=True)
