@@ -176,7 +176,7 @@ class Service:
             and self.queue.claimed_count == 0
             and self.queue.exhausted()
             and not self.index.lag
-            and (self.scrub is not None or not self.trainer.behind)
+            and (self.scrub is not None or not self.trainer.has_work)
             and not self.scorer.lag
             and (self.successor is None or self.refusal is not None)
         )

@@ -1,6 +1,6 @@
-"""Cluster near vectors: star clusters for `catalog dups`, connected components for train/test splits.
+"""Cluster near vectors for `catalog dups`, into stars: every member is near the centre.
 
-In a star cluster every member is near the centre. Vectors become centres in order of preference, and a centre takes
+Vectors become centres in order of preference, and a centre takes
 all near vectors that are not yet taken. Connected components would chain a slow pan across a landscape into one group
 of images that have nothing in common, and complete linkage depends on the order of its merges. The centre of a star is
 the copy to keep, so every member is near the copy that replaces it, and the result depends on the preference alone.
@@ -12,26 +12,6 @@ from typing import NamedTuple
 import numpy as np
 
 from catalog.store.vectors import Floats, Integers
-
-CHAIN_BLOCK_ROWS = 1024
-
-
-def near_duplicate_groups(vectors: Floats, min_cosine: float) -> Integers:
-    """Return group ids, int64 [N], of vectors (float32 [N, D], unit length): their connected components.
-
-    Two vectors are connected if their cosine is at least `min_cosine`. Unlike the groups of `dups`, these may chain:
-    for a train/test split it is worse to separate two copies than to keep two different images together.
-    """
-    group = np.arange(len(vectors))
-    for start in range(0, len(vectors), CHAIN_BLOCK_ROWS):
-        block = vectors[start : start + CHAIN_BLOCK_ROWS]
-        near = block @ vectors[: start + len(block)].T >= min_cosine
-        for row, near_row in enumerate(near, start):
-            first, *others = np.unique(np.append(group[: len(near_row)][near_row], group[row]))
-            for other in others:
-                group[group == other] = first
-    return group
-
 
 BLOCK_ROWS = 512  # rows per block of cosines: 60 MB for 30,000 vectors
 

@@ -1,16 +1,18 @@
-"""Which labels would teach most: pictures of which the head knows least, and each unlike the others."""
+"""Active learning: choose the images whose labels would improve the head most."""
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.context import CatalogContext
 from catalog.files.queries import FileEntry, files_with_content
 from catalog.heads.stored_head import require_head
+from catalog.store.database import Database
 from catalog.store.models import current_model
 from catalog.store.vectors import unpack_vectors
 
 Floats = NDArray[np.float32]
-POOL_FACTOR = 20  # times as many uncertain ones as are wanted, to choose different ones from
+POOL_FACTOR = 20  # uncertain images per requested one, so that different ones can be chosen
 UNCERTAIN_SQL = (
     "SELECT s.content, s.p_delete, v.data FROM score s JOIN vector v ON v.content = s.content AND v.model = ?"
     " JOIN content c ON c.id = s.content WHERE s.head = ? AND c.refs > 0"
@@ -19,34 +21,47 @@ UNCERTAIN_SQL = (
 )
 
 
-def most_informative(asking: CatalogContext, count: int) -> list[tuple[FileEntry, float]]:
-    """(file, p_delete), the most telling first. Raises UsageFault without a head."""
-    kept, model = require_head(asking.database), current_model(asking.database)
+class UncertainContent(NamedTuple):
+    """An unlabelled content close to the middle of the head's undecided range. `vector`: packed."""
+
+    content: int
+    p_delete: float
+    vector: bytes
+
+
+def most_informative(database: Database, count: int) -> list[tuple[FileEntry, float]]:
+    """Return up to `count` pairs (file, p_delete), the most informative first.
+
+    They are the images that the head is least sure of, chosen to be unlike one another. Raises UsageError without a
+    head.
+    """
+    stored, model = require_head(database), current_model(database)
     if model is None:
         return []
-    middle = (kept.head.keep_below + kept.head.delete_above) / 2
-    rows = asking.database.rows(UNCERTAIN_SQL, model.id, kept.id, middle, POOL_FACTOR * count)
-    chosen = farthest_first(unpack_vectors([row[2] for row in rows], model.dims), count) if rows else []
+    middle = (stored.head.keep_below + stored.head.delete_above) / 2
+    rows = database.rows(UNCERTAIN_SQL, model.id, stored.id, middle, POOL_FACTOR * count)
+    pool = [UncertainContent(*row) for row in rows]
+    chosen = farthest_first(unpack_vectors([one.vector for one in pool], model.dims), count) if pool else []
     found = []
-    for place in chosen:
-        files = [entry for entry in files_with_content(asking.database, rows[place][0]) if entry.state == "ok"]
+    for index in chosen:
+        files = [entry for entry in files_with_content(database, pool[index].content) if entry.state == "ok"]
         if files:
-            found.append((files[0], float(rows[place][1])))
+            found.append((files[0], float(pool[index].p_delete)))
     return found
 
 
 def farthest_first(vectors: Floats, count: int) -> list[int]:
-    """Places of `count` vectors that are far from one another, the first one first (Gonzalez 1985, farthest first).
+    """Return the indices of `count` vectors far from one another, starting with the first (Gonzalez 1985).
 
-    float32 [N, D], unit length. Pure.
+    `vectors`: float32 [N, D], unit length. Pure.
     """
     if not len(vectors):
         return []
     chosen = [0]
     nearest = vectors @ vectors[0]
     while len(chosen) < min(count, len(vectors)):
-        place = int(np.argmin(nearest))
-        chosen.append(place)
-        nearest = np.maximum(nearest, vectors @ vectors[place])
+        farthest = int(np.argmin(nearest))
+        chosen.append(farthest)
+        nearest = np.maximum(nearest, vectors @ vectors[farthest])
         nearest[chosen] = np.inf
     return chosen

@@ -1,6 +1,6 @@
-"""Augmented views of labelled pictures: read again where their files lie, changed, embedded, and learned from once.
+"""Augmented views of labelled images: read the files again, transform and embed them for one training.
 
-They are not kept: views of a million labels would outgrow the catalog, and the next training may want others.
+Views are not stored: those of a million labels would outgrow the catalog, and the next training may want others.
 """
 
 from collections.abc import Iterator
@@ -9,16 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from catalog.context import CatalogContext
 from catalog.embedding.decode_pool import decode_files
 from catalog.embedding.embedder import FileEmbedder
 from catalog.filesystem.paths import join_path
+from catalog.heads.training import TrainingSet
 from catalog.store.database import Database
 from models.learn.augmentation import augmented_views
 from models.learn.dataset import AugmentedViews
-from models.learn.logistic import Floats
 
-BATCH_IMAGES = 32  # pictures: with their views, a batch for the model
+BATCH_IMAGES = 32  # images whose views are embedded in one run of the model
 FILE_OF_CONTENT_SQL = (
     "SELECT c.sha256, d.path, f.name FROM file f JOIN directory d ON d.id = f.directory JOIN content c"
     " ON c.id = f.content WHERE f.content = ? AND f.state = 'ok' ORDER BY f.id LIMIT 1"
@@ -26,36 +25,38 @@ FILE_OF_CONTENT_SQL = (
 
 
 class LabelledImage(NamedTuple):
-    """A labelled picture read again: its place among the labels, and its pixels as the model wants them."""
+    """A labelled image that was read again: its row in the training set, and its pixels as the model expects them."""
 
-    place: int
+    row: int
     pixels: np.ndarray
 
 
 def embed_augmented_views(
-    asking: CatalogContext, contents: list[int], rows: Floats, dims: int, count: int, seed: int
+    database: Database, embedder: FileEmbedder, training_set: TrainingSet, count: int, seed: int
 ) -> AugmentedViews:
-    """`count` views of each content that lies under a root; its other features are those of `rows` (float32 [N, F]).
+    """Return `count` views of each labelled image that has a file under a root; features other than the embedding are
+    those of the image itself.
 
-    What is away, gone, or has other bytes by now is left out. Raises as Embedder does.
+    Files that are unreachable, gone, or changed since are left out. Raises as FileEmbedder does.
     """
-    embedder, dice = FileEmbedder(asking), np.random.default_rng(seed)
-    made, of = [np.empty((0, rows.shape[1]), np.float32)], [np.empty(0, np.int64)]
-    seen = _decode_labelled(asking.database, embedder, contents)
-    while batch := list(islice(seen, BATCH_IMAGES)):
-        pixels = np.stack([view for one in batch for view in augmented_views(one.pixels, count, dice)])
-        places = np.repeat([one.place for one in batch], count)
-        made.append(np.hstack([embedder.session().run(pixels), rows[places, dims:]]))
-        of.append(places.astype(np.int64))
-    return AugmentedViews(np.vstack(made), np.concatenate(of))
+    rng = np.random.default_rng(seed)
+    features, dims = training_set.labelled.rows, training_set.labelled.dims
+    batches, sources = [np.empty((0, features.shape[1]), np.float32)], [np.empty(0, np.int64)]
+    images = _decode_labelled(database, embedder, training_set.contents)
+    while batch := list(islice(images, BATCH_IMAGES)):
+        pixels = np.stack([view for image in batch for view in augmented_views(image.pixels, count, rng)])
+        rows = np.repeat(np.array([image.row for image in batch], np.int64), count)
+        batches.append(np.hstack([embedder.session().run(pixels), features[rows, dims:]]))
+        sources.append(rows)
+    return AugmentedViews(np.vstack(batches), np.concatenate(sources))
 
 
 def _decode_labelled(database: Database, embedder: FileEmbedder, contents: list[int]) -> Iterator[LabelledImage]:
-    places = {}
-    for place, content in enumerate(contents):
+    expected = {}
+    for row, content in enumerate(contents):
         for sha256, folder, name in database.rows(FILE_OF_CONTENT_SQL, content):
-            places[join_path(folder, name)] = (place, sha256)
-    for reading in decode_files(places, embedder.decode_settings(skip_embedded=False)):
-        place, sha256 = places[reading.path]
-        if reading.facts is not None and reading.sha256 == sha256:
-            yield LabelledImage(place, embedder.pixels(reading))
+            expected[join_path(folder, name)] = (row, sha256)
+    for decoded in decode_files(expected, embedder.decode_settings(skip_embedded=False)):
+        row, sha256 = expected[decoded.path]
+        if decoded.facts is not None and decoded.sha256 == sha256:
+            yield LabelledImage(row, embedder.pixels(decoded))

@@ -1,6 +1,6 @@
-"""Vectors of what file names say, stored for each model that understands words."""
+"""Text vectors of file names, stored for each model that has a text tower."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,12 +10,16 @@ from catalog.embedding.features import FeatureBatch, Floats
 from catalog.store.database import Database
 from catalog.store.vectors import pack_vectors, unpack_vectors
 
-CHUNK_VALUES = 500  # values a query
-EMPTY_NAME = ""  # what a name without words says: the tower has a vector for that, too
+CHUNK_VALUES = 500  # values in one query
+BATCH_NAMES = 32  # names in one request to the service, and in one transaction
+EMPTY_NAME = ""  # the text of a name without words; the tower has a vector for it, too
+
+EmbedTexts = Callable[[list[str]], Floats]  # texts → unit vectors, float32 [N, dims]
+OnProgress = Callable[[int], object]  # gets the number of names that are about to be embedded
 
 
 class TextTowerKey(NamedTuple):
-    """Whose vectors: the text tower `id` of the row `model`, of `dims` numbers."""
+    """The text tower `id` of the model in row `model`, whose vectors have `dims` numbers."""
 
     model: int
     id: str
@@ -23,21 +27,23 @@ class TextTowerKey(NamedTuple):
 
 
 class NameVectors(NamedTuple):
-    """`vectors`: float32 [N, dims]. `bare`: bool [N], those that stand for names whose own are not stored."""
+    """`vectors`: float32 [N, dims]. `missing`: bool [N], true where the name has no stored vector, and the vector of
+    the empty name is given instead.
+    """
 
     vectors: Floats
-    bare: NDArray[np.bool_]
+    missing: NDArray[np.bool_]
 
 
-def name_texts(database: Database, described: FeatureBatch) -> list[str]:
-    """What the name of each content says."""
-    fresh = {one.content: one.words for one in described.fresh}
-    told = {} if len(fresh) == len(described.contents) else stored_name_texts(database, described.contents)
-    return [fresh[content] if content in fresh else told[content] for content in described.contents]
+def name_texts(database: Database, batch: FeatureBatch) -> list[str]:
+    """Return the name text of each content in the batch."""
+    computed = {features.content: features.words for features in batch.fresh}
+    stored = {} if len(computed) == len(batch.contents) else stored_name_texts(database, batch.contents)
+    return [computed[content] if content in computed else stored[content] for content in batch.contents]
 
 
 def stored_name_texts(database: Database, contents: Sequence[int]) -> dict[int, str]:
-    """What the names of contents say, as far as it was stored with their traits; else nothing."""
+    """Return the name texts of contents, "" where none was stored with the features."""
     found: dict[int, str] = {}
     for start in range(0, len(contents), CHUNK_VALUES):
         part = contents[start : start + CHUNK_VALUES]
@@ -46,31 +52,48 @@ def stored_name_texts(database: Database, contents: Sequence[int]) -> dict[int, 
     return found
 
 
-def stored_name_vectors(database: Database, owner: TextTowerKey, words: Iterable[str]) -> dict[str, bytes]:
-    """Packed vectors of those that have one. One that is cut counts as none: it is made anew, and written over."""
-    wanted, found = sorted(set(words)), dict[str, bytes]()
+def stored_name_vectors(database: Database, tower: TextTowerKey, texts: Iterable[str]) -> dict[str, bytes]:
+    """Return the packed vectors of the texts that have one. A truncated one counts as missing, and is replaced."""
+    wanted, found = sorted(set(texts)), dict[str, bytes]()
     for start in range(0, len(wanted), CHUNK_VALUES):
         part = wanted[start : start + CHUNK_VALUES]
         sql = f"SELECT words, data FROM wording WHERE model = ? AND tower = ? AND words IN ({_placeholders(part)})"
-        found.update((word, data) for word, data in database.rows(sql, owner.model, owner.id, *part))
-    return {word: data for word, data in found.items() if len(data) == 2 * owner.dims}
+        found.update((text, data) for text, data in database.rows(sql, tower.model, tower.id, *part))
+    return {text: data for text, data in found.items() if len(data) == 2 * tower.dims}
 
 
-def load_name_vectors(database: Database, owner: TextTowerKey, words: Sequence[str]) -> NameVectors:
-    """The vector of each. One that is not stored yet has that of saying nothing, which lies among all others: zeros lie
-    far from them, and a head would take them for something.
+def load_name_vectors(database: Database, tower: TextTowerKey, texts: Sequence[str]) -> NameVectors:
+    """Return the vector of each text, and that of the empty name for a text without one.
+
+    Zeros would be far from all vectors, and the head would take them for a signal; the empty name is among them.
     """
-    found = stored_name_vectors(database, owner, [EMPTY_NAME, *words])
-    place = {word: number for number, word in enumerate(found)}
-    nothing = place.get(EMPTY_NAME, len(found))
-    table = np.vstack([unpack_vectors(list(found.values()), owner.dims), np.zeros((1, owner.dims), np.float32)])
-    rows = np.array([place.get(word, nothing) for word in words], np.int64)
-    return NameVectors(table[rows], np.array([word not in place for word in words], bool))
+    found = stored_name_vectors(database, tower, [EMPTY_NAME, *texts])
+    row_of = {text: row for row, text in enumerate(found)}
+    empty = row_of.get(EMPTY_NAME, len(found))
+    table = np.vstack([unpack_vectors(list(found.values()), tower.dims), np.zeros((1, tower.dims), np.float32)])
+    rows = np.array([row_of.get(text, empty) for text in texts], np.int64)
+    return NameVectors(table[rows], np.array([text not in row_of for text in texts], bool))
 
 
-def store_name_vectors(database: Database, owner: TextTowerKey, words: Sequence[str], vectors: Floats) -> None:
+def embed_missing_names(
+    database: Database, tower: TextTowerKey, texts: Sequence[str], embed: EmbedTexts, on_progress: OnProgress
+) -> None:
+    """Embed and store the texts that have no vector yet, and the empty name; `on_progress` gets their number first."""
+    wanted = dict.fromkeys([EMPTY_NAME, *texts])
+    stored = stored_name_vectors(database, tower, wanted)
+    missing = [text for text in wanted if text not in stored]
+    if missing:
+        on_progress(len(missing))
+    for start in range(0, len(missing), BATCH_NAMES):
+        part = missing[start : start + BATCH_NAMES]
+        vectors = embed(part)
+        with database.transaction():
+            store_name_vectors(database, tower, part, vectors)
+
+
+def store_name_vectors(database: Database, tower: TextTowerKey, texts: Sequence[str], vectors: Floats) -> None:
     """Store vectors, float32 [N, dims] of unit length. In a transaction."""
-    rows = [(owner.model, owner.id, word, data) for word, data in zip(words, pack_vectors(vectors), strict=True)]
+    rows = [(tower.model, tower.id, text, data) for text, data in zip(texts, pack_vectors(vectors), strict=True)]
     database.many("INSERT INTO wording VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET data = excluded.data", rows)
 
 

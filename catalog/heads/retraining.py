@@ -1,8 +1,8 @@
-"""A head after a change of model: other vectors mean nothing to the one in use, so one has to be trained anew.
+"""Whether the head has to be retrained, because the model changed or the stored head cannot be used.
 
-Nothing is noted down for it. That the head in use is of another model than the one that answers, or of features that
-another version had, says all: a service that is killed before it is done finds it so at its next start. Who never
-trained has no head in use, and gets none.
+No state is kept for this. A head in use that belongs to another model than the current one, or to the features of
+another version, is reason enough: a service that was killed in between finds it at its next start. Without a head in
+use nothing is trained.
 """
 
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from catalog.client.protocol import StatusAnswer
 from catalog.formatting import format_utc
 from catalog.store.database import Database
 
-SOON_SECONDS = 30.0  # seconds: a file that is due by then is waited for
+SOON_SECONDS = 30.0  # training waits for labelled files that are due within this time
 ACTIVE_HEAD_SQL = (
     "SELECT h.id, h.made_at, m.id, m.id IS NOT h.model FROM head h LEFT JOIN model m ON m.role = 'current'"
     " WHERE h.role = 'current'"
@@ -30,10 +30,19 @@ LAST_TRAINING_SQL = (
 )
 
 
-class DueRetraining(NamedTuple):
-    """A head for `model`. `labels`: how many have a vector of it, of `given` in all; `newest`: when the last was given.
+class ActiveHead(NamedTuple):
+    """The head in use beside the current model, by id. `outdated`: it was trained for another model."""
 
-    What cannot be learned from one of these cannot be learned from an equal one.
+    id: int
+    made_at: float
+    current_model: int | None
+    outdated: bool
+
+
+class DueRetraining(NamedTuple):
+    """A training that is due for `model`. `labels`: how many have a vector, out of `given`; `newest`: time of the last.
+
+    If training failed for one of these, it will fail again for an equal one.
     """
 
     model: int
@@ -42,43 +51,47 @@ class DueRetraining(NamedTuple):
     newest: float
 
 
-def due_retraining(database: Database, now: float) -> DueRetraining | None:
-    """None where the head in use can score, where none was ever in use, and while labelled files have still to be
-    embedded.
-    """
+def _active_head(database: Database) -> ActiveHead | None:
     row = database.row(ACTIVE_HEAD_SQL)
-    if row is None or row[2] is None:
-        return None
-    from catalog.heads.stored_head import scoring_head  # brings numpy, which `status` does without
+    return None if row is None else ActiveHead(*row)
 
-    if scoring_head(database) is not None:
+
+def due_retraining(database: Database, now: float) -> DueRetraining | None:
+    """Return the training that is due. None if the head in use can score, if no head was ever in use, or while labelled
+    files are still waiting to be embedded.
+    """
+    active = _active_head(database)
+    if active is None or active.current_model is None:
         return None
-    if database.rows(PENDING_LABEL_SQL, now + SOON_SECONDS, row[2]):
+    from catalog.heads.stored_head import scoring_head  # imports NumPy, which `status` does without
+
+    model = active.current_model
+    if scoring_head(database) is not None or database.rows(PENDING_LABEL_SQL, now + SOON_SECONDS, model):
         return None
-    labels, newest, given = database.row(TRAINING_LABELS_SQL, row[2]) or (0, None, 0)
-    return DueRetraining(row[2], labels, given, newest or 0.0)
+    labels, newest, given = database.row(TRAINING_LABELS_SQL, model) or (0, None, 0)
+    return DueRetraining(model, labels, given, newest or 0.0)
 
 
 def head_status(database: Database, live: StatusAnswer | None) -> dict[str, Any]:
-    """For `status`: `id` and `made_at` of the head whose scores stand, None without one; `state`: none, in use, owed
-    or training; `problem`: why one that is owed could not be trained, or "".
+    """Return the head's part of `status`: `id` and `made_at` of the head in use, None without one; `state`: none, in
+    use, owed or training; `problem`: why the training that is due failed, or "".
     """
-    row = database.row(ACTIVE_HEAD_SQL)
-    if row is None:
+    active = _active_head(database)
+    if active is None:
         return {"id": None, "made_at": None, "state": "none", "problem": ""}
-    state = "owed" if row[3] else "in use"
-    if row[3] and live is not None and live["training"]:
+    state = "owed" if active.outdated else "in use"
+    if active.outdated and live is not None and live["training"]:
         state = "training"
-    last = database.row(LAST_TRAINING_SQL) if state == "owed" else None
-    problem = str(last[1]) if last is not None and last[0] == TRAINING_FAILED else ""
-    return {"id": row[0], "made_at": format_utc(row[1]), "state": state, "problem": problem}
+    kind, detail = (database.row(LAST_TRAINING_SQL) if state == "owed" else None) or ("", "")
+    problem = str(detail) if kind == TRAINING_FAILED else ""
+    return {"id": active.id, "made_at": format_utc(active.made_at), "state": state, "problem": problem}
 
 
-def head_summary(standing: dict[str, Any]) -> str:
-    """One line for people."""
-    head = f"{standing['id']}, trained {standing['made_at']}"
-    if standing["state"] == "in use":
+def head_summary(status: dict[str, Any]) -> str:
+    """Return one line for people."""
+    head = f"{status['id']}, trained {status['made_at']}"
+    if status["state"] == "in use":
         return head
-    if standing["state"] == "training":
+    if status["state"] == "training":
         return f"{head}, for the model before; one for this model is being trained"
-    return f"{head}, for the model before: its scores stand till there is one for this model"
+    return f"{head}, for the model before; its scores remain valid until one for this model is trained"

@@ -1,4 +1,4 @@
-"""The list for any viewer: a folder of links in rank order, and a list of files. No original is touched."""
+"""The ranking for any image viewer: a folder of numbered links, or a list of paths. Originals are never touched."""
 
 import os
 import time
@@ -8,51 +8,52 @@ from catalog.errors import ResourceError
 from catalog.formatting import printable_path
 
 RANK_DIGITS = 5
-MAX_NAME_BYTES = 240  # bytes: a name may have 255
-MARKER_FILE = ".catalogd-links"  # only a folder that holds this may be emptied and filled again
+MAX_NAME_BYTES = 240  # of the 255 that a name may have; the rank needs the rest
+MARKER_FILE = ".catalogd-links"  # only a folder that holds this file is ever emptied
 
 
 def write_links(folder: Path, paths: list[bytes], *, mtimes: bool, now: float | None = None) -> int:
-    """Fill `folder` with numbered symbolic links in the order of `paths`; with `mtimes` their own mtimes fall by rank,
-    for viewers that sort by nothing else. Returns how many. Raises PlaceFault.
+    """Fill `folder` with symbolic links numbered in the order of `paths`; return how many.
+
+    `mtimes`: give the links themselves falling mtimes, for viewers that sort by nothing else. Raises ResourceError.
     """
     try:
         _clear_links(folder)
         start = time.time() if now is None else now
         for rank, path in enumerate(paths, 1):
-            made = os.path.join(os.fsencode(folder), b"%0*d %b" % (RANK_DIGITS, rank, _short(os.path.basename(path))))
-            os.symlink(path, made)
+            name = b"%0*d %b" % (RANK_DIGITS, rank, _shorten(os.path.basename(path)))
+            link = os.path.join(os.fsencode(folder), name)
+            os.symlink(path, link)
             if mtimes:
-                stamp = start - rank
-                os.utime(made, (stamp, stamp), follow_symlinks=False)
+                os.utime(link, (start - rank, start - rank), follow_symlinks=False)
     except OSError as error:
         raise ResourceError(f"cannot fill {folder}: {error.strerror}", "Name an empty folder elsewhere.") from error
     return len(paths)
 
 
-def _short(name: bytes) -> bytes:
-    """A name that the number still fits beside; its end stays, since viewers go by the extension."""
-    return name if len(name) <= MAX_NAME_BYTES else name[-MAX_NAME_BYTES:]
+def _shorten(name: bytes) -> bytes:
+    """Cut a long name at its start: viewers go by the extension."""
+    return name[-MAX_NAME_BYTES:]
 
 
 def _clear_links(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    held = [entry for entry in os.scandir(os.fsencode(folder)) if entry.name != MARKER_FILE.encode()]
-    if held and not (folder / MARKER_FILE).exists():
+    entries = [entry for entry in os.scandir(os.fsencode(folder)) if entry.name != MARKER_FILE.encode()]
+    if entries and not (folder / MARKER_FILE).exists():
         raise ResourceError(
             f"{folder} is not empty", "Name an empty folder, or one that this command has filled before."
         )
     (folder / MARKER_FILE).touch()
-    for entry in held:
+    for entry in entries:
         if not entry.is_symlink():
             raise ResourceError(
-                f"{printable_path(entry.path)} is no link of ours", "Take it out first; nothing was deleted."
+                f"{printable_path(entry.path)} was not made by this command", "Move it away; nothing was deleted."
             )
         os.unlink(entry.path)
 
 
 def write_list(target: Path, paths: list[bytes], zero: bool) -> None:
-    """A path a line, as bytes; with `zero` ended by NUL, for names that hold a newline. Raises PlaceFault."""
+    """Write one path per line, or NUL-terminated with `zero`, for names that hold newlines. Raises ResourceError."""
     end = b"\0" if zero else b"\n"
     try:
         target.write_bytes(b"".join(path + end for path in paths))

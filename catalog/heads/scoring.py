@@ -1,10 +1,9 @@
-"""Scores follow the change log: what has a vector gets p_delete, by the head in use, block by block.
+"""Score contents with the head in use: the change log block by block, and again once a name has its vector.
 
-Scores that had to do without their names' vectors, and the making of those, a few at a time.
-
-Every score is given at once, and marked where the head wants a name's vector that nobody has made yet: a text tower may
-take a tenth of a second for each, and a million of them a day. A kill loses nothing: the mark stands until a score was
-given with that vector, and a vector that is stored is found.
+Every content is scored at once. If the head uses file names, and the name's vector is not stored yet, the score is
+recorded as made without it (table `bare`): a text tower may take a tenth of a second per name, and there may be a
+million a day. A kill loses nothing: the record stays until the content was scored with the vector, and a stored vector
+is found again.
 """
 
 from typing import NamedTuple
@@ -15,8 +14,11 @@ from catalog.heads.stored_head import StoredHead, scoring_head
 from catalog.store.database import Database
 
 BLOCK_ROWS = 8192
+NAMES_PER_STEP = 8  # names embedded in one step: under a second for a base model on two cores
+SCORES_PER_STEP = 1024  # scores without a name vector that one step looks at
+CHUNK_CONTENTS = 500  # contents rescored in one step
 
-# Up to the end of a seq: a cut within one would lose the rest of it for ever.
+# Always all rows of a seq: a block that ended within one would lose the rest for ever.
 NEXT_ROWS_SQL = (
     "SELECT v.content, v.data, c.traits, v.seq, v.live FROM vector v JOIN content c ON c.id = v.content"
     " WHERE v.model = ? AND v.seq > ? ORDER BY v.seq LIMIT ?"
@@ -29,103 +31,8 @@ STORE_SCORE_SQL = (
     "INSERT INTO score(content, head, p_delete) VALUES (?, ?, ?)"
     " ON CONFLICT DO UPDATE SET head = excluded.head, p_delete = excluded.p_delete"
 )
-
-
-class Scores(NamedTuple):
-    """`given`: (content, head, p_delete). Of a head that wants names, `full` and `bare`: contents that were scored with
-    the vectors of theirs, and those without.
-    """
-
-    given: list[tuple[int, int, float]]
-    full: list[tuple[int]]
-    bare: list[tuple[int]]
-
-
-class ScoredBlock(NamedTuple):
-    """`seq`: the change log is scored up to there, by `head`."""
-
-    head: int
-    seq: int
-    scores: Scores
-    fresh: list[ComputedFeatures]
-
-
-def score_next_block(database: Database, kept: StoredHead) -> ScoredBlock | None:
-    """Score what follows in the change log; None where there is nothing. Reads only: a name whose vector is not stored
-    is not waited for (catalog.heads.scoring).
-    """
-    rows = database.rows(NEXT_ROWS_SQL, kept.model, kept.seq, BLOCK_ROWS)
-    if not rows:
-        return None
-    last = rows[-1][3]
-    if len(rows) == BLOCK_ROWS:
-        rows = [row for row in rows if row[3] != last] + database.rows(ROWS_OF_SEQ_SQL, kept.model, last)
-    living = [(content, data, told) for content, data, told, _, live in rows if live]
-    if not living:
-        return ScoredBlock(kept.id, last, Scores([], [], []), [])
-    described = load_features(database, living, kept.head.dims)
-    return ScoredBlock(kept.id, last, score_batch(database, kept, described), described.fresh)
-
-
-def score_batch(database: Database, kept: StoredHead, described: FeatureBatch) -> Scores:
-    """By a head, with the names' vectors that are stored. Reads only."""
-    parts = [described.vectors, described.traits]
-    full: list[tuple[int]] = []
-    bare: list[tuple[int]] = []
-    if kept.tower.id:
-        named = load_name_vectors(database, kept.tower, name_texts(database, described))
-        parts.append(named.vectors)
-        for content, lacks in zip(described.contents, named.bare.tolist(), strict=True):
-            (bare if lacks else full).append((content,))
-    chances = kept.head.chances(*parts)
-    given = [(content, kept.id, p) for content, p in zip(described.contents, chances.tolist(), strict=True)]
-    return Scores(given, full, bare)
-
-
-def record_block(database: Database, scored: ScoredBlock) -> None:
-    """Write a block down, unless another head has come into use meanwhile. In a transaction."""
-    if not database.run(
-        "UPDATE head SET seq = ? WHERE id = ? AND role = 'current' AND seq < ?", scored.seq, scored.head, scored.seq
-    ):
-        return
-    store_features(database, scored.fresh)
-    store_scores(database, scored.scores)
-
-
-def store_scores(database: Database, scores: Scores) -> None:
-    """Write scores of the head in use down. In a transaction."""
-    database.many(STORE_SCORE_SQL, scores.given)
-    database.many("DELETE FROM bare WHERE content = ?", scores.full)
-    database.many("INSERT OR IGNORE INTO bare VALUES (?)", scores.bare)
-
-
-def scoring_lag(database: Database) -> int:
-    """Entries of the change log that the head in use has not scored."""
-    kept = scoring_head(database)
-    if kept is None:
-        return 0
-    last = database.value("SELECT coalesce(max(seq), 0) FROM vector WHERE model = ?", kept.model)
-    return max(0, int(last) - kept.seq)
-
-
-def score_remaining(database: Database) -> int:
-    """Score all that is owed, in short transactions; returns how many contents. For a command without a service."""
-    count = 0
-    while (kept := scoring_head(database)) is not None:
-        scored = score_next_block(database, kept)
-        if scored is None:
-            break
-        with database.transaction():
-            record_block(database, scored)
-        count += len(scored.scores.given)
-    return count
-
-
-NAMES_PER_STEP = 8  # names embedded at a time: under a second for a base model on two cores
-SCORES_PER_STEP = 1024  # scores looked at for them
-
-# Newest first: what has just come is what its owner looks for. CROSS JOIN keeps the order of the tables: the
-# planner would go through all vectors of the model, and sort.
+# Newest first: these are what the owner looks for. CROSS JOIN keeps the order of the tables: the planner would go
+# through all vectors of the model, and sort.
 WITHOUT_NAME_SQL = (
     "SELECT b.content FROM bare b CROSS JOIN vector v ON v.content = b.content AND v.model = ?"
     " ORDER BY b.content DESC LIMIT ?"
@@ -134,47 +41,136 @@ ROWS_OF_CONTENTS_SQL = (
     "SELECT v.content, v.data, c.traits FROM vector v JOIN content c ON c.id = v.content"
     " WHERE v.model = ? AND v.content IN ({marks})"
 )
-CHUNK_CONTENTS = 500  # contents scored again at a time
+
+
+class Scores(NamedTuple):
+    """`rows`: (content, head, p_delete). If the head uses names, `with_name` and `without_name` are the contents scored
+    with and without their name's vector.
+    """
+
+    rows: list[tuple[int, int, float]]
+    with_name: list[tuple[int]]
+    without_name: list[tuple[int]]
+
+
+class ScoredBlock(NamedTuple):
+    """A block of the change log, scored by `head` up to `seq`. `computed`: file features to be stored."""
+
+    head: int
+    seq: int
+    scores: Scores
+    computed: list[ComputedFeatures]
 
 
 class NameStep(NamedTuple):
-    """`scores`: given again, now that their names' vectors are there. `words`: names that have none, a few of them."""
+    """`scores`: made again with name vectors that are stored by now. `missing_names`: a few names to embed."""
 
     scores: Scores | None
-    words: list[str]
+    missing_names: list[str]
 
 
-def next_name_step(database: Database, kept: StoredHead) -> NameStep | None:
-    """What is to be done next for the names; None where nothing is. Reads only."""
-    contents = _contents_without_name(database, kept, SCORES_PER_STEP)
-    if not contents:
+def score_next_block(database: Database, stored: StoredHead) -> ScoredBlock | None:
+    """Score the next block of the change log; return None at its end. Reads only, and never waits for a name vector."""
+    rows = database.rows(NEXT_ROWS_SQL, stored.model, stored.seq, BLOCK_ROWS)
+    if not rows:
         return None
-    says = stored_name_texts(database, contents)
-    there = stored_name_vectors(database, kept.tower, says.values())
-    ready = [content for content in contents if says[content] in there][:CHUNK_CONTENTS]
-    lacking = dict.fromkeys(says[content] for content in contents if says[content] not in there)
-    return NameStep(_score_again(database, kept, ready), list(lacking)[:NAMES_PER_STEP])
+    *_, last_seq, _ = rows[-1]
+    if len(rows) == BLOCK_ROWS:
+        rows = [row for row in rows if row[3] != last_seq]
+        rows += database.rows(ROWS_OF_SEQ_SQL, stored.model, last_seq)
+    live_rows = [(content, vector, features) for content, vector, features, _, live in rows if live]
+    if not live_rows:
+        return ScoredBlock(stored.id, last_seq, Scores([], [], []), [])
+    batch = load_features(database, live_rows, stored.head.dims)
+    return ScoredBlock(stored.id, last_seq, score_batch(database, stored, batch), batch.fresh)
 
 
-def has_scores_without_name(database: Database, kept: StoredHead) -> bool:
-    """Whether any score waits for its name's vector."""
-    return bool(_contents_without_name(database, kept, 1))
+def score_batch(database: Database, stored: StoredHead, batch: FeatureBatch) -> Scores:
+    """Score contents with the name vectors that are stored. Reads only."""
+    parts = [batch.vectors, batch.traits]
+    with_name: list[tuple[int]] = []
+    without_name: list[tuple[int]] = []
+    if stored.tower.id:
+        names = load_name_vectors(database, stored.tower, name_texts(database, batch))
+        parts.append(names.vectors)
+        for content, missing in zip(batch.contents, names.missing.tolist(), strict=True):
+            (without_name if missing else with_name).append((content,))
+    p_delete = stored.head.chances(*parts)
+    rows = [(content, stored.id, p) for content, p in zip(batch.contents, p_delete.tolist(), strict=True)]
+    return Scores(rows, with_name, without_name)
+
+
+def record_block(database: Database, block: ScoredBlock) -> None:
+    """Store a scored block, unless another head has been activated since. In a transaction."""
+    if not database.run(
+        "UPDATE head SET seq = ? WHERE id = ? AND role = 'current' AND seq < ?", block.seq, block.head, block.seq
+    ):
+        return
+    store_features(database, block.computed)
+    _store_scores(database, block.scores)
 
 
 def record_scores(database: Database, head: int, scores: Scores) -> None:
-    """Write scores down, unless another head has come into use meanwhile. In a transaction."""
+    """Store scores, unless another head has been activated since. In a transaction."""
     if database.row("SELECT 1 FROM head WHERE id = ? AND role = 'current'", head) is not None:
-        store_scores(database, scores)
+        _store_scores(database, scores)
 
 
-def _contents_without_name(database: Database, kept: StoredHead, most: int) -> list[int]:
-    if not kept.tower.id:
-        return []
-    return [content for (content,) in database.rows(WITHOUT_NAME_SQL, kept.model, most)]
+def _store_scores(database: Database, scores: Scores) -> None:
+    database.many(STORE_SCORE_SQL, scores.rows)
+    database.many("DELETE FROM bare WHERE content = ?", scores.with_name)
+    database.many("INSERT OR IGNORE INTO bare VALUES (?)", scores.without_name)
 
 
-def _score_again(database: Database, kept: StoredHead, contents: list[int]) -> Scores | None:
+def scoring_lag(database: Database) -> int:
+    """Return how many entries of the change log the head in use has not scored."""
+    stored = scoring_head(database)
+    if stored is None:
+        return 0
+    last_seq = database.value("SELECT coalesce(max(seq), 0) FROM vector WHERE model = ?", stored.model)
+    return max(0, int(last_seq) - stored.seq)
+
+
+def score_remaining(database: Database) -> int:
+    """Score the rest of the change log in short transactions; return the number of contents. For a command, while no
+    service is running.
+    """
+    count = 0
+    while (stored := scoring_head(database)) is not None:
+        block = score_next_block(database, stored)
+        if block is None:
+            break
+        with database.transaction():
+            record_block(database, block)
+        count += len(block.scores.rows)
+    return count
+
+
+def next_name_step(database: Database, stored: StoredHead) -> NameStep | None:
+    """Return what to do next for scores without a name vector; None if there are none. Reads only."""
+    contents = _contents_without_name(database, stored, SCORES_PER_STEP)
     if not contents:
         return None
-    rows = database.rows(ROWS_OF_CONTENTS_SQL.format(marks=",".join("?" * len(contents))), kept.model, *contents)
-    return score_batch(database, kept, load_features(database, rows, kept.head.dims))
+    texts = stored_name_texts(database, contents)
+    vectors = stored_name_vectors(database, stored.tower, texts.values())
+    ready = [content for content in contents if texts[content] in vectors][:CHUNK_CONTENTS]
+    missing = dict.fromkeys(texts[content] for content in contents if texts[content] not in vectors)
+    return NameStep(_rescore(database, stored, ready), list(missing)[:NAMES_PER_STEP])
+
+
+def has_scores_without_name(database: Database, stored: StoredHead) -> bool:
+    """Return whether any content was scored without its name's vector."""
+    return bool(_contents_without_name(database, stored, 1))
+
+
+def _contents_without_name(database: Database, stored: StoredHead, limit: int) -> list[int]:
+    if not stored.tower.id:
+        return []
+    return [content for (content,) in database.rows(WITHOUT_NAME_SQL, stored.model, limit)]
+
+
+def _rescore(database: Database, stored: StoredHead, contents: list[int]) -> Scores | None:
+    if not contents:
+        return None
+    rows = database.rows(ROWS_OF_CONTENTS_SQL.format(marks=",".join("?" * len(contents))), stored.model, *contents)
+    return score_batch(database, stored, load_features(database, rows, stored.head.dims))

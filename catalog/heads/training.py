@@ -1,7 +1,4 @@
-"""Train a head from the owner's labels, compare it with the one in use, and put the better one to use.
-
-What the names of labelled files say, as vectors to learn from.
-"""
+"""Train a head from the labels, compare it with the head in use, and activate the better one."""
 
 import json
 import time
@@ -13,212 +10,223 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from catalog.choices.suspect_labels import store_held_out
-from catalog.client.text_vectors import TextEmbedder
-from catalog.context import CatalogContext
-from catalog.duplicates.clustering import near_duplicate_groups
-from catalog.embedding.features import ComputedFeatures, FeatureBatch, load_features, store_features
-from catalog.embedding.selection import serving_bundle
+from catalog.embedding.features import ComputedFeatures, load_features, store_features
 from catalog.errors import UsageError
 from catalog.filesystem.stat_signature import Nanoseconds
-from catalog.heads.name_vectors import EMPTY_NAME, TextTowerKey, load_name_vectors, name_texts, stored_name_vectors
-from catalog.heads.name_vectors import store_name_vectors as keep_names
+from catalog.heads.name_vectors import (
+    EmbedTexts,
+    OnProgress,
+    TextTowerKey,
+    embed_missing_names,
+    load_name_vectors,
+    name_texts,
+)
 from catalog.heads.stored_head import StoredHead, activate_head, scoring_head, store_head
 from catalog.store.database import Database
 from catalog.store.events import record_event
 from catalog.store.models import Model, require_current_model
+from models.bundle.folder import Bundle
+from models.learn.dataset import AugmentedViews, LabelledRows, near_duplicate_groups
 from models.learn.file_features import FILE_FEATURES
 from models.learn.head import NAME_PREFIX, Head
-from models.learn.logistic import Floats
 from models.learn.metrics import auc, point_estimate
-from models.learn.training import FittedHead, LabelledRows, TooFewLabels, fit_head
+from models.learn.training import FittedHead, TooFewLabels, fit_head
 
-BATCH_NAMES = 32  # names a question to the service, and a transaction
-
-OnProgress = Callable[[int], object]  # how many names are to be embedded
-
-
-class LabelNameVectors(NamedTuple):
-    """`vectors`: float32 [N, dims], of the name of each file, by the text tower `tower`."""
-
-    tower: str
-    vectors: Floats
-
-
-def label_name_vectors(
-    asking: CatalogContext, model: Model, described: FeatureBatch, told: OnProgress
-) -> LabelNameVectors | None:
-    """None for a model without words. Vectors that there are not yet are made and stored; `told` hears of how many.
-
-    Raises PlaceFault for a text tower that may not be used.
-    """
-    bundle = serving_bundle(asking.config, asking.database)
-    if bundle.text is None or bundle.id != model.digest:
-        return None
-    words = name_texts(asking.database, described)
-    owner = TextTowerKey(model.id, bundle.text.id, model.dims)
-    there = stored_name_vectors(asking.database, owner, [EMPTY_NAME, *words])
-    lacking = [word for word in dict.fromkeys([EMPTY_NAME, *words]) if word not in there]
-    if lacking:
-        told(len(lacking))
-        _embed_names(asking, owner, TextEmbedder(asking.config, bundle), lacking)
-    return LabelNameVectors(owner.id, load_name_vectors(asking.database, owner, words).vectors)
-
-
-def _embed_names(asking: CatalogContext, owner: TextTowerKey, speaker: TextEmbedder, lacking: list[str]) -> None:
-    database = Database(asking.config.database, write=True)
-    try:
-        for start in range(0, len(lacking), BATCH_NAMES):
-            part = lacking[start : start + BATCH_NAMES]
-            vectors = speaker.say(part)
-            with database.transaction():
-                keep_names(database, owner, part, vectors)
-    finally:
-        database.close()
-
+MIN_UNSEEN_LABELS = 30  # labels given since the head in use was trained: enough to compare both heads on
+AUC_MARGIN = 0.01  # a new head may be worse by this much AUC on labels unseen by both: it is the newer one
 
 LABELLED_CONTENTS_SQL = (
     "SELECT c.id, v.data, c.traits, l.value, l.at, c.taken_at,"
     " (SELECT f.mtime_ns FROM file f WHERE f.content = c.id ORDER BY f.id LIMIT 1)"
     " FROM label l JOIN content c ON c.id = l.content JOIN vector v ON v.content = c.id AND v.model = ? ORDER BY c.id"
 )
-MIN_UNSEEN_LABELS = 30  # labels that the head in use has not seen, of which some are deletes: enough to compare both on
-AUC_MARGIN = 0.01  # of AUC: a head that is worse by less than that on what neither saw is still the newer one
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingResult:
-    """What came of a training. `used`: the new head scores from now on; `why`: in words, also where it does not."""
+class LabelledContent(NamedTuple):
+    """A row of LABELLED_CONTENTS_SQL. `vector` and `file_features` are packed."""
 
-    head: int
-    used: bool
-    why: str
-    record: dict[str, Any]
+    content: int
+    vector: bytes
+    file_features: bytes | None
+    label: str
+    labelled_at: float
+    taken_at: str | None
+    mtime_ns: Nanoseconds | None
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingSet:
-    """Labelled contents and when each label was given. `features`: what a head names them."""
+    """Labelled contents. `labelled_at`: float64 [N], when each label was given. `computed`: file features that were
+    computed now, to be stored. `features`: the names that a head keeps of its features.
+    """
 
     contents: list[int]
     labelled: LabelledRows
-    given: np.ndarray
-    fresh: list[ComputedFeatures]
+    labelled_at: np.ndarray
+    computed: list[ComputedFeatures]
     features: tuple[str, ...]
 
 
+Augment = Callable[[TrainingSet], AugmentedViews]
+
+
+class Comparison(NamedTuple):
+    """Whether the new head replaces the one in use, and why, for a person to read."""
+
+    better: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """A stored head. `used`: it scores from now on. `reason`: why, or why not. `record`: see models.learn.head.Head."""
+
+    head: int
+    used: bool
+    reason: str
+    record: dict[str, Any]
+
+
 def train_head(
-    asking: CatalogContext, *, force: bool = False, seed: int = 0, views: int = 0, told: OnProgress = lambda names: None
+    database: Database,
+    bundle: Bundle,
+    embed_texts: EmbedTexts,
+    *,
+    augment: Augment | None = None,
+    seed: int = 0,
+    force: bool = False,
+    on_progress: OnProgress = lambda names: None,
 ) -> TrainingResult:
-    """Train, compare, store; use the new head if it is better, or if `force` says so. `views`: so many augmented ones
-    of each labelled picture that still lies under a root are learned from, too. `told` hears how many names are to be
-    embedded first, if any.
+    """Train a head and store it; activate it if it is better than the head in use, or if `force` is set.
 
-    Raises UsageFault with too few labels, StoreFault without vectors.
+    `database`: a writable connection. `bundle`: the one that serves queries; `embed_texts` runs its text tower.
+    `augment` returns views of the training images to train on as well. `on_progress` gets the number of file names to
+    embed, if any.
+
+    Raises UsageError for too few labels, StoreError if the catalog holds no vectors.
     """
-    model = require_current_model(asking.database)
-    pupils = _training_set(asking, model, told)
-    if views:
-        pupils = _augmented(asking, pupils, views, seed)
-    try:
-        trained = fit_head(pupils.labelled, seed)
-    except TooFewLabels as error:
-        raise UsageError(
-            str(error), "Label more: `catalog label keep|delete PATH…`; `catalog next` names good ones."
-        ) from error
-    head = _build_head(model, trained, pupils.features)
-    old = scoring_head(asking.database)
-    better, why = (True, "asked for") if force else compare_heads(old, trained, pupils)
-    return TrainingResult(_store_result(asking, model, head, better, pupils, trained), better, why, head.record)
+    model = require_current_model(database)
+    training_set = _load_training_set(database, model, bundle, embed_texts, on_progress)
+    if augment is not None:
+        views = augment(training_set)
+        training_set = replace(training_set, labelled=replace(training_set.labelled, views=views))
+    fitted = _fit(training_set, seed)
+    active = scoring_head(database)
+    comparison = Comparison(True, "asked for") if force else compare_heads(active, fitted, training_set)
+    with database.transaction():
+        stored = _store(database, model, training_set, fitted, used=comparison.better)
+        if comparison.better:
+            activate_head(database, stored)
+    return TrainingResult(stored, comparison.better, comparison.reason, fitted.record)
 
 
-def _training_set(asking: CatalogContext, model: Model, told: OnProgress) -> TrainingSet:
-    rows = asking.database.rows(LABELLED_CONTENTS_SQL, model.id)
+def _load_training_set(
+    database: Database, model: Model, bundle: Bundle, embed_texts: EmbedTexts, on_progress: OnProgress
+) -> TrainingSet:
+    """Load all labelled contents that have a vector of `model`.
+
+    If the bundle has a text tower, file names are features too; names without a vector are embedded and stored first.
+    Raises UsageError if nothing is labelled.
+    """
+    rows = [LabelledContent(*row) for row in database.rows(LABELLED_CONTENTS_SQL, model.id)]
     if not rows:
         raise UsageError("nothing is labelled yet", "Choose: `catalog label keep|delete PATH…`.")
-    described = load_features(asking.database, [(row[0], row[1], row[2]) for row in rows], model.dims)
-    least = serving_bundle(asking.config, asking.database).near_duplicate_cosine
-    letters = label_name_vectors(asking, model, described, told)
+    batch = load_features(database, [(row.content, row.vector, row.file_features) for row in rows], model.dims)
+    values, features = batch.rows, FILE_FEATURES
+    tower = _text_tower(model, bundle)
+    if tower is not None:
+        texts = name_texts(database, batch)
+        embed_missing_names(database, tower, texts, embed_texts, on_progress)
+        values = np.hstack([values, load_name_vectors(database, tower, texts).vectors])
+        features = (*FILE_FEATURES, NAME_PREFIX + tower.id)
     labelled = LabelledRows(
-        described.rows if letters is None else np.hstack([described.rows, letters.vectors]),
-        np.array([row[3] == "delete" for row in rows], np.float32),
-        near_duplicate_groups(described.vectors, least),
-        np.array([_image_time(row[5], row[6]) for row in rows]),
+        values,
+        np.array([row.label == "delete" for row in rows], np.float32),
+        near_duplicate_groups(batch.vectors, bundle.near_duplicate_cosine),
+        np.array([_image_time(row) for row in rows]),
         model.dims,
-        named=letters is not None,
+        named=tower is not None,
     )
-    features = FILE_FEATURES if letters is None else (*FILE_FEATURES, NAME_PREFIX + letters.tower)
-    return TrainingSet(described.contents, labelled, np.array([row[4] for row in rows]), described.fresh, features)
+    return TrainingSet(batch.contents, labelled, np.array([row.labelled_at for row in rows]), batch.fresh, features)
 
 
-def _augmented(asking: CatalogContext, pupils: TrainingSet, count: int, seed: int) -> TrainingSet:
-    from catalog.heads.augmentation import (
-        embed_augmented_views,  # decoders and the model: not for a training that reads no pixel
-    )
-
-    labelled = pupils.labelled
-    made = embed_augmented_views(asking, pupils.contents, labelled.rows, labelled.dims, count, seed)
-    return replace(pupils, labelled=replace(labelled, views=made))
+def _text_tower(model: Model, bundle: Bundle) -> TextTowerKey | None:
+    """Return the bundle's text tower; None if it has none, or is not the bundle that made the model's vectors."""
+    if bundle.text is None or bundle.id != model.digest:
+        return None
+    return TextTowerKey(model.id, bundle.text.id, model.dims)
 
 
-def _image_time(taken_at: str | None, mtime_ns: Nanoseconds | None) -> float:
+def _image_time(row: LabelledContent) -> float:
+    """Return when the picture was taken, or else when its file was modified, in seconds since the epoch."""
     try:
-        return datetime.fromisoformat(taken_at or "").timestamp()
+        return datetime.fromisoformat(row.taken_at or "").timestamp()
     except (ValueError, OverflowError, OSError):
-        return int(mtime_ns or 0) / 1e9
+        return int(row.mtime_ns or 0) / 1e9
 
 
-def _build_head(model: Model, trained: FittedHead, features: tuple[str, ...]) -> Head:
-    link = trained.link
+def _fit(training_set: TrainingSet, seed: int) -> FittedHead:
+    try:
+        return fit_head(training_set.labelled, seed)
+    except TooFewLabels as error:
+        raise UsageError(
+            str(error), "Label more: `catalog label keep|delete PATH…`; `catalog next` suggests images."
+        ) from error
+
+
+def compare_heads(active: StoredHead | None, fitted: FittedHead, training_set: TrainingSet) -> Comparison:
+    """Compare a new head with the one in use, on labels that neither was trained on.
+
+    These are the labels given since the head in use was trained: the new head's predictions for them are held out by
+    group. Where there are too few of them, compare the recorded AUC.
+    """
+    if active is None:
+        return Comparison(True, "there was none")
+    unseen = training_set.labelled_at > active.made_at
+    labels = training_set.labelled.wanted[unseen].astype(np.float64)
+    # A head for names by another text tower cannot score these features.
+    comparable = active.head.features in (FILE_FEATURES, training_set.features)
+    if len(labels) < MIN_UNSEEN_LABELS or len(set(labels.tolist())) < 2 or not comparable:
+        return _compare_records(active, fitted, len(labels))
+    new_auc = point_estimate(auc, labels, fitted.held_out[unseen])
+    features = training_set.labelled.rows[unseen, : len(active.head.weights)]  # names, if it has none, come last
+    active_auc = point_estimate(auc, labels, active.head.chances(features).astype(np.float64))
+    reason = f"AUC {new_auc:.3f} against {active_auc:.3f} on {len(labels)} labels that neither was trained on"
+    return Comparison(new_auc >= active_auc - AUC_MARGIN, reason)
+
+
+def _compare_records(active: StoredHead, fitted: FittedHead, unseen_labels: int) -> Comparison:
+    new_auc, _, _ = fitted.record["figures"]["auc"]
+    _, lower_bound, _ = active.head.record["figures"]["auc"]
+    if new_auc >= lower_bound - AUC_MARGIN:
+        return Comparison(True, f"as good as the one before, as far as {unseen_labels} new labels can tell")
+    return Comparison(
+        False, f"its AUC of {new_auc:.3f} is below the interval of the one before, which starts at {lower_bound:.3f}"
+    )
+
+
+def _store(database: Database, model: Model, training_set: TrainingSet, fitted: FittedHead, *, used: bool) -> int:
+    """Store the head, the computed features and the held-out scores; return the head's id. In a transaction."""
+    store_features(database, training_set.computed)
+    stored = store_head(database, model, _head_of(model, training_set, fitted), time.time())
+    held_out = [(float(p), content) for p, content in zip(fitted.held_out, training_set.contents, strict=True)]
+    store_held_out(database, held_out)
+    detail = json.dumps({"head": stored, "used": used, "labels": len(held_out)})
+    record_event(database, time.time(), "trained", detail=detail)
+    return stored
+
+
+def _head_of(model: Model, training_set: TrainingSet, fitted: FittedHead) -> Head:
+    link = fitted.link
     return Head(
         model.digest,
-        features,
-        trained.weights,
-        trained.bias,
+        training_set.features,
+        fitted.weights,
+        fitted.bias,
         link.floor,
         link.ceiling,
-        trained.keep_below,
-        trained.delete_above,
-        trained.record,
-        trained.hidden,
+        fitted.keep_below,
+        fitted.delete_above,
+        fitted.record,
+        fitted.hidden,
     )
-
-
-def compare_heads(old: StoredHead | None, trained: FittedHead, pupils: TrainingSet) -> tuple[bool, str]:
-    """Whether the new head is to be used, and why. Both are asked only what neither of them has learned from.
-
-    Those are the labels given since the old head was made: to the new one they are held out by group.
-    """
-    if old is None:
-        return True, "there was none"
-    unseen = pupils.given > old.made_at
-    wanted = pupils.labelled.wanted[unseen].astype(np.float64)
-    strange = old.head.features not in (FILE_FEATURES, pupils.features)  # names by another tower mean nothing to ours
-    if len(wanted) < MIN_UNSEEN_LABELS or len(set(wanted.tolist())) < 2 or strange:
-        now, before = trained.record["figures"]["auc"][0], old.head.record["figures"]["auc"][1]
-        if now >= before - AUC_MARGIN:
-            return True, f"as good as the one before, as far as {len(wanted)} new labels can tell"
-        return False, f"its AUC of {now:.3f} lies under the interval of the one before, from {before:.3f}"
-    ours = point_estimate(auc, wanted, trained.held_out[unseen])
-    rows = pupils.labelled.rows[unseen, : len(old.head.weights)]  # it may know no names, which come last
-    theirs = point_estimate(auc, wanted, old.head.chances(rows).astype(np.float64))
-    words = f"AUC {ours:.3f} against {theirs:.3f} on {len(wanted)} labels that neither has seen"
-    return ours >= theirs - AUC_MARGIN, words
-
-
-def _store_result(
-    asking: CatalogContext, model: Model, head: Head, better: bool, pupils: TrainingSet, trained: FittedHead
-) -> int:
-    database = Database(asking.config.database, write=True)
-    try:
-        with database.transaction():
-            store_features(database, pupils.fresh)
-            made = store_head(database, model, head, time.time())
-            held_out = [(float(p), c) for p, c in zip(trained.held_out, pupils.contents, strict=True)]
-            store_held_out(database, held_out)
-            if better:
-                activate_head(database, made)
-            told = json.dumps({"head": made, "used": better, "labels": len(held_out)})
-            record_event(database, time.time(), "trained", detail=told)
-    finally:
-        database.close()
-    return made

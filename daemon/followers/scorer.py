@@ -1,4 +1,4 @@
-"""Scores follow the catalog: a new vector is scored at once, a new head scores everything anew without a pixel read."""
+"""The scorer: new vectors are scored at once, and a new head rescores everything without reading a file."""
 
 import threading
 import time
@@ -23,75 +23,76 @@ from catalog.heads.stored_head import StoredHead, scoring_head
 from catalog.store.database import Database
 from daemon.writer import Writer
 
-IDLE_SECONDS = 1.0  # seconds: a head that a command has put to use is noticed no later
-RETRY_SECONDS = 300.0  # after a text model that failed
+IDLE_SECONDS = 1.0  # a head that a command has activated is noticed within this time
+RETRY_SECONDS = 300.0  # after the text model has failed
 log = structlog.get_logger()
 
 
 class Scorer:
-    """Runs in one thread; `lag` may be asked from any. `words`: texts to unit vectors of `tower`, float32 [N, dims]."""
+    """Runs in one thread. `embed_texts`: texts to unit vectors of `tower`, float32 [N, dims]."""
 
     def __init__(
-        self, path: Path, writer: Writer, tower: TextTowerKey, words: Callable[[list[str]], np.ndarray]
+        self, path: Path, writer: Writer, tower: TextTowerKey, embed_texts: Callable[[list[str]], np.ndarray]
     ) -> None:
-        self._path, self._writer, self._tower, self._words = path, writer, tower, words
+        self._path, self._writer, self._tower, self._embed_texts = path, writer, tower, embed_texts
         self._database = Database(path, write=False)
-        self._asking: Database | None = None
-        self._seen = 0
-        self._silent_until = 0.0
+        self._lag_database: Database | None = None
+        self._last_head = 0
+        self._retry_at = 0.0
         self.wake = threading.Event()
         writer.wake_after_commit(self.wake)
 
     def step(self) -> None:
-        """Score one block of the change log, or give a few names their vectors, or wait until there may be more."""
+        """Score one block of the change log, or embed a few names, or wait for either."""
         self.wake.clear()
-        kept = scoring_head(self._database)
-        block = None if kept is None else score_next_block(self._database, kept)
-        if kept is None or block is None:
-            if kept is None or not self._name(kept):
+        stored = scoring_head(self._database)
+        block = None if stored is None else score_next_block(self._database, stored)
+        if stored is None or block is None:
+            if stored is None or not self._process_names(stored):
                 self.wake.wait(IDLE_SECONDS)
             return
-        if kept.id != self._seen:
-            self._seen = kept.id
-            log.info("scoring", head=kept.id)
+        if stored.id != self._last_head:
+            self._last_head = stored.id
+            log.info("scoring", head=stored.id)
         crash_point("score")
-        self._writer.commit(partial(record_block, scored=block))
+        self._writer.commit(partial(record_block, block=block))
 
-    def _name(self, kept: StoredHead) -> bool:
-        """Whether anything was done: scores given again, or names embedded that others wait for."""
-        found = next_name_step(self._database, kept) if self._speaks(kept) else None
-        if found is None:
+    def _process_names(self, stored: StoredHead) -> bool:
+        """Rescore with name vectors that are stored by now, and embed missing names. Return whether anything was done.
+        """
+        step = next_name_step(self._database, stored) if self._can_embed(stored) else None
+        if step is None:
             return False
-        if found.scores is not None:
+        if step.scores is not None:
             crash_point("score.named")
-            self._writer.commit(partial(record_scores, head=kept.id, scores=found.scores))
-        if found.words:
-            return self._embed(kept, found.words) or found.scores is not None
+            self._writer.commit(partial(record_scores, head=stored.id, scores=step.scores))
+        if step.missing_names:
+            return self._embed(stored, step.missing_names) or step.scores is not None
         return True
 
-    def _embed(self, kept: StoredHead, words: list[str]) -> bool:
+    def _embed(self, stored: StoredHead, names: list[str]) -> bool:
         try:
-            vectors = self._words(words)
-        except Exception as error:  # a model's failure, of whatever kind, leaves the scores as they are
+            vectors = self._embed_texts(names)
+        except Exception as error:  # whatever the model raises: the scores stay as they are
             log.warning("names_not_embedded", problem=str(error))
-            self._silent_until = time.monotonic() + RETRY_SECONDS
+            self._retry_at = time.monotonic() + RETRY_SECONDS
             return False
         crash_point("score.words")
-        self._writer.commit(partial(store_name_vectors, owner=kept.tower, words=words, vectors=vectors))
+        self._writer.commit(partial(store_name_vectors, tower=stored.tower, texts=names, vectors=vectors))
         return True
 
-    def _speaks(self, kept: StoredHead) -> bool:
-        """Not for another tower, as of a model that has just taken over: a service will be assembled for that."""
-        return kept.tower == self._tower and time.monotonic() >= self._silent_until
+    def _can_embed(self, stored: StoredHead) -> bool:
+        """Return whether the head uses our tower. After a change of model it may not; the service then restarts with
+        the new one.
+        """
+        return stored.tower == self._tower and time.monotonic() >= self._retry_at
 
     @property
     def lag(self) -> int:
-        """Entries of the change log that are not scored, and one for names that are not embedded but could be. For the
-        supervisor's thread.
-        """
-        if self._asking is None:
-            self._asking = Database(self._path, write=False)
-        kept = scoring_head(self._asking)
-        return scoring_lag(self._asking) + (
-            kept is not None and self._speaks(kept) and has_scores_without_name(self._asking, kept)
-        )
+        """Unscored entries of the change log, plus one if there are names to embed. For the supervisor's thread."""
+        if self._lag_database is None:
+            self._lag_database = Database(self._path, write=False)
+        database = self._lag_database
+        stored = scoring_head(database)
+        names_missing = stored is not None and self._can_embed(stored) and has_scores_without_name(database, stored)
+        return scoring_lag(database) + names_missing

@@ -1,7 +1,7 @@
-"""After a change of model the head is trained anew from the labels, by `catalog train` in a process of its own.
+"""The trainer: after a change of model, retrain the head by running `catalog train` in a separate process.
 
-A process, as it takes the processor for seconds and the memory of all labelled vectors a few times over: the service is
-to have neither. Were it to outlive us, it would do no harm: the head is stored in one transaction.
+Training takes seconds of CPU time, and several times the memory of all labelled vectors; the service must not. A
+process that outlives the service does no harm: the head is stored in one transaction.
 """
 
 import json
@@ -24,32 +24,39 @@ from catalog.store.events import record_event
 from daemon.writer import Writer
 
 CHECK_SECONDS = 2.0
-NEW_LABELS_RETRY_SECONDS = 60.0  # after a training that failed, however many labels are given meanwhile
-SAME_LABELS_RETRY_SECONDS = 3600.0  # until the same labels are tried again: what is wrong may be the machine
-GRACE_SECONDS = 5.0
+NEW_LABELS_RETRY_SECONDS = 60.0  # after a failed training, if labels were given since
+SAME_LABELS_RETRY_SECONDS = 3600.0  # with the same labels: the machine may have been the cause
+GRACE_SECONDS = 5.0  # between SIGTERM and SIGKILL
 log = structlog.get_logger()
 
 
 class TrainCommandResult(NamedTuple):
-    """What `catalog train --json` told, or in words why it told nothing."""
+    """The JSON object that `catalog train` printed, or the problem that prevented it."""
 
-    told: dict[str, Any] | None
+    output: dict[str, Any] | None
     problem: str = ""
+
+
+class FailedTraining(NamedTuple):
+    """The last training that failed, and when."""
+
+    due: DueRetraining
+    at: float
 
 
 TrainFunction = Callable[[Config, threading.Event], TrainCommandResult | None]
 
 
 def run_train_command(config: Config, stop: threading.Event) -> TrainCommandResult | None:
-    """Run `catalog train`; None if it had to be ended, as the service ends."""
-    call = module_command("catalog.cli.main", "--config", os.fspath(config.path), "train", "--json")
+    """Run `catalog train`; terminate it and return None if `stop` is set meanwhile."""
+    command = module_command("catalog.cli.main", "--config", os.fspath(config.path), "train", "--json")
     child = subprocess.Popen(
-        call, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
     )
     while True:
         try:
-            said, wrong = child.communicate(timeout=0.5)
-            return _parse_result(child.returncode, said, wrong)
+            stdout, stderr = child.communicate(timeout=0.5)
+            return _parse_result(child.returncode, stdout, stderr)
         except subprocess.TimeoutExpired:
             if stop.is_set():
                 _terminate(child)
@@ -65,21 +72,21 @@ def _terminate(child: subprocess.Popen[str]) -> None:
         child.communicate()
 
 
-def _parse_result(code: int, said: str, wrong: str) -> TrainCommandResult:
-    """What it said, or its last words. Pure."""
-    if code == 0:
-        return TrainCommandResult(json.loads(said))
-    if code < 0:
-        return TrainCommandResult(None, f"signal {-code} ended the training")
-    lines = [line.removeprefix("error: ").removeprefix("remedy: ") for line in wrong.strip().splitlines()]
-    return TrainCommandResult(None, ". ".join(lines[-2:]) or f"the training ended with exit status {code}")
+def _parse_result(exit_status: int, stdout: str, stderr: str) -> TrainCommandResult:
+    """Return the object printed on stdout, or the last two lines of stderr as the problem. Pure."""
+    if exit_status == 0:
+        return TrainCommandResult(json.loads(stdout))
+    if exit_status < 0:
+        return TrainCommandResult(None, f"signal {-exit_status} ended the training")
+    lines = [line.removeprefix("error: ").removeprefix("remedy: ") for line in stderr.strip().splitlines()]
+    return TrainCommandResult(None, ". ".join(lines[-2:]) or f"the training ended with exit status {exit_status}")
 
 
 class Trainer:
-    """Runs in one thread; `training` and `behind` may be asked by the supervisor.
+    """Runs in one thread; the supervisor reads `training` and `has_work`.
 
-    What fails is logged, noted and tried again; the scores of the head before stand meanwhile. `clock`: seconds since
-    the epoch.
+    A failed training is logged, recorded as an event, and tried again; the scores of the old head stay meanwhile.
+    `clock`: seconds since the epoch.
     """
 
     def __init__(
@@ -93,48 +100,47 @@ class Trainer:
         self._config, self._writer, self._stop = config, writer, stop
         self._train, self._clock = train, clock
         self._database = Database(config.database, write=False)
-        self._asking: Database | None = None
-        self._failed: tuple[DueRetraining, float] | None = None
+        self._supervisor_database: Database | None = None
+        self._failed: FailedTraining | None = None
         self.training = False
 
     def step(self) -> None:
-        """Train if that is due, then rest until the next look."""
-        found = due_retraining(self._database, self._clock())
-        if found is not None and training_due(found, self._failed, self._clock()):
+        """Train if that is due, then wait until the next check."""
+        due = due_retraining(self._database, self._clock())
+        if due is not None and may_train(due, self._failed, self._clock()):
             self.training = True
-            self._teach(found)
+            self._train_head(due)
             self.training = False
         self._stop.wait(CHECK_SECONDS)
 
     @property
-    def behind(self) -> bool:
-        """Whether there is a training to be done that did not fail already. For the supervisor's thread."""
-        if self._asking is None:
-            self._asking = Database(self._config.database, write=False)
-        return due_retraining(self._asking, self._clock()) is not None and self._failed is None
+    def has_work(self) -> bool:
+        """Whether a training is due that has not failed yet. For the supervisor's thread."""
+        if self._supervisor_database is None:
+            self._supervisor_database = Database(self._config.database, write=False)
+        return self._failed is None and due_retraining(self._supervisor_database, self._clock()) is not None
 
-    def _teach(self, found: DueRetraining) -> None:
-        log.info("training", labels=found.labels, labels_without_vector=found.given - found.labels)
+    def _train_head(self, due: DueRetraining) -> None:
+        log.info("training", labels=due.labels, labels_without_vector=due.given - due.labels)
         crash_point("train")
-        outcome = self._train(self._config, self._stop)
+        result = self._train(self._config, self._stop)
         crash_point("trained")
-        if outcome is None:
+        if result is None:
             return
-        if outcome.told is not None:
+        if result.output is not None:
             self._failed = None
-            log.info("trained", head=outcome.told["head"], labels=outcome.told["labels"])
+            log.info("trained", head=result.output["head"], labels=result.output["labels"])
             return
-        fresh = self._failed is None or self._failed[0] != found
-        self._failed = found, self._clock()
-        log.warning("not_trained", problem=outcome.problem)
-        if fresh:
-            self._writer.put(partial(record_event, now=self._clock(), kind=TRAINING_FAILED, detail=outcome.problem))
+        first_failure = self._failed is None or self._failed.due != due
+        self._failed = FailedTraining(due, self._clock())
+        log.warning("not_trained", problem=result.problem)
+        if first_failure:
+            self._writer.put(partial(record_event, now=self._clock(), kind=TRAINING_FAILED, detail=result.problem))
 
 
-def training_due(found: DueRetraining, failed: tuple[DueRetraining, float] | None, now: float) -> bool:
-    """Whether to train now. `failed`: what was tried in vain, and when. Pure; a clock that was set back ends a rest."""
+def may_train(due: DueRetraining, failed: FailedTraining | None, now: float) -> bool:
+    """Return whether to train now, or wait after a failure. Pure; a clock that was set back ends the wait."""
     if failed is None:
         return True
-    before, at = failed
-    rest = SAME_LABELS_RETRY_SECONDS if found == before else NEW_LABELS_RETRY_SECONDS
-    return not 0 <= now - at < rest
+    wait = SAME_LABELS_RETRY_SECONDS if due == failed.due else NEW_LABELS_RETRY_SECONDS
+    return not 0 <= now - failed.at < wait

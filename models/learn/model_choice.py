@@ -8,8 +8,7 @@ from typing import Literal
 import numpy as np
 
 from models.learn.calibration import Doubles, cross_fitted, log_losses
-from models.learn.dataset import TrainingData
-from models.learn.folds import Integers
+from models.learn.dataset import Integers, TrainingData
 from models.learn.logistic import Floats, LogisticModel, fit_logistic
 from models.learn.metrics import auc, point_estimate
 from models.learn.mlp import MlpModel, fit_mlp

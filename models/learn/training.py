@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.learn.calibration import Calibrator, cross_fitted, fit_calibrator
-from models.learn.dataset import AugmentedViews, TrainingData
-from models.learn.folds import grouped_folds, newest_rows
+from models.learn.dataset import AugmentedViews, LabelledRows, TrainingData, grouped_folds, newest_rows
 from models.learn.logistic import LogisticModel, fit_logistic
 from models.learn.metrics import (
     Estimate,
@@ -39,22 +38,6 @@ NEWEST_SHARE = 0.2
 
 class TooFewLabels(Exception):
     """There are not enough labels to learn from; the message says how many of what are missing."""
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledRows:
-    """`rows`: float32 [N, F], the embedding first (`dims` numbers). `wanted`: float32 [N], 1 = delete. `groups`:
-    int64 [N], equal for near duplicates. `times`: float64 [N], seconds since the epoch, of the picture or its file.
-    `views`: more to learn from, never to be judged on. `named`: the last `dims` numbers are of the file's name.
-    """
-
-    rows: Floats
-    wanted: Floats
-    groups: Integers
-    times: Doubles
-    dims: int
-    views: AugmentedViews | None = None
-    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.choices.suspect_labels import score_labels
-from models.learn.folds import Integers, grouped_folds
+from models.learn.dataset import Integers, LabelledRows, grouped_folds
 from models.learn.metrics import auc, average_precision, bootstrap_metrics, calibration_error, point_estimate
-from models.learn.training import FOLDS, Doubles, Floats, LabelledRows, fit_head
+from models.learn.training import FOLDS, Doubles, Floats, fit_head
 from tools.bench.label_tasks import corpus_tasks, synthetic_task
 
 NEIGHBOURS = 30

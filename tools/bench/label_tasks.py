@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.duplicates.clustering import near_duplicate_groups as near_groups
 from models.bundle.folder import Bundle, default_folder, load_bundle
 from models.decode.reason import DecodeError
+from models.learn.dataset import LabelledRows, near_duplicate_groups
 from models.learn.file_features import FileMetadata, file_features
-from models.learn.training import Floats, LabelledRows
+from models.learn.training import Floats
 from models.picture import Picture, read_picture
 from models.runtime.session import Session
 
@@ -98,4 +98,4 @@ def _task(vectors: Floats, wanted: NDArray[np.bool_], near: float, told: Floats 
     rest = np.zeros((len(vectors), 1), np.float32) if told is None else told
     times = np.arange(len(vectors), dtype=float)
     rows = np.hstack([vectors, rest])
-    return LabelledRows(rows, wanted.astype(np.float32), near_groups(vectors, near), times, vectors.shape[1])
+    return LabelledRows(rows, wanted.astype(np.float32), near_duplicate_groups(vectors, near), times, vectors.shape[1])

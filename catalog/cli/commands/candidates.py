@@ -21,7 +21,7 @@ from catalog.heads.review_folder import write_links, write_list
 @json_option
 @with_catalog
 def command(
-    asking: CatalogContext,
+    context: CatalogContext,
     count: int,
     least: float,
     links: Path | None,
@@ -33,32 +33,32 @@ def command(
     """Files by how likely you are to delete them, with the reasons. What you labelled `keep` is never among them, nor
     the best one of several near copies. Nothing is deleted.
     """
-    found = list(deletion_candidates(asking, count, least))
-    paths = [proposal.files[0].path for proposal in found]
+    candidates = list(deletion_candidates(context, count, least))
+    paths = [candidate.files[0].path for candidate in candidates]
     if links is not None:
         click.echo(f"{write_links(links, paths, mtimes=mtimes)} links in {links}", err=True)
     if files is not None:
         write_list(files, paths, zero)
     if as_json:
-        echo_json_lines(proposal.record() for proposal in found)
+        echo_json_lines(candidate.record() for candidate in candidates)
     elif links is None and files is None:
-        _print(found)
+        _print(candidates)
 
 
-def _print(found: list[DeletionCandidate]) -> None:
+def _print(candidates: list[DeletionCandidate]) -> None:
     from catalog.console import format_size, print_table
 
     rows = (
         (
             f"{one.p_delete:.3f}",
-            one.word,
+            one.decision,
             format_size(one.files[0].bytes),
             printable_path(one.files[0].path),
-            "; ".join(one.why),
+            "; ".join(one.reasons),
         )
-        for one in found
+        for one in candidates
     )
-    if found:
+    if candidates:
         print_table(("p_delete", "head says", "size", "path", "why"), rows, right=("p_delete", "size"))
-    freed = sum(file.bytes for one in found for file in one.files)
-    click.echo(f"{len(found)} candidates, {format_size(freed)} with their copies", err=True)
+    freed = sum(file.bytes for one in candidates for file in one.files)
+    click.echo(f"{len(candidates)} candidates, {format_size(freed)} with their copies", err=True)

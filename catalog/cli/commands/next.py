@@ -12,11 +12,11 @@ from catalog.heads.active_learning import most_informative
 @click.option("-n", "count", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many.")
 @json_option
 @with_catalog
-def command(asking: CatalogContext, count: int, as_json: bool) -> None:
+def command(context: CatalogContext, count: int, as_json: bool) -> None:
     """The pictures whose labels would teach most: the head is unsure of them, and they are unlike one another."""
-    found = most_informative(asking, count)
+    found = most_informative(context.database, count)
     if as_json:
-        echo_json_lines({"path": path_text(entry.path), "p_delete": round(chance, 6)} for entry, chance in found)
+        echo_json_lines({"path": path_text(entry.path), "p_delete": round(p_delete, 6)} for entry, p_delete in found)
         return
-    for entry, chance in found:
-        click.echo(f"{chance:.3f}\t{printable_path(entry.path)}")
+    for entry, p_delete in found:
+        click.echo(f"{p_delete:.3f}\t{printable_path(entry.path)}")

@@ -1,15 +1,20 @@
 """`catalog train`: learn from the labels."""
 
+from contextlib import closing
+from functools import partial
 from typing import Any
 
 import click
 
 from catalog.cli.options import echo_json, json_option, with_catalog
 from catalog.client.process import service_running
+from catalog.client.text_vectors import TextEmbedder
 from catalog.context import CatalogContext
+from catalog.embedding.selection import serving_bundle
 from catalog.heads.scoring import score_remaining
-from catalog.heads.training import TrainingResult, train_head
+from catalog.heads.training import TrainingResult, TrainingSet, train_head
 from catalog.store.database import Database
+from models.learn.dataset import AugmentedViews
 
 METRICS = ("auc", "average_precision", "precision_at_10", "precision_at_100", "precision_at_1000")
 
@@ -26,35 +31,44 @@ METRICS = ("auc", "average_precision", "precision_at_10", "precision_at_100", "p
 )
 @json_option
 @with_catalog
-def command(asking: CatalogContext, force: bool, seed: int, views: int, as_json: bool) -> None:
+def command(context: CatalogContext, force: bool, seed: int, views: int, as_json: bool) -> None:
     """Learn to tell what you would delete. The figures are of pictures whose likes it had not seen."""
-    lesson = train_head(asking, force=force, seed=seed, views=views, told=_print_name_count)
-    scored = 0
-    if lesson.used and not service_running(asking.config.state):
-        scored = _score(asking)
+    config = context.config
+    bundle = serving_bundle(config, context.database)
+    with closing(Database(config.database, write=True)) as database:
+        result = train_head(
+            database,
+            bundle,
+            TextEmbedder(config, bundle).say,
+            augment=partial(_embed_views, context, views, seed) if views else None,
+            seed=seed,
+            force=force,
+            on_progress=_print_name_count,
+        )
+        # A running service scores by itself.
+        scored = score_remaining(database) if result.used and not service_running(config.state) else 0
     if as_json:
-        echo_json({"head": lesson.head, "used": lesson.used, "why": lesson.why, "scored": scored, **lesson.record})
+        echo_json({"head": result.head, "used": result.used, "why": result.reason, "scored": scored, **result.record})
     else:
-        _print(lesson)
+        _print(result)
+
+
+def _embed_views(context: CatalogContext, count: int, seed: int, training_set: TrainingSet) -> AugmentedViews:
+    # Imports the decoders and the model, which a training without views does not need.
+    from catalog.embedding.embedder import FileEmbedder
+    from catalog.heads.augmentation import embed_augmented_views
+
+    return embed_augmented_views(context.database, FileEmbedder(context), training_set, count, seed)
 
 
 def _print_name_count(count: int) -> None:
     click.echo(f"{count:,} file names are embedded first, once", err=True)
 
 
-def _score(asking: CatalogContext) -> int:
-    """Without a service nobody else does it."""
-    database = Database(asking.config.database, write=True)
-    try:
-        return score_remaining(database)
-    finally:
-        database.close()
-
-
-def _print(lesson: TrainingResult) -> None:
+def _print(result: TrainingResult) -> None:
     from catalog.console import print_table
 
-    record = lesson.record
+    record = result.record
     click.echo(f"{record['labels']:,} labels, {record['deleted']:,} of them delete, in {record['groups']:,} groups")
     if record["views"]:
         click.echo(f"{record['views']:,} changed views of them were learned from, too")
@@ -81,7 +95,7 @@ def _print(lesson: TrainingResult) -> None:
     wrong = record["noise"]
     if any(wrong):
         click.echo(f"labels that look wrong: {wrong[0]:.1%} of the keeps, {wrong[1]:.1%} of the deletes")
-    click.echo(f"head {lesson.head} is {'in use' if lesson.used else 'kept, not used'}: {lesson.why}", err=True)
+    click.echo(f"head {result.head} is {'in use' if result.used else 'kept, not used'}: {result.reason}", err=True)
 
 
 def _format_interval(figure: list[Any]) -> str:

@@ -36,7 +36,7 @@ def section(asking: CatalogContext, now: float, last: Baseline) -> Section:
             right=("p_delete", "frees"),
         ),
         thumbnails=tuple(
-            Thumbnail(one.files[0].path, (format_size(_bytes_freed(one)), *one.why), one.p_delete) for one in found
+            Thumbnail(one.files[0].path, (format_size(_bytes_freed(one)), *one.reasons), one.p_delete) for one in found
         ),
         more="catalog candidates" if found else "",
         record={
@@ -59,4 +59,4 @@ def _bytes_freed(one: DeletionCandidate) -> int:
 
 
 def _row(one: DeletionCandidate) -> tuple[str | bytes, ...]:
-    return f"{one.p_delete:.3f}", format_size(_bytes_freed(one)), one.files[0].path, "; ".join(one.why)
+    return f"{one.p_delete:.3f}", format_size(_bytes_freed(one)), one.files[0].path, "; ".join(one.reasons)

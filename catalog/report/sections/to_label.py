@@ -14,7 +14,7 @@ def section(asking: CatalogContext, now: float, last: Baseline) -> Section:
     """The first of `catalog next`, and how many labels there are."""
     kinds: dict[str, int] = dict(asking.database.rows("SELECT value, count(*) FROM label GROUP BY value"))
     labels = sum(kinds.values())
-    found = most_informative(asking, SHOWN_FILES) if active_head(asking.database) is not None else []
+    found = most_informative(asking.database, SHOWN_FILES) if active_head(asking.database) is not None else []
     told = f"{pluralize(labels, 'label')}: {kinds.get('keep', 0):,} keep, {kinds.get('delete', 0):,} delete"
     return Section(
         "Labels that would help",

@@ -22,7 +22,8 @@ from daemon.followers.trainer import (
     NEW_LABELS_RETRY_SECONDS,
     SAME_LABELS_RETRY_SECONDS,
     run_train_command,
-    training_due,
+    FailedTraining,
+    may_train,
 )
 from models.learn.head import unpack_head
 from tests.support.model_switch import choose, other_bundle
@@ -176,31 +177,31 @@ def test_a_head_that_cannot_score_any_more_is_followed_by_one_that_can(house: Ho
 def test_a_training_that_cannot_be_done_says_why(house: Household) -> None:
     config, stop = house.config, threading.Event()
     outcome = run_train_command(config, stop)
-    assert outcome is not None and outcome.told is not None and outcome.told["used"]
+    assert outcome is not None and outcome.output is not None and outcome.output["used"]
     house.config_path.unlink()
     outcome = run_train_command(config, stop)
-    assert outcome is not None and outcome.told is None and str(house.config_path) in outcome.problem
+    assert outcome is not None and outcome.output is None and str(house.config_path) in outcome.problem
 
 
 def test_a_stop_ends_the_training(house: Household) -> None:
     stop = threading.Event()
     stop.set()
     outcome = run_train_command(house.config, stop)
-    assert outcome is None or outcome.told is not None  # ended, or done within the first look
+    assert outcome is None or outcome.output is not None  # ended, or done within the first look
 
 
 @pytest.mark.parametrize(
     ("failed", "now", "expected"),
     [
         (None, 0.0, True),
-        ((DueRetraining(1, 5, 5, 1.0), 0.0), SAME_LABELS_RETRY_SECONDS - 1, False),
-        ((DueRetraining(1, 5, 5, 1.0), 0.0), SAME_LABELS_RETRY_SECONDS, True),
-        ((DueRetraining(1, 4, 4, 1.0), 0.0), NEW_LABELS_RETRY_SECONDS - 1, False),
-        ((DueRetraining(1, 4, 4, 1.0), 0.0), NEW_LABELS_RETRY_SECONDS, True),
-        ((DueRetraining(1, 5, 5, 1.0), 9e9), 0.0, True),
+        (FailedTraining(DueRetraining(1, 5, 5, 1.0), 0.0), SAME_LABELS_RETRY_SECONDS - 1, False),
+        (FailedTraining(DueRetraining(1, 5, 5, 1.0), 0.0), SAME_LABELS_RETRY_SECONDS, True),
+        (FailedTraining(DueRetraining(1, 4, 4, 1.0), 0.0), NEW_LABELS_RETRY_SECONDS - 1, False),
+        (FailedTraining(DueRetraining(1, 4, 4, 1.0), 0.0), NEW_LABELS_RETRY_SECONDS, True),
+        (FailedTraining(DueRetraining(1, 5, 5, 1.0), 9e9), 0.0, True),
     ],
 )
 def test_what_failed_is_tried_again_with_other_labels_or_later(
-    failed: tuple[DueRetraining, float] | None, now: float, expected: bool
+    failed: FailedTraining | None, now: float, expected: bool
 ) -> None:
-    assert training_due(DueRetraining(1, 5, 5, 1.0), failed, now) is expected
+    assert may_train(DueRetraining(1, 5, 5, 1.0), failed, now) is expected

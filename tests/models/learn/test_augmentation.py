@@ -4,8 +4,8 @@ import numpy as np
 from PIL import Image
 
 from models.learn.augmentation import augmented_views
-from models.learn.dataset import AugmentedViews, TrainingData
-from models.learn.training import LabelledRows, fit_head
+from models.learn.dataset import AugmentedViews, LabelledRows, TrainingData
+from models.learn.training import fit_head
 
 
 def picture(seed: int = 0) -> np.ndarray:

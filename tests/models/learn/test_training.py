@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.learn.folds import grouped_folds
+from models.learn.dataset import LabelledRows, grouped_folds
 from models.learn.head import HEADER_LENGTH, MAGIC, Head, HeadError, unpack_head
 from models.learn.logistic import fit_logistic
 from models.learn.metrics import auc, calibration_error, point_estimate
-from models.learn.training import FittedHead, LabelledRows, TooFewLabels, fit_head
+from models.learn.training import FittedHead, TooFewLabels, fit_head
 
 DIMS = 12
 
