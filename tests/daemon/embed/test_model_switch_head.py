@@ -21,9 +21,9 @@ from catalog.store.database import Database
 from daemon.followers.trainer import (
     NEW_LABELS_RETRY_SECONDS,
     SAME_LABELS_RETRY_SECONDS,
-    run_train_command,
     FailedTraining,
     may_train,
+    run_train_command,
 )
 from models.learn.head import unpack_head
 from tests.support.model_switch import choose, other_bundle
