@@ -43,11 +43,11 @@ LABELLED_CONTENTS_SQL = (
 
 
 class LabelledContent(NamedTuple):
-    """A row of LABELLED_CONTENTS_SQL. `vector` and `file_features` are packed."""
+    """A row of LABELLED_CONTENTS_SQL. `vector` and `traits` are packed."""
 
     content: int
     vector: bytes
-    file_features: bytes | None
+    traits: bytes | None
     label: str
     labelled_at: float
     taken_at: str | None
@@ -131,7 +131,7 @@ def _load_training_set(
     rows = [LabelledContent(*row) for row in database.rows(LABELLED_CONTENTS_SQL, model.id)]
     if not rows:
         raise UsageError("nothing is labelled yet", "Choose: `catalog label keep|delete PATH…`.")
-    batch = load_features(database, [(row.content, row.vector, row.file_features) for row in rows], model.dims)
+    batch = load_features(database, [(row.content, row.vector, row.traits) for row in rows], model.dims)
     values, features = batch.rows, FILE_FEATURES
     tower = _text_tower(model, bundle)
     if tower is not None:
