@@ -58,7 +58,7 @@ class Scorer:
         self._writer.commit(partial(record_block, block=block))
 
     def _process_names(self, stored: StoredHead) -> bool:
-        """Rescore with name vectors that are stored by now, and embed missing names. Return whether anything was done."""
+        """Rescore with newly stored name vectors, and embed missing names. Return whether anything was done."""
         step = next_name_step(self._database, stored) if self._can_embed(stored) else None
         if step is None:
             return False
