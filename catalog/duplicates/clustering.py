@@ -1,9 +1,9 @@
 """Cluster near vectors for `catalog dups`, into stars: every member is near the centre.
 
-Vectors become centres in order of preference, and a centre takes
-all near vectors that are not yet taken. Connected components would chain a slow pan across a landscape into one group
-of images that have nothing in common, and complete linkage depends on the order of its merges. The centre of a star is
-the copy to keep, so every member is near the copy that replaces it, and the result depends on the preference alone.
+Vectors become centres in order of preference, and a centre takes all near vectors that are not yet taken. Connected
+components would chain a slow pan across a landscape into one group of images that have nothing in common, and complete
+linkage depends on the order of its merges. The centre of a star is the copy to keep, so every member is near the copy
+that replaces it, and the result depends on the preference alone.
 """
 
 from collections.abc import Callable, Iterator

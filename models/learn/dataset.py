@@ -66,7 +66,7 @@ class TrainingData:
 def near_duplicate_groups(vectors: Floats, min_cosine: float) -> Integers:
     """Return group ids, int64 [N], of vectors (float32 [N, D], unit length): their connected components.
 
-    Two vectors are connected if their cosine is at least `min_cosine`. Groups may chain, unlike those of `catalog dups`:
+    Two vectors are connected by a cosine of at least `min_cosine`. Unlike those of `catalog dups`, groups may chain:
     for a train/test split it is worse to separate two copies than to keep two different images together.
     """
     group = np.arange(len(vectors))
