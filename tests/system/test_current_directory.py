@@ -101,7 +101,7 @@ def test_no_command_executes_what_lies_where_it_is_typed(
     typed(traps, house, "catalog", "status", "--json")
     monkeypatch.chdir(traps)
     outcome = run_train_command(house.config, threading.Event())  # as the service starts it
-    assert outcome is not None and outcome.told is not None, outcome
+    assert outcome is not None and outcome.output is not None, outcome
 
 
 def test_the_service_and_a_forkserver_that_it_starts_anew(traps: Path, house: Household) -> None:
