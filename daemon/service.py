@@ -73,7 +73,7 @@ class Service:
         self.guard = VolumeMonitor(config, self.writer)
         self.scanner = Scanner(config, self.writer, once)
         self.scout = HintFollower(config, self.writer, self.scanner.request)
-        self.sentry = WatchReconciler(config, self.guard, self.scanner.request, self.scout.tell)
+        self.sentry = WatchReconciler(config, self.guard, self.scanner.request, self.scout.submit)
         self.queue = PendingQueue(config.database)
         self.recorder = ResultRecorder(self.model, 0.0 if once else YOUNG_FACTOR * config.watch.open_seconds)
         self.embedder = EmbeddingBatcher(config.model.batch or 8, self._record, self._stop)

@@ -18,12 +18,12 @@ from daemon.watch.tree_walk import TreeWalk
 class EventTranslator:
     """Keeps the tree true and tells hints. One thread only; `tell` is called in it."""
 
-    def __init__(self, root: bytes, inotify: Inotify, tell: Callable[[Hint], None]) -> None:
+    def __init__(self, root: bytes, inotify: Inotify, submit: Callable[[Hint], None]) -> None:
         self.tree = WatchTree(root, inotify)
-        self.rounds = RewalkSchedule(self.tree, tell)
+        self.rounds = RewalkSchedule(self.tree, submit)
         self.failed = ""
         self._root = root
-        self._tell = tell
+        self._submit = submit
         self._moves = RenamePairs()
 
     def open(self) -> None:
@@ -64,16 +64,16 @@ class EventTranslator:
         """Notes that the root cannot be watched from now on."""
         if not self.failed:
             self.failed = word
-            self._tell(Rescan(self._root, f"the root {word}"))
+            self._submit(Rescan(self._root, f"the root {word}"))
 
     def _left(self, gone: list[PendingRename]) -> None:
         for held in gone:
             if held.node is not None:
                 self.tree.drop(held.node)
-            self._tell(Vanished(held.path, held.directory))
+            self._submit(Vanished(held.path, held.directory))
             if held.directory and os.path.lexists(held.path):
                 # Told late, so a walk may have told of its successor already, and an overflow lost the event of that.
-                self._tell(Rescan(held.path, "replaced"))
+                self._submit(Rescan(held.path, "replaced"))
 
     def _after_walking(self) -> None:
         for node in self.rounds.skipped:
@@ -90,7 +90,7 @@ class EventTranslator:
         path = (b"" if below == b"/" else below) + b"/" + name
         directory = bool(mask & kernel.ISDIR)
         if mask & kernel.CLOSE_WRITE:
-            self._tell(Dirty(path, closed=True))
+            self._submit(Dirty(path, closed=True))
         elif mask & kernel.MOVED_FROM:
             self._leave(node, name, path, directory, cookie)
         elif mask & kernel.MOVED_TO:
@@ -102,7 +102,7 @@ class EventTranslator:
             self._appear(node, name)
         else:
             self._left(self._moves.left(path))
-            self._tell(Dirty(path, closed=is_link(path)))
+            self._submit(Dirty(path, closed=is_link(path)))
 
     def _itself(self, node: Node, mask: int) -> None:
         if node is self.tree.root:
@@ -130,7 +130,7 @@ class EventTranslator:
         node = parent.child(name) if directory else None
         if node is not None:
             self.tree.drop(node)
-        self._tell(Vanished(path, directory))
+        self._submit(Vanished(path, directory))
 
     def _leave(self, parent: Node, name: bytes, path: bytes, directory: bool, cookie: int) -> None:
         node = parent.child(name) if directory else None
@@ -149,9 +149,9 @@ class EventTranslator:
         if replaced is not None:
             self.tree.drop(replaced)
         if held is not None:
-            self._tell(Moved(held.path, path, directory))
+            self._submit(Moved(held.path, path, directory))
         elif not directory:
-            self._tell(Dirty(path, closed=True))
+            self._submit(Dirty(path, closed=True))
         if not directory:
             return
         if held is None or held.node is None:

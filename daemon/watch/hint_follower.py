@@ -1,4 +1,4 @@
-"""Follow the watcher's hints: look at each path again, and tell the writer what stands there."""
+"""Follow the watcher's hints: stat each path, and record in the catalog what is there now."""
 
 import os
 import stat
@@ -22,20 +22,20 @@ from daemon.scan.walk import sighting
 from daemon.watch.hints import Dirty, Hint, Moved, Rescan, Vanished
 from daemon.writer import Writer
 
-MAX_WAITING_HINTS = 100_000  # hints kept at most: beyond that one scan is cheaper than all of them
-FOLD_SECONDS = 0.05  # a copied file gives several hints within milliseconds
+MAX_WAITING_HINTS = 100_000  # beyond that one scan is cheaper than following them all
+FOLD_SECONDS = 0.05  # copying a file gives several hints within milliseconds
 log = structlog.get_logger()
 
 
 class HintFollower:
-    """Runs in one thread. `tell` may be called from any, and never blocks."""
+    """The consumer of hints: one thread calls `step`; `submit` may be called from any thread and never blocks."""
 
     def __init__(self, config: Config, writer: Writer, rescan: Callable[[bytes, str], None]) -> None:
         self._writer = writer
         self._rescan = rescan
         self._lock = threading.Lock()
         self._hints: deque[Hint] = deque()
-        self._drowned = False
+        self._overflowed = False
         self._wake = threading.Event()
         self.reconfigure(config)
 
@@ -44,26 +44,26 @@ class HintFollower:
         self._config = config
         self._ignore = IgnoreRules(config.ignore, os.fsencode(config.state))
 
-    def tell(self, hint: Hint) -> None:
-        """Take a hint from the watcher."""
+    def submit(self, hint: Hint) -> None:
+        """Queue a hint. If too many wait, drop them all: `step` then requests a scan of every root."""
         with self._lock:
             if len(self._hints) >= MAX_WAITING_HINTS:
                 self._hints.clear()
-                self._drowned = True
+                self._overflowed = True
             if not self._hints or self._hints[-1] != hint:
                 self._hints.append(hint)
         self._wake.set()
 
     def step(self) -> None:
-        """Wait for hints, let them gather for a moment, follow them."""
+        """Wait up to 0.5 s for a hint, let more arrive for 50 ms, then fold and follow them."""
         if not self._wake.wait(0.5):
             return
         time.sleep(FOLD_SECONDS)
         self._wake.clear()
         with self._lock:
             hints, self._hints = self._hints, deque()
-            drowned, self._drowned = self._drowned, False
-        if drowned:
+            overflowed, self._overflowed = self._overflowed, False
+        if overflowed:
             for root in self._config.roots:
                 self._rescan(root, "too many changes at once")
         for hint in fold_hints(hints):
@@ -73,32 +73,33 @@ class HintFollower:
     def _follow(self, hint: Hint) -> None:
         now = time.time()
         if isinstance(hint, Rescan):
-            if not self._ignored(hint.path):  # a scan asks this of what is below its top, not of the top itself
-                self._rescan(hint.path, hint.why)
+            if not self._ignored(hint.path):  # a scan does not apply the ignore rules to its own top directory
+                self._rescan(hint.path, hint.reason)
         elif isinstance(hint, Dirty):
             if not self._ignored(hint.path):
-                self._dirty(hint, now)
+                self._follow_dirty(hint, now)
         elif isinstance(hint, Vanished):
             if not self._ignored(hint.path):
                 self._writer.put(partial(record_missing_path, path=hint.path, now=now))
         else:
-            self._moved(hint, now)
+            self._follow_moved(hint, now)
 
-    def _dirty(self, hint: Dirty, now: float) -> None:
-        found = _stat_or_none(hint.path)
-        if found is None:
+    def _follow_dirty(self, hint: Dirty, now: float) -> None:
+        status = _stat_or_none(hint.path)
+        if status is None:
             self._writer.put(partial(record_missing_path, path=hint.path, now=now))
-        elif stat.S_ISDIR(found.st_mode):
-            self._writer.put(partial(record_missing_path, path=hint.path, now=now))  # the file whose place it took
+        elif stat.S_ISDIR(status.st_mode):
+            self._writer.put(partial(record_missing_path, path=hint.path, now=now))  # the file it replaced
             self._rescan(hint.path, "a directory where a file was told")
         else:
-            self._writer.put(partial(record_sighting, seen=self._sighting(hint.path, found, hint.closed, now), now=now))
+            seen = self._sighting(hint.path, status, hint.closed, now)
+            self._writer.put(partial(record_sighting, seen=seen, now=now))
 
-    def _sighting(self, path: bytes, found: os.stat_result, closed: bool, now: float) -> Sighting:
+    def _sighting(self, path: bytes, status: os.stat_result, closed: bool, now: float) -> Sighting:
         watch = self._config.watch
-        return sighting(path, found, now + (watch.closed_seconds if closed else watch.open_seconds))
+        return sighting(path, status, now + (watch.closed_seconds if closed else watch.open_seconds))
 
-    def _moved(self, hint: Moved, now: float) -> None:
+    def _follow_moved(self, hint: Moved, now: float) -> None:
         if self._ignored(hint.target):
             self._follow(Vanished(hint.source, hint.directory))
         elif self._ignored(hint.source):
@@ -107,8 +108,8 @@ class HintFollower:
             self._writer.put(partial(_move_directory, source=hint.source, target=hint.target, now=now))
             self._rescan(hint.target, "directory moved")
         else:
-            found = _stat_or_none(hint.target)
-            seen = None if found is None else self._sighting(hint.target, found, True, now)
+            status = _stat_or_none(hint.target)
+            seen = None if status is None else self._sighting(hint.target, status, True, now)
             self._writer.put(partial(apply_file_rename, source=hint.source, seen=seen, target=hint.target, now=now))
 
     def _ignored(self, path: bytes) -> bool:
@@ -119,13 +120,13 @@ class HintFollower:
 
 
 def fold_hints(hints: deque[Hint]) -> list[Hint]:
-    """Drop all but the last of several `Dirty` hints for one path, as long as nothing was moved in between."""
+    """Keep only the last of several `Dirty` hints for one path, unless a hint of another kind is between them."""
     kept: list[Hint] = []
     dirty: dict[bytes, Dirty] = {}
     for hint in hints:
         if isinstance(hint, Dirty):
-            before = dirty.pop(hint.path, None)
-            dirty[hint.path] = Dirty(hint.path, hint.closed or (before is not None and before.closed))
+            earlier = dirty.pop(hint.path, None)
+            dirty[hint.path] = Dirty(hint.path, hint.closed or (earlier is not None and earlier.closed))
         else:
             kept += [*dirty.values(), hint]
             dirty.clear()

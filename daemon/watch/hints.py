@@ -33,7 +33,7 @@ class Rescan:
     """Hints were lost or cannot be trusted below `path` (overflow, new directory, dead emitter)."""
 
     path: bytes
-    why: str
+    reason: str
 
 
 Hint = Dirty | Moved | Vanished | Rescan

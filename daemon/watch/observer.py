@@ -1,20 +1,21 @@
-"""Watching roots for changes: hints to look at, told as they come. The scan remains the truth.
+"""Watch roots for changes and submit hints about them. The scan remains the truth.
 
-watchdog owns the threads, the queue between them and the dispatch: an emitter a root fills it, an observer empties it.
-Its own inotify emitter is replaced by ours, through the public `EventEmitter` interface. Theirs (6.0 and 7.1)
-throws away what it had read at an overflow; 7.1 then rebuilds every watch, which overflows the queue again and
-livelocks from 20,000 directories on; directories that were moved out stay watched. All of it sits in private
-classes that were rewritten between 6.0 and 7.1, so subclassing those would tie us to one release and still need
-each of these rewritten.
+Each root has a thread, a subclass of watchdog's `EventEmitter` that uses nothing but its public interface. It submits
+hints straight to their consumer, so that one queue, which the consumer bounds, lies between inotify and the consumer.
+watchdog's observer is not used: it would add a second queue, unbounded at about 284 bytes an event, and a thread that
+does nothing but move hints from one queue to the other.
+
+watchdog's own inotify emitter (6.0 and 7.1) drops the events already read at an overflow; 7.1 then rebuilds every
+watch, which overflows the queue again and livelocks from 20,000 directories on; directories that were moved out stay
+watched. All of this is in private classes that were rewritten between 6.0 and 7.1: subclassing them would tie us to
+one release.
 """
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 import structlog
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
-from watchdog.observers.api import BaseObserver, EventEmitter, EventQueue, ObservedWatch
+from watchdog.observers.api import EventEmitter, EventQueue, ObservedWatch
 
 from catalog.filesystem.mounts import Mount, read_mounts
 from daemon.watch.coverage import WatchCoverage
@@ -27,134 +28,106 @@ log = structlog.get_logger()
 
 
 class Watcher:
-    """Watches directory trees and tells hints about them. Its methods are for one thread at a time.
+    """The watched roots. Its methods are for one thread at a time.
 
-    `tell` is called from watchdog's thread and from callers of `add` and `check`; it must not block. What it raises is
-    logged and made good by a Rescan. Hints may come twice; none is lost without a Rescan.
+    `submit` is called from the threads of the roots and by `add`; it must not block. An exception it raises is logged,
+    and a Rescan of the root follows. Hints may be submitted twice; none is lost without a Rescan.
     """
 
-    def __init__(self, roots: Sequence[bytes], tell: Callable[[Hint], None]) -> None:
-        self._watches: dict[bytes, ObservedWatch | None] = dict.fromkeys(roots)
-        self._teller = _HintDispatcher(tell)
-        self._observer = BaseObserver(_RootEmitter)
+    def __init__(self, roots: Sequence[bytes], submit: Callable[[Hint], None]) -> None:
+        self._emitters: dict[bytes, _RootEmitter | None] = dict.fromkeys(roots)
+        self._submit = submit
 
     def start(self) -> None:
-        """Watches all roots, then returns: about 20 µs a directory. Does not fail: ask `check`. Scan after it, not
-        before."""
-        for root in self._watches:
-            self._watches[root] = self._schedule(root)
-        self._observer.start()
+        """Watch all roots, then return: about 20 µs a directory. Ask `check` about failures. Scan after it."""
+        for root in self._emitters:
+            self._emitters[root] = self._start_emitter(root)
 
     def stop(self) -> None:
-        """Ends all threads and gives all watches back. Hints still queued are not told: scan at the next start."""
-        self._observer.stop()
-        if self._observer.is_alive():
-            self._observer.join()
+        """End all threads and remove all watches. What changes from now on is found by the scan at the next start."""
+        emitters = [emitter for emitter in self._emitters.values() if emitter is not None]
+        for emitter in emitters:
+            emitter.stop()
+        for emitter in emitters:
+            emitter.join()
+        self._emitters = dict.fromkeys(self._emitters)
 
     def add(self, root: bytes) -> None:
-        """Watches a root, afresh if it was watched already, then tells a Rescan of it."""
+        """Watch a root, afresh if it was watched already, then submit a Rescan of it."""
         self.remove(root)
-        self._watches[root] = self._schedule(root)
-        self._teller.tell(Rescan(root, "watched from now on"), root)
+        self._emitters[root] = self._start_emitter(root)
+        self._submit(Rescan(root, "watched from now on"))
 
     def remove(self, root: bytes) -> None:
-        """Ends watching a root; one that is not watched is fine."""
-        watch = self._watches.pop(root, None)
-        if watch is not None:
-            self._observer.unschedule(watch)
+        """Stop watching a root; do nothing if it is not watched."""
+        emitter = self._emitters.pop(root, None)
+        if emitter is not None:
+            emitter.stop()
+            emitter.join()
 
     def check(self) -> list[WatchCoverage]:
-        """What is watched now, root by root, and asks for repair of what is not. Call it every 5 to 10 s.
+        """Return the coverage of each root, and request repair of what is not watched. Call it every 5 to 10 s.
 
         Costs no walk and at most about 1 % of a core (see `tools/bench/watch.py`). Raises OSError where /proc is not
         mounted.
         """
-        self._teller.settle()
         mounts = read_mounts()
-        emitters = {emitter.watch: emitter for emitter in self._observer.emitters if isinstance(emitter, _RootEmitter)}
-        return [
-            self._cover(root, emitters.get(watch) if watch else None, mounts) for root, watch in self._watches.items()
-        ]
+        return [_root_coverage(root, emitter, mounts) for root, emitter in self._emitters.items()]
 
-    def _schedule(self, root: bytes) -> ObservedWatch | None:
+    def _start_emitter(self, root: bytes) -> "_RootEmitter | None":
         if os.path.isfile(root):
-            return None  # watchdog would quietly watch the directory it is in
-        return self._observer.schedule(self._teller, os.fsdecode(root), recursive=True)
-
-    def _cover(self, root: bytes, emitter: "_RootEmitter | None", mounts: Sequence[Mount]) -> WatchCoverage:
-        if emitter is None:
-            word = "is a file, not a directory" if os.path.isfile(root) else "is not watched: start or add it"
-            return WatchCoverage(root, False, 0, 0, (root,), f"the root {word}")
-        return emitter.root.check(mounts, emitter.is_alive() and self._observer.is_alive())
+            return None
+        emitter = _RootEmitter(root, self._submit)
+        emitter.start()
+        return emitter
 
 
-@dataclass(unsafe_hash=True)
-class _HintEvent(FileSystemEvent):
-    """A hint on its way through watchdog's queue; `src_path` is the root."""
-
-    hint: Hint = field(kw_only=True)
-
-
-class _HintDispatcher(FileSystemEventHandler):
-    """Hands hints on. An exception here would end watchdog's dispatcher while the emitters run on unheard."""
-
-    def __init__(self, tell: Callable[[Hint], None]) -> None:
-        self._tell = tell
-        self._owed: set[bytes] = set()
-
-    def dispatch(self, event: FileSystemEvent) -> None:
-        if isinstance(event, _HintEvent):
-            self.tell(event.hint, os.fsencode(event.src_path))
-
-    def tell(self, hint: Hint, root: bytes) -> None:
-        """Tells a hint; one that is refused is owed as a Rescan of its root."""
-        try:
-            self._tell(hint)
-        except Exception:
-            log.exception("a hint was refused", root=os.fsdecode(root))
-            self._owed.add(root)
-
-    def settle(self) -> None:
-        """Tries once more to tell what is owed."""
-        owed, self._owed = self._owed, set()
-        for root in owed:
-            self.tell(Rescan(root, "a hint was refused"), root)
+def _root_coverage(root: bytes, emitter: "_RootEmitter | None", mounts: Sequence[Mount]) -> WatchCoverage:
+    if emitter is not None:
+        return emitter.root.check(mounts, emitter.is_alive())
+    problem = "is a file, not a directory" if os.path.isfile(root) else "is not watched: start or add it"
+    return WatchCoverage(root, False, 0, 0, (root,), f"the root {problem}")
 
 
 class _RootEmitter(EventEmitter):
-    """Runs one watched root in a thread of watchdog's."""
+    """The thread of one watched root. watchdog calls `queue_events` in a loop until `stop`."""
 
-    def __init__(
-        self, event_queue: EventQueue, watch: ObservedWatch, *, timeout: float = 1.0, event_filter: None = None
-    ) -> None:
-        super().__init__(event_queue, watch, timeout=timeout, event_filter=event_filter)
-        self._path = os.fsencode(watch.path)
-        self.root = WatchedRoot(self._path, self._tell)
+    def __init__(self, root: bytes, submit: Callable[[Hint], None]) -> None:
+        super().__init__(EventQueue(), ObservedWatch(os.fsdecode(root), recursive=True))  # its queue stays empty
+        self._path = root
+        self._submit_hint = submit
+        self._rescan_owed = False
+        self.root = WatchedRoot(root, self._submit)
 
     def on_thread_start(self) -> None:
-        """A root that cannot be watched is told by `check`, never raised: the other roots must start."""
+        """Open the root, in the caller's thread. A failure is left to `check`: the other roots must start."""
         try:
             self.root.open()
         except Exception as error:
             self._fail(error)
 
     def queue_events(self, timeout: float) -> None:
-        """Called in a loop by watchdog."""
+        """Process the events of at most `timeout` seconds."""
+        if self._rescan_owed:
+            self._rescan_owed = False
+            self._submit(Rescan(self._path, "a hint was refused"))
         try:
-            self.root.turn(timeout)
+            self.root.step(timeout)
         except Exception as error:
             self._fail(error)
-            self._tell(Rescan(self._path, f"the watcher failed: {error}"))
+            self._submit(Rescan(self._path, f"the watcher failed: {error}"))
         if self.root.failed:
             self.stop()
 
     def run(self) -> None:
+        """Run until `stop`, then remove all watches."""
         try:
             super().run()
         finally:
             self.root.close()
 
     def on_thread_stop(self) -> None:
+        """End the wait for events."""
         self.root.wake()
 
     def _fail(self, error: Exception) -> None:
@@ -162,5 +135,10 @@ class _RootEmitter(EventEmitter):
         if not isinstance(error, OSError):
             log.exception("the watcher failed", root=os.fsdecode(self._path))
 
-    def _tell(self, hint: Hint) -> None:
-        self.queue_event(_HintEvent(os.fsdecode(self._path), hint=hint))
+    def _submit(self, hint: Hint) -> None:
+        """Submit a hint; if it is refused, a Rescan of the root follows. An exception here would end the thread."""
+        try:
+            self._submit_hint(hint)
+        except Exception:
+            log.exception("a hint was refused", root=os.fsdecode(self._path))
+            self._rescan_owed = True

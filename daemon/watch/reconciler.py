@@ -31,12 +31,12 @@ class WatchReconciler:
     """Runs in one thread; `gaps` may be read from any."""
 
     def __init__(
-        self, config: Config, guard: VolumeMonitor, rescan: Callable[[bytes, str], None], tell: Callable[[Hint], None]
+        self, config: Config, guard: VolumeMonitor, rescan: Callable[[bytes, str], None], submit: Callable[[Hint], None]
     ) -> None:
         self._config = config
         self._guard = guard
         self._rescan = rescan
-        self._tell = tell
+        self._submit = submit
         self._watcher: Watcher | None = None
         self._watched: set[bytes] = set()
         self._gap_scan_at = 0.0
@@ -51,7 +51,7 @@ class WatchReconciler:
         from daemon.watch.observer import Watcher
 
         self._watched = self._guard.present()
-        self._watcher = Watcher(sorted(self._watched), self._tell)
+        self._watcher = Watcher(sorted(self._watched), self._submit)
         self._watcher.start()
 
     def reconfigure(self, config: Config) -> None:

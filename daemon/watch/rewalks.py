@@ -21,12 +21,12 @@ class RewalkSchedule:
     """The walks of one root, done in slices. Times are monotonic seconds, from the clock that is passed in."""
 
     def __init__(
-        self, tree: WatchTree, tell: Callable[[Hint], None], clock: Callable[[], float] = time.monotonic
+        self, tree: WatchTree, submit: Callable[[Hint], None], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.skipped: list[Node] = []
         self.root_is_gone = False
         self._tree = tree
-        self._tell = tell
+        self._submit = submit
         self._clock = clock
         self._walks: deque[TreeWalk] = deque()
         self._doubted: dict[Node, float] = {}
@@ -121,7 +121,7 @@ class RewalkSchedule:
         self._note_resync(walk)
         path = self._tree.path(walk.top)
         if path is not None and walk.worth_telling:
-            self._tell(Rescan(path, walk.why))
+            self._submit(Rescan(path, walk.why))
 
     def _note_resync(self, walk: TreeWalk) -> None:
         if self._resyncing is not None and self._resyncing[0] is walk:

@@ -34,10 +34,10 @@ class WatchedRoot:
     `open`, `turn` and `close` belong to the watching thread; `check` and `wake` to any other, one at a time.
     """
 
-    def __init__(self, root: bytes, tell: Callable[[Hint], None]) -> None:
+    def __init__(self, root: bytes, submit: Callable[[Hint], None]) -> None:
         self.failed = ""
         self._root = root
-        self._tell = tell
+        self._submit = submit
         self._view = _CoverageSnapshot()
         self._identity: RootIdentity | None = None
         self._submounts: frozenset[Mount] = frozenset()
@@ -53,11 +53,11 @@ class WatchedRoot:
         self._identity = root_identity(self._root, mounts)  # before the walk: a swap in between is then seen
         self._submounts = frozenset(mounts_below(self._root, mounts))
         self._inotify = Inotify()
-        self._digest = EventTranslator(self._root, self._inotify, self._tell)
+        self._digest = EventTranslator(self._root, self._inotify, self._submit)
         self._digest.open()
         self._look(self._digest)
 
-    def turn(self, timeout: float) -> None:
+    def step(self, timeout: float) -> None:
         """Reads what is queued, waiting at most `timeout` seconds for it, then works on what else is due for some
         ms."""
         if self._digest is None or self._inotify is None:

@@ -61,7 +61,7 @@ with listening(root) as ear:
     assert ear.hears(Rescan(root + b"/late", "new directory"))
     limit("watches", 10000)
     healed = until(lambda: not ear.check().uncovered)
-    retold = [hint.path for hint in ear.hints if isinstance(hint, Rescan) and hint.why == "watched at last"]
+    retold = [hint.path for hint in ear.hints if isinstance(hint, Rescan) and hint.reason == "watched at last"]
     last = ear.check()
     json.dump({
         "first": [first.alive, first.directories, first.watched, [os.fsdecode(p) for p in first.uncovered], first.word],
