@@ -1,6 +1,6 @@
-"""Embedded XMP (ISO 16684-1 and -3): where a file keeps its packet. Headers are read, never the picture.
+"""Reader of the XMP packet in an image file (ISO 16684-1 and -3). It reads headers, never pixels.
 
-Only the main packet is looked at: what JPEG moves into extended segments is bulk, never a rating.
+Only the main packet is read: the extended segments of a JPEG contain bulk data, never a rating.
 """
 
 import zlib
@@ -11,20 +11,20 @@ from models.decode.heif.boxes import is_avif, is_heif
 from models.decode.heif.items import read_items
 from models.decode.reason import DecodeError
 
-ReadAt = Callable[[int, int], bytes]  # (start, length): bytes from there, fewer at the end of the file
+ReadAt = Callable[[int, int], bytes]  # (start, length) to bytes, fewer at the end of the file
 ByteOrder = Literal["little", "big"]
 
 JPEG_XMP_HEADER, PNG_XMP_KEYWORD, TIFF_XMP_TAG = b"http://ns.adobe.com/xap/1.0/\0", b"XML:com.adobe.xmp\0", 700
-MAX_PACKET_BYTES = 1 << 24  # bytes of a packet
-MAX_SEGMENTS = 100_000  # segments or chunks that are stepped over
-MAX_HEIF_BYTES = 1 << 26  # bytes of a HEIF file, whose items may lie anywhere: it is read as a whole
+MAX_PACKET_BYTES = 1 << 24
+MAX_SEGMENTS = 100_000  # segments or chunks to skip
+MAX_HEIF_BYTES = 1 << 26  # a HEIF file is read as a whole, because its items may be anywhere
 PACKET_ELEMENTS = (b"<x:xmpmeta", b"<rdf:RDF", b"<x:xapmeta")
 
 
 def read_xmp_packet(read: ReadAt, size: int) -> bytes | None:
-    """The packet of a JPEG, PNG, WebP, TIFF, HEIF or AVIF of `size` bytes; None where there is none, or no way to it.
+    """Return the packet of a JPEG, PNG, WebP, TIFF, HEIF or AVIF of `size` bytes; None if there is none.
 
-    Raises what `read` raises, and nothing for what the bytes say.
+    Raises what `read` raises, and nothing for any content.
     """
     head = read(0, 64)
     if head.startswith(b"\xff\xd8"):
@@ -70,7 +70,7 @@ def _png_packet(read: ReadAt) -> bytes | None:
 
 
 def _itxt_text(chunk: bytes) -> bytes | None:
-    """Of an iTXt chunk, what follows its keyword: two flags, a language, a translated keyword, the text."""
+    """Return the text of an iTXt chunk without its keyword: two flags, a language, a translated keyword, the text."""
     parts = chunk[2:].split(b"\0", 2)
     if len(parts) < 3:
         return None
@@ -98,15 +98,16 @@ def _webp_packet(read: ReadAt) -> bytes | None:
 def _tiff_packet(read: ReadAt, head: bytes) -> bytes | None:
     order: ByteOrder = "little" if head[:1] == b"I" else "big"
     big = b"+" in head[2:4]
-    count_size, row, word = (8, 20, 8) if big else (2, 12, 4)
+    count_bytes, entry_bytes, offset_bytes = (8, 20, 8) if big else (2, 12, 4)
     at = int.from_bytes(head[8:16] if big else head[4:8], order)
-    count = min(int.from_bytes(read(at, count_size), order), 4096)
-    rows = read(at + count_size, count * row)
-    for start in range(0, len(rows) - row + 1, row):
-        if int.from_bytes(rows[start : start + 2], order) == TIFF_XMP_TAG:
-            length = int.from_bytes(rows[start + 4 : start + 4 + word], order)
-            place = int.from_bytes(rows[start + 4 + word : start + row], order)
-            return read(place, min(length, MAX_PACKET_BYTES))
+    count = min(int.from_bytes(read(at, count_bytes), order), 4096)
+    directory = read(at + count_bytes, count * entry_bytes)
+    for start in range(0, len(directory) - entry_bytes + 1, entry_bytes):
+        entry = directory[start : start + entry_bytes]
+        if int.from_bytes(entry[:2], order) == TIFF_XMP_TAG:
+            length = int.from_bytes(entry[4 : 4 + offset_bytes], order)
+            offset = int.from_bytes(entry[4 + offset_bytes :], order)
+            return read(offset, min(length, MAX_PACKET_BYTES))
     return None
 
 
@@ -115,7 +116,7 @@ def _heif_packet(read: ReadAt, size: int) -> bytes | None:
         return None
     data = read(0, size)
     try:
-        found = [item.data(data) for item in read_items(data).values() if item.kind == b"mime"]
+        packets = [item.data(data) for item in read_items(data).values() if item.kind == b"mime"]
     except DecodeError:
         return None
-    return next((one for one in found if any(mark in one for mark in PACKET_ELEMENTS)), None)
+    return next((packet for packet in packets if any(element in packet for element in PACKET_ELEMENTS)), None)

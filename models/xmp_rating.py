@@ -1,8 +1,8 @@
-"""What an XMP packet or sidecar says of its picture's fate: stars, rejected, accepted.
+"""Stars, rejection and acceptance from an XMP packet or sidecar.
 
-xmp:Rating is -1 (rejected), 0 (none) to 5 (ISO 16684-1, 8.4); Lightroom, darktable and Bridge write it, darktable's
-reject is its -1. digiKam's PickLabel is 0 (none), 1 (rejected), 2 (pending), 3 (accepted). Lightroom's reject flag
-stands in its own catalog only, and in no XMP.
+xmp:Rating is -1 (rejected), 0 (none) to 5 (ISO 16684-1, 8.4); Lightroom, darktable and Bridge write it, and darktable
+writes -1 for its reject flag. digiKam's PickLabel is 0 (none), 1 (rejected), 2 (pending), 3 (accepted). Lightroom
+stores its reject flag in its own catalog only, never in XMP.
 """
 
 from dataclasses import dataclass
@@ -13,22 +13,20 @@ RATING = "http://ns.adobe.com/xap/1.0/ Rating"
 PICK_LABEL = "http://www.digikam.org/ns/1.0/ PickLabel"
 SIDECAR_EXTENSION = "http://ns.adobe.com/photoshop/1.0/ SidecarForExtension"
 WANTED_PROPERTIES = frozenset((RATING, PICK_LABEL, SIDECAR_EXTENSION))
-DESCRIPTION_PATH = (
-    RDF + "RDF",
-    RDF + "Description",
-)  # a Rating deeper than that is another picture's: of an ingredient, a version
+# A Rating at a deeper level belongs to another image: an ingredient or a version.
+DESCRIPTION_PATH = (RDF + "RDF", RDF + "Description")
 MAX_DEPTH = 100
-MAX_VALUE_CHARACTERS = 64  # characters of a value
+MAX_VALUE_CHARACTERS = 64
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class XmpError(Exception):
-    """Not XML, or XML that is refused: with a DOCTYPE, or nested beyond reason. The message says which."""
+    """Invalid XML, or XML that is refused: with a DOCTYPE, or nested too deeply. The message says which."""
 
 
 @dataclass(frozen=True, slots=True)
 class XmpMarks:
-    """`stars`: 1 to 5, 0 where none are given. `extension`: the one file, by its extension, that a sidecar is for."""
+    """`stars`: 1 to 5, or 0 for none. `extension`: of the file that a sidecar belongs to, or ""."""
 
     stars: int = 0
     rejected: bool = False
@@ -37,12 +35,12 @@ class XmpMarks:
 
 
 def read_xmp_marks(xml: bytes) -> XmpMarks:
-    """Attributes of rdf:Description and elements within it count alike. Raises Malformed."""
+    """Read the marks from attributes of rdf:Description and from elements within it. Raises XmpError."""
     reader = _MarksParser()
     try:
         reader.parser.Parse(xml if xml[:2] in UTF16_MARKS else xml.strip(b"\0 \t\r\n"), True)
     except (ExpatError, ValueError, LookupError) as error:
-        raise XmpError(f"no XML: {error}") from error
+        raise XmpError(f"not XML: {error}") from error
     pick = _number(reader.found.get(PICK_LABEL, ""))
     rating = _number(reader.found.get(RATING, ""))
     return XmpMarks(
@@ -53,16 +51,16 @@ def read_xmp_marks(xml: bytes) -> XmpMarks:
     )
 
 
-def _number(word: str) -> int:
-    """A whole number as writers put it ("4", "4.0", " -1 "); 0 where it is none."""
+def _number(text: str) -> int:
+    """Return an integer as writers format it ("4", "4.0", " -1 "); 0 for anything else."""
     try:
-        return int(float(word[:MAX_VALUE_CHARACTERS]))
+        return int(float(text[:MAX_VALUE_CHARACTERS]))
     except (ValueError, OverflowError):
         return 0
 
 
 class _MarksParser:
-    """A streaming parser: no tree is built, and entities cannot be declared without a DOCTYPE."""
+    """A streaming parser, without a tree; entities cannot be declared, because a DOCTYPE is refused."""
 
     def __init__(self) -> None:
         self.found: dict[str, str] = {}
@@ -71,10 +69,10 @@ class _MarksParser:
         self.parser.StartDoctypeDeclHandler = self._refuse
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
-        self.parser.CharacterDataHandler = self._words
+        self.parser.CharacterDataHandler = self._characters
 
     def _refuse(self, *_: object) -> None:
-        raise XmpError("it declares a DOCTYPE, which XMP never needs and attacks do")
+        raise XmpError("it declares a DOCTYPE, which XMP never needs but attacks use")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._open.append(name)
@@ -86,7 +84,7 @@ class _MarksParser:
     def _end(self, name: str) -> None:
         self._open.pop()
 
-    def _words(self, words: str) -> None:
+    def _characters(self, text: str) -> None:
         if self._open[-1] in WANTED_PROPERTIES and tuple(self._open[-3:-1]) == DESCRIPTION_PATH:
-            held = self.found.get(self._open[-1], "")
-            self.found[self._open[-1]] = (held + words)[:MAX_VALUE_CHARACTERS]
+            earlier = self.found.get(self._open[-1], "")
+            self.found[self._open[-1]] = (earlier + text)[:MAX_VALUE_CHARACTERS]

@@ -1,1 +1,1 @@
-"""TIFF."""
+"""TIFF and BigTIFF."""

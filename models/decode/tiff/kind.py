@@ -1,6 +1,6 @@
-"""What a TIFF's first directory says that it is, where that is not a picture for us: camera raw, and foreign codings.
+"""Kinds of TIFF that are not decoded, by the first directory: camera raw and unsupported compressions.
 
-Read here and not from Pillow, which refuses some of them before it shows a tag.
+The directory is not read through Pillow, which refuses some of these files before it gives access to the tags.
 """
 
 from models.decode.tiff.directory import COMPRESSION, PLANAR, TILE_WIDTH, TILES, TiffDirectory
@@ -32,28 +32,28 @@ UNSUPPORTED_COMPRESSIONS = {
 
 
 def unsupported_kind(page: TiffDirectory) -> str:
-    """What this file is, if it is nothing that can be decoded here; else ""."""
-    compression, photometric, subfile = (page.only(tag) for tag in (COMPRESSION, PHOTOMETRIC, SUBFILE))
+    """Return the kind of file if it cannot be decoded here; else ""."""
+    compression, photometric, subfile = (page.first_number(tag) for tag in (COMPRESSION, PHOTOMETRIC, SUBFILE))
     if DNG_VERSION in page.entries or compression in RAW_COMPRESSION or photometric in RAW_PHOTOMETRIC:
         return "camera raw"
-    if SUB_IFDS in page.entries and subfile & 1:  # a reduced copy beside hidden full-size ones
+    if SUB_IFDS in page.entries and subfile & 1:  # a reduced copy, with the full-size image in a nested directory
         return "camera raw"
     return f"TIFF with {UNSUPPORTED_COMPRESSIONS[compression]}" if compression in UNSUPPORTED_COMPRESSIONS else ""
 
 
 def partly_supported_kind(page: TiffDirectory) -> str:
-    """A coding that the decoders know of some writers only, so that their failure says nothing of the file; else ""."""
-    compression = page.only(COMPRESSION)
+    """Return the kind of file if it is only partly supported, so that an error does not prove damage; else ""."""
+    compression = page.first_number(COMPRESSION)
     if compression == OLD_JPEG:
         return "TIFF with old-style JPEG"
     if compression == JPEG and any(bits != 8 for bits in page.numbers(BITS_PER_SAMPLE)):
         return "TIFF with JPEG of more than 8 bits per channel"
     if compression == THUNDERSCAN:
         return "TIFF with ThunderScan compression"
-    if page.only(PHOTOMETRIC) == YCBCR and page.only(PLANAR) == SEPARATE:
-        return "TIFF of separate YCbCr planes"
-    if page.only(PHOTOMETRIC) == YCBCR and compression in (0, UNCOMPRESSED):
-        return "TIFF of uncompressed YCbCr"
+    if page.first_number(PHOTOMETRIC) == YCBCR and page.first_number(PLANAR) == SEPARATE:
+        return "TIFF with separate YCbCr planes"
+    if page.first_number(PHOTOMETRIC) == YCBCR and compression in (0, UNCOMPRESSED):
+        return "TIFF with uncompressed YCbCr"
     if TILE_WIDTH in page.entries and TILES not in page.entries:
-        return "TIFF whose tiles are named as strips"
+        return "TIFF with tiles in the tags of strips"
     return ""

@@ -1,4 +1,4 @@
-"""A TIFF's pixels as the file means them (TIFF 6.0), where Pillow reads something else out of it."""
+"""Corrections of a TIFF's pixels (TIFF 6.0) where Pillow misreads them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,11 +18,11 @@ WHITE = (255, 255, 255)
 
 @contextmanager
 def libtiff_where_needed(page: TiffDirectory) -> Iterator[None]:
-    """Around the decoder: Pillow's own takes uncompressed planes of 16 bits for planes of 8; libtiff does not."""
-    if page.only(PLANAR) != SEPARATE or page.only(BITS_PER_SAMPLE) != 16 or not _is_uncompressed(page):
+    """Decode with libtiff inside the block if needed: Pillow itself reads uncompressed 16-bit planes as 8-bit ones."""
+    if page.first_number(PLANAR) != SEPARATE or page.first_number(BITS_PER_SAMPLE) != 16 or not _is_uncompressed(page):
         yield
         return
-    from PIL import TiffImagePlugin  # for such a file only: a worker does not start with all formats
+    from PIL import TiffImagePlugin  # only such a file needs it: workers start without most plugins
 
     TiffImagePlugin.READ_LIBTIFF = True
     try:
@@ -32,11 +32,10 @@ def libtiff_where_needed(page: TiffDirectory) -> Iterator[None]:
 
 
 def correct_pixels(image: Image.Image, page: TiffDirectory) -> Image.Image:
-    """The same image, or one with other values, of `page` as Pillow loaded it. Raises Unfit(UNSUPPORTED)."""
-    if image.mode in ("LA", "La") and page.only(PLANAR) == SEPARATE:
-        raise DecodeError(
-            RejectReason.UNSUPPORTED, "TIFF of separate planes of grey and transparency"
-        )  # Pillow shows none of it
+    """Return the image that Pillow loaded, corrected as `page` requires. Raises DecodeError(UNSUPPORTED)."""
+    if image.mode in ("LA", "La") and page.first_number(PLANAR) == SEPARATE:
+        # Pillow decodes none of it.
+        raise DecodeError(RejectReason.UNSUPPORTED, "TIFF with separate planes of grey and alpha")
     if image.mode == "P":
         return _with_low_byte_palette(image, page)
     if image.mode != "F" and not image.mode.startswith("I"):
@@ -44,35 +43,35 @@ def correct_pixels(image: Image.Image, page: TiffDirectory) -> Image.Image:
     values = _corrected_values(np.asarray(image), image.mode, page)
     if values is not None:
         image = Image.fromarray(values)
-    # Pillow turns WhiteIsZero round in 8 bits only. What range other numbers have, flatten finds out.
-    inverted = page.entries.get(PHOTOMETRIC) and page.only(PHOTOMETRIC) == WHITE_IS_ZERO
+    # Pillow inverts WhiteIsZero in 8 bits only; `flatten` determines the range of other numbers.
+    inverted = page.entries.get(PHOTOMETRIC) and page.first_number(PHOTOMETRIC) == WHITE_IS_ZERO
     return ImageChops.invert(flatten(image, WHITE)) if inverted else image
 
 
 def _corrected_values(stored: np.ndarray, mode: str, page: TiffDirectory) -> np.ndarray | None:
-    """Other numbers, uint16 or float32 [height, width]; None where Pillow's are right."""
-    bits = page.only(BITS_PER_SAMPLE)
+    """Return corrected values, uint16 or float32 [height, width]; None if Pillow's are right."""
+    bits = page.first_number(BITS_PER_SAMPLE)
     if mode.startswith("I;16") and 8 < bits < 16:
         scaled: np.ndarray = np.rint(stored.astype(np.float32) * (65535 / (2**bits - 1))).astype(np.uint16)
         return scaled
     if mode == "F" and page.order == "big" and not _is_uncompressed(page):
-        return stored.byteswap()  # libtiff has turned them already, and Pillow turned them once more
-    if mode == "I" and bits == 32 and page.only(SAMPLE_FORMAT) in (0, UNSIGNED):
+        return stored.byteswap()  # libtiff swapped the bytes, and Pillow swapped them again
+    if mode == "I" and bits == 32 and page.first_number(SAMPLE_FORMAT) in (0, UNSIGNED):
         return stored.view(np.uint32).astype(np.float32)
-    if mode == "I" and bits == 16 and page.only(SAMPLE_FORMAT) == SIGNED and stored.min(initial=0) < 0:
+    if mode == "I" and bits == 16 and page.first_number(SAMPLE_FORMAT) == SIGNED and stored.min(initial=0) < 0:
         return (stored + 32768).astype(np.uint16)
     return None
 
 
 def _with_low_byte_palette(image: Image.Image, page: TiffDirectory) -> Image.Image:
-    """Colours are of 16 bits, of which Pillow takes the upper half; some writers fill only the lower one."""
+    """Apply a 16-bit palette whose writer filled the low bytes only; Pillow takes the high bytes."""
     colours = page.numbers(COLOUR_MAP)
     if len(colours) != 3 * 256 or max(colours) > 255:
         return image
-    shown = image.copy()
-    shown.putpalette(bytes(colours[channel * 256 + index] for index in range(256) for channel in range(3)))
-    return shown
+    corrected = image.copy()
+    corrected.putpalette(bytes(colours[channel * 256 + index] for index in range(256) for channel in range(3)))
+    return corrected
 
 
 def _is_uncompressed(page: TiffDirectory) -> bool:
-    return page.only(COMPRESSION) in (0, 1)
+    return page.first_number(COMPRESSION) in (0, 1)
