@@ -6,10 +6,8 @@ from typing import Any
 
 import click
 
+from catalog import exit_codes
 from catalog.errors import CatalogError
-
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
 
 
 def run_command(command: click.Command, prog_name: str | None = None) -> None:
@@ -21,7 +19,7 @@ def _exit_code(command: click.Command, prog_name: str | None) -> int:
     try:
         result: Any = command.main(prog_name=prog_name, standalone_mode=False)
         sys.stdout.flush()
-        return result if isinstance(result, int) else 0
+        return result if isinstance(result, int) else exit_codes.OK
     except CatalogError as fault:
         print_error(fault.problem, fault.remedy)
         return fault.exit_code
@@ -29,15 +27,15 @@ def _exit_code(command: click.Command, prog_name: str | None) -> int:
         return stop.exit_code
     except click.ClickException as error:
         error.show(sys.stderr)
-        return EXIT_USAGE
+        return exit_codes.USAGE
     except (click.Abort, KeyboardInterrupt):
-        return EXIT_INTERRUPTED
+        return exit_codes.INTERRUPTED
     except SystemExit:
-        return 0  # click's answer to a closed pipe: the reader (`head`) has seen enough, and that is no finding
+        return exit_codes.OK  # click's reaction to a closed pipe: the reader (such as `head`) has seen enough
     except BrokenPipeError:
-        # The same, met at the last flush: no error, and no second one when Python flushes at its end.
+        # A closed pipe at the last flush: not an error; the redirection prevents a second one when Python exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return exit_codes.OK
 
 
 def print_error(problem: str, remedy: str) -> None:

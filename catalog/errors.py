@@ -3,11 +3,13 @@
 A fault of one file is data (`models.decode.reason.DecodeError`) and never one of these.
 """
 
+from catalog import exit_codes
+
 
 class CatalogError(Exception):
     """Something the owner has to know. `remedy` is a whole sentence; `exit_code` as tabled in the README."""
 
-    exit_code = 1
+    exit_code = exit_codes.FINDINGS
 
     def __init__(self, problem: str, remedy: str) -> None:
         super().__init__(problem)
@@ -18,13 +20,13 @@ class CatalogError(Exception):
 class UsageError(CatalogError):
     """A wrong call or a wrong configuration."""
 
-    exit_code = 2
+    exit_code = exit_codes.USAGE
 
 
 class StoreError(CatalogError):
     """The catalog itself is damaged, locked, or of another version."""
 
-    exit_code = 3
+    exit_code = exit_codes.STORE
 
 
 class UnstorableValueError(StoreError):
@@ -34,4 +36,4 @@ class UnstorableValueError(StoreError):
 class ResourceError(CatalogError):
     """The environment is at fault: disk full, root away, no such model, nothing to read."""
 
-    exit_code = 4
+    exit_code = exit_codes.RESOURCE

@@ -1,7 +1,7 @@
-"""How the collection stands: the figures of `status`. Light: no numpy, no model, a few indexed reads."""
+"""Collect what `catalog status` shows. It stays light: no numpy, no model, a few indexed reads."""
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 from catalog.backup.create import backup_status
 from catalog.client.process import service_running
@@ -14,79 +14,87 @@ from catalog.files.queries import count_suspects
 from catalog.formatting import path_text
 from catalog.heads.retraining import head_status
 from catalog.integrity.coverage import verification_coverage
-from catalog.integrity.damage import count_damaged as rot
+from catalog.integrity.damage import count_damaged
 from catalog.integrity.rejected import damage_rates
 from catalog.integrity.scrub_runs import bytes_read_since, last_scrub_time, night_start
 from catalog.similarity.index_file import read_header
 from catalog.store.database import Database
 from catalog.store.models import Model, current_model, next_model
-from catalog.store.volumes import all_volumes
+from catalog.store.volumes import Volume, all_volumes
 
-DAMAGE_DAYS = 7  # an alarm that nobody heeds within a week is no alarm any more
-STATES = ("ok", "rejected", "pending", "gone", "unreachable")
+if TYPE_CHECKING:
+    from catalog.json_types.status import (
+        CurrentModelJson,
+        FileCountsJson,
+        IndexJson,
+        RootJson,
+        ScrubStatusJson,
+        ServiceJson,
+        StatusJson,
+    )
+
+DAMAGE_DAYS = 7  # older alarms are dropped: if nobody has reacted within a week, nobody will
 
 
-def collect_status(asking: CatalogContext) -> dict[str, Any]:
-    """The object that `status --json` promises."""
-    database, state = asking.database, asking.config.state
+def collect_status(context: CatalogContext) -> "StatusJson":
+    """Return the object that `status --json` prints."""
+    database, state, now = context.database, context.config.state, time.time()
+    limit = context.config.alarm.damaged_percent
     with database.snapshot():
         files, reasons = _file_counts(database)
-        model, after = current_model(database), next_model(database)
-        vectors, seq = _vectors(database, model.id if model else None)
-        away = {volume.path: volume.away for volume in all_volumes(database) if volume.away}
-        damage = [
-            rate.record(asking.config.alarm.damaged_percent)
-            for rate in damage_rates(database, time.time(), DAMAGE_DAYS)
-        ]
-        rotten, doubtful = rot(database), count_suspects(database)
-        listed = [volume for volume in all_volumes(database) if volume.kind == "root" or volume.away]
+        current, following = current_model(database), next_model(database)
+        vectors, seq = _vectors(database, current.id if current else None)
+        volumes = [volume for volume in all_volumes(database) if volume.kind == "root" or volume.away]
+        damage = [rate.record(limit) for rate in damage_rates(database, now, DAMAGE_DAYS)]
+        rot, suspect = count_damaged(database), count_suspects(database)
     live = ServiceClient(state).status() if service_running(state) else None
     return {
         "files": files,
-        "suspect": doubtful,
+        "suspect": suspect,
         "reasons": reasons,
         "vectors": vectors,
-        "index": live["index"] if live else _index(asking, model.digest if model else "", seq),
-        "model": _model(model, live)
-        | {"next": next_model_progress(database, live), "wanted": _unprepared_bundle(asking, model, after)},
+        "index": live["index"] if live else _saved_index(context, current.digest if current else "", seq),
+        "model": {
+            **_current_model(current, live),
+            "next": next_model_progress(database, live),
+            "wanted": _unprepared_bundle(context, current, following),
+        },
         "head": head_status(database, live),
-        "roots": [
-            {
-                "path": path_text(v.path),
-                "kind": v.kind,
-                "state": "unreachable" if v.path in away else "present",
-                "reason": v.away,
-                "held": v.held,
-                "since": v.since,
-            }
-            for v in listed
-        ],
-        "daemon": {"running": service_running(state), **_work_in_progress(live)},
+        "roots": [_root(volume) for volume in volumes],
+        "daemon": _service(context, live),
         "watch": live["watch"] if live else None,
-        "verified": verification_coverage(database, asking.config.scrub.days, time.time()),
+        "verified": verification_coverage(database, context.config.scrub.days, now),
         "scrub": _scrub(database, live),
-        "backup": backup_status(database, state, asking.config.backup, time.time()),
+        "backup": backup_status(database, state, context.config.backup, now),
         "damage": damage,
-        "rot": rotten,
+        "rot": rot,
     }
 
 
-def _file_counts(database: Database) -> tuple[dict[str, int], dict[str, int]]:
-    """Counts by state, those of absent volumes as unreachable; and rejected files by reason."""
-    counts = dict.fromkeys(STATES, 0)
+def _file_counts(database: Database) -> "tuple[FileCountsJson, dict[str, int]]":
+    """Return the number of files by state, those of absent volumes as unreachable, and of rejected files by reason."""
+    states = {"ok": 0, "rejected": 0, "pending": 0, "gone": 0, "unreachable": 0}
     reasons: dict[str, int] = {}
     for state, reason, away, files in database.rows(
         "SELECT t.state, t.reason, v.away IS NOT NULL, sum(t.files) FROM tally t JOIN volume v ON v.id = t.volume"
         " WHERE t.files > 0 GROUP BY 1, 2, 3"
     ):
-        counts["unreachable" if away and state != "gone" else state] += files
+        states["unreachable" if away and state != "gone" else state] += files
         if state == "rejected" and not away:
             reasons[reason] = reasons.get(reason, 0) + files
-    return {"total": sum(counts.values()), **counts}, reasons
+    counts: FileCountsJson = {
+        "total": sum(states.values()),
+        "ok": states["ok"],
+        "rejected": states["rejected"],
+        "pending": states["pending"],
+        "gone": states["gone"],
+        "unreachable": states["unreachable"],
+    }
+    return counts, reasons
 
 
 def _vectors(database: Database, model: int | None) -> tuple[int, int]:
-    """Live vectors of the model in use, and the place its change log has reached."""
+    """Return the number of live vectors of the model, and its last position in the change log."""
     if model is None:
         return 0, 0
     return (
@@ -95,44 +103,58 @@ def _vectors(database: Database, model: int | None) -> tuple[int, int]:
     )
 
 
-def _index(asking: CatalogContext, digest: str, seq: int) -> dict[str, int]:
-    header = read_header(asking.config.state, digest) if digest else None
-    reached = header.seq if header else 0
-    return {"size": header.count if header else 0, "seq": reached, "lag": max(0, seq - reached)}
+def _saved_index(context: CatalogContext, digest: str, seq: int) -> "IndexJson":
+    header = read_header(context.config.state, digest) if digest else None
+    applied = header.seq if header else 0
+    return {"size": header.count if header else 0, "seq": applied, "lag": max(0, seq - applied)}
 
 
-def _model(model: Model | None, live: StatusAnswer | None) -> dict[str, Any]:
+def _current_model(model: Model | None, live: StatusAnswer | None) -> "CurrentModelJson":
     if model is None:
         return {"id": None, "name": None, "provider": None, "cosine": None, "warning": "", "problem": ""}
-    said = live["model"] if live else NO_MODEL_STATE
+    state = live["model"] if live else NO_MODEL_STATE
     return {
         "id": model.digest,
         "name": model.name,
-        "provider": said["provider"] or model.provider or None,
+        "provider": state["provider"] or model.provider or None,
         "cosine": model.cosine or None,
-        "warning": said["warning"],
-        "problem": said["problem"],
+        "warning": state["warning"],
+        "problem": state["problem"],
     }
 
 
-def _unprepared_bundle(asking: CatalogContext, model: Model | None, after: Model | None) -> str | None:
-    """The bundle of the configuration, where it neither answers nor is being prepared. Told by its folder: to read the
-    bundle itself is to hash its weights.
+def _unprepared_bundle(context: CatalogContext, current: Model | None, following: Model | None) -> str | None:
+    """Return the configured bundle if it is neither in use nor being prepared.
+
+    Bundles are compared by their folder: reading one would hash its weights.
     """
-    wanted = asking.config.model.bundle
-    taken = {one.folder for one in (model, after) if one is not None}
-    return None if not taken or str(bundle_folder(wanted, asking.config.state)) in taken else wanted
+    bundle = context.config.model.bundle
+    folders = {model.folder for model in (current, following) if model is not None}
+    return None if not folders or str(bundle_folder(bundle, context.config.state)) in folders else bundle
 
 
-def _scrub(database: Database, live: StatusAnswer | None) -> dict[str, Any]:
-    """`bytes_today`: read since the last noon, when the night's budget began."""
-    running = bool(live and live["scrub"]["running"])
+def _root(volume: Volume) -> "RootJson":
     return {
-        "running": running,
+        "path": path_text(volume.path),
+        "kind": volume.kind,
+        "state": "unreachable" if volume.away else "present",
+        "reason": volume.away,
+        "held": volume.held,
+        "since": volume.since,
+    }
+
+
+def _service(context: CatalogContext, live: StatusAnswer | None) -> "ServiceJson":
+    running = service_running(context.config.state)
+    if live is None:
+        return {"running": running}
+    return {"running": running, "scanning": live["scanning"], "in_work": live["in_work"], "done": live["done"]}
+
+
+def _scrub(database: Database, live: StatusAnswer | None) -> "ScrubStatusJson":
+    """`bytes_today`: read since noon, when the night's budget starts."""
+    return {
+        "running": bool(live and live["scrub"]["running"]),
         "last_at": last_scrub_time(database),
         "bytes_today": bytes_read_since(database, night_start(time.time())),
     }
-
-
-def _work_in_progress(live: StatusAnswer | None) -> dict[str, Any]:
-    return {key: live[key] for key in ("scanning", "in_work", "done")} if live else {}

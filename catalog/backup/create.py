@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from catalog.backup.retention import expired_backups
 from catalog.config.settings import BackupSettings
@@ -23,6 +23,9 @@ from catalog.journal import format_timestamp
 from catalog.state_dir import BACKUPS, backup_name, backup_time
 from catalog.store.change_log import catalog_created_at
 from catalog.store.database import Database
+
+if TYPE_CHECKING:
+    from catalog.json_types.status import BackupStatusJson
 
 FREE_SPACE_MARGIN_BYTES = 16 << 20  # bytes that stay free for the catalog itself
 BACKUP_HOUR = 3  # o'clock, local time: between the day's last pictures and the report in the morning
@@ -173,7 +176,7 @@ LAST_BACKUP_EVENT_SQL = (
 )
 
 
-def backup_status(database: Database, state: Path, settings: BackupSettings, now: float) -> dict[str, Any]:
+def backup_status(database: Database, state: Path, settings: BackupSettings, now: float) -> "BackupStatusJson":
     """`at`, `path` and `bytes` of the newest backup, None without one; `problem`: what has to be done, or ""."""
     newest = next(iter(list_backups(state)), None)
     nightly = bool(settings.daily or settings.weekly)

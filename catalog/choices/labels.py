@@ -7,7 +7,7 @@ All labels with where their contents lie now, as far as they lie anywhere.
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from catalog import journal
 from catalog.choices.not_duplicates import restore_from_journal
@@ -16,6 +16,9 @@ from catalog.files.queries import files_with_content
 from catalog.formatting import path_text
 from catalog.journal import JournalEntry, format_timestamp, parse_timestamp
 from catalog.store.database import Database
+
+if TYPE_CHECKING:
+    from catalog.json_types.labels import LabelJson
 
 JOURNAL_KIND = "label"
 CHOICE_VALUES = ("keep", "delete", "clear")  # `clear` takes back; it is in the journal and never in the table
@@ -181,7 +184,7 @@ LABEL_PAGE_SQL = (
 )
 
 
-def label_records(database: Database, known: dict[bytes, LabelChoice]) -> Iterator[dict[str, Any]]:
+def label_records(database: Database, known: dict[bytes, LabelChoice]) -> "Iterator[LabelJson]":
     """What `label list --json` promises, page by page. `path`: a file of `paths`, or where the owner saw it."""
     after = 0
     while rows := database.rows(LABEL_PAGE_SQL, after, PAGE_ROWS):

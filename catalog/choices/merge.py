@@ -6,13 +6,16 @@ What a choice made by hand changes: a second look is remembered, a mere repetiti
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from catalog.choices.labels import LabelChoice, effective_choices, record_choices
 from catalog.choices.suspect_labels import CONFIRMED_SOURCE
 from catalog.choices.targets import LabelTarget
 from catalog.formatting import path_text
 from catalog.store.database import Database
+
+if TYPE_CHECKING:
+    from catalog.json_types.labels import ContradictionJson, LabelPlanJson
 
 CONFIRMATION_DELAY_SECONDS = 0.001  # seconds: enough for the journal to tell a confirmation from the choice itself
 
@@ -57,17 +60,20 @@ class LabelImportPlan:
         """How many are newly labelled so."""
         return sum(one.value == value for one in self.write)
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> "LabelPlanJson":
         """What `import --json` promises."""
         return {
-            "labelled": {value: self.count(value) for value in ("keep", "delete")},
+            "labelled": {"keep": self.count("keep"), "delete": self.count("delete")},
             "unchanged": self.same,
             "conflicts": [
                 {"path": path_text(new.path), "sha256": new.sha256.hex(), "label": old.value, "import": new.value}
                 for old, new in self.conflicts
             ],
             "contradictory": [
-                {"sha256": ones[0].sha256.hex(), **{one.value: path_text(one.path) for one in ones}}
+                cast(
+                    "ContradictionJson",
+                    {"sha256": ones[0].sha256.hex(), **{one.value: path_text(one.path) for one in ones}},
+                )
                 for ones in self.torn
             ],
         }

@@ -7,12 +7,15 @@ by the normalised margin, the chance of the given label less that of the other.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from catalog.choices.labels import LabelChoice
 from catalog.files.queries import files_with_content
 from catalog.formatting import path_text
 from catalog.store.database import Database
+
+if TYPE_CHECKING:
+    from catalog.json_types.labels import SuspectLabelJson
 
 CONFIRMED_SOURCE = "confirmed"  # the source of a label that the owner looked at twice: it is not asked for again
 HELD_OUT_SQL = (
@@ -75,7 +78,9 @@ def has_held_out_scores(database: Database) -> bool:
     return database.row("SELECT 1 FROM label WHERE held_out IS NOT NULL LIMIT 1") is not None
 
 
-def suspect_label_record(database: Database, doubt: SuspectLabel, known: dict[bytes, LabelChoice]) -> dict[str, Any]:
+def suspect_label_record(
+    database: Database, doubt: SuspectLabel, known: dict[bytes, LabelChoice]
+) -> "SuspectLabelJson":
     """What `doubts --json` promises. `path`: a file that holds it now, or where it was when it was labelled."""
     paths = [path_text(entry.path) for entry in files_with_content(database, doubt.content)]
     return {

@@ -1,75 +1,96 @@
-"""The `catalog` command: the one list of commands. Each is imported only when it is called, to start fast."""
+"""The `catalog` command: its list of commands. Each is imported only when it is called, for a fast start."""
 
 from importlib import import_module
 
 import click
 
-from catalog import entry_point as edge
+from catalog.entry_point import run_command
 
 COMMANDS = {
-    "accept": "Say that changed bytes are right as they are.",
-    "apart": "Say that files are no duplicates of one another.",
+    "accept": "Accept the current bytes of files listed as damaged.",
+    "apart": "Mark files as not duplicates of each other.",
     "backup": "Back up the catalog itself.",
-    "candidates": "What you would likely delete, with the reasons.",
-    "check": "Compare catalog, disk and index.",
-    "completion": "Print the shell's completion script.",
-    "damage": "What has rotted, and where it is still whole.",
-    "doctor": "Diagnose: model, speed, watches, mounts, disk.",
-    "dups": "Exact and near duplicates, and which copy to keep.",
-    "export": "Vectors, and which files each of them comes from.",
-    "head": "What was learned so far, and going back.",
+    "candidates": "List images you would likely delete, with reasons.",
+    "check": "Check that catalog, disk and index agree.",
+    "completion": "Print the shell completion script.",
+    "damage": "List files with bit rot, and where intact copies are.",
+    "doctor": "Diagnose mounts, watches, disk, model and speed.",
+    "dups": "List exact and near duplicates, and which copy to keep.",
+    "export": "Export vectors and the files they belong to.",
+    "head": "List trained heads, or switch to an earlier one.",
     "init": "Write the configuration and mark the roots.",
-    "label": "Say what to keep and what to delete.",
-    "ls": "List files by state, reason, format, folder.",
-    "model": "Bundles: list, look at, prove, choose, drop.",
-    "next": "Which labels would teach most.",
-    "recover": "Put a good catalog in the place of a damaged one.",
-    "rejected": "The quarantine list: what cannot be read, and why.",
-    "report": "Last night in one page: what needs you, what is new.",
-    "restore": "Bring back what was moved to the trash.",
-    "scrub": "Read every byte again, oldest reading first.",
-    "search": "Pictures by what is said of them.",
+    "label": "Label images as keep or delete.",
+    "ls": "List files by state, reason, format or folder.",
+    "model": "List, inspect, check, choose and drop models.",
+    "next": "Suggest which images to label next.",
+    "recover": "Replace a damaged catalog with a good backup.",
+    "rejected": "List files that cannot be read as images, and why.",
+    "report": "Show what needs attention and what is new.",
+    "restore": "Restore files from the trash.",
+    "scrub": "Re-read files, oldest reading first, to detect bit rot.",
+    "search": "Search images by text.",
     "service": "Install or remove the systemd units.",
-    "show": "Everything known of one file.",
-    "similar": "The images most like one image.",
-    "status": "What is known, what is missing, what runs.",
-    "train": "Learn from your labels what you would delete.",
+    "show": "Show everything known about a file.",
+    "similar": "Find the images most similar to a given one.",
+    "status": "Show the state of the collection and the service.",
+    "train": "Train the keep/delete head on your labels.",
     "trash": "Move files to the trash; list and empty it.",
+}
+
+# The README's table of commands has the same groups in the same order.
+COMMAND_GROUPS: dict[str, tuple[str, ...]] = {
+    "Set up": ("init", "service", "doctor", "model", "completion"),
+    "Find images": ("search", "similar", "ls", "show", "export"),
+    "Decide what to keep": ("label", "next", "train", "head", "candidates", "dups", "apart"),
+    "Delete and restore": ("trash", "restore"),
+    "Verify the collection": ("status", "report", "scrub", "damage", "accept", "rejected"),
+    "Keep the catalog safe": ("check", "backup", "recover"),
 }
 
 
 class LazyGroup(click.Group):
-    """Knows its commands by name and one line; reads a command's module when it is used."""
+    """A group that knows each command's name and summary, and imports its module on first use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names in the order of the help."""
+        """Return the names in alphabetical order."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name, imported now."""
+        """Import and return the command of this name; None if there is none."""
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f"catalog.cli.commands.{cmd_name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list without importing anything."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        """Write one section per group, with the summaries in one column, without importing any command."""
+        width = max(map(len, COMMANDS))
+        for title, names in COMMAND_GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), COMMANDS[name]) for name in names])
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--config", "config_file", metavar="FILE", help="The configuration (else $CATALOG_CONFIG, XDG, /etc).")
+@click.option("--config", "config_file", metavar="FILE", help="Configuration file (else $CATALOG_CONFIG, XDG, /etc).")
 @click.version_option(package_name="catalogd", prog_name="catalog")
 @click.pass_context
 def cli(ctx: click.Context, config_file: str | None) -> None:
-    """Ask the catalog of an image collection. The service that keeps it is `catalogd`."""
+    """Query and manage the catalog of an image collection.
+
+    The service `catalogd` keeps the catalog up to date. `catalog COMMAND --help` explains a command.
+
+    \b
+    Examples:
+      catalog init ~/Pictures
+      catalog status
+      catalog search "a shrine under a full moon"
+    """
     ctx.obj = config_file
 
 
 def main() -> None:
-    """Console script."""
-    edge.run_command(cli, "catalog")
+    """Run the console script."""
+    run_command(cli, "catalog")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What every command needs: the configuration, a connection, and a way to put out data."""
+"""Options and output that the commands share: the configuration, the open catalog, JSON and messages."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -13,18 +13,18 @@ from catalog.context import CatalogContext
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 config_option = click.option(
-    "--config", "config_file", metavar="FILE", help="The configuration (else $CATALOG_CONFIG, XDG, /etc)."
+    "--config", "config_file", metavar="FILE", help="Configuration file (else $CATALOG_CONFIG, XDG, /etc)."
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="JSON: one object, or one a line for lists.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON: one object, or one per line for lists.")
 
 
 def named_config_file(ctx: click.Context, config_file: str | None) -> str | None:
-    """The configuration that was named, at the command or before it."""
+    """Return the `--config` given after the command's name or before it; None if neither."""
     return config_file or ctx.find_root().obj
 
 
 def with_catalog(function: Function) -> Function:
-    """Give a command `--config` and, as its first argument, the open catalog."""
+    """Add `--config` to a command, and pass it the open catalog as its first argument."""
 
     @config_option
     @click.pass_context
@@ -35,16 +35,16 @@ def with_catalog(function: Function) -> Function:
 
 
 def say(line: str) -> None:
-    """Print a message for a person: to stderr, since stdout is for results."""
+    """Print a message for a person to stderr; stdout is for results."""
     click.echo(line, err=True)
 
 
 def echo_json(value: object) -> None:
-    """One JSON object on one line. ASCII only: a name that is no text survives as escaped surrogates."""
+    """Print one JSON object on one line, in ASCII: a name that is not UTF-8 survives as escaped surrogates."""
     click.echo(json.dumps(value))
 
 
 def echo_json_lines(values: Iterable[object]) -> None:
-    """One JSON object a line."""
+    """Print one JSON object per line."""
     for value in values:
         echo_json(value)

@@ -1,13 +1,4 @@
-"""Amounts of bytes as people type them: 50GB, 500MB, 2TiB.
-
-Days as people type them: 2021, 2021-05, 2021-05-31.
-
-Spans of time as people type them: 30d, 12h, 2w.
-
-Formats as people name them: as the catalog does, or by the end of a file's name.
-
-Paths that are named: as arguments, or as a list on stdin.
-"""
+"""Parameter types for click: paths, image formats, durations, dates and sizes."""
 
 import os
 import re
@@ -20,63 +11,62 @@ from click.shell_completion import CompletionItem
 
 
 class BytesPath(click.ParamType[bytes]):
-    """A path as the bytes that the shell gave."""
+    """A path as bytes, exactly as the shell passed it."""
 
     name = "path"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
-        """Absolute, without following links."""
+        """Return the absolute path; symbolic links are not followed."""
         return value if isinstance(value, bytes) else os.path.abspath(os.fsencode(value))
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """File names, as the shell itself knows them."""
+        """Leave the completion of file names to the shell."""
         return [CompletionItem(incomplete, type="file")]
 
 
 STDIN = b"-"
-ExpectedHashes = dict[bytes, bytes | None]
+ExpectedHashes = dict[bytes, bytes | None]  # path: SHA-256 of the content that is meant, if known
 
 
 class ListedPath(BytesPath):
-    """A path as the shell gave it, or `-` for a list on stdin."""
+    """A path, or `-` for a list on stdin."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
-        """Absolute, but for `-`."""
+        """Return the absolute path, or `-` unchanged."""
         return STDIN if value in ("-", STDIN) else super().convert(value, param, ctx)
 
 
 def collect_paths(paths: tuple[bytes, ...], nul: bool) -> ExpectedHashes:
-    """Each path once, in order, with the SHA-256 that the list tells of it, if it does. `nul`: those of the list end
-    with a NUL, as `find -print0` has it.
+    """Return each path once, in order, with its SHA-256 if the list on stdin names one.
+
+    `nul`: paths on stdin end with NUL, as written by `find -print0`.
     """
     found: ExpectedHashes = {path: None for path in paths if path != STDIN}
     if nul or STDIN in paths:
-        from catalog.choices.targets import (
-            parse_named_files,  # brings the database, which `catalogd --help` does without
-        )
+        from catalog.choices.targets import parse_named_files  # imports the database, which `catalogd --help` avoids
 
-        found.update((one.path, one.sha256) for one in parse_named_files(sys.stdin.buffer.read(), nul))
+        found.update((file.path, file.sha256) for file in parse_named_files(sys.stdin.buffer.read(), nul))
     return found
 
 
 class FormatName(click.ParamType[str]):
-    """A format by its name or by an ending of file names, in either case."""
+    """An image format, given by its name or by a file extension; case does not matter."""
 
     name = "format"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The name that the catalog knows; "" stands for none."""
+        """Return the catalog's name of the format; "" means no filter."""
         from models.decode.formats import FORMAT_BY_EXTENSION, FORMATS  # only for commands that filter by format
 
         text = str(value).lower().removeprefix(".")
         name = FORMAT_BY_EXTENSION.get(text, text)
         names = [row.name for row in FORMATS]
         if name and name not in names:
-            self.fail(f"{value!r} is none of {', '.join(names)}", param, ctx)
+            self.fail(f"{value!r} is not one of {', '.join(names)}", param, ctx)
         return name
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """The names."""
+        """Offer the names of the formats."""
         from models.decode.formats import FORMATS
 
         return [CompletionItem(row.name) for row in FORMATS if row.name.startswith(incomplete.lower())]
@@ -87,7 +77,7 @@ DURATION_PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d|w)", re.IGNORECASE)
 
 
 def parse_duration(text: str) -> float:
-    """Seconds. Raises ValueError: a bare number is refused, since nobody knows what it counts."""
+    """Return seconds for a duration such as `30d`. Raises ValueError, also for a number without a unit."""
     found = DURATION_PATTERN.fullmatch(text.strip())
     if found is None:
         raise ValueError(text)
@@ -95,25 +85,25 @@ def parse_duration(text: str) -> float:
 
 
 class Duration(click.ParamType[float]):
-    """A span of time with its unit."""
+    """A duration with its unit, such as `30d`."""
 
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Seconds."""
+        """Return seconds."""
         if isinstance(value, float):
             return value
         try:
             return parse_duration(str(value))
         except ValueError:
-            self.fail(f"{value!r} is no span of time; write it like 30d, 12h or 2w", param, ctx)
+            self.fail(f"{value!r} is not a duration; write it like 30d, 12h or 2w", param, ctx)
 
 
 DAY_PATTERN = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
 
 
 def is_day(text: str) -> bool:
-    """Whether it is a year, a month or a day of the calendar, after ISO 8601. Pure."""
+    """Return whether the text is a year, month or day of the calendar as in ISO 8601. Pure."""
     found = DAY_PATTERN.fullmatch(text)
     if found is None:
         return False
@@ -130,9 +120,9 @@ class Day(click.ParamType[str]):
     name = "day"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The same text; "" stands for none."""
+        """Return the same text; "" means no limit."""
         if value and not is_day(value):
-            self.fail(f"{value!r} is no day; write it like 2021, 2021-05 or 2021-05-31", param, ctx)
+            self.fail(f"{value!r} is not a date; write it like 2021, 2021-05 or 2021-05-31", param, ctx)
         return str(value)
 
 
@@ -141,9 +131,9 @@ SIZE_PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)(i?)b", re.IGNORECASE)
 
 
 def parse_size(text: str) -> int:
-    """Bytes. A kB is 1000 of them and a KiB 1024, after IEC 80000-13. Raises ValueError.
+    """Return bytes for a size such as `50GB`. 1 kB is 1000 bytes and 1 KiB is 1024, as in IEC 80000-13.
 
-    A bare number is refused: `--budget 50` meant as gigabytes would pass for done after fifty bytes.
+    Raises ValueError, also for a number without a unit: `--budget 50`, meant as gigabytes, would end after 50 bytes.
     """
     found = SIZE_PATTERN.fullmatch(text.strip())
     if found is None or (found[3] and not found[2]):
@@ -152,15 +142,15 @@ def parse_size(text: str) -> int:
 
 
 class Size(click.ParamType[int]):
-    """An amount of bytes with its unit."""
+    """A number of bytes with its unit, such as `50GB`."""
 
     name = "size"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Bytes."""
+        """Return bytes."""
         if isinstance(value, int):
             return value
         try:
             return parse_size(str(value))
         except ValueError:
-            self.fail(f"{value!r} is no amount of bytes; write it like 500MB, 50GB or 2TiB", param, ctx)
+            self.fail(f"{value!r} is not a size; write it like 500MB, 50GB or 2TiB", param, ctx)

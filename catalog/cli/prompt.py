@@ -1,4 +1,4 @@
-"""Ask before something is done that its owner may not want."""
+"""Ask for confirmation before an action that the user may not want."""
 
 import os
 import sys
@@ -8,16 +8,16 @@ import click
 from catalog.errors import UsageError
 
 
-def confirm(question: str, *, yes: bool, stdin_taken: bool = False) -> bool:
-    """Whether the answer is yes. `yes`: it was given beforehand; `stdin_taken`: stdin held a list, so the terminal
-    itself is asked.
+def confirm(question: str, *, yes: bool, stdin_used: bool = False) -> bool:
+    """Return whether the user agrees. `yes`: agreed on the command line; `stdin_used`: ask on /dev/tty, since stdin
+    was a list.
 
     Raises:
-        UsageFault: nobody can be asked.
+        UsageError: there is no terminal.
     """
     if yes:
         return True
-    if stdin_taken:
+    if stdin_used:
         return _ask_terminal(question)
     if not sys.stdin.isatty():
         raise _no_terminal_error()
@@ -37,4 +37,7 @@ def _ask_terminal(question: str) -> bool:
 
 
 def _no_terminal_error() -> UsageError:
-    return UsageError("there is no terminal to ask at: nothing was done", "Look at it with --dry-run, then say --yes.")
+    return UsageError(
+        "cannot ask for confirmation without a terminal; nothing was done",
+        "Review the plan with --dry-run, then repeat the command with --yes.",
+    )

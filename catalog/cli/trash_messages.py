@@ -1,4 +1,4 @@
-"""The plan and what came of it, in words for a person. All of it is talk, and goes to stderr."""
+"""Messages about plans and results of `trash` and `restore`, for people; all go to stderr."""
 
 from typing import TypeVar
 
@@ -10,21 +10,21 @@ from catalog.trash.plan import PlannedMove, RefusedPath, TrashPlan, transient_no
 from catalog.trash.records import TrashRecord
 
 Item = TypeVar("Item")
-MAX_LINES = 50  # lines; beyond it a list is counted
+MAX_LINES = 50  # longer lists end with a count
 
 
-def print_plan(plan: TrashPlan, whole: bool) -> None:
-    """Every file, what becomes of its bytes, and what is refused. `whole`: however long that is."""
+def print_plan(plan: TrashPlan, *, whole: bool) -> None:
+    """Print each file with the copy that remains, and the refused paths. `whole`: however long the list is."""
     for move in _limited(plan.moves, whole):
         say(f"  {format_size(move.size):>9}  {printable_path(move.path)}  {_surviving_copy(move)}")
     _print_rest(len(plan.moves), whole)
-    print_refused(plan.refused, whole)
+    print_refused(plan.refused, whole=whole)
     if plan.moves:
         say(f"to the trash: {_file_count(len(plan.moves))}, {format_size(plan.size)}")
 
 
 def move_question(plan: TrashPlan) -> str:
-    """What is asked before a move."""
+    """Return the question to ask before a move."""
     count = len(plan.last_copies)
     if not count:
         return "Move them to the trash?"
@@ -33,43 +33,44 @@ def move_question(plan: TrashPlan) -> str:
     return f"{share} {are} no other copy. Move all of them to the trash?"
 
 
-def print_refused(refused: list[RefusedPath], whole: bool = False) -> None:
-    """One a line."""
+def print_refused(refused: list[RefusedPath], *, whole: bool = False) -> None:
+    """Print one refused path per line, with the reason."""
     for one in _limited(refused, whole):
         say(f"refused: {printable_path(one.path)} {one.reason}")
     _print_rest(len(refused), whole)
 
 
-def print_result(outcome: TrashResult) -> None:
-    """Only what its owner has to know."""
-    if outcome.refused:
-        say(f"refused: {printable_path(outcome.path)} {outcome.refused}")
-    if outcome.warning:
-        say(f"look at {printable_path(outcome.to or outcome.path)}: {outcome.warning}")
+def print_result(result: TrashResult) -> None:
+    """Print a refusal or a warning; a file that was moved without either is not mentioned."""
+    if result.refused:
+        say(f"refused: {printable_path(result.path)} {result.refused}")
+    if result.warning:
+        say(f"warning: {printable_path(result.to or result.path)}: {result.warning}")
 
 
-def print_summary(verb: str, outcomes: list[TrashResult], hint: str) -> None:
-    """How many were done."""
-    done = [one for one in outcomes if one.done]
-    left = len(outcomes) - len(done)
+def print_summary(verb: str, results: list[TrashResult], hint: str) -> None:
+    """Print how many files were moved or deleted, and how many were refused. `hint`: what to do next, or ""."""
+    done = [one for one in results if one.done]
+    left = len(results) - len(done)
     refused = f"; {format_count(left)} refused" if left else ""
-    way = f"; {hint}" if done and hint else ""
-    say(f"{verb}: {_file_count(len(done))}, {format_size(sum(one.size or 0 for one in done))}{refused}{way}")
+    advice = f"; {hint}" if done and hint else ""
+    say(f"{verb}: {_file_count(len(done))}, {format_size(sum(one.size or 0 for one in done))}{refused}{advice}")
 
 
 def print_purge_plan(records: list[TrashRecord]) -> None:
-    """What would be deleted."""
+    """Print what would be deleted."""
     for record in _limited(records, False):
         say(f"  {format_size(record.size):>9}  {printable_path(record.path)}")
     _print_rest(len(records), False)
-    say(f"to be deleted for good: {_file_count(len(records))}, {format_size(sum(record.size for record in records))}")
+    total = format_size(sum(record.size for record in records))
+    say(f"to be deleted permanently: {_file_count(len(records))}, {total}")
 
 
 def _surviving_copy(move: PlannedMove) -> str:
     if move.named_survivor is not None:
-        return f"instead: {printable_path(move.named_survivor.path)}"
+        return f"survivor: {printable_path(move.named_survivor.path)}"
     if move.copies:
-        return f"a copy stays: {printable_path(move.copies[0].path)}"
+        return f"copy kept: {printable_path(move.copies[0].path)}"
     return "no other copy" + transient_note(move)
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 if TYPE_CHECKING:
     import numpy as np
 
+    from catalog.json_types.status import NextModelJson
+
 MOST_HITS = 10_000  # neighbours in one answer
 
 
@@ -120,7 +122,7 @@ class StatusAnswer(TypedDict):
     model: ModelState
     watch: WatchState | None
     scrub: ScrubAnswer
-    next: dict[str, Any] | None
+    next: "NextModelJson | None"
     training: bool
     scanning: str
     in_work: int

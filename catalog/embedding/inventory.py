@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from catalog.client.protocol import StatusAnswer
 from catalog.config.load import Config
@@ -17,6 +17,9 @@ from catalog.state_dir import ENGINES, MODELS
 from catalog.store.database import Database
 from catalog.store.models import current_model, next_model
 from models.bundle.folder import Bundle, BundleError, load_bundle
+
+if TYPE_CHECKING:
+    from catalog.json_types.status import NextModelJson
 
 PIXEL_LIBRARIES = (
     "numpy",
@@ -156,14 +159,10 @@ def describe_bundle(bundle: Bundle) -> dict[str, Any]:
 LIVE_COUNT_SQL = "SELECT count(*) FROM vector WHERE model = ? AND live = 1"
 
 
-def next_model_progress(database: Database, live: StatusAnswer | None) -> dict[str, Any] | None:
-    """Return the progress of the next model, or None without one: as the service reports it, else counted.
-
-    Keys: `id`, `name`, `done` and `total` (contents), `seconds_left` (None: unknown), `problem`.
-    """
+def next_model_progress(database: Database, live: StatusAnswer | None) -> "NextModelJson | None":
+    """Return the progress of the next model, or None without one: as the service reports it, else counted."""
     if live is not None and live["next"]:
-        reported: dict[str, Any] = live["next"]
-        return reported
+        return live["next"]
     model, current = next_model(database), current_model(database)
     if model is None or current is None:
         return None
@@ -178,7 +177,7 @@ def next_model_progress(database: Database, live: StatusAnswer | None) -> dict[s
     }
 
 
-def next_model_summary(progress: dict[str, Any]) -> str:
+def next_model_summary(progress: "NextModelJson") -> str:
     """Return the progress of the next model as a line of text."""
     percent = 100 * progress["done"] / progress["total"] if progress["total"] else 100.0
     seconds_left = progress["seconds_left"]

@@ -1,13 +1,16 @@
 """Queries for files, joined with their content and volume."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from catalog.filesystem.paths import at_or_inside, join_path, split_path, subtree_range
 from catalog.filesystem.stat_signature import Signature, lstat_or_none, signature_of
 from catalog.formatting import path_text
 from catalog.store.database import Database
 from catalog.store.directories import directory_id
+
+if TYPE_CHECKING:
+    from catalog.json_types.files import FileJson
 
 FILE_CONTENT_SQL = (
     "SELECT f.state, f.size, f.mtime_ns, f.ctime_ns, f.inode, c.sha256, c.bytes FROM file f"
@@ -82,7 +85,7 @@ class FileEntry(NamedTuple):
             return True
         return self.p_delete is not None and (minimum or 0.0) <= self.p_delete <= (1.0 if maximum is None else maximum)
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> "FileJson":
         """Return the JSON object that `ls --json` prints."""
         return {
             "path": path_text(self.path),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from catalog.store.models import Model, current_model
 from catalog.store.vectors import unpack_vectors
 from models.learn.file_features import path_words
 from models.learn.head import Head
+
+if TYPE_CHECKING:
+    from catalog.json_types.files import CandidateJson
 
 Floats = NDArray[np.float32]
 BLURRED_BELOW = 0.7  # of `detail` (models.fit): sharp photos are above 1, those blurred by 3 pixels of 500 below 0.7
@@ -87,7 +90,7 @@ class DeletionCandidate:
     files: tuple[FileCopy, ...]
     better: bytes | None
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> "CandidateJson":
         """Return the object that `candidates --json` prints; its path is that of the first file."""
         first, *copies = self.files
         return {

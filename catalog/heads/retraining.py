@@ -5,11 +5,14 @@ another version, is reason enough: a service that was killed in between finds it
 use nothing is trained.
 """
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from catalog.client.protocol import StatusAnswer
 from catalog.formatting import format_utc
 from catalog.store.database import Database
+
+if TYPE_CHECKING:
+    from catalog.json_types.status import HeadStatusJson
 
 SOON_SECONDS = 30.0  # training waits for labelled files that are due within this time
 ACTIVE_HEAD_SQL = (
@@ -72,7 +75,7 @@ def due_retraining(database: Database, now: float) -> DueRetraining | None:
     return DueRetraining(model, labels, given, newest or 0.0)
 
 
-def head_status(database: Database, live: StatusAnswer | None) -> dict[str, Any]:
+def head_status(database: Database, live: StatusAnswer | None) -> "HeadStatusJson":
     """Return the head's part of `status`: `id` and `made_at` of the head in use, None without one; `state`: none, in
     use, owed or training; `problem`: why the training that is due failed, or "".
     """
@@ -87,7 +90,7 @@ def head_status(database: Database, live: StatusAnswer | None) -> dict[str, Any]
     return {"id": active.id, "made_at": format_utc(active.made_at), "state": state, "problem": problem}
 
 
-def head_summary(status: dict[str, Any]) -> str:
+def head_summary(status: "HeadStatusJson") -> str:
     """Return one line for people."""
     head = f"{status['id']}, trained {status['made_at']}"
     if status["state"] == "in use":

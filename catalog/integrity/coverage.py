@@ -1,10 +1,13 @@
 """How much of the collection was read, and how lately: counted from rows, never from a job's exit."""
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
 from catalog.store.database import Database
 from models.decode.reason import RejectReason
+
+if TYPE_CHECKING:
+    from catalog.json_types.integrity import CoverageJson
 
 DAY_SECONDS = 86400.0
 GRACE_DAYS = 7.0  # scrubs may lag by so much before `status` calls for the owner
@@ -16,7 +19,7 @@ READ_AT_SQL = "coalesce(last_verified, 0)"
 SETTLED_SQL = "state IN ('ok', 'rejected')"
 
 
-def verification_coverage(database: Database, days: float, now: float) -> dict[str, Any]:
+def verification_coverage(database: Database, days: float, now: float) -> "CoverageJson":
     """The share of files whose bytes were read within so many days.
 
     `percent` is rounded down: 100 means every file. `oldest`: age in days of the oldest reading, None before the

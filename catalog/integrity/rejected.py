@@ -6,11 +6,14 @@ How many of a day's images arrive damaged. One in two hundred is normal; one in 
 import time
 from collections.abc import Iterator
 from math import sqrt
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from catalog.files.queries import rejected_entries
 from catalog.formatting import path_text
 from catalog.store.database import Database
+
+if TYPE_CHECKING:
+    from catalog.json_types.integrity import DamageRateJson, RejectedFileJson
 
 COLUMNS = (*("path", "reason", "detail", "first_seen", "root", "bytes", "last_verified", "attempts", "next_try"),)
 FILE_DETAILS_SQL = (
@@ -19,7 +22,7 @@ FILE_DETAILS_SQL = (
 )
 
 
-def rejected_records(database: Database) -> Iterator[dict[str, Any]]:
+def rejected_records(database: Database) -> "Iterator[RejectedFileJson]":
     """Every rejected file that can be reached, newest first: what `ls` has of it, and the rest of COLUMNS.
 
     Times are UTC as in ISO 8601; `next_try` is None for what does not heal by itself, `last_verified` for what was
@@ -27,7 +30,8 @@ def rejected_records(database: Database) -> Iterator[dict[str, Any]]:
     """
     for entry in rejected_entries(database):
         root, attempts, due = database.rows(FILE_DETAILS_SQL, entry.id)[0]
-        yield entry.record() | {
+        yield {
+            **entry.record(),
             "first_seen": format_utc_or_none(entry.first_seen),
             "root": path_text(root),
             "last_verified": format_utc_or_none(entry.last_verified),
@@ -64,7 +68,7 @@ class DamageRate(NamedTuple):
         """Whether more than `percent` are surely damaged, however few the day had. Pure."""
         return self.damaged >= MIN_DAMAGED and 100 * wilson_lower_bound(self.damaged, self.files) > percent
 
-    def record(self, percent: float) -> dict[str, Any]:
+    def record(self, percent: float) -> "DamageRateJson":
         """As `status --json` has it."""
         return {
             "path": path_text(self.path),

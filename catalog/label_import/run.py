@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from catalog.choices.label_text import parse_labels
 from catalog.choices.labels import LabelChoice
@@ -15,6 +15,9 @@ from catalog.filesystem.ignore import IgnoreRules
 from catalog.formatting import path_text, printable_path
 from catalog.label_import.folders import FolderLabels, regular_files
 from catalog.label_import.xmp import ImportTally, StarThresholds, implied_label, rated_files
+
+if TYPE_CHECKING:
+    from catalog.json_types.labels import LabelImportJson
 
 ProgressBar = Callable[
     [int | None], AbstractContextManager[Callable[[], object]]
@@ -30,10 +33,14 @@ class ImportResult:
     refused: list[tuple[bytes, str]] = field(default_factory=list)
     seen: dict[str, int] = field(default_factory=dict)
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> "LabelImportJson":
         """What `import --json` promises."""
-        refused = [{"path": path_text(path), "reason": why} for path, why in self.refused]
-        return {"files": self.files, **self.plan.record(), "refused": refused, "seen": self.seen}
+        return {
+            "files": self.files,
+            **self.plan.record(),
+            "refused": [{"path": path_text(path), "reason": why} for path, why in self.refused],
+            "seen": self.seen,
+        }
 
 
 def ignore_rules(asking: CatalogContext) -> IgnoreRules:

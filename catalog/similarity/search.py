@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from catalog.client.text_vectors import TextEmbedder
 from catalog.context import CatalogContext
@@ -19,6 +19,7 @@ from catalog.store.models import Model, require_current_model
 if TYPE_CHECKING:
     import numpy as np
 
+    from catalog.json_types.files import SearchResultJson
     from models.bundle.folder import Bundle
 
 SPARE_CONTENTS = 4  # contents requested beyond the wanted ones when there is no filter
@@ -140,6 +141,6 @@ def _text_model_remedy(context: CatalogContext) -> str:
     return f"Pull a model with one, such as `catalog model pull {example}`, then run `catalog model use` with its name."
 
 
-def result_record(entry: FileEntry, cosine: float) -> dict[str, Any]:
+def result_record(entry: FileEntry, cosine: float) -> "SearchResultJson":
     """Return the JSON object that `search --json` documents."""
     return {"path": path_text(entry.path), "cosine": round(cosine, 6)}

@@ -2,11 +2,14 @@
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from catalog.formatting import path_text
 from catalog.trash.plan import PlannedMove, RefusedPath
 from catalog.trash.records import TrashRecord
+
+if TYPE_CHECKING:
+    from catalog.json_types.trash import TrashResultJson
 
 
 class Refusal(Exception):
@@ -28,7 +31,7 @@ class TrashResult:
     refused: str | None = None
     warning: str | None = None
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> "TrashResultJson":
         """Return the line for `--json`."""
         return {
             "path": path_text(self.path),

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -23,6 +23,9 @@ from daemon.intake.record import FileResult, outcome_router, task_of
 from daemon.messages import Embedded
 from daemon.writer import Writer
 from models.bundle.folder import Bundle
+
+if TYPE_CHECKING:
+    from catalog.json_types.status import NextModelJson
 
 LIVE_VECTORS_SQL = "SELECT count(*) FROM vector WHERE model = ? AND live = 1"
 log = structlog.get_logger()
@@ -93,7 +96,7 @@ class NextModel:
         crash_point("switched")
         log.info("model_switched", model=self.bundle.name)
 
-    def progress(self) -> dict[str, Any]:
+    def progress(self) -> "NextModelJson":
         """What `status` says of it; `seconds_left` is None while nobody can know."""
         done, total = self._vectors(self._model), self._vectors(self._current)
         fresh, seconds = done - self._had, time.monotonic() - self._began

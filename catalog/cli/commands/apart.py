@@ -1,4 +1,4 @@
-"""`catalog apart`: these are no duplicates."""
+"""`catalog apart`: mark files as not duplicates."""
 
 import time
 
@@ -17,21 +17,26 @@ from catalog.store.database import Database
 @click.command("apart")
 @click.argument("paths", type=BytesPath(), nargs=-1, required=True, metavar="PATH...")
 @with_catalog
-def command(asking: CatalogContext, paths: tuple[bytes, ...]) -> None:
-    """Say that none of these is a duplicate of another. `dups` and `candidates` never pair them again."""
+def command(context: CatalogContext, paths: tuple[bytes, ...]) -> None:
+    """Mark files as not duplicates of each other: `dups` and `candidates` never pair them again.
+
+    \b
+    Examples:
+      catalog apart ~/Pictures/harbour-1.jpg ~/Pictures/harbour-2.jpg
+    """
     contents = {}
     for path in paths:
-        found = content_at(asking.database, path)
-        if isinstance(found, str):
+        content = content_at(context.database, path)
+        if isinstance(content, str):
             raise UsageError(
-                f"{printable_path(path)} {found}: nothing was changed", "Name files that `catalog ls` shows."
+                f"{printable_path(path)} {content}; nothing was changed", "Name files that `catalog ls` lists."
             )
-        contents[found] = path
+        contents[content] = path
     if len(contents) < 2:
-        raise UsageError("these are one content, byte for byte", "Name files that differ.")
-    database = Database(asking.config.database, write=True)
+        raise UsageError("these files have the same bytes", "Name files that differ.")
+    database = Database(context.config.database, write=True)
     try:
-        count = mark_not_duplicates(database, asking.config.state, list(contents), time.time())
+        count = mark_not_duplicates(database, context.config.state, list(contents), time.time())
     finally:
         database.close()
-    click.echo(f"{count} pair{'' if count == 1 else 's'} set apart", err=True)
+    click.echo(f"{count} pair{'' if count == 1 else 's'} marked as not duplicates", err=True)

@@ -1,4 +1,4 @@
-"""`catalog candidates`: what to look at first."""
+"""`catalog candidates`: likely deletions, to review."""
 
 from pathlib import Path
 
@@ -12,12 +12,12 @@ from catalog.heads.review_folder import write_links, write_list
 
 
 @click.command("candidates")
-@click.option("-n", "count", type=click.IntRange(1), default=100, show_default=True, help="How many.")
-@click.option("--least", type=click.FloatRange(0, 1), default=0.0, help="Only from this p_delete on.")
-@click.option("--links", type=click.Path(path_type=Path), help="Fill this folder with links in the order of the list.")
-@click.option("--mtimes", is_flag=True, help="Give the links falling mtimes, for viewers that sort by nothing else.")
-@click.option("--files", type=click.Path(path_type=Path), help="Write the paths to this file, one a line.")
-@click.option("-0", "zero", is_flag=True, help="End the paths of --files with NUL instead.")
+@click.option("-n", "count", type=click.IntRange(1), default=100, show_default=True, help="Number of images.")
+@click.option("--least", type=click.FloatRange(0, 1), default=0.0, help="Only images with at least this p_delete.")
+@click.option("--links", type=click.Path(path_type=Path), help="Fill this folder with links, in the order of the list.")
+@click.option("--mtimes", is_flag=True, help="Give the links descending mtimes, for viewers that sort by date only.")
+@click.option("--files", type=click.Path(path_type=Path), help="Write the paths to this file, one per line.")
+@click.option("-0", "nul", is_flag=True, help="End the paths in --files with NUL instead of a newline.")
 @json_option
 @with_catalog
 def command(
@@ -27,38 +27,46 @@ def command(
     links: Path | None,
     mtimes: bool,
     files: Path | None,
-    zero: bool,
+    nul: bool,
     as_json: bool,
 ) -> None:
-    """Files by how likely you are to delete them, with the reasons. What you labelled `keep` is never among them, nor
-    the best one of several near copies. Nothing is deleted.
+    """List the images you would most likely delete, with the reasons. Nothing is deleted.
+
+    Images labelled keep are left out, and so is the best image of each group of near duplicates.
+
+    \b
+    Examples:
+      catalog candidates -n 20
+      catalog candidates --least 0.9 --links /tmp/review
+      catalog candidates --files delete.txt
     """
-    candidates = list(deletion_candidates(context, count, least))
-    paths = [candidate.files[0].path for candidate in candidates]
+    found = list(deletion_candidates(context, count, least))
+    paths = [candidate.files[0].path for candidate in found]
     if links is not None:
         click.echo(f"{write_links(links, paths, mtimes=mtimes)} links in {links}", err=True)
     if files is not None:
-        write_list(files, paths, zero)
+        write_list(files, paths, nul)
     if as_json:
-        echo_json_lines(candidate.record() for candidate in candidates)
+        echo_json_lines(candidate.record() for candidate in found)
     elif links is None and files is None:
-        _print(candidates)
+        _print(found)
 
 
-def _print(candidates: list[DeletionCandidate]) -> None:
+def _print(found: list[DeletionCandidate]) -> None:
     from catalog.console import format_size, print_table
 
     rows = (
         (
-            f"{one.p_delete:.3f}",
-            one.decision,
-            format_size(one.files[0].bytes),
-            printable_path(one.files[0].path),
-            "; ".join(one.reasons),
+            f"{candidate.p_delete:.3f}",
+            candidate.decision,
+            format_size(candidate.files[0].bytes),
+            printable_path(candidate.files[0].path),
+            "; ".join(candidate.reasons),
         )
-        for one in candidates
+        for candidate in found
     )
-    if candidates:
-        print_table(("p_delete", "head says", "size", "path", "why"), rows, right=("p_delete", "size"))
-    freed = sum(file.bytes for one in candidates for file in one.files)
-    click.echo(f"{len(candidates)} candidates, {format_size(freed)} with their copies", err=True)
+    if found:
+        print_table(("p_delete", "head says", "size", "path", "reasons"), rows, right=("p_delete", "size"))
+    freed = sum(file.bytes for candidate in found for file in candidate.files)
+    plural = "" if len(found) == 1 else "s"
+    click.echo(f"{len(found)} candidate{plural}, {format_size(freed)} including their copies", err=True)

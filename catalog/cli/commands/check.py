@@ -1,39 +1,53 @@
-"""`catalog check`: the invariant, asserted on the owner's own catalog."""
+"""`catalog check`: consistency of catalog, disk and index."""
 
-from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
+from catalog import exit_codes
 from catalog.cli.options import echo_json, json_option, with_catalog
 from catalog.context import CatalogContext
 from catalog.formatting import path_text, printable_path
 from catalog.integrity.check import CheckFinding, check_catalog
 from catalog.integrity.repair import repair_catalog
 
-EXIT_FINDINGS = 1
+if TYPE_CHECKING:
+    from catalog.json_types.integrity import CheckFindingJson
 
 
 @click.command("check")
-@click.option("--fix", is_flag=True, help="Repair what is derived; have the rest read again.")
-@click.option("--no-disk", is_flag=True, help="Look at the catalog and the index only.")
+@click.option("--fix", is_flag=True, help="Rebuild derived data, and schedule files in doubt to be read again.")
+@click.option("--no-disk", is_flag=True, help="Check only the catalog and the index.")
 @json_option
 @with_catalog
-def command(asking: CatalogContext, fix: bool, no_disk: bool, as_json: bool) -> int:
-    """Compare catalog, disk and index. Prints what does not fit, one finding a line; exit code 1 if there is any."""
-    found = check_catalog(asking.config, asking.database, disk=not no_disk)
-    for finding in found:
-        _print_finding(finding, as_json)
-    if fix and found:
-        for line in repair_catalog(asking.config, found):
+def command(context: CatalogContext, fix: bool, no_disk: bool, as_json: bool) -> int:
+    """Check that catalog, disk and index agree, and print one inconsistency per line.
+
+    The exit code is 1 if there is any.
+
+    \b
+    Examples:
+      catalog check
+      catalog check --no-disk
+      catalog check --fix
+    """
+    findings = check_catalog(context.config, context.database, disk=not no_disk)
+    for finding in findings:
+        if as_json:
+            echo_json(_record(finding))
+        else:
+            where = "" if finding.path is None else f"{printable_path(finding.path)}: "
+            click.echo(f"{finding.kind}: {where}{finding.detail}")
+    if fix and findings:
+        for line in repair_catalog(context.config, findings):
             click.echo(f"fixed: {line}", err=True)
-        found = check_catalog(asking.config, asking.database, disk=not no_disk)
-    click.echo(f"{len(found)} findings{' are left' if fix else ''}" if found else "all is as it should be", err=True)
-    return EXIT_FINDINGS if found else 0
+        findings = check_catalog(context.config, context.database, disk=not no_disk)
+    plural = "" if len(findings) == 1 else "s"
+    summary = f"{len(findings)} finding{plural}{' left' if fix else ''}" if findings else "no problems found"
+    click.echo(summary, err=True)
+    return exit_codes.FINDINGS if findings else exit_codes.OK
 
 
-def _print_finding(finding: CheckFinding, as_json: bool) -> None:
-    where = None if finding.path is None else finding.path
-    if as_json:
-        echo_json(asdict(finding) | {"path": None if where is None else path_text(where)})
-    else:
-        click.echo(f"{finding.kind}: {'' if where is None else printable_path(where) + ': '}{finding.detail}")
+def _record(finding: CheckFinding) -> "CheckFindingJson":
+    path = None if finding.path is None else path_text(finding.path)
+    return {"kind": finding.kind, "path": path, "detail": finding.detail}

@@ -1,4 +1,4 @@
-"""`catalog completion`: what makes the shell complete our words."""
+"""`catalog completion`: the shell's completion script."""
 
 import click
 from click.shell_completion import get_completion_class
@@ -8,13 +8,17 @@ from click.shell_completion import get_completion_class
 @click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
-    """Print the completion script of SHELL.
+    """Print the completion script for SHELL.
 
     \b
-    bash:  eval "$(catalog completion bash)"             in ~/.bashrc
-    zsh:   eval "$(catalog completion zsh)"              in ~/.zshrc
-    fish:  catalog completion fish | source              in ~/.config/fish/config.fish
+    bash:  add `eval "$(catalog completion bash)"` to ~/.bashrc
+    zsh:   add `eval "$(catalog completion zsh)"` to ~/.zshrc
+    fish:  add `catalog completion fish | source` to ~/.config/fish/config.fish
+
+    \b
+    Examples:
+      catalog completion bash > ~/.local/share/bash-completion/completions/catalog
     """
-    kind = get_completion_class(shell)
-    assert kind is not None  # click.Choice admits only shells that click knows
-    click.echo(kind(ctx.find_root().command, {}, "catalog", "_CATALOG_COMPLETE").source())
+    completion_class = get_completion_class(shell)
+    assert completion_class is not None  # click.Choice accepts only shells that click knows
+    click.echo(completion_class(ctx.find_root().command, {}, "catalog", "_CATALOG_COMPLETE").source())

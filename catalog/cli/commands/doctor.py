@@ -1,15 +1,16 @@
-"""`catalog doctor`: does this machine do the job, how fast, and what is in the way."""
+"""`catalog doctor`: whether this machine is fit for the job, and how fast it is."""
 
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
+from catalog import exit_codes
 from catalog.backup.create import backup_status
-from catalog.cli.options import echo_json_lines, json_option, with_catalog
+from catalog.cli.options import echo_json, json_option, with_catalog
 from catalog.context import CatalogContext
 from catalog.embedding.selection import configured_bundle
 from catalog.embedding.sessions import open_session, provider_advice, provider_summary
@@ -23,19 +24,21 @@ from catalog.store.volumes import all_volumes, volume_remedy
 from models.runtime.provider import gpu_numbers
 
 if TYPE_CHECKING:
+    from catalog.json_types.integrity import DoctorFindingJson
     from models.bundle.folder import Bundle
 
 MIN_FREE_BYTES = 1 << 30
 MIN_QUEUED_EVENTS = 16_384
+NOT_ATTESTED_REMEDY = "See the line above."
 
 
 @dataclass(frozen=True, slots=True)
 class DoctorFinding:
-    """One line: what was looked at, whether it is well, what was found, and what to do if it is not."""
+    """The result of one check. `remedy`: what to do if it is not `ok`, or to make it better; "" if nothing."""
 
     topic: str
-    well: bool
-    word: str
+    ok: bool
+    message: str
     remedy: str = ""
 
 
@@ -45,70 +48,81 @@ DoctorCheck = Callable[[CatalogContext], Iterator[DoctorFinding]]
 @click.command("doctor")
 @json_option
 @with_catalog
-def command(asking: CatalogContext, as_json: bool) -> int:
-    """Look at mounts, watches, disk, catalog and model; time one image, the loader alone and the model alone."""
-    well = True
-    for examination in DOCTOR_CHECKS:
-        for finding in _run_check(examination, asking):
-            well = well and finding.well
+def command(context: CatalogContext, as_json: bool) -> int:
+    """Check mounts, watches, disk, catalog and model, and measure the speed of the loader and the model.
+
+    The exit code is 1 if anything is not in order.
+
+    \b
+    Examples:
+      catalog doctor
+    """
+    all_ok = True
+    for topic, check in DOCTOR_CHECKS.items():
+        for finding in _run_check(topic, check, context):
+            all_ok = all_ok and finding.ok
             if as_json:
-                echo_json_lines([asdict(finding)])
+                echo_json(_record(finding))
             else:
                 _print(finding)
-    return 0 if well else 1
+    return exit_codes.OK if all_ok else exit_codes.FINDINGS
 
 
-def _run_check(examination: DoctorCheck, asking: CatalogContext) -> Iterator[DoctorFinding]:
+def _run_check(topic: str, check: DoctorCheck, context: CatalogContext) -> Iterator[DoctorFinding]:
     try:
-        yield from examination(asking)
-    except CatalogError as fault:
-        yield DoctorFinding(examination.__name__, False, fault.problem, fault.remedy)
+        yield from check(context)
+    except CatalogError as error:
+        yield DoctorFinding(topic, False, error.problem, error.remedy)
+
+
+def _record(finding: DoctorFinding) -> "DoctorFindingJson":
+    return {"topic": finding.topic, "well": finding.ok, "word": finding.message, "remedy": finding.remedy}
 
 
 def _print(finding: DoctorFinding) -> None:
-    sign = click.style("ok  ", fg="green") if finding.well else click.style("look", fg="red", bold=True)
-    click.echo(f"{sign}  {finding.topic:<10}  {finding.word}")
+    sign = click.style("ok  ", fg="green") if finding.ok else click.style("look", fg="red", bold=True)
+    click.echo(f"{sign}  {finding.topic:<10}  {finding.message}")
     if finding.remedy:
         click.echo(f"                  → {finding.remedy}")
 
 
-def roots(asking: CatalogContext) -> Iterator[DoctorFinding]:
-    """Volumes: present, of what filesystem, delivering events or not."""
+def check_roots(context: CatalogContext) -> Iterator[DoctorFinding]:
+    """Check that each volume is present, and tell its file system and whether it is watched."""
     mounts = read_mounts()
-    for volume in all_volumes(asking.database):
+    for volume in all_volumes(context.database):
         seen = observe_volume(volume.path, mounts)
-        away = volume.away if volume.kind == "blocked" else volume.absence(seen)
+        absence = volume.away if volume.kind == "blocked" else volume.absence(seen)
         where = f"{printable_path(volume.path)} ({mount_of(volume.path, mounts).fstype})"
-        if away:
-            word = "held" if volume.held and volume.in_place else "away"
-            yield DoctorFinding(
-                volume.kind, False, f"{where} is {word}: {away}", volume_remedy(volume.kind, volume.held)
-            )
+        if absence:
+            state = "held" if volume.held and volume.in_place else "absent"
+            remedy = volume_remedy(volume.kind, volume.held)
+            yield DoctorFinding(volume.kind, False, f"{where} is {state}: {absence}", remedy)
         else:
-            word = "remote: scanned on a timer, not watched alone" if seen.remote else "watched"
-            yield DoctorFinding(volume.kind, True, f"{where}, {word}")
+            watched = "a network file system: watched, and scanned on a timer" if seen.remote else "watched"
+            yield DoctorFinding(volume.kind, True, f"{where}, {watched}")
 
 
-def watches(asking: CatalogContext) -> Iterator[DoctorFinding]:
-    """Kernel limits against the number of directories."""
-    directories = int(asking.database.value("SELECT count(*) FROM directory"))
+def check_watches(context: CatalogContext) -> Iterator[DoctorFinding]:
+    """Compare the kernel's inotify limits with the number of directories."""
+    directories = int(context.database.value("SELECT count(*) FROM directory"))
     limit, queue = _inotify_limit("max_user_watches"), _inotify_limit("max_queued_events")
     yield DoctorFinding(
         "watches",
         limit > directories,
-        f"{directories:,} directories, the kernel allows {limit:,} watches",
+        f"{directories:,} directories; the kernel allows {limit:,} watches",
         ""
         if limit > directories
-        else f"`sysctl fs.inotify.max_user_watches={2 * directories}`; till then a timer scans.",
+        else f"Run `sysctl fs.inotify.max_user_watches={2 * directories}`. Until then the rest is scanned on a timer.",
     )
     enough = queue > directories or queue >= MIN_QUEUED_EVENTS
+    wanted = max(MIN_QUEUED_EVENTS, 2 * directories)
     yield DoctorFinding(
         "queue",
         enough,
         f"the kernel queues {queue:,} events",
         ""
         if enough
-        else f"`sysctl fs.inotify.max_queued_events={max(MIN_QUEUED_EVENTS, 2 * directories)}`: fewer overflows.",
+        else f"Run `sysctl fs.inotify.max_queued_events={wanted}`, so that the queue overflows less often.",
     )
 
 
@@ -120,38 +134,37 @@ def _inotify_limit(name: str) -> int:
         return 0
 
 
-def store(asking: CatalogContext) -> Iterator[DoctorFinding]:
-    """The catalog's own disk, filesystem and integrity."""
-    state = asking.config.state
+def check_store(context: CatalogContext) -> Iterator[DoctorFinding]:
+    """Check free space for the catalog, its integrity and its backups."""
+    state = context.config.state
     free = shutil.disk_usage(state).free
     yield DoctorFinding(
         "disk",
         free >= MIN_FREE_BYTES,
         f"{free / 1e9:.1f} GB free at {state}",
-        "" if free >= MIN_FREE_BYTES else "Free some space.",
+        "" if free >= MIN_FREE_BYTES else f"Free at least {MIN_FREE_BYTES / 1e9:.1f} GB.",
     )
-    words = asking.database.quick_check()
-    yield DoctorFinding("catalog", not words, "; ".join(words[:3]) or "sound", RECOVER_REMEDY if words else "")
-    safety = backup_status(asking.database, state, asking.config.backup, time.time())
-    yield DoctorFinding("backup", not safety["problem"], safety["problem"] or f"newest: {safety['at'] or 'none yet'}")
+    problems = context.database.quick_check()
+    yield DoctorFinding("catalog", not problems, "; ".join(problems[:3]) or "sound", RECOVER_REMEDY if problems else "")
+    backup = backup_status(context.database, state, context.config.backup, time.time())
+    yield DoctorFinding("backup", not backup["problem"], backup["problem"] or f"newest: {backup['at'] or 'none yet'}")
 
 
-def model(asking: CatalogContext) -> Iterator[DoctorFinding]:
-    """The bundle, the provider that really runs, the goldens; then the speed of loader and model, each alone."""
+def check_model(context: CatalogContext) -> Iterator[DoctorFinding]:
+    """Check the execution provider and the golden images, then measure the loader and the model separately."""
     from models.runtime.attestation import attest
 
-    bundle = configured_bundle(asking.config)
-    session = open_session(bundle, asking.config)
-    hint = provider_advice(session, asking.config.model.provider, bundle.precision, gpu_numbers())
-    yield DoctorFinding("provider", not session.warning, provider_summary(session), hint)
+    bundle = configured_bundle(context.config)
+    session = open_session(bundle, context.config)
+    advice = provider_advice(session, context.config.model.provider, bundle.precision, gpu_numbers())
+    yield DoctorFinding("provider", not session.warning, provider_summary(session), advice)
     found = attest(bundle, session)
-    yield DoctorFinding(
-        "goldens", found.ok, f"{bundle.name} {bundle.id}: {found.word}", "" if found.ok else "See the line above."
-    )
+    message = f"{bundle.name} {bundle.id}: {found.word}"
+    yield DoctorFinding("goldens", found.ok, message, "" if found.ok else NOT_ATTESTED_REMEDY)
     if bundle.text is not None:
         yield from _check_text_encoder(bundle)
-    for topic, word in throughput_lines(measure_throughput(asking, bundle, session)):
-        yield DoctorFinding(topic, True, word)
+    for topic, message in throughput_lines(measure_throughput(context, bundle, session)):
+        yield DoctorFinding(topic, True, message)
 
 
 def _check_text_encoder(bundle: "Bundle") -> Iterator[DoctorFinding]:
@@ -159,7 +172,12 @@ def _check_text_encoder(bundle: "Bundle") -> Iterator[DoctorFinding]:
     from models.runtime.text_encoder import TextEncoder
 
     found = attest_text(bundle, TextEncoder(bundle))
-    yield DoctorFinding("words", found.ok, found.word, "" if found.ok else "See the line above.")
+    yield DoctorFinding("words", found.ok, found.word, "" if found.ok else NOT_ATTESTED_REMEDY)
 
 
-DOCTOR_CHECKS: tuple[DoctorCheck, ...] = (roots, watches, store, model)
+DOCTOR_CHECKS: dict[str, DoctorCheck] = {
+    "roots": check_roots,
+    "watches": check_watches,
+    "store": check_store,
+    "model": check_model,
+}

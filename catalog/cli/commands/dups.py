@@ -1,6 +1,7 @@
 """`catalog dups`: exact and near duplicates."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,21 +12,29 @@ from catalog.embedding.selection import serving_bundle
 from catalog.formatting import path_text, printable_path
 from catalog.store.models import require_current_model
 
-ALL_COPIES_TRANSIENT = ", and nothing stays: all of them lie in recycle bins, version stores or snapshots"
+if TYPE_CHECKING:
+    from catalog.json_types.files import DuplicateGroupJson
+
+ALL_COPIES_TRANSIENT = "; none to keep: all are in recycle bins, version stores or snapshots"
 
 
 @click.command("dups")
-@click.option("--near", "also_near", is_flag=True, help="Also near duplicates: resized, recompressed, cropped.")
-@click.option("--threshold", type=click.FloatRange(0, 1), help="Cosine for --near (else the model's own).")
+@click.option("--near", "also_near", is_flag=True, help="Also find near duplicates: resized, recompressed, cropped.")
+@click.option("--threshold", type=click.FloatRange(0, 1), help="Minimum cosine for --near (else the model's default).")
 @json_option
 @with_catalog
-def command(asking: CatalogContext, also_near: bool, threshold: float | None, as_json: bool) -> None:
-    """Groups of files with the same bytes, and with --near of pictures that look the same; which one to keep.
+def command(context: CatalogContext, also_near: bool, threshold: float | None, as_json: bool) -> None:
+    """List groups of files with the same bytes, and which one to keep; with --near also of images that look the same.
 
-    That is never a file in a recycle bin, a version store or a snapshot, where another of the group lies elsewhere.
+    A file in a recycle bin, a version store or a snapshot is kept only if the group has no other.
+
+    \b
+    Examples:
+      catalog dups
+      catalog dups --near --threshold 0.95
     """
     count = freed = 0
-    for group in _groups(asking, also_near, threshold):
+    for group in _groups(context, also_near, threshold):
         count, freed = count + 1, freed + group.bytes_freed
         if as_json:
             echo_json(_record(group))
@@ -34,19 +43,21 @@ def command(asking: CatalogContext, also_near: bool, threshold: float | None, as
     if not as_json:
         from catalog.console import format_size
 
-        click.echo(f"{count} groups; all but the kept copies hold {format_size(freed)}", err=True)
+        plural = "" if count == 1 else "s"
+        click.echo(f"{count} group{plural}; deleting all but the kept files would free {format_size(freed)}", err=True)
 
 
-def _groups(asking: CatalogContext, also_near: bool, threshold: float | None) -> Iterator[DuplicateGroup]:
-    yield from exact_duplicates(asking.database)
+def _groups(context: CatalogContext, also_near: bool, threshold: float | None) -> Iterator[DuplicateGroup]:
+    yield from exact_duplicates(context.database)
     if not also_near:
         return
-    model = require_current_model(asking.database)
-    least = serving_bundle(asking.config, asking.database).near_duplicate_cosine if threshold is None else threshold
-    yield from near_duplicates(asking.database, model.id, least, asking.config.state)
+    model = require_current_model(context.database)
+    if threshold is None:
+        threshold = serving_bundle(context.config, context.database).near_duplicate_cosine
+    yield from near_duplicates(context.database, model.id, threshold, context.config.state)
 
 
-def _record(group: DuplicateGroup) -> dict[str, object]:
+def _record(group: DuplicateGroup) -> "DuplicateGroupJson":
     return {
         "kind": group.kind,
         "paths": [path_text(path) for path in group.paths],
@@ -58,7 +69,7 @@ def _record(group: DuplicateGroup) -> dict[str, object]:
 
 
 def _print(group: DuplicateGroup) -> None:
-    likeness = "" if group.cosine is None else f" (cosine {group.cosine:.3f})"
-    click.echo(f"{group.kind}{likeness}{'' if group.permanent else ALL_COPIES_TRANSIENT}")
+    cosine = "" if group.cosine is None else f" (cosine {group.cosine:.3f})"
+    click.echo(f"{group.kind}{cosine}{'' if group.permanent else ALL_COPIES_TRANSIENT}")
     for path in group.paths:
         click.echo(f"  {'keep' if path == group.keep and group.permanent else '    '}  {printable_path(path)}")

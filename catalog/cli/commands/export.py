@@ -1,4 +1,4 @@
-"""`catalog export`: the vectors, and where each of them comes from."""
+"""`catalog export`: vectors and their source files, for other programs."""
 
 from pathlib import Path
 
@@ -11,11 +11,20 @@ from catalog.similarity.export import export_vectors
 
 @click.command("export")
 @click.option(
-    "--manifest", type=click.Path(path_type=Path), required=True, help="JSON lines: the model, then the rows."
+    "--manifest",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="File for the manifest: JSON lines, first the model, then one line per vector.",
 )
-@click.option("--vectors", type=click.Path(path_type=Path), help="The vectors themselves, as a NumPy array (float16).")
+@click.option("--vectors", type=click.Path(path_type=Path), help="File for the vectors: a NumPy array of float16.")
 @with_catalog
-def command(asking: CatalogContext, manifest: Path, vectors: Path | None) -> None:
-    """Tie every vector to its source files, their SHA-256 and all that made the vector; for other programs."""
-    rows = export_vectors(asking, manifest, vectors)
-    click.echo(f"{rows:,} rows", err=True)
+def command(context: CatalogContext, manifest: Path, vectors: Path | None) -> None:
+    """Export the vectors with their source files, SHA-256 hashes and the model that made them.
+
+    \b
+    Examples:
+      catalog export --manifest manifest.jsonl
+      catalog export --manifest manifest.jsonl --vectors vectors.npy
+    """
+    rows = export_vectors(context, manifest, vectors)
+    click.echo(f"{rows:,} vector{'' if rows == 1 else 's'}", err=True)

@@ -1,7 +1,7 @@
-"""`catalog head`: the heads that were trained, compared; and going back to an earlier one."""
+"""`catalog head`: list the trained heads and choose one."""
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -9,51 +9,76 @@ from catalog.cli.options import echo_json_lines, json_option, with_catalog
 from catalog.client.process import service_running
 from catalog.context import CatalogContext
 from catalog.errors import UsageError
+from catalog.formatting import format_utc
 from catalog.heads.retraining import head_status, head_summary
 from catalog.heads.scoring import score_remaining
 from catalog.heads.stored_head import StoredHead, activate_head, all_heads
 from catalog.store.database import Database
 from catalog.store.models import current_model
 
+if TYPE_CHECKING:
+    from catalog.json_types.heads import HeadJson
+
+METRICS = ("auc", "average_precision", "calibration_error")
+
 
 @click.group("head")
 def command() -> None:
-    """What was learned so far: list the heads, or go back to one."""
+    """List the trained heads, or switch to an earlier one.
+
+    \b
+    Examples:
+      catalog head list
+      catalog head use 3
+    """
 
 
 @command.command("list")
 @json_option
 @with_catalog
-def list_(asking: CatalogContext, as_json: bool) -> None:
-    """Every head with its held-out figures, the newest first."""
-    found, names = all_heads(asking.database), _model_names(asking.database)
+def list_(context: CatalogContext, as_json: bool) -> None:
+    """List all heads with their held-out metrics, newest first.
+
+    \b
+    Examples:
+      catalog head list
+    """
+    heads, names = all_heads(context.database), _model_names(context.database)
     if as_json:
-        echo_json_lines(_record(one, names) for one in found)
+        echo_json_lines(_record(head, names) for head in heads)
         return
     from catalog.console import print_table
 
-    columns = ("head", "made", "model", "in use", "labels", "auc", "average precision", "calibration error")
-    print_table(columns, (_row(one, names) for one in found), right=("labels",))
-    standing = head_status(asking.database, None)
-    if standing["state"] == "owed":
-        click.echo(f"head {head_summary(standing)}", err=True)
+    columns = ("head", "trained", "model", "in use", "labels", "AUC", "average precision", "calibration error")
+    print_table(columns, (_row(head, names) for head in heads), right=("labels",))
+    status = head_status(context.database, None)
+    if status["state"] == "owed":
+        click.echo(f"head {head_summary(status)}", err=True)
 
 
 def _model_names(database: Database) -> dict[int, str]:
     return dict(database.rows("SELECT id, name FROM model"))
 
 
-def _record(one: StoredHead, names: dict[int, str]) -> dict[str, Any]:
-    made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(one.made_at))
-    model = {"model": one.head.model, "model_name": names[one.model]}
-    return {"head": one.id, "made_at": made, "used": one.used, **model, **one.head.record}
+def _record(stored: StoredHead, names: dict[int, str]) -> "HeadJson":
+    return cast(
+        "HeadJson",
+        {
+            "head": stored.id,
+            "made_at": format_utc(stored.made_at),
+            "used": stored.used,
+            "model": stored.head.model,
+            "model_name": names[stored.model],
+            **stored.head.record,
+        },
+    )
 
 
-def _row(one: StoredHead, names: dict[int, str]) -> tuple[object, ...]:
-    figures = one.head.record["figures"]
-    made = time.strftime("%Y-%m-%d %H:%M", time.gmtime(one.made_at))
-    told = (_format_interval(figures[name]) for name in ("auc", "average_precision", "calibration_error"))
-    return one.id, made, names[one.model], "yes" if one.used else "", f"{one.head.record['labels']:,}", *told
+def _row(stored: StoredHead, names: dict[int, str]) -> tuple[object, ...]:
+    record = stored.head.record
+    trained = time.strftime("%Y-%m-%d %H:%M", time.localtime(stored.made_at))
+    metrics = (_format_interval(record["figures"][name]) for name in METRICS)
+    return stored.id, trained, names[stored.model], "yes" if stored.used else "", f"{record['labels']:,}", *metrics
 
 
 def _format_interval(figure: list[float | None]) -> str:
@@ -64,23 +89,28 @@ def _format_interval(figure: list[float | None]) -> str:
 @command.command("use")
 @click.argument("number", type=int, metavar="HEAD")
 @with_catalog
-def use_(asking: CatalogContext, number: int) -> None:
-    """Have HEAD score everything from now on; no pixel is read for it."""
-    chosen = next((one for one in all_heads(asking.database) if one.id == number), None)
+def use_(context: CatalogContext, number: int) -> None:
+    """Score all images with HEAD from now on. No image is read again.
+
+    \b
+    Examples:
+      catalog head use 3
+    """
+    chosen = next((stored for stored in all_heads(context.database) if stored.id == number), None)
     if chosen is None:
         raise UsageError(f"there is no head {number}", "See `catalog head list`.")
-    model = current_model(asking.database)
+    model = current_model(context.database)
     if model is not None and chosen.model != model.id:
-        name = _model_names(asking.database)[chosen.model]
+        name = _model_names(context.database)[chosen.model]
         raise UsageError(
-            f"head {number} was trained for the model {name}, its weights mean nothing to {model.name}",
-            "Choose one of this model, or `catalog train` another.",
+            f"head {number} was trained for the model {name} and cannot score vectors of {model.name}",
+            "Choose a head of this model, or train one with `catalog train`.",
         )
-    database = Database(asking.config.database, write=True)
+    database = Database(context.config.database, write=True)
     try:
         with database.transaction():
             activate_head(database, number)
-        if not service_running(asking.config.state):
+        if not service_running(context.config.state):
             click.echo(f"{score_remaining(database):,} scored", err=True)
     finally:
         database.close()

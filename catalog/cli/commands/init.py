@@ -1,4 +1,4 @@
-"""`catalog init`: write the configuration, mark the roots."""
+"""`catalog init`: write the configuration and mark the roots."""
 
 import os
 import time
@@ -22,69 +22,74 @@ from catalog.store.volumes import adopt_volume
 
 @click.command("init")
 @click.argument("roots", type=BytesPath(), nargs=-1, required=True, metavar="ROOT...")
-@click.option("--state", type=click.Path(path_type=Path), help="Where the catalog lies (a local disk).")
+@click.option("--state", type=click.Path(path_type=Path), help="Directory for the catalog, on a local disk.")
 @config_option
 @click.pass_context
 def command(ctx: click.Context, roots: tuple[bytes, ...], state: Path | None, config_file: str | None) -> None:
-    """Write the configuration and mark each ROOT, so that an unmounted or swapped disk is never taken for an empty
-    one. Run it again to add a root, or to accept what stands at a root or at a mount inside it now, or
-    that files are missing of one that is held.
+    """Write the configuration and put a marker file into each ROOT.
+
+    The marker keeps an unmounted or swapped disk from being mistaken for an empty one. Run the command again to add a
+    root, to accept another disk at a root or mount, or to confirm that missing files of a held root are gone.
+
+    \b
+    Examples:
+      catalog init ~/Pictures
+      catalog init --state /var/lib/catalogd /srv/photos /srv/scans
     """
-    place = config_paths(named_config_file(ctx, config_file))[0]
-    where = _state_folder(state, None)
-    old = load_config(str(place), {"state": os.fspath(where), "roots": []}) if place.exists() else None
+    config_path = config_paths(named_config_file(ctx, config_file))[0]
+    defaults = {"state": os.fspath(_state_directory(state, None)), "roots": []}
+    old = load_config(str(config_path), defaults) if config_path.exists() else None
     mounts = read_mounts()
-    inside = {mount.path for root in (old.roots if old else ()) for mount in mounts_below(root, mounts)}
+    known_mounts = {mount.path for root in (old.roots if old else ()) for mount in mounts_below(root, mounts)}
     for root in roots:
         if not os.path.isdir(root):
-            raise ResourceError(f"{printable_path(root)} is not a directory", "Mount its disk, or mend the path.")
-    fresh = tuple(dict.fromkeys(root for root in roots if root not in inside))
-    every = tuple(dict.fromkeys((*(old.roots if old else ()), *fresh)))
-    check_roots(every)
-    where = _state_folder(state, old)
-    _make_state_folder(where)
-    for root in fresh:
+            raise ResourceError(f"{printable_path(root)} is not a directory", "Mount its disk, or check the path.")
+    named_roots = tuple(dict.fromkeys(root for root in roots if root not in known_mounts))
+    all_roots = tuple(dict.fromkeys((*(old.roots if old else ()), *named_roots)))
+    check_roots(all_roots)
+    state = _state_directory(state, old)
+    _create_state_directory(state)
+    for root in named_roots:
         write_marker(root)
-    write_config(place, where, every)
-    _adopt_volumes(where / DATABASE, fresh, tuple(root for root in roots if root in inside))
-    click.echo(f"configuration: {place}\ncatalog: {where}", err=True)
-    for root in every:
+    write_config(config_path, state, all_roots)
+    _adopt_volumes(state / DATABASE, named_roots, tuple(root for root in roots if root in known_mounts))
+    click.echo(f"configuration: {config_path}\ncatalog: {state}", err=True)
+    for root in all_roots:
         click.echo(f"root: {printable_path(root)}", err=True)
-    click.echo("next: `catalogd --once` for one pass, or `catalog service install` for the service", err=True)
+    click.echo("next: `catalogd --once` for a single pass, or `catalog service install` for the service", err=True)
 
 
-def _state_folder(wanted: Path | None, old: Config | None) -> Path:
-    if wanted is None:
+def _state_directory(given: Path | None, old: Config | None) -> Path:
+    if given is None:
         return old.state if old else default_state_directory()
-    state = Path(os.path.abspath(wanted))
+    state = Path(os.path.abspath(given))
     if old is not None and old.state != state:
         raise UsageError(
-            f"{old.path} already names the catalog {old.state}",
-            "Leave out --state, or name another configuration with --config FILE.",
+            f"{old.path} already names the state directory {old.state}",
+            "Omit --state, or use another configuration with --config FILE.",
         )
     return state
 
 
-def _make_state_folder(state: Path) -> None:
+def _create_state_directory(state: Path) -> None:
     try:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise ResourceError(
-            f"cannot make {state}: {os.strerror(error.errno or 0).lower()}", "Name another --state."
+            f"cannot create {state}: {os.strerror(error.errno or 0).lower()}", "Choose another --state."
         ) from error
 
 
-def _adopt_volumes(path: Path, roots: tuple[bytes, ...], mounted: tuple[bytes, ...]) -> None:
-    """What the owner names is right by definition."""
-    database = Database(path, write=True)
-    mounts = read_mounts()
+def _adopt_volumes(database_path: Path, roots: tuple[bytes, ...], mounts: tuple[bytes, ...]) -> None:
+    """Take what is at these paths now as the right disks, and accept the loss of missing files of held ones."""
+    database = Database(database_path, write=True)
+    all_mounts = read_mounts()
     with database.transaction():
-        for kind, paths in (("root", roots), ("mount", mounted)):
-            for place in paths:
-                adopt_volume(database, place, kind, observe_volume(place, mounts), time.time())
-                given_up = accept_loss(database, place, time.time())
-                if given_up:
-                    click.echo(
-                        f"accepted: the next scan declares {given_up:,} files of {printable_path(place)} gone", err=True
-                    )
+        for kind, paths in (("root", roots), ("mount", mounts)):
+            for path in paths:
+                adopt_volume(database, path, kind, observe_volume(path, all_mounts), time.time())
+                lost = accept_loss(database, path, time.time())
+                if lost:
+                    line = f"accepted: the next scan marks {lost:,} missing files of {printable_path(path)} as gone"
+                    click.echo(line, err=True)
     database.close()

@@ -1,13 +1,11 @@
-"""`catalog label`: the owner's choices.
-
-What an import did, in words.
-"""
+"""`catalog label`: label images as keep or delete, and import and export labels."""
 
 import os
 import sys
 import time
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -24,154 +22,193 @@ from catalog.formatting import path_text, printable_path, printable_text
 from catalog.label_import.run import ImportResult
 from catalog.store.database import Database
 
-MAX_NAMES_SHOWN = 20  # names of a kind that are shown; --json has all
+if TYPE_CHECKING:
+    from catalog.json_types.labels import LabelChangeJson
+    from catalog.label_import.xmp import StarThresholds
+
+MAX_NAMES_SHOWN = 20  # names per kind of problem; --json has all
 
 
-def print_import_result(outcome: ImportResult) -> None:
-    """Figures to stdout, what could not be done to stderr."""
-    plan = outcome.plan
-    click.echo(f"{outcome.files} files: {plan.count('keep')} newly keep, {plan.count('delete')} newly delete")
-    for words, count in outcome.seen.items():
-        click.echo(f"  {count} {words}")
+def print_import_result(result: ImportResult) -> None:
+    """Print counts to stdout, and the names of files that need attention to stderr."""
+    plan = result.plan
+    click.echo(f"{result.files} files: {plan.count('keep')} newly keep, {plan.count('delete')} newly delete")
+    for description, count in result.seen.items():
+        click.echo(f"  {count} {description}")
     if plan.same:
-        click.echo(f"  {plan.same} were labelled so already")
-    conflicts = [
-        f"{printable_path(new.path)}: you said {old.value}, it says {new.value}" for old, new in plan.conflicts
-    ]
-    _print_names(conflicts, "kept as you labelled them by hand (--overwrite lets the import win)")
-    _print_names(
-        [" and ".join(printable_path(one.path) for one in ones) for ones in plan.torn], "said to be both; not labelled"
-    )
-    _print_names([f"{printable_path(path)}: {why}" for path, why in outcome.refused], "could not be used")
+        click.echo(f"  {plan.same} already had this label")
+    conflicts = [f"{printable_path(new.path)}: you: {old.value}, import: {new.value}" for old, new in plan.conflicts]
+    _print_names(conflicts, "keep the label you gave by hand (--overwrite prefers the import)")
+    torn = [" and ".join(printable_path(choice.path) for choice in choices) for choices in plan.torn]
+    _print_names(torn, "have both labels in the import; not labelled")
+    _print_names([f"{printable_path(path)}: {reason}" for path, reason in result.refused], "could not be used")
 
 
-def _print_names(lines: list[str], words: str) -> None:
+def _print_names(lines: list[str], caption: str) -> None:
     if lines:
-        click.echo(f"  {len(lines)} {words}")
+        click.echo(f"  {len(lines)} {caption}")
         for line in lines[:MAX_NAMES_SHOWN]:
             click.echo(f"    {line}", err=True)
         if len(lines) > MAX_NAMES_SHOWN:
-            click.echo(f"    and {len(lines) - MAX_NAMES_SHOWN} more; --json names all", err=True)
+            click.echo(f"    and {len(lines) - MAX_NAMES_SHOWN} more; --json lists all", err=True)
 
 
 @click.group("label")
 def command() -> None:
-    """Say what to keep and what to delete, or take it back. A choice belongs to the content: every copy shares it, and
-    it outlives moves, a lost disk, and the catalog itself (it is also written to a journal). Nothing is deleted by it.
+    """Label images as keep or delete, or remove the label. No file is deleted.
+
+    A label belongs to the content: all copies share it, and it survives moves and lost disks. Labels are also written
+    to a journal, so they survive the loss of the catalog.
+
+    \b
+    Examples:
+      catalog label keep ~/Pictures/2021/garden.jpg
+      catalog label delete "/srv/photos/Screenshots/*"
+      catalog label list
     """
 
 
-def _add_choice_command(value: str, short: str) -> None:
-    @command.command(value, short_help=short, help=f"{short} PATH may be a pattern in quotes (`*`, `**`, `?`, `[…]`).")
+def _add_choice_command(value: str, summary: str, examples: tuple[str, ...]) -> None:
+    lines = "".join(f"\n  catalog label {value} {example}" for example in examples)
+    text = f"{summary}\n\nPATH may be a pattern in quotes (`*`, `**`, `?`, `[…]`).\n\n\b\nExamples:{lines}"
+
+    @command.command(value, short_help=summary, help=text)
     @click.argument("paths", type=ListedPath(), nargs=-1, metavar="[PATH...]")
-    @click.option("--stdin", is_flag=True, help="Read a list: paths, or lines of `ls --json`; the same as `-`.")
-    @click.option("-0", "nul", is_flag=True, help="The list on stdin is of paths that end with NUL.")
+    @click.option("--stdin", is_flag=True, help="Read paths, or lines of `ls --json`, from stdin; the same as `-`.")
+    @click.option("-0", "nul", is_flag=True, help="Paths on stdin end with NUL.")
     @json_option
     @with_catalog
-    def verb(asking: CatalogContext, paths: tuple[bytes, ...], stdin: bool, nul: bool, as_json: bool) -> None:
-        found = resolve_targets(asking.database, _named_files(paths, stdin, nul))
-        changed = _apply_choice(asking, found, value)
+    def choice(context: CatalogContext, paths: tuple[bytes, ...], stdin: bool, nul: bool, as_json: bool) -> None:
+        targets = resolve_targets(context.database, _named_files(paths, stdin, nul))
+        changed = _apply_choice(context, targets, value)
         if as_json:
-            told = None if value == "clear" else value
-            echo_json_lines({"path": path_text(one.path), "sha256": one.sha256.hex(), "label": told} for one in found)
+            echo_json_lines(_change_record(target, value) for target in targets)
         else:
-            contents = len({one.sha256 for one in found})
-            already = f", {contents - changed} of them so before" if changed < contents else ""
-            click.echo(f"{value}: {len(found)} named, {contents} different contents{already}", err=True)
+            contents = len({target.sha256 for target in targets})
+            unchanged = f", {contents - changed} unchanged" if changed < contents else ""
+            files = f"{len(targets)} file{'' if len(targets) == 1 else 's'}"
+            click.echo(f"{value}: {files}, {contents} different{unchanged}", err=True)
+
+
+def _change_record(target: LabelTarget, value: str) -> "LabelChangeJson":
+    label = None if value == "clear" else value
+    return {"path": path_text(target.path), "sha256": target.sha256.hex(), "label": label}
 
 
 def _named_files(paths: tuple[bytes, ...], stdin: bool, nul: bool) -> list[NamedFile]:
     if not (paths or stdin or nul):
         raise click.UsageError("Missing argument 'PATH...'.")
-    told = collect_paths((*paths, STDIN) if stdin else paths, nul)
-    return [NamedFile(path, sha256) for path, sha256 in told.items()]
+    hashes = collect_paths((*paths, STDIN) if stdin else paths, nul)
+    return [NamedFile(path, sha256) for path, sha256 in hashes.items()]
 
 
-def _apply_choice(asking: CatalogContext, found: list[LabelTarget], value: str) -> int:
-    database = Database(asking.config.database, write=True)
+def _apply_choice(context: CatalogContext, targets: list[LabelTarget], value: str) -> int:
+    database = Database(context.config.database, write=True)
     try:
-        held = effective_choices(database, asking.config.state)
-        doubted = {doubt.sha256 for doubt in suspect_labels(database)}
-        choices = choices_to_record(held, doubted, found, value, time.time())
-        record_choices(database, asking.config.state, choices)
+        effective = effective_choices(database, context.config.state)
+        suspect = {label.sha256 for label in suspect_labels(database)}
+        choices = choices_to_record(effective, suspect, targets, value, time.time())
+        record_choices(database, context.config.state, choices)
     finally:
         database.close()
     return len(choices)
 
 
-_add_choice_command("keep", "Keep these files.")
-_add_choice_command("delete", "These files may be deleted.")
-_add_choice_command("clear", "Take the choice back.")
+_add_choice_command("keep", "Label files as keep.", ("~/Pictures/2021/garden.jpg", '"/srv/photos/Best/**"'))
+_add_choice_command("delete", "Label files as delete.", ('"/srv/photos/Screenshots/*"', "--stdin < reviewed.txt"))
+_add_choice_command("clear", "Remove the label of files.", ("~/Pictures/2021/garden.jpg",))
 
 
 @command.command("list")
 @json_option
 @with_catalog
-def list_(asking: CatalogContext, as_json: bool) -> None:
-    """All labels: where each came from, when, and the files that hold the content now."""
-    lines = label_records(asking.database, effective_choices(asking.database, asking.config.state))
+def list_(context: CatalogContext, as_json: bool) -> None:
+    """List all labels.
+
+    Each line has the label, its origin, its time, and a file that has the content now.
+
+    \b
+    Examples:
+      catalog label list
+      catalog label list --json
+    """
+    records = label_records(context.database, effective_choices(context.database, context.config.state))
     if as_json:
-        echo_json_lines(lines)
+        echo_json_lines(records)
         return
-    for one in lines:
-        gone = "" if one["paths"] else "\t(no file in the catalog)"
-        click.echo(f"{one['label']}\t{one['source']}\t{one['at'][:16]}\t{printable_text(one['path'])}{gone}")
+    for record in records:
+        gone = "" if record["paths"] else "\t(no file in the catalog)"
+        click.echo(
+            f"{record['label']}\t{record['source']}\t{record['at'][:16]}\t{printable_text(record['path'])}{gone}"
+        )
 
 
 @command.command("doubts")
-@click.option("-n", "count", type=click.IntRange(1), default=100, show_default=True, help="How many.")
-@click.option("--all", "all_labels", is_flag=True, help="Rank all labels, also those that nothing speaks against.")
+@click.option("-n", "count", type=click.IntRange(1), default=100, show_default=True, help="Number of labels.")
+@click.option("--all", "all_labels", is_flag=True, help="Rank all labels, also those that look right.")
 @json_option
 @with_catalog
-def doubts_(asking: CatalogContext, count: int, all_labels: bool, as_json: bool) -> None:
-    """Labels that look wrong, the likeliest first: `catalog train` judged each by what it learned from the others.
-    Label a file again, the same or otherwise, and it is not asked for any more.
+def doubts_(context: CatalogContext, count: int, all_labels: bool, as_json: bool) -> None:
+    """List labels that look wrong, likeliest first.
+
+    `catalog train` predicts each label from the others. To settle a doubt, label the file again, the same or not.
+
+    \b
+    Examples:
+      catalog label doubts -n 20
     """
-    found = suspect_labels(asking.database, all_labels=all_labels)
-    known = effective_choices(asking.database, asking.config.state)
-    lines = [suspect_label_record(asking.database, doubt, known) for doubt in islice(found, count)]
+    found = suspect_labels(context.database, all_labels=all_labels)
+    choices = effective_choices(context.database, context.config.state)
+    records = [suspect_label_record(context.database, label, choices) for label in islice(found, count)]
     if as_json:
-        echo_json_lines(lines)
+        echo_json_lines(records)
         return
-    for one in lines:
-        gone = "" if one["paths"] else "\t(no file in the catalog)"
-        click.echo(f"{one['p_delete']:.3f}\t{one['label']}\t{printable_text(one['path'])}{gone}")
-    if not has_held_out_scores(asking.database):
-        click.echo("no label was judged yet: run `catalog train` first", err=True)
+    for record in records:
+        gone = "" if record["paths"] else "\t(no file in the catalog)"
+        click.echo(f"{record['p_delete']:.3f}\t{record['label']}\t{printable_text(record['path'])}{gone}")
+    if not has_held_out_scores(context.database):
+        click.echo("no label has been checked yet: run `catalog train` first", err=True)
     else:
-        click.echo(f"{len(lines)} of {len(found)} shown; settle each with `catalog label keep|delete PATH…`", err=True)
+        click.echo(
+            f"{len(records)} of {len(found)} shown; settle each with `catalog label keep|delete PATH…`", err=True
+        )
 
 
 @command.command("export")
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @with_catalog
-def export(asking: CatalogContext, file: Path) -> None:
-    """Write all labels to FILE as plain text, one a line (`-`: to stdout). `import` reads it, here or elsewhere."""
-    choices = effective_choices(asking.database, asking.config.state).values()
-    words = format_labels(choices)
+def export(context: CatalogContext, file: Path) -> None:
+    """Write all labels to FILE, one per line.
+
+    FILE is plain text that `catalog label import` reads, here or elsewhere; `-` means stdout.
+
+    \b
+    Examples:
+      catalog label export labels.txt
+    """
+    choices = effective_choices(context.database, context.config.state).values()
+    text = format_labels(choices)
     if str(file) == "-":
-        click.echo(words, nl=False)
+        click.echo(text, nl=False)
     else:
-        write_label_file(file, words)
-    click.echo(f"{len(choices)} labels", err=True)
+        write_label_file(file, text)
+    click.echo(f"{len(choices)} label{'' if len(choices) == 1 else 's'}", err=True)
 
 
 @command.command("import")
 @click.argument("sources", type=ListedPath(), nargs=-1, metavar="[FILE | DIR...]")
-@click.option("--keep", type=BytesPath(), multiple=True, metavar="DIR", help="A folder of pictures that were kept.")
-@click.option(
-    "--delete", type=BytesPath(), multiple=True, metavar="DIR", help="A folder of pictures that were deleted."
-)
-@click.option("--classes", "tree", type=BytesPath(), metavar="DIR", help="A folder that holds one folder a class.")
-@click.option("--map", "names", default="", metavar="NAME=VALUE,…", help="What each class means: good=keep,bad=delete.")
-@click.option("--xmp", is_flag=True, help="Ratings and rejects in XMP of files in the catalog, all or below DIR.")
-@click.option("--keep-at-least", type=click.IntRange(1, 5), default=4, show_default=True, help="Stars that say keep.")
-@click.option("--delete-at-most", type=click.IntRange(1, 5), help="Stars that say delete; none do by default.")
-@click.option("--overwrite", is_flag=True, help="Let the import win over labels that you gave by hand.")
+@click.option("--keep", type=BytesPath(), multiple=True, metavar="DIR", help="Folder of images to label keep.")
+@click.option("--delete", type=BytesPath(), multiple=True, metavar="DIR", help="Folder of images to label delete.")
+@click.option("--classes", "tree", type=BytesPath(), metavar="DIR", help="Folder with one subfolder per class.")
+@click.option("--map", "names", default="", metavar="NAME=VALUE,…", help="Label of each class: good=keep,bad=delete.")
+@click.option("--xmp", is_flag=True, help="Read ratings and reject flags in XMP, of all files or those in DIR.")
+@click.option("--keep-at-least", type=click.IntRange(1, 5), default=4, show_default=True, help="Stars that mean keep.")
+@click.option("--delete-at-most", type=click.IntRange(1, 5), help="Stars that mean delete; by default none.")
+@click.option("--overwrite", is_flag=True, help="Prefer the import to labels you gave by hand.")
 @json_option
 @with_catalog
 def import_(
-    asking: CatalogContext,
+    context: CatalogContext,
     sources: tuple[bytes, ...],
     keep: tuple[bytes, ...],
     delete: tuple[bytes, ...],
@@ -183,48 +220,60 @@ def import_(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Take over choices made elsewhere: FILE as `export` writes it, folders of pictures already sorted (--keep,
-    --delete, --classes), or what Lightroom, darktable and digiKam wrote into XMP (--xmp). Pictures in folders need not
-    be in the catalog: they are read and embedded now, and their labels stay when the folders are gone.
+    """Import labels from a file, sorted folders or XMP.
 
-    XMP: rejected is delete; accepted (digiKam), 4 and 5 stars are keep. Lightroom's reject flag is in no XMP: give what
-    it rejects a rating first. What you labelled by hand stays as it is.
+    FILE is what `catalog label export` wrote. Images in folders (--keep, --delete, --classes) need not be in the
+    catalog: they are read and embedded now, and their labels stay when the folders are gone.
+
+    XMP of Lightroom, darktable and digiKam (--xmp): rejected means delete; accepted (digiKam), 4 and 5 stars mean
+    keep. Lightroom does not write its reject flag to XMP: give rejected images a rating first.
+
+    Labels that you gave by hand stay, unless you use --overwrite.
+
+    \b
+    Examples:
+      catalog label import labels.txt
+      catalog label import --keep ~/sorted/good --delete ~/sorted/bad
+      catalog label import --xmp --delete-at-most 1 /srv/photos
     """
     from catalog.console import file_progress
     from catalog.label_import import run
     from catalog.label_import.folders import class_folders, parse_class_map
-    from catalog.label_import.xmp import StarThresholds
 
     if xmp + bool(keep or delete) + bool(tree) + bool(sources and not xmp) != 1:
         raise click.UsageError("name one kind of source: FILE, --keep and --delete, --classes, or --xmp")
     if set(keep) & set(delete):
-        raise click.UsageError("one folder cannot say keep and delete")
+        raise click.UsageError("a folder cannot be both --keep and --delete")
     if xmp:
-        scale = StarThresholds(delete_at_most or 0, keep_at_least)
-        if scale.delete_at_most >= scale.keep_at_least:
-            raise click.UsageError("--delete-at-most has to be less than --keep-at-least")
-        outcome = run.import_xmp(asking, sources, scale, overwrite, file_progress)
+        thresholds = _star_thresholds(keep_at_least, delete_at_most or 0)
+        result = run.import_xmp(context, sources, thresholds, overwrite, file_progress)
     elif sources:
-        outcome = run.import_text(asking, _read_source(sources), overwrite)
+        result = run.import_text(context, _read_source(sources), overwrite)
     else:
         folders = dict.fromkeys(keep, "keep") | dict.fromkeys(delete, "delete")
         if tree is not None:
-            folders = class_folders(tree, parse_class_map(names), run.ignore_rules(asking))
-        outcome = run.import_folders(asking, folders, overwrite, file_progress)
-    if as_json:
-        echo_json(outcome.record())
-    else:
-        print_import_result(outcome)
+            folders = class_folders(tree, parse_class_map(names), run.ignore_rules(context))
+        result = run.import_folders(context, folders, overwrite, file_progress)
+    echo_json(result.record()) if as_json else print_import_result(result)
+
+
+def _star_thresholds(keep_at_least: int, delete_at_most: int) -> "StarThresholds":
+    from catalog.label_import.xmp import StarThresholds
+
+    if delete_at_most >= keep_at_least:
+        raise click.UsageError("--delete-at-most must be less than --keep-at-least")
+    return StarThresholds(delete_at_most, keep_at_least)
 
 
 def _read_source(sources: tuple[bytes, ...]) -> str:
     if len(sources) > 1:
-        raise click.UsageError("one FILE at a time")
+        raise click.UsageError("import one FILE at a time")
+    (source,) = sources
     try:
-        data = sys.stdin.buffer.read() if sources[0] == STDIN else Path(os.fsdecode(sources[0])).read_bytes()
+        data = sys.stdin.buffer.read() if source == STDIN else Path(os.fsdecode(source)).read_bytes()
     except OSError as error:
         raise ResourceError(
-            f"{printable_path(sources[0])} cannot be read: {os.strerror(error.errno or 0).lower()}",
+            f"cannot read {printable_path(source)}: {os.strerror(error.errno or 0).lower()}",
             "Name a file that `catalog label export` wrote, or folders with --keep and --delete.",
         ) from error
     return data.decode("utf-8", "surrogateescape")

@@ -1,4 +1,4 @@
-"""`catalog ls`: files, filtered."""
+"""`catalog ls`: files by state, reason, format or folder."""
 
 import click
 
@@ -13,17 +13,17 @@ STATES = ("pending", "ok", "rejected", "gone", "unreachable")
 
 @click.command("ls")
 @click.argument("folder", type=BytesPath(), required=False)
-@click.option("--state", "states", type=click.Choice(STATES), multiple=True, help="Only these states (repeatable).")
-@click.option("--reason", default="", help="Only reasons that begin so.")
+@click.option("--state", "states", type=click.Choice(STATES), multiple=True, help="Only this state (repeatable).")
+@click.option("--reason", default="", help="Only reasons that start with this text.")
 @click.option("--format", "format_", type=FormatName(), default="", help="Only this format: jpeg, png, heif, …")
-@click.option("--name", default="", metavar="PART", help="Only names that hold this text, in either case.")
-@click.option("--suspect", is_flag=True, help="Only files that are ok, but may be damaged; says why.")
-@click.option("--least", type=click.FloatRange(0, 1), help="Only from this p_delete on.")
-@click.option("--most", type=click.FloatRange(0, 1), help="Only up to this p_delete.")
+@click.option("--name", default="", metavar="PART", help="Only names that contain this text; case is ignored.")
+@click.option("--suspect", is_flag=True, help="Only readable images that may be damaged, with the reason.")
+@click.option("--least", type=click.FloatRange(0, 1), help="Only images with at least this p_delete.")
+@click.option("--most", type=click.FloatRange(0, 1), help="Only images with at most this p_delete.")
 @json_option
 @with_catalog
 def command(
-    asking: CatalogContext,
+    context: CatalogContext,
     folder: bytes | None,
     states: tuple[str, ...],
     reason: str,
@@ -34,18 +34,25 @@ def command(
     most: float | None,
     as_json: bool,
 ) -> None:
-    """List files, of all roots or below FOLDER."""
+    """List files in all roots, or in FOLDER and below.
+
+    \b
+    Examples:
+      catalog ls --state rejected ~/Pictures
+      catalog ls --format heif --name img_
+      catalog ls --least 0.9 --json
+    """
     if (least, most) != (None, None):
         from catalog.heads.stored_head import require_head
 
-        require_head(asking.database)
+        require_head(context.database)
     wanted = FileFilter(states, reason, format_, folder or b"", name, suspect, least, most)
-    found = matching_entries(asking.database, wanted)
+    entries = matching_entries(context.database, wanted)
     if as_json:
-        echo_json_lines(entry.record() for entry in found)
+        echo_json_lines(entry.record() for entry in entries)
         return
-    for entry in found:
-        word = entry.state if entry.reason is None else f"{entry.state}: {entry.reason}"
-        size = f"{entry.width}x{entry.height}" if entry.width else "-"
-        why = f"\t{entry.detail}" if suspect else ""
-        click.echo(f"{word}\t{entry.format or '-'}\t{size}\t{entry.size}\t{printable_path(entry.path)}{why}")
+    for entry in entries:
+        state = entry.state if entry.reason is None else f"{entry.state}: {entry.reason}"
+        dimensions = f"{entry.width}x{entry.height}" if entry.width else "-"
+        detail = f"\t{entry.detail}" if suspect else ""
+        click.echo(f"{state}\t{entry.format or '-'}\t{dimensions}\t{entry.size}\t{printable_path(entry.path)}{detail}")

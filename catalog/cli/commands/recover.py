@@ -1,8 +1,9 @@
-"""`catalog recover`: a good catalog in the place of a damaged one."""
+"""`catalog recover`: replace a damaged catalog."""
 
 import os
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,64 +18,76 @@ from catalog.journal import format_timestamp
 from catalog.store.database import database_problems
 from catalog.store.migrations import NEWER_VERSION
 
+if TYPE_CHECKING:
+    from catalog.json_types.backup import RecoveryJson
+
 NEXT_COMMAND = "catalogd --once"
 
 
 @click.command("recover")
-@click.option("--from", "source", type=click.Path(path_type=Path), metavar="FILE", help="Put this backup in place.")
-@click.option("--rebuild", is_flag=True, help="Begin anew, with your choices; everything is read again.")
+@click.option("--from", "source", type=click.Path(path_type=Path), metavar="FILE", help="Use this backup.")
+@click.option("--rebuild", is_flag=True, help="Create a new catalog with your labels; all files are read again.")
 @json_option
 @config_option
 @click.pass_context
 def command(ctx: click.Context, source: Path | None, rebuild: bool, as_json: bool, config_file: str | None) -> None:
-    """Put the newest good backup in the place of a damaged catalog, or FILE, or where there is none, a new catalog.
-    Your choices come back from the journal. The damaged file is kept aside, and no picture is touched.
+    """Replace a damaged catalog with the newest good backup, with FILE, or, if there is no backup, with a new catalog.
+
+    Labels are restored from the journal. The damaged file is kept, and no image is touched. A sound catalog is left
+    alone unless you use --from or --rebuild.
+
+    \b
+    Examples:
+      catalog recover
+      catalog recover --from /mnt/usb/catalog.db
     """
     config = load_config(named_config_file(ctx, config_file))
     with service_lock(config.state) as owned:
         if not owned:
-            raise StoreError(f"a service works on {config.state}", "Stop it first: `systemctl stop catalogd`.")
-        words = database_problems(config.database, thorough=True) if file_size(config.database) else ["it is missing"]
-        if words == [NEWER_VERSION]:
-            raise StoreError(f"the catalog {config.database} is sound, and of a newer version", "Upgrade catalogd.")
-        if not words and source is None and not rebuild:
+            raise StoreError(f"a service is using {config.state}", "Stop it first: `systemctl stop catalogd`.")
+        exists = bool(file_size(config.database))
+        problems = database_problems(config.database, thorough=True) if exists else ["it is missing"]
+        if problems == [NEWER_VERSION]:
+            raise StoreError(f"the catalog {config.database} is sound, but of a newer version", "Upgrade catalogd.")
+        if not problems and source is None and not rebuild:
             _print_sound(as_json)
             return
-        done = recover_catalog(config, source, rebuild=rebuild, now=time.time())
+        result = recover_catalog(config, source, rebuild=rebuild, now=time.time())
     if as_json:
-        echo_json(_record(done))
+        echo_json(_record(result))
     else:
-        _print(done)
+        _print(result)
 
 
 def _print_sound(as_json: bool) -> None:
     if as_json:
-        echo_json({"sound": True})
-    click.echo("the catalog is sound: nothing was done. To go back on purpose, name a backup with --from", err=True)
+        record: RecoveryJson = {"sound": True}
+        echo_json(record)
+    click.echo("the catalog is sound; nothing was done. To go back to a backup, name it with --from FILE", err=True)
 
 
-def _record(done: RecoveryResult) -> dict[str, object]:
+def _record(result: RecoveryResult) -> "RecoveryJson":
     return {
         "sound": False,
-        "source": None if done.source is None else os.fspath(done.source),
-        "until": None if done.until is None else format_timestamp(done.until),
-        "labels": done.labels,
-        "salvaged": done.salvaged,
-        "aside": None if done.aside is None else os.fspath(done.aside),
-        "passed": [{"path": os.fspath(one.path), "why": one.why} for one in done.passed],
+        "source": None if result.source is None else os.fspath(result.source),
+        "until": None if result.until is None else format_timestamp(result.until),
+        "labels": result.labels,
+        "salvaged": result.salvaged,
+        "aside": None if result.aside is None else os.fspath(result.aside),
+        "passed": [{"path": os.fspath(skipped.path), "why": skipped.why} for skipped in result.passed],
         "next": NEXT_COMMAND,
     }
 
 
-def _print(done: RecoveryResult) -> None:
-    for one in done.passed:
-        click.echo(f"passed over: {printable_path(os.fsencode(one.path))}: {one.why}", err=True)
-    if done.source is None or done.until is None:
-        click.echo("built anew: every file will be read again; histories begin again", err=True)
+def _print(result: RecoveryResult) -> None:
+    for skipped in result.passed:
+        click.echo(f"skipped: {printable_path(os.fsencode(skipped.path))}: {skipped.why}", err=True)
+    if result.source is None or result.until is None:
+        click.echo("created a new catalog: all files will be read again; their history starts over", err=True)
     else:
-        click.echo(f"put in place: {printable_path(os.fsencode(done.source))}", err=True)
-        click.echo(f"lost: what happened since {format_timestamp(done.until)}, but for choices", err=True)
-    click.echo(f"choices: {done.labels}, of which {done.salvaged} from the damaged file", err=True)
-    if done.aside is not None:
-        click.echo(f"kept aside: {done.aside} (delete it when all is well)", err=True)
-    click.echo(f"next: `{NEXT_COMMAND}`, or start the service: it finds what changed since", err=True)
+        click.echo(f"restored: {printable_path(os.fsencode(result.source))}", err=True)
+        click.echo(f"lost: everything recorded after {format_timestamp(result.until)}, except labels", err=True)
+    click.echo(f"labels: {result.labels}, {result.salvaged} of them from the damaged file", err=True)
+    if result.aside is not None:
+        click.echo(f"damaged file kept: {result.aside} (delete it when all is well)", err=True)
+    click.echo(f"next: `{NEXT_COMMAND}`, or start the service, to record what changed since", err=True)

@@ -1,9 +1,9 @@
-"""`catalog rejected`: the quarantine list, and how much of what comes in is damaged."""
+"""`catalog rejected`: files that cannot be read as images, and the rate of damaged arrivals."""
 
 import csv
 import time
 from collections.abc import Iterable
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -12,6 +12,9 @@ from catalog.context import CatalogContext
 from catalog.files.queries import count_suspects
 from catalog.formatting import printable_text
 from catalog.integrity.rejected import COLUMNS, damage_rates, rejected_records
+
+if TYPE_CHECKING:
+    from catalog.json_types.integrity import DamageRateJson, RejectedFileJson
 
 PERIOD_DAYS = 90
 
@@ -24,58 +27,68 @@ PERIOD_DAYS = 90
     is_flag=False,
     flag_value="-",
     metavar="[FILE]",
-    help="Write CSV, to stdout without a FILE.",
+    help="Write CSV to FILE, or to stdout without FILE.",
 )
-@click.option("--rates", "as_rates", is_flag=True, help="Damaged images by root and day instead of the files.")
+@click.option("--rates", "as_rates", is_flag=True, help="Show the rate of damaged images by root and day instead.")
 @json_option
 @with_catalog
-def command(asking: CatalogContext, csv_file: TextIO | None, as_rates: bool, as_json: bool) -> None:
-    """Files that cannot be read as images: path, reason, the decoder's words, when they were first seen."""
+def command(context: CatalogContext, csv_file: TextIO | None, as_rates: bool, as_json: bool) -> None:
+    """List files that cannot be read as images: reason, path, the decoder's message, and when they were first seen.
+
+    \b
+    Examples:
+      catalog rejected
+      catalog rejected --csv rejected.csv
+      catalog rejected --rates
+    """
     if as_rates:
-        percent = asking.config.alarm.damaged_percent
-        days = [rate.record(percent) for rate in damage_rates(asking.database, time.time(), PERIOD_DAYS)]
+        percent = context.config.alarm.damaged_percent
+        days = [rate.record(percent) for rate in damage_rates(context.database, time.time(), PERIOD_DAYS)]
         echo_json_lines(days) if as_json else _print_rates(days)
     elif csv_file is not None:
         writer = csv.writer(csv_file)
         writer.writerow(COLUMNS)
-        writer.writerows([_cell(name, line[name]) for name in COLUMNS] for line in rejected_records(asking.database))
+        for record in rejected_records(context.database):
+            cells = dict(record)
+            writer.writerow([_cell(name, cells[name]) for name in COLUMNS])
     elif as_json:
-        echo_json_lines(rejected_records(asking.database))
+        echo_json_lines(rejected_records(context.database))
     else:
-        _print(list(rejected_records(asking.database)), count_suspects(asking.database))
+        _print(list(rejected_records(context.database)), count_suspects(context.database))
 
 
-def _cell(name: str, value: Any) -> Any:
+def _cell(name: str, value: object) -> object:
     if value is None:
         return ""
-    return printable_text(value) if name in ("path", "root") else value
+    return printable_text(str(value)) if name in ("path", "root") else value
 
 
-def _print(found: list[dict[str, Any]], doubtful: int) -> None:
+def _print(records: "list[RejectedFileJson]", suspects: int) -> None:
     from catalog.console import print_table
 
-    rows = ((line["reason"], printable_text(line["path"]), line["detail"], line["first_seen"][:16]) for line in found)
-    if found:
+    rows = (
+        (record["reason"], printable_text(record["path"]), record["detail"], (record["first_seen"] or "")[:16])
+        for record in records
+    )
+    if records:
         print_table(("reason", "path", "detail", "first seen"), rows)
-    more = f"; {doubtful} suspect: see `catalog ls --suspect`" if doubtful else ""
-    click.echo(f"{len(found)} rejected{more}", err=True)
+    more = f"; {suspects} suspect: see `catalog ls --suspect`" if suspects else ""
+    click.echo(f"{len(records)} rejected{more}", err=True)
 
 
-def _print_rates(days: Iterable[dict[str, Any]]) -> None:
+def _print_rates(days: "Iterable[DamageRateJson]") -> None:
     from catalog.console import print_table
 
     rows = [
         (
-            *(
-                line["day"],
-                f"{line['files']:,}",
-                f"{line['damaged']:,}",
-                f"{line['percent']:.1f}",
-                printable_text(line["path"]),
-            ),
-            "look at how they get there" if line["alarm"] else "",
+            day["day"],
+            f"{day['files']:,}",
+            f"{day['damaged']:,}",
+            f"{day['percent']:.1f}",
+            printable_text(day["path"]),
+            "check how images get there" if day["alarm"] else "",
         )
-        for line in days
+        for day in days
     ]
     if rows:
         print_table(("day", "files", "damaged", "percent", "root", ""), rows, right=("files", "damaged", "percent"))

@@ -1,4 +1,4 @@
-"""`catalog report`: what happened, and what needs a person."""
+"""`catalog report`: what needs attention, and what is new."""
 
 import time
 from datetime import UTC, datetime
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from catalog import exit_codes
 from catalog.cli.options import echo_json, json_option, with_catalog
 from catalog.context import CatalogContext
 from catalog.entry_point import print_error
@@ -15,20 +16,32 @@ from catalog.errors import CatalogError, ResourceError
 if TYPE_CHECKING:
     from catalog.report.build import Report
 
-EXIT_FINDINGS = 1
 DATE_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S")
 
 
 @click.command("report")
-@click.option("--html", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the page here too.")
-@click.option("--since", type=click.DateTime(DATE_FORMATS), help="What is new since then; not kept, not sent.")
+@click.option("--html", "file", type=click.Path(path_type=Path, dir_okay=False), help="Also write the page to FILE.")
+@click.option(
+    "--since",
+    type=click.DateTime(DATE_FORMATS),
+    metavar="TIME",
+    help="Show what is new since TIME, such as 2026-11-01 or 2026-11-01T06:30; nothing is stored or sent.",
+)
 @json_option
 @with_catalog
-def command(asking: CatalogContext, file: Path | None, since: datetime | None, as_json: bool) -> int:
-    """Damage, roots, coverage, candidates, model and all else since the last report. It is kept in the state directory,
-    as a page and as JSON. Exit code 1 if something needs a person.
+def command(context: CatalogContext, file: Path | None, since: datetime | None, as_json: bool) -> int:
+    """Show what needs attention and what is new since the last report.
+
+    The report is stored in the state directory as HTML and JSON, and sent with `[report] command` if that is set. The
+    exit code is 1 if something needs attention or the report could not be sent.
+
+    \b
+    Examples:
+      catalog report
+      catalog report --since 2026-11-01
+      catalog report --html report.html
     """
-    # Heavy, all of it: whoever asks for --help does not wait for numpy.
+    # These import numpy: `--help` must not wait for it.
     from catalog.console import TextPage
     from catalog.report.archive import choose_baseline, read_reports
     from catalog.report.build import build_report
@@ -36,53 +49,55 @@ def command(asking: CatalogContext, file: Path | None, since: datetime | None, a
     from catalog.report.terminal import write_report
     from catalog.report.thumbnails import make_thumbnails
 
-    now, from_ = time.time(), _timestamp(since) if since else None
-    report = build_report(asking, now, choose_baseline(read_reports(asking.config.state), now, from_))
+    now, since_seconds = time.time(), _timestamp(since) if since else None
+    report = build_report(context, now, choose_baseline(read_reports(context.config.state), now, since_seconds))
     if as_json:
         echo_json(report.record())
     else:
         write_report(report, TextPage())
     if file is None and since is not None:
-        return EXIT_FINDINGS if report.alarms else 0
-    made = html_page(report, make_thumbnails(report.pictures, asking.config.intake))
+        return exit_codes.FINDINGS if report.alarms else exit_codes.OK
+    page = html_page(report, make_thumbnails(report.pictures, context.config.intake))
     if file is not None:
-        _write_page(file, made)
-    unsent = since is None and not _store_and_send(asking, report, made)
-    return EXIT_FINDINGS if report.alarms or unsent else 0
+        _write_page(file, page)
+    unsent = since is None and not _store_and_send(context, report, page)
+    return exit_codes.FINDINGS if report.alarms or unsent else exit_codes.OK
 
 
 def _timestamp(local: datetime) -> float:
     try:
         return local.timestamp()
-    except (OverflowError, ValueError):  # local time looks at the days around it: the first and the last lack one
+    except (OverflowError, ValueError):  # local time needs the neighbouring days, which years 1 and 9999 may lack
         return local.replace(tzinfo=UTC).timestamp()
 
 
-def _write_page(file: Path, made: str) -> None:
+def _write_page(file: Path, page: str) -> None:
     try:
-        file.write_text(made, encoding="utf-8")
+        file.write_text(page, encoding="utf-8")
     except OSError as error:
-        raise ResourceError(f"cannot write {file}: {error.strerror}", "Name another place.") from error
+        raise ResourceError(f"cannot write {file}: {error.strerror}", "Choose another file.") from error
 
 
-def _store_and_send(asking: CatalogContext, report: "Report", made: str) -> bool:
-    """Put it among the others, and send it; whether all of that went well. Raises PlaceFault if it cannot be kept."""
+def _store_and_send(context: CatalogContext, report: "Report", page: str) -> bool:
+    """Store the report and send it; return whether it was sent, or need not be. Raises ResourceError if it cannot be
+    stored.
+    """
     from catalog.console import TextPage
     from catalog.report.archive import store_report
     from catalog.report.delivery import send_report
     from catalog.report.terminal import write_report
     from catalog.report.wording import format_local_date
 
-    settings = asking.config.report
-    place = store_report(asking.config.state, format_local_date(report.at), report.record(), made, settings.keep)
-    click.echo(f"kept: {place}", err=True)
+    settings = context.config.report
+    stored = store_report(context.config.state, format_local_date(report.at), report.record(), page, settings.keep)
+    click.echo(f"stored: {stored}", err=True)
     if not settings.command.strip():
         return True
-    sheet = TextPage(width=80)
-    write_report(report, sheet)
+    text = TextPage(width=80)
+    write_report(report, text)
     try:
-        send_report(settings.command, place, sheet.text)
-    except CatalogError as fault:
-        print_error(fault.problem, fault.remedy)  # the report is there, and whoever reads its exit code learns of it
+        send_report(settings.command, stored, text.text)
+    except CatalogError as error:
+        print_error(error.problem, error.remedy)  # not fatal: the report is stored, and the exit code tells
         return False
     return True

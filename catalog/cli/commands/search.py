@@ -1,4 +1,4 @@
-"""`catalog search`: pictures by what is said of them."""
+"""`catalog search`: search images by text."""
 
 import click
 
@@ -12,27 +12,27 @@ from catalog.similarity.search import SearchFilter, SearchQuery, result_record, 
 
 
 @click.command("search")
-@click.argument("words", nargs=-1, metavar="[TEXT]...")
-@click.option("-k", "count", type=click.IntRange(1, 10_000), default=10, show_default=True, help="How many.")
-@click.option("--not", "unlike", multiple=True, metavar="TEXT", help="And not like this (repeatable).")
-@click.option("--like", "pictures", type=BytesPath(), multiple=True, help="And like this picture (repeatable).")
+@click.argument("texts", nargs=-1, metavar="[TEXT]...")
+@click.option("-k", "count", type=click.IntRange(1, 10_000), default=10, show_default=True, help="Number of images.")
+@click.option("--not", "unlike", multiple=True, metavar="TEXT", help="And not like this text (repeatable).")
+@click.option("--like", "images", type=BytesPath(), multiple=True, help="And like this image (repeatable).")
 @click.option("--below", type=BytesPath(), help="Only in this folder.")
-@click.option("--since", type=Day(), default="", help="Only taken on that day or later: 2021, 2021-05, 2021-05-31.")
-@click.option("--until", type=Day(), default="", help="Only taken on that day or earlier.")
-@click.option("--label", type=click.Choice(["keep", "delete"]), default=None, help="Only what you labelled so.")
+@click.option("--since", type=Day(), default="", help="Only taken on or after this day: 2021, 2021-05, 2021-05-31.")
+@click.option("--until", type=Day(), default="", help="Only taken on or before this day.")
+@click.option("--label", type=click.Choice(["keep", "delete"]), default=None, help="Only images with this label.")
 @click.option("--format", "format_", type=FormatName(), default="", help="Only this format: jpeg, png, heif, …")
 @click.option("--larger", type=Size(), default=0, metavar="SIZE", help="Only files of at least this size, such as 5MB.")
 @click.option("--smaller", type=Size(), default=0, metavar="SIZE", help="Only files of at most this size.")
-@click.option("--least", type=click.FloatRange(0, 1), help="Only from this p_delete on.")
-@click.option("--most", type=click.FloatRange(0, 1), help="Only up to this p_delete.")
+@click.option("--least", type=click.FloatRange(0, 1), help="Only images with at least this p_delete.")
+@click.option("--most", type=click.FloatRange(0, 1), help="Only images with at most this p_delete.")
 @json_option
 @with_catalog
 def command(
-    asking: CatalogContext,
-    words: tuple[str, ...],
+    context: CatalogContext,
+    texts: tuple[str, ...],
     count: int,
     unlike: tuple[str, ...],
-    pictures: tuple[bytes, ...],
+    images: tuple[bytes, ...],
     below: bytes | None,
     since: str,
     until: str,
@@ -44,21 +44,30 @@ def command(
     most: float | None,
     as_json: bool,
 ) -> None:
-    """Pictures that TEXT describes: cosine and path. Several TEXTs, pictures and negations are taken together.
+    """Search images by text, by example images, or both; print cosine similarity and path, best first.
 
-    It needs a model that knows words; see `catalog model list`.
+    Several texts, images and negations are combined. Text needs a model that can search by text: see
+    `catalog model list`.
+
+    \b
+    Examples:
+      catalog search "a shrine under a full moon"
+      catalog search beach --not people --since 2021-06 --until 2021-08
+      catalog search --like ~/Pictures/garden.jpg -k 5
     """
-    words = tuple(word for word in words if word.strip())
-    if not words and not pictures:
-        raise UsageError("there is nothing to look for", 'Say what: `catalog search "a shrine under a full moon"`.')
+    texts = tuple(text for text in texts if text.strip())
+    if not texts and not images:
+        raise UsageError(
+            "name a text or an image to search for", 'Example: `catalog search "a shrine under a full moon"`.'
+        )
     if (least, most) != (None, None):
-        require_head(asking.database)
+        require_head(context.database)
     conditions = SearchFilter(below or b"", since, until, label or "", format_, larger, smaller, least, most)
-    found = list(search(asking, SearchQuery(words, unlike, pictures), conditions, count))
+    found = list(search(context, SearchQuery(texts, unlike, images), conditions, count))
     if as_json:
         echo_json_lines(result_record(entry, cosine) for entry, cosine in found)
         return
     if not found:
-        click.echo("no picture fits", err=True)
+        click.echo("no image found", err=True)
     for entry, cosine in found:
         click.echo(f"{cosine:.4f}\t{printable_path(entry.path)}")

@@ -25,58 +25,74 @@ from catalog.installer.unit_files import (
     user_unit_files,
 )
 
-PRIVATE_FOLDERS = (Path("/tmp"), Path("/var/tmp"))  # a service of the whole machine has its own, empty ones
-UNITS = (*TIMERS, SCRUB_UNIT, REPORT_UNIT, SERVICE_UNIT)  # the timers first: they must not start what is going away
-personal_option = click.option("--user", "personal", is_flag=True, help="Your own service manager; needs no root.")
+PRIVATE_FOLDERS = (Path("/tmp"), Path("/var/tmp"))  # a system service has its own, empty ones (PrivateTmp)
+UNITS = (*TIMERS, SCRUB_UNIT, REPORT_UNIT, SERVICE_UNIT)  # timers first: they must not start a unit being removed
+user_option = click.option("--user", "personal", is_flag=True, help="Use your own service manager; needs no root.")
 
 
 @click.group("service", context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
-    """Install or remove the systemd units: the service, its nightly scrub and report."""
+    """Install or remove the systemd units: the service, the nightly scrub and the nightly report.
+
+    \b
+    Examples:
+      catalog service install --user
+      catalog service uninstall --user
+    """
 
 
 @command.command("install")
-@personal_option
-@click.option("--run-as", metavar="USER", help="Who reads the roots (else the owner of the first root).")
-@click.option("--print", "only_print", is_flag=True, help="Print the files and their paths, change nothing.")
+@user_option
+@click.option("--run-as", metavar="USER", help="User of the service (else the owner of the first root).")
+@click.option("--print", "only_print", is_flag=True, help="Print the files and their paths; change nothing.")
 @config_option
 @click.pass_context
 def install(ctx: click.Context, personal: bool, run_as: str | None, only_print: bool, config_file: str | None) -> None:
-    """Write the units and a drop-in with this machine's settings, enable and start them. Harmless to repeat.
+    """Install the units, enable and start them.
 
-    Your own drop-ins (`systemctl edit`) are kept.
+    A drop-in holds the settings of this machine; your own drop-ins (`systemctl edit`) are kept. Safe to repeat.
+
+    \b
+    Examples:
+      catalog service install --user
+      sudo catalog service install --run-as photos --config /etc/catalogd/config.toml
+      catalog service install --print
     """
     config = load_config(named_config_file(ctx, config_file))
     if personal and run_as:
-        raise UsageError("--user and --run-as exclude each other", "Your own services run as you: leave out --run-as.")
+        raise UsageError("--user and --run-as exclude each other", "Omit --run-as: your own services run as you.")
     manager = ServiceManager(personal)
-    site = UnitSettings(
+    settings = UnitSettings(
         service_program(), config.path.absolute(), config.state, sends=bool(config.report.command.strip())
     )
     if personal:
-        files = user_unit_files(site)
+        files = user_unit_files(settings)
     else:
-        runner = service_account(config.roots[0], run_as)
-        files = system_unit_files(replace(site, user=runner.user, group=runner.group))
+        account = service_account(config.roots[0], run_as)
+        files = system_unit_files(replace(settings, user=account.user, group=account.group))
     if only_print:
         click.echo("\n".join(f"# {manager.folder / name}\n{text}" for name, text in files.items()), nl=False)
         return
     if not personal:
-        _require_runnable(runner, site, config)
+        _require_runnable(account, settings, config)
     _start(manager, _write_files(manager, files))
 
 
 @command.command("uninstall")
-@personal_option
+@user_option
 def uninstall(personal: bool) -> None:
-    """Stop the service and the timers and remove their units. The catalog and the configuration stay.
+    """Stop the service and the timers, and remove their units.
 
-    Your own drop-ins (`systemctl edit`) stay, too.
+    The catalog, the configuration and your own drop-ins (`systemctl edit`) stay.
+
+    \b
+    Examples:
+      catalog service uninstall --user
     """
     manager = ServiceManager(personal)
     installed = [path for name in UNITS for path in _installed_files(manager, name)]
     if not installed:
-        click.echo(f"nothing to remove: there is no {manager.folder / SERVICE_UNIT}", err=True)
+        click.echo(f"nothing to remove: {manager.folder / SERVICE_UNIT} does not exist", err=True)
         return
     _require_root(personal)
     for path in installed:
@@ -91,7 +107,7 @@ def uninstall(personal: bool) -> None:
         click.echo(f"removed: {path}", err=True)
     for folder in kept:
         click.echo(f"kept: {folder}, which contains drop-ins that are not ours", err=True)
-    click.echo("The catalog and the configuration are untouched.", err=True)
+    click.echo("The catalog and the configuration were not touched.", err=True)
 
 
 def _installed_files(manager: ServiceManager, unit: str) -> list[Path]:
@@ -109,22 +125,22 @@ def _remains(folder: Path) -> bool:
 def _require_root(personal: bool) -> None:
     if not personal and os.geteuid() != 0:
         raise ResourceError(
-            "only root may change the services of the whole machine",
-            f"`sudo {Path(sys.argv[0]).absolute()} …` with the same words and --config FILE, or your own: --user.",
+            "only root may change system services",
+            f"Run `sudo {Path(sys.argv[0]).absolute()} …` with the same arguments and --config FILE, or use --user.",
         )
 
 
-def _require_runnable(runner: ServiceAccount, site: UnitSettings, config: Config) -> None:
-    """Whatever would keep the service from working as that user is an error now, not in tonight's journal."""
+def _require_runnable(account: ServiceAccount, settings: UnitSettings, config: Config) -> None:
+    """Raise CatalogError now for whatever would keep the service from running as that user later."""
     _require_root(personal=False)
-    for place in (config.state, *(Path(os.fsdecode(root)) for root in config.roots)):
-        if any(place.is_relative_to(hidden) for hidden in PRIVATE_FOLDERS):
+    for path in (config.state, *(Path(os.fsdecode(root)) for root in config.roots)):
+        if any(path.is_relative_to(hidden) for hidden in PRIVATE_FOLDERS):
             raise UsageError(
-                f"{place} lies where a service of the whole machine sees an empty folder",
-                "Keep it elsewhere, or install your own service: --user.",
+                f"{path} is in a folder that is private to each system service, so the service would find it empty",
+                "Move it elsewhere, or install your own service with --user.",
             )
-    prepare_account(runner, site.program, site.config, config)
-    click.echo(f"runs as: {runner.user}", err=True)
+    prepare_account(account, settings.program, settings.config, config)
+    click.echo(f"runs as: {account.user}", err=True)
 
 
 def _write_files(manager: ServiceManager, files: dict[str, str]) -> set[str]:
@@ -152,10 +168,11 @@ def _start(manager: ServiceManager, changed: set[str]) -> None:
     if manager.runs:
         for step in steps:
             manager.call(*step)
-        click.echo(f"The service runs: `{manager.command_line('status', SERVICE_UNIT)}`, `catalog status`.", err=True)
+        status = manager.command_line("status", SERVICE_UNIT)
+        click.echo(f"The service is running; see `{status}` and `catalog status`.", err=True)
     else:
-        click.echo("systemd does not run here. Where it does, type:", err=True)
+        click.echo("systemd is not running here. To start the service where it is, run:", err=True)
         for step in steps:
             click.echo(f"  {manager.command_line(*step)}", err=True)
     if manager.personal:
-        click.echo("It ends when you log out, unless you type once: `loginctl enable-linger`.", err=True)
+        click.echo("It stops when you log out, unless you run `loginctl enable-linger` once.", err=True)

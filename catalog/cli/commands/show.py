@@ -1,6 +1,6 @@
-"""`catalog show`: everything known of one file."""
+"""`catalog show`: everything known about a file."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,82 +12,96 @@ from catalog.files.queries import FileEntry, entry_at, files_with_content
 from catalog.formatting import format_utc, path_text, printable_path, printable_text
 from catalog.similarity.nearest import similar_files
 
+if TYPE_CHECKING:
+    from catalog.json_types.files import FileDetailsJson, HistoryJson
+
 
 @click.command("show")
 @click.argument("path", type=BytesPath())
-@click.option("-k", "count", type=click.IntRange(0, 100), default=5, show_default=True, help="Nearest neighbours.")
+@click.option("-k", "count", type=click.IntRange(0, 100), default=5, show_default=True, help="Number of neighbours.")
 @json_option
 @with_catalog
-def command(asking: CatalogContext, path: bytes, count: int, as_json: bool) -> None:
-    """Everything known of the file at PATH: state, content, history, copies, nearest neighbours."""
-    entry = entry_at(asking.database, path)
+def command(context: CatalogContext, path: bytes, count: int, as_json: bool) -> None:
+    """Show everything known about the file at PATH: state, content, history, copies and nearest neighbours.
+
+    \b
+    Examples:
+      catalog show ~/Pictures/2021/garden.jpg
+      catalog show -k 0 --json ~/Pictures/2021/garden.jpg
+    """
+    entry = entry_at(context.database, path)
     if entry is None:
         raise UsageError(
             f"{printable_path(path)} is not in the catalog", "See `catalog ls`, or scan first: `catalogd --once`."
         )
-    found = _record(asking, entry, count)
+    record = _record(context, entry, count)
     if as_json:
-        echo_json(found)
+        echo_json(record)
     else:
-        _print(found)
+        _print(record)
 
 
-def _record(asking: CatalogContext, entry: FileEntry, count: int) -> dict[str, Any]:
-    database = asking.database
-    more = database.row("SELECT taken_at, camera, note FROM content WHERE id = ?", entry.content) or (None,) * 3
+def _record(context: CatalogContext, entry: FileEntry, count: int) -> "FileDetailsJson":
+    database = context.database
+    row = database.row("SELECT taken_at, camera, note FROM content WHERE id = ?", entry.content)
+    taken_at, camera, note = row or (None, None, None)
     copies = [] if entry.content is None else files_with_content(database, entry.content)
-    near = similar_files(asking, entry.path, count) if count and entry.state in ("ok", "unreachable") else ()
-    return entry.record() | {
+    near = similar_files(context, entry.path, count) if count and entry.state in ("ok", "unreachable") else ()
+    return {
+        **entry.record(),
         "first_seen": _format_utc_or_none(entry.first_seen),
         "last_verified": _format_utc_or_none(entry.last_verified),
-        "taken_at": more[0],
-        "camera": more[1],
-        "note": _note(entry, more[2]),
-        "history": _history(asking, entry),
+        "taken_at": taken_at,
+        "camera": camera,
+        "note": _note(entry, note),
+        "history": _history(context, entry),
         "copies": [path_text(copy.path) for copy in copies if copy.id != entry.id],
         "neighbours": [{"path": path_text(one.entry.path), "cosine": round(one.cosine, 4)} for one in near],
     }
 
 
-def _note(entry: FileEntry, told: str | None) -> str | None:
+def _note(entry: FileEntry, stored: str | None) -> str | None:
     from models.decode.extension import extension_mismatch  # only this command needs it
 
-    named = extension_mismatch(entry.format, entry.name) if entry.format else ""
-    return "; ".join(filter(None, (told, named))) or None
+    mismatch = extension_mismatch(entry.format, entry.name) if entry.format else ""
+    return "; ".join(filter(None, (stored, mismatch))) or None
 
 
-def _history(asking: CatalogContext, entry: FileEntry) -> list[dict[str, Any]]:
-    rows = asking.database.rows(
+def _history(context: CatalogContext, entry: FileEntry) -> "list[HistoryJson]":
+    rows = context.database.rows(
         "SELECT h.seen_at, lower(hex(c.sha256)), h.size, h.verdict, h.evidence FROM history h"
         " JOIN content c ON c.id = h.content WHERE h.file = ? ORDER BY h.id",
         entry.id,
     )
-    names = ("seen_at", "sha256", "bytes", "verdict", "evidence")
-    return [dict(zip(names, (format_utc(at), *rest), strict=True)) for at, *rest in rows]
+    return [
+        {"seen_at": format_utc(at), "sha256": sha256, "bytes": size, "verdict": verdict, "evidence": evidence}
+        for at, sha256, size, verdict, evidence in rows
+    ]
 
 
 def _format_utc_or_none(seconds: float | None) -> str | None:
     return None if seconds is None else format_utc(seconds)
 
 
-def _history_line(past: dict[str, Any]) -> str:
-    why = f"  {past['evidence']}" if past["evidence"] else ""
-    return f"{past['seen_at']}  {past['verdict']}  {past['sha256'][:16]}{why}"
+def _history_line(past: "HistoryJson") -> str:
+    evidence = f"  {past['evidence']}" if past["evidence"] else ""
+    return f"{past['seen_at']}  {past['verdict']}  {past['sha256'][:16]}{evidence}"
 
 
-def _print(found: dict[str, Any]) -> None:
+def _print(record: "FileDetailsJson") -> None:
     from catalog.console import print_pairs
 
-    rows: list[tuple[str, object]] = [("path", printable_text(found["path"]))]
+    values = dict(record)
+    rows: list[tuple[str, object]] = [("path", printable_text(record["path"]))]
     rows += [
-        (name.replace("_", " "), found[name])
+        (name.replace("_", " "), values[name])
         for name in ("state", "reason", "detail", "format", "bytes", "sha256", "taken_at", "camera", "note", "label")
-        if found[name] is not None
+        if values[name] is not None
     ]
-    if found["width"]:
-        rows.append(("size", f"{found['width']} x {found['height']}"))
-    rows += [("first seen", found["first_seen"]), ("last verified", found["last_verified"] or "never")]
-    rows += [("history", _history_line(past)) for past in found["history"]]
-    rows += [("copy", printable_text(path)) for path in found["copies"]]
-    rows += [("neighbour", f"{other['cosine']:.4f}  {printable_text(other['path'])}") for other in found["neighbours"]]
+    if record["width"]:
+        rows.append(("size", f"{record['width']} x {record['height']}"))
+    rows += [("first seen", record["first_seen"]), ("last verified", record["last_verified"] or "never")]
+    rows += [("history", _history_line(past)) for past in record["history"]]
+    rows += [("copy", printable_text(path)) for path in record["copies"]]
+    rows += [("neighbour", f"{near['cosine']:.4f}  {printable_text(near['path'])}") for near in record["neighbours"]]
     print_pairs(rows)

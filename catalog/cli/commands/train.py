@@ -1,8 +1,9 @@
-"""`catalog train`: learn from the labels."""
+"""`catalog train`: train the keep/delete head on your labels."""
 
+from collections.abc import Mapping
 from contextlib import closing
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -16,23 +17,34 @@ from catalog.heads.training import TrainingResult, TrainingSet, train_head
 from catalog.store.database import Database
 from models.learn.dataset import AugmentedViews
 
+if TYPE_CHECKING:
+    from catalog.json_types.heads import TrainJson
+
 METRICS = ("auc", "average_precision", "precision_at_10", "precision_at_100", "precision_at_1000")
 
 
 @click.command("train")
-@click.option("--force", is_flag=True, help="Use the new head even if it is not better than the one before.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the folds and the intervals.")
+@click.option("--force", is_flag=True, help="Use the new head even if it is not better than the current one.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the folds and the intervals.")
 @click.option(
     "--views",
     type=click.IntRange(0, 16),
     default=0,
     show_default=True,
-    help="Learn also from so many changed views of each picture: mirrored, cut, compressed. Reads the files again.",
+    help="Augmented views per image to train on: mirrored, cropped, recompressed. Reads the files again.",
 )
 @json_option
 @with_catalog
 def command(context: CatalogContext, force: bool, seed: int, views: int, as_json: bool) -> None:
-    """Learn to tell what you would delete. The figures are of pictures whose likes it had not seen."""
+    """Train the keep/delete head on your labels, and use it if it is better than the current one.
+
+    Metrics are computed on held-out images; near duplicates never span the split.
+
+    \b
+    Examples:
+      catalog train
+      catalog train --views 4
+    """
     config = context.config
     bundle = serving_bundle(config, context.database)
     with closing(Database(config.database, write=True)) as database:
@@ -48,7 +60,7 @@ def command(context: CatalogContext, force: bool, seed: int, views: int, as_json
         # A running service scores by itself.
         scored = score_remaining(database) if result.used and not service_running(config.state) else 0
     if as_json:
-        echo_json({"head": result.head, "used": result.used, "why": result.reason, "scored": scored, **result.record})
+        echo_json(_record(result, scored))
     else:
         _print(result)
 
@@ -61,8 +73,13 @@ def _embed_views(context: CatalogContext, count: int, seed: int, training_set: T
     return embed_augmented_views(context.database, FileEmbedder(context), training_set, count, seed)
 
 
+def _record(result: TrainingResult, scored: int) -> "TrainJson":
+    outcome = {"head": result.head, "used": result.used, "why": result.reason, "scored": scored}
+    return cast("TrainJson", {**outcome, **result.record})
+
+
 def _print_name_count(count: int) -> None:
-    click.echo(f"{count:,} file names are embedded first, once", err=True)
+    click.echo(f"embedding {count:,} file names first; this is done once", err=True)
 
 
 def _print(result: TrainingResult) -> None:
@@ -71,37 +88,40 @@ def _print(result: TrainingResult) -> None:
     record = result.record
     click.echo(f"{record['labels']:,} labels, {record['deleted']:,} of them delete, in {record['groups']:,} groups")
     if record["views"]:
-        click.echo(f"{record['views']:,} changed views of them were learned from, too")
+        click.echo(f"also trained on {record['views']:,} augmented views; metrics never include them")
     if record["named"]:
-        click.echo("what the model understands of the files' names was learned from, too")
-    rows = [
-        (
-            name.replace("_", " "),
-            _format_interval(record["figures"][name]),
-            _format_interval(record["no_pixels"][name]),
-            _format_chance_level(record, name),
-        )
-        for name in METRICS
-        if record["figures"][name][0] is not None
-    ]
-    rows.append(("calibration error", _format_interval(record["figures"]["calibration_error"]), "", ""))
-    if record["figures"]["within_bursts"] is not None:
-        rows.append(("within bursts", f"{record['figures']['within_bursts']:.3f}", "", "0.500"))
-    if record["newest"] is not None:
-        rows.append(("auc of the newest", _format_interval(record["newest"]["auc"]), "", "0.500"))
-    print_table(("held out", "head (95 %)", "without pixels", "chance"), rows)
+        click.echo("also trained on text vectors of the file names")
+    print_table(("held out", "head (95 %)", "without pixels", "chance"), _metric_rows(record))
     if record["kind"] == "net":
-        click.echo("a small network: it tells more of what it had not seen than one weight a feature")
-    wrong = record["noise"]
-    if any(wrong):
-        click.echo(f"labels that look wrong: {wrong[0]:.1%} of the keeps, {wrong[1]:.1%} of the deletes")
-    click.echo(f"head {result.head} is {'in use' if result.used else 'kept, not used'}: {result.reason}", err=True)
+        click.echo("classifier: a small network, which predicts held-out images better than a linear one")
+    keep_noise, delete_noise = record["noise"]
+    if keep_noise or delete_noise:
+        click.echo(f"labels that look wrong: {keep_noise:.1%} of keep, {delete_noise:.1%} of delete")
+    click.echo(
+        f"head {result.head} is {'in use' if result.used else 'stored, but not in use'}: {result.reason}", err=True
+    )
 
 
-def _format_interval(figure: list[Any]) -> str:
+def _metric_rows(record: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    figures, no_pixels = record["figures"], record["no_pixels"]
+    rows = []
+    for name in METRICS:
+        value, *_ = figures[name]
+        if value is not None:
+            interval, baseline = _format_interval(figures[name]), _format_interval(no_pixels[name])
+            rows.append((name.replace("_", " "), interval, baseline, _format_chance_level(record, name)))
+    rows.append(("calibration error", _format_interval(figures["calibration_error"]), "", ""))
+    if figures["within_bursts"] is not None:
+        rows.append(("within bursts", f"{figures['within_bursts']:.3f}", "", "0.500"))
+    if record["newest"] is not None:
+        rows.append(("AUC on the newest", _format_interval(record["newest"]["auc"]), "", "0.500"))
+    return rows
+
+
+def _format_interval(figure: list[float | None]) -> str:
     value, low, high = figure
     return "-" if value is None else f"{value:.3f} ({low:.3f} … {high:.3f})"
 
 
-def _format_chance_level(record: dict[str, Any], name: str) -> str:
+def _format_chance_level(record: Mapping[str, Any], name: str) -> str:
     return f"{record['chance'].get(name, record['chance']['average_precision']):.3f}"

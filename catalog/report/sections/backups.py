@@ -1,7 +1,5 @@
 """The catalog's own safety."""
 
-from typing import Any
-
 from catalog.backup.create import Backup, backup_status, list_backups
 from catalog.console import format_size
 from catalog.context import CatalogContext
@@ -12,7 +10,7 @@ from catalog.report.wording import format_duration, pluralize
 def section(asking: CatalogContext, now: float, last: Baseline) -> Section:
     """The newest copy, how many are kept, and what is wrong with them."""
     state = asking.config.state
-    found: dict[str, Any] = backup_status(asking.database, state, asking.config.backup, now)
+    found = backup_status(asking.database, state, asking.config.backup, now)
     kept = list_backups(state)
     return Section(
         "Backups",

@@ -24,7 +24,7 @@ def section(asking: CatalogContext, now: float, last: Baseline) -> Section:
     return Section(
         "Scrub",
         f"{found['percent']:g} % of all files were read within {found['days']:g} days",
-        alarm=_alarm(found["oldest"]) if found["overdue"] else "",
+        alarm=_alarm(found["oldest"] or 0.0) if found["overdue"] else "",
         lines=tuple(lines),
         plot=_plot(found["percent"], now, last),
         record={

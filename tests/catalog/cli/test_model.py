@@ -78,7 +78,7 @@ def test_check_proves_a_bundle_and_reports_one_that_fails(house: Household) -> N
 
 def test_use_switches_and_drop_frees_the_old_vectors(house: Household) -> None:
     house.start()
-    assert "the service prepares it" in call(house, "model", "use", "other").stderr
+    assert "the service is preparing it" in call(house, "model", "use", "other").stderr
     assert until(lambda: listed(house)["other"]["role"] == "current"), house.tail()
     assert until(lambda: not house.busy()), house.tail()
     old = str(house.folder / "bundle")
@@ -163,5 +163,5 @@ def test_a_model_that_does_not_hold_is_not_chosen(house: Household) -> None:
     before = house.config_path.read_text()
     (house.state / "models" / "other" / "goldens" / "golden.png").write_bytes(picture(-5))
     result = call(house, "model", "use", "other")
-    assert "not attested" in str(result.exception)
+    assert "does not reproduce its golden vectors" in str(result.exception)
     assert house.config_path.read_text() == before

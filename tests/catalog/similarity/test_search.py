@@ -90,7 +90,7 @@ def test_filters_exclude_images_that_do_not_match(house: Household) -> None:
     assert "other.png" not in names(run_search(house, "red", "--below", night, "-k", "9", "--json"))
     assert names(run_search(house, "red", "--format", "JPG", "--json")) == []
     assert len(names(run_search(house, "red", "--format", "png", "--json"))) == 4
-    assert "no picture fits" in run_search(house, "red", "--format", "jpeg").stderr
+    assert "no image found" in run_search(house, "red", "--format", "jpeg").stderr
     assert names(run_search(house, "red", "--larger", "1MB", "--json")) == []
     assert names(run_search(house, "red", "--since", "2020", "--json")) == []  # no image has a date
 

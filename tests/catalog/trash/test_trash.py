@@ -109,8 +109,8 @@ def test_lists_come_on_stdin_whatever_the_names_are(house: TrashHouse, room: Roo
 def test_without_a_terminal_it_refuses_and_moves_nothing(house: TrashHouse, room: Room) -> None:
     for words in ([room.at("one.png")], ["-"]):
         done = house.catalog("trash", *words, stdin=os.fsencode(room.at("one.png")))
-        assert done.returncode == USAGE and "there is no terminal to ask at" in done.stderr
-        assert "a copy stays: " + str(room.at("copy.png")) in done.stderr, "the plan is shown all the same"
+        assert done.returncode == USAGE and "cannot ask for confirmation without a terminal" in done.stderr
+        assert "copy kept: " + str(room.at("copy.png")) in done.stderr, "the plan is shown all the same"
     assert len(room.left) == 6
 
 

@@ -94,7 +94,7 @@ def test_the_owner_accepts_the_loss_and_no_other(house: Household) -> None:
     held(house)
     done = ask(house, "init", house.root)
     assert done.returncode == 0, done.stderr
-    assert f"the next scan declares {FILES} files" in done.stderr
+    assert f"the next scan marks {FILES} missing files" in done.stderr
     done = house.once()
     assert done.returncode == 0, done.stderr
     assert counts(house) == {"gone": FILES, "ok": LEFT}

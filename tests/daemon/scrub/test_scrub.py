@@ -115,7 +115,7 @@ def test_a_nights_budget_is_not_exceeded_by_asking_twice(make: Callable[..., Hou
     assert (second["files"], second["before"]) == (0, first["bytes"])
     assert scrub(house, "--budget", "1MB")["files"] == 6
     started = catalog(house, "scrub")
-    assert "since noon; --budget SIZE reads more" in started.communicate(timeout=PATIENCE)[1]
+    assert "earlier scrubs; --budget SIZE reads more" in started.communicate(timeout=PATIENCE)[1]
 
 
 @pytest.mark.parametrize("service", BY.values(), ids=BY)

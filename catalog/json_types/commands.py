@@ -1,0 +1,36 @@
+"""The type of each command's `--json` output; commands that print a list print one such object per line."""
+
+from catalog.json_types import backup, files, heads, integrity, labels, models, report, status, trash
+
+JSON_TYPES: dict[str, tuple[type, ...]] = {
+    "accept": (integrity.AcceptedFileJson,),
+    "backup": (backup.BackupJson,),
+    "candidates": (files.CandidateJson,),
+    "check": (integrity.CheckFindingJson,),
+    "damage": (integrity.DamagedFileJson,),
+    "doctor": (integrity.DoctorFindingJson,),
+    "dups": (files.DuplicateGroupJson,),
+    "head list": (heads.HeadJson,),
+    "label clear": (labels.LabelChangeJson,),
+    "label delete": (labels.LabelChangeJson,),
+    "label doubts": (labels.SuspectLabelJson,),
+    "label import": (labels.LabelImportJson,),
+    "label keep": (labels.LabelChangeJson,),
+    "label list": (labels.LabelJson,),
+    "ls": (files.FileJson,),
+    "model check": (models.BundleCheckJson,),
+    "model list": (models.BundleJson,),
+    "model show": (models.BundleDetailsJson,),
+    "next": (labels.LabelSuggestionJson,),
+    "recover": (backup.RecoveryJson,),
+    "rejected": (integrity.RejectedFileJson, integrity.DamageRateJson),
+    "report": (report.ReportJson,),
+    "restore": (trash.TrashResultJson,),
+    "scrub": (integrity.ScrubJson,),
+    "search": (files.SearchResultJson,),
+    "show": (files.FileDetailsJson,),
+    "similar": (files.SimilarFileJson,),
+    "status": (status.StatusJson,),
+    "train": (heads.TrainJson,),
+    "trash": (trash.TrashResultJson, trash.TrashedFileJson),
+}
