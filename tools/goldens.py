@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 
-from tools.default_model.pictures import canvas_picture
+from tools.default_model.drawing.pictures import canvas_picture
 
 Writer = Callable[[Image.Image, Path], None]
 GoldenFile = tuple[str, str, int, int, Writer]

@@ -1,1 +1,1 @@
-"""The file system: mounts, volume identity, stat signatures, safe reads, atomic writes."""
+"""What the kernel tells: mounts, volume identity, stat signatures, safe reads, atomic writes."""

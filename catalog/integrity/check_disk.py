@@ -73,7 +73,7 @@ class DiskCheck:
         found: dict[bytes, DiskEntry] = {}
         with os.scandir(path) as listing:
             for entry in listing:
-                if self._ignore.ignores_name(entry.name):
+                if self._ignore.name(entry.name):
                     continue
                 try:
                     stat = entry.stat(follow_symlinks=False)
@@ -82,7 +82,7 @@ class DiskCheck:
                 what = file_kind(stat)
                 if what != "directory":
                     found[entry.name] = DiskEntry(what, signature_of(stat))
-                elif entry.path not in skip and not self._ignore.ignores_directory(entry.path):
+                elif entry.path not in skip and not self._ignore.directory(entry.path):
                     stack.append(entry.path)
         return found
 
@@ -117,7 +117,7 @@ class DiskCheck:
             if found is None or file_kind(found) == "directory"
             else DiskEntry(file_kind(found), signature_of(found))
         )
-        if entry is not None and self._ignore.ignores_name(name):
+        if entry is not None and self._ignore.name(name):
             return
         yield from compare_row(path, entry, held, self._now)
 

@@ -29,7 +29,7 @@ def parse_class_map(words: str) -> dict[str, str]:
 def class_folders(top: bytes, given: Mapping[str, str], ignore: IgnoreRules) -> FolderLabels:
     """The folders in an ImageFolder tree, one a class. Raises UsageFault for classes that are not understood."""
     with _scan_folder(top) as entries:
-        names = [one.name for one in entries if one.is_dir(follow_symlinks=False) and not ignore.ignores_name(one.name)]
+        names = [one.name for one in entries if one.is_dir(follow_symlinks=False) and not ignore.name(one.name)]
     known = given or DEFAULT_CLASSES
     found = {name: known.get(os.fsdecode(name) if given else os.fsdecode(name).lower()) for name in sorted(names)}
     unknown = ", ".join(printable_path(name) for name, value in found.items() if value is None)
@@ -57,10 +57,10 @@ def regular_files(folder: bytes, ignore: IgnoreRules, failed: Callable[[OSError]
     """Regular files in a folder and below, in order; links are not followed. Raises PlaceFault for the folder."""
     _scan_folder(folder).close()
     for where, inner, names in os.walk(folder, onerror=failed):
-        inner[:] = sorted(name for name in inner if not ignore.ignores_name(name))
+        inner[:] = sorted(name for name in inner if not ignore.name(name))
         for name in sorted(names):
             path = os.path.join(where, name)
-            if not ignore.ignores_name(name) and _is_regular(path):
+            if not ignore.name(name) and _is_regular(path):
                 yield path
 
 

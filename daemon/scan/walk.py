@@ -90,14 +90,14 @@ class Scan:
         The hot loop of a scan: a dictionary of rows, looked up for each name, took a tenth longer.
         """
         listing: list[ListingRow] = []
-        ignored = self._ignore.ignores_name
+        ignored = self._ignore.name
         with os.scandir(path) as entries:
             for entry in entries:
                 name = entry.name
                 if ignored(name):
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    if entry.path not in self._mounts and not self._ignore.ignores_directory(entry.path):
+                    if entry.path not in self._mounts and not self._ignore.directory(entry.path):
                         stack.append(entry.path)
                     continue
                 try:

@@ -6,11 +6,38 @@ from tests.support.source_tree import HOME, modules
 
 PRODUCT = ("models", "catalog", "daemon")
 LINES, BODY = 400, 50
+CRUMB = 25  # lines; a module below that belongs to another one
+CRUMBS = {  # small on purpose
+    "daemon/intake/forkserver_preload.py",  # imported for its effect, before anything else
+    "daemon/main.py",  # must import nothing
+    "models/native/crc32.py",  # the one owner of libdeflate
+    "catalog/store/change_log.py",
+    "catalog/store/events.py",  # these three stand below everything, so that nothing above them has to be imported
+    "catalog/context.py",
+    "catalog/crash_points.py",
+    "catalog/exit_codes.py",  # constants
+    "catalog/state_dir.py",
+}
+ONE_FILE_EACH = ("catalog/cli/commands/", "catalog/report/sections/", "models/decode/simple/", "catalog/json_types/")
+FILES_IN_A_PACKAGE = range(4, 26)  # with __init__.py
+MAY_BE_LARGER = {"catalog/cli/commands", "tools/bench"}
 EMPTY_WORDS = {"utils", "util", "helpers", "helper", "manager", "managers", "misc", "common"}
 
 
 def test_no_file_is_long() -> None:
     assert {m.file: m.lines for m in modules(*PRODUCT) if m.lines > LINES} == {}
+
+
+def test_no_file_is_a_crumb() -> None:
+    crumbs = {m.file: m.lines for m in modules(*PRODUCT) if m.lines < CRUMB and not m.file.endswith("__init__.py")}
+    crumbs = {file: lines for file, lines in crumbs.items() if not file.startswith(ONE_FILE_EACH)}
+    assert set(crumbs) - CRUMBS == set()
+
+
+def test_no_name_repeats_its_package() -> None:
+    """`backup/backup.py` says the same word twice."""
+    files = [m.file.removesuffix(".py").split("/") for m in modules(*PRODUCT, "tools")]
+    assert [file for file in files if len(file) > 1 and file[-1] == file[-2]] == []
 
 
 def test_no_function_is_long() -> None:

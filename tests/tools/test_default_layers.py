@@ -8,11 +8,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="the tool that makes the default model needs torch")
 
 from tools.default_model.augment import Augmenter  # noqa: E402
+from tools.default_model.drawing.overlays import overlays  # noqa: E402
+from tools.default_model.drawing.pictures import squashed_picture  # noqa: E402
 from tools.default_model.embedder import Embedder, Features  # noqa: E402
 from tools.default_model.fixed_statistics import Statistics  # noqa: E402
 from tools.default_model.network import Trunk  # noqa: E402
-from tools.default_model.overlays import overlays  # noqa: E402
-from tools.default_model.pictures import squashed_picture  # noqa: E402
 from tools.default_model.train import Schedule, contrastive_loss, train  # noqa: E402
 from tools.default_model.whitening import whitening  # noqa: E402
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tools.default_model.overlays import overlays
-from tools.default_model.pictures import MIXTURE, canvas_picture, picture, squashed_picture
+from tools.default_model.drawing.overlays import overlays
+from tools.default_model.drawing.pictures import MIXTURE, canvas_picture, picture, squashed_picture
 
 
 def test_a_picture_depends_on_seed_and_index_alone() -> None:

@@ -26,7 +26,7 @@ from PIL import Image
 from models.bundle.folder import Bundle, load_bundle
 from models.runtime.attestation import row_cosines, unexplained_variance
 from models.runtime.session import Session
-from tools.default_model.pictures import picture
+from tools.default_model.drawing.pictures import picture
 from tools.export.describe import preprocess_description, write_description
 from tools.export.families import load_source
 from tools.export.graph import ImageGraph

@@ -10,12 +10,12 @@ import torch
 from .augment import Augmenter
 from .bundle import write_description
 from .calibrate import near_duplicate_cosine
+from .drawing.overlays import overlays
+from .drawing.pictures import pictures
 from .embedder import DIMENSIONS, SIZE, Embedder, Features
 from .export import export
 from .goldens import write_goldens
 from .network import Trunk
-from .overlays import overlays
-from .pictures import pictures
 from .train import Schedule, train
 from .whitening import as_bytes, as_floats, view_features, whitening
 

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from .pixels import Pixels
+from .drawing.pixels import Pixels
 
 
 class Augmenter:

@@ -6,7 +6,7 @@ import numpy as np
 
 from tools.goldens import WHITE, open_as_displayed
 
-from .pixels import Pixels, squash
+from .drawing.pixels import Pixels, squash
 
 BACKGROUND = WHITE
 

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .augment import Augmenter
+from .drawing.pixels import Pixels
 from .network import Trunk
-from .pixels import Pixels
 from .whitening import as_floats
 
 LOG = logging.getLogger(__name__)

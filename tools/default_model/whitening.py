@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .augment import Augmenter
-from .pixels import Pixels
+from .drawing.pixels import Pixels
 
 VIEWS = 5
 BATCH = 64

@@ -17,7 +17,7 @@ from models.runtime.session import Session
 from models.runtime.text_attestation import attest_text
 from models.runtime.text_encoder import TextEncoder
 from tools.default_model.calibrate import near_duplicate_cosine
-from tools.default_model.pictures import pictures
+from tools.default_model.drawing.pictures import pictures
 from tools.export.describe import preprocess_description, text_description, write_description
 from tools.export.graph import IDS, MASK, PIXELS, ImageGraph, TextGraph, write_graph
 from tools.export.precision import quantise

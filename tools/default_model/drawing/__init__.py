@@ -1,0 +1,1 @@
+"""The procedural pictures that the default model learns from."""
