@@ -1,10 +1,10 @@
-/* Where a decoded picture breaks: after a wrong bit the decoder finds the codes again, but the DC of everything that
- * follows is predicted from a wrong one (F.1.1.5.1), so that the rest of the picture is shifted in brightness or colour.
+/* Detection of a break in a decoded image: after a wrong bit the decoder resynchronizes, but predicts the DC of all
+ * following blocks from a wrong one (F.1.1.5.1), so that the rest of the image is shifted in brightness or colour.
  *
- * Such a break runs along the lower edge of the MCUs before the first wrong one, steps down by one MCU there, and runs
- * on along the lower edge of the MCUs after it: in coding order, one stretch of exactly one row of MCUs, over all of
- * which the same difference is added to what the edge would show. A horizon that slopes by a row of MCUs nearly does
- * that, too; but it goes on at an end of the stretch, or within the blocks, or brings other edges along.
+ * The edge of the shifted area follows the lower edge of the MCUs before the first wrong one, steps up by one MCU,
+ * and continues along the upper edge of the MCUs after it: in coding order, exactly one row of MCUs, with the same
+ * difference added to every step across the edge. A horizon that slopes by one row of MCUs looks similar, but continues
+ * beyond the ends or within the blocks, or comes with other edges.
  */
 #ifndef CATALOGD_BREAKS_H
 #define CATALOGD_BREAKS_H
@@ -14,31 +14,31 @@
 #include "blocks.h"
 
 typedef struct {
-    float score; /* 0: none; see find_break() */
+    float score; /* 0: no break; see best_place() */
     int row;     /* of MCUs, 1 or more */
 } Break;
 
-enum { EFFORT = 40 };
+enum { STEPS_PER_BLOCK = 40 };
 
-/* One component's edges between rows of MCUs, [rows][across], and what is usual around each. */
+/* Steps of one component across the edges between rows of MCUs, [rows][across], and their usual size nearby. */
 typedef struct {
     int rows, across, h, v;
     float q, *step, *scale, *sum, *weight, *weighted, *found, *shift, *excess;
-    int64_t budget; /* steps that may still be looked at, so that no picture takes longer than its size allows */
+    int64_t budget; /* steps that may still be examined, so that the time is proportional to the size of the image */
 } Seam;
 
-static inline float within(float value, float limit)
+static inline float clamp_abs(float value, float limit)
 {
     return value > limit ? limit : value < -limit ? -limit : value;
 }
 
-static inline int clamped(int at, int past)
+static inline int clamp_index(int at, int past)
 {
     return at < 0 ? 0 : at >= past ? past - 1 : at;
 }
 
-/* Steps, their usual size (mean over five by five neighbours without the own row, and at least some quanta), and sums
- * in coding order: of steps in units of the usual, and for the weighted mean of steps. */
+/* Compute the steps, their usual size (mean over five by five neighbours without the same row, and at least half a
+ * quantum), and sums in coding order: of steps divided by their usual size, and for the weighted mean of steps. */
 static void measure(Seam *s, const Component *c)
 {
     int wide = s->across * s->h;
@@ -47,27 +47,28 @@ static void measure(Seam *s, const Component *c)
             size_t below = (size_t)(s->v * (r + 1)) * (size_t)c->stride + (size_t)x;
             s->step[r * wide + x] = c->edges[below][0] - c->edges[below - (size_t)c->stride][1];
         }
-    float *sizes = s->found, *signs = s->shift; /* free until the search */
+    float *sizes = s->found, *signs = s->shift; /* unused until the search */
     for (int r = 0; r < s->rows; r++) {
         const float *step = s->step + r * wide;
         float *size = sizes + r * wide, *sign = signs + r * wide;
         for (int x = 2; x < wide - 2; x++)
             sign[x] = step[x - 2] + step[x - 1] + step[x] + step[x + 1] + step[x + 2];
         for (int x = 2; x < wide - 2; x++)
-            size[x] = fabsf(step[x - 2]) + fabsf(step[x - 1]) + fabsf(step[x]) + fabsf(step[x + 1]) + fabsf(step[x + 2]);
+            size[x] = fabsf(step[x - 2]) + fabsf(step[x - 1]) + fabsf(step[x]) + fabsf(step[x + 1]) +
+                      fabsf(step[x + 2]);
         size[0] = size[1] = size[2], size[wide - 1] = size[wide - 2] = size[wide - 3];
         sign[0] = sign[1] = sign[2], sign[wide - 1] = sign[wide - 2] = sign[wide - 3];
     }
     for (int r = 0; r < s->rows; r++) {
-        int others[4] = {clamped(r - 2, s->rows) * wide, clamped(r - 1, s->rows) * wide,
-                         clamped(r + 1, s->rows) * wide, clamped(r + 2, s->rows) * wide};
+        int others[4] = {clamp_index(r - 2, s->rows) * wide, clamp_index(r - 1, s->rows) * wide,
+                         clamp_index(r + 1, s->rows) * wide, clamp_index(r + 2, s->rows) * wide};
         float *scale = s->scale + r * wide, *excess = s->excess + r * wide;
         const float *step = s->step + r * wide;
         for (int x = 0; x < wide; x++) {
             float size = sizes[others[0] + x] + sizes[others[1] + x] + sizes[others[2] + x] + sizes[others[3] + x];
             float sum = signs[others[0] + x] + signs[others[1] + x] + signs[others[2] + x] + signs[others[3] + x];
             scale[x] = 1 / (size / 20 + 0.5f * s->q + 3);
-            excess[x] = step[x] - sum / 20; /* a slope steps everywhere */
+            excess[x] = step[x] - sum / 20; /* a gradient steps everywhere */
         }
     }
     int cells = s->rows * s->across;
@@ -76,15 +77,15 @@ static void measure(Seam *s, const Component *c)
         float sum = 0, weight = 0, weighted = 0;
         for (int x = i * s->h; x < (i + 1) * s->h; x++) {
             float z = s->excess[x] * s->scale[x], w = s->scale[x] * s->scale[x];
-            sum += within(z, 3) / (float)s->h, weight += w, weighted += w * s->step[x];
+            sum += clamp_abs(z, 3) / (float)s->h, weight += w, weighted += w * s->step[x];
         }
         s->sum[i + 1] = s->sum[i] + sum;
         s->weight[i + 1] = s->weight[i] + weight, s->weighted[i + 1] = s->weighted[i] + weighted;
     }
 }
 
-/* How much better the steps of these cells agree with `shift` than with none, at most 1 a cell: a bounded likelihood
- * ratio (Geman and McClure 1987), so that a few strong edges of the picture itself do not decide. */
+/* Return how much better the steps of these cells agree with `shift` than with none, at most 1 per cell: a bounded
+ * likelihood ratio (Geman and McClure 1987), so that a few strong edges of the image itself cannot dominate. */
 static float agreement(const Seam *s, int first, int past, float shift)
 {
     float sum = 0;
@@ -96,8 +97,8 @@ static float agreement(const Seam *s, int first, int past, float shift)
     return sum / (float)s->h;
 }
 
-/* 1 where also the left edge of the first shifted MCU shows the shift, 0 where it does not. */
-static float upright(const Seam *s, const Component *c, int row, int column, float shift)
+/* Return 1 if the left edge of the first shifted MCU shows the shift, too; 0 if not. */
+static float left_edge_match(const Seam *s, const Component *c, int row, int column, float shift)
 {
     const Four *edges = c->edges + (size_t)(s->v * (row + 1)) * (size_t)c->stride;
     float least = 9;
@@ -109,9 +110,9 @@ static float upright(const Seam *s, const Component *c, int row, int column, flo
     return least > 0.8f ? 0 : least < 0.4f ? 1 : (0.8f - least) / 0.4f;
 }
 
-/* How clearly the stretch ends on both sides: how much better the steps before and behind it, in the same two rows,
- * agree with none than with `shift`, a cell. A horizon or a table goes on there. */
-static float apart(const Seam *s, int at, float shift)
+/* Return how clearly the break ends on both sides: how much better the steps before and after it, in the same two rows,
+ * agree with no shift than with `shift`, per cell. A horizon or the edge of a table continues there. */
+static float end_clarity(const Seam *s, int at, float shift)
 {
     int across = s->across, column = at % across, past = at + across, stop = past + across - column;
     float before = agreement(s, at - column, at, shift) / (float)column;
@@ -119,24 +120,24 @@ static float apart(const Seam *s, int at, float shift)
     return worse < 0 ? -worse : 0;
 }
 
-/* 1 where the blocks on both sides of the step go either way, 0 where they go its way: an edge of the picture itself is
- * seldom so sharp and so straight that it lies between two rows of blocks and nowhere within them. */
-static float sudden(const Seam *s, const Component *c, int at, float shift)
+/* Return 1 if the gradients within the blocks on both sides are unrelated to the step, 0 if they follow it: an edge of
+ * the image itself is rarely so sharp and straight that it is between two rows of blocks and nowhere within them. */
+static float sharpness(const Seam *s, const Component *c, int at, float shift)
 {
     int wide = s->across * s->h;
     float sum = 0;
     for (int x = at * s->h; x < at * s->h + wide; x++) {
         const Four *below = c->edges + (size_t)(s->v * (x / wide + 1)) * (size_t)c->stride + (size_t)(x % wide);
         const Four *above = below - c->stride;
-        sum += within((below[0][1] - below[0][0]) * s->scale[x], 2);
-        sum += within((above[0][1] - above[0][0]) * s->scale[x], 2);
+        sum += clamp_abs((below[0][1] - below[0][0]) * s->scale[x], 2);
+        sum += clamp_abs((above[0][1] - above[0][0]) * s->scale[x], 2);
     }
     float same_way = (shift > 0 ? sum : -sum) / (float)(2 * wide);
     return same_way < 0 ? 1 : same_way > 1 ? 0 : 1 - same_way;
 }
 
-/* How many of these steps are small once `shift` is taken from them, by the same bounded measure. */
-static float small(const Seam *s, int first, int past, float shift)
+/* Return how many of these steps are small after subtracting `shift`, by the same bounded measure. */
+static float small_steps(const Seam *s, int first, int past, float shift)
 {
     float sum = 0;
     for (int x = first * s->h; x < past * s->h; x++) {
@@ -146,23 +147,24 @@ static float small(const Seam *s, int first, int past, float shift)
     return sum;
 }
 
-/* 1 where the stretch, but for the shift, steps no more than the rest of its two rows, less where it does: something in
- * the picture lies there, as likely as not in the other components. */
-static float calm(const Seam *s, int at, float shift)
+/* Return 1 if the steps, minus the shift, are no larger than in the rest of the two rows; less if they are: an edge of
+ * the image is there, probably in the other components, too. */
+static float calmness(const Seam *s, int at, float shift)
 {
     int start = at - at % s->across, past = at + s->across;
-    float outside = small(s, start, at, 0) + small(s, past, start + 2 * s->across, 0); /* as many as inside */
-    float share = small(s, at, past, shift) / outside;
+    /* There are as many steps outside the break as inside. */
+    float outside = small_steps(s, start, at, 0) + small_steps(s, past, start + 2 * s->across, 0);
+    float share = small_steps(s, at, past, shift) / outside;
     return share < 1 ? share : 1;
 }
 
-/* Of a break at `at`, and the `shift` that fits best. */
-static float evidence(Seam *s, const Component *c, int at, float *fitting)
+/* Return the evidence for a break at `at`; `fitting`: the shift that fits best. */
+static float break_evidence(Seam *s, const Component *c, int at, float *fitting)
 {
     int across = s->across, cells = s->rows * across, row = at / across, turn = (row + 1) * across;
     int past = at + across < cells ? at + across : cells;
     float after = (float)(turn - at), before = (float)(past - turn);
-    /* Nothing stands above the first row to tell a break from a frame around the picture. */
+    /* Nothing above the first row distinguishes a break from a frame around the image. */
     if (row == 0 || at % across == 0 || past <= turn || fabsf(s->sum[past] - s->sum[at]) < 0.35f * (float)across)
         return 0;
     float shift = (s->weighted[past] - s->weighted[at]) / (s->weight[past] - s->weight[at]), best = 0;
@@ -175,14 +177,14 @@ static float evidence(Seam *s, const Component *c, int at, float *fitting)
         float all = first + second, fair = 0.4f * all / (float)across, least = first < second ? first : second;
         if (first <= fair * after - 0.7f * sqrtf(after) || second <= fair * before - 0.7f * sqrtf(before) || least <= 0)
             continue;
-        all *= (least < 4 ? least / 4 : 1) * upright(s, c, row, at % across, share * shift);
+        all *= (least < 4 ? least / 4 : 1) * left_edge_match(s, c, row, at % across, share * shift);
         if (all > best)
             best = all, *fitting = share * shift;
     }
     return best;
 }
 
-/* The place within one of `at` where most was found: components need not agree to the cell. */
+/* Return the cell within one of `at` with the most evidence: components need not agree to the cell. */
 static int strongest(const Seam *s, int at)
 {
     int cells = s->rows * s->across, most = at;
@@ -191,15 +193,15 @@ static int strongest(const Seam *s, int at)
     return most;
 }
 
-/* The best place for a break by all components together, by how far it stands out from the second best elsewhere, in
- * cells, times how clearly it ends there, how suddenly it steps, and how calm the rest is.
+/* Return the best place for a break by all components together. Its score is the lead over the second best elsewhere,
+ * in cells, times end clarity, sharpness and calmness.
  *
- * Of 2,846 whole pictures 8 come above CLEAR_BREAK, with 38 % of the single flipped bits that shift what follows but
- * leave every code valid. Without the three factors 47 did, for as many of the bits. */
+ * Of 2,846 intact images 8 score above CLEAR_BREAK_SCORE, and so do 38 % of the single flipped bits that shift the rest
+ * but leave every code valid. Without the three factors, 47 images did, for the same share of bits. */
 static Break best_place(const Seam *seams, const Component *list, int count)
 {
     int across = seams[0].across, cells = seams[0].rows * across, best = 0;
-    float *total = seams[0].sum, second = 0, clear = 0, calmest = 1; /* no longer needed as sums */
+    float *total = seams[0].sum, second = 0, clear = 0, least_calmness = 1; /* the sums are no longer needed */
     for (int i = 0; i < cells; i++) {
         total[i] = 0;
         for (int n = 0; n < count; n++)
@@ -213,49 +215,50 @@ static Break best_place(const Seam *seams, const Component *list, int count)
         const Seam *s = &seams[n];
         int at = strongest(s, best);
         float found = s->found[at], shift = found > 0 ? s->shift[at] : 0;
-        float rest = at % across ? calm(s, at, shift) : 1; /* the best may lie one beside the break itself */
-        calmest = rest < calmest ? rest : calmest;
+        float rest = at % across ? calmness(s, at, shift) : 1; /* the best cell may be next to the break itself */
+        least_calmness = rest < least_calmness ? rest : least_calmness;
         if (found > 0)
-            clear += found * apart(s, at, shift) * sudden(s, &list[n], at, shift);
+            clear += found * end_clarity(s, at, shift) * sharpness(s, &list[n], at, shift);
     }
-    return (Break){(total[best] - second) * calmest * clear / total[best], best / across + 1};
+    return (Break){(total[best] - second) * least_calmness * clear / total[best], best / across + 1};
 }
 
-/* Of a picture whose components are interleaved, or that has one. Returns score -1 without memory. */
+/* Find a break in an image with interleaved components, or with one. The score is -1 without memory. */
 static Break find_break(const Component *list, int count, int interval)
 {
     Seam seams[4];
     int single = count == 1, rows = 1 << 20, any = 0;
     Break found = {0, 0};
     for (int n = 0; n < count; n++) {
-        int v = single ? 1 : list[n].v, edges = (list[n].high + v - 1) / v - 1;
+        int v = single ? 1 : list[n].v, edges = (list[n].blocks_high + v - 1) / v - 1;
         rows = edges < rows ? edges : rows;
     }
-    int across = single ? list[0].wide : list[0].stride / list[0].h;
-    if (rows < 2 || across < 5 || (interval && interval < 2 * across)) /* a restart ends what a wrong DC began */
+    int across = single ? list[0].blocks_wide : list[0].stride / list[0].h;
+    if (rows < 2 || across < 5 || (interval && interval < 2 * across)) /* a restart ends the effect of a wrong DC */
         return found;
-    float *room[4] = {0, 0, 0, 0};
+    float *buffers[4] = {0, 0, 0, 0};
     for (int n = 0; n < count; n++) {
         const Component *c = &list[n];
         int h = single ? 1 : c->h, v = single ? 1 : c->v;
         size_t cells = (size_t)rows * (size_t)across, blocks = cells * (size_t)h;
-        float *f = room[n] = malloc(sizeof(float) * (5 * blocks + 3 * cells + 3));
+        float *f = buffers[n] = malloc(sizeof(float) * (5 * blocks + 3 * cells + 3));
         if (!f) {
             found.score = -1;
             break;
         }
         seams[n] = (Seam){rows, across, h, v, c->scale[0], f, f + blocks, f + 5 * blocks, f + 5 * blocks + cells + 1,
-                          f + 5 * blocks + 2 * cells + 2, f + 2 * blocks, f + 3 * blocks, f + 4 * blocks, EFFORT * (int64_t)blocks};
+                          f + 5 * blocks + 2 * cells + 2, f + 2 * blocks, f + 3 * blocks, f + 4 * blocks,
+                          STEPS_PER_BLOCK * (int64_t)blocks};
         measure(&seams[n], c);
         for (int i = 0; i < (int)cells; i++) {
-            seams[n].found[i] = evidence(&seams[n], c, i, &seams[n].shift[i]);
+            seams[n].found[i] = break_evidence(&seams[n], c, i, &seams[n].shift[i]);
             any |= seams[n].found[i] > 0;
         }
     }
     if (any && found.score >= 0)
         found = best_place(seams, list, count);
     for (int n = 0; n < count; n++)
-        free(room[n]);
+        free(buffers[n]);
     return found;
 }
 
@@ -273,13 +276,14 @@ static int is_blank(const Component *c, int single, int row, int column, float l
     return 1;
 }
 
-/* The row of MCUs from which on, in its middle, nothing follows but the grey or the green with which decoders fill what
- * they miss: half a picture, kept by a program that did not mind. 0 where there is none. */
+/* Return the row of MCUs in whose middle a fill of grey or green begins, which decoders use for missing data: half an
+ * image, saved again by a program that ignored the error. 0 if there is none. */
 static int find_blank(const Component *list, int count)
 {
-    static const float colours[2][3] = {{0, 0, 0}, {-390, -357, -452}}; /* 128, 128, 128 and 0, 135, 0: in eighths */
-    int single = count == 1, across = single ? list[0].wide : list[0].stride / list[0].h;
-    int rows = single ? list[0].high : list[0].rows / list[0].v, cells = rows * across;
+    /* Grey (128, 128, 128) and green (0, 135, 0), in eighths. */
+    static const float colours[2][3] = {{0, 0, 0}, {-390, -357, -452}};
+    int single = count == 1, across = single ? list[0].blocks_wide : list[0].stride / list[0].h;
+    int rows = single ? list[0].blocks_high : list[0].rows / list[0].v, cells = rows * across;
     for (int colour = 0; colour < 2 && (count == 3 || (single && !colour)); colour++) {
         int at = cells, blank = 1;
         while (at > 0 && blank) {

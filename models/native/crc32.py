@@ -1,6 +1,4 @@
-"""libdeflate: the one place that knows it. CRC-32 (ISO 3309), which zlib takes ten times as long for (it was a fiftieth
-of a pass), and inflating.
-"""
+"""The only user of libdeflate: CRC-32 (ISO 3309), ten times as fast as zlib's, which took 2 % of a pass; and inflate."""
 
 from deflate import DeflateError, crc32, zlib_decompress
 

@@ -1,49 +1,50 @@
-/* Rows packed in runs, followed without unpacking them: of PSD (PackBits, Apple TN1023) and of SGI (draft 0.97). */
+/* Length checks of run-length coded rows without unpacking them: PSD (PackBits, Apple TN1023) and SGI (draft 0.97). */
 #ifndef MODELS_PACKED_H
 #define MODELS_PACKED_H
 
 #include <stdint.h>
 
-/* Pixels of a row whose packets fill `bytes` exactly, else -1: n < 128 is followed by n + 1 pixels, 128 by nothing, any
- * other n by one that stands 257 - n times. */
+/* Return the pixels of a row whose packets fill `bytes` exactly, else -1. n < 128: n + 1 pixels follow; 128: nothing;
+ * larger n: one pixel follows, repeated 257 - n times. */
 static int64_t packbits_row(const uint8_t *from, int64_t bytes)
 {
-    int64_t at = 0, made = 0;
+    int64_t at = 0, pixels = 0;
     while (at < bytes) {
         const int n = from[at++];
         if (n == 128)
             continue;
-        made += n < 128 ? n + 1 : 257 - n;
+        pixels += n < 128 ? n + 1 : 257 - n;
         at += n < 128 ? n + 1 : 1;
     }
-    return at == bytes ? made : -1;
+    return at == bytes ? pixels : -1;
 }
 
-/* The same of SGI, in units of `each` bytes: the lowest seven bits of the last one are the count, and the eighth says
- * that as many pixels follow, not one. Some writers leave out the count of 0 that ends a row. */
-static int64_t sgi_row(const uint8_t *from, int64_t bytes, int64_t each)
+/* The same for SGI, in units of `unit_bytes`: the lowest seven bits of the last byte are the count; the eighth means
+ * that as many pixels follow, instead of one. Some writers omit the count of 0 that ends a row. */
+static int64_t sgi_row(const uint8_t *from, int64_t bytes, int64_t unit_bytes)
 {
-    int64_t at = 0, made = 0;
-    while (at + each <= bytes) {
-        const int n = from[at + each - 1] & 127, literal = from[at + each - 1] & 128;
-        at += each;
+    int64_t at = 0, pixels = 0;
+    while (at + unit_bytes <= bytes) {
+        const int n = from[at + unit_bytes - 1] & 127, literal = from[at + unit_bytes - 1] & 128;
+        at += unit_bytes;
         if (!n)
-            return made;
-        made += n;
-        at += each * (literal ? n : 1);
+            return pixels;
+        pixels += n;
+        at += unit_bytes * (literal ? n : 1);
     }
-    return at == bytes ? made : -1;
+    return at == bytes ? pixels : -1;
 }
 
-/* The first row that lies outside of `data` or does not make `width` units, else -1. `each`: 0 for PackBits. */
+/* Return the first row that is outside `data` or does not unpack to `width` units, else -1. `unit_bytes`: 0 for
+ * PackBits. */
 static int64_t first_bad_row(const uint8_t *data, int64_t size, const int64_t *starts, const int64_t *lengths,
-                             int64_t rows, int64_t width, int64_t each)
+                             int64_t rows, int64_t width, int64_t unit_bytes)
 {
     for (int64_t i = 0; i < rows; i++) {
         const int64_t start = starts[i], bytes = lengths[i];
         if (start < 0 || bytes < 0 || start > size || bytes > size - start)
             return i;
-        if ((each ? sgi_row(data + start, bytes, each) : packbits_row(data + start, bytes)) != width)
+        if ((unit_bytes ? sgi_row(data + start, bytes, unit_bytes) : packbits_row(data + start, bytes)) != width)
             return i;
     }
     return -1;

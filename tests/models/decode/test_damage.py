@@ -279,7 +279,7 @@ def test_tiff_directories_are_followed() -> None:
     sound = saved(NOISE, "TIFF", compression="tiff_lzw", description="a picture", software="made here")
     assert suspicion(sound) == ""
     text = sound.index(b"a picture")
-    assert "no text" in suspicion(sound[:text] + b"a\0pict" + sound[text + 6 :])
+    assert "not text" in suspicion(sound[:text] + b"a\0pict" + sound[text + 6 :])
     order = "<" if sound[:1] == b"I" else ">"
     (first,) = struct.unpack_from(order + "I", sound, 4)
     swapped = sound[: first + 2] + sound[first + 14 : first + 26] + sound[first + 2 : first + 14] + sound[first + 26 :]

@@ -176,7 +176,7 @@ def changed(data: bytes) -> bool:
 def test_separate_planes_of_grey_and_transparency_are_not_shown_blank() -> None:
     planes = [zlib.compress(plane.tobytes()) for plane in (GREY, GREY)]
     unfit = refusal(tiff("<", 8, 2, {284: 2, 338: 2, 259: 8}, planes))
-    assert (unfit.reason, "grey and transparency" in unfit.detail) == (RejectReason.UNSUPPORTED, True)
+    assert (unfit.reason, "grey and alpha" in unfit.detail) == (RejectReason.UNSUPPORTED, True)
 
 
 def test_signed_numbers_of_sixteen_bits_begin_below_zero() -> None:
