@@ -8,8 +8,8 @@ def unfilter(data: bytearray, row_bytes: int, pixel_bytes: int, /) -> bool:
     """
 
 def average(data: bytearray, width: int, pixel_bytes: int, across: int, down: int, palette: bytes, /) -> bytes | bool:
-    """Undo the filters in place as `unfilter` does, and return the means of `across` x `down` pixels, fewer at the right
-    and at the bottom, rounded as in `Image.reduce`: grey for one byte per pixel without a `palette` (RGB), else RGBX.
+    """Undo the filters in place as `unfilter` does, and return the means of `across` x `down` pixels, fewer at the
+    right and bottom edges, rounded as in `Image.reduce`: grey for one byte per pixel without `palette`, else RGBX.
 
     Return True instead if pixels of four bytes are not opaque; False like `unfilter`, and for factors above 256.
     Raises MemoryError.
@@ -21,7 +21,7 @@ def steps(rows: bytes, width: int, /) -> tuple[int, int]:
     """
 
 def first_bad_row(data: bytes, starts: np.ndarray, lengths: np.ndarray, width: int, unit_bytes: int, /) -> int:
-    """Return the index of the first row, of `lengths` bytes from `starts` (int64, contiguous), that is outside `data` or
-    does not unpack to exactly `width` units; -1 if there is none. `unit_bytes`: of SGI's coding (1 or 2), or 0 for
+    """Return the index of the first row, of `lengths` bytes from `starts` (int64, contiguous), that is outside `data`
+    or does not unpack to exactly `width` units; -1 if there is none. `unit_bytes`: of SGI's coding (1 or 2), or 0 for
     PackBits, whose packets must fill the row as well. Raises ValueError for arrays of different lengths.
     """
