@@ -108,7 +108,7 @@ def _salvage_choices(places: list[Path], state: Path) -> int:
         with suppress(CatalogError, TypeError, ValueError, AttributeError):  # what damage gives may be nonsense
             database = Database(place, write=False)
             try:
-                missing = compare_choices(table_choices(database), journal_choices(state)).unsaid
+                missing = compare_choices(table_choices(database), journal_choices(state)).missing_in_journal
             finally:
                 database.close()
             sound = [entry for choice in missing if choice_from_entry(entry := entry_from_choice(choice)) is not None]

@@ -1,1 +1,1 @@
-"""The owner's decisions: labels and "not a duplicate", and how they are merged with the journal."""
+"""The owner's choices: labels and "not a duplicate" marks, stored in the catalog and in the journal."""

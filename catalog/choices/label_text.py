@@ -1,7 +1,7 @@
-r"""Labels as plain text, one a line, for people, diffs, and other catalogs.
+r"""Labels as plain text, one per line, for people, diffs, and other catalogs.
 
-A line has six fields between tabs: keep or delete, SHA-256, bytes, when, source, path. In a path, control characters,
-bytes that are no UTF-8, and the backslash itself are written as \xNN.
+A line has six fields separated by tabs: keep or delete, SHA-256, bytes, time, source, path. In a path, control
+characters, bytes that are not UTF-8, and the backslash itself are written as \xNN.
 """
 
 import os
@@ -20,13 +20,18 @@ ESCAPE_SEQUENCE = re.compile(rb"\\x([0-9a-f]{2})")
 
 
 def format_labels(choices: Iterable[LabelChoice]) -> str:
-    """The whole text, in the order of the SHA-256: the same labels give the same text."""
-    ordered = sorted(choices, key=lambda one: one.sha256)
-    rows = (
-        (one.value, one.sha256.hex(), str(one.size), format_timestamp(one.at), one.source, _escape_path(one.path))
-        for one in ordered
+    """Return the labels as text, sorted by SHA-256, so that the same labels give the same text."""
+    lines = map(_format_line, sorted(choices, key=lambda choice: choice.sha256))
+    return "\n".join([HEADER_LINE, *lines]) + "\n"
+
+
+def _format_line(choice: LabelChoice) -> str:
+    return "\t".join(
+        (
+            *(choice.value, choice.sha256.hex(), str(choice.size)),
+            *(format_timestamp(choice.at), choice.source, _escape_path(choice.path)),
+        )
     )
-    return "\n".join([HEADER_LINE, *("\t".join(row) for row in rows)]) + "\n"
 
 
 def _escape_path(path: bytes) -> str:
@@ -39,32 +44,40 @@ def _escape_char(char: str) -> str:
     return "".join(f"\\x{byte:02x}" for byte in char.encode("utf-8", "surrogateescape"))
 
 
-def write_label_file(path: Path, words: str) -> None:
-    """Write the file whole, or leave an old one as it is. Raises PlaceFault."""
+def write_label_file(path: Path, text: str) -> None:
+    """Write the file completely, or leave an existing one unchanged.
+
+    Raises:
+        ResourceError: it cannot be written.
+    """
     draft = path.with_name(path.name + ".new")
     try:
-        draft.write_text(words, encoding="utf-8", newline="")
+        draft.write_text(text, encoding="utf-8", newline="")
         replace_durably(draft, path)
     except OSError as error:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
-        word = os.strerror(error.errno or 0).lower()
-        raise ResourceError(f"cannot write {path}: {word}", "Name another file, or free some space.") from error
+        reason = os.strerror(error.errno or 0).lower()
+        raise ResourceError(f"cannot write {path}: {reason}", "Name another file, or free some space.") from error
 
 
 def parse_labels(text: str) -> list[LabelChoice]:
-    """What `write_lines` wrote. Raises UsageFault for a line that is none, with its number: all or nothing."""
-    found = []
+    """Return the labels in a text that `format_labels` wrote.
+
+    Raises:
+        UsageError: a line is invalid; the message has its number.
+    """
+    choices = []
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip() and not line.startswith("#"):
             try:
-                found.append(_parse_line(line.rstrip("\r")))
+                choices.append(_parse_line(line.rstrip("\r")))
             except ValueError as error:
                 raise UsageError(
-                    f"line {number} is no label ({error}): nothing was labelled",
-                    "Mend or delete that line; `catalog label export FILE` shows what lines look like.",
+                    f"line {number} is not a label ({error}): nothing was labelled",
+                    "Correct or delete that line. `catalog label export FILE` shows the format.",
                 ) from error
-    return found
+    return choices
 
 
 def _parse_line(line: str) -> LabelChoice:
@@ -73,12 +86,12 @@ def _parse_line(line: str) -> LabelChoice:
         raise ValueError(f"{len(fields)} fields, not 6")
     value, sha256, size, at, source, path = fields
     if value not in ("keep", "delete"):
-        raise ValueError(f"it says {value!r}, not keep or delete")
+        raise ValueError(f"{value!r} instead of keep or delete")
     digest = bytes.fromhex(sha256)
     if len(digest) != 32 or int(size) < 0 or not source:
-        raise ValueError("a field is impossible")
+        raise ValueError("invalid SHA-256, size or source")
     return LabelChoice(digest, int(size), value, source, parse_timestamp(at), _unescape_path(path))
 
 
 def _unescape_path(path: str) -> bytes:
-    return ESCAPE_SEQUENCE.sub(lambda found: bytes([int(found[1], 16)]), path.encode("utf-8"))
+    return ESCAPE_SEQUENCE.sub(lambda match: bytes([int(match.group(1), 16)]), path.encode("utf-8"))

@@ -1,8 +1,6 @@
-"""The owner's choices. They hang on the content, so that every copy shares them and no move loses them.
+"""The owner's labels. They belong to contents, so all copies of a file share them and moves do not lose them.
 
-The table answers queries; the journal is what is believed. Both are brought together at each start.
-
-All labels with where their contents lie now, as far as they lie anywhere.
+The label table answers queries; the journal is the authority. They are reconciled at each start of the service.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     from catalog.json_types.labels import LabelJson
 
 JOURNAL_KIND = "label"
-CHOICE_VALUES = ("keep", "delete", "clear")  # `clear` takes back; it is in the journal and never in the table
+CHOICE_VALUES = ("keep", "delete", "clear")  # `clear` removes a label; it is stored in the journal only
 
 LABELS_SQL = (
     "SELECT c.sha256, c.bytes, l.value, l.source, l.at,"
@@ -32,9 +30,9 @@ LABELS_SQL = (
 
 
 class LabelChoice(NamedTuple):
-    """What was chosen for a content of `size` bytes. `at`: seconds since the epoch, to the millisecond.
+    """A choice for a content of `size` bytes. `at`: seconds since the epoch, to the millisecond.
 
-    `path`: where the owner saw it, for people; nothing hangs on it.
+    `path`: the file that the owner labelled; only shown to people.
     """
 
     sha256: bytes
@@ -45,20 +43,20 @@ class LabelChoice(NamedTuple):
     path: bytes
 
     @property
-    def deed(self) -> tuple[str, float]:
-        """What tells one choice for a content from another."""
+    def identity(self) -> tuple[str, float]:
+        """Value and time, which distinguish the choices for a content."""
         return self.value, round(self.at, 3)
 
 
 class LabelDifference(NamedTuple):
-    """Choices that the table lacks, and choices that the journal lacks."""
+    """Choices missing in the table, and choices missing in the journal."""
 
-    unheld: list[LabelChoice]
-    unsaid: list[LabelChoice]
+    missing_in_table: list[LabelChoice]
+    missing_in_journal: list[LabelChoice]
 
 
 def entry_from_choice(choice: LabelChoice) -> JournalEntry:
-    """The choice as a line of the journal."""
+    """Return the choice as a journal entry."""
     return {
         "at": format_timestamp(choice.at),
         "kind": JOURNAL_KIND,
@@ -71,11 +69,11 @@ def entry_from_choice(choice: LabelChoice) -> JournalEntry:
 
 
 def choice_from_entry(entry: JournalEntry) -> LabelChoice | None:
-    """The choice that a line of the journal tells; None where it tells another thing, or nonsense."""
+    """Return the choice in a journal entry, or None if the entry is of another kind or invalid."""
     if entry.get("kind") != JOURNAL_KIND:
         return None
     try:
-        found = LabelChoice(
+        choice = LabelChoice(
             bytes.fromhex(entry["sha256"]),
             int(entry["bytes"]),
             entry["value"],
@@ -85,59 +83,69 @@ def choice_from_entry(entry: JournalEntry) -> LabelChoice | None:
         )
     except (KeyError, ValueError, TypeError):
         return None
-    return found if found.value in CHOICE_VALUES and len(found.sha256) == 32 and found.size >= 0 else None
+    valid = choice.value in CHOICE_VALUES and len(choice.sha256) == 32 and choice.size >= 0
+    return choice if valid else None
 
 
-def compare_choices(held: list[LabelChoice], said: Iterable[LabelChoice]) -> LabelDifference:
-    """Bring together what the table holds and what the journal says, oldest first. Pure.
+def compare_choices(in_table: list[LabelChoice], in_journal: Iterable[LabelChoice]) -> LabelDifference:
+    """Return what the table and the journal (oldest first) lack of each other. Pure.
 
-    The journal is written first, so where it knows what the table holds, its last word counts. What it does not
-    know at all it must have lost, and the table counts. No clock is asked which of two is later: it may be set back.
+    The journal is written first. So if it contains the table's choice, its last choice is valid. If it does not, it
+    has lost entries, and the table's choice is valid. Timestamps do not decide, because the clock may be set back.
     """
     last: dict[bytes, LabelChoice] = {}
-    deeds: dict[bytes, set[tuple[str, float]]] = {}
-    for choice in said:
+    identities: dict[bytes, set[tuple[str, float]]] = {}
+    for choice in in_journal:
         last[choice.sha256] = choice
-        deeds.setdefault(choice.sha256, set()).add(choice.deed)
-    unsaid: list[LabelChoice] = []
-    for choice in held:
-        if choice.deed not in deeds.get(choice.sha256, ()):
-            unsaid.append(choice)
+        identities.setdefault(choice.sha256, set()).add(choice.identity)
+    missing_in_journal: list[LabelChoice] = []
+    for choice in in_table:
+        if choice.identity not in identities.get(choice.sha256, ()):
+            missing_in_journal.append(choice)
             last.pop(choice.sha256, None)
-        elif last[choice.sha256].deed == choice.deed:
+        elif last[choice.sha256].identity == choice.identity:
             del last[choice.sha256]
-    kept = {choice.sha256 for choice in held}
-    unheld = [choice for choice in last.values() if choice.value != "clear" or choice.sha256 in kept]
-    return LabelDifference(unheld, unsaid)
+    labelled = {choice.sha256 for choice in in_table}
+    missing_in_table = [choice for choice in last.values() if choice.value != "clear" or choice.sha256 in labelled]
+    return LabelDifference(missing_in_table, missing_in_journal)
 
 
 def table_choices(database: Database) -> list[LabelChoice]:
-    """The choices in the table."""
-    return [LabelChoice(row[0], row[1], row[2], row[3], row[4], row[5] or b"") for row in database.rows(LABELS_SQL)]
+    """Return the choices in the table."""
+    return [
+        LabelChoice(sha256, size, value, source, at, path or b"")
+        for sha256, size, value, source, at, path in database.rows(LABELS_SQL)
+    ]
 
 
 def journal_choices(state: Path) -> list[LabelChoice]:
-    """The choices in the journal, oldest first. Raises JournalFault."""
+    """Return the choices in the journal, oldest first.
+
+    Raises:
+        JournalError: the journal cannot be read.
+    """
     return [choice for entry in journal.read(state) if (choice := choice_from_entry(entry)) is not None]
 
 
 def effective_choices(database: Database, state: Path) -> dict[bytes, LabelChoice]:
-    """The choices by sha256, as `agree` would leave them. Each path is the one that its owner named, if that is known.
+    """Return the choices by sha256, as `reconcile_with_journal` would leave them, with the labelled path if known.
 
-    Raises JournalFault.
+    Raises:
+        JournalError: the journal cannot be read.
     """
-    table, spoken = table_choices(database), list(journal_choices(state))
-    named = {choice.sha256: choice.path for choice in spoken}
-    found = {choice.sha256: choice for choice in [*table, *compare_choices(table, spoken).unheld]}
+    in_table, in_journal = table_choices(database), journal_choices(state)
+    labelled_paths = {choice.sha256: choice.path for choice in in_journal}
+    missing_in_table = compare_choices(in_table, in_journal).missing_in_table
+    choices = {choice.sha256: choice for choice in [*in_table, *missing_in_table]}
     return {
-        sha256: choice._replace(path=named.get(sha256, choice.path))
-        for sha256, choice in found.items()
+        sha256: choice._replace(path=labelled_paths.get(sha256, choice.path))
+        for sha256, choice in choices.items()
         if choice.value != "clear"
     }
 
 
 def store_choice(database: Database, choice: LabelChoice) -> None:
-    """Put a choice into the table. Its content need not be on any disk by now. In a transaction."""
+    """Store a choice in the table. The content may no longer have any file. Call in a transaction."""
     database.run("INSERT INTO content(sha256, bytes) VALUES (?, ?) ON CONFLICT DO NOTHING", choice.sha256, choice.size)
     if choice.value == "clear":
         database.run("DELETE FROM label WHERE content = (SELECT id FROM content WHERE sha256 = ?)", choice.sha256)
@@ -150,10 +158,11 @@ def store_choice(database: Database, choice: LabelChoice) -> None:
 
 
 def record_choices(database: Database, state: Path, choices: list[LabelChoice]) -> None:
-    """Make choices: into the journal, then into the table, all of them or none.
+    """Store new choices in the journal and in the table: all of them or none.
 
     Raises:
-        JournalFault: the journal cannot be written. StoreFault: the catalog is locked or damaged.
+        JournalError: the journal cannot be written.
+        StoreError: the catalog is locked or damaged.
     """
     written = None
     try:
@@ -161,20 +170,24 @@ def record_choices(database: Database, state: Path, choices: list[LabelChoice]) 
             for choice in choices:
                 store_choice(database, choice)
             written = journal.append(state, map(entry_from_choice, choices))
-    except CatalogError:  # of the commit, once something is written
+    except CatalogError:  # if it is from the commit, the journal is already written
         if written is not None:
             journal.undo_append(state, written)
         raise
 
 
 def reconcile_with_journal(database: Database, state: Path) -> LabelDifference:
-    """Bring table and journal together; returns what each was told. In a transaction. Raises JournalFault."""
+    """Add what table and journal lack of each other; return what was missing. Call in a transaction.
+
+    Raises:
+        JournalError: the journal cannot be read or written.
+    """
     restore_from_journal(database, state)
-    found = compare_choices(table_choices(database), journal_choices(state))
-    for choice in found.unheld:
+    difference = compare_choices(table_choices(database), journal_choices(state))
+    for choice in difference.missing_in_table:
         store_choice(database, choice)
-    journal.append(state, map(entry_from_choice, found.unsaid))
-    return found
+    journal.append(state, map(entry_from_choice, difference.missing_in_journal))
+    return difference
 
 
 PAGE_ROWS = 1000
@@ -185,18 +198,21 @@ LABEL_PAGE_SQL = (
 
 
 def label_records(database: Database, known: dict[bytes, LabelChoice]) -> "Iterator[LabelJson]":
-    """What `label list --json` promises, page by page. `path`: a file of `paths`, or where the owner saw it."""
+    """Yield the JSON objects that `label list --json` documents, page by page.
+
+    `path` is one of `paths`, or the labelled file if the content has no file any more.
+    """
     after = 0
     while rows := database.rows(LABEL_PAGE_SQL, after, PAGE_ROWS):
         for content, sha256, value, source, at in rows:
             paths = [path_text(entry.path) for entry in files_with_content(database, content)]
-            named = path_text(known[sha256].path) if sha256 in known else ""
+            labelled_path = path_text(known[sha256].path) if sha256 in known else ""
             yield {
-                "path": paths[0] if paths else named,
+                "path": next(iter(paths), labelled_path),
                 "label": value,
                 "source": source,
                 "at": format_timestamp(at),
                 "sha256": sha256.hex(),
                 "paths": paths,
             }
-        after = rows[-1][0]
+            after = content

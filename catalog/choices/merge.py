@@ -1,7 +1,4 @@
-"""Labels that come from elsewhere, met with those that are there: the owner's own word stands.
-
-What a choice made by hand changes: a second look is remembered, a mere repetition is not. Pure.
-"""
+"""Decide which labels to write, for choices made by hand and for imports."""
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,54 +14,58 @@ from catalog.store.database import Database
 if TYPE_CHECKING:
     from catalog.json_types.labels import ContradictionJson, LabelPlanJson
 
-CONFIRMATION_DELAY_SECONDS = 0.001  # seconds: enough for the journal to tell a confirmation from the choice itself
+CONFIRMATION_DELAY_SECONDS = 0.001  # distinguishes a confirmation in the journal from the choice it confirms
+OWNER_SOURCE = "owner"
+OWNER_SOURCES = (OWNER_SOURCE, CONFIRMED_SOURCE)
+LABELS_PER_TRANSACTION = 5000  # so that the service does not wait for a whole import
 
 
 def choices_to_record(
-    held: Mapping[bytes, LabelChoice], doubted: Container[bytes], targets: Iterable[LabelTarget], value: str, now: float
+    current: Mapping[bytes, LabelChoice],
+    suspect: Container[bytes],
+    targets: Iterable[LabelTarget],
+    value: str,
+    now: float,
 ) -> list[LabelChoice]:
-    """The choices to write. `doubted`: contents whose labels look wrong; whatever is said of them is confirmed by it.
+    """Return the choices to write when the owner labels `targets`. Pure.
 
-    A choice that is confirmed stays as old as it is: a head that has learned from it must not be asked it as new.
+    `suspect`: contents whose labels look wrong; a new label for one of them counts as confirmed. Repeating a label
+    that is not suspect writes nothing. A confirmed choice keeps its age: a head was trained on it, so it is not new.
     """
-    made: dict[bytes, LabelChoice] = {}
+    choices: dict[bytes, LabelChoice] = {}
     for path, sha256, size in targets:
-        old = held.get(sha256)
-        source = CONFIRMED_SOURCE if sha256 in doubted else OWNER_SOURCE
+        old = current.get(sha256)
+        source = CONFIRMED_SOURCE if sha256 in suspect else OWNER_SOURCE
         if value == "clear" or old is None or old.value != value:
-            made[sha256] = LabelChoice(
-                sha256, size, value, OWNER_SOURCE if value == "clear" else source, round(now, 3), path
-            )
-        elif sha256 in doubted or old.source not in OWNER_SOURCES:
-            made[sha256] = old._replace(source=source, at=round(old.at + CONFIRMATION_DELAY_SECONDS, 3), path=path)
-    return list(made.values())
-
-
-OWNER_SOURCE = "owner"
-OWNER_SOURCES = (OWNER_SOURCE, CONFIRMED_SOURCE)
-LABELS_PER_TRANSACTION = 5000  # labels a transaction: the service must not wait for all of them
+            new_source = OWNER_SOURCE if value == "clear" else source
+            choices[sha256] = LabelChoice(sha256, size, value, new_source, round(now, 3), path)
+        elif sha256 in suspect or old.source not in OWNER_SOURCES:
+            choices[sha256] = old._replace(source=source, at=round(old.at + CONFIRMATION_DELAY_SECONDS, 3), path=path)
+    return list(choices.values())
 
 
 @dataclass(slots=True)
 class LabelImportPlan:
-    """`write`: what is to be written. `same`: contents that are labelled so already. `conflicts`: (the owner's own
-    label, what was offered). `torn`: contents for which both values were offered, labelled neither way.
+    """What an import does. `to_write`: new labels. `unchanged`: contents that already have the imported label.
+
+    `conflicts`: (the owner's label, the imported one), not written. `contradictory`: choices of contents for which
+    the import has both labels, not written either.
     """
 
-    write: list[LabelChoice] = field(default_factory=list)
-    same: int = 0
+    to_write: list[LabelChoice] = field(default_factory=list)
+    unchanged: int = 0
     conflicts: list[tuple[LabelChoice, LabelChoice]] = field(default_factory=list)
-    torn: list[list[LabelChoice]] = field(default_factory=list)
+    contradictory: list[list[LabelChoice]] = field(default_factory=list)
 
     def count(self, value: str) -> int:
-        """How many are newly labelled so."""
-        return sum(one.value == value for one in self.write)
+        """Return how many contents get this label."""
+        return sum(choice.value == value for choice in self.to_write)
 
     def record(self) -> "LabelPlanJson":
-        """What `import --json` promises."""
+        """Return the JSON object that `import --json` documents."""
         return {
             "labelled": {"keep": self.count("keep"), "delete": self.count("delete")},
-            "unchanged": self.same,
+            "unchanged": self.unchanged,
             "conflicts": [
                 {"path": path_text(new.path), "sha256": new.sha256.hex(), "label": old.value, "import": new.value}
                 for old, new in self.conflicts
@@ -72,43 +73,52 @@ class LabelImportPlan:
             "contradictory": [
                 cast(
                     "ContradictionJson",
-                    {"sha256": ones[0].sha256.hex(), **{one.value: path_text(one.path) for one in ones}},
+                    {"sha256": first.sha256.hex(), **{one.value: path_text(one.path) for one in (first, *others)}},
                 )
-                for ones in self.torn
+                for first, *others in self.contradictory
             ],
         }
 
 
 def plan_label_import(
-    held: Mapping[bytes, LabelChoice], offered: Iterable[LabelChoice], overwrite: bool
+    current: Mapping[bytes, LabelChoice], imported: Iterable[LabelChoice], overwrite: bool
 ) -> LabelImportPlan:
-    """Pure. A later import replaces an earlier one; the owner's own labels only with `overwrite`."""
-    made = LabelImportPlan()
+    """Return what an import would write. Pure.
+
+    It replaces the labels of earlier imports, but labels given by the owner only with `overwrite`.
+    """
+    plan = LabelImportPlan()
     by_content: dict[bytes, dict[str, LabelChoice]] = {}
-    for one in offered:
-        by_content.setdefault(one.sha256, {}).setdefault(one.value, one)
-    for sha256, values in by_content.items():
-        if len(values) > 1:
-            made.torn.append(list(values.values()))
+    for choice in imported:
+        by_content.setdefault(choice.sha256, {}).setdefault(choice.value, choice)
+    for sha256, by_value in by_content.items():
+        if len(by_value) > 1:
+            plan.contradictory.append(list(by_value.values()))
             continue
-        (one,) = values.values()
-        old = held.get(sha256)
-        if old is not None and old.value == one.value:
-            made.same += 1
+        (new,) = by_value.values()
+        old = current.get(sha256)
+        if old is not None and old.value == new.value:
+            plan.unchanged += 1
         elif old is not None and old.source in OWNER_SOURCES and not overwrite:
-            made.conflicts.append((old, one))
+            plan.conflicts.append((old, new))
         else:
-            made.write.append(one)
-    return made
+            plan.to_write.append(new)
+    return plan
 
 
-def import_choices(path: Path, state: Path, offered: Iterable[LabelChoice], overwrite: bool) -> LabelImportPlan:
-    """Plan and write. Raises as `choose`; what was written by then stays, and a second import goes on from there."""
+def import_choices(path: Path, state: Path, imported: Iterable[LabelChoice], overwrite: bool) -> LabelImportPlan:
+    """Plan an import and write its labels to the catalog at `path`; return the plan.
+
+    After an error, labels written so far remain, and importing again writes the rest.
+
+    Raises:
+        JournalError, StoreError: see `record_choices`.
+    """
     database = Database(path, write=True)
     try:
-        made = plan_label_import(effective_choices(database, state), offered, overwrite)
-        for start in range(0, len(made.write), LABELS_PER_TRANSACTION):
-            record_choices(database, state, made.write[start : start + LABELS_PER_TRANSACTION])
+        plan = plan_label_import(effective_choices(database, state), imported, overwrite)
+        for start in range(0, len(plan.to_write), LABELS_PER_TRANSACTION):
+            record_choices(database, state, plan.to_write[start : start + LABELS_PER_TRANSACTION])
     finally:
         database.close()
-    return made
+    return plan

@@ -1,4 +1,4 @@
-"""Pairs that are no duplicates, because their owner said so. It holds for the contents, and for ever."""
+"""Pairs of contents that the owner marked as not duplicates. The marks are permanent."""
 
 from collections.abc import Iterator
 from itertools import combinations
@@ -18,16 +18,20 @@ ContentKey = tuple[bytes, int]  # sha256, bytes
 
 
 def mark_not_duplicates(database: Database, state: Path, contents: list[ContentKey], now: float) -> int:
-    """None of these contents is a duplicate of another; returns the pairs that are new. Journal and table, or neither.
+    """Mark that no two of these contents are duplicates; return the number of new pairs.
 
-    Raises JournalFault, StoreFault.
+    The pairs are stored in the journal and in the table, or in neither.
+
+    Raises:
+        JournalError: the journal cannot be written.
+        StoreError: the catalog is locked or damaged.
     """
     written, count = None, 0
     try:
         with database.transaction():
             count = sum(_store_pair(database, one, other, now) for one, other in combinations(contents, 2))
             written = journal.append(state, (_journal_entry(*pair, now) for pair in combinations(contents, 2)))
-    except CatalogError:  # of the commit, once something is written
+    except CatalogError:  # if it is from the commit, the journal is already written
         if written is not None:
             journal.undo_append(state, written)
         raise
@@ -35,23 +39,28 @@ def mark_not_duplicates(database: Database, state: Path, contents: list[ContentK
 
 
 def restore_from_journal(database: Database, state: Path) -> None:
-    """Bring what the journal says into the table, where that was lost. In a transaction. Raises JournalFault."""
+    """Add the pairs in the journal that the table lacks. Call in a transaction.
+
+    Raises:
+        JournalError: the journal cannot be read.
+    """
     for one, other, at in _journal_pairs(state):
         _store_pair(database, one, other, at)
 
 
 def not_duplicates_of(database: Database, content: int) -> set[int]:
-    """The contents that are no duplicates of this one."""
+    """Return the contents that are marked as not duplicates of this one."""
     rows = database.rows(
         "SELECT other FROM apart WHERE one = ? UNION ALL SELECT one FROM apart WHERE other = ?", content, content
     )
-    return {int(row[0]) for row in rows}
+    return {int(marked) for (marked,) in rows}
 
 
 def _store_pair(database: Database, one: ContentKey, other: ContentKey, at: float) -> int:
     for sha256, size in (one, other):
         database.run("INSERT INTO content(sha256, bytes) VALUES (?, ?) ON CONFLICT DO NOTHING", sha256, size)
-    return database.run(INSERT_PAIR_SQL, at, one[0], other[0])
+    (one_sha256, _), (other_sha256, _) = one, other
+    return database.run(INSERT_PAIR_SQL, at, one_sha256, other_sha256)
 
 
 def _journal_entry(one: ContentKey, other: ContentKey, at: float) -> JournalEntry:

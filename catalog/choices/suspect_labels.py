@@ -1,9 +1,9 @@
-"""Labels that look wrong: the head, trained without them and their likes, says otherwise with confidence.
+"""Find labels that look wrong: a head trained without them and their near duplicates confidently disagrees.
 
 Confident learning (Northcutt, Jiang, Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", 2021):
-a class's threshold is the mean chance of that class over what is labelled so. A label is an off-diagonal entry of the
-confident joint where the other class reaches its threshold, and is the likelier one of those that do. They are ranked
-by the normalised margin, the chance of the given label less that of the other.
+the threshold of a class is the mean probability of that class over the contents labelled with it. A label is an
+off-diagonal entry of the confident joint if the other class reaches its threshold and is the more probable of the
+classes that do. Labels are ranked by normalised margin: the probability of the given label minus that of the other.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from catalog.store.database import Database
 if TYPE_CHECKING:
     from catalog.json_types.labels import SuspectLabelJson
 
-CONFIRMED_SOURCE = "confirmed"  # the source of a label that the owner looked at twice: it is not asked for again
+CONFIRMED_SOURCE = "confirmed"  # the source of a label that the owner confirmed; it is not suspected again
 HELD_OUT_SQL = (
     "SELECT l.content, c.sha256, l.value, l.source, l.held_out FROM label l JOIN content c ON c.id = l.content"
     " WHERE l.held_out IS NOT NULL ORDER BY l.content"
@@ -25,74 +25,90 @@ HELD_OUT_SQL = (
 
 
 class LabelScore(NamedTuple):
-    """A label and what weights that never saw it say. `margin`: -1 (surely wrong) to 1. `off`: off the diagonal."""
+    """The score of the label at `position`, by weights that never saw it. `margin`: -1 (surely wrong) to 1."""
 
-    place: int
+    position: int
     margin: float
-    off: bool
+    off_diagonal: bool
+
+
+class HeldOutLabel(NamedTuple):
+    """A label with the p_delete of its content, held out."""
+
+    content: int
+    sha256: bytes
+    value: str
+    source: str
+    p_delete: float
 
 
 class SuspectLabel(NamedTuple):
-    """A label that looks wrong. `off`: confidently so."""
+    """A label that looks wrong. `confident`: whether it is off the diagonal of the confident joint."""
 
     content: int
     sha256: bytes
     label: str
     p_delete: float
-    off: bool
+    confident: bool
 
 
-def score_labels(deleted: Sequence[bool], chances: Sequence[float]) -> list[LabelScore]:
-    """All labels, the likeliest wrong first: off-diagonal ones by margin, then the others by margin. Pure.
+def score_labels(deleted: Sequence[bool], p_delete: Sequence[float]) -> list[LabelScore]:
+    """Return all labels, the likeliest wrong first: off-diagonal ones by margin, then the others by margin. Pure.
 
-    `chances`: p_delete of each, held out. None is off the diagonal where a class is missing.
+    `deleted`: the labels. `p_delete`: held out, one per label. Returns none if a class has no labels.
     """
-    gone = [p for is_gone, p in zip(deleted, chances, strict=True) if is_gone]
-    kept = [1 - p for is_gone, p in zip(deleted, chances, strict=True) if not is_gone]
-    if not gone or not kept:
+    delete_scores = [p for is_deleted, p in zip(deleted, p_delete, strict=True) if is_deleted]
+    keep_scores = [1 - p for is_deleted, p in zip(deleted, p_delete, strict=True) if not is_deleted]
+    if not delete_scores or not keep_scores:
         return []
-    limits = {True: sum(gone) / len(gone), False: sum(kept) / len(kept)}
-    judged = []
-    for place, (is_gone, p) in enumerate(zip(deleted, chances, strict=True)):
-        given, other = (p, 1 - p) if is_gone else (1 - p, p)
-        off = other >= limits[not is_gone] and (given < limits[is_gone] or other > given)
-        judged.append(LabelScore(place, given - other, off))
-    return sorted(judged, key=lambda one: (not one.off, one.margin))
+    thresholds = {True: sum(delete_scores) / len(delete_scores), False: sum(keep_scores) / len(keep_scores)}
+    scores = []
+    for position, (is_deleted, p) in enumerate(zip(deleted, p_delete, strict=True)):
+        given, other = (p, 1 - p) if is_deleted else (1 - p, p)
+        off_diagonal = other >= thresholds[not is_deleted] and (given < thresholds[is_deleted] or other > given)
+        scores.append(LabelScore(position, given - other, off_diagonal))
+    return sorted(scores, key=lambda score: (not score.off_diagonal, score.margin))
 
 
 def suspect_labels(database: Database, *, all_labels: bool = False) -> list[SuspectLabel]:
-    """Labels off the diagonal, the likeliest wrong first; with `all_labels` the others after them.
+    """Return the labels that look wrong, the likeliest first; with `all_labels`, the others follow.
 
-    What the owner confirmed is left out, though it counts for the thresholds.
+    Confirmed labels are omitted, but they count for the thresholds.
     """
-    rows = database.rows(HELD_OUT_SQL)
-    judged = score_labels([row[2] == "delete" for row in rows], [row[4] for row in rows])
-    ranked = [(rows[one.place], one.off) for one in judged]
-    found = [SuspectLabel(content, sha256, value, p, off) for (content, sha256, value, _, p), off in ranked]
-    trusted = {row[0] for row in rows if row[3] == CONFIRMED_SOURCE}
-    return [one for one in found if one.content not in trusted and (one.off or all_labels)]
+    labels = [HeldOutLabel(*row) for row in database.rows(HELD_OUT_SQL)]
+    scores = score_labels([label.value == "delete" for label in labels], [label.p_delete for label in labels])
+    ranked = [(labels[score.position], score.off_diagonal) for score in scores]
+    return [
+        SuspectLabel(label.content, label.sha256, label.value, label.p_delete, confident)
+        for label, confident in ranked
+        if label.source != CONFIRMED_SOURCE and (confident or all_labels)
+    ]
 
 
 def has_held_out_scores(database: Database) -> bool:
-    """Whether any label has been judged at all."""
+    """Return whether any label has a held-out score."""
     return database.row("SELECT 1 FROM label WHERE held_out IS NOT NULL LIMIT 1") is not None
 
 
 def suspect_label_record(
-    database: Database, doubt: SuspectLabel, known: dict[bytes, LabelChoice]
+    database: Database, suspect: SuspectLabel, known: dict[bytes, LabelChoice]
 ) -> "SuspectLabelJson":
-    """What `doubts --json` promises. `path`: a file that holds it now, or where it was when it was labelled."""
-    paths = [path_text(entry.path) for entry in files_with_content(database, doubt.content)]
+    """Return the JSON object that `doubts --json` documents.
+
+    `path` is one of `paths`, or the labelled file if the content has no file any more.
+    """
+    paths = [path_text(entry.path) for entry in files_with_content(database, suspect.content)]
+    labelled_path = path_text(known[suspect.sha256].path) if suspect.sha256 in known else ""
     return {
-        "path": paths[0] if paths else path_text(known[doubt.sha256].path) if doubt.sha256 in known else "",
-        "label": doubt.label,
-        "p_delete": round(doubt.p_delete, 6),
-        "sure": doubt.off,
-        "sha256": doubt.sha256.hex(),
+        "path": next(iter(paths), labelled_path),
+        "label": suspect.label,
+        "p_delete": round(suspect.p_delete, 6),
+        "sure": suspect.confident,
+        "sha256": suspect.sha256.hex(),
         "paths": paths,
     }
 
 
 def store_held_out(database: Database, scores: list[tuple[float, int]]) -> None:
-    """Store (p_delete, content) by weights that saw neither the label nor near duplicates. In a transaction."""
+    """Store (p_delete, content) by weights that saw neither the label nor near duplicates. Call in a transaction."""
     database.many("UPDATE label SET held_out = ? WHERE content = ?", scores)

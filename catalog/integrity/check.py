@@ -33,7 +33,10 @@ def journal_findings(database: Database, state: Path) -> Iterator[CheckFinding]:
         found = compare_choices(table_choices(database), journal_choices(state))
         if not any(found):
             return
-    for word, lacking in (("the catalog lacks", found.unheld), ("the journal lacks", found.unsaid)):
+    for word, lacking in (
+        ("the catalog lacks", found.missing_in_table),
+        ("the journal lacks", found.missing_in_journal),
+    ):
         for choice in lacking:
             path = choice.path or None
             yield CheckFinding("journal", path, f"{word} the choice to {choice.value} {choice.sha256.hex()}")

@@ -78,7 +78,8 @@ def _repair_all(config: Config, database: Database, findings: list[CheckFinding]
     yield from _rebuild_derived(config, database, paths.keys())
     if "journal" in paths or "reference" in paths:
         told = reconcile_with_journal(database, config.state)
-        yield f"choices brought together: {len(told.unheld)} into the catalog, {len(told.unsaid)} into the journal"
+        into_catalog, into_journal = len(told.missing_in_table), len(told.missing_in_journal)
+        yield f"choices brought together: {into_catalog} into the catalog, {into_journal} into the journal"
 
 
 def _repair_structure(config: Config, database: Database, paths: dict[str, list[bytes]], now: float) -> Iterator[str]:

@@ -1,1 +1,1 @@
-"""Labels from folders and XMP."""
+"""Import labels from text, sorted folders, and XMP."""

@@ -1,4 +1,4 @@
-"""Folders of choices already made: which files lie there, and what each folder says of them."""
+"""Folders of images that are already sorted: their files, and the label that each folder stands for."""
 
 import os
 import stat
@@ -10,37 +10,47 @@ from catalog.formatting import printable_path
 
 LABEL_VALUES = ("keep", "delete")
 DEFAULT_CLASSES = {"keep": "keep", "good": "keep", "1": "keep", "delete": "delete", "bad": "delete", "0": "delete"}
-FolderLabels = dict[bytes, str]  # folder: keep or delete
+FolderLabels = dict[bytes, str]  # folder → keep or delete
 
 
-def parse_class_map(words: str) -> dict[str, str]:
-    """`good=keep,bad=delete` as a dictionary. Raises UsageFault."""
-    found = {}
-    for word in filter(None, (part.strip() for part in words.split(","))):
-        name, _, value = word.rpartition("=")
+def parse_class_map(text: str) -> dict[str, str]:
+    """Return `good=keep,bad=delete` as a dictionary.
+
+    Raises:
+        UsageError: the text is invalid.
+    """
+    labels = {}
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        name, _, value = item.rpartition("=")
         if not name or value not in LABEL_VALUES:
             raise UsageError(
-                f"--map {word!r} is not NAME=keep or NAME=delete", "For example: --map good=keep,bad=delete"
+                f"--map {item!r} is not NAME=keep or NAME=delete", "For example: --map good=keep,bad=delete"
             )
-        found[name] = value
-    return found
+        labels[name] = value
+    return labels
 
 
-def class_folders(top: bytes, given: Mapping[str, str], ignore: IgnoreRules) -> FolderLabels:
-    """The folders in an ImageFolder tree, one a class. Raises UsageFault for classes that are not understood."""
+def class_folders(top: bytes, class_map: Mapping[str, str], ignore: IgnoreRules) -> FolderLabels:
+    """Return the folders of an ImageFolder tree, which has one folder per class.
+
+    Raises:
+        UsageError: `class_map`, or DEFAULT_CLASSES if it is empty, lacks a class, or there are no folders.
+        ResourceError: the tree cannot be read.
+    """
     with _scan_folder(top) as entries:
-        names = [one.name for one in entries if one.is_dir(follow_symlinks=False) and not ignore.name(one.name)]
-    known = given or DEFAULT_CLASSES
-    found = {name: known.get(os.fsdecode(name) if given else os.fsdecode(name).lower()) for name in sorted(names)}
-    unknown = ", ".join(printable_path(name) for name, value in found.items() if value is None)
-    if unknown or not found:
+        folders = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    names = sorted(name for name in folders if not ignore.name(name))
+    known = class_map or DEFAULT_CLASSES
+    labels = {name: known.get(os.fsdecode(name) if class_map else os.fsdecode(name).lower()) for name in names}
+    unknown = ", ".join(printable_path(name) for name, value in labels.items() if value is None)
+    if unknown or not labels:
         raise UsageError(
-            f"{printable_path(top)} has classes that are not understood: {unknown}"
+            f"{printable_path(top)} has class folders of unknown meaning: {unknown}"
             if unknown
-            else f"{printable_path(top)} has no folders",
-            "Say what each means: --map NAME=keep,NAME=delete.",
+            else f"{printable_path(top)} has no class folders",
+            "Map each class to a label: --map NAME=keep,NAME=delete.",
         )
-    return {os.path.join(top, name): value for name, value in found.items() if value is not None}
+    return {os.path.join(top, name): value for name, value in labels.items() if value is not None}
 
 
 def _scan_folder(top: bytes) -> "os._ScandirIterator[bytes]":
@@ -49,17 +59,23 @@ def _scan_folder(top: bytes) -> "os._ScandirIterator[bytes]":
     except OSError as error:
         raise ResourceError(
             f"{printable_path(top)} cannot be read: {os.strerror(error.errno or 0).lower()}",
-            "Name a folder that can be read.",
+            "Check the path and its permissions.",
         ) from error
 
 
-def regular_files(folder: bytes, ignore: IgnoreRules, failed: Callable[[OSError], None]) -> Iterator[bytes]:
-    """Regular files in a folder and below, in order; links are not followed. Raises PlaceFault for the folder."""
+def regular_files(folder: bytes, ignore: IgnoreRules, on_error: Callable[[OSError], None]) -> Iterator[bytes]:
+    """Yield the regular files below a folder, in order, without following links.
+
+    Calls `on_error` for each subfolder that cannot be read.
+
+    Raises:
+        ResourceError: the folder itself cannot be read.
+    """
     _scan_folder(folder).close()
-    for where, inner, names in os.walk(folder, onerror=failed):
-        inner[:] = sorted(name for name in inner if not ignore.name(name))
+    for directory, subfolders, names in os.walk(folder, onerror=on_error):
+        subfolders[:] = sorted(name for name in subfolders if not ignore.name(name))
         for name in sorted(names):
-            path = os.path.join(where, name)
+            path = os.path.join(directory, name)
             if not ignore.name(name) and _is_regular(path):
                 yield path
 

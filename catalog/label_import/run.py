@@ -1,4 +1,4 @@
-"""One import from each kind of source: collect what is offered, then meet it with what is there."""
+"""Import labels from each kind of source: collect them, then merge them with the existing ones."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -14,19 +14,18 @@ from catalog.errors import UsageError
 from catalog.filesystem.ignore import IgnoreRules
 from catalog.formatting import path_text, printable_path
 from catalog.label_import.folders import FolderLabels, regular_files
-from catalog.label_import.xmp import ImportTally, StarThresholds, implied_label, rated_files
+from catalog.label_import.xmp import ImportTally, StarThresholds, implied_labels, rated_files
 
 if TYPE_CHECKING:
     from catalog.json_types.labels import LabelImportJson
 
-ProgressBar = Callable[
-    [int | None], AbstractContextManager[Callable[[], object]]
-]  # total → what is called for each file
+# total → a context manager, which yields the callback to call once per file
+ProgressBar = Callable[[int | None], AbstractContextManager[Callable[[], object]]]
 
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """`refused`: (file, why) of what could not be used. `seen`: files by what XMP says of them."""
+    """The result of an import. `refused`: (file, reason) of unusable files. `seen`: number of files by XMP rating."""
 
     plan: LabelImportPlan
     files: int
@@ -34,73 +33,97 @@ class ImportResult:
     seen: dict[str, int] = field(default_factory=dict)
 
     def record(self) -> "LabelImportJson":
-        """What `import --json` promises."""
+        """Return the JSON object that `import --json` documents."""
         return {
             "files": self.files,
             **self.plan.record(),
-            "refused": [{"path": path_text(path), "reason": why} for path, why in self.refused],
+            "refused": [{"path": path_text(path), "reason": reason} for path, reason in self.refused],
             "seen": self.seen,
         }
 
 
-def ignore_rules(asking: CatalogContext) -> IgnoreRules:
-    """What is passed over below a root is passed over here."""
-    return IgnoreRules(asking.config.ignore, bytes(asking.config.state))
+def ignore_rules(context: CatalogContext) -> IgnoreRules:
+    """Return the ignore rules of the roots, which apply to imports too."""
+    return IgnoreRules(context.config.ignore, bytes(context.config.state))
 
 
-def import_text(asking: CatalogContext, words: str, overwrite: bool) -> ImportResult:
-    """Raises UsageFault for a line that is no label."""
-    offered = parse_labels(words)
-    return ImportResult(_adopt(asking, offered, overwrite), len(offered))
+def import_text(context: CatalogContext, text: str, overwrite: bool) -> ImportResult:
+    """Import the labels in a text that `catalog label export` wrote.
+
+    Raises:
+        UsageError: a line is invalid.
+    """
+    choices = parse_labels(text)
+    return ImportResult(_import_choices(context, choices, overwrite), len(choices))
 
 
-def import_folders(asking: CatalogContext, folders: FolderLabels, overwrite: bool, bar: ProgressBar) -> ImportResult:
-    """Every picture below each folder gets a vector, if it has none, and its folder's label."""
+def import_folders(
+    context: CatalogContext, folders: FolderLabels, overwrite: bool, progress_bar: ProgressBar
+) -> ImportResult:
+    """Give every image below each folder the folder's label, and a vector if it has none.
+
+    Raises:
+        StoreError: the catalog has no vectors.
+        ResourceError: a folder cannot be read, or the model cannot be used.
+        UsageError: a file is below folders with different labels.
+    """
     from catalog.embedding.embedder import FileEmbedder
 
-    embedder, ignore, refused = FileEmbedder(asking), ignore_rules(asking), list[tuple[bytes, str]]()
-    values = _labels_by_path(folders, ignore, refused)
-    now, offered = round(time.time(), 3), list[LabelChoice]()
-    with bar(len(values)) as told:
-        for one in embedder.embed(values, told):
-            if one.reason:
-                refused.append((one.path, f"{one.reason}: {one.detail}" if one.detail else one.reason))
+    embedder, ignore, refused = FileEmbedder(context), ignore_rules(context), list[tuple[bytes, str]]()
+    labels = _labels_by_path(folders, ignore, refused)
+    now, choices = round(time.time(), 3), list[LabelChoice]()
+    with progress_bar(len(labels)) as on_progress:
+        for result in embedder.embed(labels, on_progress):
+            if result.reason:
+                reason = f"{result.reason}: {result.detail}" if result.detail else result.reason
+                refused.append((result.path, reason))
             else:
-                offered.append(LabelChoice(one.sha256, one.size, values[one.path], "folder", now, one.path))
-    return ImportResult(_adopt(asking, offered, overwrite), len(values), sorted(refused))
+                label = labels[result.path]
+                choices.append(LabelChoice(result.sha256, result.size, label, "folder", now, result.path))
+    return ImportResult(_import_choices(context, choices, overwrite), len(labels), sorted(refused))
 
 
 def _labels_by_path(folders: FolderLabels, ignore: IgnoreRules, refused: list[tuple[bytes, str]]) -> dict[bytes, str]:
-    found: dict[bytes, str] = {}
-    failed = lambda error: refused.append((error.filename, str(error.strerror).lower()))  # noqa: E731
-    for folder, value in folders.items():
-        for path in regular_files(folder, ignore, failed):
-            if found.setdefault(path, value) != value:
+    def refuse(error: OSError) -> None:
+        refused.append((error.filename, str(error.strerror).lower()))
+
+    labels: dict[bytes, str] = {}
+    for folder, label in folders.items():
+        for path in regular_files(folder, ignore, refuse):
+            if labels.setdefault(path, label) != label:
                 raise UsageError(
-                    f"{printable_path(path)} lies in folders that say keep and delete",
-                    "Name folders that do not hold each other.",
+                    f"{printable_path(path)} is below a keep folder and below a delete folder",
+                    "Name folders that do not contain each other.",
                 )
-    return found
+    return labels
 
 
 def import_xmp(
-    asking: CatalogContext, below: tuple[bytes, ...], scale: StarThresholds, overwrite: bool, bar: ProgressBar
+    context: CatalogContext,
+    folders: tuple[bytes, ...],
+    thresholds: StarThresholds,
+    overwrite: bool,
+    progress_bar: ProgressBar,
 ) -> ImportResult:
-    """What other programs say of files in the catalog. Raises UsageFault where none of them lies in these folders."""
-    tally, offered, now = ImportTally(), list[LabelChoice](), round(time.time(), 3)
-    with bar(None) as told:
-        for entry, marks in rated_files(asking.database, below, tally, told):
-            word = implied_label(marks, scale)
-            for value in ("keep", "delete") if word == "both" else (word,) if word else ():
+    """Import the ratings that other programs gave to files in the catalog, all or those below `folders`.
+
+    Raises:
+        UsageError: the catalog has no file below `folders`.
+    """
+    tally, choices, now = ImportTally(), list[LabelChoice](), round(time.time(), 3)
+    with progress_bar(None) as on_progress:
+        for entry, marks in rated_files(context.database, folders, tally, on_progress):
+            for label in implied_labels(marks, thresholds):
                 sha256 = bytes.fromhex(entry.sha256 or "")
-                offered.append(LabelChoice(sha256, entry.size, value, "xmp", now, entry.path))
-    if below and not tally.files:
+                choices.append(LabelChoice(sha256, entry.size, label, "xmp", now, entry.path))
+    if folders and not tally.files:
         raise UsageError(
-            "the catalog holds no file in " + ", ".join(map(printable_path, below)),
-            "`catalogd --once` reads what is new.",
+            "the catalog has no file below " + ", ".join(map(printable_path, folders)),
+            "Check the path, or run `catalogd --once` to add new files.",
         )
-    return ImportResult(_adopt(asking, offered, overwrite), tally.files, tally.unread, dict(sorted(tally.seen.items())))
+    plan = _import_choices(context, choices, overwrite)
+    return ImportResult(plan, tally.files, tally.unread, dict(sorted(tally.seen.items())))
 
 
-def _adopt(asking: CatalogContext, offered: Iterable[LabelChoice], overwrite: bool) -> LabelImportPlan:
-    return import_choices(asking.config.database, asking.config.state, offered, overwrite)
+def _import_choices(context: CatalogContext, choices: Iterable[LabelChoice], overwrite: bool) -> LabelImportPlan:
+    return import_choices(context.config.database, context.config.state, choices, overwrite)

@@ -1,4 +1,4 @@
-"""Ratings, rejects and pick labels that other programs left beside or inside files of the catalog."""
+"""Read the XMP ratings, rejects and pick labels of files in the catalog, from sidecars and from inside the files."""
 
 import os
 from collections import Counter
@@ -13,16 +13,14 @@ from models.xmp import MAX_PACKET_BYTES, read_xmp_packet
 from models.xmp_rating import XmpError, XmpMarks, read_xmp_marks
 
 SIDECAR_SUFFIX = b".xmp"
-IMPORTED_STATES = (
-    "ok",
-    "rejected",
-)  # a damaged picture, or a raw one that is not decoded here, was chosen all the same
+# A damaged image, or a raw format that is not decoded, may have a rating too.
+IMPORTED_STATES = ("ok", "rejected")
 NOT_IMAGES = (RejectReason.NOT_IMAGE, RejectReason.WRONG_TYPE)
 
 
 @dataclass(frozen=True, slots=True)
 class StarThresholds:
-    """Stars that say delete, from 1 to `delete_at_most` (0: none do), and keep, from `keep_at_least` on."""
+    """Stars that mean delete: 1 to `delete_at_most` (0: none). Stars that mean keep: `keep_at_least` and more."""
 
     delete_at_most: int = 0
     keep_at_least: int = 4
@@ -30,57 +28,55 @@ class StarThresholds:
 
 @dataclass(slots=True)
 class ImportTally:
-    """What was met. `seen`: files by what they say; `unread`: (file or sidecar, why) of what could not be read."""
+    """Counts of an import. `seen`: files by rating; `unread`: (file or sidecar, reason) of those that cannot be read."""
 
     files: int = 0
     seen: Counter[str] = field(default_factory=Counter)
     unread: list[tuple[bytes, str]] = field(default_factory=list)
 
 
-def implied_label(marks: XmpMarks, scale: StarThresholds) -> str | None:
-    """keep, delete, "both" where one program rejected and another accepted, or None. Pure.
+def implied_labels(marks: XmpMarks, thresholds: StarThresholds) -> tuple[str, ...]:
+    """Return keep, delete, both if one program rejected and another accepted the image, or none. Pure.
 
-    A flag says what is to become of the picture, stars how good it is: where there is a flag, stars do not count.
+    A flag decides about the image, stars only rate it, so stars are ignored if there is a flag.
     """
     if marks.rejected or marks.accepted:
-        return "both" if marks.rejected and marks.accepted else "delete" if marks.rejected else "keep"
-    if marks.stars >= scale.keep_at_least:
-        return "keep"
-    return "delete" if 0 < marks.stars <= scale.delete_at_most else None
+        return ("keep",) * marks.accepted + ("delete",) * marks.rejected
+    if marks.stars >= thresholds.keep_at_least:
+        return ("keep",)
+    return ("delete",) if 0 < marks.stars <= thresholds.delete_at_most else ()
 
 
 def rating_kind(marks: XmpMarks) -> str:
-    """The kind that a report counts it under. Pure."""
+    """Return the name under which the import counts these marks. Pure."""
     if marks.rejected or marks.accepted:
-        return (
-            "rejected and accepted"
-            if marks.rejected and marks.accepted
-            else ("rejected" if marks.rejected else "accepted")
-        )
+        return " and ".join(("rejected",) * marks.rejected + ("accepted",) * marks.accepted)
     return f"{marks.stars} stars" if marks.stars else "no rating"
 
 
 def rated_files(
-    database: Database, folders: tuple[bytes, ...], tally: ImportTally, told: Callable[[], object]
+    database: Database, folders: tuple[bytes, ...], tally: ImportTally, on_progress: Callable[[], object]
 ) -> Iterator[tuple[FileEntry, XmpMarks]]:
-    """Files of the catalog with what XMP says of them; files without XMP are only counted. Calls `told` for each file.
+    """Yield the files in the catalog that have XMP, with its marks; count all files, and call `on_progress` for each.
 
-    A sidecar counts before the packet inside, IMG.jpg.xmp before IMG.xmp: each is the later and the surer word.
+    A sidecar takes precedence over the packet in the file, and IMG.jpg.xmp over IMG.xmp: it is more recent, and more
+    certain to belong to the file.
     """
     folder, sidecars = b"", set[bytes]()
     for below in folders or (b"",):
         for entry in matching_entries(database, FileFilter(states=IMPORTED_STATES, below=below)):
             if entry.reason in NOT_IMAGES or entry.name.lower().endswith(SIDECAR_SUFFIX):
                 continue
-            told()
+            on_progress()
             tally.files += 1
             if entry.directory != folder:
                 folder, sidecars = entry.directory, _sidecar_names(entry.directory)
             marks = _marks_from_sidecar(entry, sidecars, tally) or _marks_from_packet(entry, tally)
             if marks is None:
                 continue
-            if isinstance(held := content_at(database, entry.path), str):
-                tally.unread.append((entry.path, held))
+            content = content_at(database, entry.path)
+            if isinstance(content, str):
+                tally.unread.append((entry.path, content))
                 continue
             tally.seen[rating_kind(marks)] += 1
             yield entry, marks
@@ -95,8 +91,8 @@ def _sidecar_names(folder: bytes) -> set[bytes]:
 
 def _marks_from_sidecar(entry: FileEntry, sidecars: set[bytes], tally: ImportTally) -> XmpMarks | None:
     stem, extension = os.path.splitext(entry.name)
-    for start in (entry.name, stem):
-        for name in (start + SIDECAR_SUFFIX, start + SIDECAR_SUFFIX.upper()):
+    for base in (entry.name, stem):
+        for name in (base + SIDECAR_SUFFIX, base + SIDECAR_SUFFIX.upper()):
             if name in sidecars:
                 marks = _read_sidecar(os.path.join(entry.directory, name), tally)
                 if marks is not None and _is_sidecar_of(marks, extension):
@@ -105,7 +101,7 @@ def _marks_from_sidecar(entry: FileEntry, sidecars: set[bytes], tally: ImportTal
 
 
 def _is_sidecar_of(marks: XmpMarks, extension: bytes) -> bool:
-    """IMG.xmp beside IMG.CR2 and IMG.JPG is the raw file's, if it says so."""
+    """Return whether the sidecar is for this file: IMG.xmp may name the one of IMG.CR2 and IMG.JPG it belongs to."""
     return not marks.extension or marks.extension.encode("utf-8", "replace") == extension[1:].lower()
 
 
@@ -121,16 +117,16 @@ def _read_sidecar(path: bytes, tally: ImportTally) -> XmpMarks | None:
 def _marks_from_packet(entry: FileEntry, tally: ImportTally) -> XmpMarks | None:
     try:
         with open_regular(entry.path) as opened:
-            found = read_xmp_packet(lambda start, length: os.pread(opened.handle, length, start), entry.size)
+            packet = read_xmp_packet(lambda start, length: os.pread(opened.handle, length, start), entry.size)
     except OSError as error:
         tally.unread.append((entry.path, os.strerror(error.errno or 0).lower()))
         return None
-    return None if found is None else _parse_marks(entry.path, found, tally)
+    return None if packet is None else _parse_marks(entry.path, packet, tally)
 
 
 def _parse_marks(path: bytes, data: bytes, tally: ImportTally) -> XmpMarks | None:
     if len(data) > MAX_PACKET_BYTES:
-        tally.unread.append((path, f"its XMP has more than {MAX_PACKET_BYTES} bytes"))
+        tally.unread.append((path, f"its XMP is larger than {MAX_PACKET_BYTES} bytes"))
         return None
     try:
         return read_xmp_marks(data)

@@ -75,8 +75,12 @@ class NightlyBackup:
         if isinstance(found, JournalError):
             raise found
         self._agreed = True
-        if found.unheld or found.unsaid:
-            log.warning("choices_brought_together", into_catalog=len(found.unheld), into_journal=len(found.unsaid))
+        if found.missing_in_table or found.missing_in_journal:
+            log.warning(
+                "choices_brought_together",
+                into_catalog=len(found.missing_in_table),
+                into_journal=len(found.missing_in_journal),
+            )
 
     def _back_up(self, now: float) -> None:
         settings, state, night = self._config.backup, self._config.state, last_scheduled_time(now)

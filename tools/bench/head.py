@@ -185,7 +185,7 @@ def found_wrong_labels(task: LabelledRows, draws: int, share: float = 0.03) -> M
         for name, labels in (("ours", turned), ("best", task.wanted)):
             chances = fit_head(LabelledRows(task.rows, labels, task.groups, task.times, task.dims)).held_out
             doubted = score_labels([bool(one) for one in turned > 0.5], chances.tolist())
-            first = [one.place for one in doubted[: len(doubted) // 10]]
+            first = [one.position for one in doubted[: len(doubted) // 10]]
             found[name].append(float(wrong[first].sum() / max(1, wrong.sum())))
     return {name: float(np.mean(shares)) for name, shares in found.items()}
 

@@ -35,12 +35,12 @@ def print_import_result(result: ImportResult) -> None:
     click.echo(f"{result.files} files: {plan.count('keep')} newly keep, {plan.count('delete')} newly delete")
     for description, count in result.seen.items():
         click.echo(f"  {count} {description}")
-    if plan.same:
-        click.echo(f"  {plan.same} already had this label")
+    if plan.unchanged:
+        click.echo(f"  {plan.unchanged} already had this label")
     conflicts = [f"{printable_path(new.path)}: you: {old.value}, import: {new.value}" for old, new in plan.conflicts]
     _print_names(conflicts, "keep the label you gave by hand (--overwrite prefers the import)")
-    torn = [" and ".join(printable_path(choice.path) for choice in choices) for choices in plan.torn]
-    _print_names(torn, "have both labels in the import; not labelled")
+    contradictory = [" and ".join(printable_path(choice.path) for choice in choices) for choices in plan.contradictory]
+    _print_names(contradictory, "have both labels in the import; not labelled")
     _print_names([f"{printable_path(path)}: {reason}" for path, reason in result.refused], "could not be used")
 
 

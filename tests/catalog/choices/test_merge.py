@@ -45,19 +45,19 @@ def test_the_owners_own_word_stands_against_an_import(source: str) -> None:
     held = {sha("a"): choice("a", "keep", source), sha("b"): choice("b", "keep", "xmp")}
     offered = [choice(name, "delete", "folders", 2.0) for name in "abc"]
     made = plan_label_import(held, offered, overwrite=False)
-    assert [one.sha256 for one in made.write] == [sha("b"), sha("c")]
+    assert [one.sha256 for one in made.to_write] == [sha("b"), sha("c")]
     assert [new.sha256 for _, new in made.conflicts] == [sha("a")]
-    assert len(plan_label_import(held, offered, overwrite=True).write) == 3
-    after = held | {one.sha256: one for one in made.write}
+    assert len(plan_label_import(held, offered, overwrite=True).to_write) == 3
+    after = held | {one.sha256: one for one in made.to_write}
     again = plan_label_import(after, offered, overwrite=False)
-    assert (again.write, again.same, len(again.conflicts)) == ([], 2, 1)
+    assert (again.to_write, again.unchanged, len(again.conflicts)) == ([], 2, 1)
 
 
 def test_what_is_offered_both_ways_is_labelled_neither_way() -> None:
     made = plan_label_import(
         {}, [choice("a", "keep"), choice("b", "keep"), choice("a", "delete"), choice("a", "keep")], False
     )
-    assert [one.sha256 for one in made.write] == [sha("b")]
+    assert [one.sha256 for one in made.to_write] == [sha("b")]
     assert made.record()["contradictory"] == [{"sha256": sha("a").hex(), "keep": "/r/a", "delete": "/r/a"}]
 
 
@@ -120,7 +120,7 @@ def test_planted_wrong_labels_lead_the_doubts() -> None:
     wrong = set(dice.sample(range(2000), 100))
     judged = score_labels([gone != (place in wrong) for place, gone in enumerate(truth)], chances)
     assert len(judged) == 2000
-    first = {one.place for one in judged[:200]}
+    first = {one.position for one in judged[:200]}
     assert len(first & wrong) >= 95
-    assert sum(one.off for one in judged) < 150
+    assert sum(one.off_diagonal for one in judged) < 150
     assert score_labels([True, True], [0.1, 0.9]) == score_labels([], []) == []

@@ -130,7 +130,7 @@ def test_classes_are_understood_or_named(house: Household, tmp_path: Path) -> No
     assert told(house, "--classes", tree)["labelled"] == {"keep": 1, "delete": 1}
     fill(tree, {b"m\xc3\xbcll/d.png": picture(43)})
     done = catalog(house, "label", "import", "--classes", tree)
-    assert done.returncode == 2 and "not understood: müll".encode() in done.stderr
+    assert done.returncode == 2 and "unknown meaning: müll".encode() in done.stderr
     done = catalog(house, "label", "import", "--classes", tree, "--map", "good=keep,bad=delete")
     assert done.returncode == 2 and "müll".encode() in done.stderr
     assert told(house, "--classes", tree, "--map", "good=keep,bad=delete,müll=delete")["labelled"]["delete"] == 1
