@@ -28,7 +28,7 @@ class StarThresholds:
 
 @dataclass(slots=True)
 class ImportTally:
-    """Counts of an import. `seen`: files by rating; `unread`: (file or sidecar, reason) of those that cannot be read."""
+    """Counts of an import. `seen`: files by rating; `unread`: (file or sidecar, reason) of unreadable ones."""
 
     files: int = 0
     seen: Counter[str] = field(default_factory=Counter)
