@@ -1,27 +1,37 @@
-"""The `catalogd` command: the service, or one full pass."""
+"""The `catalogd` command: run the service, one full pass, or one scrub."""
 
 import sys
 
 import click
 
-from catalog import entry_point as edge
+from catalog import entry_point
 from catalog.cli.params import Size
 from catalog.errors import UsageError
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--once", is_flag=True, help="One full pass: scan, embed everything, catch up, exit.")
-@click.option("--scrub", is_flag=True, help="Read known files again, oldest reading first, judge what differs, exit.")
+@click.option("--once", is_flag=True, help="Run one full pass (scan, embed, index), then exit.")
+@click.option("--scrub", is_flag=True, help="Verify known files against their hashes, oldest check first, then exit.")
 @click.option(
-    "--budget", type=Size(), metavar="SIZE", help="With --scrub: how much to read (else what tonight leaves)."
+    "--budget",
+    type=Size(),
+    metavar="SIZE",
+    help="With --scrub: how much to read (default: tonight's remaining budget).",
 )
-@click.option("--config", "config_file", metavar="FILE", help="The configuration (else $CATALOG_CONFIG, XDG, /etc).")
+@click.option(
+    "--config", "config_file", metavar="FILE", help="Configuration file (default: $CATALOG_CONFIG, XDG, /etc)."
+)
 @click.option("--verbose", is_flag=True, help="Log more.")
 @click.version_option(package_name="catalogd", prog_name="catalogd")
 def catalogd(once: bool, scrub: bool, budget: int | None, config_file: str | None, verbose: bool) -> int:
-    """Guard the image collection that the configuration names. Stops on SIGTERM; SIGHUP: read it again, scan now."""
+    """Guard the image collection named in the configuration.
+
+    SIGTERM stops the service; SIGHUP makes it read its configuration again and scan now.
+    """
     if (once and scrub) or (budget is not None and not scrub):
-        raise UsageError("these options do not go together", "Use --once, or --scrub with or without --budget SIZE.")
+        raise UsageError(
+            "these options cannot be combined", "Use --once alone, or --scrub with or without --budget SIZE."
+        )
     from daemon.intake.forkserver import start_forkserver
 
     start_forkserver()
@@ -33,7 +43,7 @@ def catalogd(once: bool, scrub: bool, budget: int | None, config_file: str | Non
 
 
 def _import_structlog_without_rich() -> None:
-    """Without rich: structlog would load it, a fifth of our start, for tracebacks that are plain with us."""
+    """Import structlog without rich, which takes a fifth of the start-up time. Our tracebacks do not use it."""
     if "rich" not in sys.modules:
         sys.modules["rich"] = None  # type: ignore[assignment]
         import structlog  # noqa: F401
@@ -42,8 +52,8 @@ def _import_structlog_without_rich() -> None:
 
 
 def main() -> None:
-    """Console script."""
-    edge.run_command(catalogd)
+    """Run the command."""
+    entry_point.run_command(catalogd)
 
 
 if __name__ == "__main__":

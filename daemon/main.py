@@ -1,6 +1,4 @@
-"""Console script of `catalogd`. The process that workers are forked from imports for as long as we do: it goes first,
-before the command line is even read.
-"""
+"""Console script of `catalogd`: start the forkserver before anything else, so that it imports at the same time."""
 
 import atexit
 import gc
@@ -8,32 +6,32 @@ import os
 import sys
 from contextlib import suppress
 
-INFORMATIONAL_OPTIONS = {"-h", "--help", "--version"}  # and nothing is to be done
+INFORMATIONAL_OPTIONS = {"-h", "--help", "--version"}  # these start no service
 
 
 def main() -> None:
-    """Start the nursery, then the command. Workers import this file again, so all else is imported here."""
-    gc.disable()  # until the service runs: what is imported stays, and there is nothing to be found
-    code: list[int] = []
-    atexit.register(_exit_without_teardown, code)
+    """Start the forkserver, then the command. Workers import this module too, so all other imports are in here."""
+    gc.disable()  # until the service runs: imported objects stay, and the collector would find nothing
+    exit_codes: list[int] = []
+    atexit.register(_exit_without_teardown, exit_codes)
     if not INFORMATIONAL_OPTIONS & set(sys.argv[1:]):
         from catalog.errors import CatalogError
         from daemon.intake.forkserver import start_forkserver
 
-        with suppress(CatalogError):  # the command tries again, and has words for it
+        with suppress(CatalogError):  # the command tries again and reports the error
             start_forkserver()
     from daemon.cli import main as command
 
     try:
         command()
-    except SystemExit as end:
-        code.append(end.code if isinstance(end.code, int) else 1)
+    except SystemExit as exit_request:
+        exit_codes.append(exit_request.code if isinstance(exit_request.code, int) else 1)
         raise
 
 
-def _exit_without_teardown(code: list[int]) -> None:
-    """Runs last, being registered first: all is closed by then, and to take the interpreter apart as well would be a
-    hundredth of a short pass.
+def _exit_without_teardown(exit_codes: list[int]) -> None:
+    """Exit at once. Registered first, so it runs last, when everything is closed; tearing the interpreter down would
+    take a hundredth of a short pass.
     """
-    if code:
-        os._exit(code[0])
+    if exit_codes:
+        os._exit(exit_codes[0])

@@ -1,7 +1,9 @@
-"""How far a pass has come: a bar with rate and time left on a terminal, a plain line now and then in a log."""
+"""Progress of a full pass: a bar with rate and time left on a terminal, a line now and then in a log."""
 
 import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -9,7 +11,7 @@ import structlog
 from catalog.store.database import Database
 
 if TYPE_CHECKING:
-    from daemon.service import Service
+    from catalog.json_types.status import NextModelJson
 
 LOG_SECONDS = 10.0
 UPDATE_SECONDS = 0.5
@@ -17,13 +19,24 @@ log = structlog.get_logger()
 
 
 class PassProgress:
-    """A context; `update` is cheap and may be called as often as one likes."""
+    """A context manager; `update` is cheap and may be called as often as you like.
 
-    def __init__(self, service: "Service", shown: bool) -> None:
-        self._service = service
+    `read_count`: returns the number of files read; `next_model`: the progress of the next model. `shown`: False
+    prints nothing.
+    """
+
+    def __init__(
+        self,
+        database: Path,
+        read_count: Callable[[], int],
+        next_model: "Callable[[], NextModelJson | None]",
+        shown: bool,
+    ) -> None:
+        self._read_count = read_count
+        self._next_model = next_model
         self._shown = shown
-        self._database = Database(service.config.database, write=False)
-        self._started = self._looked = self._said = time.monotonic()
+        self._database = Database(database, write=False)
+        self._started_at = self._updated_at = self._logged_at = time.monotonic()
         self._bar: Any = None
 
     def __enter__(self) -> "PassProgress":
@@ -36,46 +49,46 @@ class PassProgress:
         return self
 
     def update(self) -> None:
-        """Show where we are."""
+        """Redraw the bar or log a line, if it is time."""
         now = time.monotonic()
-        if not self._shown or now - self._looked < UPDATE_SECONDS:
+        if not self._shown or now - self._updated_at < UPDATE_SECONDS:
             return
-        self._looked = now
-        done, left = self._service.done, self._pending()
+        self._updated_at = now
+        done, left = self._read_count(), self._pending()
         if self._bar is not None:
             self._draw(done, left)
-        elif now - self._said >= LOG_SECONDS:
-            self._said = now
-            rate = round(done / (now - self._started), 1)
-            log.info("progress", read=done, left=left, per_second=rate, **self._following())
+        elif now - self._logged_at >= LOG_SECONDS:
+            self._logged_at = now
+            rate = round(done / (now - self._started_at), 1)
+            log.info("progress", read=done, left=left, per_second=rate, **self._next_model_counts())
 
     def _draw(self, done: int, left: int) -> None:
-        word = "reading" if left or done else "scanning"
-        following = {} if left else self._following()
-        if following:
-            word, done, left = f"embedding for {following['next']}", following["embedded"], following["left"]
-        self._bar.update(self._task, completed=done, total=(done + left) or None, description=word)
+        description = "reading" if left or done else "scanning"
+        if not left and (counts := self._next_model_counts()):
+            description, done, left = f"embedding for {counts['next']}", counts["embedded"], counts["left"]
+        self._bar.update(self._task, completed=done, total=(done + left) or None, description=description)
 
-    def _following(self) -> dict[str, Any]:
-        """How far the next model is, where there is one."""
-        if self._service.successor is None:
+    def _next_model_counts(self) -> dict[str, Any]:
+        """Return the progress of the next model; empty without one."""
+        state = self._next_model()
+        if state is None:
             return {}
-        told = self._service.successor.progress()
-        return {"next": told["name"], "embedded": told["done"], "left": told["total"] - told["done"]}
+        return {"next": state["name"], "embedded": state["done"], "left": state["total"] - state["done"]}
 
     def _pending(self) -> int:
         return int(self._database.value("SELECT coalesce(sum(files), 0) FROM tally WHERE state = 'pending'"))
 
     def __exit__(self, *exc: object) -> None:
-        done, seconds = self._service.done, time.monotonic() - self._started
+        done, seconds = self._read_count(), time.monotonic() - self._started_at
         if self._bar is not None:
             self._bar.update(self._task, completed=done, total=done or 1, description="done" if done else "nothing new")
             self._bar.stop()
-            self._sum_up(done, seconds)
+            self._print_summary(done, seconds)
         elif self._shown:
             log.info("pass_ended", read=done, seconds=round(seconds, 2))
 
-    def _sum_up(self, done: int, seconds: float) -> None:
+    def _print_summary(self, done: int, seconds: float) -> None:
         counts: dict[str, int] = dict(self._database.rows("SELECT state, sum(files) FROM tally GROUP BY state"))
         states = ", ".join(f"{counts[state]:,} {state}" for state in ("ok", "rejected", "pending") if counts.get(state))
-        print(f"{done:,} files read in {seconds:.1f} s; in the catalog: {states or 'nothing yet'}", file=sys.stderr)
+        files = "1 file" if done == 1 else f"{done:,} files"
+        print(f"{files} read in {seconds:.1f} s; in the catalog: {states or 'nothing yet'}", file=sys.stderr)

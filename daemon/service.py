@@ -1,8 +1,8 @@
-"""The service: the one list of stages, their start in order and their end in order."""
+"""The service: its stages, the order in which they start, and the order in which they stop."""
 
 import threading
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -38,21 +38,28 @@ from daemon.watch.hint_follower import HintFollower
 from daemon.watch.reconciler import WatchReconciler
 from daemon.writer import Change, Writer
 
+if TYPE_CHECKING:
+    from catalog.json_types.status import NextModelJson
+
 log = structlog.get_logger()
-YOUNG_FACTOR = 2  # times `open_seconds`: a file younger than that may still be in the making
+YOUNG_FACTOR = 2  # times `open_seconds`: a file younger than that may still be half-written
 
 
 class Service:
-    """All stages of one catalog. With `once` nothing is watched; `settled` tells when the pass, or `scrub`, is done."""
+    """All stages of one catalog.
+
+    `once`: watch nothing; `is_done` tells when the full pass, or the scrub of `scrub`, is finished. `model_changed`:
+    this service has to stop, and another one be assembled for the new model.
+    """
 
     def __init__(self, config: Config, once: bool, scrub: ScrubBudget | None = None) -> None:
         self.config = config
         self.once = once
         self.scrub = scrub
         self._stop = threading.Event()
-        self.reload_asked = False
-        self.renewed = False  # this one has to end, and another one to be assembled: there is another model
-        self.done = 0
+        self.reload_requested = False
+        self.model_changed = False
+        self.read_count = 0
         self.writer = Writer(config.database)
         self.stages = Stages(self._stop)
         self.stages.run("write", self.writer.run)
@@ -60,87 +67,89 @@ class Service:
             self._assemble(config, once)
         except Exception:
             self.writer.stop()
-            self.stages.join("write")  # it may be saying something too: one after the other
+            self.stages.join("write")  # it may be logging an error of its own: report one after the other
             raise
 
     def _assemble(self, config: Config, once: bool) -> None:
-        self.clock = ClockMonitor(self._ask, self._stop)
-        choice = select_model(config, self._ask)
-        bundle, self.model, self._choice = choice.bundle, choice.model, choice
-        self.network = LoadedModel(bundle, config, self.model, self.writer)
+        self.clock_monitor = ClockMonitor(self._commit, self._stop)
+        self._selection = select_model(config, self._commit)
+        bundle, self.model = self._selection.bundle, self._selection.model
+        self.loaded_model = LoadedModel(bundle, config, self.model, self.writer)
         self.in_flight = InFlightFiles(config.state)
-        self._ask(service_crash_change(self.in_flight.pop_leftover()))
-        self.guard = VolumeMonitor(config, self.writer)
+        self._commit(service_crash_change(self.in_flight.pop_leftover()))
+        self.volume_monitor = VolumeMonitor(config, self.writer)
         self.scanner = Scanner(config, self.writer, once)
-        self.scout = HintFollower(config, self.writer, self.scanner.request)
-        self.sentry = WatchReconciler(config, self.guard, self.scanner.request, self.scout.submit)
+        self.hint_follower = HintFollower(config, self.writer, self.scanner.request)
+        self.reconciler = WatchReconciler(config, self.volume_monitor, self.scanner.request, self.hint_follower.submit)
         self.queue = PendingQueue(config.database)
         self.recorder = ResultRecorder(self.model, 0.0 if once else YOUNG_FACTOR * config.watch.open_seconds)
-        self.embedder = EmbeddingBatcher(config.model.batch or 8, self._record, self._stop)
+        self.batcher = EmbeddingBatcher(config.model.batch or 8, self._record, self._stop)
         self.pool = WorkerPool(
             self.queue,
             worker_settings(config, self.model, bundle.recipe),
             self.in_flight.set,
             config.intake.workers,
             config.intake.seconds,
-            outcome_router(self.embedder.put, self._record),
-            self.embedder.hurry,
+            outcome_router(self.batcher.put, self._record),
+            self.batcher.flush,
         )
         self.index = IndexFollower(config.database, config.state, self.model, bundle.id, bundle.dims)
         self._index_wake = threading.Event()
-        self.scrubber = Scrubber(config, self.writer, self._stop, self._reading, once=once, order=self.scrub)
-        self.housekeeper = NightlyBackup(config, self.writer, self._stop)
-        self.successor: NextModel | None = None
-        if choice.following is not None and self.scrub is None:
-            self.successor = NextModel(config, *choice.following, self.model, self.writer, self._stop, self._reading)
+        self.scrubber = Scrubber(config, self.writer, self._stop, self._is_reading, once=once, budget=self.scrub)
+        self.nightly_backup = NightlyBackup(config, self.writer, self._stop)
+        self.next_model: NextModel | None = None
+        if self._selection.next_model is not None and self.scrub is None:
+            next_bundle, next_row = self._selection.next_model
+            self.next_model = NextModel(
+                config, next_bundle, next_row, self.model, self.writer, self._stop, self._is_reading
+            )
         self.writer.wake_after_commit(self.queue.wake)
         self.writer.wake_after_commit(self._index_wake)
         tower = TextTowerKey(self.model, bundle.text.id if bundle.text else "", bundle.dims)
-        self.scorer = Scorer(config.database, self.writer, tower, self.network.words)
+        self.scorer = Scorer(config.database, self.writer, tower, self.loaded_model.embed_texts)
         self.trainer = Trainer(config, self.writer, self._stop)
-        self.answerer = ApiServer(
+        self.api = ApiServer(
             config.state / SOCKET,
-            operation_table(self.index.search, self.network, self.live, self._ask_to_reload, self.scrubber),
+            operation_table(self.index.search, self.loaded_model, self.status, self._request_reload, self.scrubber),
         )
 
     def start(self) -> None:
-        """Start every stage, in the order in which they need one another."""
-        self.guard.refresh()
-        self.sentry.start(watch=not self.once)
-        self.stages.run("index", self._follow)
-        embedding = partial(run_embedding, self.network, self.embedder, self.config.model, self._stop, self._unusable)
-        self.stages.run("embed", partial(embedding, eager=False))
+        """Start every stage, each after those that it needs."""
+        self.volume_monitor.refresh()
+        self.reconciler.start(watch=not self.once)
+        self.stages.run("index", self._run_index)
+        self.stages.run("embed", self._run_embedding)
         self.stages.run("intake", partial(self.pool.run, self._stop))
-        self.stages.repeat("keep", self.housekeeper.step)
+        self.stages.repeat("keep", self.nightly_backup.step)
         self.stages.repeat("score", self.scorer.step)
-        self.stages.repeat("clock", self.clock.step)
+        self.stages.repeat("clock", self.clock_monitor.step)
         if self.scrub is None:
             self.stages.repeat("scan", self.scanner.step)
             self.stages.repeat("train", self.trainer.step)
         if self.scrub is not None or not self.once:
             self.stages.run("scrub", self.scrubber.run)
-        if self.successor is not None:
-            for name, body in self.successor.stages().items():
+        if self.next_model is not None:
+            for name, body in self.next_model.stages().items():
                 self.stages.run(name, body)
         if not self.once:
-            self.stages.repeat("scout", self.scout.step)
-            self.stages.repeat("sentry", self.sentry.step)
-        self.answerer.start()
+            self.stages.repeat("scout", self.hint_follower.step)
+            self.stages.repeat("sentry", self.reconciler.step)
+        self.api.start()
 
     def stop(self) -> None:
-        """End in order: nothing new comes in, what is in work is dropped (it stays pending), what was handed to the
-        writer is committed, the index is saved.
+        """Stop in order: take nothing new, drop unfinished work (it stays pending), commit what was handed to the
+        writer, save the index.
         """
         self._stop.set()
-        self.stages.join("sentry")  # it tends the watches, which are for one thread at a time
-        self.sentry.stop()
+        self.stages.join("sentry")  # it changes the watches, which only one thread at a time may do
+        self.reconciler.stop()
         self.scanner.stop()
         self.queue.wake.set()
-        self.embedder.wake()
+        self.batcher.wake()
         self.scorer.wake.set()
-        if self.successor is not None:
-            self.successor.wake()
-        self.answerer.stop()
+        if self.next_model is not None:
+            self.next_model.wake()
+        self.api.stop()
         self.stages.join(
             *("scan", "scout", "scrub", "keep", "train", "score", "clock"),
             *("intake", "embed", "next-intake", "next-embed"),
@@ -152,94 +161,106 @@ class Service:
         self.in_flight.close()
 
     def reload(self, config: Config) -> None:
-        """Follow a new configuration as far as a running service can, and scan now."""
+        """Apply a new configuration as far as a running service can, and scan now.
+
+        Raises:
+            ResourceError: the configured bundle cannot be opened; nothing has changed.
+        """
         if (config.state, config.intake) != (self.config.state, self.config.intake):
-            log.warning("restart_needed", why="state and [intake] are read at the start only")
+            log.warning("restart_needed", why="changes to `state` and [intake] take effect after a restart")
         if config.model != self.config.model:
-            configured_bundle(config)  # a bundle that cannot be read must not end what runs
-            self.renewed = True
+            configured_bundle(config)  # a bundle that cannot be opened must not stop the service that runs
+            self.model_changed = True
         self.config = config
-        for stage in (self.scout, self.scanner, self.sentry, self.scrubber, self.housekeeper):
+        for stage in (self.hint_follower, self.scanner, self.reconciler, self.scrubber, self.nightly_backup):
             stage.reconfigure(config)
 
-    def _reading(self) -> bool:
+    def _is_reading(self) -> bool:
         return self.queue.claimed_count > 0
 
-    def _ask_to_reload(self) -> None:
-        self.reload_asked = True
+    def _request_reload(self) -> None:
+        self.reload_requested = True
 
-    def settled(self) -> bool:
-        """Whether all there is to do is done: scanned, read, embedded, committed, and the index caught up."""
-        work = (self.scanner if self.scrub is None else self.scrubber, self.housekeeper, self.writer)
+    def is_done(self) -> bool:
+        """Return whether everything is scanned, read, embedded and committed, and the index has caught up."""
+        stages = (self.scanner if self.scrub is None else self.scrubber, self.nightly_backup, self.writer)
         return (
-            all(stage.idle for stage in work)
+            all(stage.idle for stage in stages)
             and self.queue.claimed_count == 0
             and self.queue.exhausted()
             and not self.index.lag
             and (self.scrub is not None or not self.trainer.has_work)
             and not self.scorer.lag
-            and (self.successor is None or self.refusal is not None)
+            and (self.next_model is None or self.model_error is not None)
         )
 
-    def live(self) -> StatusAnswer:
-        """What only the running service knows: the object behind `catalog status`."""
+    def status(self) -> StatusAnswer:
+        """Return what only the running service knows, for `catalog status`."""
         crash_point("answer")
         return {
             "index": {"size": self.index.size, "seq": self.index.seq, "lag": self.index.lag},
             "model": {
-                "provider": self.network.provider,
-                "warning": self.network.warning,
-                "problem": self.network.problem or self._choice.problem,
+                "provider": self.loaded_model.provider,
+                "warning": self.loaded_model.warning,
+                "problem": self.loaded_model.problem or self._selection.problem,
             },
-            "watch": self.sentry.told(),
+            "watch": self.reconciler.told(),
             "scrub": self.scrubber.progress(),
-            "next": None if self.successor is None else self.successor.progress(),
+            "next": self.next_model_progress(),
             "training": self.trainer.training,
             "scanning": path_text(self.scanner.scanning),
             "in_work": self.queue.claimed_count,
-            "done": self.done,
+            "done": self.read_count,
         }
 
-    def renew(self) -> None:
-        """Let the next model take over, once it is level."""
-        if self.successor is not None and self.successor.level:
-            self.successor.take_over()
-            self.renewed = True
+    def next_model_progress(self) -> "NextModelJson | None":
+        """Return the progress of the next model, if there is one."""
+        return None if self.next_model is None else self.next_model.progress()
+
+    def switch_model_if_ready(self) -> None:
+        """Make the next model the current one, once it has caught up."""
+        if self.next_model is not None and self.next_model.caught_up:
+            self.next_model.promote()
+            self.model_changed = True
 
     @property
-    def refusal(self) -> CatalogError | None:
-        """Why the wanted model cannot be used here, if it cannot."""
-        wanted = self._choice.fault if self.scrub is None else None
-        return wanted if self.successor is None else self.successor.refused
+    def model_error(self) -> CatalogError | None:
+        """Why the configured model cannot be used on this machine, if it cannot."""
+        if self.next_model is not None:
+            return self.next_model.error
+        return self._selection.error if self.scrub is None else None
 
-    def _ask(self, change: Change) -> Any:
-        """Ask the writer; should its store have failed, say that and not that it is gone."""
+    def _commit(self, change: Change) -> Any:
+        """Commit a change and return its result. If the writer has ended, raise its error instead of saying so."""
         try:
             return self.writer.commit(change)
         except RuntimeError:
-            fault = self.stages.error
-            if isinstance(fault, CatalogError):
-                raise fault from None
-            raise StoreError(f"the catalog cannot be opened: {fault}", "See the log.") from fault
+            error = self.stages.error
+            if isinstance(error, CatalogError):
+                raise error from None
+            raise StoreError(f"the catalog cannot be opened: {error}", "See the log.") from error
 
     def _record(self, result: FileResult) -> None:
-        self.writer.put(self.recorder.change(result), on_commit=partial(self._recorded, task_of(result).file))
+        self.writer.put(self.recorder.change(result), on_commit=partial(self._on_recorded, task_of(result).file))
 
-    def _recorded(self, file: int) -> None:
-        self.done += 1
+    def _on_recorded(self, file: int) -> None:
+        self.read_count += 1
         self.queue.release(file)
 
-    def _unusable(self, fault: CatalogError | None) -> None:
-        if fault is None:
+    def _run_embedding(self) -> None:
+        run_embedding(self.loaded_model, self.batcher, self.config.model, self._stop, self._on_model_open, eager=False)
+
+    def _on_model_open(self, error: CatalogError | None) -> None:
+        if error is None:
             return
         if self.once:
-            raise fault
-        log.error("model_unusable", problem=fault.problem, remedy=fault.remedy)
+            raise error
+        log.error("model_unusable", problem=error.problem, remedy=error.remedy)
 
-    def _follow(self) -> None:
+    def _run_index(self) -> None:
         self.index.start()
         if self.index.note:
             log.info("index", note=self.index.note)
         self.index.run(self._stop, self._index_wake)
-        self.writer.closed.wait(JOIN_SECONDS)  # what is committed last belongs into the snapshot too
+        self.writer.closed.wait(JOIN_SECONDS)  # the snapshot is to include what is committed last
         self.index.finish()

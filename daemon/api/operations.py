@@ -106,7 +106,10 @@ def embed_texts(network: LoadedModel, request: dict[str, Any]) -> WordsAnswer:
     texts = request.get("texts")
     if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
         raise UsageError("the request has no usable `texts`", CLIENT_REMEDY)
-    return {"vectors": encode_array(network.words(texts)), "tower": network.bundle.text and network.bundle.text.id}
+    return {
+        "vectors": encode_array(network.embed_texts(texts)),
+        "tower": network.bundle.text and network.bundle.text.id,
+    }
 
 
 def _require_model(network: LoadedModel, request: dict[str, Any]) -> None:

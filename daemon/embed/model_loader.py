@@ -1,4 +1,4 @@
-"""Open the model and attest it, once there is something to embed. A model that fails stops embedding, nothing else."""
+"""A model, opened and attested on first use. If that fails, embedding pauses and the rest of the service goes on."""
 
 import threading
 import time
@@ -17,92 +17,106 @@ from models.bundle.folder import Bundle
 if TYPE_CHECKING:
     import numpy as np
 
-    from models.runtime.session_pool import ModelSession as Live
+    from models.runtime.session_pool import ModelSession
     from models.runtime.text_encoder import TextEncoder
 
 log = structlog.get_logger()
 
 
 class LoadedModel:
-    """The session, opened when it is first needed. `problem`: why nothing is embedded, or ""."""
+    """The session and text encoder of a bundle. `problem`: why nothing is embedded, or "". Safe for any thread.
+
+    `provider`: the execution provider, "" until the session has been opened once.
+    """
 
     def __init__(self, bundle: Bundle, config: Config, model: int, writer: Writer) -> None:
+        """`model`: its row id."""
         self.bundle = bundle
         self._config = config
         self._settings = config.model
         self._model = model
         self._writer = writer
         self._lock = threading.Lock()
-        self._session: Live | None = None
-        self._words: TextEncoder | None = None
-        self._used = 0.0
+        self._session: ModelSession | None = None
+        self._text_encoder: TextEncoder | None = None
+        self._last_used = 0.0
         self.problem = ""
         self.provider = ""
-        self.cosine = 0.0
 
-    def open(self) -> "Live":
-        """The attested session. Raises PlaceFault, and says so in `problem`, where there is none to be had."""
+    def open(self) -> "ModelSession":
+        """Return the attested session.
+
+        Raises:
+            ResourceError: it cannot be opened or is not attested; `problem` says so too.
+        """
         with self._lock:
-            self._used = time.monotonic()
+            self._last_used = time.monotonic()
             if self._session is None:
                 try:
-                    self._session = self._start()
-                except ResourceError as fault:
-                    self.problem = f"{fault.problem}. {fault.remedy}"
+                    self._session = self._open_session()
+                except ResourceError as error:
+                    self.problem = f"{error.problem}. {error.remedy}"
                     raise
             return self._session
 
-    def words(self, texts: list[str]) -> "np.ndarray":
-        """Vectors of texts, float32 [N, dims]. The text model is loaded, and attested, for the first question.
+    def embed_texts(self, texts: list[str]) -> "np.ndarray":
+        """Return vectors of texts, float32 [N, dims]. The text model is loaded and attested on first use.
 
-        Raises PlaceFault for a bundle without one, or whose text model does not load or is not attested.
+        Raises:
+            ResourceError: the bundle has no text model, or it cannot be loaded or is not attested.
         """
         from models.bundle.folder import BundleError
         from models.runtime.text_attestation import open_text_encoder
 
         with self._lock:
-            self._used = time.monotonic()
+            self._last_used = time.monotonic()
             try:
-                self._words = self._words or open_text_encoder(self.bundle, threads=self._settings.threads)
+                self._text_encoder = self._text_encoder or open_text_encoder(
+                    self.bundle, threads=self._settings.threads
+                )
             except BundleError as error:
                 raise ResourceError(str(error), "See `catalog model list`.") from error
-            words = self._words
-        return words.encode(texts)
+            encoder = self._text_encoder
+        return encoder.encode(texts)
 
     @property
     def warning(self) -> str:
-        """What the session says loudly; "" while none is loaded."""
+        """The session's warning, "" while none is loaded."""
         session = self._session
         return "" if session is None else session.warning
 
-    def rest(self) -> None:
-        """Let go of a session that nobody has used for `idle_minutes`; it comes back on demand, attested anew."""
+    def unload_if_idle(self) -> None:
+        """Release what nobody has used for `idle_minutes`; it is loaded and attested again on the next use."""
         minutes = self._settings.idle_minutes
         with self._lock:
-            idle = time.monotonic() - self._used
-            if minutes and idle >= 60 * minutes and (self._session is not None or self._words is not None):
-                self._session = self._words = None
+            idle = time.monotonic() - self._last_used
+            if minutes and idle >= 60 * minutes and (self._session is not None or self._text_encoder is not None):
+                self._session = self._text_encoder = None
                 log.info("model_let_go", model=self.bundle.name, idle_minutes=round(idle / 60, 1))
 
-    def _start(self) -> "Live":
+    def _open_session(self) -> "ModelSession":
         from models.runtime.attestation import attest
 
         started = time.monotonic()
         session = open_session(self.bundle, self._config)
-        found = attest(self.bundle, session)
-        if not found.ok:
-            raise ResourceError("the model is not attested on this machine, so nothing is embedded", found.word)
-        self.provider, self.cosine, self.problem = session.provider, found.cosine, ""
+        attestation = attest(self.bundle, session)
+        if not attestation.ok:
+            raise ResourceError("the model is not attested on this machine, so nothing is embedded", attestation.word)
+        self.provider, self.problem = session.provider, ""
         self._writer.put(
             partial(
-                record_attestation, model=self._model, provider=session.provider, cosine=found.cosine, now=time.time()
+                record_attestation,
+                model=self._model,
+                provider=session.provider,
+                cosine=attestation.cosine,
+                now=time.time(),
             )
         )
         log.info(
             "model_ready",
             model=self.bundle.name,
             provider=session.provider,
-            cosine=round(found.cosine, 6),
+            cosine=round(attestation.cosine, 6),
             seconds=round(time.monotonic() - started, 3),
         )
         if session.warning:

@@ -1,4 +1,4 @@
-"""Which model answers and which one is being prepared: the configuration says what is wanted, the catalog what is."""
+"""Choose the current model and the next one, from the configured bundle and the models in the catalog."""
 
 import time
 from collections.abc import Callable
@@ -20,54 +20,62 @@ CommitFunction = Callable[[Callable[[Database], Any]], Any]
 
 
 class ModelSelection(NamedTuple):
-    """The bundle that answers with its row, and the bundle that is to follow it with its row, if any."""
+    """The current model's bundle and row id, and those of the next model, if there is one.
+
+    `error`: why the configured bundle is not used. The old model stays the current one meanwhile.
+    """
 
     bundle: Bundle
     model: int
-    following: tuple[Bundle, int] | None = None
-    fault: ResourceError | None = None  # why the wanted bundle is not used, while the old one goes on answering
+    next_model: tuple[Bundle, int] | None = None
+    error: ResourceError | None = None
 
     @property
     def problem(self) -> str:
-        """The same in words, or ""."""
-        return "" if self.fault is None else f"{self.fault.problem}. {self.fault.remedy}"
+        """The error as text, or ""."""
+        return "" if self.error is None else f"{self.error.problem}. {self.error.remedy}"
 
 
-def select_model(config: Config, ask: CommitFunction) -> ModelSelection:
-    """Read the wanted bundle and write down its role. Raises PlaceFault where it cannot be read.
+def select_model(config: Config, commit: CommitFunction) -> ModelSelection:
+    """Open the configured bundle and store its role: the next model, if an older model still answers.
 
-    Another model than before takes its place at once where the old one has no vectors, or cannot be opened any more.
+    It becomes the current model at once if the old one has no vectors or can no longer be opened.
+
+    Raises:
+        ResourceError: the configured bundle cannot be opened, and no older model can take its place.
     """
-    held = ask(current_model)
+    current = commit(current_model)
     try:
-        wanted = configured_bundle(config)
-    except ResourceError as fault:
-        elsewhere = held is not None and held.folder != str(bundle_folder(config.model.bundle, config.state))
-        old = _usable_old_bundle(held, ask) if held is not None and elsewhere else None
-        if held is None or old is None:
+        configured = configured_bundle(config)
+    except ResourceError as error:
+        replaced = current is not None and current.folder != str(bundle_folder(config.model.bundle, config.state))
+        old = _usable_old_bundle(current, commit) if current is not None and replaced else None
+        if current is None or old is None:
             raise
-        log.error("next_model_unusable", problem=fault.problem, remedy=fault.remedy)
-        return ModelSelection(old, held.id, fault=fault)
-    old = None if held is None or held.digest == wanted.id else _usable_old_bundle(held, ask)
-    if held is None or old is None:
-        return ModelSelection(wanted, int(ask(partial(_register_with_role, wanted, set_current_model))))
-    return ModelSelection(old, held.id, (wanted, int(ask(partial(_register_with_role, wanted, set_next_model)))))
+        log.error("next_model_unusable", problem=error.problem, remedy=error.remedy)
+        return ModelSelection(old, current.id, error=error)
+    unchanged = current is None or current.digest == configured.id
+    old = None if unchanged else _usable_old_bundle(current, commit)
+    if current is None or old is None:
+        return ModelSelection(configured, int(commit(partial(_store_role, configured, set_current_model))))
+    return ModelSelection(old, current.id, (configured, int(commit(partial(_store_role, configured, set_next_model)))))
 
 
-def _register_with_role(bundle: Bundle, role: Callable[..., int], database: Database) -> int:
-    return role(database, bundle.id, bundle.name, bundle.dims, time.time(), str(bundle.folder))
+def _store_role(bundle: Bundle, set_role: Callable[..., int], database: Database) -> int:
+    return set_role(database, bundle.id, bundle.name, bundle.dims, time.time(), str(bundle.folder))
 
 
-def _usable_old_bundle(held: Model, ask: CommitFunction) -> Bundle | None:
-    if held.folder is None or not ask(partial(_has_vectors, model=held.id)):
+def _usable_old_bundle(model: Model, commit: CommitFunction) -> Bundle | None:
+    """Return the bundle of the current model, if that has vectors and its folder still holds the same bundle."""
+    if model.folder is None or not commit(partial(_has_vectors, model=model.id)):
         return None
     try:
-        old = open_bundle(Path(held.folder))
-    except ResourceError as fault:
-        log.warning("old_model_lost", model=held.name, problem=fault.problem)
+        old = open_bundle(Path(model.folder))
+    except ResourceError as error:
+        log.warning("old_model_lost", model=model.name, problem=error.problem)
         return None
-    if old.id != held.digest:
-        log.warning("old_model_lost", model=held.name, problem=f"{held.folder} holds another bundle now")
+    if old.id != model.digest:
+        log.warning("old_model_lost", model=model.name, problem=f"{model.folder} now contains another bundle")
         return None
     return old
 

@@ -1,4 +1,4 @@
-"""The next model: it embeds everything afresh beside the current one, which goes on answering until it is level."""
+"""The next model: embed every image for it while the current model answers, and switch once it has caught up."""
 
 import threading
 import time
@@ -32,7 +32,10 @@ log = structlog.get_logger()
 
 
 class NextModel:
-    """Its stages are bodies for the service's threads. `refused`: why its bundle cannot be used here, or None."""
+    """The stages of the next model, as bodies for the service's threads. `error`: why its bundle cannot be used here.
+
+    `is_reading`: whether the current model has files to read; those go first.
+    """
 
     def __init__(
         self,
@@ -42,108 +45,108 @@ class NextModel:
         current: int,
         writer: Writer,
         stop: threading.Event,
-        busy: Callable[[], bool],
+        is_reading: Callable[[], bool],
     ) -> None:
         self.bundle, self._model, self._current = bundle, model, current
         self._writer, self._stop, self._settings = writer, stop, config.model
         self._database = Database(config.database, write=False)
-        self._asking = threading.Lock()
-        self.network = LoadedModel(bundle, config, model, writer)
-        self.queue = NextModelQueue(config.database, model, busy)
-        self.embedder = EmbeddingBatcher(config.model.batch or 8, self._record, stop)
+        self._database_lock = threading.Lock()
+        self.loaded_model = LoadedModel(bundle, config, model, writer)
+        self.queue = NextModelQueue(config.database, model, is_reading)
+        self.batcher = EmbeddingBatcher(config.model.batch or 8, self._record, stop)
         self.pool = WorkerPool(
             self.queue,
             worker_settings(config, model, bundle.recipe),
             _ignore_in_flight,
             config.intake.workers,
             config.intake.seconds,
-            outcome_router(self.embedder.put, self._record),
-            self.embedder.hurry,
+            outcome_router(self.batcher.put, self._record),
+            self.batcher.flush,
         )
         self.index = IndexFollower(config.database, config.state, model, bundle.id, bundle.dims)
         self._index_wake = threading.Event()
         writer.wake_after_commit(self._index_wake)
-        self.refused: CatalogError | None = None
-        self._began = time.monotonic()
-        self._had = self._vectors(model)
+        self.error: CatalogError | None = None
+        self._started_at = time.monotonic()
+        self._initial_vectors = self._count_vectors(model)
 
     def stages(self) -> Mapping[str, Callable[[], None]]:
-        """Bodies by the names of their threads."""
+        """Return the stages' bodies by thread name."""
         return {
-            "next-index": self._follow,
+            "next-index": self._run_index,
             "next-embed": partial(
-                run_embedding, self.network, self.embedder, self._settings, self._stop, self._refuse, eager=True
+                run_embedding, self.loaded_model, self.batcher, self._settings, self._stop, self._set_error, eager=True
             ),
-            "next-intake": self._read,
+            "next-intake": self._run_pool,
         }
 
     def wake(self) -> None:
-        """Have every stage notice a stop."""
+        """Make every stage notice a stop."""
         self.queue.wake.set()
-        self.embedder.wake()
+        self.batcher.wake()
         self._index_wake.set()
 
     @property
-    def level(self) -> bool:
-        """Whether it has embedded all that can be read now, and its index holds it: it may take over."""
-        read = bool(self.network.provider) and self.queue.caught_up and not self.queue.claimed_count
-        return read and self._writer.idle and not self.index.lag
+    def caught_up(self) -> bool:
+        """Whether every readable image is embedded and indexed, so that this model can become the current one."""
+        all_read = bool(self.loaded_model.provider) and self.queue.caught_up and not self.queue.claimed_count
+        return all_read and self._writer.idle and not self.index.lag
 
-    def take_over(self) -> None:
-        """Make it the current model, in one transaction. The service has to be assembled anew afterwards."""
+    def promote(self) -> None:
+        """Make this the current model, in one transaction. A new service must be assembled afterwards."""
         crash_point("switch")
         self._writer.commit(partial(promote_next_model, now=time.time()))
         crash_point("switched")
         log.info("model_switched", model=self.bundle.name)
 
     def progress(self) -> "NextModelJson":
-        """What `status` says of it; `seconds_left` is None while nobody can know."""
-        done, total = self._vectors(self._model), self._vectors(self._current)
-        fresh, seconds = done - self._had, time.monotonic() - self._began
-        left = (total - done) * seconds / fresh if fresh > 0 and total > done else None
+        """Return the progress for `catalog status`."""
+        done, total = self._count_vectors(self._model), self._count_vectors(self._current)
+        added, seconds = done - self._initial_vectors, time.monotonic() - self._started_at
+        left = (total - done) * seconds / added if added > 0 and total > done else None
         return {
             "id": self.bundle.id,
             "name": self.bundle.name,
             "done": done,
             "total": max(done, total),
             "seconds_left": None if left is None else round(left),
-            "problem": self.network.problem,
+            "problem": self.loaded_model.problem,
         }
 
-    def _vectors(self, model: int) -> int:
-        with self._asking:
+    def _count_vectors(self, model: int) -> int:
+        with self._database_lock:
             return int(self._database.value(LIVE_VECTORS_SQL, model))
 
-    def _read(self) -> None:
-        """Nothing is read before the model has proved itself: a bundle that is refused costs no work."""
-        while not self._stop.is_set() and not self.network.provider:
+    def _run_pool(self) -> None:
+        """Read nothing before the model is attested: a bundle that fails costs no work."""
+        while not self._stop.is_set() and not self.loaded_model.provider:
             self._stop.wait(0.2)
         self.pool.run(self._stop)
 
-    def _refuse(self, fault: CatalogError | None) -> None:
-        self.refused = fault
-        if fault is not None:
-            log.error("next_model_unusable", problem=fault.problem, remedy=fault.remedy)
+    def _set_error(self, error: CatalogError | None) -> None:
+        self.error = error
+        if error is not None:
+            log.error("next_model_unusable", problem=error.problem, remedy=error.remedy)
 
-    def _follow(self) -> None:
+    def _run_index(self) -> None:
         self.index.start()
         self.index.run(self._stop, self._index_wake)
         self._writer.closed.wait()
         self.index.finish()
 
     def _record(self, result: FileResult) -> None:
-        """Only vectors are kept: what is wrong with a file is the current model's affair to tell."""
+        """Store vectors only: problems with a file are recorded when the current model reads it."""
         release = partial(self.queue.release, task_of(result).file)
         if isinstance(result, Embedded):
-            self._writer.put(partial(self._add, result), on_commit=release)
+            self._writer.put(partial(self._add_vector, result), on_commit=release)
         else:
             release()
 
-    def _add(self, result: Embedded, database: Database) -> None:
+    def _add_vector(self, result: Embedded, database: Database) -> None:
         content = database.value("SELECT id FROM content WHERE sha256 = ?", result.decoded.sha256)
         if content is not None:
             add_vector(database, content, self._model, result.vector)
 
 
 def _ignore_in_flight(slot: int, file: int) -> None:
-    """Its readers leave no trace in the slots: those files are well, and a crash is told by the current model."""
+    """Record nothing: these files have been read before without a crash."""

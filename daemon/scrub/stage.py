@@ -29,10 +29,10 @@ log = structlog.get_logger()
 
 
 class Scrubber:
-    """Runs in one thread; `request`, `cancel` and `progress` may be called from any.
+    """Reads files one at a time, in one thread; `request`, `cancel` and `progress` may be called from any.
 
-    `busy` says whether new files wait to be read: they go before what the service reads by itself. With `once` a run
-    ends with its service; else the next one takes it up again, as far as its night goes. `order` is begun at once.
+    `is_busy`: whether new files wait to be read; those go before the continuous run. With `once` a run ends with its
+    service; otherwise the next service resumes it, within the same night. `budget`: of a run to begin at once.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Scrubber:
         busy: Callable[[], bool],
         *,
         once: bool,
-        order: ScrubBudget | None,
+        budget: ScrubBudget | None,
     ) -> None:
         self._database = Database(config.database, write=False)
         self._writer = writer
@@ -58,8 +58,8 @@ class Scrubber:
         self._cancelled = False
         self._wake = threading.Event()
         self.reconfigure(config)
-        if order is not None:
-            self.request(order.limit)
+        if budget is not None:
+            self.request(budget.limit)
 
     def reconfigure(self, config: Config) -> None:
         """Follow new settings."""

@@ -17,13 +17,13 @@ def test_watches_are_given_back_after_the_thread_that_tends_them(
     service = Service(home.config, once=False)
     service.start()
     tending: list[bool] = []
-    give_back = service.sentry.stop
+    give_back = service.reconciler.stop
 
     def stop() -> None:
         tending.append("sentry" not in service.stages.dead())
         give_back()
 
-    monkeypatch.setattr(service.sentry, "stop", stop)
+    monkeypatch.setattr(service.reconciler, "stop", stop)
     service.stop()
     assert tending == [False]
     assert service.stages.error is None

@@ -54,45 +54,45 @@ def test_only_the_culprits_are_rejected(poison: tuple[int, ...], silent: bool) -
 
 
 def test_a_healthy_batch_costs_one_call() -> None:
-    network = Picky()
-    assert len(list(embed_batch(network, [decoded(n) for n in range(8)], SHAPE))) == 8
-    assert network.sizes == [8]
+    encoder = Picky()
+    assert len(list(embed_batch(encoder, [decoded(n) for n in range(8)], SHAPE))) == 8
+    assert encoder.sizes == [8]
 
 
 def test_batches_are_full_under_load_and_small_ones_do_not_wait() -> None:
-    stop, network, done = threading.Event(), Picky(), []
-    embedder = EmbeddingBatcher(4, done.append, stop)
+    stop, encoder, done = threading.Event(), Picky(), []
+    batcher = EmbeddingBatcher(4, done.append, stop)
     for number in range(6):
-        embedder.put(decoded(number))
-    thread = threading.Thread(target=embedder.run, args=(network, SHAPE))
+        batcher.put(decoded(number))
+    thread = threading.Thread(target=batcher.run, args=(encoder, SHAPE))
     thread.start()
     deadline = threading.Event()
     while len(done) < 6 and not deadline.wait(0.01):
         pass
     stop.set()
     thread.join(10)
-    assert network.sizes == [4, 2]
+    assert encoder.sizes == [4, 2]
 
 
 def test_a_full_queue_does_not_hold_up_the_end() -> None:
     stop = threading.Event()
-    embedder = EmbeddingBatcher(1, lambda result: None, stop)
-    embedder.batch = 1  # the model is open
-    embedder.put(decoded(0))
-    embedder.put(decoded(1))
+    batcher = EmbeddingBatcher(1, lambda result: None, stop)
+    batcher.batch_size = 1  # the model is open
+    batcher.put(decoded(0))
+    batcher.put(decoded(1))
     stop.set()
-    embedder.put(decoded(2))  # would block for ever
+    batcher.put(decoded(2))  # would block for ever
 
 
 def test_readers_do_not_stand_still_while_the_model_is_opened() -> None:
-    stop, network, done = threading.Event(), Picky(), []
-    embedder = EmbeddingBatcher(1, done.append, stop)
-    reader = threading.Thread(target=lambda: [embedder.put(decoded(number)) for number in range(MAX_WAITING_IMAGES)])
+    stop, encoder, done = threading.Event(), Picky(), []
+    batcher = EmbeddingBatcher(1, done.append, stop)
+    reader = threading.Thread(target=lambda: [batcher.put(decoded(number)) for number in range(MAX_WAITING_IMAGES)])
     reader.start()
     reader.join(60)
     assert not reader.is_alive() and not done
-    embedder.batch = 4  # it is open, and fewer may wait from now on; those that do are not lost
-    thread = threading.Thread(target=embedder.run, args=(network, SHAPE))
+    batcher.batch_size = 4  # it is open, and fewer may wait from now on; those that do are not lost
+    thread = threading.Thread(target=batcher.run, args=(encoder, SHAPE))
     thread.start()
     tick = threading.Event()
     for _ in range(6000):
@@ -100,7 +100,7 @@ def test_readers_do_not_stand_still_while_the_model_is_opened() -> None:
             break
         tick.wait(0.01)
     stop.set()
-    embedder.wake()
+    batcher.wake()
     thread.join(60)
     assert [result.decoded.task.file for result in done] == list(range(MAX_WAITING_IMAGES))
 
@@ -109,17 +109,17 @@ def test_the_queue_grows_with_the_batch_and_loses_nothing() -> None:
     """A GPU's batches are larger than those that were planned for before the model was open; readers must not stand
     still while one is in work.
     """
-    stop, network, done = threading.Event(), Picky(), []
-    embedder = EmbeddingBatcher(1, done.append, stop)
-    embedder.batch = 1
-    reader = threading.Thread(target=lambda: [embedder.put(decoded(number)) for number in range(16)])
+    stop, encoder, done = threading.Event(), Picky(), []
+    batcher = EmbeddingBatcher(1, done.append, stop)
+    batcher.batch_size = 1
+    reader = threading.Thread(target=lambda: [batcher.put(decoded(number)) for number in range(16)])
     reader.start()
     reader.join(0.2)
     assert reader.is_alive()  # two batches of one wait, and nobody takes them
-    embedder.batch = 8
+    batcher.batch_size = 8
     reader.join(60)
     assert not reader.is_alive()
-    thread = threading.Thread(target=embedder.run, args=(network, SHAPE))
+    thread = threading.Thread(target=batcher.run, args=(encoder, SHAPE))
     thread.start()
     tick = threading.Event()
     for _ in range(6000):
@@ -127,9 +127,9 @@ def test_the_queue_grows_with_the_batch_and_loses_nothing() -> None:
             break
         tick.wait(0.01)
     stop.set()
-    embedder.wake()
+    batcher.wake()
     thread.join(60)
-    assert network.sizes == [8, 8]
+    assert encoder.sizes == [8, 8]
     assert [result.decoded.task.file for result in done] == list(range(16))
 
 
@@ -138,11 +138,11 @@ def test_several_devices_get_one_batch_in_order(tmp_path: Path) -> None:
     bundle = load_bundle(write_tiny_bundle(tmp_path / "bundle"))
     pool = SessionPool([Session(bundle, provider="cpu", threads=1, batch=4, bound=True) for _ in range(2)])
     stop, done = threading.Event(), []
-    embedder = EmbeddingBatcher(pool.batch, done.append, stop)
+    batcher = EmbeddingBatcher(pool.batch, done.append, stop)
     drawn = np.random.default_rng(5).integers(0, 256, (16, SIDE, SIDE, 3)).astype(np.uint8)
     for number, one in enumerate(drawn):
-        embedder.put(decoded(number)._replace(pixels=one.tobytes()))
-    thread = threading.Thread(target=embedder.run, args=(pool, (SIDE, SIDE)))
+        batcher.put(decoded(number)._replace(pixels=one.tobytes()))
+    thread = threading.Thread(target=batcher.run, args=(pool, (SIDE, SIDE)))
     thread.start()
     tick = threading.Event()
     for _ in range(6000):
@@ -150,8 +150,8 @@ def test_several_devices_get_one_batch_in_order(tmp_path: Path) -> None:
             break
         tick.wait(0.01)
     stop.set()
-    embedder.wake()
+    batcher.wake()
     thread.join(60)
-    assert (embedder.batches, [result.decoded.task.file for result in done]) == (2, list(range(16)))
+    assert (batcher.batches, [result.decoded.task.file for result in done]) == (2, list(range(16)))
     vectors = unpack_vectors([result.vector for result in done], DIMS)
     assert np.allclose(vectors, reference_vectors(drawn), atol=2e-3)

@@ -271,7 +271,7 @@ def test_a_full_pass_has_other_things_to_do(make: Callable[..., Household]) -> N
     house = make()
     furnish(house, 1)
     idle = Scrubber(
-        *(house.config, Writer(house.config.database), threading.Event(), lambda: False), once=True, order=None
+        *(house.config, Writer(house.config.database), threading.Event(), lambda: False), once=True, budget=None
     )
     with pytest.raises(StoreError, match="another pass"):
         operations.control_scrub(idle, {"op": "scrub", "begin": True})
