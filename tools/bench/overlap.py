@@ -42,12 +42,12 @@ class ShortQueueEmbedder(EmbeddingBatcher):
     """The queue keeps the size it had for a CPU."""
 
     @property
-    def batch(self) -> int:
+    def batch_size(self) -> int:
         """As large as the device's."""
         return BATCH
 
-    @batch.setter
-    def batch(self, images: int) -> None:
+    @batch_size.setter
+    def batch_size(self, images: int) -> None:
         """Changes nothing."""
 
 
@@ -59,7 +59,7 @@ def measure_flow(kind: type[EmbeddingBatcher], reader: float, device: float) -> 
         moments.append(time.perf_counter())
 
     embedder = kind(SHORT_BATCH, deliver, stop)
-    embedder.batch = BATCH
+    embedder.batch_size = BATCH
     thread = threading.Thread(target=embedder.run, args=(SimulatedDevice(device), (SIDE, SIDE)))
     thread.start()
     blank, due = bytes(SIDE * SIDE * 3), time.perf_counter()
