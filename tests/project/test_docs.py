@@ -21,6 +21,7 @@ from daemon.cli import catalogd
 from models.decode.formats import FORMATS
 from models.decode.reason import RejectReason
 from tests.support.source_tree import HOME
+from tools.json_page import json_page
 
 OTHERS = {"--constraint", "--strict", "--system"}  # options of pip, mypy and sysctl
 README = (HOME / "README.md").read_text(encoding="utf-8")
@@ -160,6 +161,11 @@ def test_every_module_that_is_run_exists() -> None:
     assert [
         name for name in named if not any((HOME / name.replace(".", "/")).parent.glob(f"{name.split('.')[-1]}*"))
     ] == []
+
+
+def test_the_json_page_is_that_of_the_types() -> None:
+    assert PAGES["docs/json.md"] == json_page(), "run `python -m tools.json_page`"
+    assert all(row.strip("| ").split("|")[-1].strip() for row in PAGES["docs/json.md"].splitlines() if row[:2] == "| ")
 
 
 def test_every_table_of_the_schema_is_described() -> None:

@@ -1,0 +1,99 @@
+"""Write docs/json.md from the types of the commands' JSON: `python -m tools.json_page`."""
+
+import ast
+import inspect
+import re
+from pathlib import Path
+from types import ModuleType
+
+from catalog import json_types
+from catalog.json_types import commands
+
+PAGE = Path(__file__).parents[1] / "docs" / "json.md"
+HEAD = """# JSON output
+
+Every command that answers a question takes `--json`. A command that prints a list prints one object a line. Scripts may
+rely on keys and values; new keys may be added.
+
+{conventions}
+
+*This page is generated from `catalog/json_types/` by `python -m tools.json_page`.*
+"""
+
+
+def json_page() -> str:
+    """Return the page: each command with its objects, then the objects that they contain."""
+    inner: dict[str, str] = {}
+    outer = {name: title for title, types in _titles().items() for name in [kind.__name__ for kind in types]}
+    parts = []
+    for title, types in _titles().items():
+        parts.append(f"## {title}\n")
+        parts += [_object(kind, outer, inner) for kind in types]
+    parts.append("## Objects inside these\n")
+    done: set[str] = set()
+    while missing := sorted(set(inner) - done):
+        for name in missing:
+            done.add(name)
+            parts.append(f"### {_anchor_text(name)}\n\n{_object(_type(name), outer, inner)}")
+    conventions = (inspect.getdoc(json_types) or "").split("\n\n")[1]
+    return HEAD.format(conventions=conventions) + "\n" + "\n".join(parts)
+
+
+def _titles() -> dict[str, tuple[type, ...]]:
+    """Return the types under one heading for all commands that print the same."""
+    grouped: dict[tuple[type, ...], list[str]] = {}
+    for command, types in commands.JSON_TYPES.items():
+        grouped.setdefault(types, []).append(f"`catalog {command}`")
+    return {", ".join(names): types for types, names in grouped.items()}
+
+
+def _object(kind: type, outer: dict[str, str], inner: dict[str, str]) -> str:
+    rows = [f"{inspect.getdoc(kind)}\n", "| key | type | meaning |", "|---|---|---|"]
+    for key, annotation, meaning in _keys(kind):
+        for name in re.findall(r"\w+Json", annotation):
+            if name not in outer:
+                inner[name] = annotation
+        text = annotation.replace(" | ", " or ").replace("None", "null")
+        rows.append(f"| `{key}` | {_readable(text)} | {meaning} |")
+    return "\n".join(rows) + "\n"
+
+
+def _readable(annotation: str) -> str:
+    optional = annotation.startswith("NotRequired[")
+    text = annotation.removeprefix("NotRequired[").removesuffix("]") if optional else annotation
+    text = re.sub(r"list\[(.*)\]", r"list of \1", text)
+    text = re.sub(r"dict\[str, (.*)\]", r"object of \1", text)
+    text = text.replace("str", "string").replace("float", "number").replace("bool", "boolean").replace("int", "integer")
+    text = re.sub(r"\bAny\b", "any value", re.sub(r"(\w+)Json", lambda found: _anchor_text(found[0]), text))
+    return text + (", may be absent" if optional else "")
+
+
+def _anchor_text(name: str) -> str:
+    return " ".join(re.findall(r"[A-Z][a-z]*", name.removesuffix("Json"))).lower()
+
+
+def _keys(kind: type) -> list[tuple[str, str, str]]:
+    """Return key, annotation and the comment after it, those of base types first."""
+    found = []
+    for base in getattr(kind, "__orig_bases__", ()):
+        if isinstance(base, type) and base.__name__.endswith("Json"):
+            found += _keys(base)
+    lines, first = inspect.getsourcelines(kind)
+    tree = ast.parse("".join(lines)).body[0]
+    assert isinstance(tree, ast.ClassDef) and first
+    for node in tree.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            comment = "".join(lines[node.lineno - 1 : node.end_lineno]).partition("#")[2].strip()
+            found.append((node.target.id, ast.unparse(node.annotation), comment))
+    return found
+
+
+def _type(name: str) -> type:
+    modules = [value for value in vars(commands).values() if isinstance(value, ModuleType)]
+    kind = next(getattr(module, name) for module in modules if hasattr(module, name))
+    assert isinstance(kind, type)
+    return kind
+
+
+if __name__ == "__main__":
+    PAGE.write_text(json_page(), encoding="utf-8")
