@@ -1,1 +1,1 @@
-"""Check, repair, scrub bookkeeping, bit rot, rejected files."""
+"""Integrity of catalog and files: check and repair, scrub runs and their results, bit rot, rejected files."""

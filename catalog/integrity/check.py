@@ -1,11 +1,7 @@
-"""The oracle of the invariant: compare catalog, disk and index.
+"""Check the invariant: compare catalog, disk, journal and saved index.
 
-Once quiet, every eligible file on disk is either embedded or rejected with a reason, every vanished file is gone,
-every file of an absent volume keeps all it had, and everything derived is what it was derived from.
-
-The saved index against the vectors it was made from.
-
-The owner's choices in the table against those in the journal.
+When no work is pending, every eligible file on disk is either embedded or rejected with a reason, every vanished file
+is gone, every file of an absent volume has kept all its data, and all derived data matches its source.
 """
 
 import time
@@ -23,30 +19,51 @@ from catalog.similarity.index_replay import open_index
 from catalog.store.database import Database
 from catalog.store.models import current_model
 
-COMPARE_ATTEMPTS = 3  # a choice that is being made right now is in the journal a moment before it is in the table
+__all__ = ["CheckFinding", "check_catalog"]
+
+COMPARE_ATTEMPTS = 3  # a choice that is being made is in the journal a moment before it is in the table
+MAX_IDS_SHOWN = 5  # in one finding
+
+
+def check_catalog(config: Config, database: Database, *, disk: bool = True) -> list[CheckFinding]:
+    """Return all findings; none where the invariant holds. Reads only.
+
+    While a service runs, the files that it has yet to read are one finding. Its index is in its memory then, and the
+    snapshot is not checked.
+    """
+    busy = service_running(config.state)
+    found = [*store_findings(database), *journal_findings(database, config.state)]
+    if not busy:
+        found += index_findings(database, config.state)
+    if disk:
+        found += DiskCheck(config, database, time.time()).findings()
+    return _fold_unread(found) if busy else found
+
+
+def _fold_unread(found: list[CheckFinding]) -> list[CheckFinding]:
+    """Fold the files that a running service is about to read into one finding."""
+    waiting = sum(finding.kind == "unread" for finding in found)
+    rest = [finding for finding in found if finding.kind != "unread"]
+    if waiting:
+        rest.append(CheckFinding("not quiet", None, f"files that the running service has yet to read: {waiting}"))
+    return rest
 
 
 def journal_findings(database: Database, state: Path) -> Iterator[CheckFinding]:
-    """What either lacks. Raises JournalFault."""
+    """Yield the owner's choices that the label table or the journal lacks. Raises JournalError."""
     found = LabelDifference([], [])
     for _ in range(COMPARE_ATTEMPTS):
         found = compare_choices(table_choices(database), journal_choices(state))
         if not any(found):
             return
-    for word, lacking in (
-        ("the catalog lacks", found.missing_in_table),
-        ("the journal lacks", found.missing_in_journal),
-    ):
-        for choice in lacking:
-            path = choice.path or None
-            yield CheckFinding("journal", path, f"{word} the choice to {choice.value} {choice.sha256.hex()}")
-
-
-MAX_IDS_SHOWN = 5  # labels that a finding names
+    for holder, missing in (("catalog", found.missing_in_table), ("journal", found.missing_in_journal)):
+        for choice in missing:
+            detail = f"the {holder} lacks the choice to {choice.value} {choice.sha256.hex()}"
+            yield CheckFinding("journal", choice.path or None, detail)
 
 
 def index_findings(database: Database, state: Path) -> Iterator[CheckFinding]:
-    """What is wrong with the snapshot. That there is none is no fault: it is a cache."""
+    """Yield the problems of the index snapshot. A missing snapshot is not one: it is a cache."""
     model = current_model(database)
     if model is None:
         return
@@ -65,38 +82,14 @@ def _vector_states(database: Database, model: int) -> dict[int, tuple[int, bool]
     return {id_: (seq, bool(live)) for id_, seq, live in rows}
 
 
-def compare_index_ids(labels: set[int], vectors: dict[int, tuple[int, bool]], seq: int) -> Iterator[CheckFinding]:
-    """Labels have to be the living vectors, as far as the snapshot reaches. Pure."""
-    living = {id_ for id_, (at, live) in vectors.items() if live and at <= seq}
+def compare_index_ids(ids: set[int], vectors: dict[int, tuple[int, bool]], seq: int) -> Iterator[CheckFinding]:
+    """Compare the ids in the snapshot with the live vectors up to change number `seq`. Pure.
+
+    `vectors`: change number and live flag by id.
+    """
+    live = {id_ for id_, (at, is_live) in vectors.items() if is_live and at <= seq}
     later = {id_ for id_, (at, _) in vectors.items() if at > seq}
-    for word, wrong in (("lacks vectors", living - labels), ("holds dead vectors", labels - living - later)):
+    for problem, wrong in (("lacks live vectors", live - ids), ("has dead vectors", ids - live - later)):
         if wrong:
             some = ", ".join(map(str, sorted(wrong)[:MAX_IDS_SHOWN]))
-            yield CheckFinding("index", None, f"the snapshot {word}: {len(wrong)} of them, such as {some}")
-
-
-__all__ = ["CheckFinding", "check_catalog"]
-
-
-def check_catalog(config: Config, database: Database, *, disk: bool = True) -> list[CheckFinding]:
-    """All findings; none where the invariant holds. Reads only.
-
-    While a service runs, files that wait to be read are one finding: it is not quiet. Its index is then in its
-    memory, and the snapshot beside it is not looked at.
-    """
-    busy = service_running(config.state)
-    found = [*store_findings(database), *journal_findings(database, config.state)]
-    if not busy:
-        found += index_findings(database, config.state)
-    if disk:
-        found += DiskCheck(config, database, time.time()).findings()
-    return _fold_unread(found) if busy else found
-
-
-def _fold_unread(found: list[CheckFinding]) -> list[CheckFinding]:
-    """Fold what a running service is about to read into one finding."""
-    waiting = sum(finding.kind == "unread" for finding in found)
-    rest = [finding for finding in found if finding.kind != "unread"]
-    if waiting:
-        rest.append(CheckFinding("not quiet", None, f"{waiting} files wait for the running service"))
-    return rest
+            yield CheckFinding("index", None, f"the snapshot {problem}: {len(wrong)}, such as {some}")

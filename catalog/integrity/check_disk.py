@@ -1,4 +1,4 @@
-"""Walk every volume that is present and compare each path with its row; then look twice at whatever seems wrong."""
+"""Walk every present volume and compare each path with its row; look again at everything that seems wrong."""
 
 import os
 from collections.abc import Iterator
@@ -8,8 +8,7 @@ from catalog.filesystem.ignore import IgnoreRules
 from catalog.filesystem.mounts import Mount, read_mounts
 from catalog.filesystem.paths import is_real_directory, join_path, split_path
 from catalog.filesystem.stat_signature import Signature, file_kind, lstat_or_none, signature_of
-from catalog.filesystem.volume_identity import absence_reason as judge_volume
-from catalog.filesystem.volume_identity import observe_volume
+from catalog.filesystem.volume_identity import absence_reason, observe_volume
 from catalog.integrity.check_row import CatalogRow, CheckFinding, DiskEntry, compare_row
 from catalog.store.database import Database
 from catalog.store.directories import directory_id
@@ -37,37 +36,37 @@ class DiskCheck:
         self._mounts = read_mounts()
 
     def findings(self) -> Iterator[CheckFinding]:
-        """All that does not fit."""
-        known = all_volumes(self._database)
-        held = {volume.path for volume in known if volume.kind == "root"}
+        """Yield all differences."""
+        volumes = all_volumes(self._database)
+        known_roots = {volume.path for volume in volumes if volume.kind == "root"}
         for root in self._config.roots:
-            if root not in held:
-                yield CheckFinding("volume", root, "a root of the configuration that the catalog does not know")
-        for volume in known:
+            if root not in known_roots:
+                yield CheckFinding("volume", root, "a root of the configuration that is not in the catalog")
+        for volume in volumes:
             yield from compare_volume(volume, self._config.roots, self._mounts)
-        hidden = {volume.path for volume in known if volume.kind != "root"}
-        for volume in known:
+        inner_volumes = {volume.path for volume in volumes if volume.kind != "root"}
+        for volume in volumes:
             if volume.away is None and not _absence_reason(volume, self._mounts):
-                yield from self._volume(volume, hidden)
+                yield from self._volume(volume, inner_volumes)
 
-    def _volume(self, volume: Volume, hidden: set[bytes]) -> Iterator[CheckFinding]:
-        skip = (hidden | {mount.path for mount in self._mounts}) - {volume.path}
-        met: set[int] = set()
+    def _volume(self, volume: Volume, inner_volumes: set[bytes]) -> Iterator[CheckFinding]:
+        skip = (inner_volumes | {mount.path for mount in self._mounts}) - {volume.path}
+        seen: set[int] = set()
         stack = [volume.path]
         while stack:
             path = stack.pop()
-            id_ = directory_id(self._database, path)
-            if id_ is not None:
-                met.add(id_)
+            directory = directory_id(self._database, path)
+            if directory is not None:
+                seen.add(directory)
             try:
                 entries = self._list(path, stack, skip)
             except (FileNotFoundError, NotADirectoryError):
                 entries = {}
             except OSError as error:
-                yield CheckFinding("unreadable", path, f"a directory that cannot be listed: {error.strerror}")
+                yield CheckFinding("unreadable", path, f"the directory cannot be listed: {error.strerror}")
                 continue
-            yield from self._confirmed(path, entries, {} if id_ is None else self._rows(id_))
-        yield from self._unmet(volume, met)
+            yield from self._confirmed(path, entries, {} if directory is None else self._rows(directory))
+        yield from self._unseen(volume, seen)
 
     def _list(self, path: bytes, stack: list[bytes], skip: set[bytes]) -> dict[bytes, DiskEntry]:
         found: dict[bytes, DiskEntry] = {}
@@ -79,9 +78,9 @@ class DiskCheck:
                     stat = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:
                     continue
-                what = file_kind(stat)
-                if what != "directory":
-                    found[entry.name] = DiskEntry(what, signature_of(stat))
+                kind = file_kind(stat)
+                if kind != "directory":
+                    found[entry.name] = DiskEntry(kind, signature_of(stat))
                 elif entry.path not in skip and not self._ignore.directory(entry.path):
                     stack.append(entry.path)
         return found
@@ -90,28 +89,30 @@ class DiskCheck:
         where, values = ("", ()) if name is None else (" AND f.name = ?", (name,))
         rows = self._database.rows(FILE_ROWS_SQL + where, self._model, directory, *values)
         return {
-            row[0]: CatalogRow(row[1], Signature(*row[2:6]), row[6], row[7], row[8], row[9], bool(row[10]), row[11])
-            for row in rows
+            found: CatalogRow(
+                state, Signature(size, mtime, ctime, inode), reason, due, content, bytes_, bool(embedded), history
+            )
+            for found, state, size, mtime, ctime, inode, reason, due, content, bytes_, embedded, history in rows
         }
 
     def _confirmed(
         self, path: bytes, entries: dict[bytes, DiskEntry], rows: dict[bytes, CatalogRow]
     ) -> Iterator[CheckFinding]:
-        """A service may be at work: what seems wrong is looked at once more, by itself."""
+        """Yield the differences in a directory; each is checked a second time, since a service may be at work."""
         for name in sorted(entries.keys() | rows.keys()):
             full = join_path(path, name)
             if any(compare_row(full, entries.get(name), rows.get(name), self._now)):
                 yield from self.path(full)
 
     def path(self, path: bytes) -> Iterator[CheckFinding]:
-        """What is wrong with one path, looked at now. A name that is ignored by now but stands there is no loss."""
-        where, name = split_path(path)
-        directory = directory_id(self._database, where)
-        held = None if directory is None else self._rows(directory, name).get(name)
+        """Yield the differences at one path now. A file that is ignored by now is not missing."""
+        parent, name = split_path(path)
+        directory = directory_id(self._database, parent)
+        row = None if directory is None else self._rows(directory, name).get(name)
         try:
             found = lstat_or_none(path)
         except OSError:
-            return  # its directory is told
+            return  # its directory is reported
         entry = (
             None
             if found is None or file_kind(found) == "directory"
@@ -119,28 +120,28 @@ class DiskCheck:
         )
         if entry is not None and self._ignore.name(name):
             return
-        yield from compare_row(path, entry, held, self._now)
+        yield from compare_row(path, entry, row, self._now)
 
-    def _unmet(self, volume: Volume, met: set[int]) -> Iterator[CheckFinding]:
-        """Rows in directories that the walk did not meet: their files have to be gone, unless they are ignored."""
-        for id_, path in self._database.rows("SELECT id, path FROM directory WHERE volume = ?", volume.id):
-            if id_ not in met and not is_real_directory(path, volume.path):
-                for name, held in self._rows(id_).items():
-                    yield CheckFinding("missing", join_path(path, name), f"{held.state} in the catalog, not on disk")
+    def _unseen(self, volume: Volume, seen: set[int]) -> Iterator[CheckFinding]:
+        """Yield the files of directories that the walk did not see: they must be gone, unless they are ignored."""
+        for directory, path in self._database.rows("SELECT id, path FROM directory WHERE volume = ?", volume.id):
+            if directory not in seen and not is_real_directory(path, volume.path):
+                for name, row in self._rows(directory).items():
+                    yield CheckFinding("missing", join_path(path, name), f"{row.state} in the catalog, not on disk")
 
 
 def compare_volume(volume: Volume, roots: tuple[bytes, ...], mounts: list[Mount]) -> Iterator[CheckFinding]:
-    """Whether a volume is there exactly when the catalog says so."""
+    """Yield a finding where a volume is present on disk but away in the catalog, or the reverse."""
     if volume.kind == "blocked" or (volume.kind == "root" and volume.path not in roots):
         return
-    absent = _absence_reason(volume, mounts)
-    if absent and volume.away is None:
-        yield CheckFinding("volume", volume.path, f"counts as present: {absent}")
-    elif not absent and volume.away is not None:
-        yield CheckFinding("volume", volume.path, f"is present, and counts as away ({volume.away})")
-    elif not volume.identity and not absent:
+    reason = _absence_reason(volume, mounts)
+    if reason and volume.away is None:
+        yield CheckFinding("volume", volume.path, f"present in the catalog, but away: {reason}")
+    elif not reason and volume.away is not None:
+        yield CheckFinding("volume", volume.path, f"away in the catalog ({volume.away}), but present")
+    elif not volume.identity and not reason:
         yield CheckFinding("volume", volume.path, "has no identity")
 
 
 def _absence_reason(volume: Volume, mounts: list[Mount]) -> str:
-    return judge_volume(volume.kind, volume.identity, observe_volume(volume.path, mounts))
+    return absence_reason(volume.kind, volume.identity, observe_volume(volume.path, mounts))

@@ -1,4 +1,4 @@
-"""One path, as the disk shows it and as the catalog holds it: what does not fit. Pure."""
+"""Compare one path on disk with its row in the catalog. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ NO_CONTENT_KINDS = {"symlink": RejectReason.SYMLINK, "special": RejectReason.SPE
 
 @dataclass(frozen=True, slots=True)
 class CheckFinding:
-    """Something that breaks the invariant. `kind` is a stable word; `path` is None where no one file is meant."""
+    """Something that breaks the invariant. `kind` is stable; `path` is None where it is not about one file."""
 
     kind: str
     path: bytes | None
@@ -20,7 +20,7 @@ class CheckFinding:
 
 @dataclass(frozen=True, slots=True)
 class DiskEntry:
-    """What stands at a path: file, symlink or special."""
+    """An entry on disk. `kind`: file, symlink or special."""
 
     kind: str
     signature: Signature
@@ -28,7 +28,7 @@ class DiskEntry:
 
 @dataclass(frozen=True, slots=True)
 class CatalogRow:
-    """What the catalog holds of a path that is not gone."""
+    """The catalog's row of a path that is not gone."""
 
     state: str
     signature: Signature
@@ -36,49 +36,47 @@ class CatalogRow:
     due: float | None
     content: int | None
     bytes: int | None
-    embedded: bool  # its content has a living vector of the current model
-    remembered: int | None  # the last content of its history
+    embedded: bool  # its content has a live vector of the current model
+    history_content: int | None  # the last content in its history
 
 
-def compare_row(path: bytes, entry: DiskEntry | None, held: CatalogRow | None, now: float) -> Iterator[CheckFinding]:
-    """What is wrong with one path."""
-    if held is None:
+def compare_row(path: bytes, entry: DiskEntry | None, row: CatalogRow | None, now: float) -> Iterator[CheckFinding]:
+    """Yield the differences between disk and catalog at one path."""
+    if row is None:
         if entry is not None:
-            yield CheckFinding("unknown", path, f"a {entry.kind} that the catalog does not know")
+            yield CheckFinding("unknown", path, f"{entry.kind} on disk, not in the catalog")
     elif entry is None:
-        yield CheckFinding("missing", path, f"{held.state} in the catalog, not on disk")
-    elif held.state == "pending":
-        yield from _compare_pending(path, held, now)
+        yield CheckFinding("missing", path, f"{row.state} in the catalog, not on disk")
+    elif row.state == "pending":
+        yield from _compare_pending(path, row, now)
     else:
-        yield from _compare_read(path, entry, held)
+        yield from _compare_read(path, entry, row)
 
 
-def _compare_pending(path: bytes, held: CatalogRow, now: float) -> Iterator[CheckFinding]:
-    if held.due is not None and held.due <= now:
-        yield CheckFinding("unread", path, "waits to be read")
+def _compare_pending(path: bytes, row: CatalogRow, now: float) -> Iterator[CheckFinding]:
+    if row.due is not None and row.due <= now:
+        yield CheckFinding("unread", path, "not read yet")
 
 
-def _compare_read(path: bytes, entry: DiskEntry, held: CatalogRow) -> Iterator[CheckFinding]:
-    if entry.signature != held.signature:
-        yield CheckFinding(
-            "changed", path, f"differs from what was read in {_difference(entry.signature, held.signature)}"
-        )
+def _compare_read(path: bytes, entry: DiskEntry, row: CatalogRow) -> Iterator[CheckFinding]:
+    if entry.signature != row.signature:
+        yield CheckFinding("changed", path, f"changed since it was read: {_difference(entry.signature, row.signature)}")
         return
-    never = NO_CONTENT_KINDS.get(entry.kind)
-    if (held.reason in NO_CONTENT_KINDS.values() or never) and held.reason != never:
-        yield CheckFinding("kind", path, f"a {entry.kind}, held as {held.reason or held.state}")
-    elif held.state == "ok":
-        yield from _compare_ok(path, held)
+    expected = NO_CONTENT_KINDS.get(entry.kind)
+    if (row.reason in NO_CONTENT_KINDS.values() or expected) and row.reason != expected:
+        yield CheckFinding("kind", path, f"{entry.kind} on disk, {row.reason or row.state} in the catalog")
+    elif row.state == "ok":
+        yield from _compare_ok(path, row)
 
 
 def _difference(one: Signature, other: Signature) -> str:
     return ", ".join(name for name, a, b in zip(Signature._fields, one, other, strict=True) if a != b)
 
 
-def _compare_ok(path: bytes, held: CatalogRow) -> Iterator[CheckFinding]:
-    if held.content is None or not held.embedded:
-        yield CheckFinding("unembedded", path, "ok, without a living vector of the current model")
-    if held.bytes is not None and held.bytes != held.signature.size:
-        yield CheckFinding("content", path, f"{held.signature.size} bytes, its content has {held.bytes}")
-    if held.remembered != held.content:
-        yield CheckFinding("history", path, "the last content of its history is not the content it has")
+def _compare_ok(path: bytes, row: CatalogRow) -> Iterator[CheckFinding]:
+    if row.content is None or not row.embedded:
+        yield CheckFinding("unembedded", path, "ok, but without a live vector of the current model")
+    if row.bytes is not None and row.bytes != row.signature.size:
+        yield CheckFinding("content", path, f"{row.signature.size} bytes, but its content has {row.bytes}")
+    if row.history_content != row.content:
+        yield CheckFinding("history", path, "the last content in its history is not its content")

@@ -1,4 +1,4 @@
-"""How much of the collection was read, and how lately: counted from rows, never from a job's exit."""
+"""Verification coverage: which share of the collection was read, and how recently; counted from rows."""
 
 import math
 from typing import TYPE_CHECKING
@@ -10,27 +10,27 @@ if TYPE_CHECKING:
     from catalog.json_types.integrity import CoverageJson
 
 DAY_SECONDS = 86400.0
-GRACE_DAYS = 7.0  # scrubs may lag by so much before `status` calls for the owner
-MAX_CLOCK_SKEW_SECONDS = DAY_SECONDS  # a time further ahead than that was written by a wrong clock, and proves nothing
-NO_CONTENT_REASONS = (RejectReason.SYMLINK, RejectReason.SPECIAL)  # never opened, so never read: no part of the account
+GRACE_DAYS = 7.0  # scrubs may lag this much before `status` asks the owner to act
+MAX_CLOCK_SKEW_SECONDS = DAY_SECONDS  # a time further ahead was written by a wrong clock, and proves nothing
+NO_CONTENT_REASONS = (RejectReason.SYMLINK, RejectReason.SPECIAL)  # never opened, so never read: not counted
 
-# The terms of the index file_verified: what counts by them touches no row.
+# The terms of the index file_verified: a count by these reads no row.
 READ_AT_SQL = "coalesce(last_verified, 0)"
 SETTLED_SQL = "state IN ('ok', 'rejected')"
 
 
 def verification_coverage(database: Database, days: float, now: float) -> "CoverageJson":
-    """The share of files whose bytes were read within so many days.
+    """Return the share of files whose bytes were read within the last `days`.
 
     `percent` is rounded down: 100 means every file. `oldest`: age in days of the oldest reading, None before the
-    first. `never`: files that were never read to their end. `overdue`: scrubs do not keep up, somebody has to act.
+    first. `never`: files that were never read completely. `overdue`: scrubs do not keep up, and the owner has to act.
     """
-    every, byteless = _file_counts(database)
-    never = max(0, _count_settled(database, "= 0") - byteless)
-    late = max(0, _count_settled(database, "< ?", now - days * DAY_SECONDS) - byteless) + _count_settled(
+    total, without_bytes = _file_counts(database)
+    never = max(0, _count_settled(database, "= 0") - without_bytes)
+    late = max(0, _count_settled(database, "< ?", now - days * DAY_SECONDS) - without_bytes) + _count_settled(
         database, "> ?", now + MAX_CLOCK_SKEW_SECONDS
     )
-    percent = 100 * (every - _pending_count(database) - late) / every if every else 100.0
+    percent = 100 * (total - _pending_count(database) - late) / total if total else 100.0
     oldest = _oldest_reading_days(database, now)
     return {
         "days": days,
@@ -42,25 +42,25 @@ def verification_coverage(database: Database, days: float, now: float) -> "Cover
 
 
 def _file_counts(database: Database) -> tuple[int, int]:
-    """How many files have bytes to read, and how many entries have none."""
-    (every, byteless), *_ = database.rows(
+    """Return the number of files with bytes to read, and of entries without."""
+    (total, without_bytes), *_ = database.rows(
         "SELECT coalesce(sum(files), 0), coalesce(sum(files) FILTER (WHERE state = 'rejected' AND reason IN (?, ?)), 0)"
         " FROM tally WHERE state != 'gone'",
         *NO_CONTENT_REASONS,
     )
-    return int(every) - int(byteless), int(byteless)
+    return int(total) - int(without_bytes), int(without_bytes)
 
 
 def _pending_count(database: Database) -> int:
     return int(database.value("SELECT coalesce(sum(files), 0) FROM tally WHERE state = 'pending'"))
 
 
-def _count_settled(database: Database, term: str, *values: float) -> int:
-    return int(database.value(f"SELECT count(*) FROM file WHERE {SETTLED_SQL} AND {READ_AT_SQL} {term}", *values))
+def _count_settled(database: Database, condition: str, *values: float) -> int:
+    return int(database.value(f"SELECT count(*) FROM file WHERE {SETTLED_SQL} AND {READ_AT_SQL} {condition}", *values))
 
 
 def _oldest_reading_days(database: Database, now: float) -> float | None:
-    first = database.value(
+    oldest = database.value(
         f"SELECT {READ_AT_SQL} FROM file WHERE {SETTLED_SQL} AND {READ_AT_SQL} > 0 ORDER BY {READ_AT_SQL} LIMIT 1"
     )
-    return None if first is None else max(0.0, (now - float(first)) / DAY_SECONDS)
+    return None if oldest is None else max(0.0, (now - float(oldest)) / DAY_SECONDS)

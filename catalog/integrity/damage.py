@@ -1,4 +1,4 @@
-"""Files whose bytes were lost, as judged and not overruled since; and what the owner says about it."""
+"""Files that lost bytes to bit rot, and the owner's decision to accept one as it is."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +15,11 @@ from catalog.store.database import Database
 from catalog.store.events import record_event
 from catalog.verdict.case import DAMAGE_VERDICTS, Verdict, VerdictKind
 
-ACCEPTED_KIND = "accepted"  # of an entry in the journal, and of an event
+ACCEPTED_KIND = "accepted"  # of a journal entry, and of an event
 
-# A rotten picture that was tagged is a rotten picture still, and so is one that decayed further.
+# A damaged image that is tagged, or decays further, is still damaged.
 DAMAGE_PERSISTING_VERDICTS = (VerdictKind.METADATA, VerdictKind.CHANGED)
-# By the index of rows that say so: they are few, and most of the history is not.
+# Starts from the index of damage verdicts, which are few; most of the history is not.
 CURRENT_DAMAGE_SQL = (
     " FROM history h JOIN file f ON f.id = h.file AND f.state != 'gone' WHERE h.verdict IN ('rot', 'rot?')"
     " AND h.id = (SELECT id FROM history WHERE file = h.file AND verdict NOT IN ('metadata only', 'changed')"
@@ -28,9 +28,9 @@ CURRENT_DAMAGE_SQL = (
 
 
 class Damage(NamedTuple):
-    """A file that has rotted, or may have. `at`: seconds since the epoch when that was found.
+    """A file with bit rot, certain or likely. `at`: when it was found, in seconds since the epoch.
 
-    `lost`: the SHA-256 of what it held before, in hex; `copies`: files that hold that and can be read now.
+    `lost`: the SHA-256 of its last intact content, in hex. `copies`: readable files with that content.
     """
 
     entry: FileEntry
@@ -41,13 +41,18 @@ class Damage(NamedTuple):
     copies: list[FileEntry]
 
 
+class _IntactContent(NamedTuple):
+    id: int
+    sha256: str  # in hex
+
+
 def count_damaged(database: Database) -> int:
-    """How many files are damaged so."""
+    """Return the number of damaged files."""
     return int(database.value("SELECT count(*)" + CURRENT_DAMAGE_SQL))
 
 
 def damaged_files(database: Database) -> Iterator[Damage]:
-    """All of them, the latest first."""
+    """Yield all damaged files, the latest found first."""
     rows = database.rows(
         "SELECT h.id, h.file, h.verdict, h.seen_at, h.evidence" + CURRENT_DAMAGE_SQL + " ORDER BY h.id DESC"
     )
@@ -55,59 +60,62 @@ def damaged_files(database: Database) -> Iterator[Damage]:
         entry, lost = entry_by_id(database, file), _last_intact_content(database, file, row)
         if entry is not None and lost is not None:
             links = _hard_link_ids(database, file)
-            copies = [one for one in files_with_content(database, lost[0]) if one.state == "ok" and one.id not in links]
-            yield Damage(entry, VerdictKind(verdict), at, evidence or "", lost[1], copies)
+            copies = [
+                copy for copy in files_with_content(database, lost.id) if copy.state == "ok" and copy.id not in links
+            ]
+            yield Damage(entry, VerdictKind(verdict), at, evidence or "", lost.sha256, copies)
 
 
-def _last_intact_content(database: Database, file: int, row: int) -> tuple[int, str] | None:
-    """The last content (id, SHA-256 in hex) that was whole, up to a row of the history."""
-    whole, sick = None, False
+def _last_intact_content(database: Database, file: int, last_row: int) -> _IntactContent | None:
+    """Return the last intact content in the history of a file, up to a row."""
+    intact, damaged = None, False
     for content, sha256, verdict in database.rows(
         "SELECT c.id, lower(hex(c.sha256)), h.verdict FROM history h JOIN content c ON c.id = h.content"
         " WHERE h.file = ? AND h.id <= ? ORDER BY h.id",
-        *(file, row),
+        *(file, last_row),
     ):
-        sick = verdict in DAMAGE_VERDICTS or (sick and verdict in DAMAGE_PERSISTING_VERDICTS)
-        whole = whole if sick else (content, sha256)
-    return whole
+        damaged = verdict in DAMAGE_VERDICTS or (damaged and verdict in DAMAGE_PERSISTING_VERDICTS)
+        intact = intact if damaged else _IntactContent(content, sha256)
+    return intact
 
 
 def _hard_link_ids(database: Database, file: int) -> set[int]:
-    """The file itself and its hard links: other names of the same lost bytes, whether they were read since or not."""
+    """Return the ids of the file and its hard links: names of the same lost bytes, whether read since or not."""
     rows = database.rows(
         "SELECT o.id FROM file f JOIN directory d ON d.id = f.directory JOIN file o ON o.inode = f.inode"
         " JOIN directory e ON e.id = o.directory AND e.volume = d.volume WHERE f.id = ?",
         file,
     )
-    return {row[0] for row in rows}
+    return {id_ for (id_,) in rows}
 
 
 def acceptance_problem(database: Database, file: int) -> str:
-    """Why there is nothing about this file to accept; "" where there is."""
+    """Return why a file cannot be accepted, worded to follow its path; "" where it can."""
     state = database.value("SELECT state FROM file WHERE id = ?", file)
     if state is None or state == "gone":
         return "is gone"
     if state == "pending":
         return "waits to be read again"
-    return "" if database.row("SELECT 1" + CURRENT_DAMAGE_SQL + " AND f.id = ?", file) else "is not said to be damaged"
+    return "" if database.row("SELECT 1" + CURRENT_DAMAGE_SQL + " AND f.id = ?", file) else "is not listed as damaged"
 
 
 def accept_content(database: Database, state: Path, files: list[FileEntry], now: float) -> None:
-    """The owner says that the bytes as they are known now are right: into the journal and the history, all or none.
+    """Record in journal and history that the owner accepts the current content of these files, all or none.
 
     Raises:
-        JournalFault: the journal cannot be written. StoreError: the catalog is locked or damaged.
-        UsageError: other bytes were found meanwhile.
+        JournalError: the journal cannot be written. StoreError: the catalog is locked or damaged.
+        UsageError: a file has other bytes by now.
     """
     with database.transaction():
         for entry in files:
-            content, mtime_ns = database.rows("SELECT content, mtime_ns FROM file WHERE id = ?", entry.id)[0]
+            ((content, mtime_ns),) = database.rows("SELECT content, mtime_ns FROM file WHERE id = ?", entry.id)
             if content != entry.content:
                 raise UsageError(
-                    f"{printable_path(entry.path)} has changed just now: nothing was accepted", "Look at it again."
+                    f"{printable_path(entry.path)} has just changed: nothing was accepted", "Look at it again."
                 )
             seen = Signature(entry.size, mtime_ns, 0, 0)
-            add_history_row(database, entry.id, seen, content, now, Verdict(VerdictKind.ACCEPTED, "the owner says so"))
+            verdict = Verdict(VerdictKind.ACCEPTED, "accepted by the owner")
+            add_history_row(database, entry.id, seen, content, now, verdict)
             record_event(database, now, ACCEPTED_KIND, entry.path)
         journal.append(state, [_journal_entry(entry, now) for entry in files])
 

@@ -1,10 +1,11 @@
-"""Rows that name a row which is not there. SQLite never makes such; a damaged file that was mended may hold some.
+"""Repair rows that refer to missing rows. SQLite never writes such rows; a catalog recovered from damage may have them.
 
-What hangs on nothing is of no use: it is dropped, or made anew from the disk. A label comes back from the journal.
+They are deleted, or derived again from the disk. A deleted label comes back from the journal.
 """
 
 import os
 from collections.abc import Callable
+from typing import NamedTuple
 
 from catalog.store.database import Database
 from catalog.store.directories import innermost_volume
@@ -12,13 +13,21 @@ from catalog.store.directories import innermost_volume
 RowRepair = Callable[[Database, int, float], object]
 
 
+class _Violation(NamedTuple):
+    """A row with a broken foreign key: in `table`, to a missing row of `parent`."""
+
+    table: str
+    row: int
+    parent: str
+
+
 def repair_dangling_rows(database: Database, now: float) -> int:
-    """Mend them all; returns how many there were. In a transaction; counts have to be made anew after it."""
-    wrong = {(table, row, parent) for table, row, parent, _ in database.rows("PRAGMA foreign_key_check")}
-    for (table, parent), deed in ROW_REPAIRS.items():
-        for _, row, _ in sorted(one for one in wrong if (one[0], one[2]) == (table, parent)):
-            deed(database, row, now)
-    return len(wrong)
+    """Repair all dangling rows; return how many there were. In a transaction; tally and refs must be rebuilt after."""
+    found = {_Violation(*columns) for *columns, _ in database.rows("PRAGMA foreign_key_check")}
+    for (table, parent), repair in ROW_REPAIRS.items():
+        for row in sorted(one.row for one in found if (one.table, one.parent) == (table, parent)):
+            repair(database, row, now)
+    return len(found)
 
 
 def _delete_row(table: str) -> RowRepair:
@@ -26,7 +35,7 @@ def _delete_row(table: str) -> RowRepair:
 
 
 def _delete_file_without_directory(database: Database, file: int, now: float) -> None:
-    """Its path is lost. If it still stands on a disk, the next scan finds it."""
+    """Delete a file whose path is lost. If it still exists on a disk, the next scan finds it."""
     database.run("DELETE FROM history WHERE file = ?", file)
     database.run("DELETE FROM file WHERE id = ?", file)
 
@@ -57,7 +66,7 @@ def _reassign_volume_root(database: Database, id_: int, now: float) -> None:
     database.run("UPDATE volume SET root = ? WHERE id = ?", root, id_)
 
 
-# In this order: what hangs on others goes before what they hang on.
+# By (table, parent), in this order: children before their parents.
 ROW_REPAIRS: dict[tuple[str, str], RowRepair] = {
     ("history", "file"): _delete_row("history"),
     ("history", "content"): _delete_row("history"),

@@ -1,6 +1,6 @@
-"""The quarantine list as it is handed on: a line a rejected file, its columns stable for spreadsheets and scripts.
+"""Rejected files: the quarantine list with stable columns for spreadsheets and scripts, and the daily damage rate.
 
-How many of a day's images arrive damaged. One in two hundred is normal; one in five is a broken way in.
+About one in two hundred images arrives damaged; one in five means that the way they arrive is broken.
 """
 
 import time
@@ -23,13 +23,13 @@ FILE_DETAILS_SQL = (
 
 
 def rejected_records(database: Database) -> "Iterator[RejectedFileJson]":
-    """Every rejected file that can be reached, newest first: what `ls` has of it, and the rest of COLUMNS.
+    """Yield every reachable rejected file, newest first: the record of `ls`, and the rest of COLUMNS.
 
-    Times are UTC as in ISO 8601; `next_try` is None for what does not heal by itself, `last_verified` for what was
-    never read to its end.
+    Times are UTC in ISO 8601. `next_try` is None for reasons that are permanent, `last_verified` for files that were
+    never read completely.
     """
     for entry in rejected_entries(database):
-        root, attempts, due = database.rows(FILE_DETAILS_SQL, entry.id)[0]
+        ((root, attempts, due),) = database.rows(FILE_DETAILS_SQL, entry.id)
         yield {
             **entry.record(),
             "first_seen": format_utc_or_none(entry.first_seen),
@@ -41,18 +41,21 @@ def rejected_records(database: Database) -> "Iterator[RejectedFileJson]":
 
 
 def format_utc_or_none(seconds: float | None) -> str | None:
-    """A time as people and spreadsheets read it."""
+    """Return a time as UTC in ISO 8601."""
     return None if seconds is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 DAY_SECONDS = 86400.0
-MIN_DAMAGED = 5  # damaged images: two out of four are bad luck
-Z_95 = 1.96  # the normal quantile of a 95 % interval
-NORMAL_DAMAGE_RATE = "0.5 %"  # what a sound collection has
+MIN_DAMAGED = 5  # damaged images for an alarm: two out of four are chance
+Z_95 = 1.96  # normal quantile of a two-sided 95 % interval
+NORMAL_DAMAGE_RATE = "0.5 %"  # of a healthy collection
 
 
 class DamageRate(NamedTuple):
-    """One root's images of one day (UTC, in days since the epoch): those read for the first time, or with new bytes."""
+    """The images of one root on one day: those read for the first time, or with new bytes.
+
+    `day`: UTC, in days since the epoch.
+    """
 
     path: bytes
     day: int
@@ -61,15 +64,15 @@ class DamageRate(NamedTuple):
 
     @property
     def percent(self) -> float:
-        """The share that is damaged."""
+        """The damaged share, in percent."""
         return 100.0 * self.damaged / self.files if self.files else 0.0
 
     def alarming(self, percent: float) -> bool:
-        """Whether more than `percent` are surely damaged, however few the day had. Pure."""
+        """Return whether the lower 95 % bound of the damaged share exceeds `percent`. Pure."""
         return self.damaged >= MIN_DAMAGED and 100 * wilson_lower_bound(self.damaged, self.files) > percent
 
     def record(self, percent: float) -> "DamageRateJson":
-        """As `status --json` has it."""
+        """Return the record for `status --json`."""
         return {
             "path": path_text(self.path),
             "day": time.strftime("%Y-%m-%d", time.gmtime(self.day * DAY_SECONDS)),
@@ -80,22 +83,22 @@ class DamageRate(NamedTuple):
         }
 
 
-def wilson_lower_bound(hits: int, tries: int) -> float:
-    """The lower end of Wilson's 95 % interval for a share: what it is at least, given so few tries.
+def wilson_lower_bound(hits: int, trials: int) -> float:
+    """Return the lower bound of Wilson's 95 % score interval for a proportion.
 
     Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927). The plain share
-    would ring at two damaged of four, and a normal approximation has no width at four of four.
+    would raise an alarm at two damaged of four, and a normal approximation has no width at four of four.
     """
-    if not tries:
+    if not trials:
         return 0.0
-    share, square = hits / tries, Z_95 * Z_95
-    middle = share + square / (2 * tries)
-    half = Z_95 * sqrt(share * (1 - share) / tries + square / (4 * tries * tries))
-    return max(0.0, (middle - half) / (1 + square / tries))
+    share, square = hits / trials, Z_95 * Z_95
+    center = share + square / (2 * trials)
+    half_width = Z_95 * sqrt(share * (1 - share) / trials + square / (4 * trials * trials))
+    return max(0.0, (center - half_width) / (1 + square / trials))
 
 
 def damage_rates(database: Database, now: float, days: int) -> list[DamageRate]:
-    """Every root's days within the last `days`, the newest first. Days that a wrong clock put ahead are left out."""
+    """Return the rate of every root and day within the last `days`, newest first, without future days."""
     today = int(now // DAY_SECONDS)
     rows = database.rows(
         "SELECT r.path, i.day, sum(i.files), sum(i.damaged) FROM intake i JOIN volume v ON v.id = i.volume"

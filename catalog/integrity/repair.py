@@ -1,4 +1,4 @@
-"""Repair what is derived. What a file is, what it was and what its owner said are never touched."""
+"""Repair derived data. Files, their history and the owner's choices are never altered."""
 
 import hashlib
 import os
@@ -19,7 +19,7 @@ from catalog.filesystem.paths import split_path
 from catalog.filesystem.stat_signature import Signature, file_kind, lstat_or_none, signature_of
 from catalog.filesystem.volume_identity import observe_volume
 from catalog.formatting import printable_path
-from catalog.integrity.check_row import CheckFinding
+from catalog.integrity.check_row import NO_CONTENT_KINDS, CheckFinding
 from catalog.integrity.check_store import bad_vectors
 from catalog.integrity.dangling_rows import repair_dangling_rows
 from catalog.similarity.index_file import remove_all_snapshots
@@ -30,21 +30,18 @@ from catalog.store.events import record_event
 from catalog.store.migrations import RECOVER_REMEDY
 from catalog.store.volumes import adopt_volume, all_volumes, block_directory, update_volume, volume_remedy
 from catalog.verdict.case import Verdict, VerdictKind
-from models.decode.reason import RejectReason
 
 REREAD_KINDS = ("unread", "unembedded", "content", "kind", "changed", "unknown")
 
 
 def repair_catalog(config: Config, findings: list[CheckFinding]) -> list[str]:
-    """What was done, a line each. A running service owns the catalog: it is told to scan instead.
+    """Repair the findings; return what was done, a line each. A running service is told to scan instead.
 
     Raises:
         StoreError: the database itself is damaged.
     """
-    if any(finding.kind == "sqlite" for finding in findings):
-        raise StoreError(
-            "the database itself is damaged: nothing was changed", RECOVER_REMEDY
-        )  # writing would spread it
+    if any(finding.kind == "sqlite" for finding in findings):  # writing would spread the damage
+        raise StoreError("the database itself is damaged: nothing was changed", RECOVER_REMEDY)
     with service_lock(config.state) as owned:
         if not owned:
             return [_request_scan(config.state)]
@@ -61,11 +58,11 @@ def repair_catalog(config: Config, findings: list[CheckFinding]) -> list[str]:
 
 def _request_scan(state: Path) -> str:
     try:
-        owner = int((state / LOCK).read_text("ascii"))
-        os.kill(owner, signal.SIGHUP)
+        pid = int((state / LOCK).read_text("ascii"))
+        os.kill(pid, signal.SIGHUP)
     except (OSError, ValueError):
-        return "a service works on this catalog and could not be told to scan: run `systemctl reload catalogd`"
-    return f"told the running service (pid {owner}) to scan everything now"
+        return "a service is using this catalog and could not be told to scan: run `systemctl reload catalogd`"
+    return f"told the running service (pid {pid}) to scan everything now"
 
 
 def _repair_all(config: Config, database: Database, findings: list[CheckFinding], now: float) -> Iterator[str]:
@@ -77,17 +74,17 @@ def _repair_all(config: Config, database: Database, findings: list[CheckFinding]
     yield from _repair_files(config, database, paths, now)
     yield from _rebuild_derived(config, database, paths.keys())
     if "journal" in paths or "reference" in paths:
-        told = reconcile_with_journal(database, config.state)
-        into_catalog, into_journal = len(told.missing_in_table), len(told.missing_in_journal)
-        yield f"choices brought together: {into_catalog} into the catalog, {into_journal} into the journal"
+        added = reconcile_with_journal(database, config.state)
+        in_catalog, in_journal = len(added.missing_in_table), len(added.missing_in_journal)
+        yield f"added missing choices: {in_catalog} to the catalog, {in_journal} to the journal"
 
 
 def _repair_structure(config: Config, database: Database, paths: dict[str, list[bytes]], now: float) -> Iterator[str]:
-    """Where files hang: volumes, directories, and rows that hang on nothing."""
+    """Repair volumes, directories and dangling rows."""
     if "volume" in paths:
-        yield f"looked at the volumes anew: {_update_volumes(config, database, now)} are away"
+        yield f"updated the volumes: {_update_volumes(config, database, now)} are away"
     if "reference" in paths:
-        yield f"mended {repair_dangling_rows(database, now)} rows that named what is not there"
+        yield f"repaired {repair_dangling_rows(database, now)} rows that referred to missing rows"
     if "placed" in paths:
         yield _reassign_directories(database, paths["placed"])
     for path in paths.get("unreadable", ()):
@@ -96,42 +93,42 @@ def _repair_structure(config: Config, database: Database, paths: dict[str, list[
 
 
 def _repair_files(config: Config, database: Database, paths: dict[str, list[bytes]], now: float) -> Iterator[str]:
-    """Files one by one: read again, gone, or noted."""
+    """Repair single files: queue them to be read, record them as gone, or complete their history."""
     if "vector" in paths:
         yield _delete_bad_vectors(database, now)
     for path in paths.get("content", ()):
         _correct_content_size(database, path)
-    noted = {path for path in paths.get("history", ()) if _append_history(database, path, now)}
-    if noted:
-        yield f"noted in the history of {len(noted)} files what they hold"
-    again = {path for word in (*REREAD_KINDS, "history") for path in paths.get(word, ())} - noted
-    read = sum(_queue_reread(database, path, now) for path in sorted(again))
-    if read:
-        yield f"{read} files are to be read: `catalogd --once`, or start the service"
+    completed = {path for path in paths.get("history", ()) if _append_history(database, path, now)}
+    if completed:
+        yield f"added the current content to the history of {len(completed)} files"
+    queued = {path for kind in (*REREAD_KINDS, "history") for path in paths.get(kind, ())} - completed
+    count = sum(_queue_reread(database, path, now) for path in sorted(queued))
+    if count:
+        yield f"{count} files will be read again: run `catalogd --once`, or start the service"
     missing = paths.get("missing", [])
     for volume in hold_volumes(database, missing, config.alarm.missing_percent, now):
         yield f"{printable_path(volume.path)} is held: too much of it is missing. {volume_remedy(volume.kind, True)}"
     gone = sum(record_missing_path(database, path, now) for path in missing)
     if gone:
-        yield f"{gone} files are gone"
+        yield f"recorded {gone} files as gone"
 
 
 def _rebuild_derived(config: Config, database: Database, kinds: Collection[str]) -> Iterator[str]:
-    """What follows from other rows."""
-    orphans = "reference" in kinds
-    if orphans or "refs" in kinds:
-        yield f"counted anew how many files hold each content: {_recount_refs(database)} were wrong"
-    if orphans or {"live", "clock", "refs"} & set(kinds):
-        yield f"which vectors live follows from it: {_recompute_live(database)} were wrong"
-    if orphans or {"tally", "placed"} & set(kinds):
+    """Rebuild counts, flags and the index from the rows they are derived from."""
+    dangling = "reference" in kinds
+    if dangling or "refs" in kinds:
+        yield f"recounted the files of each content: {_recount_refs(database)} were wrong"
+    if dangling or {"live", "clock", "refs"} & set(kinds):
+        yield f"recomputed which vectors are live: {_recompute_live(database)} were wrong"
+    if dangling or {"tally", "placed"} & set(kinds):
         rebuild_tally(database)
-        yield "counted the files anew"
-    if orphans or {"index", "vector"} & set(kinds):
-        yield f"removed {remove_all_snapshots(config.state)} snapshots: the index is built anew at the next start"
+        yield "recounted the files"
+    if dangling or {"index", "vector"} & set(kinds):
+        yield f"removed {remove_all_snapshots(config.state)} snapshots: the next start rebuilds the index"
 
 
 def _update_volumes(config: Config, database: Database, now: float) -> int:
-    """What the service does at its start; returns how many volumes of the configuration are away."""
+    """Update the volumes as the service does at its start; return how many of the configuration are away."""
     mounts = read_mounts()
     known = {volume.path for volume in all_volumes(database) if volume.kind == "root"}
     for root in config.roots:
@@ -144,28 +141,34 @@ def _update_volumes(config: Config, database: Database, now: float) -> int:
 
 
 def _correct_content_size(database: Database, path: bytes) -> None:
-    """A content is as long as the files that hold it, if they agree; if they do not, their reading tells."""
-    where, name = split_path(path)
+    """Set the size of a content to that of its files, if they agree; if not, reading them again decides."""
     content = database.value(
         "SELECT f.content FROM file f JOIN directory d ON d.id = f.directory WHERE d.path = ? AND f.name = ?",
-        *(where, name),
+        *split_path(path),
     )
     sizes = database.rows("SELECT DISTINCT size FROM file WHERE content = ? AND state = 'ok'", content)
     if len(sizes) == 1:
-        database.run("UPDATE content SET bytes = ? WHERE id = ?", sizes[0][0], content)
+        ((size,),) = sizes
+        database.run("UPDATE content SET bytes = ? WHERE id = ?", size, content)
 
 
 def _append_history(database: Database, path: bytes, now: float) -> bool:
-    """The row and its history differ, and the bytes decide: left to a judge, the difference might pass for rot."""
+    """Add the content of a file to its history if its bytes still match; return whether they do.
+
+    The ordinary verdict would not do: it might take the gap in the history for bit rot.
+    """
     row = database.row(
         "SELECT c.sha256, f.id, f.content, f.size, f.mtime_ns, f.ctime_ns, f.inode FROM file f"
         " JOIN directory d ON d.id = f.directory JOIN content c ON c.id = f.content WHERE d.path = ? AND f.name = ?",
         *split_path(path),
     )
-    if row is None or _sha256(path) != row[0]:
-        return False  # it is read again, for its content is not what it holds
-    evidence = "noted by `catalog check --fix`: the row of its reading was lost"
-    add_history_row(database, row[1], Signature(*row[3:]), row[2], now, Verdict(VerdictKind.CHANGED, evidence))
+    if row is None:
+        return False
+    sha256, file, content, *signature = row
+    if _sha256(path) != sha256:
+        return False  # the file has other bytes than the catalog says, and is read again
+    verdict = Verdict(VerdictKind.CHANGED, "added by `catalog check --fix`: the row for this content was lost")
+    add_history_row(database, file, Signature(*signature), content, now, verdict)
     return True
 
 
@@ -181,23 +184,22 @@ def _reassign_directories(database: Database, paths: list[bytes]) -> str:
     for path in paths:
         if (volume := innermost_volume(database, path)) is not None:
             database.run("UPDATE directory SET volume = ? WHERE path = ?", volume, path)
-    return f"gave {len(paths)} directories back to their volume"
+    return f"reassigned {len(paths)} directories to their volume"
 
 
 def _queue_reread(database: Database, path: bytes, now: float) -> bool:
     found = lstat_or_none(path)
     if found is None:
         return False
-    what = file_kind(found)
-    reason = {"symlink": RejectReason.SYMLINK, "special": RejectReason.SPECIAL}.get(what)
+    reason = NO_CONTENT_KINDS.get(file_kind(found))
     if record_sighting(database, Sighting(path, signature_of(found), now, reason), now):
         return True
-    where, name = split_path(path)
+    parent, name = split_path(path)
     return reason is None and bool(
         database.run(
             "UPDATE file SET state = 'pending', reason = NULL, detail = NULL, attempts = 0, due = ?"
             " WHERE directory = ? AND name = ? AND state != 'gone'",
-            *(now, directory_id(database, where), name),
+            *(now, directory_id(database, parent), name),
         )
     )
 
@@ -214,7 +216,7 @@ def _recompute_live(database: Database) -> int:
 
 
 def _delete_bad_vectors(database: Database, now: float) -> str:
-    """A vector is what the model makes of the bytes: without it the file is read again."""
+    """Delete bad vectors and queue their files to be read again, which computes new ones."""
     bad = {vector for vector, _ in bad_vectors(database, 1)}
     for vector in bad:
         database.run(
@@ -223,4 +225,4 @@ def _delete_bad_vectors(database: Database, now: float) -> str:
             *(now, vector),
         )
         database.run("DELETE FROM vector WHERE id = ?", vector)
-    return f"dropped {len(bad)} bad vectors; their files are read again"
+    return f"deleted {len(bad)} bad vectors; their files will be read again"

@@ -1,6 +1,6 @@
-"""What a scrub learned of a file, written into the catalog. All of it inside the writer's transaction.
+"""Record in the catalog what a scrub found for a file. Everything here runs inside the writer's transaction.
 
-Each change holds only while the row is what the scrub set out with: the same stamp, and the same content.
+A change applies only while the row is as the scrub read it: with the same stat signature and the same content.
 """
 
 from catalog.files.results import ensure_content, reject_file
@@ -18,18 +18,24 @@ RESET_TO_PENDING_SQL = "state = 'pending', reason = NULL, detail = NULL, attempt
 
 
 def record_verified(database: Database, file: int, seen: Signature, content: int, now: float, *, stale: bool) -> bool:
-    """The bytes are those that are known. `stale`: validators of an older version passed them, so decode them again."""
-    again = f", {RESET_TO_PENDING_SQL}" if stale else ""
+    """Record that the bytes match the catalog; return whether the row was still the same.
+
+    `stale`: an older version of the validators accepted the file, so decode it again.
+    """
+    reset = f", {RESET_TO_PENDING_SQL}" if stale else ""
     values = (now, now) if stale else (now,)
     return bool(
         database.run(
-            f"UPDATE file SET last_verified = ?{again} WHERE {UNCHANGED_ROW_SQL}", *values, file, *seen.stamp, content
+            f"UPDATE file SET last_verified = ?{reset} WHERE {UNCHANGED_ROW_SQL}", *values, file, *seen.stamp, content
         )
     )
 
 
 def record_hash_mismatch(database: Database, file: int, path: bytes, seen: Signature, content: int, now: float) -> bool:
-    """Other bytes stand behind an unchanged stamp: read the file again at once, and judge what became of it."""
+    """Record other bytes behind an unchanged signature, and have the file read again at once for a verdict.
+
+    Returns whether the row was still the same.
+    """
     changed = database.run(
         f"UPDATE file SET {RESET_TO_PENDING_SQL}, betrayed = 1 WHERE {UNCHANGED_ROW_SQL}",
         now,
@@ -44,17 +50,21 @@ def record_hash_mismatch(database: Database, file: int, path: bytes, seen: Signa
 
 
 def record_first_hash(database: Database, file: int, seen: Signature, sha256: bytes, now: float) -> bool:
-    """The first hash of a file that no decoder survived: from now on its bytes are guarded like all others."""
+    """Record the first hash of a file that crashed every decoder, so that later scrubs verify it like any other.
+
+    Returns whether the row was still the same.
+    """
     row = database.row(f"SELECT reason, detail, due FROM file WHERE {UNCHANGED_ROW_SQL}", file, *seen.stamp, None)
-    if row is None or row[0] is None:
+    reason, detail, due = row or (None, None, None)
+    if reason is None:
         return False
     content = ensure_content(database, sha256, seen.size, None)
-    reject_file(database, file, seen, RejectReason(row[0]), row[1] or "", content, now, row[2])
+    reject_file(database, file, seen, RejectReason(reason), detail or "", content, now, due)
     return True
 
 
 def clear_future_readings(database: Database, now: float) -> int:
-    """Readings that lie in the future were dated by a wrong clock: they would keep their files unread for as long."""
+    """Clear readings dated in the future by a wrong clock, which would keep their files unread; return how many."""
     return database.run(
         f"UPDATE file SET last_verified = NULL WHERE {SETTLED_SQL} AND {READ_AT_SQL} > ?", now + MAX_CLOCK_SKEW_SECONDS
     )

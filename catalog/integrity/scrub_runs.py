@@ -1,4 +1,4 @@
-"""Runs of the scrub as rows of the journal: what each has read, and what is left of tonight's budget."""
+"""Scrub runs, kept as rows of the event table: how much each has read, and what remains of the night's budget."""
 
 import json
 import time
@@ -7,16 +7,16 @@ from typing import NamedTuple
 from catalog.store.database import Database, Row
 
 SCRUBBED_KIND = "scrubbed"
-HASH_MISMATCH_KIND = "betrayed"  # one for each file whose bytes changed behind an unchanged name, size and date
+HASH_MISMATCH_KIND = "betrayed"  # one event for each file whose bytes changed behind an unchanged name, size and date
 NIGHT_START_HOUR = 12
 RUN_SQL = "SELECT id, detail FROM event WHERE kind = ?"
 
 
 class ScrubRun(NamedTuple):
-    """One run, kept in one row that grows with it. Times in seconds since the epoch, amounts in bytes.
+    """One run, kept in one row that is updated as it proceeds. Times in seconds since the epoch, amounts in bytes.
 
-    `limit`: what it may read; `before`: what others had read of the same budget. `skipped`: files of which nothing
-    can be said now. `continuous`: the service's own, one a night, that nobody asked for.
+    `limit`: the bytes it may read; `before`: the bytes that other runs had read of the same budget. `skipped`: files
+    that could not be checked now. `continuous`: the service's own nightly run, which nobody requested.
     """
 
     id: int
@@ -36,10 +36,10 @@ class ScrubRun(NamedTuple):
 
 
 def night_start(now: float) -> float:
-    """When the night that `now` belongs to began: the last noon of local time.
+    """Return when the night that contains `now` began: the last noon, local time.
 
-    Counted from noon, a night is never cut in two; a moving window of hours would let the timer's random delay eat
-    into the next night's budget.
+    Counted from noon, a night is never split; a moving window of hours would let the timer's random delay use up the
+    next night's budget.
     """
     today = time.localtime(now)
     noon = _noon(today, 0)
@@ -51,7 +51,7 @@ def _noon(day: time.struct_time, offset: int) -> float:
 
 
 def bytes_read_since(database: Database, since: float) -> int:
-    """Bytes that all runs have read that were at work after `since`."""
+    """Return the bytes read by all runs that were active after `since`."""
     return int(
         database.value(
             "SELECT coalesce(sum(json_extract(detail, '$.bytes')), 0) FROM event WHERE kind = ? AND at >= ?",
@@ -62,68 +62,69 @@ def bytes_read_since(database: Database, since: float) -> int:
 
 
 def begin_run(database: Database, limit: int | None, nightly: int, now: float) -> ScrubRun:
-    """A new run, with a limit of its own or with what is left of the night's. Inside a transaction."""
+    """Begin a run with its own limit, or with the rest of the nightly budget. Inside a transaction."""
     before = bytes_read_since(database, night_start(now)) if limit is None else 0
     return _insert(database, ScrubRun(0, now, max(0, nightly - before) if limit is None else limit, before), now)
 
 
 def begin_continuous_run(database: Database, nightly: int, now: float) -> ScrubRun:
-    """Tonight's run of the service's own, taken up again or begun. Inside a transaction."""
+    """Resume tonight's continuous run of the service, or begin it. Inside a transaction."""
     since = night_start(now)
-    all_ = bytes_read_since(database, since)
+    total = bytes_read_since(database, since)
     row = database.row(f"{RUN_SQL} AND at >= ? AND json_extract(detail, '$.continuous')", SCRUBBED_KIND, since)
-    known = None if row is None else _run_from_row(row)
-    if known is None or known.started < since:
-        return _insert(database, ScrubRun(0, now, max(0, nightly - all_), all_, continuous=True), now)
-    before = all_ - known.bytes
-    return known._replace(limit=max(0, nightly - before), before=before, ended=None)
+    run = _run_from_row(row)
+    if run is None or run.started < since:
+        return _insert(database, ScrubRun(0, now, max(0, nightly - total), total, continuous=True), now)
+    before = total - run.bytes
+    return run._replace(limit=max(0, nightly - before), before=before, ended=None)
 
 
 def _insert(database: Database, run: ScrubRun, now: float) -> ScrubRun:
     id_ = database.value("INSERT INTO event(at, kind) VALUES (?, ?) RETURNING id", now, SCRUBBED_KIND)
-    made = run._replace(id=int(id_))
-    save_run(database, made, now)
-    return made
+    inserted = run._replace(id=int(id_))
+    save_run(database, inserted, now)
+    return inserted
 
 
 def save_run(database: Database, run: ScrubRun, now: float) -> None:
-    """Write down how far a run has come: in one row, since a row every few seconds would be 60,000 a year."""
+    """Save a run's progress in its row: a new row every few seconds would make 60,000 a year."""
     detail = {name: value for name, value in run._asdict().items() if name != "id"}
     database.run("UPDATE event SET at = ?, detail = ? WHERE id = ?", now, json.dumps(detail), run.id)
 
 
 def end_run(database: Database, run: ScrubRun, now: float) -> ScrubRun:
-    """The run is over. Inside a transaction."""
-    over = run._replace(ended=now)
-    save_run(database, over, now)
-    return over
+    """Record the end of a run; return the ended run. Inside a transaction."""
+    ended = run._replace(ended=now)
+    save_run(database, ended, now)
+    return ended
 
 
 def find_run(database: Database, id_: int) -> ScrubRun | None:
-    """A run by its id."""
-    row = database.row(f"{RUN_SQL} AND id = ?", SCRUBBED_KIND, id_)
-    return None if row is None else _run_from_row(row)
+    """Return the run with this id, or None."""
+    return _run_from_row(database.row(f"{RUN_SQL} AND id = ?", SCRUBBED_KIND, id_))
 
 
 def latest_requested_run(database: Database) -> ScrubRun | None:
-    """The run that was asked for last."""
-    row = database.row(
-        f"{RUN_SQL} AND NOT json_extract(detail, '$.continuous') ORDER BY id DESC LIMIT 1", SCRUBBED_KIND
+    """Return the latest run that was requested, or None."""
+    return _run_from_row(
+        database.row(f"{RUN_SQL} AND NOT json_extract(detail, '$.continuous') ORDER BY id DESC LIMIT 1", SCRUBBED_KIND)
     )
-    return None if row is None else _run_from_row(row)
 
 
 def unfinished_run(database: Database, since: float) -> ScrubRun | None:
-    """A run that was asked for after `since` and cut short by the end of its service."""
+    """Return the run that was requested after `since` and was interrupted by the end of its service, or None."""
     run = latest_requested_run(database)
     return run if run is not None and run.ended is None and run.started >= since else None
 
 
 def last_scrub_time(database: Database) -> float | None:
-    """When a scrub was last at work."""
+    """Return when a scrub was last active, or None."""
     found = database.value("SELECT max(at) FROM event WHERE kind = ?", SCRUBBED_KIND)
     return None if found is None else float(found)
 
 
-def _run_from_row(row: Row) -> ScrubRun:
-    return ScrubRun(row[0], **json.loads(row[1]))
+def _run_from_row(row: Row | None) -> ScrubRun | None:
+    if row is None:
+        return None
+    id_, detail = row
+    return ScrubRun(id_, **json.loads(detail))

@@ -131,7 +131,7 @@ def test_every_kind_of_finding_is_tried() -> None:
 def test_a_directory_that_cannot_be_listed_counts_as_away_until_it_can(ready: Household) -> None:
     path = os.path.join(ready.root, b"d0")
     (word,) = repair_catalog(
-        ready.config, [CheckFinding("unreadable", path, "a directory that cannot be listed: no permission")]
+        ready.config, [CheckFinding("unreadable", path, "the directory cannot be listed: no permission")]
     )
     assert "let this user read it" in word
     assert {state for state, _, _ in ready.states().values()} - {"gone"} == {"ok", "unreachable"}
@@ -183,9 +183,7 @@ def test_labels_are_compared_as_far_as_the_snapshot_reaches() -> None:
     vectors = {1: (1, True), 2: (2, False), 3: (3, True), 4: (9, True), 5: (9, False)}
     assert list(compare_index_ids({1, 3}, vectors, 5)) == []
     assert list(compare_index_ids({1, 3, 5}, vectors, 5)) == []  # died later than the snapshot was made
-    assert [f.detail for f in compare_index_ids({1}, vectors, 5)] == [
-        "the snapshot lacks vectors: 1 of them, such as 3"
-    ]
+    assert [f.detail for f in compare_index_ids({1}, vectors, 5)] == ["the snapshot lacks live vectors: 1, such as 3"]
     assert list(compare_index_ids({1, 2, 3, 8}, vectors, 5)) == [
-        CheckFinding("index", None, "the snapshot holds dead vectors: 2 of them, such as 2, 8")
+        CheckFinding("index", None, "the snapshot has dead vectors: 2, such as 2, 8")
     ]

@@ -158,7 +158,7 @@ def test_rot_is_named_with_its_whole_copies_until_it_is_accepted(house: Househol
     assert {entry["kind"] for entry in read(house.state)} == {"accepted"}
     assert json.loads(ask(house, "status", "--json").stdout)["rot"] == 0
     last = json.loads(ask(house, "show", "-k", "0", "--json", found["path"]).stdout)["history"][-1]
-    assert (last["verdict"], last["evidence"]) == ("accepted", "the owner says so")
+    assert (last["verdict"], last["evidence"]) == ("accepted", "accepted by the owner")
     assert house.findings() == []
 
 
