@@ -40,7 +40,7 @@ def embed_augmented_views(
     Files that are unreachable, gone, or changed since are left out. Raises as FileEmbedder does.
     """
     rng = np.random.default_rng(seed)
-    features, dims = training_set.labelled.rows, training_set.labelled.dims
+    features, dims = training_set.labelled.features, training_set.labelled.dims
     batches, sources = [np.empty((0, features.shape[1]), np.float32)], [np.empty(0, np.int64)]
     images = _decode_labelled(database, embedder, training_set.contents)
     while batch := list(islice(images, BATCH_IMAGES)):

@@ -166,7 +166,7 @@ def _candidate(
     head: Head, ranked: RankedContent, review: ReviewFiles, neighbours: NeighbourLabels
 ) -> DeletionCandidate:
     reasons = deletion_reasons(ranked, review, neighbours)
-    decision = head.word(ranked.p_delete)
+    decision = head.decision(ranked.p_delete)
     return DeletionCandidate(ranked.content, ranked.p_delete, decision, reasons, review.files, review.better)
 
 

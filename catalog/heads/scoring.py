@@ -95,7 +95,7 @@ def score_batch(database: Database, stored: StoredHead, batch: FeatureBatch) -> 
         parts.append(names.vectors)
         for content, missing in zip(batch.contents, names.missing.tolist(), strict=True):
             (without_name if missing else with_name).append((content,))
-    p_delete = stored.head.chances(*parts)
+    p_delete = stored.head.p_delete(*parts)
     rows = [(content, stored.id, p) for content, p in zip(batch.contents, p_delete.tolist(), strict=True)]
     return Scores(rows, with_name, without_name)
 

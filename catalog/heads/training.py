@@ -28,7 +28,7 @@ from catalog.store.models import Model, require_current_model
 from models.bundle.folder import Bundle
 from models.learn.dataset import AugmentedViews, LabelledRows, near_duplicate_groups
 from models.learn.file_features import FILE_FEATURES
-from models.learn.head import NAME_PREFIX, Head
+from models.learn.head import NAME_PREFIX
 from models.learn.metrics import auc, point_estimate
 from models.learn.training import FittedHead, TooFewLabels, fit_head
 
@@ -145,7 +145,7 @@ def _load_training_set(
         near_duplicate_groups(batch.vectors, bundle.near_duplicate_cosine),
         np.array([_image_time(row) for row in rows]),
         model.dims,
-        named=tower is not None,
+        has_names=tower is not None,
     )
     return TrainingSet(batch.contents, labelled, np.array([row.labelled_at for row in rows]), batch.fresh, features)
 
@@ -183,14 +183,14 @@ def compare_heads(active: StoredHead | None, fitted: FittedHead, training_set: T
     if active is None:
         return Comparison(True, "there was none")
     unseen = training_set.labelled_at > active.made_at
-    labels = training_set.labelled.wanted[unseen].astype(np.float64)
+    labels = training_set.labelled.labels[unseen].astype(np.float64)
     # A head for names by another text tower cannot score these features.
     comparable = active.head.features in (FILE_FEATURES, training_set.features)
     if len(labels) < MIN_UNSEEN_LABELS or len(set(labels.tolist())) < 2 or not comparable:
         return _compare_records(active, fitted, len(labels))
     new_auc = point_estimate(auc, labels, fitted.held_out[unseen])
-    features = training_set.labelled.rows[unseen, : len(active.head.weights)]  # names, if it has none, come last
-    active_auc = point_estimate(auc, labels, active.head.chances(features).astype(np.float64))
+    features = training_set.labelled.features[unseen, : len(active.head.weights)]  # names, if it has none, come last
+    active_auc = point_estimate(auc, labels, active.head.p_delete(features).astype(np.float64))
     reason = f"AUC {new_auc:.3f} against {active_auc:.3f} on {len(labels)} labels that neither was trained on"
     return Comparison(new_auc >= active_auc - AUC_MARGIN, reason)
 
@@ -208,25 +208,9 @@ def _compare_records(active: StoredHead, fitted: FittedHead, unseen_labels: int)
 def _store(database: Database, model: Model, training_set: TrainingSet, fitted: FittedHead, *, used: bool) -> int:
     """Store the head, the computed features and the held-out scores; return the head's id. In a transaction."""
     store_features(database, training_set.computed)
-    stored = store_head(database, model, _head_of(model, training_set, fitted), time.time())
+    stored = store_head(database, model, fitted.head(model.digest, training_set.features), time.time())
     held_out = [(float(p), content) for p, content in zip(fitted.held_out, training_set.contents, strict=True)]
     store_held_out(database, held_out)
     detail = json.dumps({"head": stored, "used": used, "labels": len(held_out)})
     record_event(database, time.time(), "trained", detail=detail)
     return stored
-
-
-def _head_of(model: Model, training_set: TrainingSet, fitted: FittedHead) -> Head:
-    link = fitted.link
-    return Head(
-        model.digest,
-        training_set.features,
-        fitted.weights,
-        fitted.bias,
-        link.floor,
-        link.ceiling,
-        fitted.keep_below,
-        fitted.delete_above,
-        fitted.record,
-        fitted.hidden,
-    )

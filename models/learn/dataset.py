@@ -1,4 +1,7 @@
-"""What is learned from: labelled rows, and augmented views of them that nothing is ever judged on."""
+"""Training data: labelled rows, augmented views of them, and splits without leakage.
+
+Near duplicates stay together in a split, and the newest images are never used to predict older ones.
+"""
 
 from dataclasses import dataclass
 
@@ -9,58 +12,62 @@ from models.learn.logistic import Floats
 
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 BLOCK_ROWS = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class AugmentedViews:
-    """`rows`: float32 [M, F], features of changed pictures. `of`: int64 [M], the labelled row that each shows."""
+    """Views of labelled images, for training only. `features`: float32 [M, F]. `sources`: int64 [M], the labelled row
+    of each.
+    """
 
-    rows: Floats
-    of: NDArray[np.int64]
+    features: Floats
+    sources: Integers
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledRows:
-    """`rows`: float32 [N, F], the embedding first (`dims` numbers). `wanted`: float32 [N], 1 = delete. `groups`:
-    int64 [N], equal for near duplicates. `times`: float64 [N], seconds since the epoch, of the picture or its file.
-    `views`: more to learn from, never to be judged on. `named`: the last `dims` numbers are of the file's name.
+    """N labelled images. `features`: float32 [N, F], the embedding first (`dims` columns), and the vector of the file's
+    name last if `has_names` (`dims` columns again). `labels`: float32 [N], 1 = delete. `groups`: int64 [N], equal for
+    near duplicates. `times`: float64 [N], seconds since the epoch, when the image was taken or its file modified.
     """
 
-    rows: Floats
-    wanted: Floats
+    features: Floats
+    labels: Floats
     groups: Integers
     times: Doubles
     dims: int
     views: AugmentedViews | None = None
-    named: bool = False
+    has_names: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """`rows`: float32 [N, F], of about unit variance. `wanted`: float32 [N], 1 = delete. `views`: scaled as `rows`."""
+    """Scaled features, float32 [N, F] of about unit variance, with labels, float32 [N], 1 = delete. Views are scaled
+    likewise.
+    """
 
-    rows: Floats
-    wanted: Floats
+    features: Floats
+    labels: Floats
     views: AugmentedViews | None = None
 
-    def where(self, inside: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-        """Rows and labels to learn from: those inside (bool [N]), and views of those only."""
+    def select(self, rows: Mask) -> tuple[Floats, Floats]:
+        """Return the features and labels of these rows (bool [N]) and of their views."""
         if self.views is None:
-            return self.rows[inside], self.wanted[inside]
-        shown = inside[self.views.of]
-        more = self.views.of[shown]
-        rows = np.vstack([self.rows[inside], self.views.rows[shown]])
-        return rows, np.concatenate([self.wanted[inside], self.wanted[more]])
+            return self.features[rows], self.labels[rows]
+        selected = rows[self.views.sources]
+        features = np.vstack([self.features[rows], self.views.features[selected]])
+        return features, np.concatenate([self.labels[rows], self.labels[self.views.sources[selected]]])
 
-    def whole(self) -> tuple[Floats, Floats]:
-        """Everything, for the weights that are kept."""
-        return self.where(np.ones(len(self.rows), bool))
+    def everything(self) -> tuple[Floats, Floats]:
+        """Return the features and labels of all rows and views."""
+        return self.select(np.ones(len(self.features), bool))
 
-    def columns(self, first: int) -> "TrainingData":
-        """Without the first columns."""
-        views = None if self.views is None else AugmentedViews(self.views.rows[:, first:], self.views.of)
-        return TrainingData(self.rows[:, first:], self.wanted, views)
+    def without_columns(self, count: int) -> "TrainingData":
+        """Return the data without the first `count` columns."""
+        views = None if self.views is None else AugmentedViews(self.views.features[:, count:], self.views.sources)
+        return TrainingData(self.features[:, count:], self.labels, views)
 
 
 def near_duplicate_groups(vectors: Floats, min_cosine: float) -> Integers:
@@ -80,31 +87,32 @@ def near_duplicate_groups(vectors: Floats, min_cosine: float) -> Integers:
     return group
 
 
-def grouped_folds(groups: Integers, wanted: NDArray[np.float32], folds: int, seed: int) -> Integers:
-    """int64 [N]: the fold of each row; rows of one group share it. Each fold has about as many deleted ones as another.
+def grouped_folds(groups: Integers, labels: Floats, folds: int, seed: int) -> Integers:
+    """Return the fold of each row, int64 [N]. A group is never split, and all folds have about as many deletes.
 
-    Groups are dealt out from the largest down, each to the fold that has the fewest rows of the group's kind so far.
+    Groups are assigned from the largest to the smallest, each to the fold with the fewest rows of the group's majority
+    label so far.
     """
-    dice = np.random.default_rng(seed)
-    _, members, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    deleted = np.bincount(members, wanted > 0.5)
-    order = np.lexsort((dice.permutation(len(sizes)), -sizes))
-    load = np.zeros((2, folds))
-    placed = np.zeros(len(sizes), np.int64)
+    rng = np.random.default_rng(seed)
+    _, group_of_row, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    deleted = np.bincount(group_of_row, labels > 0.5)
+    order = np.lexsort((rng.permutation(len(sizes)), -sizes))
+    load = np.zeros((2, folds))  # rows per fold, of keeps and of deletes
+    fold_of_group = np.zeros(len(sizes), np.int64)
     for group in order:
-        kind = int(2 * deleted[group] > sizes[group])
-        fold = int(np.lexsort((load.sum(0), load[kind]))[0])
-        placed[group] = fold
+        majority = int(2 * deleted[group] > sizes[group])
+        fold = int(np.lexsort((load.sum(0), load[majority]))[0])
+        fold_of_group[group] = fold
         load[1, fold] += deleted[group]
         load[0, fold] += sizes[group] - deleted[group]
-    return placed[members]
+    return fold_of_group[group_of_row]
 
 
-def newest_rows(groups: Integers, times: NDArray[np.float64], share: float) -> NDArray[np.bool_]:
-    """bool [N]: the newest rows, about `share` of all; a group goes as a whole to where its newest row is."""
-    _, members = np.unique(groups, return_inverse=True)
-    newest = np.full(members.max() + 1, -np.inf)
-    np.maximum.at(newest, members, times)
-    rows = newest[members]
-    late: NDArray[np.bool_] = rows > np.quantile(rows, 1 - share)
-    return late
+def newest_rows(groups: Integers, times: Doubles, share: float) -> Mask:
+    """Return a mask, bool [N], of the newest rows, about `share` of all. A group counts as new as its newest row."""
+    _, group_of_row = np.unique(groups, return_inverse=True)
+    newest = np.full(group_of_row.max() + 1, -np.inf)
+    np.maximum.at(newest, group_of_row, times)
+    row_times = newest[group_of_row]
+    mask: Mask = row_times > np.quantile(row_times, 1 - share)
+    return mask

@@ -1,6 +1,6 @@
 """L2-regularised logistic regression by L-BFGS (Nocedal & Wright, Numerical Optimization, algorithm 7.5), in NumPy.
 
-A library would bring 100 MB of packages for one convex function of a few hundred weights.
+A library would add 100 MB of packages for one convex function of a few hundred weights.
 """
 
 from typing import NamedTuple
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
-CurvaturePair = tuple[Doubles, Doubles, float]  # a move, the turn of the slope along it, their product
-HISTORY_SIZE = 10  # pairs that stand for the curvature
+HISTORY_SIZE = 10  # curvature pairs kept
 MAX_ITERATIONS = 200
-GRADIENT_TOLERANCE = 1e-3  # of the gradient's length, relative to its first
-ARMIJO_CONSTANT = 1e-4  # Armijo's constant
+MAX_BACKTRACKS = 20
+GRADIENT_TOLERANCE = 1e-3  # of the gradient's norm, relative to the first
+ARMIJO_CONSTANT = 1e-4
 
 
 class LogisticModel(NamedTuple):
@@ -23,85 +23,110 @@ class LogisticModel(NamedTuple):
     weights: Doubles
     bias: float
 
-    def logits(self, rows: Floats) -> Doubles:
+    def logits(self, features: Floats) -> Doubles:
         """float32 [N, F] → float64 [N]."""
-        return (rows @ self.weights.astype(np.float32)).astype(np.float64) + self.bias
+        return (features @ self.weights.astype(np.float32)).astype(np.float64) + self.bias
 
 
-def fit_logistic(rows: Floats, wanted: Floats, strength: float, start: LogisticModel | None = None) -> LogisticModel:
-    """Minimise the mean log loss plus |weights|² / (2 · strength · N); the bias is free.
+class Objective(NamedTuple):
+    """The mean log loss plus `ridge` / 2 · |weights|², over features float32 [N, F] and labels float32 [N]."""
 
-    `rows`: float32 [N, F], of about unit variance. `wanted`: float32 [N], 0 or 1. `strength`: scikit-learn's C.
-    `start`: where to begin, for a path of strengths. Classes are not weighted: it would ruin the calibration (measured:
-    0.19 instead of 0.02 expected calibration error at one in six).
+    features: Floats
+    labels: Floats
+    ridge: float
+
+    def value_and_gradient(self, point: Doubles) -> tuple[float, Doubles]:
+        """Evaluate at a point: the weights and, last, the bias; float64 [F + 1]."""
+        weights = point[:-1]
+        logits = (self.features @ weights.astype(np.float32)).astype(np.float64) + point[-1]
+        # log(1 + e^z) - y z, without overflow
+        loss = float(np.mean(np.logaddexp(0, logits) - self.labels * logits))
+        value = loss + 0.5 * self.ridge * float(weights @ weights)
+        errors = ((sigmoid(logits) - self.labels) / len(self.features)).astype(np.float32)
+        gradient = np.append(errors @ self.features, errors.sum()).astype(np.float64)
+        gradient[:-1] += self.ridge * weights
+        return value, gradient
+
+
+class CurvaturePair(NamedTuple):
+    """A step, the change of the gradient along it, and their inner product."""
+
+    step: Doubles
+    gradient_change: Doubles
+    product: float
+
+
+def fit_logistic(
+    features: Floats, labels: Floats, strength: float, start: LogisticModel | None = None
+) -> LogisticModel:
+    """Minimise the mean log loss plus |weights|² / (2 · strength · N); the bias is not penalised.
+
+    `features`: float32 [N, F], of about unit variance. `labels`: float32 [N], 0 or 1. `strength`: scikit-learn's C.
+    `start`: the initial model, for a path of strengths. Classes are not weighted: it would ruin the calibration
+    (measured: expected calibration error 0.19 instead of 0.02 at one delete in six).
     """
-    count, size = rows.shape
-    place = np.zeros(size + 1) if start is None else np.append(start.weights, start.bias)
+    count, size = features.shape
     if start is None:
-        share = float(np.clip(wanted.mean(), 1e-6, 1 - 1e-6))
-        place[-1] = np.log(share / (1 - share))
-    ridge = 1 / (strength * count)
-    value, slope = _loss_and_gradient(rows, wanted, ridge, place)
-    first = float(np.linalg.norm(slope)) + 1e-12
+        share = float(np.clip(labels.mean(), 1e-6, 1 - 1e-6))
+        point = np.append(np.zeros(size), np.log(share / (1 - share)))
+    else:
+        point = np.append(start.weights, start.bias)
+    objective = Objective(features, labels, 1 / (strength * count))
+    value, gradient = objective.value_and_gradient(point)
+    first_norm = float(np.linalg.norm(gradient)) + 1e-12
     pairs: list[CurvaturePair] = []
     for _ in range(MAX_ITERATIONS):
-        if np.linalg.norm(slope) <= GRADIENT_TOLERANCE * max(first, 1e-3):
+        if np.linalg.norm(gradient) <= GRADIENT_TOLERANCE * max(first_norm, 1e-3):
             break
-        step = -_inverse_hessian_product(slope, pairs)
-        if (falling := float(step @ slope)) >= 0:  # the pairs mislead: begin anew from the steepest descent
-            pairs, step = [], -slope
-            falling = float(step @ slope)
-        moved, new_value, new_slope = _line_search(rows, wanted, ridge, place, value, step, falling, first=not pairs)
-        if moved is None:
+        direction = -_inverse_hessian_product(gradient, pairs)
+        if float(direction @ gradient) >= 0:  # not a descent direction: restart from the steepest descent
+            pairs, direction = [], -gradient
+        found = _line_search(objective, point, value, gradient, direction, first=not pairs)
+        if found is None:
             break
-        if (bend := float((moved - place) @ (new_slope - slope))) > 1e-12:
-            pairs = [*pairs, (moved - place, new_slope - slope, bend)][-HISTORY_SIZE:]
-        place, value, slope = moved, new_value, new_slope
-    return LogisticModel(place[:-1], float(place[-1]))
+        new_point, new_value, new_gradient = found
+        step, change = new_point - point, new_gradient - gradient
+        if (product := float(step @ change)) > 1e-12:
+            pairs = [*pairs, CurvaturePair(step, change, product)][-HISTORY_SIZE:]
+        point, value, gradient = new_point, new_value, new_gradient
+    return LogisticModel(point[:-1], float(point[-1]))
 
 
-def _loss_and_gradient(rows: Floats, wanted: Floats, ridge: float, place: Doubles) -> tuple[float, Doubles]:
-    weights = place[:-1]
-    logits = (rows @ weights.astype(np.float32)).astype(np.float64) + place[-1]
-    # log(1 + e^z) - y z, without overflow
-    value = float(np.mean(np.logaddexp(0, logits) - wanted * logits)) + 0.5 * ridge * float(weights @ weights)
-    errors = ((sigmoid(logits) - wanted) / len(rows)).astype(np.float32)
-    slope = np.append(errors @ rows, errors.sum()).astype(np.float64)
-    slope[:-1] += ridge * weights
-    return value, slope
-
-
-def _inverse_hessian_product(slope: Doubles, pairs: list[CurvaturePair]) -> Doubles:
-    """The two-loop recursion: the inverse Hessian, as the pairs know it, times the slope."""
-    result = slope.copy()
-    shares: list[float] = []
-    for move, turn, bend in reversed(pairs):
-        share = float(move @ result) / bend
-        shares.append(share)
-        result -= share * turn
+def _inverse_hessian_product(gradient: Doubles, pairs: list[CurvaturePair]) -> Doubles:
+    """Return the approximate inverse Hessian times the gradient, by the two-loop recursion."""
+    result = gradient.copy()
+    alphas: list[float] = []
+    for pair in reversed(pairs):
+        alpha = float(pair.step @ result) / pair.product
+        alphas.append(alpha)
+        result -= alpha * pair.gradient_change
     if pairs:
-        move, turn, bend = pairs[-1]
-        result *= bend / float(turn @ turn)
-    for (move, turn, bend), share in zip(pairs, reversed(shares), strict=True):
-        result += move * (share - float(turn @ result) / bend)
+        last = pairs[-1]
+        result *= last.product / float(last.gradient_change @ last.gradient_change)
+    for pair, alpha in zip(pairs, reversed(alphas), strict=True):
+        result += pair.step * (alpha - float(pair.gradient_change @ result) / pair.product)
     return result
 
 
 def _line_search(
-    rows: Floats, wanted: Floats, ridge: float, place: Doubles, value: float, step: Doubles, falling: float, first: bool
-) -> tuple[Doubles | None, float, Doubles]:
-    """Backtracking. None where no step lowers the loss any more: it is as low as float32 can tell."""
-    length = min(1.0, 1 / (float(np.linalg.norm(step)) + 1e-12)) if first else 1.0
-    for _ in range(20):
-        moved = place + length * step
-        new_value, slope = _loss_and_gradient(rows, wanted, ridge, moved)
-        if new_value <= value + ARMIJO_CONSTANT * length * falling:
-            return moved, new_value, slope
+    objective: Objective, point: Doubles, value: float, gradient: Doubles, direction: Doubles, *, first: bool
+) -> tuple[Doubles, float, Doubles] | None:
+    """Backtrack to a point that lowers the objective enough; return it with its value and gradient.
+
+    None if no step lowers it: the value is at its minimum within the precision of float32.
+    """
+    slope = float(direction @ gradient)
+    length = min(1.0, 1 / (float(np.linalg.norm(direction)) + 1e-12)) if first else 1.0
+    for _ in range(MAX_BACKTRACKS):
+        new_point = point + length * direction
+        new_value, new_gradient = objective.value_and_gradient(new_point)
+        if new_value <= value + ARMIJO_CONSTANT * length * slope:
+            return new_point, new_value, new_gradient
         length *= 0.5
-    return None, value, step
+    return None
 
 
 def sigmoid(logits: Doubles) -> Doubles:
-    """Probabilities; never overflows."""
+    """Return 1 / (1 + e^-x) without overflow."""
     halves: Doubles = 0.5 * (1 + np.tanh(0.5 * logits))
     return halves

@@ -1,4 +1,4 @@
-"""How good a ranking is: figures of held-out predictions, each with an interval.
+"""Ranking and calibration metrics of held-out predictions, with confidence intervals.
 
 AUC and average precision follow Fawcett 2006 and scikit-learn's definitions (ties count half, or as a step); the
 expected calibration error is that of Guo et al. 2017 with bins of equal counts. Intervals are bootstrapped over groups
@@ -19,7 +19,7 @@ BOOTSTRAP_DRAWS = 200
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A value with the 2.5th and 97.5th percentile of its bootstrap; NaN where it has no meaning."""
+    """A value with the 2.5th and 97.5th percentile of its bootstrap; NaN if it is undefined."""
 
     value: float
     low: float
@@ -28,32 +28,32 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class RankedPredictions:
-    """Predictions from the greatest score down, sorted once for all draws. `wanted`: 0 or 1. `ends`: where equal scores
-    end. `order`: the rows' places before sorting.
+    """Predictions by falling score, sorted once for all draws. `labels`: 0 or 1. `ends`: the last row of each run of
+    equal scores. `order`: the rows' positions before sorting.
     """
 
-    wanted: Doubles
+    labels: Doubles
     scores: Doubles
     ends: Integers
     order: Integers
 
     @classmethod
-    def of(cls, wanted: Doubles, scores: Doubles) -> "RankedPredictions":
-        """Sort: float64 [N] each."""
+    def of(cls, labels: Doubles, scores: Doubles) -> "RankedPredictions":
+        """Sort labels and scores, float64 [N] each."""
         order = np.argsort(-scores, kind="stable")
         ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
-        return cls(wanted[order], scores[order], ends, order)
+        return cls(labels[order], scores[order], ends, order)
 
-    def steps(self, weights: Doubles) -> tuple[Doubles, Doubles]:
-        """Deleted and kept ones so far, at the end of each run of equal scores."""
-        gone = self.wanted * weights
-        return np.cumsum(gone)[self.ends], np.cumsum(weights - gone)[self.ends]
+    def cumulative_counts(self, weights: Doubles) -> tuple[Doubles, Doubles]:
+        """Return the deletes and keeps up to the end of each run of equal scores."""
+        deleted = self.labels * weights
+        return np.cumsum(deleted)[self.ends], np.cumsum(weights - deleted)[self.ends]
 
-    def shared(self, weights: Doubles) -> Doubles:
-        """The share of deleted ones among the rows of each row's score."""
-        gone, kept = self.steps(weights)
-        gone, kept = np.diff(gone, prepend=0.0), np.diff(kept, prepend=0.0)
-        shares: Doubles = np.repeat(gone / np.maximum(gone + kept, 1e-12), np.diff(self.ends, prepend=-1))
+    def tied_shares(self, weights: Doubles) -> Doubles:
+        """Return for each row the share of deletes among the rows with its score."""
+        deleted, kept = self.cumulative_counts(weights)
+        deleted, kept = np.diff(deleted, prepend=0.0), np.diff(kept, prepend=0.0)
+        shares: Doubles = np.repeat(deleted / np.maximum(deleted + kept, 1e-12), np.diff(self.ends, prepend=-1))
         return shares
 
 
@@ -61,87 +61,90 @@ Metric = Callable[[RankedPredictions, Doubles], float]  # weights: how often eac
 
 
 def auc(ranked: RankedPredictions, weights: Doubles) -> float:
-    """The chance that a deleted one ranks above a kept one; NaN with one class only."""
-    gone, kept = ranked.steps(weights)
-    if not gone[-1] or not kept[-1]:
+    """Return the probability that a delete ranks above a keep; NaN with one class only."""
+    deleted, kept = ranked.cumulative_counts(weights)
+    if not deleted[-1] or not kept[-1]:
         return float("nan")
     below = kept[-1] - kept + 0.5 * np.diff(kept, prepend=0.0)
-    return float(np.diff(gone, prepend=0.0) @ below / (gone[-1] * kept[-1]))
+    return float(np.diff(deleted, prepend=0.0) @ below / (deleted[-1] * kept[-1]))
 
 
 def average_precision(ranked: RankedPredictions, weights: Doubles) -> float:
-    """The mean precision at each step of recall; NaN without a deleted one."""
-    gone, kept = ranked.steps(weights)
-    if not gone[-1]:
+    """Return the mean precision over the steps of recall; NaN without a delete."""
+    deleted, kept = ranked.cumulative_counts(weights)
+    if not deleted[-1]:
         return float("nan")
-    return float(np.diff(gone, prepend=0.0) @ (gone / np.maximum(gone + kept, 1e-12)) / gone[-1])
+    precision = deleted / np.maximum(deleted + kept, 1e-12)
+    return float(np.diff(deleted, prepend=0.0) @ precision / deleted[-1])
 
 
-def precision_at(first: int) -> Metric:
-    """The share of deleted ones among the first so many of the list; NaN for a shorter list."""
+def precision_at(count: int) -> Metric:
+    """Return the metric "share of deletes among the first `count`"; it is NaN for a shorter list."""
 
-    def measure(ranked: RankedPredictions, weights: Doubles) -> float:
-        before = np.cumsum(weights)
-        if before[-1] < first:
+    def metric(ranked: RankedPredictions, weights: Doubles) -> float:
+        ranks = np.cumsum(weights)
+        if ranks[-1] < count:
             return float("nan")
-        taken = np.clip(first - (before - weights), 0, weights)
-        return float(taken @ ranked.wanted / first)
+        counted = np.clip(count - (ranks - weights), 0, weights)
+        return float(counted @ ranked.labels / count)
 
-    return measure
+    return metric
 
 
 def calibration_error(ranked: RankedPredictions, weights: Doubles) -> float:
-    """How far stated chances (the scores) are from what happened, 0 to 1. Rows of one score share what happened:
-    where a bin ends among them, nothing hangs on their order.
+    """Return how far the scores, taken as probabilities, are from the observed shares, 0 to 1.
+
+    Rows with equal scores share their observed share: if a bin ends among them, their order does not matter.
     """
     starts = np.unique(np.linspace(0, len(weights), CALIBRATION_BINS + 1)[:-1].astype(np.int64))
-    stated = np.add.reduceat(ranked.scores * weights, starts)
-    happened = np.add.reduceat(ranked.shared(weights) * weights, starts)
-    return float(np.abs(stated - happened).sum() / weights.sum())
+    expected = np.add.reduceat(ranked.scores * weights, starts)
+    observed = np.add.reduceat(ranked.tied_shares(weights) * weights, starts)
+    return float(np.abs(expected - observed).sum() / weights.sum())
 
 
-def within_group_auc(wanted: Doubles, scores: Doubles, groups: Integers) -> float:
-    """Of pairs in one group of which one was kept and one deleted, the share ranked rightly (ties count half).
+def within_group_auc(labels: Doubles, scores: Doubles, groups: Integers) -> float:
+    """Return the share of correctly ranked pairs of a delete and a keep in one group (ties count half).
 
-    This is what choosing within a burst needs; NaN where no group has both.
+    It measures choosing within a burst; NaN if no group has both.
     """
-    right = pairs = 0.0
+    correct = pairs = 0.0
     order = np.argsort(groups, kind="stable")
-    for part in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):
-        gone, kept = scores[part][wanted[part] > 0.5], scores[part][wanted[part] <= 0.5]
-        if len(gone) and len(kept):
-            apart = gone[:, None] - kept[None, :]
-            right += float((apart > 0).sum() + 0.5 * (apart == 0).sum())
-            pairs += apart.size
-    return right / pairs if pairs else float("nan")
+    for rows in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):
+        deleted, kept = scores[rows][labels[rows] > 0.5], scores[rows][labels[rows] <= 0.5]
+        if len(deleted) and len(kept):
+            differences = deleted[:, None] - kept[None, :]
+            correct += float((differences > 0).sum() + 0.5 * (differences == 0).sum())
+            pairs += differences.size
+    return correct / pairs if pairs else float("nan")
 
 
 def bootstrap_metrics(
-    measures: dict[str, Metric], wanted: Doubles, scores: Doubles, groups: Integers, seed: int
+    metrics: dict[str, Metric], labels: Doubles, scores: Doubles, groups: Integers, seed: int
 ) -> dict[str, Estimate]:
-    """Each measure with its bootstrap over whole groups; all of them see the same draws."""
-    ranked = RankedPredictions.of(wanted, scores)
-    _, members = np.unique(groups[ranked.order], return_inverse=True)
-    count = int(members.max()) + 1
-    dice = np.random.default_rng(seed)
-    once = np.ones(len(wanted))
-    values = {name: measure(ranked, once) for name, measure in measures.items()}
-    drawn: dict[str, list[float]] = {name: [] for name in measures}
+    """Estimate each metric with its bootstrap over whole groups, all from the same draws."""
+    ranked = RankedPredictions.of(labels, scores)
+    _, group_of_row = np.unique(groups[ranked.order], return_inverse=True)
+    count = int(group_of_row.max()) + 1
+    rng = np.random.default_rng(seed)
+    once = np.ones(len(labels))
+    values = {name: metric(ranked, once) for name, metric in metrics.items()}
+    drawn: dict[str, list[float]] = {name: [] for name in metrics}
     for _ in range(BOOTSTRAP_DRAWS):
-        weights = np.bincount(dice.integers(count, size=count), minlength=count)[members].astype(np.float64)
-        for name, measure in measures.items():
-            drawn[name].append(measure(ranked, weights))
+        group_weights = np.bincount(rng.integers(count, size=count), minlength=count)
+        weights = group_weights[group_of_row].astype(np.float64)
+        for name, metric in metrics.items():
+            drawn[name].append(metric(ranked, weights))
     return {name: _estimate(value, drawn[name]) for name, value in values.items()}
 
 
 def _estimate(value: float, drawn: list[float]) -> Estimate:
-    sound = [one for one in drawn if not np.isnan(one)]
-    if np.isnan(value) or not sound:
+    defined = [one for one in drawn if not np.isnan(one)]
+    if np.isnan(value) or not defined:
         return Estimate(value, value, value)
-    low, high = np.percentile(sound, [2.5, 97.5])
+    low, high = np.percentile(defined, [2.5, 97.5])
     return Estimate(value, float(low), float(high))
 
 
-def point_estimate(measure: Metric, wanted: Doubles, scores: Doubles) -> float:
-    """The measure alone."""
-    return measure(RankedPredictions.of(wanted, scores), np.ones(len(wanted)))
+def point_estimate(metric: Metric, labels: Doubles, scores: Doubles) -> float:
+    """Return the metric without an interval."""
+    return metric(RankedPredictions.of(labels, scores), np.ones(len(labels)))

@@ -1,4 +1,4 @@
-"""Which learner, and how strict: a line unless held-out groups prove that a small network tells more."""
+"""Model selection: the regularisation strength, and a linear model unless a network is better on held-out groups."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,88 +14,86 @@ from models.learn.metrics import auc, point_estimate
 from models.learn.mlp import MlpModel, fit_mlp
 
 LearnerKind = Literal["line", "net"]
-Learner = Callable[[Floats, Floats], LogisticModel | MlpModel]  # rows and labels
+Learner = Callable[[Floats, Floats], LogisticModel | MlpModel]  # features and labels → a fitted model
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
-MIN_STANDARD_ERRORS = (
-    2.0  # standard errors by which the network has to win: nearly equal, the line is the one that can be explained
-)
-TRIAL_FOLDS = (
-    2  # folds after which a network that is behind is given up: it takes as long as all the rest of a training
-)
+MIN_STANDARD_ERRORS = 2.0  # by which the network has to win: if nearly equal, the linear model can be explained
+TRIAL_FOLDS = 2  # after which a losing network is given up: it takes as long as the rest of a training
 
 
 @dataclass(frozen=True, slots=True)
 class ChosenLearner:
-    """`learn`: what to train on all rows. `logits`: float64 [N], held out. `strength`: the line's, also where a network
-    was chosen.
+    """`fit`: the learner for all rows. `strength`: of the linear model, also if the network was chosen.
+    `held_out_logits`: float64 [N].
     """
 
     kind: LearnerKind
-    learn: Learner
+    fit: Learner
     strength: float
-    logits: Doubles
+    held_out_logits: Doubles
 
 
-def choose_learner(material: TrainingData, groups: Integers, folds: Integers, seed: int) -> ChosenLearner:
-    """Try both on the same folds."""
-    strength, logits = _tune_logistic(material, folds)
-    net = partial(fit_mlp, seed=seed)
-    bent = _try_mlp(net, material, folds, logits)
-    if bent is not None and mlp_is_better(material.wanted, groups, folds, logits, bent):
-        return ChosenLearner("net", net, strength, bent)
-    return ChosenLearner("line", partial(fit_logistic, strength=strength), strength, logits)
+def choose_learner(data: TrainingData, groups: Integers, folds: Integers, seed: int) -> ChosenLearner:
+    """Evaluate both learners on the same folds, and return the better one."""
+    strength, linear_logits = _tune_logistic(data, folds)
+    fit_network = partial(fit_mlp, seed=seed)
+    mlp_logits = _try_mlp(fit_network, data, folds, linear_logits)
+    if mlp_logits is not None and mlp_is_better(data.labels, groups, folds, linear_logits, mlp_logits):
+        return ChosenLearner("net", fit_network, strength, mlp_logits)
+    return ChosenLearner("line", partial(fit_logistic, strength=strength), strength, linear_logits)
 
 
-def held_out_logits(learn: Learner, material: TrainingData, folds: Integers) -> Doubles:
-    """Logits of each fold by what was learned from the others: float64 [N]."""
+def held_out_logits(fit: Learner, data: TrainingData, folds: Integers) -> Doubles:
+    """Return the logits of each fold by a model fitted on the others, float64 [N]."""
     logits = np.zeros(len(folds))
     for fold in np.unique(folds):
-        inside = folds != fold
-        logits[~inside] = learn(*material.where(inside)).logits(material.rows[~inside])
+        held_out = folds == fold
+        logits[held_out] = fit(*data.select(~held_out)).logits(data.features[held_out])
     return logits
 
 
-def _tune_logistic(material: TrainingData, folds: Integers) -> tuple[float, Doubles]:
-    """The strength whose held-out log loss is least, and its held-out logits.
+def _tune_logistic(data: TrainingData, folds: Integers) -> tuple[float, Doubles]:
+    """Return the strength with the lowest held-out log loss, and its held-out logits.
 
-    From the strictest up, each fold begun where it was with the strength before; the loss falls and then rises, so the
-    loosest ones, which take the longest, are left out once it has risen.
+    Start with the strongest regularisation, and fit each fold from the model before. The loss falls and then rises, so
+    the weakest regularisation, which takes longest, is skipped once it has risen.
     """
-    rows, wanted = material.rows, material.wanted
-    parts = [(*material.where(folds != fold), folds == fold) for fold in np.unique(folds)]
-    lines: list[LogisticModel | None] = [None] * len(parts)
-    best, chosen, held = np.inf, STRENGTHS[0], np.zeros(len(rows))
+    splits = [(*data.select(folds != fold), folds == fold) for fold in np.unique(folds)]
+    models: list[LogisticModel | None] = [None] * len(splits)
+    best_loss, best_strength, best_logits = np.inf, STRENGTHS[0], np.zeros(len(folds))
     for strength in STRENGTHS:
-        logits = np.zeros(len(rows))
-        for place, (inside, goal, outside) in enumerate(parts):
-            lines[place] = line = fit_logistic(inside, goal, strength, lines[place])
-            logits[outside] = line.logits(rows[outside])
-        loss = float(np.mean(np.logaddexp(0, logits) - wanted * logits))
-        if loss >= best:
+        logits = np.zeros(len(folds))
+        for number, (features, labels, held_out) in enumerate(splits):
+            models[number] = model = fit_logistic(features, labels, strength, models[number])
+            logits[held_out] = model.logits(data.features[held_out])
+        loss = float(np.mean(np.logaddexp(0, logits) - data.labels * logits))
+        if loss >= best_loss:
             break
-        best, chosen, held = loss, strength, logits
-    return chosen, held
+        best_loss, best_strength, best_logits = loss, strength, logits
+    return best_strength, best_logits
 
 
-def _try_mlp(net: Learner, material: TrainingData, folds: Integers, line: Doubles) -> Doubles | None:
-    """The network's held-out logits; None where it is behind after the first folds."""
+def _try_mlp(fit: Learner, data: TrainingData, folds: Integers, linear_logits: Doubles) -> Doubles | None:
+    """Return the network's held-out logits; None if it has a lower AUC on the first folds."""
     logits = np.zeros(len(folds))
-    seen = np.zeros(len(folds), bool)
-    goal = material.wanted.astype(np.float64)
+    evaluated = np.zeros(len(folds), bool)
+    labels = data.labels.astype(np.float64)
     for tried, fold in enumerate(np.unique(folds), 1):
-        outside = folds == fold
-        logits[outside] = net(*material.where(~outside)).logits(material.rows[outside])
-        seen |= outside
-        if tried == TRIAL_FOLDS and not point_estimate(auc, goal[seen], logits[seen]) > point_estimate(
-            auc, goal[seen], line[seen]
-        ):
-            return None
+        held_out = folds == fold
+        logits[held_out] = fit(*data.select(~held_out)).logits(data.features[held_out])
+        evaluated |= held_out
+        if tried == TRIAL_FOLDS:
+            mlp_auc = point_estimate(auc, labels[evaluated], logits[evaluated])
+            if not mlp_auc > point_estimate(auc, labels[evaluated], linear_logits[evaluated]):  # NaN counts as worse
+                return None
     return logits
 
 
-def mlp_is_better(wanted: Floats, groups: Integers, folds: Integers, line: Doubles, net: Doubles) -> bool:
-    """Whether the network's log loss, both calibrated, is lower by PROOF standard errors of the mean over groups."""
-    gain = log_losses(cross_fitted(line, wanted, folds), wanted) - log_losses(cross_fitted(net, wanted, folds), wanted)
-    _, members = np.unique(groups, return_inverse=True)
-    sums = np.bincount(members, gain)
+def mlp_is_better(
+    labels: Floats, groups: Integers, folds: Integers, linear_logits: Doubles, mlp_logits: Doubles
+) -> bool:
+    """Return whether the network's calibrated log loss is lower by MIN_STANDARD_ERRORS of the mean over groups."""
+    linear_losses = log_losses(cross_fitted(linear_logits, labels, folds), labels)
+    gain = linear_losses - log_losses(cross_fitted(mlp_logits, labels, folds), labels)
+    _, group_of_row = np.unique(groups, return_inverse=True)
+    sums = np.bincount(group_of_row, gain)
     return bool(sums.sum() > MIN_STANDARD_ERRORS * np.sqrt(len(sums)) * sums.std())

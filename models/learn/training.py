@@ -1,18 +1,19 @@
-"""Train a head from labelled rows, and say honestly how good it is.
+"""Train a head from labelled rows, and measure it on rows it was not trained on.
 
-How strict, and whether a line or a small network, is chosen by grouped cross-validation; every figure is of predictions
-for groups that the predicting weights have never seen, and whose labels had no part in the calibration.
+The regularisation strength, and whether to use a linear model or a small network, are chosen by grouped
+cross-validation. Every metric is of predictions for groups unseen by the predicting weights and by the calibration.
 """
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.learn.calibration import Calibrator, cross_fitted, fit_calibrator
 from models.learn.dataset import AugmentedViews, LabelledRows, TrainingData, grouped_folds, newest_rows
+from models.learn.head import Head
 from models.learn.logistic import LogisticModel, fit_logistic
 from models.learn.metrics import (
     Estimate,
@@ -31,150 +32,198 @@ Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
 FOLDS = 5
-MIN_LABELS_PER_CLASS = 10  # of each class: with fewer there is nothing to hold out
-TARGET_PRECISION = 0.9  # of those called deletable, this share is to be right; and of those called keepable
+MIN_LABELS_PER_CLASS = 10  # with fewer there is nothing to hold out
+TARGET_PRECISION = 0.9  # of the decisions delete and keep, each
 NEWEST_SHARE = 0.2
+RANKING_METRICS: dict[str, Metric] = {
+    "auc": auc,
+    "average_precision": average_precision,
+    **{f"precision_at_{count}": precision_at(count) for count in (10, 100, 1000)},
+}
 
 
 class TooFewLabels(Exception):
-    """There are not enough labels to learn from; the message says how many of what are missing."""
+    """Too few labels to train on; the message says how many of which kind are missing."""
 
 
-@dataclass(frozen=True, slots=True)
-class FittedHead:
-    """Weights in terms of the raw features, with the link's slope folded in: float32 [F], or [F, units] of a network
-    with a `hidden` layer.
+class Scaling(NamedTuple):
+    """`centre`, `scale`: float32 [F]. Scaled features are (x - centre) / scale."""
 
-    `held_out`: p_delete of each row from weights that never saw its group.
-    """
+    centre: Floats
+    scale: Floats
+
+    def apply(self, features: Floats) -> Floats:
+        """Return the scaled features, float32 [N, F]."""
+        scaled: Floats = (features - self.centre) / self.scale
+        return scaled
+
+
+class UnscaledWeights(NamedTuple):
+    """Weights for raw features, with scaling and calibration folded in: float32 [F], or [F, units] with `hidden`."""
 
     weights: Floats
     bias: float
     hidden: HiddenLayer | None
-    link: Calibrator
+
+
+@dataclass(frozen=True, slots=True)
+class FittedHead:
+    """A trained model with its thresholds and metrics. `held_out`: float64 [N], p_delete of each row by weights that
+    were fitted without its group.
+    """
+
+    weights: UnscaledWeights
+    calibrator: Calibrator
     keep_below: float
     delete_above: float
     held_out: Doubles
     record: dict[str, Any]
 
+    def head(self, model: str, features: tuple[str, ...]) -> Head:
+        """Return the head to store, for the bundle with digest `model` and these feature names."""
+        weights, bias, hidden = self.weights
+        return Head(
+            model,
+            features,
+            weights,
+            bias,
+            self.calibrator.floor,
+            self.calibrator.ceiling,
+            self.keep_below,
+            self.delete_above,
+            self.record,
+            hidden,
+        )
+
 
 def fit_head(labelled: LabelledRows, seed: int = 0) -> FittedHead:
-    """Raises TooFew."""
+    """Train on all rows, after choosing the model by cross-validation. Raises TooFewLabels."""
     _check_label_counts(labelled)
-    wanted = labelled.wanted
-    centre, scale = _scaling(labelled.rows, labelled.dims, labelled.named)
-    views = labelled.views and AugmentedViews((labelled.views.rows - centre) / scale, labelled.views.of)
-    material = TrainingData((labelled.rows - centre) / scale, wanted, views)
-    folds = grouped_folds(labelled.groups, wanted, FOLDS, seed)
-    chosen = choose_learner(material, labelled.groups, folds, seed)
-    link = fit_calibrator(chosen.logits, wanted)
-    chances = cross_fitted(chosen.logits, wanted, folds)
-    weights, bias, hidden = _unscaled_weights(chosen.learn(*material.whole()), link, centre, scale)
-    keep_below, delete_above = decision_thresholds(wanted.astype(np.float64), chances)
-    record = _record(labelled, material, folds, chosen, chances, seed) | {"noise": [link.floor, 1 - link.ceiling]}
-    return FittedHead(weights, bias, hidden, link, keep_below, delete_above, link.chances(chosen.logits), record)
+    labels, groups = labelled.labels, labelled.groups
+    scaling = _fit_scaling(labelled)
+    views = labelled.views and AugmentedViews(scaling.apply(labelled.views.features), labelled.views.sources)
+    data = TrainingData(scaling.apply(labelled.features), labels, views)
+    folds = grouped_folds(groups, labels, FOLDS, seed)
+    chosen = choose_learner(data, groups, folds, seed)
+    calibrator = fit_calibrator(chosen.held_out_logits, labels)
+    probabilities = cross_fitted(chosen.held_out_logits, labels, folds)
+    weights = _unscaled_weights(chosen.fit(*data.everything()), calibrator, scaling)
+    keep_below, delete_above = decision_thresholds(labels.astype(np.float64), probabilities)
+    record = _record(labelled, data, folds, chosen, probabilities, seed)
+    record["noise"] = [calibrator.floor, 1 - calibrator.ceiling]
+    held_out = calibrator.probabilities(chosen.held_out_logits)
+    return FittedHead(weights, calibrator, keep_below, delete_above, held_out, record)
 
 
-def _unscaled_weights(
-    learnt: LogisticModel | MlpModel, link: Calibrator, centre: Floats, scale: Floats
-) -> tuple[Floats, float, HiddenLayer | None]:
-    """Weights and bias of the features as they come, with their scaling and the link folded in."""
-    if isinstance(learnt, LogisticModel):
-        line = link.slope * learnt.weights / scale
-        return line.astype(np.float32), link.slope * learnt.bias + link.shift - float(centre @ line), None
-    inner = learnt.inner / scale[:, None]
-    hidden = HiddenLayer(learnt.shift - centre @ inner, (link.slope * learnt.outer).astype(np.float32))
-    return inner, link.slope * learnt.bias + link.shift, hidden
+def _unscaled_weights(model: LogisticModel | MlpModel, calibrator: Calibrator, scaling: Scaling) -> UnscaledWeights:
+    bias = calibrator.slope * model.bias + calibrator.shift
+    if isinstance(model, LogisticModel):
+        linear = calibrator.slope * model.weights / scaling.scale
+        return UnscaledWeights(linear.astype(np.float32), bias - float(scaling.centre @ linear), None)
+    weights = model.weights / scaling.scale[:, None]
+    output_weights = (calibrator.slope * model.hidden.output_weights).astype(np.float32)
+    return UnscaledWeights(weights, bias, HiddenLayer(model.hidden.bias - scaling.centre @ weights, output_weights))
 
 
 def _check_label_counts(labelled: LabelledRows) -> None:
-    deleted = int((labelled.wanted > 0.5).sum())
-    kept = len(labelled.wanted) - deleted
-    short = [
-        f"{MIN_LABELS_PER_CLASS - n} more of {word}"
-        for n, word in ((kept, "keep"), (deleted, "delete"))
-        if n < MIN_LABELS_PER_CLASS
+    deleted = int((labelled.labels > 0.5).sum())
+    kept = len(labelled.labels) - deleted
+    missing = [
+        f"{MIN_LABELS_PER_CLASS - count} more of {label}"
+        for count, label in ((kept, "keep"), (deleted, "delete"))
+        if count < MIN_LABELS_PER_CLASS
     ]
-    if short:
-        raise TooFewLabels(f"{kept} labels say keep and {deleted} say delete; {' and '.join(short)} are needed")
+    if missing:
+        raise TooFewLabels(f"{kept} labels say keep and {deleted} say delete; {' and '.join(missing)} are needed")
 
 
-def _scaling(rows: Floats, dims: int, named: bool) -> tuple[Floats, Floats]:
-    """(centre, scale), float32 [F] each. One scale for the whole embedding, whose spread tells which of its directions
-    matter: made equal, the faint ones cost up to 0.02 of AUC (the default model's vectors of real pictures). So with
-    the name's.
+def _fit_scaling(labelled: LabelledRows) -> Scaling:
+    """Use one scale for the whole embedding, and one for the name vector.
+
+    The spread of an embedding's directions tells which of them matter: with equal spreads, the faint ones cost up to
+    0.02 of AUC (default model, vectors of real images).
     """
-    spread = rows.var(0)
-    for block in (slice(dims), slice(-dims, None))[: 1 + named] if dims else ():
-        spread[block] = spread[block].mean()
-    scale = np.sqrt(spread)
-    return rows.mean(0), np.where(scale > 1e-6, scale, 1).astype(np.float32)
+    variance, dims = labelled.features.var(0), labelled.dims
+    if dims:
+        variance[:dims] = variance[:dims].mean()
+        if labelled.has_names:
+            variance[-dims:] = variance[-dims:].mean()
+    scale = np.sqrt(variance)
+    return Scaling(labelled.features.mean(0), np.where(scale > 1e-6, scale, 1).astype(np.float32))
 
 
-def decision_thresholds(wanted: Doubles, chances: Doubles) -> tuple[float, float]:
-    """(keep_below, delete_above): the widest ends of the list that were right in `SURE` of held-out cases, each."""
-    order = np.argsort(chances, kind="stable")
-    right = np.cumsum(1 - wanted[order]) / np.arange(1, len(order) + 1)
-    low = np.flatnonzero(right >= TARGET_PRECISION)
-    keep = float(chances[order[low[-1]]]) if len(low) else 0.0
-    down = order[::-1]
-    right = np.cumsum(wanted[down]) / np.arange(1, len(down) + 1)
-    high = np.flatnonzero(right >= TARGET_PRECISION)
-    delete = float(chances[down[high[-1]]]) if len(high) else 1.0
+def decision_thresholds(labels: Doubles, probabilities: Doubles) -> tuple[float, float]:
+    """Return (keep_below, delete_above): the longest ends of the ranking that reach TARGET_PRECISION, held out."""
+    order = np.argsort(probabilities, kind="stable")
+    keep_precision = np.cumsum(1 - labels[order]) / np.arange(1, len(order) + 1)
+    sufficient = np.flatnonzero(keep_precision >= TARGET_PRECISION)
+    keep = float(probabilities[order[sufficient[-1]]]) if len(sufficient) else 0.0
+    order = order[::-1]
+    delete_precision = np.cumsum(labels[order]) / np.arange(1, len(order) + 1)
+    sufficient = np.flatnonzero(delete_precision >= TARGET_PRECISION)
+    delete = float(probabilities[order[sufficient[-1]]]) if len(sufficient) else 1.0
     return min(keep, delete), max(keep, delete)
 
 
-RANKING_METRICS: dict[str, Metric] = {
-    "auc": auc,
-    "average_precision": average_precision,
-    **{f"precision_at_{first}": precision_at(first) for first in (10, 100, 1000)},
-}
-
-
 def _record(
-    labelled: LabelledRows, material: TrainingData, folds: Integers, chosen: ChosenLearner, chances: Doubles, seed: int
+    labelled: LabelledRows,
+    data: TrainingData,
+    folds: Integers,
+    chosen: ChosenLearner,
+    probabilities: Doubles,
+    seed: int,
 ) -> dict[str, Any]:
-    wanted, groups = labelled.wanted.astype(np.float64), labelled.groups
-    line = partial(fit_logistic, strength=chosen.strength)
-    bare = held_out_logits(line, material.columns(labelled.dims), folds)
+    """Return how the head was trained and its held-out metrics, as JSON."""
+    labels, groups, logits = labelled.labels.astype(np.float64), labelled.groups, chosen.held_out_logits
+    linear = partial(fit_logistic, strength=chosen.strength)
+    no_pixels_logits = held_out_logits(linear, data.without_columns(labelled.dims), folds)
+
+    def estimates(metrics: dict[str, Metric], scores: Doubles) -> dict[str, Any]:
+        return _estimates_record(bootstrap_metrics(metrics, labels, scores, groups, seed))
+
     return {
-        "labels": len(wanted),
-        "deleted": int(wanted.sum()),
+        "labels": len(labels),
+        "deleted": int(labels.sum()),
         "groups": len(np.unique(groups)),
-        "views": 0 if material.views is None else len(material.views.of),
-        "named": labelled.named,
+        "views": 0 if data.views is None else len(data.views.sources),
+        "named": labelled.has_names,
         "kind": chosen.kind,
         "strength": chosen.strength,
         "folds": FOLDS,
         "seed": seed,
-        "figures": _estimates_record(bootstrap_metrics(RANKING_METRICS, wanted, chosen.logits, groups, seed))
-        | _estimates_record(bootstrap_metrics({"calibration_error": calibration_error}, wanted, chances, groups, seed))
-        | {"within_bursts": _json_number(within_group_auc(wanted, chosen.logits, groups))},
-        "no_pixels": _estimates_record(bootstrap_metrics(RANKING_METRICS, wanted, bare, groups, seed)),
-        "chance": {"auc": 0.5, "average_precision": round(float(wanted.mean()), 6)},
-        "newest": _newest_record(labelled, material, chosen),
+        "figures": {
+            **estimates(RANKING_METRICS, logits),
+            **estimates({"calibration_error": calibration_error}, probabilities),
+            "within_bursts": _json_number(within_group_auc(labels, logits, groups)),
+        },
+        "no_pixels": estimates(RANKING_METRICS, no_pixels_logits),
+        "chance": {"auc": 0.5, "average_precision": round(float(labels.mean()), 6)},
+        "newest": _newest_record(labelled, data, chosen),
     }
 
 
-def _newest_record(labelled: LabelledRows, material: TrainingData, chosen: ChosenLearner) -> dict[str, Any] | None:
-    """Learned from the older part, asked of the newest: what the owner will see next. None where a class is missing."""
-    late = newest_rows(labelled.groups, labelled.times, NEWEST_SHARE)
-    old, new = labelled.wanted[~late], labelled.wanted[late].astype(np.float64)
-    if len(set(old.tolist())) < 2 or len(set(new.tolist())) < 2:
+def _newest_record(labelled: LabelledRows, data: TrainingData, chosen: ChosenLearner) -> dict[str, Any] | None:
+    """Return the metrics on the newest rows of a model fitted on the older ones, as for images still to come. None if
+    either part has one class only.
+    """
+    newest = newest_rows(labelled.groups, labelled.times, NEWEST_SHARE)
+    old_labels, new_labels = labelled.labels[~newest], labelled.labels[newest].astype(np.float64)
+    if len(set(old_labels.tolist())) < 2 or len(set(new_labels.tolist())) < 2:
         return None
-    logits = chosen.learn(*material.where(~late)).logits(material.rows[late])
-    told = bootstrap_metrics(
-        {"auc": auc, "average_precision": average_precision}, new, logits, labelled.groups[late], 0
-    )
-    return {"labels": len(new), **_estimates_record(told)}
+    logits = chosen.fit(*data.select(~newest)).logits(data.features[newest])
+    metrics: dict[str, Metric] = {"auc": auc, "average_precision": average_precision}
+    estimates = bootstrap_metrics(metrics, new_labels, logits, labelled.groups[newest], 0)
+    return {"labels": len(new_labels), **_estimates_record(estimates)}
 
 
-def _estimates_record(figures: dict[str, Estimate]) -> dict[str, Any]:
-    """[value, low, high] of each, None where it has no meaning: JSON knows no NaN."""
+def _estimates_record(estimates: dict[str, Estimate]) -> dict[str, Any]:
+    """Return [value, low, high] of each estimate."""
     return {
-        name: [_json_number(one.value), _json_number(one.low), _json_number(one.high)] for name, one in figures.items()
+        name: [_json_number(one.value), _json_number(one.low), _json_number(one.high)]
+        for name, one in estimates.items()
     }
 
 
 def _json_number(value: float) -> float | None:
+    """Return the rounded value; None for NaN, which JSON does not have."""
     return None if np.isnan(value) else round(float(value), 6)

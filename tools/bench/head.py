@@ -77,11 +77,11 @@ def script_network(epochs: int, batch: int, steps: int | None = None) -> Method 
 
 def held_out(method: Method, task: LabelledRows, placed: Integers, folds: int = FOLDS) -> Doubles:
     """Predictions for each of the first folds by all others, from the embedding."""
-    rows = np.ascontiguousarray(task.rows[:, : task.dims])
-    chances = np.zeros(len(task.wanted))
+    rows = np.ascontiguousarray(task.features[:, : task.dims])
+    chances = np.zeros(len(task.labels))
     for fold in range(folds):
         inside = placed != fold
-        chances[~inside] = method(rows[inside], task.wanted[inside], rows[~inside])
+        chances[~inside] = method(rows[inside], task.labels[inside], rows[~inside])
     return chances
 
 
@@ -96,13 +96,13 @@ def fold_metrics(task: LabelledRows, chances: Doubles, placed: Integers, folds: 
     return told | {
         "low": told["auc"] - half,
         "high": told["auc"] + half,
-        "ece": point_estimate(calibration_error, task.wanted[asked].astype(np.float64), chances[asked]),
+        "ece": point_estimate(calibration_error, task.labels[asked].astype(np.float64), chances[asked]),
         "least": least_calibration_error(chances[asked]),
     }
 
 
 def _metrics(task: LabelledRows, chances: Doubles, asked: NDArray[np.bool_]) -> Metrics:
-    wanted, chances = task.wanted[asked].astype(np.float64), chances[asked]
+    wanted, chances = task.labels[asked].astype(np.float64), chances[asked]
     whole = bootstrap_metrics({"auc": auc}, wanted, chances, task.groups[asked], 0)["auc"]
     precision = point_estimate(average_precision, wanted, chances)
     return {"auc": whole.value, "half": (whole.high - whole.low) / 2, "ap": precision}
@@ -129,7 +129,7 @@ def measure_head(task: LabelledRows, seed: int, folds: int = FOLDS) -> Metrics:
 
 def fold_numbers(task: LabelledRows, seed: int) -> Integers:
     """The fold of each row, as our head parts them."""
-    return grouped_folds(task.groups, task.wanted, FOLDS, seed)
+    return grouped_folds(task.groups, task.labels, FOLDS, seed)
 
 
 def mean_metrics(tables: Sequence[Metrics]) -> Metrics:
@@ -139,12 +139,12 @@ def mean_metrics(tables: Sequence[Metrics]) -> Metrics:
 
 def script_seconds(task: LabelledRows, epochs: int) -> float | None:
     """A training of the script on all rows, in batches of one; None without PyTorch."""
-    method, rows = script_network(1, 1, TIMED_STEPS), np.ascontiguousarray(task.rows[:, : task.dims])
+    method, rows = script_network(1, 1, TIMED_STEPS), np.ascontiguousarray(task.features[:, : task.dims])
     if method is None:
         return None
-    method(rows[:2], task.wanted[:2], rows[:1])  # the first steps pay for starting up
+    method(rows[:2], task.labels[:2], rows[:1])  # the first steps pay for starting up
     started = time.perf_counter()
-    method(rows, task.wanted, rows[:1])
+    method(rows, task.labels, rows[:1])
     return (time.perf_counter() - started) / min(TIMED_STEPS, len(rows)) * len(rows) * epochs
 
 
@@ -152,7 +152,7 @@ def measure(task: LabelledRows, epochs: int, batch: int, splits: int, script_fol
     """All methods on one task; the script's network on so many folds of each split, 0 = not at all."""
     seeds = range(splits)
     parts = [fold_numbers(task, seed) for seed in seeds]
-    even = np.full(len(task.wanted), float(task.wanted.mean()))
+    even = np.full(len(task.labels), float(task.labels.mean()))
     table = {
         "our head": mean_metrics([measure_head(task, seed) for seed in seeds]),
         "30 nearest": mean_metrics(
@@ -180,10 +180,10 @@ def found_wrong_labels(task: LabelledRows, draws: int, share: float = 0.03) -> M
     found: dict[str, list[float]] = {"ours": [], "best": []}
     for draw in range(draws):
         dice = np.random.default_rng(draw)
-        wrong = dice.random(len(task.wanted)) < share
-        turned = np.where(wrong, 1 - task.wanted, task.wanted).astype(np.float32)
-        for name, labels in (("ours", turned), ("best", task.wanted)):
-            chances = fit_head(LabelledRows(task.rows, labels, task.groups, task.times, task.dims)).held_out
+        wrong = dice.random(len(task.labels)) < share
+        turned = np.where(wrong, 1 - task.labels, task.labels).astype(np.float32)
+        for name, labels in (("ours", turned), ("best", task.labels)):
+            chances = fit_head(LabelledRows(task.features, labels, task.groups, task.times, task.dims)).held_out
             doubted = score_labels([bool(one) for one in turned > 0.5], chances.tolist())
             first = [one.position for one in doubted[: len(doubted) // 10]]
             found[name].append(float(wrong[first].sum() / max(1, wrong.sum())))

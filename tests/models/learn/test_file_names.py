@@ -1,4 +1,4 @@
-"""What the name of a file says."""
+"""The text of a file name."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from models.learn.file_features import name_text
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "text"),
     [
         ("/srv/Summer/Old Boat_02.jpg", "old boat"),
         ("IMG_1234.JPG", "img"),
@@ -23,5 +23,5 @@ from models.learn.file_features import name_text
         ("", ""),
     ],
 )
-def test_words_and_nothing_else(path: str, said: str) -> None:
-    assert name_text(path) == said
+def test_the_text_of_a_name_holds_its_words_only(path: str, text: str) -> None:
+    assert name_text(path) == text
