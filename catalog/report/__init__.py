@@ -1,1 +1,1 @@
-"""The nightly report: one file a section, and what shows, keeps and sends it."""
+"""The nightly report: one module per section, and what displays, stores and sends it."""

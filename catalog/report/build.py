@@ -1,8 +1,8 @@
-"""THE list of sections, and how a report is put together from it. A new section is one file and one line here."""
+"""The list of sections, and the report built from it. A new section is one module and one line here."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from catalog.context import CatalogContext
 from catalog.errors import CatalogError, StoreError
@@ -16,35 +16,33 @@ from catalog.report.sections import (
     duplicates,
     head,
     ingest,
+    ingest_damage,
     model,
     rejected,
     roots,
     scrub,
+    suspect_labels,
     suspects,
-)
-from catalog.report.sections import (
-    ingest_damage as corruption,
-)
-from catalog.report.sections import (
-    suspect_labels as doubts,
-)
-from catalog.report.sections import (
-    to_label as lessons,
+    to_label,
 )
 
-SECTIONS: dict[str, Callable[[CatalogContext, float, Baseline], Section]] = {
+if TYPE_CHECKING:
+    from catalog.json_types.report import ReportJson
+
+SectionBuilder = Callable[[CatalogContext, float, Baseline], Section]
+SECTIONS: dict[str, SectionBuilder] = {
     "damage": damage.section,
     "roots": roots.section,
     "changes": changes.section,
     "scrub": scrub.section,
-    "corruption": corruption.section,
+    "corruption": ingest_damage.section,
     "suspects": suspects.section,
     "rejected": rejected.section,
     "ingest": ingest.section,
     "candidates": candidates.section,
     "duplicates": duplicates.section,
-    "doubts": doubts.section,
-    "lessons": lessons.section,
+    "doubts": suspect_labels.section,
+    "lessons": to_label.section,
     "head": head.section,
     "model": model.section,
     "backups": backups.section,
@@ -53,33 +51,34 @@ SECTIONS: dict[str, Callable[[CatalogContext, float, Baseline], Section]] = {
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All of it. `at`: seconds since the epoch; `sections`: by name, in the order of the list."""
+    """A report. `at`: seconds since the epoch; `sections`: by key, in the order of SECTIONS."""
 
     at: float
-    last: Baseline
+    baseline: Baseline
     sections: dict[str, Section]
 
     @property
     def alarms(self) -> dict[str, Section]:
-        """The sections that need a person."""
+        """The sections that need attention."""
         return {name: section for name, section in self.sections.items() if section.alarm}
 
     @property
     def ordered(self) -> dict[str, Section]:
-        """Those that need a person first."""
+        """All sections, those that need attention first."""
         return self.alarms | self.sections
 
     @property
-    def pictures(self) -> list[bytes]:
-        """The files of which a thumbnail is wanted."""
-        return [one.path for section in self.sections.values() for one in section.thumbnails]
+    def thumbnail_paths(self) -> list[bytes]:
+        """The files to make thumbnails of."""
+        return [thumbnail.path for section in self.sections.values() for thumbnail in section.thumbnails]
 
-    def record(self) -> dict[str, Any]:
-        """As `report --json` and the kept files have it."""
+    def record(self) -> "ReportJson":
+        """Return the object that `report --json` prints and the archive stores."""
+        since, previous = self.baseline.since, self.baseline.previous
         return {
             "at": format_utc(self.at),
-            "since": format_utc(self.last.since) if self.last.since else None,
-            "compared_with": self.last.report.day if self.last.report else None,
+            "since": format_utc(since) if since else None,
+            "compared_with": previous.day if previous else None,
             "alarms": [{"section": name, "alarm": section.alarm} for name, section in self.alarms.items()],
             "sections": {
                 name: {
@@ -94,24 +93,20 @@ class Report:
         }
 
 
-def build_report(asking: CatalogContext, now: float, last: Baseline) -> Report:
-    """Every section. What cannot be told (a model's folder is away, say) is told in its place, and the rest stands.
+def build_report(context: CatalogContext, now: float, baseline: Baseline) -> Report:
+    """Build every section. One that fails, say because a model's folder is missing, shows its error instead.
 
-    Raises StoreFault: of a damaged catalog nothing is reported.
+    Raises:
+        StoreError: the catalog is damaged; no report is made of it.
     """
-    return Report(now, last, {name: _build_section(name, make, asking, now, last) for name, make in SECTIONS.items()})
+    sections = {name: _build_section(name, make, context, now, baseline) for name, make in SECTIONS.items()}
+    return Report(now, baseline, sections)
 
 
-def _build_section(
-    name: str,
-    make: Callable[[CatalogContext, float, Baseline], Section],
-    asking: CatalogContext,
-    now: float,
-    last: Baseline,
-) -> Section:
+def _build_section(name: str, make: SectionBuilder, context: CatalogContext, now: float, baseline: Baseline) -> Section:
     try:
-        return make(asking, now, last)
+        return make(context, now, baseline)
     except StoreError:
         raise
-    except CatalogError as fault:
-        return Section(name.capitalize(), "Cannot be told", alarm=f"{fault.problem}. {fault.remedy}")
+    except CatalogError as error:
+        return Section(name.capitalize(), "Not available", alarm=f"{error.problem}. {error.remedy}")

@@ -1,16 +1,17 @@
-"""What a section of the report says, in a form that a terminal, a page and a script can each show in their way."""
+"""The content of report sections, independent of how a terminal, a page or a script shows it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from catalog.formatting import printable_path
 
-Cell = str | bytes  # bytes are a path: each way of showing escapes it by its own rules
+Cell = str | bytes  # bytes are a path, which each output escapes by its own rules
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table; nothing is shown of one without rows. Columns named in `right` hold figures."""
+    """A table; not shown without rows. `right`: names of the right-aligned columns."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
@@ -25,15 +26,15 @@ EMPTY_TABLE = Table((), ())
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """A file to be shown small, as far as it can be. `words`: what to know of it; `p_delete`: None without a head."""
+    """A file to show as a small image, as far as it can be decoded. `p_delete`: None without a head."""
 
     path: bytes
-    words: tuple[str, ...] = ()
+    captions: tuple[str, ...] = ()
     p_delete: float | None = None
 
 
 class PlotPoint(NamedTuple):
-    """One place of a plot. `bad`: the part of `value` that is in the colour of alarm."""
+    """A point of a plot. `bad`: the part of `value` shown in red."""
 
     label: str
     value: float
@@ -42,7 +43,7 @@ class PlotPoint(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A small picture of figures: `bars` from zero, or a `line` of percent. `caption` tells it to who cannot see it."""
+    """A small chart: `bars` from zero, or a `line` of percentages. `caption` also describes it to screen readers."""
 
     caption: str
     points: tuple[PlotPoint, ...]
@@ -51,27 +52,27 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One heading of the report.
+    """A section of the report.
 
-    `headline`: the whole of it in one sentence. `alarm`: what needs a person, and what to do; "" where nothing does.
-    `more`: the command that tells the rest. `record`: the same for scripts, plain JSON; the next report compares
-    with it.
+    `headline`: the summary in one sentence. `alarm`: what needs attention and what to do, or "". `more`: a command
+    that shows more. `record`: the content as JSON, with which the next report compares (types in
+    `catalog.json_types.report`).
     """
 
     title: str
     headline: str
     alarm: str = ""
     lines: tuple[str, ...] = ()
-    rows: Table = EMPTY_TABLE
+    table: Table = EMPTY_TABLE
     thumbnails: tuple[Thumbnail, ...] = ()
     plot: Plot | None = None
     more: str = ""
-    record: dict[str, Any] = field(default_factory=dict)
+    record: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredReport:
-    """An earlier report as it was kept. `records`: by section. `day`: in its name."""
+    """An earlier report. `day`: local date in its file name; `records`: by section."""
 
     day: str
     at: float
@@ -80,21 +81,24 @@ class StoredReport:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What this report is compared with. `since`: seconds since the epoch, 0 where all is new; `report`: the last one
-    of an earlier day; `series`: all kept ones, oldest first.
+    """What a report is compared with.
+
+    `since`: seconds since the epoch, 0 if everything is new. `previous`: the last report of an earlier day. `stored`:
+    all stored reports, oldest first.
     """
 
     since: float
-    report: StoredReport | None = None
-    series: tuple[StoredReport, ...] = ()
+    previous: StoredReport | None = None
+    stored: tuple[StoredReport, ...] = ()
 
     def record(self, section: str) -> dict[str, Any]:
-        """What a section told last time; empty where it told nothing."""
-        return self.report.records.get(section, {}) if self.report else {}
+        """Return a section's record in the previous report; empty if there is none."""
+        return self.previous.records.get(section, {}) if self.previous else {}
 
 
 def printable_cell(cell: Cell) -> str:
-    """A cell, or a sentence, as one line of text that any terminal and any page can hold: what a decoder says of a
-    hostile file may have that file's own bytes in it.
+    """Return a cell or a sentence as one printable line.
+
+    A decoder's message about a hostile file may contain bytes of that file.
     """
     return printable_path(cell if isinstance(cell, bytes) else cell.encode("utf-8", "surrogateescape"))

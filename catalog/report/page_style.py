@@ -1,4 +1,4 @@
-"""The page's style sheet: system fonts, one accent, red for what needs a person, dark where the reader's system is."""
+"""The style sheet of the page: system fonts, one accent colour, red for alarms, dark mode as the reader prefers."""
 
 STYLE = """
 :root{color-scheme:light dark;--paper:#fbfaf8;--card:#fff;--ink:#1d1c1a;--soft:#6d6a64;--line:#e6e3dd;--accent:#2f6f73;

@@ -1,37 +1,36 @@
-"""The report as it is read in a terminal and in a mail."""
+"""The report as text, for a terminal or a mail."""
 
 from catalog.console import TextPage
 from catalog.report.build import Report
 from catalog.report.elements import Section, printable_cell
-from catalog.report.wording import format_local_time, pluralize
+from catalog.report.wording import attention_summary, format_local_time, period_text
 
 
-def write_report(report: Report, sheet: TextPage) -> None:
-    """What needs a person first, then every section."""
-    since = f"since {format_local_time(report.last.since)}" if report.last.since else "the first report"
-    sheet.title("catalogd report", f"{format_local_time(report.at)}, {since}")
+def write_report(report: Report, page: TextPage) -> None:
+    """Write what needs attention, then every section."""
+    page.title("catalogd report", f"{format_local_time(report.at)}, {period_text(report.baseline.since)}")
     alarms = report.alarms
     if alarms:
-        sheet.alarm(f"{pluralize(len(alarms), 'thing')} {'needs' if len(alarms) == 1 else 'need'} you")
+        page.alarm(attention_summary(len(alarms)))
         for section in alarms.values():
-            sheet.item(printable_cell(section.title), printable_cell(section.alarm))
+            page.item(printable_cell(section.title), printable_cell(section.alarm))
     else:
-        sheet.calm("Nothing needs you.")
+        page.calm(f"{attention_summary(0)}.")
     for section in report.ordered.values():
-        _section(section, sheet)
+        _section(section, page)
 
 
-def _section(section: Section, sheet: TextPage) -> None:
-    sheet.heading(printable_cell(section.title), printable_cell(section.headline), alarm=bool(section.alarm))
+def _section(section: Section, page: TextPage) -> None:
+    page.heading(printable_cell(section.title), printable_cell(section.headline), alarm=bool(section.alarm))
     for line in section.lines:
-        sheet.line(printable_cell(line))
+        page.line(printable_cell(line))
     if section.plot is not None:
-        sheet.spark(printable_cell(section.plot.caption), [point.value for point in section.plot.points])
-    if section.rows:
-        rows = [tuple(map(printable_cell, row)) for row in section.rows.rows]
-        lead = next((place for place, cell in enumerate(section.rows.rows[0]) if isinstance(cell, bytes)), 0)
-        sheet.table(
-            [*map(printable_cell, section.rows.columns)], rows, [*map(printable_cell, section.rows.right)], lead
-        )
+        page.spark(printable_cell(section.plot.caption), [point.value for point in section.plot.points])
+    if section.table:
+        table = section.table
+        first, *_ = table.rows
+        path_column = next((place for place, cell in enumerate(first) if isinstance(cell, bytes)), 0)
+        rows = [tuple(map(printable_cell, row)) for row in table.rows]
+        page.table([*map(printable_cell, table.columns)], rows, [*map(printable_cell, table.right)], path_column)
     if section.more:
-        sheet.hint(printable_cell(section.more))
+        page.hint(printable_cell(section.more))

@@ -57,7 +57,7 @@ def command(context: CatalogContext, file: Path | None, since: datetime | None, 
         write_report(report, TextPage())
     if file is None and since is not None:
         return exit_codes.FINDINGS if report.alarms else exit_codes.OK
-    page = html_page(report, make_thumbnails(report.pictures, context.config.intake))
+    page = html_page(report, make_thumbnails(report.thumbnail_paths, context.config.intake))
     if file is not None:
         _write_page(file, page)
     unsent = since is None and not _store_and_send(context, report, page)

@@ -1,1 +1,1 @@
-"""One file a section of the report."""
+"""The sections of the report, one module each."""

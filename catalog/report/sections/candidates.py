@@ -1,14 +1,19 @@
-"""What to look at first: the files most likely to be deleted, and what that would free."""
+"""The section on likely deletions, and the space they would free."""
+
+from typing import TYPE_CHECKING
 
 from catalog.console import format_size
 from catalog.context import CatalogContext
 from catalog.heads.candidates import DeletionCandidate, deletion_candidates
 from catalog.heads.stored_head import StoredHead, active_head
-from catalog.report.elements import Baseline, Section, Table, Thumbnail
+from catalog.report.elements import Baseline, Cell, Section, Table, Thumbnail
 from catalog.report.wording import pluralize
 
+if TYPE_CHECKING:
+    from catalog.json_types.report import CandidatesSectionJson
+
 SHOWN_FILES = 24
-TABLE_ROWS = 8  # in a table, where each takes some lines
+TABLE_ROWS = 8  # fewer than the thumbnails: on a narrow terminal each row takes several lines
 LIKELY_DELETED_SQL = (
     "SELECT count(*), coalesce(sum(c.bytes), 0) FROM score s JOIN content c ON c.id = s.content"
     " LEFT JOIN label l ON l.content = s.content"
@@ -16,47 +21,52 @@ LIKELY_DELETED_SQL = (
 )
 
 
-def section(asking: CatalogContext, now: float, last: Baseline) -> Section:
-    """The first of `catalog candidates`, with the bytes of all that the head is sure of or that is labelled so."""
-    head = active_head(asking.database)
+def section(context: CatalogContext, now: float, baseline: Baseline) -> Section:
+    """Show the first of `catalog candidates`, and the total size of images labelled or confidently scored delete."""
+    head = active_head(context.database)
     if head is None:
-        return Section("Candidates", "Nothing was learned yet: label some pictures, then `catalog train`")
-    contents, freed = _likely(asking, head)
-    found = list(deletion_candidates(asking, SHOWN_FILES))
-    shown = sum(_bytes_freed(one) for one in found)
+        return Section("Candidates", "No head yet: label some images, then run `catalog train`")
+    contents, total_bytes = _likely(context, head)
+    shown = list(deletion_candidates(context, SHOWN_FILES))
+    shown_bytes = sum(_bytes_freed(candidate) for candidate in shown)
+    record: CandidatesSectionJson = {
+        "contents": contents,
+        "bytes_freed": total_bytes,
+        "shown_bytes": shown_bytes,
+        "files": [candidate.record() for candidate in shown],
+    }
     return Section(
         "Candidates",
-        f"{pluralize(contents, 'picture')} you would likely delete, {format_size(freed)}"
+        f"You would likely delete {pluralize(contents, 'image')}, {format_size(total_bytes)}"
         if contents
-        else "No picture stands out as one you would delete",
-        lines=(f"The first {len(found)} would free {format_size(shown)}",) if found else (),
-        rows=Table(
-            ("p_delete", "frees", "file", "why"),
-            tuple(map(_row, found[:TABLE_ROWS])),
+        else "No image looks like one you would delete",
+        lines=(f"The first {len(shown)} would free {format_size(shown_bytes)}",) if shown else (),
+        table=Table(
+            ("p_delete", "frees", "file", "reasons"),
+            tuple(map(_row, shown[:TABLE_ROWS])),
             right=("p_delete", "frees"),
         ),
-        thumbnails=tuple(
-            Thumbnail(one.files[0].path, (format_size(_bytes_freed(one)), *one.reasons), one.p_delete) for one in found
-        ),
-        more="catalog candidates" if found else "",
-        record={
-            "contents": contents,
-            "bytes_freed": freed,
-            "shown_bytes": shown,
-            "files": [one.record() for one in found],
-        },
+        thumbnails=tuple(map(_thumbnail, shown)),
+        more="catalog candidates" if shown else "",
+        record=record,
     )
 
 
-def _likely(asking: CatalogContext, head: StoredHead) -> tuple[int, int]:
-    (found,) = asking.database.rows(LIKELY_DELETED_SQL, head.id, head.head.delete_above)
-    return int(found[0]), int(found[1])
+def _likely(context: CatalogContext, head: StoredHead) -> tuple[int, int]:
+    ((contents, total_bytes),) = context.database.rows(LIKELY_DELETED_SQL, head.id, head.head.delete_above)
+    return int(contents), int(total_bytes)
 
 
-def _bytes_freed(one: DeletionCandidate) -> int:
-    """What deleting its files frees: a hard link takes no room of its own."""
-    return sum({file.inode_key: file.bytes for file in one.files}.values())
+def _bytes_freed(candidate: DeletionCandidate) -> int:
+    """Return the bytes that deleting all its files would free; hard links count once."""
+    return sum({file.inode_key: file.bytes for file in candidate.files}.values())
 
 
-def _row(one: DeletionCandidate) -> tuple[str | bytes, ...]:
-    return f"{one.p_delete:.3f}", format_size(_bytes_freed(one)), one.files[0].path, "; ".join(one.reasons)
+def _row(candidate: DeletionCandidate) -> tuple[Cell, ...]:
+    size = format_size(_bytes_freed(candidate))
+    return f"{candidate.p_delete:.3f}", size, candidate.files[0].path, "; ".join(candidate.reasons)
+
+
+def _thumbnail(candidate: DeletionCandidate) -> Thumbnail:
+    captions = (format_size(_bytes_freed(candidate)), *candidate.reasons)
+    return Thumbnail(candidate.files[0].path, captions, candidate.p_delete)

@@ -1,76 +1,100 @@
-"""Files that have rotted, and what became of all bytes that changed."""
+"""The section on bit rot and other changes of bytes."""
 
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from catalog.context import CatalogContext
 from catalog.formatting import format_utc, path_text, printable_path
 from catalog.integrity.damage import Damage, count_damaged, damaged_files
-from catalog.report.elements import Baseline, Section, Table, Thumbnail
+from catalog.report.elements import Baseline, Cell, Section, Table, Thumbnail
 from catalog.report.wording import format_local_date, pluralize
 from catalog.store.database import Database
 from catalog.verdict.case import VerdictKind
 
+if TYPE_CHECKING:
+    from catalog.json_types.report import DamageSectionJson, ReportedDamageJson
+
 SHOWN_FILES = 12
-UNREPORTED_VERDICTS = (VerdictKind.FIRST, VerdictKind.ACCEPTED)  # no change that anybody has to be told of
+UNREPORTED_VERDICTS = (VerdictKind.FIRST, VerdictKind.ACCEPTED)  # not changes that anyone needs to know about
 
 
-def section(asking: CatalogContext, now: float, last: Baseline) -> Section:
-    """Damage that stands, and verdicts since the last report."""
-    total = count_damaged(asking.database)
-    found = list(islice(damaged_files(asking.database), SHOWN_FILES))
-    fresh = [one for one in found if one.at > last.since]
-    changed = verdict_counts(asking.database, last.since)
-    told = ", ".join(f"{files:,} {word}" for word, files in changed.items())
+def section(context: CatalogContext, now: float, baseline: Baseline) -> Section:
+    """Show damaged files, and count the verdicts since the last report."""
+    total = count_damaged(context.database)
+    shown = list(islice(damaged_files(context.database), SHOWN_FILES))
+    new = sum(damage.at > baseline.since for damage in shown)
+    verdicts = verdict_counts(context.database, baseline.since)
+    changes = ", ".join(f"{files:,} {verdict}" for verdict, files in verdicts.items())
+    record: DamageSectionJson = {
+        "total": total,
+        "new": new,
+        "verdicts": verdicts,
+        "files": [_record(damage) for damage in shown],
+    }
     return Section(
         "Damage",
-        f"{pluralize(total, 'file')} damaged, {len(fresh)} of them new" if total else "Nothing has rotted",
-        alarm=_alarm(total, len(fresh)),
-        lines=(f"Bytes that changed since: {told}",) if told else (),
-        rows=Table(("found", "verdict", "file", "evidence", "whole copy"), tuple(map(_row, found))),
-        thumbnails=tuple(Thumbnail(one.entry.path, (one.verdict, one.evidence, _intact_copies(one))) for one in found),
+        f"{pluralize(total, 'file')} damaged, {new} of them new" if total else "No damage found",
+        alarm=_alarm(total, new),
+        lines=(f"Files whose bytes changed since the last report: {changes}",) if changes else (),
+        table=Table(("found", "verdict", "file", "evidence", "intact copy"), tuple(map(_row, shown))),
+        thumbnails=tuple(map(_thumbnail, shown)),
         more="catalog damage" if total else "",
-        record={"total": total, "new": len(fresh), "verdicts": changed, "files": [_record(one) for one in found]},
+        record=record,
     )
 
 
-def _alarm(total: int, fresh: int) -> str:
+def _alarm(total: int, new: int) -> str:
     if not total:
         return ""
-    new = f", {fresh} since the last report" if fresh else ""
-    return f"{pluralize(total, 'file')} {'has' if total == 1 else 'have'} lost bytes{new}: see `catalog damage`."
+    since = f", {new} since the last report" if new else ""
+    return f"{pluralize(total, 'file')} {'has' if total == 1 else 'have'} lost bytes{since}: see `catalog damage`."
 
 
-def _row(one: Damage) -> tuple[str | bytes, ...]:
-    return format_local_date(one.at), one.verdict, one.entry.path, one.evidence, _intact_copies(one)
+def _row(damage: Damage) -> tuple[Cell, ...]:
+    return (
+        format_local_date(damage.at),
+        damage.verdict,
+        damage.entry.path,
+        damage.evidence,
+        _intact_copies(damage),
+    )
 
 
-def _intact_copies(one: Damage) -> str:
-    more = f" and {len(one.copies) - 1} more" if len(one.copies) > 1 else ""
-    return f"whole: {printable_path(one.copies[0].path)}{more}" if one.copies else "no whole copy is known"
+def _thumbnail(damage: Damage) -> Thumbnail:
+    return Thumbnail(damage.entry.path, (damage.verdict, damage.evidence, _intact_copies(damage)))
 
 
-def _record(one: Damage) -> dict[str, object]:
+def _intact_copies(damage: Damage) -> str:
+    if not damage.copies:
+        return "no intact copy known"
+    first, *others = damage.copies
+    return f"intact: {printable_path(first.path)}" + (f" and {len(others)} more" if others else "")
+
+
+def _record(damage: Damage) -> "ReportedDamageJson":
     return {
-        "path": path_text(one.entry.path),
-        "verdict": one.verdict,
-        "seen_at": format_utc(one.at),
-        "evidence": one.evidence,
-        "copies": [path_text(copy.path) for copy in one.copies],
+        "path": path_text(damage.entry.path),
+        "verdict": damage.verdict,
+        "seen_at": format_utc(damage.at),
+        "evidence": damage.evidence,
+        "copies": [path_text(copy.path) for copy in damage.copies],
     }
 
 
 def verdict_counts(database: Database, since: float) -> dict[str, int]:
-    """How many files got which verdict after `since`, most first."""
+    """Return the number of files by verdict after `since`, most frequent first."""
     rows = database.rows(
         "SELECT verdict, count(DISTINCT file) FROM history WHERE id >= ? AND seen_at > ? GROUP BY 1 ORDER BY 2 DESC, 1",
         *(first_history_row_after(database, since), since),
     )
-    return {word: files for word, files in rows if word not in UNREPORTED_VERDICTS}
+    return {verdict: files for verdict, files in rows if verdict not in UNREPORTED_VERDICTS}
 
 
 def first_history_row_after(database: Database, since: float) -> int:
-    """The first row of the history that was written after `since`. Rows are written in the order of time, so it is
-    found by halving: an index on the time of ten million rows would serve nothing else.
+    """Return the id of the first history row written after `since`.
+
+    Rows are in order of time, so a binary search finds it: an index on the time of ten million rows would serve
+    nothing else.
     """
     low, high = 1, int(database.value("SELECT coalesce(max(id), 0) + 1 FROM history"))
     while low < high:

@@ -1,4 +1,6 @@
-"""What exact copies waste."""
+"""The section on the space that exact duplicates take."""
+
+from typing import TYPE_CHECKING
 
 from catalog.console import format_size
 from catalog.context import CatalogContext
@@ -7,48 +9,53 @@ from catalog.formatting import path_text
 from catalog.report.elements import Baseline, Cell, Section, Table
 from catalog.report.wording import pluralize
 
+if TYPE_CHECKING:
+    from catalog.json_types.report import DuplicatesSectionJson, WastefulGroupJson
+
 SHOWN_GROUPS = 8
-ALL_COPIES_TRANSIENT = "nothing: all lie in recycle bins, version stores or snapshots"
+ALL_COPIES_TRANSIENT = "none: all are in recycle bins, version stores or snapshots"
 
 
-def section(asking: CatalogContext, now: float, last: Baseline) -> Section:
-    """Groups of the same bytes, the most wasteful first."""
+def section(context: CatalogContext, now: float, baseline: Baseline) -> Section:
+    """Show groups of files with the same bytes, those that free the most first."""
     groups = wasted = copies = 0
-    first: list[DuplicateGroup] = []
-    for group in exact_duplicates(asking.database):
+    shown: list[DuplicateGroup] = []
+    for group in exact_duplicates(context.database):
         groups, wasted, copies = groups + 1, wasted + group.bytes_freed, copies + len(group.paths) - 1
-        if len(first) < SHOWN_GROUPS and group.bytes_freed:
-            first.append(group)
+        if len(shown) < SHOWN_GROUPS and group.bytes_freed:
+            shown.append(group)
+    record: DuplicatesSectionJson = {
+        "groups": groups,
+        "copies": copies,
+        "bytes_freed": wasted,
+        "most": [_record(group) for group in shown],
+    }
     return Section(
         "Duplicates",
-        f"{pluralize(copies, 'exact copy', 'exact copies')} of {pluralize(groups, 'picture')} "
-        f"take {format_size(wasted)}" + _growth(wasted, last)
+        f"{pluralize(copies, 'exact copy', 'exact copies')} of {pluralize(groups, 'file')} "
+        f"{'takes' if copies == 1 else 'take'} {format_size(wasted)}" + _growth(wasted, baseline)
         if groups
-        else "No file is there twice",
-        rows=Table(
-            ("frees", "copies", "kept"),
-            tuple(map(_row, first)),
-            right=("frees", "copies"),
-        ),
+        else "There are no exact duplicates",
+        table=Table(("frees", "copies", "keep"), tuple(map(_row, shown)), right=("frees", "copies")),
         more="catalog dups" if groups else "",
-        record={
-            "groups": groups,
-            "copies": copies,
-            "bytes_freed": wasted,
-            "most": list(map(_record, first)),
-        },
+        record=record,
     )
 
 
-def _row(one: DuplicateGroup) -> tuple[Cell, ...]:
-    return format_size(one.bytes_freed), f"{len(one.paths) - 1}", one.keep if one.permanent else ALL_COPIES_TRANSIENT
+def _row(group: DuplicateGroup) -> tuple[Cell, ...]:
+    kept = group.keep if group.permanent else ALL_COPIES_TRANSIENT
+    return format_size(group.bytes_freed), f"{len(group.paths) - 1}", kept
 
 
-def _record(one: DuplicateGroup) -> dict[str, object]:
-    paths = [path_text(path) for path in one.paths]
-    return {"keep": path_text(one.keep), "stays": one.permanent, "paths": paths, "bytes_freed": one.bytes_freed}
+def _record(group: DuplicateGroup) -> "WastefulGroupJson":
+    return {
+        "keep": path_text(group.keep),
+        "stays": group.permanent,
+        "paths": [path_text(path) for path in group.paths],
+        "bytes_freed": group.bytes_freed,
+    }
 
 
-def _growth(wasted: int, last: Baseline) -> str:
-    before = int(last.record("duplicates").get("bytes_freed", wasted))
+def _growth(wasted: int, baseline: Baseline) -> str:
+    before = int(baseline.record("duplicates").get("bytes_freed", wasted))
     return f", {format_size(abs(wasted - before))} {'more' if wasted > before else 'less'}" if wasted != before else ""

@@ -1,13 +1,17 @@
-"""Files unreadable, new since the last report."""
+"""The section on files that cannot be read as images and are new since the last report."""
 
 from collections import Counter
 from itertools import takewhile
+from typing import TYPE_CHECKING
 
 from catalog.context import CatalogContext
 from catalog.files.queries import FileEntry, rejected_entries
 from catalog.formatting import path_text
 from catalog.report.elements import Baseline, Section, Table
 from catalog.report.wording import pluralize
+
+if TYPE_CHECKING:
+    from catalog.json_types.report import RejectedSectionJson
 
 SHOWN_FILES = 8
 REJECTED_COUNT_SQL = (
@@ -16,31 +20,33 @@ REJECTED_COUNT_SQL = (
 )
 
 
-def section(asking: CatalogContext, now: float, last: Baseline) -> Section:
-    """How many there are, the new ones by reason, and the newest. That is what a collection is like: no alarm."""
-    total = int(asking.database.value(REJECTED_COUNT_SQL))
+def section(context: CatalogContext, now: float, baseline: Baseline) -> Section:
+    """Count rejected files, the new ones by reason, and show the newest. Every collection has some: no alarm."""
+    total = int(context.database.value(REJECTED_COUNT_SQL))
     reasons: Counter[str] = Counter()
-    found: list[FileEntry] = []
-    for entry in takewhile(lambda one: one.first_seen > last.since, rejected_entries(asking.database)):
+    shown: list[FileEntry] = []
+    for entry in takewhile(lambda entry: entry.first_seen > baseline.since, rejected_entries(context.database)):
         reasons[entry.reason or ""] += 1
-        if len(found) < SHOWN_FILES:
-            found.append(entry)
-    told = ", ".join(f"{files:,} {reason}" for reason, files in reasons.most_common())
+        if len(shown) < SHOWN_FILES:
+            shown.append(entry)
+    by_reason = dict(reasons.most_common())
+    summary = ", ".join(f"{files:,} {reason}" for reason, files in by_reason.items())
+    record: RejectedSectionJson = {
+        "total": total,
+        "new": reasons.total(),
+        "reasons": by_reason,
+        "files": [{"path": path_text(entry.path), "reason": entry.reason, "detail": entry.detail} for entry in shown],
+    }
     return Section(
         "Rejected",
-        f"{pluralize(reasons.total(), 'new file')} that cannot be read, {total:,} in all"
+        f"{pluralize(reasons.total(), 'new file')} cannot be read, {total:,} in total"
         if total
         else "Every file can be read",
-        lines=(f"New: {told}",) if told else (),
-        rows=Table(
+        lines=(f"New: {summary}",) if summary else (),
+        table=Table(
             ("reason", "file", "detail"),
-            tuple((one.reason or "", one.path, one.detail or "") for one in found),
+            tuple((entry.reason or "", entry.path, entry.detail or "") for entry in shown),
         ),
         more="catalog rejected" if total else "",
-        record={
-            "total": total,
-            "new": reasons.total(),
-            "reasons": dict(reasons.most_common()),
-            "files": [{"path": path_text(one.path), "reason": one.reason, "detail": one.detail} for one in found],
-        },
+        record=record,
     )

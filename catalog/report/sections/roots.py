@@ -1,98 +1,101 @@
-"""The roots and the disks in them: which are away, held by the brake, or not looked at for days."""
+"""The section on roots and mounts: those that are absent, held, or not scanned for days."""
+
+from typing import TYPE_CHECKING
 
 from catalog.context import CatalogContext
 from catalog.formatting import format_utc, path_text, printable_path
-from catalog.report.elements import Baseline, Section, Table
+from catalog.report.elements import Baseline, Cell, Section, Table
 from catalog.report.wording import DAY_SECONDS, format_duration, format_local_date, pluralize
 from catalog.store.database import Database
 from catalog.store.volumes import Volume, all_volumes, volume_remedy
 
-STALE_DAYS = 3  # a scan is due each hour: after that nobody guards the collection
+if TYPE_CHECKING:
+    from catalog.json_types.report import RootsSectionJson, VolumeJson
+
+STALE_DAYS = 3  # scans are due every hour: after that long, nobody guards the collection
 FILE_COUNTS_SQL = "SELECT volume, sum(files), sum(files) FILTER (WHERE state = 'gone') FROM tally GROUP BY volume"
+ScanTimes = dict[int, float | None]  # volume id: last complete scan, seconds since the epoch
 
 
-def section(asking: CatalogContext, now: float, last: Baseline) -> Section:
-    """One row a root, and one for whatever is away."""
-    every = all_volumes(asking.database)
-    listed = [volume for volume in every if volume.kind == "root" or volume.away]
-    away = [volume for volume in listed if volume.away]
-    scanned: dict[int, float | None] = dict(asking.database.rows("SELECT id, scanned_at FROM volume"))
-    stale = [one for one in listed if not one.away and now - (scanned[one.id] or one.since) > STALE_DAYS * DAY_SECONDS]
-    files = _file_counts(asking.database, every)
-    gone = int(asking.database.value("SELECT coalesce(sum(files), 0) FROM tally WHERE state = 'gone'"))
+def section(context: CatalogContext, now: float, baseline: Baseline) -> Section:
+    """Show all roots, and mounts that are absent."""
+    volumes = all_volumes(context.database)
+    shown = [volume for volume in volumes if volume.kind == "root" or volume.away]
+    absent = [volume for volume in shown if volume.away]
+    scanned: ScanTimes = dict(context.database.rows("SELECT id, scanned_at FROM volume"))
+    files = _file_counts(context.database, volumes)
+    record: RootsSectionJson = {
+        "away": len(absent),
+        "gone": int(context.database.value("SELECT coalesce(sum(files), 0) FROM tally WHERE state = 'gone'")),
+        "volumes": [_record(volume, files, scanned) for volume in shown],
+    }
     return Section(
         "Roots",
-        _headline(listed, away),
-        alarm=" ".join(
-            [*(map(_away_alarm, away)), *(_stale_alarm(one, now - (scanned[one.id] or one.since)) for one in stale)]
-        ),
-        rows=Table(
+        _headline(shown, absent),
+        alarm=" ".join([*map(_absence_alarm, absent), *_stale_alarms(shown, scanned, now)]),
+        table=Table(
             ("path", "files", "last scan", "state"),
-            tuple(
-                (one.path, f"{files.get(one.id, 0):,}", _scan_age(scanned[one.id], now), _state_text(one))
-                for one in listed
-            ),
+            tuple(_row(volume, files, scanned, now) for volume in shown),
             right=("files",),
         ),
         more="catalog status",
-        record={
-            "away": len(away),
-            "gone": gone,
-            "volumes": [
-                {
-                    "path": path_text(one.path),
-                    "kind": one.kind,
-                    "files": files.get(one.id, 0),
-                    "away": one.away,
-                    "held": one.held,
-                    "since": format_utc(one.since),
-                    "scanned_at": None if (at := scanned[one.id]) is None else format_utc(at),
-                }
-                for one in listed
-            ],
-        },
+        record=record,
     )
 
 
-def _file_counts(database: Database, every: list[Volume]) -> dict[int, int]:
-    """Files that are not gone, by volume; those of a mount that is present count for its root."""
-    found: dict[int, int] = {}
-    shown = {one.id: one for one in every}
-    for volume, files, gone in database.rows(FILE_COUNTS_SQL):
-        one = shown.get(volume)
-        if one is None:
+def _record(volume: Volume, files: dict[int, int], scanned: ScanTimes) -> "VolumeJson":
+    scanned_at = scanned[volume.id]
+    return {
+        "path": path_text(volume.path),
+        "kind": volume.kind,
+        "files": files.get(volume.id, 0),
+        "away": volume.away,
+        "held": volume.held,
+        "since": format_utc(volume.since),
+        "scanned_at": None if scanned_at is None else format_utc(scanned_at),
+    }
+
+
+def _row(volume: Volume, files: dict[int, int], scanned: ScanTimes, now: float) -> tuple[Cell, ...]:
+    state = "present" if not volume.away else f"{'held' if volume.held else 'absent'}: {volume.away}"
+    return volume.path, f"{files.get(volume.id, 0):,}", _scan_age(scanned[volume.id], now), state
+
+
+def _file_counts(database: Database, volumes: list[Volume]) -> dict[int, int]:
+    """Return the number of files that are not gone, by volume; those of a present mount count for its root."""
+    counts: dict[int, int] = {}
+    by_id = {volume.id: volume for volume in volumes}
+    for volume_id, files, gone in database.rows(FILE_COUNTS_SQL):
+        volume = by_id.get(volume_id)
+        if volume is None:
             continue
-        place = one.id if one.away or one.root is None else one.root
-        found[place] = found.get(place, 0) + files - (gone or 0)
-    return found
+        counted_for = volume.id if volume.away or volume.root is None else volume.root
+        counts[counted_for] = counts.get(counted_for, 0) + files - (gone or 0)
+    return counts
 
 
-def _headline(listed: list[Volume], away: list[Volume]) -> str:
-    if not listed:
-        return "No root was scanned yet"
-    held = sum(one.held for one in away)
-    told = [f"{held} held"] if held else []
-    told += [f"{len(away) - held} away"] if len(away) > held else []
-    return (
-        f"{pluralize(len(listed), 'root')}: {', '.join(told)}"
-        if told
-        else f"{pluralize(len(listed), 'root')}, all present"
-    )
+def _headline(shown: list[Volume], absent: list[Volume]) -> str:
+    if not shown:
+        return "No root has been scanned yet"
+    held = sum(volume.held for volume in absent)
+    counts = [f"{count} {state}" for count, state in ((held, "held"), (len(absent) - held, "absent")) if count]
+    return f"{pluralize(len(shown), 'root')}" + (f": {', '.join(counts)}" if counts else ", all present")
 
 
-def _away_alarm(one: Volume) -> str:
-    word = f"{'held' if one.held else 'away'} since {format_local_date(one.since)}"
-    return f"{printable_path(one.path)} is {word}: {one.away}. {volume_remedy(one.kind, one.held)}"
+def _absence_alarm(volume: Volume) -> str:
+    state = f"{'held' if volume.held else 'absent'} since {format_local_date(volume.since)}"
+    return f"{printable_path(volume.path)} is {state}: {volume.away}. {volume_remedy(volume.kind, volume.held)}"
 
 
-def _stale_alarm(one: Volume, age: float) -> str:
-    where = printable_path(one.path)
-    return f"{where} was not scanned for {format_duration(age)}: start the service, or run `catalogd --once`."
+def _stale_alarms(shown: list[Volume], scanned: ScanTimes, now: float) -> list[str]:
+    ages = [(volume, now - (scanned[volume.id] or volume.since)) for volume in shown if not volume.away]
+    return [
+        f"{printable_path(volume.path)} has not been scanned for {format_duration(age)}: start the service,"
+        " or run `catalogd --once`."
+        for volume, age in ages
+        if age > STALE_DAYS * DAY_SECONDS
+    ]
 
 
 def _scan_age(at: float | None, now: float) -> str:
     return "never" if at is None else f"{format_duration(max(0.0, now - at))} ago"
-
-
-def _state_text(one: Volume) -> str:
-    return "present" if not one.away else f"{'held' if one.held else 'away'}: {one.away}"

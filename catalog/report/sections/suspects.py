@@ -1,10 +1,15 @@
-"""Pictures that decode but may be damaged, new since the last report."""
+"""The section on readable images that may be damaged and are new since the last report."""
+
+from typing import TYPE_CHECKING
 
 from catalog.context import CatalogContext
 from catalog.files.queries import count_suspects, entry_by_id
 from catalog.formatting import path_text
 from catalog.report.elements import Baseline, Section, Table, Thumbnail
 from catalog.report.wording import pluralize
+
+if TYPE_CHECKING:
+    from catalog.json_types.report import SuspectsSectionJson
 
 SHOWN_FILES = 12
 NEW_SUSPECTS_SQL = (
@@ -16,21 +21,20 @@ NEW_SUSPECTS_SQL = (
 )
 
 
-def section(asking: CatalogContext, now: float, last: Baseline) -> Section:
-    """How many there are, and the newest. They are no alarm: one in a hundred sound files looks suspect."""
-    total, fresh = count_suspects(asking.database), asking.database.rows(NEW_SUSPECTS_SQL, last.since)
-    found = [entry for (file,) in fresh[:SHOWN_FILES] if (entry := entry_by_id(asking.database, file)) is not None]
+def section(context: CatalogContext, now: float, baseline: Baseline) -> Section:
+    """Count suspect images and show the newest. One in a hundred sound files looks suspect: no alarm."""
+    total, new = count_suspects(context.database), context.database.rows(NEW_SUSPECTS_SQL, baseline.since)
+    entries = [entry for (file,) in new[:SHOWN_FILES] if (entry := entry_by_id(context.database, file)) is not None]
+    record: SuspectsSectionJson = {
+        "total": total,
+        "new": len(new),
+        "files": [{"path": path_text(entry.path), "detail": entry.detail} for entry in entries],
+    }
     return Section(
         "Suspects",
-        f"{pluralize(len(fresh), 'new picture')} that may be damaged, {total:,} in all"
-        if total
-        else "No picture looks damaged",
-        rows=Table(("file", "why"), tuple((one.path, one.detail or "") for one in found)),
-        thumbnails=tuple(Thumbnail(one.path, (one.detail or "",), one.p_delete) for one in found),
+        f"{pluralize(len(new), 'new image')} may be damaged, {total:,} in total" if total else "No image looks damaged",
+        table=Table(("file", "reason"), tuple((entry.path, entry.detail or "") for entry in entries)),
+        thumbnails=tuple(Thumbnail(entry.path, (entry.detail or "",), entry.p_delete) for entry in entries),
         more="catalog ls --suspect" if total else "",
-        record={
-            "total": total,
-            "new": len(fresh),
-            "files": [{"path": path_text(one.path), "detail": one.detail} for one in found],
-        },
+        record=record,
     )

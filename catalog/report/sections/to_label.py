@@ -1,4 +1,6 @@
-"""Pictures whose labels would teach most."""
+"""The section on images to label next."""
+
+from typing import TYPE_CHECKING
 
 from catalog.context import CatalogContext
 from catalog.formatting import path_text
@@ -7,27 +9,31 @@ from catalog.heads.stored_head import active_head
 from catalog.report.elements import Baseline, Section, Table, Thumbnail
 from catalog.report.wording import pluralize
 
+if TYPE_CHECKING:
+    from catalog.json_types.report import LessonsSectionJson
+
 SHOWN_FILES = 8
 
 
-def section(asking: CatalogContext, now: float, last: Baseline) -> Section:
-    """The first of `catalog next`, and how many labels there are."""
-    kinds: dict[str, int] = dict(asking.database.rows("SELECT value, count(*) FROM label GROUP BY value"))
-    labels = sum(kinds.values())
-    found = most_informative(asking.database, SHOWN_FILES) if active_head(asking.database) is not None else []
-    told = f"{pluralize(labels, 'label')}: {kinds.get('keep', 0):,} keep, {kinds.get('delete', 0):,} delete"
+def section(context: CatalogContext, now: float, baseline: Baseline) -> Section:
+    """Show the first of `catalog next`, and count the labels."""
+    database = context.database
+    by_value: dict[str, int] = dict(database.rows("SELECT value, count(*) FROM label GROUP BY value"))
+    total, keep, delete = sum(by_value.values()), by_value.get("keep", 0), by_value.get("delete", 0)
+    found = most_informative(database, SHOWN_FILES) if active_head(database) is not None else []
+    record: LessonsSectionJson = {
+        "labels": total,
+        "keep": keep,
+        "delete": delete,
+        "files": [{"path": path_text(entry.path), "p_delete": round(p_delete, 6)} for entry, p_delete in found],
+    }
+    counts = f"{pluralize(total, 'label')}: {keep:,} keep, {delete:,} delete" if total else "No image is labelled"
+    rows = tuple((f"{p_delete:.3f}", entry.path) for entry, p_delete in found)
     return Section(
-        "Labels that would help",
-        f"{told if labels else 'Nothing is labelled'}" + (f"; these {len(found)} would teach most" if found else ""),
-        rows=Table(
-            ("p_delete", "file"), tuple((f"{chance:.3f}", entry.path) for entry, chance in found), right=("p_delete",)
-        ),
-        thumbnails=tuple(Thumbnail(entry.path, (), chance) for entry, chance in found),
+        "Images to label",
+        counts + (f"; labels for these {len(found)} would help most" if found else ""),
+        table=Table(("p_delete", "file"), rows, right=("p_delete",)),
+        thumbnails=tuple(Thumbnail(entry.path, (), p_delete) for entry, p_delete in found),
         more="catalog next" if found else "",
-        record={
-            "labels": labels,
-            "keep": kinds.get("keep", 0),
-            "delete": kinds.get("delete", 0),
-            "files": [{"path": path_text(entry.path), "p_delete": round(chance, 6)} for entry, chance in found],
-        },
+        record=record,
     )

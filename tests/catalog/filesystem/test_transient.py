@@ -192,10 +192,10 @@ def test_dups_says_so_where_nothing_stays(house: TrashHouse) -> None:
 
 def test_the_report_keeps_none_either(house: TrashHouse) -> None:
     section = told(house).sections["duplicates"]
-    assert section.rows and {one["stays"] for one in section.record["most"]} == {True, False}
-    for row, one in zip(section.rows.rows, section.record["most"], strict=True):
+    assert section.table and {one["stays"] for one in section.record["most"]} == {True, False}
+    for row, one in zip(section.table.rows, section.record["most"], strict=True):
         assert one["stays"] is (b"/album/" in os.fsencode(one["keep"]))
-        assert row[2] == os.fsencode(one["keep"]) if one["stays"] else str(row[2]).startswith("nothing: ")
+        assert row[2] == os.fsencode(one["keep"]) if one["stays"] else str(row[2]).startswith("none: ")
 
 
 def test_the_last_copy_of_what_you_keep_is_refused_with_a_copy_in_each_kind_of_place(house: TrashHouse) -> None:

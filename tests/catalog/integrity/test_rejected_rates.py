@@ -143,7 +143,7 @@ def test_a_broken_way_in_turns_status_red(tmp_path: Path) -> None:
     day = time.strftime("%Y-%m-%d", time.gmtime())
     (found,) = json.loads(said("status", "--json"))["damage"]
     assert found == {"path": str(root), "day": day, "files": 40, "damaged": 10, "percent": 25.0, "alarm": True}
-    assert f"{root}: 25 % of 40 images read on {day} are damaged; 0.5 % is normal" in said("status")
+    assert f"{root}: 25 % of 40 images read on {day} are damaged (0.5 % is normal)" in said("status")
     assert json.loads(said("rejected", "--rates", "--json")) == found
-    assert "look at how they get there" in said("rejected", "--rates")
+    assert "check how images get there" in said("rejected", "--rates")
     house.close()

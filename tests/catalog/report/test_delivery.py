@@ -54,7 +54,7 @@ def test_a_command_that_fails_is_told_and_the_report_is_kept(house: Household, c
     order(house, command)
     result = call(house, "report")
     assert result.exit_code == 1
-    assert "Nothing needs you." in result.stdout
+    assert "Nothing needs your attention." in result.stdout
     assert "command" in result.stderr and "remedy:" in result.stderr
     assert ("no such host" in result.stderr) == ("no such host" in command)
     assert len(list((house.state / "reports").iterdir())) == 2
@@ -62,7 +62,7 @@ def test_a_command_that_fails_is_told_and_the_report_is_kept(house: Household, c
 
 def test_one_that_hangs_is_ended_with_all_it_started(tmp_path: Path) -> None:
     command = script(tmp_path, 'sleep 1000 & echo $! > "$1/child"; sleep 1000')
-    with pytest.raises(ResourceError, match="did not end within 1 s"):
+    with pytest.raises(ResourceError, match="did not finish within 1 s"):
         send_report(command, tmp_path / "page", "text", seconds=1.0)
     child = int((tmp_path / "child").read_text())
     assert until(lambda: not alive(child))

@@ -96,7 +96,7 @@ def test_the_page_of_an_empty_catalog_is_well_formed(house: Household) -> None:
     assert house.once().returncode == 0
     text = html_page(told(house), {})
     self_contained(text)
-    assert "Nothing needs you" in text
+    assert "Nothing needs your attention" in text
 
 
 def test_what_needs_a_person_comes_first(house: Household) -> None:
@@ -107,7 +107,7 @@ def test_what_needs_a_person_comes_first(house: Household) -> None:
     ids = re.findall(r'<section id="(\w+)"', text)
     assert ids[0] == "roots"
     assert sorted(ids) == sorted(set(ids)), "each section once"
-    assert text.index("1 thing needs you") < text.index('id="roots"')
+    assert text.index("1 thing needs your attention") < text.index('id="roots"')
     assert '<a href="#roots">' in text
 
 
@@ -129,7 +129,7 @@ def test_no_text_gets_out_of_its_place(evil: str) -> None:
         evil,
         alarm=evil,
         lines=(evil,),
-        rows=Table((evil, "x", "y"), ((path, evil, "z"),), right=(evil,)),
+        table=Table((evil, "x", "y"), ((path, evil, "z"),), right=(evil,)),
         thumbnails=(Thumbnail(path, (evil,), 0.5),),
         plot=Plot(evil, (PlotPoint(evil, 1.0), PlotPoint(evil, 2.0))),
         more=evil,
@@ -226,7 +226,7 @@ def test_a_file_that_kills_or_hangs_its_maker_costs_one_thumbnail(
 def test_there_is_an_end_to_all_of_them(tmp_path: Path) -> None:
     file = tmp_path / "a.png"
     file.write_bytes(picture(1))
-    assert make_thumbnails([os.fsencode(file)], LIMITS, all_seconds=-1.0) == {}
+    assert make_thumbnails([os.fsencode(file)], LIMITS, total_seconds=-1.0) == {}
 
 
 def test_the_maker_may_write_nothing_and_hold_little(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_of_a_new_catalog_every_section_says_that_there_is_nothing(house: Househ
     assert all(section.headline for section in report.sections.values())
     assert [name for name, section in report.sections.items() if section.thumbnails] == []
     result = call(house, "report")
-    assert (result.exit_code, "Nothing needs you." in result.stdout) == (0, True), result.exception
+    assert (result.exit_code, "Nothing needs your attention." in result.stdout) == (0, True), result.exception
 
 
 def test_without_a_head_all_but_what_hangs_on_it_is_told(full: Household) -> None:
@@ -58,7 +58,7 @@ def test_without_a_head_all_but_what_hangs_on_it_is_told(full: Household) -> Non
     assert sections["model"]["vectors"] == COUNT + 1
     assert [volume["files"] for volume in sections["roots"]["volumes"]] == [COUNT + 3, 0]
     assert sections["head"]["id"] is None
-    assert "Nothing was learned" in report.sections["candidates"].headline
+    assert "No head yet" in report.sections["candidates"].headline
 
 
 def test_with_a_head_it_names_what_to_delete_and_what_to_label(full: Household) -> None:
@@ -68,7 +68,7 @@ def test_with_a_head_it_names_what_to_delete_and_what_to_label(full: Household) 
     assert candidates.record["contents"] >= 12
     assert candidates.record["bytes_freed"] > 0
     assert os.fsencode(candidates.record["files"][0]["path"]).startswith(full.root)
-    assert all(one.words and one.p_delete is not None for one in candidates.thumbnails)
+    assert all(one.captions and one.p_delete is not None for one in candidates.thumbnails)
     assert lessons.record == {**lessons.record, "labels": 23, "keep": 11, "delete": 12}
     assert len(lessons.thumbnails) > 0
     head = report.sections["head"]
@@ -133,7 +133,7 @@ def test_a_root_that_is_held_says_so(full: Household) -> None:
 
 
 def test_a_root_that_nobody_scans_any_more_needs_a_person(full: Household) -> None:
-    assert "was not scanned for 4 days" in told(full, time.time() + 4 * DAY).sections["roots"].alarm
+    assert "has not been scanned for 4 days" in told(full, time.time() + 4 * DAY).sections["roots"].alarm
 
 
 def test_overdue_coverage_a_failed_backup_and_a_broken_way_in_need_a_person(full: Household) -> None:
@@ -232,9 +232,9 @@ def test_as_many_are_kept_as_are_wanted(full: Household) -> None:
 def test_a_report_from_the_future_is_compared_with_nothing() -> None:
     now = time.time()
     ahead = StoredReport(keep.format_local_date(now + 3 * DAY), now + 3 * DAY, {})
-    assert keep.choose_baseline((ahead,), now).report is None
+    assert keep.choose_baseline((ahead,), now).previous is None
     back = StoredReport(keep.format_local_date(now - DAY), now - DAY, {})
-    assert keep.choose_baseline((back, ahead), now).report == back
+    assert keep.choose_baseline((back, ahead), now).previous == back
 
 
 @pytest.mark.parametrize(

@@ -384,7 +384,7 @@ def test_bytes_that_changed_in_the_trash_come_back_with_a_word(house: TrashHouse
 def test_nothing_to_restore_is_told(house: TrashHouse, room: Room) -> None:
     assert house.catalog("restore").returncode == USAGE
     assert house.catalog("restore", "--last", "--all").returncode == USAGE
-    assert "nothing of" in house.catalog("restore", room.at("one.png")).stderr
+    assert "no file from" in house.catalog("restore", room.at("one.png")).stderr
     assert house.lines("restore", "--last") == house.lines("restore", "--all") == []
 
 

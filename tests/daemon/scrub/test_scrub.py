@@ -217,7 +217,7 @@ def test_ctrl_c_ends_the_scrub_and_not_the_service(make: Callable[..., Household
     started = catalog(house, "scrub")
     assert until(lambda: (house.live() or {})["scrub"]["run"] is not None)
     second = catalog(house, "scrub")
-    assert second.stderr is not None and "follows it" in second.stderr.readline()
+    assert second.stderr is not None and "showing its progress" in second.stderr.readline()
     second.send_signal(signal.SIGINT)
     assert second.wait(PATIENCE) == 130
     assert (house.live() or {})["scrub"]["run"] is not None, "it was the other's"
