@@ -204,7 +204,7 @@ class Service:
                 "warning": self.loaded_model.warning,
                 "problem": self.loaded_model.problem or self._selection.problem,
             },
-            "watch": self.reconciler.told(),
+            "watch": self.reconciler.status(),
             "scrub": self.scrubber.progress(),
             "next": self.next_model_progress(),
             "training": self.trainer.training,

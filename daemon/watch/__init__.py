@@ -1,1 +1,1 @@
-"""From inotify events to hints, from hints to sightings."""
+"""Watch roots with inotify: events become hints, hints become sightings."""

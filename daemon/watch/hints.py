@@ -1,11 +1,11 @@
-"""What the watcher tells: hints that something may have changed, never facts. The scan is the truth."""
+"""Hints of the watcher: something may have changed. A hint is never a fact; the scan is the truth."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Dirty:
-    """A file may have changed. `closed`: its writer closed it or it was moved into place."""
+    """A file may have changed. `closed`: its writer closed it, or it was moved here."""
 
     path: bytes
     closed: bool
@@ -13,7 +13,7 @@ class Dirty:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Something inside the roots was renamed. For a directory there is one hint, none for its files."""
+    """A file or directory was renamed inside the roots. A directory gives one hint, its files none."""
 
     source: bytes
     target: bytes
@@ -30,7 +30,7 @@ class Vanished:
 
 @dataclass(frozen=True, slots=True)
 class Rescan:
-    """Hints were lost or cannot be trusted below `path` (overflow, new directory, dead emitter)."""
+    """Hints below `path` were lost or cannot be trusted (overflow, new directory, failed watcher)."""
 
     path: bytes
     reason: str

@@ -116,7 +116,7 @@ class _RootEmitter(EventEmitter):
         except Exception as error:
             self._fail(error)
             self._submit(Rescan(self._path, f"the watcher failed: {error}"))
-        if self.root.failed:
+        if self.root.failure:
             self.stop()
 
     def run(self) -> None:
@@ -131,7 +131,7 @@ class _RootEmitter(EventEmitter):
         self.root.wake()
 
     def _fail(self, error: Exception) -> None:
-        self.root.failed = f"cannot be watched: {error}"
+        self.root.failure = f"cannot be watched: {error}"
         if not isinstance(error, OSError):
             log.exception("the watcher failed", root=os.fsdecode(self._path))
 

@@ -1,4 +1,4 @@
-"""Join the watcher and the guard: what is away is not watched, what is back is watched afresh and scanned."""
+"""Reconcile the watcher with the volumes: an absent root is not watched, one that is back is watched and scanned."""
 
 from collections.abc import Callable
 from time import monotonic, sleep
@@ -21,91 +21,95 @@ log = structlog.get_logger()
 
 
 class WatchGap(NamedTuple):
-    """A subtree that the kernel does not watch for us; a timer scans it."""
+    """A subtree that the kernel does not watch for us; it is scanned on a timer."""
 
     path: bytes
-    word: str
+    problem: str
 
 
 class WatchReconciler:
-    """Runs in one thread; `gaps` may be read from any."""
+    """One thread calls `step`; `gaps` and `directories`, the number of watched ones, may be read from any thread."""
 
     def __init__(
-        self, config: Config, guard: VolumeMonitor, rescan: Callable[[bytes, str], None], submit: Callable[[Hint], None]
+        self,
+        config: Config,
+        volumes: VolumeMonitor,
+        rescan: Callable[[bytes, str], None],
+        submit: Callable[[Hint], None],
     ) -> None:
         self._config = config
-        self._guard = guard
+        self._volumes = volumes
         self._rescan = rescan
         self._submit = submit
         self._watcher: Watcher | None = None
         self._watched: set[bytes] = set()
-        self._gap_scan_at = 0.0
+        self._next_gap_scan = 0.0
         self._checked_at = 0.0
         self.gaps: tuple[WatchGap, ...] = ()
         self.directories = 0
 
     def start(self, watch: bool) -> None:
-        """Begin to watch every root that is present. The first scan comes after, so that nothing falls between."""
+        """Watch every root that is present. The first scan comes after, so that no change is missed in between."""
         if not watch:
             return
         from daemon.watch.observer import Watcher
 
-        self._watched = self._guard.present()
+        self._watched = self._volumes.present()
         self._watcher = Watcher(sorted(self._watched), self._submit)
         self._watcher.start()
 
     def reconfigure(self, config: Config) -> None:
-        """Follow other roots."""
+        """Follow a new configuration."""
         self._config = config
-        self._guard.reconfigure(config)
+        self._volumes.reconfigure(config)
         self._checked_at = 0.0
 
     def step(self) -> None:
-        """Every few seconds: look at volumes, threads and watches."""
+        """Every few seconds, check volumes, threads and watches."""
         if monotonic() - self._checked_at < CHECK_SECONDS:
             sleep(0.2)
             return
         self._checked_at = monotonic()
         crash_point("sentry.step")
-        for turn in self._guard.refresh():
-            log.warning("volume_away" if turn.away else "volume_present", path=turn.volume.path)
-            if not turn.away:
-                self._rescan(turn.volume.path, "volume back")
+        for volume, away in self._volumes.refresh():
+            log.warning("volume_away" if away else "volume_present", path=volume.path)
+            if not away:
+                self._rescan(volume.path, "volume back")
         self._follow_roots()
         if self._watcher is not None:
-            self._cover(self._watcher.check())
+            self._handle_coverage(self._watcher, self._watcher.check())
 
     def _follow_roots(self) -> None:
         if self._watcher is None:
             return
-        present = self._guard.present()
+        present = self._volumes.present()
         for root in self._watched - present:
             self._watcher.remove(root)
         for root in sorted(present - self._watched):
             self._watcher.add(root)
         self._watched = present
 
-    def _cover(self, found: "list[WatchCoverage]") -> None:
-        self.directories = sum(coverage.watched for coverage in found)
-        for coverage in found:
-            if not coverage.alive and coverage.root in self._watched and self._watcher is not None:
-                log.warning("watch_lost", path=coverage.root, why=coverage.word)
-                self._watcher.add(coverage.root)
-        gaps = tuple(WatchGap(path, coverage.word) for coverage in found for path in coverage.uncovered)
+    def _handle_coverage(self, watcher: "Watcher", roots: "list[WatchCoverage]") -> None:
+        self.directories = sum(coverage.watched for coverage in roots)
+        for coverage in roots:
+            if not coverage.alive and coverage.root in self._watched:
+                log.warning("watch_lost", path=coverage.root, why=coverage.problem)
+                watcher.add(coverage.root)
+        gaps = tuple(WatchGap(path, coverage.problem) for coverage in roots for path in coverage.uncovered)
         if gaps and gaps != self.gaps:
-            log.warning("watch_shortfall", subtrees=len(gaps), why=gaps[0].word)
+            log.warning("watch_shortfall", subtrees=len(gaps), why=gaps[0].problem)
         self.gaps = gaps
-        if gaps and monotonic() >= self._gap_scan_at:
-            self._gap_scan_at = monotonic() + 60 * self._config.watch.remote_scan_minutes
+        if gaps and monotonic() >= self._next_gap_scan:
+            self._next_gap_scan = monotonic() + 60 * self._config.watch.remote_scan_minutes
             for gap in gaps:
                 self._rescan(gap.path, "not watched")
 
-    def told(self) -> WatchState:
-        """What `catalog status` says of the watches."""
-        uncovered: list[UncoveredTree] = [{"path": path_text(gap.path), "why": gap.word} for gap in self.gaps]
+    def status(self) -> WatchState:
+        """Return the state of the watches for `catalog status`."""
+        uncovered: list[UncoveredTree] = [{"path": path_text(gap.path), "why": gap.problem} for gap in self.gaps]
         return {"directories": self.directories, "uncovered": uncovered}
 
     def stop(self) -> None:
-        """Give all watches back."""
+        """Remove all watches."""
         if self._watcher is not None:
             self._watcher.stop()

@@ -1,65 +1,65 @@
-"""Pairing the two halves of a rename: the kernel says from where and to where in two records with one cookie."""
+"""Pair the two halves of a rename: the kernel reports source and target in two events with one cookie."""
 
 from dataclasses import dataclass
 
 from daemon.watch.tree import Node
 
 # The second half is queued microseconds after the first, so waiting longer only delays "vanished". If it comes
-# later all the same, source and target are told as gone and new, which is true, only dearer.
+# later all the same, source and target are reported as gone and new: correct, but more expensive.
 PAIR_SECONDS = 0.1
 
 
 @dataclass(slots=True)
 class PendingRename:
-    """A name that left its place. `node` is its directory if that was watched; `parent` is where it was.
+    """The first half of a rename. `node` is the directory, if it was watched; `parent` is where it was.
 
-    `disturbed`: something happened inside while nobody could say under which path, or a walk went there by a path
-    that was not true any more.
+    `expires`: in monotonic seconds. `disturbed`: something happened inside while its path was unknown, or a walk
+    went there by a path that was no longer valid.
     """
 
     path: bytes
     parent: Node
     node: Node | None
     directory: bool
-    until: float
+    expires: float
     disturbed: bool = False
 
 
 class RenamePairs:
-    """First halves that wait for the second, oldest first."""
+    """First halves waiting for their second half, oldest first."""
 
     def __init__(self) -> None:
-        self._held: dict[int, PendingRename] = {}
+        self._pending: dict[int, PendingRename] = {}
         self._cookies: dict[bytes, int] = {}
 
-    def hold(self, cookie: int, held: PendingRename) -> None:
-        """Keeps a first half. The tree has let go of its node."""
-        self._held[cookie] = held
-        self._cookies[held.path] = cookie
+    def add(self, cookie: int, pending: PendingRename) -> None:
+        """Keep a first half, whose node is already detached from the tree."""
+        self._pending[cookie] = pending
+        self._cookies[pending.path] = cookie
 
-    def pair(self, cookie: int) -> PendingRename | None:
-        """The first half that belongs to a second half; None when it came from outside."""
-        held = self._held.pop(cookie, None)
-        if held is not None:
-            self._cookies.pop(held.path, None)
-        return held
+    def pop(self, cookie: int) -> PendingRename | None:
+        """Remove and return the first half with this cookie; None if the entry came from outside."""
+        pending = self._pending.pop(cookie, None)
+        if pending is not None:
+            self._cookies.pop(pending.path, None)
+        return pending
 
-    def left(self, path: bytes) -> list[PendingRename]:
-        """Takes out the one that left `path`, which is being taken again."""
+    def pop_path(self, path: bytes) -> list[PendingRename]:
+        """Remove and return the rename away from `path`, which now has a new entry."""
         cookie = self._cookies.get(path)
-        held = None if cookie is None else self.pair(cookie)
-        return [] if held is None else [held]
+        pending = None if cookie is None else self.pop(cookie)
+        return [] if pending is None else [pending]
 
-    def expired(self, now: float) -> list[PendingRename]:
-        """Takes out those whose second half will not come: they left the roots."""
-        over = [cookie for cookie, held in self._held.items() if held.until <= now]
-        return [held for cookie in over if (held := self.pair(cookie)) is not None]
+    def pop_expired(self, now: float) -> list[PendingRename]:
+        """Remove and return those that have waited too long: they left the roots."""
+        cookies = [cookie for cookie, pending in self._pending.items() if pending.expires <= now]
+        return [pending for cookie in cookies if (pending := self.pop(cookie)) is not None]
 
-    def disturb(self, top: Node) -> None:
-        """Notes that something happened below a directory that is on its way."""
-        for held in self._held.values():
-            held.disturbed |= held.node is top
+    def mark_disturbed(self, top: Node) -> None:
+        """Note that something happened inside the directory `top` while its rename was pending."""
+        for pending in self._pending.values():
+            pending.disturbed |= pending.node is top
 
-    def next_due(self) -> float | None:
-        """When the oldest expires, on the clock of `until`."""
-        return next((held.until for held in self._held.values()), None)
+    def next_expiry(self) -> float | None:
+        """Return when the oldest expires; None if nothing is pending."""
+        return next((pending.expires for pending in self._pending.values()), None)

@@ -1,4 +1,4 @@
-"""Which walks are due: new directories, doubtful ones, and after an overflow the whole tree."""
+"""The walks that are due: over new directories, directories to recheck, and after an overflow the whole tree."""
 
 import time
 from collections import deque
@@ -10,15 +10,16 @@ from daemon.watch.tree import Node, WatchTree
 from daemon.watch.tree_walk import TreeWalk
 
 _SLICE_SECONDS = 0.005  # seconds of walking between two reads of the queue
-_REMOVALS_PER_SLICE = (
-    512  # watches given up between two reads; each queues a record, and the queue holds 16,384 by default
-)
-_RECHECK_SECONDS = 0.2  # seconds until a directory that changed under a walk is looked at again
-_RETRY_DIRECTORIES = 100  # uncovered directories that one request tries again
+_REMOVALS_PER_SLICE = 512  # each queues an event, and the queue holds 16,384 by default
+_RECHECK_SECONDS = 0.2  # seconds until a directory that changed during a walk is visited again
+_RETRY_DIRECTORIES = 100  # uncovered directories tried again at one request
 
 
 class RewalkSchedule:
-    """The walks of one root, done in slices. Times are monotonic seconds, from the clock that is passed in."""
+    """The walks of one root, done in slices. Times are monotonic seconds, of `clock`.
+
+    `skipped`: directories that walks have skipped since the caller last cleared it.
+    """
 
     def __init__(
         self, tree: WatchTree, submit: Callable[[Hint], None], clock: Callable[[], float] = time.monotonic
@@ -29,102 +30,106 @@ class RewalkSchedule:
         self._submit = submit
         self._clock = clock
         self._walks: deque[TreeWalk] = deque()
-        self._doubted: dict[Node, float] = {}
-        self._digested = 0.0
-        self._resync: str | None = None
-        self._resync_from = 0.0
-        self._resyncing: tuple[TreeWalk, float] | None = None
+        self._rechecks: dict[Node, float] = {}
+        self._processed_until = 0.0
+        self._resync_reason: str | None = None
+        self._next_resync = 0.0
+        self._resync: tuple[TreeWalk, float] | None = None  # with its start
 
-    def first(self) -> None:
-        """Watches the whole tree before it returns and tells nothing."""
+    def walk_whole_tree(self) -> None:
+        """Watch the whole tree before returning; submit nothing."""
         self._walks.append(TreeWalk(self._tree.root, "start", deep=True, silent=True))
         while self._walks:
             self._step(self._walks[0])
 
-    def work(self) -> None:
-        """A slice of what is due."""
+    def run_slice(self) -> None:
+        """Do a slice of the due work."""
         now = self._clock()
-        for node, _ in list(takewhile(lambda item: item[1] <= now, self._doubted.items())):
-            del self._doubted[node]
-            self.soon(TreeWalk(node, "changed while it was walked", quiet=True))
+        for node, _ in list(takewhile(lambda item: item[1] <= now, self._rechecks.items())):
+            del self._rechecks[node]
+            self.walk_next(TreeWalk(node, "changed while it was walked", quiet=True))
         self._start_resync(now)
-        self._tree.give_up_doomed(_REMOVALS_PER_SLICE)
+        self._tree.remove_unused_watches(_REMOVALS_PER_SLICE)
         while self._walks and self._clock() < now + _SLICE_SECONDS:
             self._step(self._walks[0])
-        while self._tree.robbed:
-            self.doubt(self._tree.robbed.pop())
+        while self._tree.displaced:
+            self.recheck(self._tree.displaced.pop())
 
-    def wait(self) -> float | None:
-        """Seconds until the next piece of work is due; None when there is none."""
-        if self._walks or self._tree.doomed:
+    def seconds_until_due(self) -> float | None:
+        """Return the seconds until more work is due; None if there is none."""
+        if self._walks or self._tree.unused_wds:
             return 0.0
-        due = list(islice(self._doubted.values(), 1))
-        if self._resync is not None:
-            due.append(self._resync_from)
+        due = list(islice(self._rechecks.values(), 1))
+        if self._resync_reason is not None:
+            due.append(self._next_resync)
         return max(0.0, min(due) - self._clock()) if due else None
 
-    def soon(self, walk: TreeWalk) -> None:
-        """Does this walk before those that wait: a new directory is small and being filled."""
+    def walk_next(self, walk: TreeWalk) -> None:
+        """Put this walk before all others: a new directory is small, and files are being added to it."""
         self._walks.appendleft(walk)
 
-    def doubt(self, node: Node) -> None:
-        """Looks at a directory again when the events that changed it have been digested."""
-        self._doubted.setdefault(node, self._clock() + _RECHECK_SECONDS)
+    def recheck(self, node: Node) -> None:
+        """Visit a directory again once the events that changed it have been processed."""
+        self._rechecks.setdefault(node, self._clock() + _RECHECK_SECONDS)
 
-    def digested(self, until: float) -> None:
-        """Notes that all records queued before this time are digested."""
-        self._digested = until - _RECHECK_SECONDS  # a rename shows on disk before its record is queued
+    def set_processed(self, until: float) -> None:
+        """Record that all events queued before this time have been processed."""
+        self._processed_until = until - _RECHECK_SECONDS  # a rename shows on disk before its event is queued
 
-    def overtook(self, node: Node) -> bool:
-        """Whether a walk may have been below a directory after the rename that is digested only now.
+    def may_have_walked(self, node: Node) -> bool:
+        """Return whether a walk may have been below a directory after its rename, whose event is processed only now.
 
-        It went by paths that led elsewhere by then: it put watches on, and listed, what is not below `node` at all.
+        It used paths that led elsewhere by then: it watched and listed directories that are not below `node` at all.
         """
-        return node.walked > self._digested
+        return node.walked_at > self._processed_until
 
-    def resync(self, why: str) -> None:
-        """Asks for a walk over the whole tree that adds what lacks a watch, then a Rescan of the root.
+    def resync(self, reason: str) -> None:
+        """Request a walk over the whole tree that adds missing watches, then a Rescan of the root.
 
-        Watches stay and are never rebuilt: removing 100,000 of them would queue 100,000 records and overflow again.
-        A storm that goes on asks again; the next walk then waits four times as long as the last one took.
+        Watches remain and are never rebuilt: removing 100,000 of them would queue 100,000 events and overflow again.
+        During a long storm further overflows request it again; each walk is followed by a pause of four times its
+        length.
         """
-        self._resync = self._resync or why
+        self._resync_reason = self._resync_reason or reason
 
-    def revisit(self, path: bytes, why: str) -> None:
-        """Walks everything below `path` again: something was mounted or unmounted there."""
-        self._walks.append(TreeWalk(self._tree.find(path), why, deep=True))
+    def rewalk(self, path: bytes, reason: str) -> None:
+        """Walk everything below `path` again: something was mounted or unmounted there."""
+        self._walks.append(TreeWalk(self._tree.find(path), reason, deep=True))
 
-    def retry(self) -> None:
-        """Tries again to watch some of what could not be watched."""
+    def retry_uncovered(self) -> None:
+        """Try again to watch some of the uncovered directories."""
         for node in list(islice(self._tree.uncovered, _RETRY_DIRECTORIES)):
             self._walks.append(TreeWalk(node, "watched at last", quiet=True))
 
     def _start_resync(self, now: float) -> None:
-        if self._resync is None or self._resyncing is not None or now < self._resync_from:
+        if self._resync_reason is None or self._resync is not None or now < self._next_resync:
             return
-        walk = TreeWalk(self._tree.root, self._resync, deep=True)
-        self._resync, self._resyncing = None, (walk, now)
+        walk = TreeWalk(self._tree.root, self._resync_reason, deep=True)
+        self._resync_reason, self._resync = None, (walk, now)
         self._walks.append(walk)
 
     def _step(self, walk: TreeWalk) -> None:
         node = walk.stack[-1]
         walk.step(self._tree)
-        self._tree.mark(node, self._clock())
-        self.skipped += walk.skipped  # now, not at the end: what they wait for may be in its new place by then
+        self._tree.mark_walked(node, self._clock())
+        self.skipped += walk.skipped  # now, not at the end: a pending rename may be complete by then
         walk.skipped.clear()
         if walk.stack:
             return
         self._walks.popleft()
-        for node in walk.doubts:
-            self.doubt(node)
+        for node in walk.rechecks:
+            self.recheck(node)
         self.root_is_gone |= walk.root_is_gone
-        self._note_resync(walk)
+        self._note_resync_end(walk)
         path = self._tree.path(walk.top)
-        if path is not None and walk.worth_telling:
-            self._submit(Rescan(path, walk.why))
+        if path is not None and walk.needs_rescan:
+            self._submit(Rescan(path, walk.reason))
 
-    def _note_resync(self, walk: TreeWalk) -> None:
-        if self._resyncing is not None and self._resyncing[0] is walk:
+    def _note_resync_end(self, walk: TreeWalk) -> None:
+        if self._resync is None:
+            return
+        current, started = self._resync
+        if current is walk:
             now = self._clock()
-            self._resync_from = now + max(1.0, 4 * (now - self._resyncing[1]))
-            self._resyncing = None
+            self._next_resync = now + max(1.0, 4 * (now - started))
+            self._resync = None

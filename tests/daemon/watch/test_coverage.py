@@ -47,7 +47,7 @@ with listening(root) as ear:
     first = ear.check()
     limit("instances", 5)
     ear.watcher.add(root)
-    json.dump({"alive": first.alive, "word": first.word, "later": ear.check().alive}, sys.stdout)
+    json.dump({"alive": first.alive, "problem": first.problem, "later": ear.check().alive}, sys.stdout)
 """
 )
 
@@ -64,8 +64,9 @@ with listening(root) as ear:
     retold = [hint.path for hint in ear.hints if isinstance(hint, Rescan) and hint.reason == "watched at last"]
     last = ear.check()
     json.dump({
-        "first": [first.alive, first.directories, first.watched, [os.fsdecode(p) for p in first.uncovered], first.word],
-        "healed": healed, "retold": len(retold), "last": [last.directories, last.watched, last.word],
+        "first": [first.alive, first.directories, first.watched, [os.fsdecode(p) for p in first.uncovered],
+                  first.problem],
+        "healed": healed, "retold": len(retold), "last": [last.directories, last.watched, last.problem],
     }, sys.stdout)
 """
 )
@@ -85,7 +86,7 @@ with listening(root) as ear:
     healed = until(lambda: not ear.check().uncovered)
     write(root + b"/own/deep/f")
     json.dump({
-        "alive": first.alive, "uncovered": [os.fsdecode(p) for p in first.uncovered], "word": first.word,
+        "alive": first.alive, "uncovered": [os.fsdecode(p) for p in first.uncovered], "problem": first.problem,
         "healed": healed, "heard": ear.hears(Dirty(root + b"/own/deep/f", closed=True)),
     }, sys.stdout)
 """
@@ -142,7 +143,7 @@ def test_unreadable_directories(tmp_path: Path) -> None:
     assert found == {
         "alive": True,
         "uncovered": [str(tmp_path / "own")],
-        "word": "1 of 2 directories are not watched: the service may not read them",
+        "problem": "1 of 2 directories are not watched: the service has no permission to read them",
         "healed": True,
         "heard": True,
     }
@@ -151,7 +152,7 @@ def test_unreadable_directories(tmp_path: Path) -> None:
 def test_no_instance_left_is_told(tmp_path: Path) -> None:
     found = ran(NO_INSTANCE, str(tmp_path))
     assert found["alive"] is False
-    assert "max_user_instances" in str(found["word"])
+    assert "max_user_instances" in str(found["problem"])
     assert found["later"] is True
 
 

@@ -92,21 +92,21 @@ def test_a_rename_cut_in_half(ear: Ear, deaf: threading.Event) -> None:
 def test_a_storm_of_overflows_is_walked_at_intervals(tmp_path: Path) -> None:
     """Each walk is followed by four times its own length without one: a storm cannot keep the watcher walking."""
     now = [100.0]
-    told: list[Hint] = []
+    hints: list[Hint] = []
     inotify = Inotify()
     tree = WatchTree(os.fsencode(tmp_path), inotify)
-    rounds = RewalkSchedule(tree, told.append, lambda: now[0])
-    rounds.first()
+    rewalks = RewalkSchedule(tree, hints.append, lambda: now[0])
+    rewalks.walk_whole_tree()
     for _ in range(200):  # 20 seconds
-        rounds.resync("overflow")
-        rounds.work()
+        rewalks.resync("overflow")
+        rewalks.run_slice()
         now[0] += 0.1
-    assert 10 < len(told) <= 20
+    assert 10 < len(hints) <= 20
     now[0] += 5
-    rounds.work()
-    count = len(told)
+    rewalks.run_slice()
+    count = len(hints)
     now[0] += 5
-    rounds.work()
-    assert len(told) == count  # the last overflow was told, and nothing after it
-    assert rounds.wait() is None
+    rewalks.run_slice()
+    assert len(hints) == count  # the last overflow led to a hint, and nothing after it
+    assert rewalks.seconds_until_due() is None
     inotify.close()

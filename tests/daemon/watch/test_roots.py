@@ -33,7 +33,7 @@ def test_deleted_and_recreated(root: bytes) -> None:
     with listening(root) as ear:
         shutil.rmtree(root)
         assert ear.hears(Rescan(root, "the root was deleted or unmounted"))
-        assert not ear.check().alive and "is away" in ear.check().word
+        assert not ear.check().alive and "is not available" in ear.check().problem
         os.mkdir(root)
         assert until(lambda: not ear.check().alive)  # a directory of that name is not the one that was watched
         assert_watched_again(ear)
@@ -53,7 +53,7 @@ def test_renamed_parent(root: bytes) -> None:
         os.rename(root, root + b"-else")
         os.makedirs(root + b"/sub")
         assert not ear.check().alive
-        assert "replaced" in ear.check().word
+        assert "replaced" in ear.check().problem
         assert_watched_again(ear)
 
 
@@ -111,7 +111,7 @@ def test_a_dead_emitter_is_seen(root: bytes, monkeypatch: pytest.MonkeyPatch) ->
         def broken(self: EventTranslator, record: object) -> None:
             raise RuntimeError("a defect")
 
-        monkeypatch.setattr(EventTranslator, "take", broken)
+        monkeypatch.setattr(EventTranslator, "translate", broken)
         write(root + b"/f")
         assert ear.hears(Rescan(root, "the watcher failed: a defect"))
         assert not ear.check().alive
@@ -144,7 +144,7 @@ CASES = {
     "over_root": """
         with listening(root) as ear:
             mount("-t", "tmpfs", "none", root)
-            assert not ear.check().alive and "replaced" in ear.check().word, ear.check()
+            assert not ear.check().alive and "replaced" in ear.check().problem, ear.check()
             ear.watcher.add(root)
             write(root + b"/f")
             assert ear.hears(Dirty(root + b"/f", closed=True))
@@ -176,7 +176,7 @@ CASES = {
         with listening(root) as ear:
             coverage = ear.check()
             assert coverage.uncovered in ((root + b"/sub",), (root + b"/twin",)), coverage
-            assert "mounted twice" in coverage.word
+            assert "mounted twice" in coverage.problem
     """,
 }
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.watch import tree_walk as inotify_walk
+from daemon.watch import tree_walk
 from daemon.watch.event_translator import EventTranslator
 from daemon.watch.hints import Hint, Rescan
 from daemon.watch.inotify import Inotify
@@ -20,27 +20,27 @@ class Slow:
         self.root = root
         self.hints: list[Hint] = []
         self.inotify = Inotify()
-        self.digest = EventTranslator(root, self.inotify, self.hints.append)
-        self.digest.open()
+        self.translator = EventTranslator(root, self.inotify, self.hints.append)
+        self.translator.open()
 
     def read(self) -> None:
         for record in self.inotify.read(0.0):
-            self.digest.take(record)
-        self.digest.rounds.digested(self.inotify.emptied)
+            self.translator.translate(record)
+        self.translator.rewalks.set_processed(self.inotify.drained_at)
 
     def believed(self) -> set[bytes | None]:
         """The paths of the directories whose watch is in place."""
-        return {self.digest.tree.path(node) for node in self.digest.tree.by_wd.values()}
+        return {self.translator.tree.path(node) for node in self.translator.tree.by_wd.values()}
 
     def settles(self) -> bool:
         """Whether in the end all that is on disk is watched, and nothing else."""
 
         def true() -> bool:
             self.read()
-            self.digest.work()
+            self.translator.run_slice()
             on_disk = {path for path, _, _ in os.walk(self.root)}
-            quiet = self.digest.rounds.wait() is None
-            return quiet and self.believed() == on_disk and self.inotify.kernel_count() == len(on_disk)
+            quiet = self.translator.rewalks.seconds_until_due() is None
+            return quiet and self.believed() == on_disk and self.inotify.kernel_watch_count() == len(on_disk)
 
         return until(true, 2.0)
 
@@ -56,7 +56,7 @@ def slow(tmp_path: Path) -> Iterator[Slow]:
 
 def before_listing(monkeypatch: pytest.MonkeyPatch, path: bytes, act: Callable[[], object]) -> None:
     """Does something once, after the watch on `path` and before its listing."""
-    listing = inotify_walk.subdirectories
+    listing = tree_walk.subdirectory_names
     once = [act]
 
     def late(listed: bytes) -> set[bytes]:
@@ -64,7 +64,7 @@ def before_listing(monkeypatch: pytest.MonkeyPatch, path: bytes, act: Callable[[
             once.pop()()
         return listing(listed)
 
-    monkeypatch.setattr(inotify_walk, "subdirectories", late)
+    monkeypatch.setattr(tree_walk, "subdirectory_names", late)
 
 
 def swap(root: bytes) -> None:
@@ -75,11 +75,11 @@ def swap(root: bytes) -> None:
 
 def test_a_path_that_leads_elsewhere_between_watch_and_listing(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
     """The listing of another directory says that `deep` is gone; only the rename of the parent is still told."""
-    slow.digest.rounds.doubt(slow.digest.tree.find(slow.root + b"/a/n"))
+    slow.translator.rewalks.recheck(slow.translator.tree.find(slow.root + b"/a/n"))
     before_listing(monkeypatch, slow.root + b"/a/n", lambda: swap(slow.root))
 
     def lost() -> bool:
-        slow.digest.work()
+        slow.translator.run_slice()
         return slow.root + b"/a/n/deep" not in slow.believed()
 
     assert until(lost)
@@ -93,17 +93,17 @@ def test_a_path_that_leads_elsewhere_before_the_watch(slow: Slow) -> None:
     slow.read()
     swap(slow.root)
     os.makedirs(slow.root + b"/a/n/new")
-    slow.digest.work()
+    slow.translator.run_slice()
     assert slow.settles(), slow.believed()
 
 
 def test_a_directory_that_lost_its_watch_to_another_is_looked_at_again(slow: Slow) -> None:
     """No record tells of it: the first walk of `c` robs what is still believed to be below `a`."""
-    tree = slow.digest.tree
+    tree = slow.translator.tree
     os.mkdir(slow.root + b"/c")
     slow.read()
     node = tree.find(slow.root + b"/a/n/deep")
-    stranger = tree.grow(tree.find(slow.root + b"/c"), b"deep")
+    stranger = tree.add(tree.find(slow.root + b"/c"), b"deep")
     os.rename(slow.root + b"/a/n/deep", slow.root + b"/c/deep")
     tree.watch(stranger, slow.root + b"/c/deep")
     assert node.wd == -1
@@ -114,11 +114,11 @@ def test_a_directory_that_lost_its_watch_to_another_is_looked_at_again(slow: Slo
 
 def test_a_walk_that_meets_a_directory_on_its_way(slow: Slow) -> None:
     """What the walk skips is noted at once: when the walk ends, the second half of the rename may be digested."""
-    rounds, tree = slow.digest.rounds, slow.digest.tree
-    walk = inotify_walk.TreeWalk(tree.root, "test", deep=True)
+    rewalks, tree = slow.translator.rewalks, slow.translator.tree
+    walk = tree_walk.TreeWalk(tree.root, "test", deep=True)
     on_its_way = tree.find(slow.root + b"/a")
     tree.detach(on_its_way)
     walk.stack.append(on_its_way)
-    rounds.soon(walk)
-    rounds._step(walk)
-    assert walk.stack and rounds.skipped == [on_its_way]
+    rewalks.walk_next(walk)
+    rewalks._step(walk)
+    assert walk.stack and rewalks.skipped == [on_its_way]
