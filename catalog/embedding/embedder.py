@@ -129,7 +129,7 @@ class FileEmbedder:
             session = open_session(self._bundle, self._context.config)
             attestation = attest(self._bundle, session)
             if not attestation.ok:
-                raise ResourceError(f"the model is not attested here: {attestation.word}", "Run `catalog doctor`.")
+                raise ResourceError(f"the model is not attested here: {attestation.message}", "Run `catalog doctor`.")
             self._session = session
         return self._session
 

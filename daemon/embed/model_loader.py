@@ -101,7 +101,8 @@ class LoadedModel:
         session = open_session(self.bundle, self._config)
         attestation = attest(self.bundle, session)
         if not attestation.ok:
-            raise ResourceError("the model is not attested on this machine, so nothing is embedded", attestation.word)
+            summary = "the model is not attested on this machine, so nothing is embedded"
+            raise ResourceError(summary, attestation.message)
         self.provider, self.problem = session.provider, ""
         self._writer.put(
             partial(

@@ -1,7 +1,7 @@
-"""A model on disk: a folder with its graphs, its description and its goldens. Read, checked by digest, never guessed.
+"""Loading of a bundle: a model folder with its graphs, bundle.json and goldens, verified by digest.
 
-Version 2 of the format says where the model came from (`source`), in which `precision` it is stored, how like its
-goldens' pixels must be, and may hold a text tower; version 1 is read as before.
+Version 2 of the format adds the model's `source`, its `precision`, the required similarity of the goldens' pixels, and
+an optional text tower. Version 1 is supported as well.
 """
 
 import hashlib
@@ -60,7 +60,7 @@ REQUIRED_SOURCE_KEYS: KeyTypes = {"family": str, "name": str, "revision": str}
 
 
 class ModelSource(NamedTuple):
-    """Where a model came from. `revision`: of its weights (a tag, a commit, a digest), or "random seed N"."""
+    """The origin of a model. `revision`: of its weights (a tag, a commit, a digest), or "random seed N"."""
 
     family: str = ""
     name: str = ""
@@ -69,12 +69,13 @@ class ModelSource(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """`id`: 16 hex digits over graph and preprocessing; vectors of different ids are not comparable.
+    """A verified bundle.
 
-    `near_duplicate_cosine`: at and above it two pictures count as near copies. `goldens`: paths of the pictures that
-    attestation embeds; `reference` holds their pixels (uint8 [N,H,W,3]) and vectors (float32 [N,dims]).
-    `golden_decibels`: least likeness (PSNR) of our pixels to those, decoded exactly; None: vectors alone are compared.
-    `attested`: what the exporter measured. `text`: None where the model knows pictures only.
+    `id`: 16 hex digits over graph and preprocessing; vectors of different ids are not comparable.
+    `near_duplicate_cosine`: two images with at least this cosine count as near duplicates. `goldens`: paths of the
+    images that attestation embeds; `reference` holds their pixels (uint8 [N,H,W,3]) and vectors (float32 [N,dims]).
+    `golden_decibels`: minimum PSNR of our exactly decoded pixels to those; None: only vectors are compared.
+    `attested`: the exporter's measurements. `text`: None if the model supports images only.
     """
 
     folder: Path
@@ -102,44 +103,47 @@ class Bundle:
 
 
 def default_folder() -> Path:
-    """The bundle that ships inside the package."""
+    """Return the folder of the bundle that ships with the package."""
     return Path(__file__).parents[1] / "default"
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """Raises BundleError for an absent folder, a missing or unknown key, an absent or altered file, lost goldens."""
-    said = _read_description(folder)
-    where = str(folder / "bundle.json")
-    _check_description(where, said)
-    graph = folder / said["graph"]
-    check_digest(graph, said["graph_sha256"])
-    goldens = tuple(folder / "goldens" / name for name in said["goldens"])
+    """Load a bundle.
+
+    Raises BundleError for a missing folder, a missing or unknown key, a missing or altered file, missing goldens.
+    """
+    description = _read_description(folder)
+    context = str(folder / "bundle.json")
+    _check_description(context, description)
+    graph = folder / description["graph"]
+    check_digest(graph, description["graph_sha256"])
+    goldens = tuple(folder / "goldens" / name for name in description["goldens"])
     reference = folder / "goldens" / "reference.npz"
     for path in (*goldens, *([reference] if goldens else [])):
         check_golden_present(path, "the model")
-    text = said.get("text")
+    text = description.get("text")
     return Bundle(
         folder=folder,
-        name=said["name"],
-        version=said["version"],
-        id=_bundle_id(said),
-        licence=said["licence"],
+        name=description["name"],
+        version=description["version"],
+        id=_bundle_id(description),
+        licence=description["licence"],
         graph=graph,
-        dims=said["dims"],
-        recipe=_recipe(where, said),
-        input_name=said["input"]["name"],
-        output_name=said["output"]["name"],
-        normalised=said["output"]["normalised"],
-        near_duplicate_cosine=float(said["near_duplicate_cosine"]),
+        dims=description["dims"],
+        recipe=_recipe(context, description),
+        input_name=description["input"]["name"],
+        output_name=description["output"]["name"],
+        normalised=description["output"]["normalised"],
+        near_duplicate_cosine=float(description["near_duplicate_cosine"]),
         goldens=goldens,
         reference=reference,
-        golden_threshold=float(said["golden_threshold"]),
-        golden_decibels=float(said["golden_decibels"]) if "golden_decibels" in said else None,
-        precision=said.get("precision", "fp32"),
-        opset=said["opset"],
-        source=ModelSource(**said.get("source", {})),
-        made_with=said["made_with"],
-        attested=said.get("attested", {}),
+        golden_threshold=float(description["golden_threshold"]),
+        golden_decibels=float(description["golden_decibels"]) if "golden_decibels" in description else None,
+        precision=description.get("precision", "fp32"),
+        opset=description["opset"],
+        source=ModelSource(**description.get("source", {})),
+        made_with=description["made_with"],
+        attested=description.get("attested", {}),
         text=read_text_tower(folder, text) if text else None,
     )
 
@@ -150,63 +154,64 @@ def _read_description(folder: Path) -> dict[str, Any]:
     return read_json_object(folder / "bundle.json")
 
 
-def _check_description(where: str, said: dict[str, Any]) -> None:
-    if type(said.get("version")) is int:
-        check_choice(where, "version", said["version"], (1, 2))
-    second = said.get("version") == 2
-    check_keys(where, said, REQUIRED_KEYS | (REQUIRED_KEYS_V2 if second else {}), OPTIONAL_KEYS_V2 if second else {})
-    check_keys(f"{where}, input", said["input"], REQUIRED_INPUT_KEYS)
-    check_keys(f"{where}, output", said["output"], REQUIRED_OUTPUT_KEYS)
-    check_keys(
-        f"{where}, preprocess", said["preprocess"], REQUIRED_PREPROCESS_KEYS, OPTIONAL_PREPROCESS_KEYS if second else {}
-    )
-    if second:
-        check_keys(f"{where}, source", said["source"], REQUIRED_SOURCE_KEYS)
-        check_choice(where, "precision", said["precision"], get_args(Precision))
+def _check_description(context: str, description: dict[str, Any]) -> None:
+    if type(description.get("version")) is int:
+        check_choice(context, "version", description["version"], (1, 2))
+    is_v2 = description.get("version") == 2
+    required = REQUIRED_KEYS | (REQUIRED_KEYS_V2 if is_v2 else {})
+    check_keys(context, description, required, OPTIONAL_KEYS_V2 if is_v2 else {})
+    check_keys(f"{context}, input", description["input"], REQUIRED_INPUT_KEYS)
+    check_keys(f"{context}, output", description["output"], REQUIRED_OUTPUT_KEYS)
+    optional = OPTIONAL_PREPROCESS_KEYS if is_v2 else {}
+    check_keys(f"{context}, preprocess", description["preprocess"], REQUIRED_PREPROCESS_KEYS, optional)
+    if is_v2:
+        check_keys(f"{context}, source", description["source"], REQUIRED_SOURCE_KEYS)
+        check_choice(context, "precision", description["precision"], get_args(Precision))
 
 
-def _recipe(where: str, said: dict[str, Any]) -> Recipe:
-    entry, ways = said["input"], said["preprocess"]
-    for what, value, choices in (
-        ("input layout", entry["layout"], ("NHWC",)),
-        ("input dtype", entry["dtype"], ("uint8",)),
-        ("preprocess resize", ways["resize"], get_args(Resize)),
-        ("preprocess interpolation", ways["interpolation"], get_args(Interpolation)),
-        ("preprocess rounding", ways.get("rounding", "down"), get_args(Rounding)),
-        ("preprocess centre", ways.get("centre", "down"), get_args(Rounding)),
+def _recipe(context: str, description: dict[str, Any]) -> Recipe:
+    model_input, preprocess = description["input"], description["preprocess"]
+    for key, value, choices in (
+        ("input layout", model_input["layout"], ("NHWC",)),
+        ("input dtype", model_input["dtype"], ("uint8",)),
+        ("preprocess resize", preprocess["resize"], get_args(Resize)),
+        ("preprocess interpolation", preprocess["interpolation"], get_args(Interpolation)),
+        ("preprocess rounding", preprocess.get("rounding", "down"), get_args(Rounding)),
+        ("preprocess centre", preprocess.get("centre", "down"), get_args(Rounding)),
     ):
-        check_choice(where, what, value, choices)
+        check_choice(context, key, value, choices)
     return Recipe(
-        height=entry["height"],
-        width=entry["width"],
-        resize=ways["resize"],
-        interpolation=ways["interpolation"],
-        scaled_jpeg=float(ways["scaled_jpeg"]),
-        background=_colour(where, "background", ways["background"]),
-        edge=_edge(where, entry, ways["edge"]) if "edge" in ways else None,
-        rounding=ways.get("rounding"),
-        centre=ways.get("centre", "nearest"),
-        fill=_colour(where, "fill", ways["fill"]) if "fill" in ways else None,
+        height=model_input["height"],
+        width=model_input["width"],
+        resize=preprocess["resize"],
+        interpolation=preprocess["interpolation"],
+        scaled_jpeg=float(preprocess["scaled_jpeg"]),
+        background=_colour(context, "background", preprocess["background"]),
+        edge=_edge(context, model_input, preprocess["edge"]) if "edge" in preprocess else None,
+        rounding=preprocess.get("rounding"),
+        centre=preprocess.get("centre", "nearest"),
+        fill=_colour(context, "fill", preprocess["fill"]) if "fill" in preprocess else None,
     )
 
 
-def _colour(where: str, what: str, said: list[Any]) -> Colour:
-    if len(said) != 3 or not all(type(part) is int and 0 <= part <= 255 for part in said):
-        raise BundleError(f"{where}: preprocess {what} must be three numbers 0..255; correct it")
-    red, green, blue = said
+def _colour(context: str, key: str, numbers: list[Any]) -> Colour:
+    if len(numbers) != 3 or not all(type(part) is int and 0 <= part <= 255 for part in numbers):
+        raise BundleError(f"{context}: preprocess {key} must be three numbers 0..255; correct it")
+    red, green, blue = numbers
     return red, green, blue
 
 
-def _edge(where: str, entry: dict[str, Any], said: list[Any]) -> tuple[int, int]:
-    if len(said) != 2 or not all(type(part) is int and part > 0 for part in said):
-        raise BundleError(f"{where}: preprocess edge must be a height and a width in pixels; correct it")
-    if said[0] < entry["height"] or said[1] < entry["width"]:
-        raise BundleError(f"{where}: preprocess edge is smaller than the input; correct it")
-    return said[0], said[1]
+def _edge(context: str, model_input: dict[str, Any], edge: list[Any]) -> tuple[int, int]:
+    if len(edge) != 2 or not all(type(part) is int and part > 0 for part in edge):
+        raise BundleError(f"{context}: preprocess edge must be a height and a width in pixels; correct it")
+    height, width = edge
+    if height < model_input["height"] or width < model_input["width"]:
+        raise BundleError(f"{context}: preprocess edge is smaller than the input; correct it")
+    return height, width
 
 
-def _bundle_id(said: dict[str, Any]) -> str:
-    """Only what changes vectors: a new licence text or another threshold must not cost an embedding of everything."""
-    decisive = [said["graph_sha256"], said["input"], said["output"], said["preprocess"]]
-    canonical = json.dumps(decisive, sort_keys=True, separators=(",", ":"))
+def _bundle_id(description: dict[str, Any]) -> str:
+    """Return a hash of all that changes vectors: a new licence text or threshold must not cause re-embedding."""
+    relevant = [description["graph_sha256"], description["input"], description["output"], description["preprocess"]]
+    canonical = json.dumps(relevant, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""What a bundle's description must hold: each key of its kind, each file of its digest, nothing that is unknown."""
+"""Checks of a bundle's description and files: required and known keys, their types and choices, digests."""
 
 import hashlib
 import json
@@ -12,53 +12,53 @@ KeyTypes = dict[str, KeyType]
 
 
 class BundleError(Exception):
-    """A bundle that cannot be used; the message says which file, what is wrong with it, and what to do."""
+    """An unusable bundle; the message names the file, the fault and the remedy."""
 
 
 def read_json_object(path: Path, remedy: str = REMEDY) -> dict[str, Any]:
-    """The JSON object in a file. Raises BundleError where there is none."""
+    """Return the JSON object in a file. Raises BundleError if there is none."""
     try:
-        said = json.loads(path.read_text("utf-8"))
+        description = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise BundleError(f"{path} is missing: {remedy}") from None
     except (OSError, ValueError) as error:
         raise BundleError(f"{path} cannot be read ({error}): {remedy}") from error
-    if not isinstance(said, dict):
+    if not isinstance(description, dict):
         raise BundleError(f"{path} is not a JSON object: {remedy}")
-    return said
+    return description
 
 
 def sha256_of(path: Path) -> str:
-    """In hexadecimal digits. Raises OSError."""
+    """Return the SHA-256 of a file in hexadecimal. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def check_keys(where: str, said: dict[str, Any], needed: KeyTypes, optional: KeyTypes | None = None) -> None:
-    """Raises BundleError for a missing or unknown key, or one of another kind. A whole number is a float, too."""
-    known = needed | (optional or {})
-    if missing := sorted(needed.keys() - said.keys()):
-        raise BundleError(f"{where}: missing {', '.join(missing)}; add them or export the model again")
-    if unknown := sorted(said.keys() - known.keys()):
+def check_keys(context: str, description: dict[str, Any], required: KeyTypes, optional: KeyTypes | None = None) -> None:
+    """Raise BundleError for a missing or unknown key, or a value of another type; an int is accepted as a float."""
+    known = required | (optional or {})
+    if missing := sorted(required.keys() - description.keys()):
+        raise BundleError(f"{context}: missing {', '.join(missing)}; add them or export the model again")
+    if unknown := sorted(description.keys() - known.keys()):
         raise BundleError(
-            f"{where}: unknown {', '.join(unknown)}; remove them, or upgrade catalogd if the model is newer"
+            f"{context}: unknown {', '.join(unknown)}; remove them, or upgrade catalogd if the model is newer"
         )
-    for key in known.keys() & said.keys():
-        kind = known[key]
-        kinds = kind if isinstance(kind, tuple) else (kind,)
-        if type(said[key]) not in kinds and not (float in kinds and type(said[key]) is int):
-            names = " or ".join("null" if one is type(None) else one.__name__ for one in kinds)
-            raise BundleError(f"{where}: {key} must be {names}, not {said[key]!r}; correct it")
+    for key in known.keys() & description.keys():
+        expected = known[key]
+        types = expected if isinstance(expected, tuple) else (expected,)
+        if type(description[key]) not in types and not (float in types and type(description[key]) is int):
+            names = " or ".join("null" if one is type(None) else one.__name__ for one in types)
+            raise BundleError(f"{context}: {key} must be {names}, not {description[key]!r}; correct it")
 
 
-def check_choice(where: str, what: str, value: object, choices: tuple[object, ...]) -> None:
-    """Raises BundleError for a value that is none of the choices."""
+def check_choice(context: str, key: str, value: object, choices: tuple[object, ...]) -> None:
+    """Raise BundleError for a value that is not one of the choices."""
     if value not in choices:
-        raise BundleError(f"{where}: {what} {value!r} is not one of {', '.join(map(str, choices))}; correct it")
+        raise BundleError(f"{context}: {key} {value!r} is not one of {', '.join(map(str, choices))}; correct it")
 
 
 def check_digest(path: Path, expected: str) -> None:
-    """Raises BundleError for a file that is absent, unreadable, or not the one whose SHA-256 is expected."""
+    """Raise BundleError for a file that is missing, unreadable, or has another SHA-256 than expected."""
     try:
         actual = sha256_of(path)
     except OSError as error:
@@ -67,7 +67,7 @@ def check_digest(path: Path, expected: str) -> None:
         raise BundleError(f"{path} was altered or cut (sha256 {actual[:12]}…, expected {expected[:12]}…): {REMEDY}")
 
 
-def check_golden_present(path: Path, what: str) -> None:
-    """Raises BundleError for a file of the goldens that is not there."""
+def check_golden_present(path: Path, part: str) -> None:
+    """Raise BundleError if a file of the goldens is missing."""
     if not path.is_file():
-        raise BundleError(f"{path} is missing, so {what} cannot be attested: {REMEDY}")
+        raise BundleError(f"{path} is missing, so {part} cannot be attested: {REMEDY}")

@@ -1,6 +1,6 @@
-"""What sources do to a string before their tokeniser sees it, by the standard library alone.
+"""The cleaning that models apply to a string before their tokeniser, using only the standard library.
 
-"tidy" is ftfy's `fix_text` (https://ftfy.readthedocs.io) but for its search for mojibake: a query is typed, not
+"tidy" is ftfy's `fix_text` (https://ftfy.readthedocs.io) without its detection of mojibake: a query is typed, not
 scraped. "html" and "spaces" are open_clip's `basic_clean` and `whitespace_clean`, "punctuation" is the
 `canonicalize_text` of big_vision.
 """
@@ -26,24 +26,24 @@ REMOVED_CODES = [*range(0x09), 0x0B, *range(0x0E, 0x20), 0x7F, *range(0x206A, 0x
 
 
 def clean_text(text: str, steps: tuple[CleaningStep, ...]) -> str:
-    """The string after all steps, in their order."""
+    """Return the text after all steps, in order."""
     for step in steps:
         text = STEP_FUNCTIONS[step](text)
     return text
 
 
 def _tidy(text: str) -> str:
-    done, entities = [], True
+    lines, unescape = [], True
     for line in text.split("\n"):
-        entities = entities and "<" not in line  # a tag says that the entities are meant, from here to the end
-        done.append(_tidy_line(line, entities))
-    return "\n".join(done)
+        unescape = unescape and "<" not in line  # after a tag, entities are intended: keep them up to the end
+        lines.append(_tidy_line(line, unescape))
+    return "\n".join(lines)
 
 
-def _tidy_line(line: str, entities: bool) -> str:
+def _tidy_line(line: str, unescape: bool) -> str:
     while True:
         before = line
-        if entities:
+        if unescape:
             line = ENTITY.sub(_unescape, line)
         line = LINE_BREAK.sub("\n", line.translate(_character_table()))
         if LONE_SURROGATE.search(line):
@@ -55,8 +55,8 @@ def _tidy_line(line: str, entities: bool) -> str:
 
 
 def _unescape(entity: re.Match[str]) -> str:
-    shown = html.unescape(entity[0])
-    return entity[0] if ";" in shown and shown != ";" else shown
+    character = html.unescape(entity[0])
+    return entity[0] if ";" in character and character != ";" else character
 
 
 def _join_surrogates(pair: re.Match[str]) -> str:
@@ -65,9 +65,9 @@ def _join_surrogates(pair: re.Match[str]) -> str:
 
 @cache
 def _character_table() -> dict[int, str]:
-    """Ligatures and full width letters to plain ones, curly quotes to straight ones, C1 controls as browsers do."""
-    wide = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFF01, 0xFFF0)}
-    table = {code: plain for code, plain in wide.items() if plain != chr(code)}
+    """Return the map of ligatures and full-width letters, curly quotes, and C1 controls as browsers map them."""
+    full_width = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFF01, 0xFFF0)}
+    table = {code: plain for code, plain in full_width.items() if plain != chr(code)}
     table |= {ord(pair[0]): pair[2:] for pair in LIGATURES.split()}
     table |= dict.fromkeys((0x02BC, *range(0x2018, 0x201C)), "'") | dict.fromkeys(range(0x201C, 0x2020), '"')
     controls = {code: bytes([code]).decode("cp1252", "ignore") or chr(code) for code in range(0x80, 0xA0)}

@@ -1,4 +1,4 @@
-"""The text half of a bundle, as described: a graph from token ids to vectors, its tokeniser, its goldens."""
+"""The text tower of a bundle: a graph from token ids to vectors, its tokeniser, its goldens."""
 
 import hashlib
 import json
@@ -29,14 +29,14 @@ ID_KEYS = ("graph_sha256", "tokenizer_sha256", "clean", "length", "pad", "side",
 
 
 class TextTower(NamedTuple):
-    """`id`: 16 hex digits over graph, tokeniser and what is done before them; vectors of texts of different ids are not
-    comparable. `clean`: what happens to a string before the tokeniser. `length`: tokens a row, filled with `pad` at
-    `side`.
+    """A verified text tower.
 
-    `ids`, `mask`: inputs of the graph, int64 [N, length]; the mask is 1 where a token stands, None where the model
-    takes none. `logit_scale`, `logit_bias`: what the model's own head makes of a cosine (scale * cosine + bias, before
-    softmax for CLIP, before the sigmoid for SigLIP), None where it has none. `goldens`: strings whose ids and
-    vectors `reference` holds (int64 [N, length], float32 [N, dims]).
+    `id`: 16 hex digits over graph, tokeniser and cleaning; text vectors of different ids are not comparable. `clean`:
+    steps before the tokeniser. `length`: tokens per row, padded with `pad` at `side`. `ids`, `mask`: names of the
+    graph's inputs, int64 [N, length]; the mask is 1 for a token; None if the model takes no mask. `logit_scale`,
+    `logit_bias`: the model's own mapping of a cosine (scale * cosine + bias, before softmax for CLIP, before the
+    sigmoid for SigLIP), or None. `goldens`: strings whose ids and vectors are in `reference` (int64 [N, length],
+    float32 [N, dims]).
     """
 
     id: str
@@ -67,7 +67,10 @@ def describe_text_tower(
     logit: tuple[float | None, float | None],
     goldens: list[str],
 ) -> dict[str, Any]:
-    """What `read_tower` reads, of a folder that holds text.onnx and tokenizer.json. `inputs`: ids and mask."""
+    """Return the description that `read_text_tower` reads, for text.onnx and tokenizer.json in `folder`.
+
+    `inputs`: names of ids and mask.
+    """
     return {
         "graph": "text.onnx",
         "graph_sha256": sha256_of(folder / "text.onnx"),
@@ -86,37 +89,41 @@ def describe_text_tower(
     }
 
 
-def _tower_id(said: dict[str, Any]) -> str:
-    """A bundle's own id does not cover its text half: the vectors of its pictures stay when that is changed."""
-    text = json.dumps([said.get(key) for key in ID_KEYS])
+def _tower_id(description: dict[str, Any]) -> str:
+    """Return a hash of the text tower. The bundle's id does not cover it: image vectors stay valid if it changes."""
+    text = json.dumps([description.get(key) for key in ID_KEYS])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def read_text_tower(folder: Path, said: dict[str, Any]) -> TextTower:
-    """Raises BundleError for a wrong key, a missing or altered graph or tokeniser, lost goldens."""
-    where = f"{folder / 'bundle.json'}, text"
-    check_keys(where, said, REQUIRED_KEYS, OPTIONAL_KEYS)
-    for step in said["clean"]:
-        check_choice(where, "clean", step, get_args(CleaningStep))
-    check_choice(where, "side", said.get("side", "right"), get_args(PaddingSide))
-    graph, tokenizer, reference = folder / said["graph"], folder / said["tokenizer"], folder / "goldens" / "text.npz"
-    check_digest(graph, said["graph_sha256"])
-    check_digest(tokenizer, said["tokenizer_sha256"])
+def read_text_tower(folder: Path, description: dict[str, Any]) -> TextTower:
+    """Read and verify the text tower.
+
+    Raises BundleError for a wrong key, a missing or altered graph or tokeniser, missing goldens.
+    """
+    context = f"{folder / 'bundle.json'}, text"
+    check_keys(context, description, REQUIRED_KEYS, OPTIONAL_KEYS)
+    for step in description["clean"]:
+        check_choice(context, "clean", step, get_args(CleaningStep))
+    check_choice(context, "side", description.get("side", "right"), get_args(PaddingSide))
+    graph, tokenizer = folder / description["graph"], folder / description["tokenizer"]
+    reference = folder / "goldens" / "text.npz"
+    check_digest(graph, description["graph_sha256"])
+    check_digest(tokenizer, description["tokenizer_sha256"])
     check_golden_present(reference, "its text")
-    scale, bias = said["logit_scale"], said["logit_bias"]
+    scale, bias = description["logit_scale"], description["logit_bias"]
     return TextTower(
-        id=_tower_id(said),
+        id=_tower_id(description),
         graph=graph,
         tokenizer=tokenizer,
-        clean=tuple(said["clean"]),
-        length=said["length"],
-        pad=said["pad"],
-        side=said.get("side", "right"),
-        ids=said["ids"],
-        mask=said["mask"],
-        output=said["output"],
+        clean=tuple(description["clean"]),
+        length=description["length"],
+        pad=description["pad"],
+        side=description.get("side", "right"),
+        ids=description["ids"],
+        mask=description["mask"],
+        output=description["output"],
         logit_scale=None if scale is None else float(scale),
         logit_bias=None if bias is None else float(bias),
-        goldens=tuple(said["goldens"]),
+        goldens=tuple(description["goldens"]),
         reference=reference,
     )

@@ -1,1 +1,1 @@
-"""A foreign ONNX repository made into a bundle."""
+"""Import of an ONNX repository as a bundle."""

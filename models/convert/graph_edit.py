@@ -1,7 +1,7 @@
-"""Fold preprocessing into a foreign ONNX graph: the one place that knows `onnx`, which only importing needs.
+"""Folding of preprocessing into an imported ONNX graph; the only user of `onnx`, which only imports need.
 
-Every bundle's graph takes uint8 [N, H, W, 3] (a text graph int64 [N, length]) and gives unit vectors: what the
-network wants of its input is then part of the graph's own digest and cannot be mixed up.
+Every bundle's graph takes uint8 [N, H, W, 3] (a text graph int64 [N, length]) and returns unit vectors, so that the
+normalisation is covered by the graph's digest and cannot be mixed up.
 """
 
 from dataclasses import dataclass, replace
@@ -12,18 +12,20 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-MAX_INLINE_BYTES = 1_500_000_000  # bytes of weights above which a graph does not fit into one protobuf file (2 GiB)
+MAX_INLINE_BYTES = 1_500_000_000  # of weights; above it a graph may not fit into one protobuf file (2 GiB)
 PIXELS_INPUT, VECTOR_OUTPUT, TOKENS_INPUT = "catalogd_pixels", "catalogd_vector", "catalogd_tokens"
 
 
 class GraphError(Exception):
-    """A graph that is not what its layout promises."""
+    """A graph that does not match its repository's layout."""
 
 
 @dataclass(frozen=True, slots=True)
 class GraphFacts:
-    """Of a changed graph: numbers a vector, its opset, the precision of its weights, a fixed batch (0 = any), and
-    whether the source took uint8 pixels [N, H, W, 3] itself.
+    """Facts about an edited graph.
+
+    `dims`: numbers per vector. `precision`: of its weights. `batch`: a fixed one, or 0. `normalises`: the source graph
+    takes uint8 pixels [N, H, W, 3] itself.
     """
 
     dims: int
@@ -34,7 +36,7 @@ class GraphFacts:
 
 
 def fold_image(source: Path, target: Path, size: int, mean: list[float], std: list[float]) -> GraphFacts:
-    """Write `source` with its normalisation, layout and unit length inside. Raises GraphError."""
+    """Write `source` with normalisation, layout and scaling to unit length included. Raises GraphError."""
     model = _load(source)
     entry = _only_input(model, source)
     shape = [d.dim_value for d in entry.type.tensor_type.shape.dim]
@@ -44,7 +46,7 @@ def fold_image(source: Path, target: Path, size: int, mean: list[float], std: li
     elif len(shape) == 4 and shape[1] in (0, 3) and {shape[2], shape[3]} <= {0, size}:
         nodes = _normalisation_nodes(model, entry.name, kind, mean, std)
     else:
-        raise GraphError(f"{source}: the input is {shape}, {size} x {size} pictures were announced")
+        raise GraphError(f"{source}: the input is {shape}, its configuration says {size} x {size} images")
     batch = shape[0] if shape[0] > 0 else 0
     pixels = helper.make_tensor_value_info(PIXELS_INPUT, TensorProto.UINT8, [batch or "N", size, size, 3])
     dims = _wrap_graph(model, entry, pixels, nodes, batch)
@@ -52,22 +54,22 @@ def fold_image(source: Path, target: Path, size: int, mean: list[float], std: li
 
 
 def fold_text(source: Path, target: Path, length: int) -> tuple[GraphFacts, bool]:
-    """Write a text graph that takes int64 ids (and mask) and gives unit vectors; returns facts, and if it has a mask.
+    """Write a text graph that takes int64 ids (and a mask); return its facts, and whether it has a mask.
 
     Raises GraphError for a graph of another shape.
     """
     model = _load(source)
     entries = _inputs(model)
-    masks = [one for one in entries if "mask" in one.name]
-    ids = [one for one in entries if one not in masks]
+    masks = [entry for entry in entries if "mask" in entry.name]
+    ids = [entry for entry in entries if entry not in masks]
     if len(ids) != 1 or len(masks) > 1:
-        raise GraphError(f"{source}: inputs {', '.join(one.name for one in entries)}; ids and a mask were expected")
+        raise GraphError(f"{source}: inputs {', '.join(entry.name for entry in entries)}; expected ids and a mask")
     width = ids[0].type.tensor_type.shape.dim[1].dim_value
     if width not in (0, length):
         raise GraphError(f"{source}: rows of {width} tokens, its configuration says {length}")
     batch = ids[0].type.tensor_type.shape.dim[0].dim_value
     nodes, values = [], []
-    for entry, name in [(ids[0], TOKENS_INPUT), *((one, TOKENS_INPUT + "_mask") for one in masks)]:
+    for entry, name in [(ids[0], TOKENS_INPUT), *((mask, TOKENS_INPUT + "_mask") for mask in masks)]:
         nodes.append(helper.make_node("Cast", [name], [entry.name], to=entry.type.tensor_type.elem_type))
         values.append(helper.make_tensor_value_info(name, TensorProto.INT64, [batch or "N", length]))
         model.graph.input.remove(entry)
@@ -80,24 +82,24 @@ def fold_text(source: Path, target: Path, length: int) -> tuple[GraphFacts, bool
 def _load(source: Path) -> Any:
     try:
         return onnx.load(source)
-    except Exception as error:  # protobuf, missing weights, unreadable: each says so in words of its own
-        raise GraphError(f"{source} is no ONNX graph: {error}") from error
+    except Exception as error:  # protobuf, missing weights, unreadable: there is no common class
+        raise GraphError(f"{source} is not an ONNX graph: {error}") from error
 
 
 def _inputs(model: Any) -> list[Any]:
-    stored = {weight.name for weight in model.graph.initializer}
-    return [one for one in model.graph.input if one.name not in stored]
+    weights = {weight.name for weight in model.graph.initializer}
+    return [entry for entry in model.graph.input if entry.name not in weights]
 
 
 def _only_input(model: Any, source: Path) -> Any:
     entries = _inputs(model)
     if len(entries) != 1:
-        raise GraphError(f"{source}: inputs {', '.join(one.name for one in entries)}; one picture was expected")
+        raise GraphError(f"{source}: inputs {', '.join(entry.name for entry in entries)}; expected one image")
     return entries[0]
 
 
 def _normalisation_nodes(model: Any, entry: str, kind: int, mean: list[float], std: list[float]) -> list[Any]:
-    """(pixels / 255 - mean) / std, as torchvision's ToTensor and Normalize compute it, then to planes."""
+    """Return nodes for (pixels / 255 - mean) / std, as torchvision's ToTensor and Normalize, then to planes."""
     scale = np.array([1 / (255 * s) for s in std], np.float32)
     shift = np.array([m / s for m, s in zip(mean, std, strict=True)], np.float32)
     for name, value in (("catalogd_scale", scale), ("catalogd_shift", shift)):
@@ -112,11 +114,11 @@ def _normalisation_nodes(model: Any, entry: str, kind: int, mean: list[float], s
 
 
 def _wrap_graph(model: Any, entry: Any, pixels: Any, before: list[Any], batch: int) -> int:
-    """Put nodes before the graph and unit length behind its first output; returns the numbers a vector."""
+    """Insert nodes before the graph, and scaling to unit length after its first output; return the vector's length."""
     first = model.graph.output[0]
     shape = [d.dim_value for d in first.type.tensor_type.shape.dim]
     if len(shape) != 2:  # [N, dims]
-        raise GraphError(f"the first output is {shape}; a vector a row was expected")
+        raise GraphError(f"the first output is {shape}; expected one vector per row")
     if entry is not None:
         model.graph.input.remove(entry)
         model.graph.input.insert(0, pixels)
@@ -132,8 +134,8 @@ def _wrap_graph(model: Any, entry: Any, pixels: Any, before: list[Any], batch: i
 
 
 def _save(model: Any, target: Path, dims: int, batch: int) -> GraphFacts:
-    big = sum(len(weight.raw_data) for weight in model.graph.initializer) > MAX_INLINE_BYTES
-    onnx.save(model, target, save_as_external_data=big, location=target.name + ".data" if big else None)
+    external = sum(len(weight.raw_data) for weight in model.graph.initializer) > MAX_INLINE_BYTES
+    onnx.save(model, target, save_as_external_data=external, location=target.name + ".data" if external else None)
     halves = sum(w.data_type == TensorProto.FLOAT16 for w in model.graph.initializer)
-    opset = next((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), 0)
+    opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 0)
     return GraphFacts(dims, opset, "fp16" if 2 * halves > len(model.graph.initializer) else "fp32", batch)

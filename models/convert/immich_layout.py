@@ -1,6 +1,6 @@
-"""What a prepared ONNX repository says of itself, in the layout that Immich publishes: read, never guessed.
+"""The configuration of an ONNX repository in the layout that Immich publishes.
 
-`visual/model.onnx` with `preprocess_cfg.json`, and for words `textual/model.onnx` with its tokeniser; `config.json` is
+`visual/model.onnx` with `preprocess_cfg.json`, and for text `textual/model.onnx` with its tokeniser; `config.json` is
 open_clip's description of the model (https://github.com/mlfoundations/open_clip).
 """
 
@@ -28,7 +28,7 @@ FILTERS = {"bicubic": "bicubic", "bilinear": "bilinear"}
 
 @dataclass(frozen=True, slots=True)
 class TextLayout:
-    """`length`: tokens a row. `pad`: the token that fills a row. `clean`: what happens to a string first."""
+    """`length`: tokens per row. `pad`: the padding token. `clean`: steps before the tokeniser."""
 
     length: int
     pad: str
@@ -37,7 +37,7 @@ class TextLayout:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryLayout:
-    """`size`: pixels of a side. `mean`, `std`: of red, green, blue, in 0..1. `text`: None where there is none."""
+    """`size`: pixels of a side. `mean`, `std`: of red, green, blue, in 0..1. `text`: None without a text tower."""
 
     folder: Path
     size: int
@@ -49,54 +49,54 @@ class RepositoryLayout:
 
 
 def read_repository_layout(folder: Path) -> RepositoryLayout:
-    """Raises BundleError for a folder without that layout, or for preprocessing that cannot be followed exactly."""
+    """Read the configuration. Raises BundleError for another layout, or for preprocessing that is not supported."""
     if not (folder / "visual" / "model.onnx").is_file():
-        raise BundleError(f"{folder} has no visual/model.onnx: it is not a prepared ONNX repository")
-    said = read_json_object(folder / "visual" / "preprocess_cfg.json", REMEDY)
-    size = _size(said, folder)
+        raise BundleError(f"{folder} has no visual/model.onnx: it is not an ONNX repository in the supported layout")
+    config = read_json_object(folder / "visual" / "preprocess_cfg.json", REMEDY)
+    size = _size(config, folder)
     return RepositoryLayout(
         folder,
         size,
-        _choice(said, "resize_mode", RESIZES, "shortest", folder),
-        _choice(said, "interpolation", FILTERS, None, folder),
-        _three_numbers(said, "mean", folder),
-        _three_numbers(said, "std", folder),
+        _choice(config, "resize_mode", RESIZES, "shortest", folder),
+        _choice(config, "interpolation", FILTERS, None, folder),
+        _three_numbers(config, "mean", folder),
+        _three_numbers(config, "std", folder),
         _text(folder) if (folder / "textual" / "model.onnx").is_file() else None,
     )
 
 
-def _size(said: dict[str, Any], folder: Path) -> int:
-    size = said.get("size")
+def _size(config: dict[str, Any], folder: Path) -> int:
+    size = config.get("size")
     sides = size if isinstance(size, list) else [size, size]
     if len(sides) != 2 or sides[0] != sides[1] or type(sides[0]) is not int:
-        raise BundleError(f"{folder}: the picture size {size!r} is not a square: export this model with tools.export")
-    if said.get("mode", "RGB") != "RGB":
-        raise BundleError(f"{folder}: colour mode {said['mode']!r} is not RGB: export this model with tools.export")
+        raise BundleError(f"{folder}: the image size {size!r} is not a square: export this model with tools.export")
+    if config.get("mode", "RGB") != "RGB":
+        raise BundleError(f"{folder}: colour mode {config['mode']!r} is not RGB: export this model with tools.export")
     return int(sides[0])
 
 
-def _choice(said: dict[str, Any], key: str, known: dict[str, str], default: str | None, folder: Path) -> str:
-    value = said.get(key, default)
+def _choice(config: dict[str, Any], key: str, known: dict[str, str], default: str | None, folder: Path) -> str:
+    value = config.get(key, default)
     if value not in known:
-        raise BundleError(f"{folder}: {key} {value!r} is none of {', '.join(known)}: export it with tools.export")
+        raise BundleError(f"{folder}: {key} {value!r} is not one of {', '.join(known)}: export it with tools.export")
     return known[value]
 
 
-def _three_numbers(said: dict[str, Any], key: str, folder: Path) -> list[float]:
-    value = said.get(key)
+def _three_numbers(config: dict[str, Any], key: str, folder: Path) -> list[float]:
+    value = config.get(key)
     if not isinstance(value, list) or len(value) != 3 or not all(isinstance(v, int | float) for v in value):
         raise BundleError(f"{folder}: {key} {value!r} is not three numbers: {REMEDY}")
     return [float(v) for v in value]
 
 
 def _text(folder: Path) -> TextLayout:
-    config = read_json_object(folder / "config.json", REMEDY).get("text_cfg", {})
+    text_config = read_json_object(folder / "config.json", REMEDY).get("text_cfg", {})
     tokenizer = read_json_object(folder / "textual" / "tokenizer_config.json", REMEDY)
     pad = tokenizer.get("pad_token")
     pad = pad.get("content") if isinstance(pad, dict) else pad
     if not isinstance(pad, str):
-        raise BundleError(f"{folder}: tokenizer_config.json names no pad_token: export this model with tools.export")
-    canonical = (config.get("tokenizer_kwargs") or {}).get("clean") == "canonicalize"
-    # open_clip's own cleaning, which these graphs were trained under; Immich itself leaves out the first two steps.
+        raise BundleError(f"{folder}: tokenizer_config.json has no pad_token: export this model with tools.export")
+    canonical = (text_config.get("tokenizer_kwargs") or {}).get("clean") == "canonicalize"
+    # open_clip's cleaning, which these models were trained with; Immich itself skips the first two steps.
     steps: tuple[CleaningStep, ...] = ("punctuation", "lower", "spaces") if canonical else ("spaces",)
-    return TextLayout(int(config.get("context_length", 77)), pad, ("tidy", "html", *steps))
+    return TextLayout(int(text_config.get("context_length", 77)), pad, ("tidy", "html", *steps))

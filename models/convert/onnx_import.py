@@ -1,8 +1,8 @@
-"""A prepared ONNX repository made into a bundle, with goldens that its own graphs gave on this machine.
+"""Import of an ONNX repository as a bundle, with goldens computed by its own graphs on this machine.
 
-The reference is the source's documented pipeline, step by step: Pillow's exact decode and resize, numpy's
-normalisation, the untouched graph. It shares nothing with ours but the graph's weights. What it cannot prove is
-that whoever prepared the repository did so faithfully: that is for an export from PyTorch.
+The reference follows the source's documented pipeline: Pillow's exact decode and resize, NumPy's normalisation, the
+unmodified graph. It shares only the graph's weights with our pipeline. It cannot prove that the repository itself is
+faithful to the original model; only an export from PyTorch can.
 """
 
 import json
@@ -31,7 +31,7 @@ from models.recipe import Recipe
 from models.runtime.onnx_session import run_once
 
 BACKGROUND = (255, 255, 255)
-# Cosine of near copies in CLIP's kind of space; an export measures it on pictures, here there are none to measure on.
+# Typical of CLIP models. An export measures it on images, but an import has none to measure on.
 NEAR_DUPLICATE_COSINE = 0.95
 GOLDEN_STRINGS = (
     "a shrine under a full moon",
@@ -47,14 +47,14 @@ GOLDEN_STRINGS = (
 
 
 class RepositoryOrigin(NamedTuple):
-    """Where a repository came from: its name or folder, and its commit."""
+    """The origin of a repository: its name or folder, and its commit."""
 
     name: str
     revision: str
 
 
 def import_bundle(source: Path, target: Path, name: str, origin: RepositoryOrigin) -> None:
-    """Write the bundle of a prepared repository into the empty folder `target`. `name`: what it is called here.
+    """Write the bundle of a repository into the empty folder `target`. `name`: of the bundle.
 
     Raises BundleError.
     """
@@ -70,10 +70,10 @@ def import_bundle(source: Path, target: Path, name: str, origin: RepositoryOrigi
         text = None if layout.text is None else _write_text(layout, layout.text, target)
     except GraphError as error:
         raise BundleError(str(error)) from error
-    said = _description(layout, facts, vectors, name, origin, goldens) | {
+    description = _description(layout, facts, vectors, name, origin, goldens) | {
         "graph_sha256": sha256_of(target / "model.onnx")
     }
-    (target / "bundle.json").write_text(json.dumps(said | ({"text": text} if text else {}), indent=1), "utf-8")
+    (target / "bundle.json").write_text(json.dumps(description | ({"text": text} if text else {}), indent=1), "utf-8")
 
 
 def _description(
@@ -125,46 +125,44 @@ def _versions() -> dict[str, str]:
     return {name: version(name) for name in ("onnx", "numpy", "pillow")}
 
 
-def _write_reference(layout: RepositoryLayout, graph: Path, plain: bool, goldens: list[Path]) -> np.ndarray:
-    """Write goldens/reference.npz and return the vectors float32 [N, dims], by the source's own steps."""
+def _write_reference(layout: RepositoryLayout, graph: Path, takes_pixels: bool, goldens: list[Path]) -> np.ndarray:
+    """Write goldens/reference.npz by the source's own pipeline; return the vectors, float32 [N, dims]."""
     recipe = Recipe(layout.size, layout.size, layout.resize, layout.interpolation)  # type: ignore[arg-type]
     pixels = np.stack([_pixels(path, recipe) for path in goldens])
     mean, std = np.array(layout.mean, np.float32), np.array(layout.std, np.float32)
-    real = (pixels.astype(np.float32) / 255 - mean) / std
-    planes = real.transpose(0, 3, 1, 2)
-    given = pixels if plain else planes
-    raw = run_once(graph, given)
+    normalised = (pixels.astype(np.float32) / 255 - mean) / std
+    raw = run_once(graph, pixels if takes_pixels else normalised.transpose(0, 3, 1, 2))
     vectors: np.ndarray = (raw / np.linalg.norm(raw, axis=1, keepdims=True)).astype(np.float32)
     np.savez_compressed(goldens[0].parent / "reference.npz", pixels=pixels, vectors=vectors)
     return vectors
 
 
 def _pixels(path: Path, recipe: Recipe) -> np.ndarray:
-    """uint8 [size, size, 3]: Pillow's full decode, upright, over white, resized once, the middle kept."""
+    """Return uint8 [size, size, 3]: decoded in full by Pillow, upright, over white, resized once, cropped."""
     with Image.open(path) as opened:
         upright = ImageOps.exif_transpose(opened)
     if upright.mode.startswith("I;16"):
         upright = Image.fromarray(np.rint(np.asarray(upright).astype(np.float32) / 257).astype(np.uint8))
     if upright.has_transparency_data:
-        over = Image.new("RGBA", upright.size, (*BACKGROUND, 255))
-        upright = Image.alpha_composite(over, upright.convert("RGBA"))
+        background = Image.new("RGBA", upright.size, (*BACKGROUND, 255))
+        upright = Image.alpha_composite(background, upright.convert("RGBA"))
     image = upright.convert("RGB").resize(recipe.resized_size(*upright.size), FILTERS[recipe.interpolation])
     left, top = recipe.crop_offset(image.width, recipe.width), recipe.crop_offset(image.height, recipe.height)
     return np.asarray(image.crop((left, top, left + recipe.width, top + recipe.height)))
 
 
 def _write_text(layout: RepositoryLayout, text: TextLayout, target: Path) -> dict[str, Any]:
-    """Write the text half; returns its part of bundle.json."""
+    """Write the text tower; return its part of bundle.json."""
     from models.runtime.text_encoder import read_tokenizer, token_rows
 
-    _, masked = fold_text(layout.folder / "textual" / "model.onnx", target / "text.onnx", text.length)
+    _, has_mask = fold_text(layout.folder / "textual" / "model.onnx", target / "text.onnx", text.length)
     shutil.copy(layout.folder / "textual" / "tokenizer.json", target / "tokenizer.json")
     tokenizer = read_tokenizer(target / "tokenizer.json")
     pad = tokenizer.token_to_id(text.pad)
     if pad is None:
         raise BundleError(f"the tokeniser does not know its own pad_token {text.pad!r}: pull the model again")
     ids, mask = token_rows(tokenizer, list(GOLDEN_STRINGS), text.clean, text.length, pad)
-    vectors = run_once(target / "text.onnx", *((ids, mask) if masked else (ids,)))
+    vectors = run_once(target / "text.onnx", *((ids, mask) if has_mask else (ids,)))
     np.savez_compressed(target / "goldens" / "text.npz", ids=ids, vectors=vectors)
     return describe_text_tower(
         target,
@@ -172,7 +170,7 @@ def _write_text(layout: RepositoryLayout, text: TextLayout, target: Path) -> dic
         length=text.length,
         pad=pad,
         side="right",
-        inputs=(TOKENS_INPUT, TOKENS_INPUT + "_mask" if masked else None),
+        inputs=(TOKENS_INPUT, TOKENS_INPUT + "_mask" if has_mask else None),
         output=VECTOR_OUTPUT,
         logit=(None, None),
         goldens=list(GOLDEN_STRINGS),

@@ -1,4 +1,4 @@
-"""One model on several devices: each takes the next piece of a batch as soon as it is free."""
+"""A pool of sessions on several devices: each takes the next part of a batch as soon as it is free."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,31 +11,31 @@ from models.runtime.session import Session
 
 
 class ModelSession(Protocol):
-    """A model that is ready, on one device or on several. The names mean what they mean in `Session`."""
+    """A loaded model on one device or several; the attributes are those of `Session`."""
 
     provider: str
     devices: tuple[int, ...]
 
     @property
     def batch(self) -> int:
-        """Images a call."""
+        """Images per call."""
 
     @property
     def warning(self) -> str:
-        """A word that must be shown loudly, or ""."""
+        """A warning that must be shown prominently, or ""."""
 
     def run(self, pixels: np.ndarray) -> np.ndarray:
-        """uint8 [B, H, W, 3] to float32 [B, dims], each of length 1."""
+        """Map uint8 [B, H, W, 3] to unit vectors, float32 [B, dims]."""
 
 
 class SessionPool:
-    """Sessions of one bundle, each on a device of its own, seen from outside as one with the batches of all together.
+    """Sessions of one bundle, each on its own device, used like one session whose batch is the sum of theirs.
 
-    Nothing waits in here: a call returns when its last piece is done, with the vectors in the order of the pictures.
+    Nothing is queued between calls: a call returns when its last part is done, with vectors in the order of the images.
     """
 
     def __init__(self, sessions: Sequence[Session]) -> None:
-        """At least one, all of one provider."""
+        """`sessions`: at least one, all on the same provider."""
         self._sessions = tuple(sessions)
         self._threads = ThreadPoolExecutor(len(sessions), thread_name_prefix="device")
         self.provider = sessions[0].provider
@@ -43,39 +43,39 @@ class SessionPool:
 
     @property
     def batch(self) -> int:
-        """Images that keep every device busy once."""
+        """Images for one batch on every device."""
         return sum(session.batch for session in self._sessions)
 
     @property
     def warning(self) -> str:
-        """What the devices' sessions say, or ""."""
+        """The warnings of all sessions, or ""."""
         return "; ".join(session.warning for session in self._sessions if session.warning)
 
     def run(self, pixels: np.ndarray) -> np.ndarray:
-        """uint8 [B, H, W, 3] to float32 [B, dims]. Raises what the first device raised that failed."""
-        line = _WorkQueue(pixels)
-        tasks = [self._threads.submit(line.serve, session) for session in self._sessions]
+        """Map uint8 [B, H, W, 3] to unit vectors, float32 [B, dims]. Raises the first error of a device."""
+        queue = _WorkQueue(pixels)
+        tasks = [self._threads.submit(queue.serve, session) for session in self._sessions]
         errors = [error for task in tasks if (error := task.exception())]
         if errors:
             raise errors[0]
-        return np.concatenate([line.done[start] for start in sorted(line.done)])
+        return np.concatenate([queue.results[start] for start in sorted(queue.results)])
 
 
 class _WorkQueue:
-    """The pictures of one call, and which of them are taken. `done`: vectors by the place of their first picture."""
+    """The images of one call. `results`: vectors by the index of their first image."""
 
     def __init__(self, pixels: np.ndarray) -> None:
         self._pixels = pixels
         self._next = 0
         self._lock = Lock()
-        self.done: dict[int, np.ndarray] = {}
+        self.results: dict[int, np.ndarray] = {}
 
     def serve(self, session: Session) -> None:
-        """Until nothing is left."""
+        """Run batches on `session` until none is left."""
         while True:
             size = session.batch
             with self._lock:
                 start, self._next = self._next, self._next + size
             if start >= len(self._pixels):
                 return
-            self.done[start] = session.run(self._pixels[start : start + size])
+            self.results[start] = session.run(self._pixels[start : start + size])

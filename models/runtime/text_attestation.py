@@ -1,4 +1,4 @@
-"""Attestation of the text tower: hard strings through the whole path of this machine, against the source's own."""
+"""Attestation of the text tower: difficult strings, embedded on this machine and compared with the reference."""
 
 from dataclasses import dataclass
 
@@ -8,38 +8,39 @@ from models.bundle.folder import Bundle, BundleError
 from models.runtime.attestation import max_unexplained_variance, row_cosines, unexplained_variance
 from models.runtime.text_encoder import TextEncoder
 
-SHOWN_CHARACTERS = 40  # characters of a string that differs
+SHOWN_CHARACTERS = 40
 REMEDY = "reinstall tokenizers and onnxruntime in the versions that catalogd pins, or export the model again"
 
 
 @dataclass(frozen=True, slots=True)
 class TextAttestation:
-    """`cosine`: of the worst golden string (`worst`); `word`: for people, with the remedy.
+    """The result.
 
-    `unexplained`: variance of the reference vectors that ours do not explain, 0...
+    `cosine`: of the worst golden string (`worst`). `message`: for people, with the remedy. `unexplained`: fraction of
+    the reference vectors' variance that ours do not explain, >= 0.
     """
 
     cosine: float
     worst: str
     ok: bool
-    word: str
+    message: str
     unexplained: float = 0.0
 
 
 def open_text_encoder(bundle: Bundle, *, threads: int = 0) -> TextEncoder:
-    """The text tower, loaded and attested: words that are understood otherwise than elsewhere find the wrong pictures.
+    """Load and attest the text tower: wrong text vectors would find the wrong images.
 
-    Raises BundleError for a bundle without one, a broken one, and one that does not give its goldens' vectors here.
+    Raises BundleError for a bundle without one, a broken one, and one that does not reproduce its goldens' vectors.
     """
     encoder = TextEncoder(bundle, threads=threads)
-    found = attest_text(bundle, encoder)
-    if not found.ok:
-        raise BundleError(f"the words of {bundle.name} are not attested on this machine: {found.word}")
+    attestation = attest_text(bundle, encoder)
+    if not attestation.ok:
+        raise BundleError(f"the text tower of {bundle.name} is not attested on this machine: {attestation.message}")
     return encoder
 
 
 def attest_text(bundle: Bundle, encoder: TextEncoder) -> TextAttestation:
-    """Never raises for a bad model. `bundle.text` must not be None."""
+    """Attest the text tower on this machine. Never raises for a bad model. `bundle.text` must not be None."""
     tower = bundle.text
     if tower is None or not tower.goldens:
         return TextAttestation(0.0, "", False, f"{bundle.name} has no golden strings: export it again with some")
@@ -51,13 +52,14 @@ def attest_text(bundle: Bundle, encoder: TextEncoder) -> TextAttestation:
     except Exception as error:
         return TextAttestation(0.0, "", False, f"{bundle.name} cannot embed its golden strings ({error}): {REMEDY}")
     differing = np.flatnonzero((ids != expected).any(axis=1))
-    found, lost = row_cosines(vectors, reference), unexplained_variance(vectors, reference)
-    worst = int(differing[0]) if len(differing) else int(np.argmin(found))
-    cosine, name = float(found.min()), tower.goldens[worst][:SHOWN_CHARACTERS]
+    cosines, lost = row_cosines(vectors, reference), unexplained_variance(vectors, reference)
+    worst = int(differing[0]) if len(differing) else int(np.argmin(cosines))
+    cosine, name = float(cosines.min()), tower.goldens[worst][:SHOWN_CHARACTERS]
     if len(differing):
-        word = f"the tokens of {len(differing)} strings differ, such as {name!r}: {REMEDY}"
-        return TextAttestation(cosine, name, False, word, lost)
+        strings = "string" if len(differing) == 1 else "strings"
+        message = f"the tokens of {len(differing)} {strings} differ, such as {name!r}: {REMEDY}"
+        return TextAttestation(cosine, name, False, message, lost)
     if cosine < bundle.golden_threshold or lost > max_unexplained_variance(bundle.golden_threshold):
-        word = f"{name!r}: the text network differs (cosine {cosine:.4f}, {lost:.1%} unexplained): {REMEDY}"
-        return TextAttestation(cosine, name, False, word, lost)
+        message = f"{name!r}: the text network differs (cosine {cosine:.4f}, {lost:.1%} unexplained): {REMEDY}"
+        return TextAttestation(cosine, name, False, message, lost)
     return TextAttestation(cosine, name, True, f"text attested: cosine {cosine:.5f}", lost)

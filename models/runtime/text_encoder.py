@@ -1,11 +1,11 @@
-"""Words to vectors, in the space of the pictures: the one place that knows `tokenizers`."""
+"""Text to vectors in the same space as images; the only user of `tokenizers`."""
 
 import os
 from pathlib import Path
 
 import numpy as np
 
-# Without threads of its own: a query is one row, and a fork beside them would make the library warn on stderr.
+# No threads: a query is one row, and the library warns on stderr about a fork beside its threads.
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 from tokenizers import Tokenizer
@@ -19,11 +19,11 @@ REMEDY = "export the model again, or choose another with `catalog model use`"
 
 
 def read_tokenizer(path: Path) -> Tokenizer:
-    """Raises BundleError for a file that is no tokeniser."""
+    """Read a tokeniser. Raises BundleError for a file that is not one."""
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:
-        raise BundleError(f"{path} is no tokeniser ({error}): {REMEDY}") from error
+        raise BundleError(f"{path} is not a tokeniser ({error}): {REMEDY}") from error
     tokenizer.no_padding()
     return tokenizer
 
@@ -36,7 +36,7 @@ def token_rows(
     pad: int,
     side: PaddingSide = "right",
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(ids, mask), int64 [N, length] each: cleaned, cut, filled up with the id `pad` at `side`."""
+    """Return (ids, mask), int64 [N, length] each: cleaned, truncated, padded with the id `pad` at `side`."""
     ids = np.full((len(texts), length), pad, np.int64)
     mask = np.zeros_like(ids)
     for row, encoding in enumerate(tokenizer.encode_batch([clean_text(text, steps) for text in texts])):
@@ -47,13 +47,13 @@ def token_rows(
 
 
 class TextEncoder:
-    """The text tower of a bundle, loaded. A bundle has one where `bundle.text` is not None."""
+    """The loaded text tower of a bundle whose `bundle.text` is not None."""
 
     def __init__(self, bundle: Bundle, *, threads: int = 0) -> None:
-        """`threads` 0 = as many as there are cores. Raises BundleError for a bundle without text, or a broken tower."""
+        """`threads`: 0: all cores. Raises BundleError for a bundle without a text tower, or with a broken one."""
         if bundle.text is None:
             raise BundleError(
-                f"{bundle.name} knows pictures only, it cannot be asked in words: "
+                f"{bundle.name} supports images only, so it cannot search by text: "
                 "choose a model with text (CLIP, SigLIP, MobileCLIP, UForm) with `catalog model use`"
             )
         self._tower = bundle.text
@@ -61,14 +61,14 @@ class TextEncoder:
         self._session = TextSession(self._tower, bundle.dims, threads=threads)
 
     def encode(self, texts: list[str]) -> np.ndarray:
-        """Unit vectors, float32 [N, dims]. Raises ValueError, or what ONNX Runtime raises, for a model that fails."""
+        """Return unit vectors, float32 [N, dims]. Raises ValueError, or what ONNX Runtime raises."""
         return self._session.run(*self.tokens(texts))
 
     def tokens(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
-        """(ids, mask), int64 [N, length] each, cleaned, cut and filled up as the source does it."""
+        """Return (ids, mask), int64 [N, length] each, cleaned, truncated and padded as the model requires."""
         tower = self._tower
         return token_rows(self._tokenizer, texts, tower.clean, tower.length, tower.pad, tower.side)
 
     def network(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """The vectors of given tokens: what attestation compares when words and network are to be told apart."""
+        """Return the vectors of tokens; attestation uses it to distinguish faults of tokens and of the network."""
         return self._session.run(ids, mask)

@@ -1,4 +1,4 @@
-"""The text tower's network, run."""
+"""A session of the text tower's network."""
 
 import numpy as np
 
@@ -9,29 +9,29 @@ from models.runtime.session import unit_rows
 
 
 class TextSession:
-    """A loaded graph, on the CPU: a query is one row, and the GPU's memory belongs to the pictures."""
+    """A loaded graph on the CPU: a query is one row, and the GPU's memory is reserved for images."""
 
     def __init__(self, tower: TextTower, dims: int, *, threads: int = 0) -> None:
-        """Raises BundleError for a graph that cannot be loaded, or that gives vectors of another length."""
+        """Raises BundleError for a graph that cannot be loaded, or whose vectors have another length."""
         self._tower, self._dims = tower, dims
-        self._live = load_graph(tower.graph, [CPU], threads)
-        check_dims(tower.graph, self._live, dims)
-        self._step = fixed_batch(self._live) or DEFAULT_BATCH[CPU]
-        self._fixed = bool(fixed_batch(self._live))
+        self._session = load_graph(tower.graph, [CPU], threads)
+        check_dims(tower.graph, self._session, dims)
+        self._batch = fixed_batch(self._session) or DEFAULT_BATCH[CPU]
+        self._pad_batches = bool(fixed_batch(self._session))
 
     def run(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """Two int64 [N, length] to float32 [N, dims], each of length 1. Raises what ONNX Runtime raises, ValueError."""
+        """Map ids and mask to unit vectors, float32 [N, dims]. Raises ValueError, or what ONNX Runtime raises."""
         if not len(ids):
             return np.empty((0, self._dims), np.float32)
-        step, count = self._step, len(ids)
-        if self._fixed and count % step:
+        step, count = self._batch, len(ids)
+        if self._pad_batches and count % step:
             ids, mask = (np.concatenate([rows, np.repeat(rows[-1:], step - count % step, 0)]) for rows in (ids, mask))
         parts = [self._run(ids[i : i + step], mask[i : i + step]) for i in range(0, len(ids), step)]
         return unit_rows(np.concatenate(parts)[:count])
 
     def _run(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        given = {self._tower.ids: ids} | ({self._tower.mask: mask} if self._tower.mask else {})
-        vectors: np.ndarray = self._live.run([self._tower.output], given)[0]
+        inputs = {self._tower.ids: ids} | ({self._tower.mask: mask} if self._tower.mask else {})
+        vectors: np.ndarray = self._session.run([self._tower.output], inputs)[0]
         if vectors.shape != (len(ids), self._dims):
-            raise ValueError(f"the text model gave {vectors.shape}, its bundle says {self._dims} numbers a text")
+            raise ValueError(f"the text model returned {vectors.shape}, its bundle says {self._dims} numbers per text")
         return vectors

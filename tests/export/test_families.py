@@ -51,7 +51,7 @@ def test_it_is_attested_and_says_where_it_came_from(family: str, made: Callable[
     source, bundle = made(family)
     session = Session(bundle, provider=PROVIDER, threads=2)
     said = attest(bundle, session)
-    assert said.ok, said.word
+    assert said.ok, said.message
     assert said.cosine > 0.999
     assert said.pixels > 50
     assert bundle.source.family == source.family
@@ -92,4 +92,4 @@ def test_a_wrong_order_of_colours_is_refused(family: str, made: Callable[[str], 
     _, bundle = made(family)
     said = attest(bundle, Reversed(bundle, provider="cpu", threads=2))
     assert not said.ok
-    assert "the network differs" in said.word
+    assert "the network differs" in said.message

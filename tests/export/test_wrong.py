@@ -58,7 +58,7 @@ def test_blue_first(made: Callable[[str], Made], tmp_path: Path) -> None:
     write_image(replace(right.source, image=BlueFirst(right.source.image)), folder, "fp32")
     said = verdict(redescribed(folder, right.source))
     assert not said.ok
-    assert "the network differs" in said.word
+    assert "the network differs" in said.message
 
 
 @pytest.mark.parametrize("family", ["timm_vit", "transformers_siglip2", "transformers_dinov3"])
@@ -69,7 +69,7 @@ def test_missing_deviation(family: str, made: Callable[[str], Made], tmp_path: P
     write_image(replace(right.source, preprocess=forgetful), folder, "fp32")
     said = verdict(redescribed(folder, right.source))
     assert not said.ok
-    assert "the network differs" in said.word
+    assert "the network differs" in said.message
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_other_pixels(family: str, change: dict[str, Any], made: Callable[[str],
     right = made(family)
     said = verdict(redescribed(copied(right, tmp_path / "wrong"), right.source, **change))
     assert not said.ok
-    assert "the pixels differ" in said.word
+    assert "the pixels differ" in said.message
 
 
 def test_sixteen_bits_read_as_eight(made: Callable[[str], Made], tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_sixteen_bits_read_as_eight(made: Callable[[str], Made], tmp_path: Path)
     np.savez(folder / "goldens" / "reference.npz", pixels=pixels, vectors=vectors)
     said = verdict(folder)
     assert not said.ok
-    assert said.word.startswith("deep.png: the pixels differ")
+    assert said.message.startswith("deep.png: the pixels differ")
 
 
 def test_nothing_is_left_of_a_bundle_that_is_refused(made: Callable[[str], Made], tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_smaller_numbers_that_hold(family: str, precision: Any, made: Callable[[
     folder = copied(right, tmp_path / "smaller")
     write_image(right.source, folder, precision)
     said = verdict(redescribed(folder, right.source, precision))
-    assert said.ok, said.word
+    assert said.ok, said.message
     assert (folder / "model.onnx").stat().st_size < 0.6 * right.bundle.graph.stat().st_size
     assert [parameter.dtype for parameter in right.source.image.parameters()] == before
 

@@ -168,7 +168,7 @@ def measure(bundle: Bundle, given: argparse.Namespace, paths: list[bytes], confi
     taken = used_megabytes() - (before if session.devices else 0)
     said = run_crowded(bundle, given.provider, given.devices[0], some[:8])
     return ModelRow(
-        bundle.name, provider_summary(session), goldens.word, worst, reading, model, both, ratio, taken, said
+        bundle.name, provider_summary(session), goldens.message, worst, reading, model, both, ratio, taken, said
     )
 
 

@@ -135,14 +135,14 @@ def write_text(words: TextSource, folder: Path, precision: Precision) -> None:
 def _require_attestation(bundle: Bundle, session: Session) -> dict[str, float]:
     found = attest(bundle, session)
     if not found.ok:
-        raise ExportError(f"refused: {found.word}")
-    LOG.info("%s", found.word)
+        raise ExportError(f"refused: {found.message}")
+    LOG.info("%s", found.message)
     measured = {"cosine": found.cosine, "unexplained": found.unexplained, "decibels": found.pixels}
     if bundle.text:
         said = attest_text(bundle, TextEncoder(bundle))
         if not said.ok:
-            raise ExportError(f"refused: {said.word}")
-        LOG.info("%s", said.word)
+            raise ExportError(f"refused: {said.message}")
+        LOG.info("%s", said.message)
         measured |= {"text_cosine": said.cosine, "text_unexplained": said.unexplained}
     return {name: float(f"{value:.6g}") for name, value in measured.items()}
 

@@ -159,7 +159,7 @@ def check_model(context: CatalogContext) -> Iterator[DoctorFinding]:
     advice = provider_advice(session, context.config.model.provider, bundle.precision, gpu_numbers())
     yield DoctorFinding("provider", not session.warning, provider_summary(session), advice)
     found = attest(bundle, session)
-    message = f"{bundle.name} {bundle.id}: {found.word}"
+    message = f"{bundle.name} {bundle.id}: {found.message}"
     yield DoctorFinding("goldens", found.ok, message, "" if found.ok else NOT_ATTESTED_REMEDY)
     if bundle.text is not None:
         yield from _check_text_encoder(bundle)
@@ -172,7 +172,7 @@ def _check_text_encoder(bundle: "Bundle") -> Iterator[DoctorFinding]:
     from models.runtime.text_encoder import TextEncoder
 
     found = attest_text(bundle, TextEncoder(bundle))
-    yield DoctorFinding("words", found.ok, found.word, "" if found.ok else NOT_ATTESTED_REMEDY)
+    yield DoctorFinding("words", found.ok, found.message, "" if found.ok else NOT_ATTESTED_REMEDY)
 
 
 DOCTOR_CHECKS: dict[str, DoctorCheck] = {

@@ -167,13 +167,13 @@ def _attest(context: CatalogContext, name: str | None) -> "BundleCheckJson":
         "cosine": image.cosine,
         "provider": session.provider,
         "ok": image.ok,
-        "word": image.word,
+        "word": image.message,
     }
     if image.ok and bundle.text is not None:
         text = attest_text(bundle, TextEncoder(bundle))
         result["text_cosine"] = text.cosine
         result["ok"] = text.ok
-        result["word"] = f"{image.word}; {text.word}"
+        result["word"] = f"{image.message}; {text.message}"
     return result
 
 

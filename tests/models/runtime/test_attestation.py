@@ -46,8 +46,8 @@ def test_pixels_that_differ(bundle: Bundle, live: Session) -> None:
     wrong = replace(bundle, recipe=bundle.recipe._replace(resize="pad", background=(0, 0, 0)))
     said = attest(wrong, live)
     assert not said.ok
-    assert "the pixels differ" in said.word
-    assert "reinstall pillow" in said.word
+    assert "the pixels differ" in said.message
+    assert "reinstall pillow" in said.message
     assert said.pixels < 30
 
 
@@ -56,8 +56,8 @@ def test_a_network_that_differs(bundle: Bundle, live: Session, tmp_path: Path) -
         vectors = stored["vectors"][:, ::-1]
     said = attest(with_reference(bundle, tmp_path, vectors=vectors), live)
     assert not said.ok
-    assert "the network differs" in said.word
-    assert "onnxruntime" in said.word
+    assert "the network differs" in said.message
+    assert "onnxruntime" in said.message
 
 
 def test_vectors_that_lie_close_together_are_told_apart_all_the_same(bundle: Bundle, tmp_path: Path) -> None:
@@ -81,8 +81,8 @@ def test_vectors_that_lie_close_together_are_told_apart_all_the_same(bundle: Bun
     said = attest(alike, session)
     assert said.cosine > 0.999
     assert not said.ok
-    assert "of what tells the goldens apart is lost" in said.word
-    assert "the network differs" in said.word
+    assert "of the differences between the goldens is lost" in said.message
+    assert "the network differs" in said.message
 
 
 def test_a_golden_that_cannot_be_read(bundle: Bundle, live: Session, tmp_path: Path) -> None:
@@ -90,11 +90,11 @@ def test_a_golden_that_cannot_be_read(bundle: Bundle, live: Session, tmp_path: P
     broken.write_bytes(bundle.goldens[0].read_bytes()[:-40])
     said = attest(replace(bundle, goldens=(broken, *bundle.goldens[1:])), live)
     assert not said.ok
-    assert "truncated" in said.word
+    assert "truncated" in said.message
     assert not attest(replace(bundle, goldens=()), live).ok
 
 
 def test_the_shipped_bundle_is_attested_here() -> None:
     shipped = load_bundle(default_folder())
     said = attest(shipped, Session(shipped, provider="cpu"))
-    assert said.ok, said.word
+    assert said.ok, said.message

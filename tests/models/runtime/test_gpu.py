@@ -42,7 +42,7 @@ def test_unit_vectors_in_the_order_of_the_pictures(session: Session, count: int)
 
 
 def test_bound_vectors_are_those_of_a_plain_run(session: Session) -> None:
-    plain = session._live.run([session._bundle.output_name], {session._bundle.input_name: pixels(64)})[0]
+    plain = session._session.run([session._bundle.output_name], {session._bundle.input_name: pixels(64)})[0]
     assert np.allclose(session.run(pixels(64)), plain, atol=1e-6)
 
 
@@ -59,7 +59,7 @@ def test_when_its_memory_runs_out_batches_get_smaller_and_nothing_is_lost(tiny: 
 def test_the_shipped_model_is_attested() -> None:
     bundle = load_bundle(default_folder())
     found = attest(bundle, Session(bundle, provider="cuda"))
-    assert found.ok and found.cosine > 0.999, found.word
+    assert found.ok and found.cosine > 0.999, found.message
 
 
 def test_every_gpu_takes_its_part(tiny: Bundle) -> None:

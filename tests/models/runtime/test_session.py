@@ -51,8 +51,8 @@ def test_bound_vectors_are_those_of_a_plain_run_and_outlive_the_next_batch(sessi
 
 def test_bound_batches_have_one_size(tiny: Bundle) -> None:
     session = Session(tiny, provider="cpu", threads=1, batch=6, bound=True)
-    wide = Cramped(session._live, 100)
-    session._live = wide
+    wide = Cramped(session._session, 100)
+    session._session = wide
     for count in (1, 6, 7, 20):
         assert np.allclose(session.run(pixels(count)), reference_vectors(pixels(count)), atol=1e-5)
     assert set(wide.sizes) == {6}
@@ -75,8 +75,8 @@ def test_what_is_bound_does_not_take_other_pixels(bound: Session) -> None:
 
 def test_a_batch_of_the_owners_choice(tiny: Bundle) -> None:
     session = Session(tiny, provider="cpu", threads=1, batch=3)
-    cramped = Cramped(session._live, 100)
-    session._live = cramped
+    cramped = Cramped(session._session, 100)
+    session._session = cramped
     session.run(pixels(7))
     assert (session.batch, cramped.sizes) == (3, [3, 3, 1])
 
@@ -146,8 +146,8 @@ class Cramped:
 @pytest.mark.parametrize("bound", [False, True])
 def test_when_memory_runs_out_batches_get_smaller_and_nothing_is_lost(tiny: Bundle, bound: bool, word: str) -> None:
     session = Session(tiny, provider="cpu", threads=1, bound=bound)
-    cramped = Cramped(session._live, 3, word)
-    session._live = cramped
+    cramped = Cramped(session._session, 3, word)
+    session._session = cramped
     assert np.allclose(session.run(pixels(20)), reference_vectors(pixels(20)), atol=1e-5)
     assert session.batch == 2 and "memory ran out" in session.warning
     del cramped.sizes[:]
@@ -157,7 +157,7 @@ def test_when_memory_runs_out_batches_get_smaller_and_nothing_is_lost(tiny: Bund
 
 def test_one_picture_that_does_not_fit_is_a_failure(tiny: Bundle) -> None:
     session = Session(tiny, provider="cpu", threads=1)
-    session._live = Cramped(session._live, 0)
+    session._session = Cramped(session._session, 0)
     with pytest.raises(RuntimeError, match="allocate"):
         session.run(pixels(3))
 

@@ -48,7 +48,7 @@ def test_filled_up_at_the_other_side(talking: Bundle) -> None:
 
 def test_a_bundle_without_text_says_which_have_it(tiny: Bundle) -> None:
     assert tiny.text is None
-    with pytest.raises(BundleError, match=r"knows pictures only.*SigLIP.*catalog model use"):
+    with pytest.raises(BundleError, match=r"supports images only.*SigLIP.*catalog model use"):
         TextEncoder(tiny)
 
 
@@ -80,7 +80,7 @@ def test_a_tokeniser_or_a_graph_that_is_none(talking: Bundle, tmp_path: Path) ->
     assert talking.text
     broken = tmp_path / "broken"
     broken.write_bytes(b"{}")
-    with pytest.raises(BundleError, match="is no tokeniser"):
+    with pytest.raises(BundleError, match="is not a tokeniser"):
         TextEncoder(replace(talking, text=talking.text._replace(tokenizer=broken)))
     broken.write_bytes(talking.text.graph.read_bytes()[:-40])
     with pytest.raises(BundleError, match="cannot be loaded"):
@@ -96,15 +96,15 @@ def test_attestation_names_the_step(talking: Bundle, tmp_path: Path) -> None:
     encoder = TextEncoder(talking, threads=1)
     assert attest_text(talking, encoder).ok
     turned = with_reference(talking, tmp_path, vectors=tower_vectors(tower_tokens())[:, ::-1])
-    assert "the text network differs" in attest_text(turned, encoder).word
+    assert "the text network differs" in attest_text(turned, encoder).message
     ids = tower_tokens()
     ids[0, 1] = 1
-    assert "the tokens of 1 strings differ, such as 'Red  moon'" in (
-        attest_text(with_reference(talking, tmp_path, ids=ids), encoder).word
+    assert "the tokens of 1 string differ, such as 'Red  moon'" in (
+        attest_text(with_reference(talking, tmp_path, ids=ids), encoder).message
     )
     assert talking.text
     unwashed = replace(talking, text=talking.text._replace(clean=("spaces",)))
-    assert "tokens" in attest_text(unwashed, TextEncoder(unwashed, threads=1)).word
+    assert "tokens" in attest_text(unwashed, TextEncoder(unwashed, threads=1)).message
     assert not attest_text(replace(talking, text=talking.text._replace(goldens=())), encoder).ok
     with pytest.raises(BundleError, match="not attested on this machine: the tokens"):
         open_text_encoder(unwashed, threads=1)
