@@ -15,7 +15,7 @@ def write_report(report: Report, page: TextPage) -> None:
         for section in alarms.values():
             page.item(printable_cell(section.title), printable_cell(section.alarm))
     else:
-        page.calm(f"{attention_summary(0)}.")
+        page.all_clear(f"{attention_summary(0)}.")
     for section in report.ordered.values():
         _section(section, page)
 
@@ -25,7 +25,7 @@ def _section(section: Section, page: TextPage) -> None:
     for line in section.lines:
         page.line(printable_cell(line))
     if section.plot is not None:
-        page.spark(printable_cell(section.plot.caption), [point.value for point in section.plot.points])
+        page.sparkline(printable_cell(section.plot.caption), [point.value for point in section.plot.points])
     if section.table:
         table = section.table
         first, *_ = table.rows
