@@ -79,7 +79,7 @@ def test_a_repetition_writes_nothing(house: Household) -> None:
     assert catalog(house, "label", "keep", house.root + b"/*.png").returncode == 0
     journal = (house.state / "journal.jsonl").read_bytes()
     done = catalog(house, "label", "keep", house.root + b"/*.png")
-    assert b"2 of them so before" in done.stderr
+    assert b"2 unchanged" in done.stderr
     assert (house.state / "journal.jsonl").read_bytes() == journal
 
 
