@@ -1,4 +1,4 @@
-"""The owner's choices: shared by copies, kept by the journal, brought together whatever was lost."""
+"""Tests of labels: copies share them, and table and journal are reconciled after any loss."""
 
 import json
 import os
@@ -34,71 +34,79 @@ def choice(name: str, value: str, at: float = 1.0) -> LabelChoice:
     return LabelChoice(name.encode().ljust(32, b"."), 7, value, "owner", at, b"/r/" + name.encode())
 
 
-def shown(choices: list[LabelChoice]) -> list[tuple[str, str]]:
-    return sorted((one.sha256.decode().rstrip("."), one.value) for one in choices)
+def names_and_values(choices: list[LabelChoice]) -> list[tuple[str, str]]:
+    return sorted((choice.sha256.decode().rstrip("."), choice.value) for choice in choices)
 
 
-def test_a_choice_and_its_line_are_the_same() -> None:
-    one = LabelChoice(bytes(range(32)), 0, "delete", "owner", 1764000000.123, b"/r/\xff\n\x1b.jpg")
-    assert choice_from_entry(json.loads(json.dumps(entry_from_choice(one)))) == one
+def test_a_choice_round_trips_through_the_journal() -> None:
+    original = LabelChoice(bytes(range(32)), 0, "delete", "owner", 1764000000.123, b"/r/\xff\n\x1b.jpg")
+    assert choice_from_entry(json.loads(json.dumps(entry_from_choice(original)))) == original
 
 
 @pytest.mark.parametrize(
-    "harm",
+    "change",
     [{"sha256": "zz"}, {"sha256": "ab"}, {"value": "kfep"}, {"bytes": -1}, {"bytes": None}, {"at": "now"}, {"at": 5}],
 )
-def test_nonsense_is_no_choice(harm: dict[str, object]) -> None:
-    assert choice_from_entry(entry_from_choice(choice("a", "keep")) | harm) is None
+def test_an_invalid_entry_is_not_a_choice(change: dict[str, object]) -> None:
+    assert choice_from_entry(entry_from_choice(choice("a", "keep")) | change) is None
     assert choice_from_entry({"kind": "accept", "path": "/r"}) is None
 
 
-def test_what_one_side_lacks_it_gets() -> None:
-    """Each line one crash or one loss: what the table holds, what the journal says, what each is told."""
-    a1, a2, a3, gone = choice("a", "keep", 1), choice("a", "delete", 2), choice("a", "keep", 3), choice("a", "clear", 4)
+def test_each_side_gets_what_it_lacks() -> None:
+    """Each case is a crash or a loss: table, journal, missing in the table, missing in the journal."""
+    a1, a2, a3, cleared = (
+        choice("a", "keep", 1),
+        choice("a", "delete", 2),
+        choice("a", "keep", 3),
+        choice("a", "clear", 4),
+    )
     cases: list[tuple[list[LabelChoice], list[LabelChoice], list[LabelChoice], list[LabelChoice]]] = [
         ([], [], [], []),
         ([a1], [a1], [], []),
-        ([], [a1], [a1], []),  # killed before the commit, or put back from a backup
+        ([], [a1], [a1], []),  # killed before the commit, or restored from a backup
         ([a1], [], [], [a1]),  # the journal was lost
         ([a1], [a1, a2], [a2], []),  # killed before the commit of the second
-        ([a3], [a1, a2], [], [a3]),  # the journal lost its end
-        ([a1], [a1, gone], [gone], []),  # killed before the taking back
-        ([], [a1, gone], [], []),
-        ([], [a1, gone, a2], [a2], []),
+        ([a3], [a1, a2], [], [a3]),  # the end of the journal was lost
+        ([a1], [a1, cleared], [cleared], []),  # killed before the commit of the clearing
+        ([], [a1, cleared], [], []),
+        ([], [a1, cleared, a2], [a2], []),
         ([a1], [a1, a2, a1], [], []),
         ([choice("a", "keep", 9)], [choice("a", "keep", 9), choice("a", "delete", 5)], [choice("a", "delete", 5)], []),
     ]
-    for table, spoken, unheld, unsaid in cases:
-        assert compare_choices(table, spoken) == (unheld, unsaid), (table, spoken)
+    for in_table, in_journal, missing_in_table, missing_in_journal in cases:
+        expected = (missing_in_table, missing_in_journal)
+        assert compare_choices(in_table, in_journal) == expected, (in_table, in_journal)
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_after_any_loss_both_agree_and_the_last_choice_counts(tmp_path: Path, seed: int) -> None:
-    """The table goes back to an earlier state, or the journal loses its end: never both at once."""
-    dice = random.Random(seed)
+def test_after_any_loss_the_last_choice_is_valid(tmp_path: Path, seed: int) -> None:
+    """The table returns to an earlier state, or the journal loses its end; not both."""
+    chance = random.Random(seed)
     shelf = Shelf(tmp_path)
-    truth: dict[str, str] = {}
-    cut = dice.randrange(20)
+    last_values: dict[str, str] = {}
+    cut = chance.randrange(20)
     for number in range(20):
-        one = choice(dice.choice("abcd"), dice.choice(("keep", "delete", "clear")), dice.choice((number, 50 - number)))
-        record_choices(shelf.db, tmp_path, [one])
-        truth[one.sha256.decode().rstrip(".")] = one.value
+        made = choice(
+            chance.choice("abcd"), chance.choice(("keep", "delete", "clear")), chance.choice((number, 50 - number))
+        )
+        record_choices(shelf.db, tmp_path, [made])
+        last_values[made.sha256.decode().rstrip(".")] = made.value
         if number == cut:
-            early, length = table_choices(shelf.db), (tmp_path / JOURNAL).stat().st_size
-    if dice.random() < 0.5:
+            earlier_choices, earlier_length = table_choices(shelf.db), (tmp_path / JOURNAL).stat().st_size
+    if chance.random() < 0.5:
         shelf.db.run("DELETE FROM label")
-        for one in early:
-            store_choice(shelf.db, one)
-    elif not any(one.value == "clear" for one in journal_choices(tmp_path)):
-        os.truncate(tmp_path / JOURNAL, length - dice.randrange(5))
+        for earlier in earlier_choices:
+            store_choice(shelf.db, earlier)
+    elif not any(entry.value == "clear" for entry in journal_choices(tmp_path)):
+        os.truncate(tmp_path / JOURNAL, earlier_length - chance.randrange(5))
     with shelf.db.transaction():
         reconcile_with_journal(shelf.db, tmp_path)
-    expected = sorted((name, value) for name, value in truth.items() if value != "clear")
-    assert shown(table_choices(shelf.db)) == expected
+    expected = sorted((name, value) for name, value in last_values.items() if value != "clear")
+    assert names_and_values(table_choices(shelf.db)) == expected
     assert compare_choices(table_choices(shelf.db), journal_choices(tmp_path)) == ([], [])
 
 
-def test_a_journal_that_cannot_be_written_leaves_the_table_as_it_was(tmp_path: Path) -> None:
+def test_an_unwritable_journal_leaves_the_table_unchanged(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
     (tmp_path / JOURNAL).mkdir()
     with pytest.raises(journal.JournalError):
@@ -108,17 +116,17 @@ def test_a_journal_that_cannot_be_written_leaves_the_table_as_it_was(tmp_path: P
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Household]:
-    """Two pictures, one of them twice, and a damaged one."""
-    made = Household(tmp_path_factory.mktemp("labels"))
+    """Yield a household with two images, a copy of one of them, and a damaged image."""
+    house = Household(tmp_path_factory.mktemp("labels"))
     for name, data in {"a": picture(1), "b": picture(2), "copy of a": picture(1), "cut": picture(3)[:90]}.items():
-        Path(os.fsdecode(made.root), f"{name}.png").write_bytes(data)
-    assert made.once().returncode == 0
-    yield made
-    made.close()
+        Path(os.fsdecode(house.root), f"{name}.png").write_bytes(data)
+    assert house.once().returncode == 0
+    yield house
+    house.close()
 
 
-def catalog(house: Household, *words: str) -> "subprocess.CompletedProcess[str]":
-    command = [str(Path(sys.executable).with_name("catalog")), "--config", str(house.config_path), *words]
+def catalog(house: Household, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [str(Path(sys.executable).with_name("catalog")), "--config", str(house.config_path), *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=100)
 
 
@@ -131,10 +139,10 @@ def labels(house: Household) -> dict[str, str | None]:
     return {Path(record["path"]).name: record["label"] for record in map(json.loads, lines)}
 
 
-def test_copies_share_a_choice_and_it_can_be_taken_back(house: Household) -> None:
-    done = catalog(house, "label", "delete", "--json", at(house, "a.png"))
-    assert done.returncode == 0, done.stderr
-    (line,) = map(json.loads, done.stdout.splitlines())
+def test_copies_share_a_label_and_it_can_be_cleared(house: Household) -> None:
+    result = catalog(house, "label", "delete", "--json", at(house, "a.png"))
+    assert result.returncode == 0, result.stderr
+    (line,) = map(json.loads, result.stdout.splitlines())
     assert (line["path"], line["label"]) == (at(house, "a.png"), "delete")
     assert labels(house) == {"a.png": "delete", "copy of a.png": "delete", "b.png": None, "cut.png": None}
     assert (
@@ -147,15 +155,15 @@ def test_copies_share_a_choice_and_it_can_be_taken_back(house: Household) -> Non
     assert [entry["value"] for entry in read(house.state)] == ["delete", "keep", "keep", "clear", "clear"]
 
 
-def test_what_cannot_be_meant_is_named_and_nothing_is_done(house: Household) -> None:
+def test_unknown_or_changed_files_are_named_and_nothing_is_labelled(house: Household) -> None:
     Path(at(house, "new.png")).write_bytes(picture(8))
     before = Path(at(house, "b.png")).read_bytes()
     Path(at(house, "b.png")).write_bytes(picture(9))
     try:
-        done = catalog(house, "label", "keep", *(at(house, name) for name in ("a.png", "new.png", "b.png", "no.png")))
-        assert done.returncode == 2
-        assert "new.png is not in the catalog" in done.stderr and "no.png is not in the catalog" in done.stderr
-        assert "b.png changed since it was read" in done.stderr
+        result = catalog(house, "label", "keep", *(at(house, name) for name in ("a.png", "new.png", "b.png", "no.png")))
+        assert result.returncode == 2
+        assert "new.png is not in the catalog" in result.stderr and "no.png is not in the catalog" in result.stderr
+        assert "b.png changed since it was read" in result.stderr
         assert set(labels(house).values()) == {None}
     finally:
         os.unlink(at(house, "new.png"))
@@ -163,30 +171,32 @@ def test_what_cannot_be_meant_is_named_and_nothing_is_done(house: Household) -> 
         assert house.once().returncode == 0
 
 
-DYING = """
+KILLED_AT_APPEND = """
 import os, signal, sys
 from catalog.cli import main as cli
 from catalog import entry_point
 from catalog.choices import labels
-real, moment = labels.journal.append, sys.argv.pop(1)
+original, moment = labels.journal.append, sys.argv.pop(1)
 def append(state, entries):
     if moment == "after":
-        real(state, entries)
+        original(state, entries)
     os.kill(os.getpid(), signal.SIGKILL)
 labels.journal.append = append
 entry_point.run_command(cli.cli, "catalog")
 """
 
 
-@pytest.mark.parametrize(("moment", "kept"), [("before", None), ("after", "keep")])
-def test_killed_beside_the_write_to_the_journal(house: Household, moment: str, kept: str | None) -> None:
-    """The choice is there whole after the next start, or it is not there at all."""
-    words = ["--config", str(house.config_path), "label", "keep", at(house, "b.png")]
-    done = subprocess.run([sys.executable, "-c", DYING, moment, *words], timeout=100)
-    assert done.returncode == -signal.SIGKILL
+@pytest.mark.parametrize(("moment", "label"), [("before", None), ("after", "keep")])
+def test_a_kill_around_the_journal_write_loses_or_keeps_the_whole_choice(
+    house: Household, moment: str, label: str | None
+) -> None:
+    """After the next start, the choice is either complete or absent."""
+    arguments = ["--config", str(house.config_path), "label", "keep", at(house, "b.png")]
+    result = subprocess.run([sys.executable, "-c", KILLED_AT_APPEND, moment, *arguments], timeout=100)
+    assert result.returncode == -signal.SIGKILL
     assert labels(house)["b.png"] is None
     assert house.once().returncode == 0
-    assert labels(house)["b.png"] == kept
+    assert labels(house)["b.png"] == label
     assert catalog(house, "label", "clear", at(house, "b.png")).returncode == 0
 
 
@@ -205,18 +215,18 @@ for number in range(10_000):
 """
 
 
-def test_killed_at_any_moment_what_was_answered_is_kept(tmp_path: Path) -> None:
+def test_acknowledged_choices_survive_a_kill_at_any_time(tmp_path: Path) -> None:
     Shelf(tmp_path)
-    for life in range(5):
-        with subprocess.Popen([sys.executable, "-c", LABELLER, tmp_path, str(life)], stdout=subprocess.PIPE) as one:
-            assert one.stdout
-            told = [one.stdout.readline() for _ in range(20 + 13 * life)]
-            one.kill()
-            last = int([*told, *one.stdout.read().splitlines()][-1])
+    for run in range(5):
+        with subprocess.Popen([sys.executable, "-c", LABELLER, tmp_path, str(run)], stdout=subprocess.PIPE) as labeller:
+            assert labeller.stdout
+            acknowledged = [labeller.stdout.readline() for _ in range(20 + 13 * run)]
+            labeller.kill()
+            last = int([*acknowledged, *labeller.stdout.read().splitlines()][-1])
         database = Database(tmp_path / "catalog.db", write=True)
         with database.transaction():
             reconcile_with_journal(database, tmp_path)
-        spoken = [one for one in journal_choices(tmp_path) if one.source == str(life)]
-        assert int(spoken[-1].at) in (last, last + 1)
+        in_journal = [entry for entry in journal_choices(tmp_path) if entry.source == str(run)]
+        assert int(in_journal[-1].at) in (last, last + 1)
         assert compare_choices(table_choices(database), journal_choices(tmp_path)) == ([], [])
         database.close()

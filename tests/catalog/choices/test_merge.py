@@ -1,6 +1,7 @@
-"""What hand-made choices and imports change: as values, without a disk."""
+"""Tests of what choices and imports change, of label text, target lists, patterns and label scores."""
 
 import random
+import re
 
 import pytest
 
@@ -20,48 +21,48 @@ def choice(name: str, value: str, source: str = "owner", at: float = 1.0) -> Lab
     return LabelChoice(sha(name), 7, value, source, at, b"/r/" + name.encode())
 
 
-def decided(old: LabelChoice | None, value: str, doubted: bool) -> list[tuple[str, str, float]]:
-    held = {} if old is None else {old.sha256: old}
-    again = [LabelTarget(b"/r/a", sha("a"), 7), LabelTarget(b"/r/copy", sha("a"), 7)]
-    found = choices_to_record(held, {sha("a")} if doubted else set(), again, value, 100.0)
-    return [(one.value, one.source, one.at) for one in found]
+def recorded(old: LabelChoice | None, value: str, suspect: bool) -> list[tuple[str, str, float]]:
+    current = {} if old is None else {old.sha256: old}
+    targets = [LabelTarget(b"/r/a", sha("a"), 7), LabelTarget(b"/r/copy", sha("a"), 7)]
+    choices = choices_to_record(current, {sha("a")} if suspect else set(), targets, value, 100.0)
+    return [(made.value, made.source, made.at) for made in choices]
 
 
-def test_repetition_changes_nothing_and_a_second_look_is_remembered() -> None:
+def test_repeating_a_label_writes_nothing_unless_it_confirms_it() -> None:
     keep = choice("a", "keep")
-    assert decided(None, "keep", False) == [("keep", "owner", 100.0)]
-    assert decided(keep, "keep", False) == []
-    assert decided(keep, "delete", False) == [("delete", "owner", 100.0)]
-    assert decided(keep, "keep", True) == [("keep", "confirmed", 1.001)]
-    assert decided(keep, "delete", True) == [("delete", "confirmed", 100.0)]
-    assert decided(choice("a", "keep", "xmp"), "keep", False) == [("keep", "owner", 1.001)]
-    assert decided(choice("a", "keep", "confirmed"), "keep", False) == []
-    assert decided(keep, "clear", True) == [("clear", "owner", 100.0)]
-    assert decided(None, "clear", False) == [("clear", "owner", 100.0)]
+    assert recorded(None, "keep", False) == [("keep", "owner", 100.0)]
+    assert recorded(keep, "keep", False) == []
+    assert recorded(keep, "delete", False) == [("delete", "owner", 100.0)]
+    assert recorded(keep, "keep", True) == [("keep", "confirmed", 1.001)]
+    assert recorded(keep, "delete", True) == [("delete", "confirmed", 100.0)]
+    assert recorded(choice("a", "keep", "xmp"), "keep", False) == [("keep", "owner", 1.001)]
+    assert recorded(choice("a", "keep", "confirmed"), "keep", False) == []
+    assert recorded(keep, "clear", True) == [("clear", "owner", 100.0)]
+    assert recorded(None, "clear", False) == [("clear", "owner", 100.0)]
 
 
 @pytest.mark.parametrize("source", ["owner", "confirmed"])
-def test_the_owners_own_word_stands_against_an_import(source: str) -> None:
-    held = {sha("a"): choice("a", "keep", source), sha("b"): choice("b", "keep", "xmp")}
-    offered = [choice(name, "delete", "folders", 2.0) for name in "abc"]
-    made = plan_label_import(held, offered, overwrite=False)
-    assert [one.sha256 for one in made.to_write] == [sha("b"), sha("c")]
-    assert [new.sha256 for _, new in made.conflicts] == [sha("a")]
-    assert len(plan_label_import(held, offered, overwrite=True).to_write) == 3
-    after = held | {one.sha256: one for one in made.to_write}
-    again = plan_label_import(after, offered, overwrite=False)
+def test_an_import_overrides_owner_labels_only_with_overwrite(source: str) -> None:
+    current = {sha("a"): choice("a", "keep", source), sha("b"): choice("b", "keep", "xmp")}
+    imported = [choice(name, "delete", "folders", 2.0) for name in "abc"]
+    plan = plan_label_import(current, imported, overwrite=False)
+    assert [new.sha256 for new in plan.to_write] == [sha("b"), sha("c")]
+    assert [new.sha256 for _, new in plan.conflicts] == [sha("a")]
+    assert len(plan_label_import(current, imported, overwrite=True).to_write) == 3
+    after = current | {new.sha256: new for new in plan.to_write}
+    again = plan_label_import(after, imported, overwrite=False)
     assert (again.to_write, again.unchanged, len(again.conflicts)) == ([], 2, 1)
 
 
-def test_what_is_offered_both_ways_is_labelled_neither_way() -> None:
-    made = plan_label_import(
+def test_contradictory_imports_are_not_labelled() -> None:
+    plan = plan_label_import(
         {}, [choice("a", "keep"), choice("b", "keep"), choice("a", "delete"), choice("a", "keep")], False
     )
-    assert [one.sha256 for one in made.to_write] == [sha("b")]
-    assert made.record()["contradictory"] == [{"sha256": sha("a").hex(), "keep": "/r/a", "delete": "/r/a"}]
+    assert [new.sha256 for new in plan.to_write] == [sha("b")]
+    assert plan.record()["contradictory"] == [{"sha256": sha("a").hex(), "keep": "/r/a", "delete": "/r/a"}]
 
 
-def test_text_and_back_are_equal_whatever_the_names() -> None:
+def test_label_text_round_trips_for_any_path() -> None:
     names = [
         b"/a\tb\nc",
         b"/\xff\xfe.jpg",
@@ -71,29 +72,29 @@ def test_text_and_back_are_equal_whatever_the_names() -> None:
         b"/\x1b[31m",
         b"/ x \r",
     ]
-    found = [LabelChoice(bytes([n]) * 32, n, "keep", "xmp", 1764000000.123, name) for n, name in enumerate(names)]
-    written = format_labels(reversed(found))
-    assert parse_labels(written) == found
-    assert len(written.split("\n")) == len(names) + 2
-    assert format_labels(parse_labels(written)) == written
+    choices = [LabelChoice(bytes([n]) * 32, n, "keep", "xmp", 1764000000.123, name) for n, name in enumerate(names)]
+    text = format_labels(reversed(choices))
+    assert parse_labels(text) == choices
+    assert len(text.split("\n")) == len(names) + 2
+    assert format_labels(parse_labels(text)) == text
 
 
-@pytest.mark.parametrize("harm", ["keep\tzz", "maybe" + "\t1" * 5, "keep\tab\t1\t2020-01-01T00:00:00Z\towner\t/x"])
-def test_a_line_that_is_no_label_is_named(harm: str) -> None:
+@pytest.mark.parametrize("line", ["keep\tzz", "maybe" + "\t1" * 5, "keep\tab\t1\t2020-01-01T00:00:00Z\towner\t/x"])
+def test_an_invalid_line_is_reported_by_number(line: str) -> None:
     with pytest.raises(UsageError, match="line 3"):
-        parse_labels(format_labels([choice("a", "keep")]) + harm + "\n")
+        parse_labels(format_labels([choice("a", "keep")]) + line + "\n")
 
 
-def test_lists_are_paths_or_json_lines() -> None:
-    lines = b'{"path": "/r/\\udcff.jpg", "sha256": null}\n/r/b c.jpg\r\n\n{"path": "/r/d", "sha256": "00ff"}\n/r/{x}\n'
-    assert parse_named_files(lines, nul=False) == [
+def test_lists_contain_paths_or_json_lines() -> None:
+    data = b'{"path": "/r/\\udcff.jpg", "sha256": null}\n/r/b c.jpg\r\n\n{"path": "/r/d", "sha256": "00ff"}\n/r/{x}\n'
+    assert parse_named_files(data, nul=False) == [
         *(NamedFile(b"/r/\xff.jpg"), NamedFile(b"/r/b c.jpg"), NamedFile(b"/r/d", b"\x00\xff"), NamedFile(b"/r/{x}"))
     ]
     assert parse_named_files(b"/r/a\nb\0/r/c\0", nul=True) == [NamedFile(b"/r/a\nb"), NamedFile(b"/r/c")]
 
 
 @pytest.mark.parametrize(
-    ("pattern", "yes", "no"),
+    ("pattern", "matching", "other"),
     [
         (b"/r/*.jpg", [b"/r/a.jpg", b"/r/\xff\n.jpg"], [b"/r/s/a.jpg", b"/r/a.png", b"/r/axjpg"]),
         (b"/r/**/*.jpg", [b"/r/a.jpg", b"/r/s/t/a.jpg"], [b"/a.jpg", b"/ra.jpg"]),
@@ -104,23 +105,22 @@ def test_lists_are_paths_or_json_lines() -> None:
         (b"/r/a[", [b"/r/a["], [b"/r/a"]),
     ],
 )
-def test_patterns_are_the_shells(pattern: bytes, yes: list[bytes], no: list[bytes]) -> None:
-    import re
-
+def test_patterns_match_as_in_the_shell(pattern: bytes, matching: list[bytes], other: list[bytes]) -> None:
     matcher = re.compile(glob_regex(pattern))
-    assert [path for path in yes if not matcher.fullmatch(path)] == []
-    assert [path for path in no if matcher.fullmatch(path)] == []
+    assert [path for path in matching if not matcher.fullmatch(path)] == []
+    assert [path for path in other if matcher.fullmatch(path)] == []
 
 
-def test_planted_wrong_labels_lead_the_doubts() -> None:
-    """Chances as a good head gives them, one label in twenty turned round."""
-    dice = random.Random(3)
-    truth = [dice.random() < 0.3 for _ in range(2000)]
-    chances = [min(1.0, max(0.0, dice.gauss(0.85 if gone else 0.1, 0.12))) for gone in truth]
-    wrong = set(dice.sample(range(2000), 100))
-    judged = score_labels([gone != (place in wrong) for place, gone in enumerate(truth)], chances)
-    assert len(judged) == 2000
-    first = {one.position for one in judged[:200]}
+def test_wrong_labels_get_the_worst_scores() -> None:
+    """With the probabilities of a good head, and one label in twenty flipped."""
+    chance = random.Random(3)
+    deleted = [chance.random() < 0.3 for _ in range(2000)]
+    p_delete = [min(1.0, max(0.0, chance.gauss(0.85 if is_deleted else 0.1, 0.12))) for is_deleted in deleted]
+    wrong = set(chance.sample(range(2000), 100))
+    labels = [is_deleted != (position in wrong) for position, is_deleted in enumerate(deleted)]
+    scores = score_labels(labels, p_delete)
+    assert len(scores) == 2000
+    first = {score.position for score in scores[:200]}
     assert len(first & wrong) >= 95
-    assert sum(one.off_diagonal for one in judged) < 150
+    assert sum(score.off_diagonal for score in scores) < 150
     assert score_labels([True, True], [0.1, 0.9]) == score_labels([], []) == []
