@@ -93,7 +93,7 @@ def control_scrub(scrubber: "Scrubber", request: dict[str, Any]) -> ScrubAnswer 
         scrubber.cancel(_integer(request, "cancel", 0, MAX_SQLITE_INTEGER))
     if not request.get("begin"):
         return scrubber.progress()
-    if scrubber.closed:
+    if scrubber.unavailable:
         raise StoreError("another pass works on this catalog", "Scrub once it has ended.")
     run, fresh = scrubber.request(
         None if request.get("limit") is None else _integer(request, "limit", 0, MAX_SQLITE_INTEGER)

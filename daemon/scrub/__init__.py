@@ -1,1 +1,1 @@
-"""Reading every byte again."""
+"""The scrub: read every known file again and compare it with its hash."""

@@ -1,10 +1,10 @@
-"""How fast a scrub may go and how far. Pure: the time is an argument."""
+"""Limits of a scrub: its rate, its budget, and its pace. Pure functions: the time is an argument."""
 
-PLANNED_SHARE = 0.9  # a round is planned a tenth shorter than the owner's days, for nights without a running machine
+PLANNED_SHARE = 0.9  # a round is planned a tenth shorter than configured, for days when the machine is off
 
 
 class TokenBucket:
-    """A rate limit: `rate` bytes a second in the long run, `burst` bytes at once; a rate of 0 is none.
+    """A rate limit: `rate` bytes per second on average, `burst` bytes at once; a rate of 0 means no limit.
 
     The token bucket as a virtual schedule (ITU-T I.371, annex A: the generic cell rate algorithm), which needs one
     number and no timer.
@@ -16,7 +16,7 @@ class TokenBucket:
         self._due = float("-inf")
 
     def take(self, amount: int, now: float) -> float:
-        """Take so many bytes; returns the seconds to wait before using them."""
+        """Take `amount` bytes; return the seconds to wait before reading them."""
         if not self._rate:
             return 0.0
         start = max(self._due, now - self._burst / self._rate)
@@ -25,15 +25,15 @@ class TokenBucket:
 
 
 def fits_budget(size: int, spent: int, limit: int) -> bool:
-    """Whether a file is within the budget. One that alone is more than all of it is read, or it never would be."""
+    """Return whether a file fits the budget. One larger than the whole budget fits, or it would never be read."""
     return limit > 0 and (spent == 0 or spent + size <= limit)
 
 
 def pause_seconds(size: int, total: int, days: float, oldest: float) -> float:
-    """Seconds from one file to the next, so that `total` bytes take as many days, spread evenly.
+    """Return the seconds from one file to the next, so that `total` bytes are spread evenly over `days`.
 
-    size: bytes of the file just read. oldest: age in days of the oldest reading: once that is beyond `days`, the plan
-    is behind, and only the rate limit and the budget hold it back.
+    `size`: bytes of the file just read. `oldest`: age in days of the oldest reading. Once it exceeds `days`, the round
+    is late: there is no pause, and only the rate limit and the budget apply.
     """
     if oldest > days or not total:
         return 0.0

@@ -1,4 +1,4 @@
-"""Read one known file again and compare its bytes with their hash. Equal bytes were proved before: none are decoded."""
+"""Read a known file again and compare it with its hash. Nothing is decoded: equal bytes have been validated before."""
 
 import errno
 import fcntl
@@ -15,14 +15,14 @@ from catalog.filesystem.stat_signature import Signature, lstat_or_none, signatur
 from daemon.scrub.page_cache import PAGE_BYTES, PageCacheSnapshot
 
 CHUNK_BYTES = 1 << 20
-RESOURCE_ERRNOS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)  # says nothing of the file
+RESOURCE_ERRNOS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)  # not the fault of the file
 
 
 class ScrubTarget(NamedTuple):
-    """A file as the catalog holds it. `sha256` and `content` are None for one that was never read to its end.
+    """A file as its row describes it. `sha256` and `content` are None if it was never read to its end.
 
-    `read_at`: when its bytes were read last, in seconds since the epoch, 0 for never. `stale`: validators of an older
-    version passed its content.
+    `file`, `content`: row ids. `read_at`: when it was last read, in seconds since the epoch, 0 for never. `stale`: its
+    content was validated by an older version of the validators.
     """
 
     file: int
@@ -35,45 +35,50 @@ class ScrubTarget(NamedTuple):
 
 
 class ScrubResult(Enum):
-    """What came out. The words are those of `catalog.integrity.scrub_runs.ScrubRun`."""
+    """The result of reading a file. The values are the counters of `catalog.integrity.scrub_runs.ScrubRun`."""
 
     SOUND = "sound"
-    DIFFERENT = "different"  # other bytes behind the stamp that is known
-    CHANGED = "changed"  # another stamp, or no regular file any more: not for a scrub to judge
+    DIFFERENT = "different"  # other bytes, although size, mtime and ctime are the same
+    CHANGED = "changed"  # another size, mtime or ctime, or not a regular file: the intake reads it
     GONE = "gone"
     UNREADABLE = "unreadable"
-    SKIPPED = "skipped"  # nothing can be said now
+    SKIPPED = "skipped"  # could not be checked now
 
 
 class ScrubReading(NamedTuple):
-    """One file read. `size`: how many bytes were read; `sha256`: of them; `detail`: the system's words, if any."""
+    """One file that was read. `size`, `sha256`: of the bytes read; `detail`: the system's error message, if any."""
 
     target: ScrubTarget
-    finding: ScrubResult
+    result: ScrubResult
     size: int = 0
     sha256: bytes = b""
     detail: str = ""
 
 
 class ScrubStopped(Exception):
-    """Told to stop in the middle of a file: it counts as not read."""
+    """The scrub was stopped in the middle of a file, which counts as not read."""
 
 
 class ScrubReader:
-    """Reads with O_DIRECT where the filesystem has it: then the bytes come from the disk and not from memory that was
-    filled when the disk was still well, and the page cache is neither used nor filled. Elsewhere pages that were not
-    cached before are let go.
+    """Reads files with O_DIRECT if the filesystem supports it.
 
-    `pace` is called before each read with its bytes, waits as long as it has to, and returns False to stop.
+    The bytes then come from the disk, not from memory that was filled while the disk was still intact, and the page
+    cache is neither used nor filled. Otherwise pages that were not cached before are dropped.
+
+    `pace(bytes)` is called before each read, waits as long as the rate limit demands, and returns False to stop.
     """
 
     def __init__(self, pace: Callable[[int], bool], direct: bool = True) -> None:
         self._pace = pace
         self._direct = direct
-        self._buffer = memoryview(mmap.mmap(-1, CHUNK_BYTES))  # aligned to a page, as O_DIRECT demands
+        self._buffer = memoryview(mmap.mmap(-1, CHUNK_BYTES))  # page-aligned, as O_DIRECT requires
 
     def read(self, target: ScrubTarget) -> ScrubReading:
-        """Never raises for what is the file's fault. Raises Stopped."""
+        """Read a file. Never raises for a fault of the file.
+
+        Raises:
+            ScrubStopped: `pace` returned False.
+        """
         try:
             with open_regular(target.path) as opened:
                 try:
@@ -86,32 +91,32 @@ class ScrubReader:
             return _open_failure(target, error)
 
     def _compare(self, opened: OpenFile, target: ScrubTarget) -> ScrubReading:
-        handle, before, told = opened
+        handle, before, untraced = opened
         if signature_of(before).stamp != target.signature.stamp:
             return ScrubReading(target, ScrubResult.CHANGED)
-        size, digest = self._hash(handle, before.st_size, PageCacheSnapshot(handle, before.st_size, told))
+        size, digest = self._hash(handle, before.st_size, PageCacheSnapshot(handle, before.st_size, untraced))
         if signature_of(os.fstat(handle)).stamp != target.signature.stamp:
             return ScrubReading(target, ScrubResult.CHANGED, size)
-        good = target.sha256 is None or digest == target.sha256
-        return ScrubReading(target, ScrubResult.SOUND if good else ScrubResult.DIFFERENT, size, digest)
+        is_sound = target.sha256 is None or digest == target.sha256
+        return ScrubReading(target, ScrubResult.SOUND if is_sound else ScrubResult.DIFFERENT, size, digest)
 
-    def _hash(self, handle: int, size: int, footprint: PageCacheSnapshot) -> tuple[int, bytes]:
-        """How many bytes there were, and their sha256."""
-        way = _DirectReader(handle, self._direct)
+    def _hash(self, handle: int, size: int, page_cache: PageCacheSnapshot) -> tuple[int, bytes]:
+        """Return the number of bytes read, and their SHA-256."""
+        reader = _DirectReader(handle, self._direct)
         digest, at = hashlib.sha256(), 0
         while True:
             if not self._pace(min(CHUNK_BYTES, max(0, size - at))):
                 raise ScrubStopped
-            got = way.read(self._buffer, at)
-            digest.update(self._buffer[:got])
-            footprint.clear(at // PAGE_BYTES * PAGE_BYTES, at + got)
-            at += got
-            if not got or at >= size:  # whether it has grown is for the stamp to tell
+            count = reader.read(self._buffer, at)
+            digest.update(self._buffer[:count])
+            page_cache.clear(at // PAGE_BYTES * PAGE_BYTES, at + count)
+            at += count
+            if not count or at >= size:  # if the file has grown, its stat signature shows it
                 return at, digest.digest()
 
 
 class _DirectReader:
-    """How an open file is read: past the page cache, or through it once that was refused."""
+    """Reads an open file with O_DIRECT, or through the page cache once that fails."""
 
     def __init__(self, handle: int, direct: bool) -> None:
         self._handle = handle
@@ -130,7 +135,7 @@ class _DirectReader:
         try:
             return os.preadv(self._handle, [buffer], at)
         except OSError as error:
-            # Some filesystems take the flag and refuse the read, and all refuse one that follows on a short one.
+            # Some filesystems accept the flag but refuse the read, and all refuse an unaligned read after a short one.
             if not self._direct or error.errno != errno.EINVAL or not self._set(0):
                 raise
             self._direct = False
@@ -138,7 +143,7 @@ class _DirectReader:
 
 
 def _open_failure(target: ScrubTarget, error: OSError) -> ScrubReading:
-    """It cannot be opened: because something else stands there, or because this very file may not be read."""
+    """Tell a file that has changed or is gone from one that cannot be read."""
     if error.errno in RESOURCE_ERRNOS:
         return ScrubReading(target, ScrubResult.SKIPPED, detail=_error_text(error))
     try:
@@ -146,7 +151,7 @@ def _open_failure(target: ScrubTarget, error: OSError) -> ScrubReading:
     except OSError as worse:
         return ScrubReading(
             target, ScrubResult.SKIPPED, detail=_error_text(worse)
-        )  # its directory is closed: a scan says so
+        )  # its directory is unreadable, which a scan reports
     if found is None:
         return ScrubReading(target, ScrubResult.GONE)
     if not stat.S_ISREG(found.st_mode) or signature_of(found).stamp != target.signature.stamp:
@@ -155,8 +160,8 @@ def _open_failure(target: ScrubTarget, error: OSError) -> ScrubReading:
 
 
 def _read_failure(target: ScrubTarget, error: OSError) -> ScrubReading:
-    finding = ScrubResult.SKIPPED if error.errno in RESOURCE_ERRNOS else ScrubResult.UNREADABLE
-    return ScrubReading(target, finding, detail=_error_text(error))
+    result = ScrubResult.SKIPPED if error.errno in RESOURCE_ERRNOS else ScrubResult.UNREADABLE
+    return ScrubReading(target, result, detail=_error_text(error))
 
 
 def _error_text(error: OSError) -> str:

@@ -1,4 +1,4 @@
-"""What readings mean for the catalog: the change that records a batch of them."""
+"""Record a batch of scrub readings in the catalog."""
 
 import stat
 from functools import partial
@@ -23,9 +23,9 @@ log = structlog.get_logger()
 
 
 def readings_change(readings: tuple[ScrubReading, ...], run: ScrubRun, now: float, due: float) -> Change:
-    """One change for a batch and for the account of its run, so that no kill can part them.
+    """Return the change that records readings together with the counters of their run: a kill leaves both or neither.
 
-    `now`: when the last of them was read; `due`: when a file that changed may be read.
+    `now`: when the last file was read; `due`: when a file that has changed may be read.
     """
     return partial(_record_batch, readings, run, now, due)
 
@@ -41,15 +41,15 @@ def _record_batch(
 
 def _record_reading(database: Database, reading: ScrubReading, now: float, due: float) -> None:
     target = reading.target
-    if reading.finding is ScrubResult.SOUND:
+    if reading.result is ScrubResult.SOUND:
         _record_sound(database, reading, now)
-    elif reading.finding is ScrubResult.DIFFERENT:
+    elif reading.result is ScrubResult.DIFFERENT:
         assert target.content is not None
         if record_hash_mismatch(database, target.file, target.path, target.signature, target.content, now):
             log.warning("betrayed", path=target.path)
-    elif reading.finding in (ScrubResult.CHANGED, ScrubResult.GONE):
+    elif reading.result in (ScrubResult.CHANGED, ScrubResult.GONE):
         _observe_again(database, target.path, now, due)
-    elif reading.finding is ScrubResult.UNREADABLE:
+    elif reading.result is ScrubResult.UNREADABLE:
         _record_unreadable(database, target, reading.detail, now)
 
 
@@ -62,7 +62,7 @@ def _record_sound(database: Database, reading: ScrubReading, now: float) -> None
 
 
 def _observe_again(database: Database, path: bytes, now: float, due: float) -> None:
-    """As a scan would: the disk is right, and a file that is no longer there is missed only if its disk is."""
+    """Record what is on disk now, as a scan does; a missing file counts only while its volume is present."""
     try:
         found = lstat_or_none(path)
     except OSError:
@@ -73,13 +73,13 @@ def _observe_again(database: Database, path: bytes, now: float, due: float) -> N
         record_sighting(database, sighting(path, found, due), now)
 
 
-def _record_unreadable(database: Database, target: ScrubTarget, word: str, now: float) -> None:
-    """A disk that fails or a permission that was taken away; but one whose volume went away is not judged."""
+def _record_unreadable(database: Database, target: ScrubTarget, detail: str, now: float) -> None:
+    """Reject a file on a failing disk or with a revoked permission, unless its whole volume has gone away."""
     volume = database.value(
         "SELECT d.volume FROM file f JOIN directory d ON d.id = f.directory WHERE f.id = ?", target.file
     )
     if volume is not None and volume_is_present(database, volume):
-        log.warning("unreadable", path=target.path, detail=word)
+        log.warning("unreadable", path=target.path, detail=detail)
         reject_file(
-            database, target.file, target.signature, RejectReason.UNREADABLE, word, None, now, now + retry_delay(0)
+            database, target.file, target.signature, RejectReason.UNREADABLE, detail, None, now, now + retry_delay(0)
         )

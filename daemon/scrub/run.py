@@ -1,4 +1,4 @@
-"""One run at work: what it reads next, what it has read, and what of that is committed."""
+"""An active scrub run: what it reads next, its counters, and commits in batches."""
 
 import time
 from functools import partial
@@ -11,52 +11,57 @@ from daemon.scrub.record import readings_change
 from daemon.writer import Writer
 
 BATCH_FILES = 256  # files in one change
-COMMIT_SECONDS = 1.0  # what a kill can cost
+COMMIT_SECONDS = 1.0  # the work that a kill can lose
 
 
 class ActiveScrubRun:
-    """For the scrub's thread; `run` and `work` may be read by any. `rest`: seconds a changed file is left alone."""
+    """Belongs to the scrub's thread; `run` and `total_bytes` may be read by any.
 
-    def __init__(self, run: ScrubRun, feed: ScrubQueue, writer: Writer, rest: float) -> None:
+    `settle_seconds`: how long a file that has changed is left alone before it is read.
+    """
+
+    def __init__(self, run: ScrubRun, queue: ScrubQueue, writer: Writer, settle_seconds: float) -> None:
         self.run = run
-        self.work: int | None = None  # bytes it will read at most, once they are counted
-        self._feed = feed
+        self.total_bytes: int | None = None  # what the run will read at most, once counted
+        self._queue = queue
         self._writer = writer
-        self._rest = rest
+        self._settle_seconds = settle_seconds
         self._readings: list[ScrubReading] = []
-        self._committed = time.monotonic()
+        self._committed_at = time.monotonic()
 
     def count(self) -> None:
-        """Count what there is to do: once, since it reads the whole table."""
-        if self.work is None:
-            self.work = self.run.bytes + min(max(0, self.run.limit - self.run.bytes), self._feed.work())
+        """Count the bytes to read; once, since that reads the whole table."""
+        if self.total_bytes is None:
+            left = max(0, self.run.limit - self.run.bytes)
+            self.total_bytes = self.run.bytes + min(left, self._queue.total_bytes())
 
     def next(self) -> ScrubTarget | None:
-        """The oldest file, or None when there is none or the budget is used up."""
-        target = self._feed.peek()
+        """Return the next file, or None if there is none or the budget is used up."""
+        target = self._queue.peek()
         run = self.run
         if target is None or not fits_budget(target.signature.size, run.before + run.bytes, run.before + run.limit):
             return None
-        self._feed.pop()
+        self._queue.pop()
         return target
 
-    def take(self, reading: ScrubReading) -> None:
-        """Account for a file."""
-        run, word = self.run, reading.finding.value
-        self.run = run._replace(files=run.files + 1, bytes=run.bytes + reading.size, **{word: getattr(run, word) + 1})
+    def add(self, reading: ScrubReading) -> None:
+        """Count a reading, and commit when a batch is full or old enough."""
+        run, counter = self.run, reading.result.value
+        counted = {counter: getattr(run, counter) + 1}
+        self.run = run._replace(files=run.files + 1, bytes=run.bytes + reading.size, **counted)
         self._readings.append(reading)
-        if len(self._readings) >= BATCH_FILES or time.monotonic() - self._committed >= COMMIT_SECONDS:
+        if len(self._readings) >= BATCH_FILES or time.monotonic() - self._committed_at >= COMMIT_SECONDS:
             self.commit()
 
     def commit(self) -> None:
-        """Hand what was read to the writer."""
+        """Hand the readings to the writer."""
         if self._readings:
             now = time.time()
-            self._writer.put(readings_change(tuple(self._readings), self.run, now, now + self._rest))
+            self._writer.put(readings_change(tuple(self._readings), self.run, now, now + self._settle_seconds))
             self._readings = []
-        self._committed = time.monotonic()
+        self._committed_at = time.monotonic()
 
     def close(self) -> None:
-        """The run is over: wait until all of it is committed."""
+        """End the run, and wait until it is committed."""
         self.commit()
         self.run = self._writer.commit(partial(end_run, run=self.run, now=time.time()))

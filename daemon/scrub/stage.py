@@ -1,4 +1,4 @@
-"""The scrub: read every byte again, the oldest reading first, without getting in anybody's way."""
+"""The scrub stage: read every file again, least recently read first, within a budget and a rate limit."""
 
 import threading
 import time
@@ -23,7 +23,7 @@ from daemon.scrub.run import ActiveScrubRun
 from daemon.writer import Writer
 
 GB, MB = 1_000_000_000, 1_000_000
-ROUND_SECONDS = 3600.0  # after so long the continuous run looks for the oldest file anew: disks may be back
+ROUND_SECONDS = 3600.0  # then the continuous run starts again at the oldest file: volumes may be back
 POLL_SECONDS = 0.5
 log = structlog.get_logger()
 
@@ -40,7 +40,7 @@ class Scrubber:
         config: Config,
         writer: Writer,
         stop: threading.Event,
-        busy: Callable[[], bool],
+        is_busy: Callable[[], bool],
         *,
         once: bool,
         budget: ScrubBudget | None,
@@ -48,13 +48,13 @@ class Scrubber:
         self._database = Database(config.database, write=False)
         self._writer = writer
         self._stop = stop
-        self._busy = busy
+        self._is_busy = is_busy
         self._once = once
         self._reader = ScrubReader(self._pace)
         self._lock = threading.Lock()
-        self._shift: ActiveScrubRun | None = None  # that somebody asked for
-        self._own: ActiveScrubRun | None = None  # the continuous one
-        self._own_until = self._next_at = 0.0
+        self._requested: ActiveScrubRun | None = None
+        self._continuous: ActiveScrubRun | None = None
+        self._continuous_until = self._next_at = 0.0
         self._cancelled = False
         self._wake = threading.Event()
         self.reconfigure(config)
@@ -62,20 +62,23 @@ class Scrubber:
             self.request(budget.limit)
 
     def reconfigure(self, config: Config) -> None:
-        """Follow new settings."""
+        """Apply a new configuration."""
         self._settings = config.scrub
-        self._rest = 0.0 if self._once else config.watch.open_seconds
+        self._settle_seconds = 0.0 if self._once else config.watch.open_seconds
         rate = config.scrub.rate_mb * MB
         self._bucket = TokenBucket(rate, min(rate, CHUNK_BYTES))
         self._wake.set()
 
-    # -- for those who ask
+    # -- called from any thread
 
     def request(self, limit: int | None) -> tuple[ScrubRun, bool]:
-        """Begin a run of `limit` bytes (None: what tonight leaves), or join the one at work; whether it is new."""
+        """Begin a run of `limit` bytes (None: what is left of tonight's budget), or join the active one.
+
+        Return the run and whether it is new.
+        """
         with self._lock:
-            if self._shift is not None:
-                return self._shift.run, False
+            if self._requested is not None:
+                return self._requested.run, False
             nightly = int(self._settings.budget_gb * GB)
             run = self._writer.commit(partial(begin_run, limit=limit, nightly=nightly, now=time.time()))
             self._begin(run)
@@ -83,124 +86,127 @@ class Scrubber:
 
     def _begin(self, run: ScrubRun) -> None:
         self._cancelled = False
-        self._shift = ActiveScrubRun(run, ScrubQueue(self._database, run.started), self._writer, self._rest)
+        queue = ScrubQueue(self._database, run.started)
+        self._requested = ActiveScrubRun(run, queue, self._writer, self._settle_seconds)
         self._wake.set()
 
     def cancel(self, run: int) -> None:
-        """End that run soon; what was verified stays so."""
+        """End a run soon, by its id; what it has verified is kept."""
         with self._lock:
-            if self._shift is not None and self._shift.run.id == run:
+            if self._requested is not None and self._requested.run.id == run:
                 self._cancelled = True
                 self._wake.set()
 
     def progress(self) -> ScrubAnswer:
-        """The run at work that somebody asked for, if there is one; and whether anything is read at all."""
-        shift = self._shift
+        """Return the progress of the requested run, if there is one, and whether the scrub reads at all."""
+        active = self._requested
         return {
-            "run": None if shift is None else shift.run._asdict(),
-            "work": None if shift is None else shift.work,
-            "running": shift is not None or self._settings.continuous,
+            "run": None if active is None else active.run._asdict(),
+            "work": None if active is None else active.total_bytes,
+            "running": active is not None or self._settings.continuous,
         }
 
     @property
-    def closed(self) -> bool:
-        """Whether nobody can have a scrub here: a full pass has other things to do."""
-        return self._once and self._shift is None
+    def unavailable(self) -> bool:
+        """Whether no scrub can be requested, since this is a full pass."""
+        return self._once and self._requested is None
 
     @property
     def idle(self) -> bool:
-        """Whether no run is at work and all of the last one is committed."""
-        return self._shift is None
+        """Whether no requested run is active, and the last one is committed."""
+        return self._requested is None
 
-    # -- the thread
+    # -- the scrub's thread
 
     def run(self) -> None:
         """Thread body."""
         if not set_idle_io_priority():
             log.info("no_idle_io")
         self._writer.commit(partial(clear_future_readings, now=time.time()))
-        self._take_up()
+        self._resume()
         try:
             while not self._stop.is_set():
                 self.step()
         finally:
             self._end()
 
-    def _take_up(self) -> None:
-        """Go on with what a restart cut short."""
+    def _resume(self) -> None:
+        """Resume a run that a restart interrupted."""
         run = None if self._once else unfinished_run(self._database, night_start(time.time()))
         with self._lock:
-            if run is not None and self._shift is None:
+            if run is not None and self._requested is None:
                 self._begin(run)
 
     def step(self) -> None:
         """Read one file, or wait a moment."""
         self._wake.clear()
-        if self._shift is not None:
-            self._work(self._shift)
-        elif self._settings.continuous and not self._busy():
-            self._drip()
+        if self._requested is not None:
+            self._step_requested(self._requested)
+        elif self._settings.continuous and not self._is_busy():
+            self._step_continuous()
         else:
             self._wake.wait(POLL_SECONDS)
 
-    def _work(self, shift: ActiveScrubRun) -> None:
-        shift.count()
-        target = None if self._halted() else shift.next()
+    def _step_requested(self, active: ActiveScrubRun) -> None:
+        """Read the next file of the requested run, or end the run."""
+        active.count()
+        target = None if self._is_interrupted() else active.next()
         if target is not None:
-            self._read(shift, target)
+            self._read(active, target)
             return
         with self._lock:
-            shift.close()
-            self._shift, self._cancelled = None, False
-        run = shift.run
+            active.close()
+            self._requested, self._cancelled = None, False
+        run = active.run
         log.info("scrubbed", files=run.files, bytes=run.bytes, different=run.different, unreadable=run.unreadable)
 
-    def _drip(self) -> None:
-        """One file of the continuous run, if it is time for one."""
+    def _step_continuous(self) -> None:
+        """Read the next file of the continuous run, if it is time for one."""
         left = self._next_at - time.monotonic()
         if left > 0:
-            if self._own is not None:
-                self._own.commit()
+            if self._continuous is not None:
+                self._continuous.commit()
             self._wake.wait(min(POLL_SECONDS, left))
             return
-        shift = self._continuous()
-        target = shift.next()
+        active = self._continuous_run()
+        target = active.next()
         if target is None:
-            self._next_at = self._own_until
+            self._next_at = self._continuous_until
             return
-        self._read(shift, target)
+        self._read(active, target)
         age = (time.time() - target.read_at) / DAY_SECONDS
-        self._next_at = time.monotonic() + pause_seconds(target.signature.size, self._total, self._settings.days, age)
+        pause = pause_seconds(target.signature.size, self._round_bytes, self._settings.days, age)
+        self._next_at = time.monotonic() + pause
 
-    def _continuous(self) -> ActiveScrubRun:
-        """Tonight's continuous run, once an hour from the oldest file on: what was passed over may be back."""
-        if self._own is None or time.monotonic() >= self._own_until:
-            if self._own is not None:
-                self._own.commit()
+    def _continuous_run(self) -> ActiveScrubRun:
+        """Return tonight's continuous run; once an hour from the oldest file again, since skipped files may be back."""
+        if self._continuous is None or time.monotonic() >= self._continuous_until:
+            if self._continuous is not None:
+                self._continuous.commit()
             now = time.time()
             nightly = int(self._settings.budget_gb * GB)
             run = self._writer.commit(partial(begin_continuous_run, nightly=nightly, now=now))
-            feed = ScrubQueue(self._database, now)
-            self._total = feed.work()
-            self._own = ActiveScrubRun(run, feed, self._writer, self._rest)
-            self._own_until = time.monotonic() + ROUND_SECONDS
-        return self._own
+            queue = ScrubQueue(self._database, now)
+            self._round_bytes = queue.total_bytes()
+            self._continuous = ActiveScrubRun(run, queue, self._writer, self._settle_seconds)
+            self._continuous_until = time.monotonic() + ROUND_SECONDS
+        return self._continuous
 
-    def _read(self, shift: ActiveScrubRun, target: ScrubTarget) -> None:
+    def _read(self, active: ActiveScrubRun, target: ScrubTarget) -> None:
         try:
             reading = self._reader.read(target)
         except ScrubStopped:
             return
         crash_point("scrub.read")
-        shift.take(reading)
+        active.add(reading)
 
-    def _halted(self) -> bool:
+    def _is_interrupted(self) -> bool:
         return self._stop.is_set() or self._cancelled
 
     def _pace(self, amount: int) -> bool:
-        """Wait until so many bytes may be read; False to stop."""
+        """Wait until `amount` bytes may be read; return False to stop."""
         until = time.monotonic() + self._bucket.take(amount, time.monotonic())
-        while not self._halted():
+        while not self._is_interrupted():
             left = until - time.monotonic()
             if left <= 0:
                 return True
@@ -208,9 +214,9 @@ class Scrubber:
         return False
 
     def _end(self) -> None:
-        """What was read is committed. A run that cannot go on in another service is over."""
-        if self._shift is not None and (self._once or self._cancelled):
-            self._shift.close()
-        for shift in (self._shift, self._own):
-            if shift is not None:
-                shift.commit()
+        """Commit what was read, and end a run that no other service may resume."""
+        if self._requested is not None and (self._once or self._cancelled):
+            self._requested.close()
+        for active in (self._requested, self._continuous):
+            if active is not None:
+                active.commit()

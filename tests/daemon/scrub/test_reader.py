@@ -45,7 +45,7 @@ def written(path: Path, data: bytes) -> Path:
 def test_every_byte_is_read(tmp_path: Path, size: int, direct: bool) -> None:
     path = written(tmp_path / "a.jpg", noise(size))
     found = read(target(path), direct)
-    assert (found.finding, found.size) == (ScrubResult.SOUND, size)
+    assert (found.result, found.size) == (ScrubResult.SOUND, size)
     assert found.sha256 == hashlib.sha256(noise(size)).digest()
 
 
@@ -56,15 +56,15 @@ def test_a_flipped_bit_anywhere_is_found(tmp_path: Path, at: int, direct: bool) 
     known = bytes(data)
     data[at] ^= 1
     path = written(tmp_path / "a.jpg", bytes(data))
-    assert read(target(path, known), direct).finding is ScrubResult.DIFFERENT
+    assert read(target(path, known), direct).result is ScrubResult.DIFFERENT
 
 
 def test_another_stamp_is_not_for_a_scrub_to_judge(tmp_path: Path) -> None:
     path = written(tmp_path / "a.jpg", noise(100))
     seen = signature_of(os.lstat(path))
     for other in (seen._replace(size=1), seen._replace(mtime_ns=1), seen._replace(ctime_ns=1)):
-        assert read(target(path, seen=other)).finding is ScrubResult.CHANGED
-    assert read(target(path, seen=seen._replace(inode=1))).finding is ScrubResult.SOUND, "a network share renumbers"
+        assert read(target(path, seen=other)).result is ScrubResult.CHANGED
+    assert read(target(path, seen=seen._replace(inode=1))).result is ScrubResult.SOUND, "a network share renumbers"
 
 
 @pytest.mark.parametrize("kind", ["directory", "symlink", "pipe"])
@@ -78,7 +78,7 @@ def test_what_took_a_files_place_is_never_read(tmp_path: Path, kind: str) -> Non
         path.symlink_to(written(tmp_path / "b.jpg", noise(100)))
     else:
         os.mkfifo(path)
-    assert read(one).finding is ScrubResult.CHANGED
+    assert read(one).result is ScrubResult.CHANGED
 
 
 def test_a_file_or_folder_that_is_no_more_is_gone(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_file_or_folder_that_is_no_more_is_gone(tmp_path: Path) -> None:
     first.unlink()
     second.unlink()
     (tmp_path / "d").rmdir()
-    assert [read(one).finding for one in targets] == [ScrubResult.GONE] * 2
+    assert [read(one).result for one in targets] == [ScrubResult.GONE] * 2
 
 
 @pytest.mark.parametrize("direct", [True, False])
@@ -102,7 +102,7 @@ def test_a_file_that_is_written_while_it_is_read_is_not_judged(tmp_path: Path, d
                 file.write(b"edited")
         return True
 
-    assert read(target(path), direct, pace).finding is ScrubResult.CHANGED
+    assert read(target(path), direct, pace).result is ScrubResult.CHANGED
 
 
 def test_a_file_that_is_removed_while_it_is_read_is_not_judged(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_file_that_is_removed_while_it_is_read_is_not_judged(tmp_path: Path) -
         path.unlink(missing_ok=True)
         return True
 
-    assert read(target(path), pace=pace).finding is ScrubResult.CHANGED, "its last name is gone: a new change time"
+    assert read(target(path), pace=pace).result is ScrubResult.CHANGED, "its last name is gone: a new change time"
 
 
 def test_it_can_be_stopped_between_two_reads(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_the_kernels_own_error_is_the_files(tmp_path: Path) -> None:
     """A process's memory is a regular file whose first page cannot be read: EIO, from the kernel itself."""
     path = Path("/proc/self/mem")
     found = read(ScrubTarget(1, os.fsencode(path), signature_of(os.lstat(path)), 1, bytes(32)))
-    assert (found.finding, found.detail) == (ScrubResult.UNREADABLE, "input/output error")
+    assert (found.result, found.detail) == (ScrubResult.UNREADABLE, "input/output error")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -145,8 +145,8 @@ def test_a_file_that_may_not_be_read_is_unreadable_and_below_a_closed_folder_not
     hidden = target(below)
     (tmp_path / "d").chmod(0)
     try:
-        assert read(target(path, noise(9))).finding is ScrubResult.UNREADABLE
-        assert read(hidden).finding is ScrubResult.SKIPPED
+        assert read(target(path, noise(9))).result is ScrubResult.UNREADABLE
+        assert read(hidden).result is ScrubResult.SKIPPED
     finally:
         (tmp_path / "d").chmod(0o700)
 
@@ -156,7 +156,7 @@ def test_reading_leaves_no_trace_on_the_file(tmp_path: Path, direct: bool) -> No
     path = written(tmp_path / "a.jpg", noise(5000))
     os.utime(path, (1, 1))
     before = os.lstat(path)
-    assert read(target(path, noise(5000)), direct).finding is ScrubResult.SOUND
+    assert read(target(path, noise(5000)), direct).result is ScrubResult.SOUND
     after = os.lstat(path)
     assert (before.st_atime_ns, before.st_mtime_ns, before.st_ctime_ns) == (
         after.st_atime_ns,
@@ -205,7 +205,7 @@ def warm(path: Path, start: int, pages: int) -> None:
 @pytest.mark.parametrize("direct", [True, False])
 def test_what_was_not_cached_is_not_cached_afterwards(evicted: Path, direct: bool) -> None:
     one = ScrubTarget(1, os.fsencode(evicted), signature_of(os.lstat(evicted)), 1, None)
-    assert read(one, direct).finding is ScrubResult.SOUND
+    assert read(one, direct).result is ScrubResult.SOUND
     assert not cached(evicted).any()
 
 

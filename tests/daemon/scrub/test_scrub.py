@@ -312,5 +312,5 @@ def test_the_work_of_a_round_is_counted_whatever_sizes_sparse_files_claim(make: 
     furnish(house, 2)
     change(house, "UPDATE file SET size = ?", (1 << 63) - 1)
     database = Database(house.config.database, write=False)
-    assert ScrubQueue(database, time.time() + 1).work() == pytest.approx(1 << 64)
+    assert ScrubQueue(database, time.time() + 1).total_bytes() == pytest.approx(1 << 64)
     database.close()
