@@ -3,11 +3,12 @@
 import ast
 import inspect
 import re
+import sys
 from pathlib import Path
 from types import ModuleType
 
 from catalog import json_types
-from catalog.json_types import commands
+from catalog.json_types import commands, report
 
 PAGE = Path(__file__).parents[1] / "docs" / "json.md"
 HEAD = """# JSON output
@@ -29,6 +30,10 @@ def json_page() -> str:
     for title, types in _titles().items():
         parts.append(f"## {title}\n")
         parts += [_object(kind, outer, inner) for kind in types]
+    parts.append("## Sections of `catalog report`\n")
+    parts.append("Each section has these keys, and those listed below under the section's key.\n")
+    parts.append(_object(report.SectionJson, outer, inner))
+    parts += [f"### `{name}`\n\n{_object(kind, outer, inner)}" for name, kind in report.SECTION_TYPES.items()]
     parts.append("## Objects inside these\n")
     done: set[str] = set()
     while missing := sorted(set(inner) - done):
@@ -74,18 +79,34 @@ def _anchor_text(name: str) -> str:
 
 def _keys(kind: type) -> list[tuple[str, str, str]]:
     """Return key, annotation and the comment after it, those of base types first."""
-    found = []
-    for base in getattr(kind, "__orig_bases__", ()):
-        if isinstance(base, type) and base.__name__.endswith("Json"):
-            found += _keys(base)
-    lines, first = inspect.getsourcelines(kind)
-    tree = ast.parse("".join(lines)).body[0]
-    assert isinstance(tree, ast.ClassDef) and first
-    for node in tree.body:
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            comment = "".join(lines[node.lineno - 1 : node.end_lineno]).partition("#")[2].strip()
-            found.append((node.target.id, ast.unparse(node.annotation), comment))
-    return found
+    source = inspect.getsource(sys.modules[kind.__module__])
+    node = next(node for node in ast.parse(source).body if _defined_name(node) == kind.__name__)
+    if isinstance(node, ast.ClassDef):
+        bases = [base.id for base in node.bases if isinstance(base, ast.Name) and base.id.endswith("Json")]
+        found = [key for base in bases for key in _keys(_type(base))]
+        fields = [
+            (part.target.id, part.annotation)
+            for part in node.body
+            if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)
+        ]
+    else:  # the functional form, for a key that is a Python keyword
+        found = []
+        fields = [
+            (str(key.value), value)
+            for part in ast.walk(node)
+            if isinstance(part, ast.Dict)
+            for key, value in zip(part.keys, part.values, strict=True)
+            if isinstance(key, ast.Constant)
+        ]
+    lines = source.splitlines()
+    comments = {key: lines[(annotation.end_lineno or 0) - 1].partition("#")[2].strip() for key, annotation in fields}
+    return found + [(key, ast.unparse(annotation), comments[key]) for key, annotation in fields]
+
+
+def _defined_name(node: ast.stmt) -> str:
+    if isinstance(node, ast.ClassDef):
+        return node.name
+    return ast.unparse(node.targets[0]) if isinstance(node, ast.Assign) else ""
 
 
 def _type(name: str) -> type:

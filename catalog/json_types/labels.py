@@ -48,15 +48,20 @@ class LabelCountsJson(TypedDict):
 
 
 # `import` is a Python keyword, hence the functional form.
-LabelConflictJson = TypedDict(
-    "LabelConflictJson",
+ImportedLabelJson = TypedDict(
+    "ImportedLabelJson",
     {
-        "path": str,  # path in the import
-        "sha256": str,  # SHA-256 of the content, hexadecimal
-        "label": str,  # your own label, which stays
         "import": str,  # the label in the import
     },
 )
+
+
+class LabelConflictJson(ImportedLabelJson):
+    """`catalog label import`: a content that you had labelled differently."""
+
+    path: str  # path in the import
+    sha256: str  # SHA-256 of the content, hexadecimal
+    label: str  # your own label, which stays
 
 
 class ContradictionJson(TypedDict):

@@ -424,7 +424,7 @@ def test_a_purge_is_asked_for_and_asks(house: TrashHouse, room: Room) -> None:
     assert house.catalog("trash", "--yes", "--last-copy", room.at("alone.png")).returncode == 0
     words = ("trash", "--purge", "--older-than", "0s")
     code, said = on_terminal(house, *words, answer=b"n")
-    assert code == 0 and "to be deleted for good: 1 file, 2" in said and house.entries() == {"alone.png": "whole"}
+    assert code == 0 and "to be deleted permanently: 1 file, 2" in said and house.entries() == {"alone.png": "whole"}
     code, said = on_terminal(house, *words, answer=b"y")
     assert code == 0 and house.entries() == {}
     assert [row[0] for row in house.rows("SELECT kind FROM event WHERE path = ?", os.fsencode(room.at("alone.png")))][
