@@ -73,7 +73,7 @@ class LabelImportPlan:
             "contradictory": [
                 cast(
                     "ContradictionJson",
-                    {"sha256": first.sha256.hex(), **{one.value: path_text(one.path) for one in (first, *others)}},
+                    {"sha256": first.sha256.hex(), **{each.value: path_text(each.path) for each in (first, *others)}},
                 )
                 for first, *others in self.contradictory
             ],

@@ -47,7 +47,7 @@ def clusters_of_vectors(vectors: Floats, threshold: float) -> Iterator[StarClust
             if len(members):
                 taken[start + members] = True
                 yield StarCluster(row, (start + members).tolist(), float(row_cosines[members].min()))
-        start = int(rows[-1]) + 1 if len(rows) else len(vectors)
+        start = int(rows.max()) + 1 if len(rows) else len(vectors)
 
 
 def symmetric_pairs(left: list[Integers], right: list[Integers], cosines: list[Floats]) -> NearPairs:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 COSINE_MARGIN = 0.1  # below the best cosine: of 19 changes of 499 images, 0.2 % had the original further behind
 MIN_COSINE = 0.4  # with the default model, the same image seldom has a lower cosine (one query of 500)
 MAX_RERANK_DEPTH = 24  # images aligned with the query, at 15 ms each
-SAME_PICTURE_SHARE = 0.85  # explained share: changes of one image have 0.89 and more, other images seldom over 0.8
+SAME_IMAGE_SHARE = 0.85  # explained share: changes of one image have 0.89 and more, other images seldom over 0.8
 
 
 class SimilarContent(NamedTuple):
@@ -30,9 +30,9 @@ class SimilarContent(NamedTuple):
     explained_share: float | None = None
 
     @property
-    def same_picture(self) -> bool:
+    def same_image(self) -> bool:
         """Whether it shows the same image as the query."""
-        return self.explained_share is not None and self.explained_share >= SAME_PICTURE_SHARE
+        return self.explained_share is not None and self.explained_share >= SAME_IMAGE_SHARE
 
 
 def rerank_depth(cosines: Sequence[float]) -> int:
@@ -46,10 +46,10 @@ def rerank_depth(cosines: Sequence[float]) -> int:
     return within if within > 1 else 0
 
 
-def same_picture_first(found: Sequence[SimilarContent]) -> list[SimilarContent]:
+def same_image_first(found: Sequence[SimilarContent]) -> list[SimilarContent]:
     """Return those that show the same image, by falling explained share, then the others in their order."""
-    same = [similar for similar in found if similar.same_picture]
-    others = [similar for similar in found if not similar.same_picture]
+    same = [similar for similar in found if similar.same_image]
+    others = [similar for similar in found if not similar.same_image]
     return sorted(same, key=lambda similar: -(similar.explained_share or 0.0)) + others
 
 
@@ -79,7 +79,7 @@ def rerank(
         return found
     shares = explained_shares(query_pixels, np.stack(list(candidates.values()))).tolist()
     by_place = dict(zip(candidates, shares, strict=True))
-    return same_picture_first(
+    return same_image_first(
         [similar._replace(explained_share=by_place.get(place)) for place, similar in enumerate(found)]
     )
 

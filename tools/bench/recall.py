@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.similarity.rerank import SAME_PICTURE_SHARE, rerank_depth
+from catalog.similarity.rerank import SAME_IMAGE_SHARE, rerank_depth
 from models.registration.align import explained_shares
 
 TWIN_LEVELS = 4.0  # levels of 255, root mean square at the model's size: about what JPEG quality 50 changes there
@@ -26,7 +26,7 @@ def recall_of_similar(right: int, query: NDArray[np.uint8], alike: Vectors) -> f
     count = rerank_depth(alike[order].tolist())
     if count:
         told = explained_shares(query, _originals[order[:count]])
-        if told.max() >= SAME_PICTURE_SHARE:
+        if told.max() >= SAME_IMAGE_SHARE:
             best = order[:count][told == told.max()]
             return float(right in best) / len(best)
     level = int((alike == alike[right]).sum())

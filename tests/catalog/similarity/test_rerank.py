@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from catalog.files.queries import FileEntry
 from catalog.filesystem.safe_read import read_whole
-from catalog.similarity.rerank import MAX_RERANK_DEPTH, SimilarContent, rerank, rerank_depth, same_picture_first
+from catalog.similarity.rerank import MAX_RERANK_DEPTH, SimilarContent, rerank, rerank_depth, same_image_first
 
 
 def entry(path: Path, state: str = "ok") -> FileEntry:
@@ -119,8 +119,8 @@ def test_only_the_same_image_moves_to_the_front() -> None:
         SimilarContent(3, 0.88),
         SimilarContent(4, 0.87, 0.99),
     ]
-    assert order(same_picture_first(found)) == [4, 2, 1, 3]
-    assert same_picture_first([]) == []
+    assert order(same_image_first(found)) == [4, 2, 1, 3]
+    assert same_image_first([]) == []
 
 
 def test_reading_a_pipe_fails_at_once(tmp_path: Path) -> None:
