@@ -18,7 +18,7 @@ LOCK = "lock"
 TRASH_LOCK = "trash.lock"
 IN_HAND = "in-hand"
 
-BACKUP_NAME = re.compile(r"catalog-(\d{8}T\d{6}Z)(-v\d+)?\.db")
+BACKUP_NAME = re.compile(r"catalog-(?P<time>\d{8}T\d{6}Z)(?P<version>-v\d+)?\.db")
 BACKUP_STAMP = "%Y%m%dT%H%M%SZ"
 
 
@@ -32,6 +32,6 @@ def backup_time(name: str) -> float | None:
     """When the copy of that name was made, in seconds since the epoch; None where it is no copy's name."""
     found = BACKUP_NAME.fullmatch(name)
     try:
-        return float(timegm(time.strptime(found[1], BACKUP_STAMP))) if found else None
+        return float(timegm(time.strptime(found["time"], BACKUP_STAMP))) if found else None
     except ValueError:
         return None

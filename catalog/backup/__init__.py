@@ -1,1 +1,1 @@
-"""Backups of the catalog itself, their retention, and recovery from them."""
+"""Backups of the catalog: creation, retention, recovery."""

@@ -1,9 +1,7 @@
-"""Backups of the catalog: copies of the whole file, each proved before it gets its name.
+"""Create backups of the catalog, each a checked copy of the whole file, and report the status of the newest one.
 
-Vectors are most of their bytes and could be computed again; they are kept all the same, since for ten million images
-that would take days, during which nothing is found.
-
-How the catalog's own safety stands: the newest backup, and what is wrong with it. No copy is opened for that.
+Vectors are most of the bytes and could be computed again, but for ten million images that would take days without
+similarity search: they are backed up, too.
 """
 
 import fcntl
@@ -27,8 +25,8 @@ from catalog.store.database import Database
 if TYPE_CHECKING:
     from catalog.json_types.status import BackupStatusJson
 
-FREE_SPACE_MARGIN_BYTES = 16 << 20  # bytes that stay free for the catalog itself
-BACKUP_HOUR = 3  # o'clock, local time: between the day's last pictures and the report in the morning
+FREE_SPACE_MARGIN_BYTES = 16 << 20  # left free for the catalog itself
+BACKUP_HOUR = 3  # local time: between the day's last images and the report in the morning
 
 CHANGE_MARKER_SQL = (
     "SELECT seq FROM clock",
@@ -45,20 +43,28 @@ CHANGE_MARKER_SQL = (
 
 
 class Backup(NamedTuple):
-    """One copy. `at`: when it was made, in seconds since the epoch."""
+    """One backup. `at`: when it was made, in seconds since the epoch."""
 
     path: Path
     at: float
     bytes: int
 
 
+class BackupEvent(NamedTuple):
+    """The last event of the nightly backup. `kind`: `backup` or `backup failed`; `detail`: the error."""
+
+    at: float
+    kind: str
+    detail: str | None
+
+
 def backup_folder(state: Path) -> Path:
-    """Where the backups of this state directory lie."""
+    """Return the folder of the backups in a state directory."""
     return state / BACKUPS
 
 
 def list_backups(state: Path) -> list[Backup]:
-    """All backups, the newest first. That they lie there says that they were good when they were made."""
+    """Return all backups, newest first. Each passed its check when it was made."""
     found: list[Backup] = []
     try:
         for path in backup_folder(state).iterdir():
@@ -66,24 +72,29 @@ def list_backups(state: Path) -> list[Backup]:
             if at is not None:
                 found.append(Backup(path, at, path.stat().st_size))
     except OSError:
-        pass  # no folder, no backups; and what goes at this moment is none
+        pass  # no folder, or a backup that is being deleted
     return sorted(found, key=lambda backup: (backup.at, backup.path.name), reverse=True)
 
 
 def create_backup(
-    database: Database, state: Path, settings: BackupSettings, now: float, stopped: Callable[[], bool] = lambda: False
+    database: Database,
+    state: Path,
+    settings: BackupSettings,
+    now: float,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Backup:
-    """Make a backup, and only then let go of those that are one too many.
+    """Create a backup, and only then delete the expired ones.
 
     Raises:
-        Fault: it could not be made; all that were there are still there. Stopped: `stopped()` said so.
+        StoreError, ResourceError: it could not be made; no older backup was deleted.
+        TaskStopped: `should_stop()` returned True.
     """
     folder = backup_folder(state)
     make_private_directory(folder)
     target = folder / backup_name(now)
     with _exclusive_lock(folder):
         _remove_partial_files(folder)
-        write_backup(database, target, stopped)
+        write_backup(database, target, should_stop)
         _delete_expired(folder, settings, now)
     return Backup(target, float(int(now)), target.stat().st_size)
 
@@ -95,65 +106,70 @@ def _exclusive_lock(folder: Path) -> Iterator[None]:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError as error:
-        raise StoreError(f"another backup is being made in {folder}", "Wait until it is there.") from error
+        raise StoreError(f"another backup is being made in {folder}", "Wait until it is done.") from error
     finally:
         os.close(handle)
 
 
 def _remove_partial_files(folder: Path) -> None:
-    """What a kill left half-made. Whoever is alone here makes none now."""
+    """Remove what a kill left half-written. Under the lock, no other backup is being written."""
     for part in folder.glob("*.part*"):
         part.unlink(missing_ok=True)
 
 
-def write_backup(database: Database, target: Path, stopped: Callable[[], bool] = lambda: False) -> None:
-    """Write a proved copy to `target`, any place at all. Raises Fault; Stopped where `stopped()` said so."""
+def write_backup(database: Database, target: Path, should_stop: Callable[[], bool] = lambda: False) -> None:
+    """Write a checked copy to any path. Raises StoreError, ResourceError; TaskStopped if `should_stop()`."""
     require_free_space(target.parent, database.size)
-    database.copy(target, stopped)
+    database.copy(target, should_stop)
 
 
-def require_free_space(folder: Path, need: int) -> None:
-    """Raises ResourceError where `need` bytes and a margin are not free."""
+def require_free_space(folder: Path, size: int) -> None:
+    """Raise ResourceError unless `size` bytes and a margin are free."""
     try:
         free = shutil.disk_usage(folder).free
     except OSError as error:
         raise ResourceError(
-            f"cannot use {folder}: {os.strerror(error.errno or 0).lower()}", "Make it, or mount it."
+            f"cannot use {folder}: {os.strerror(error.errno or 0).lower()}", "Create it, or mount its disk."
         ) from error
-    if free < need + FREE_SPACE_MARGIN_BYTES:
+    needed = size + FREE_SPACE_MARGIN_BYTES
+    if free < needed:
         raise ResourceError(
-            f"a backup needs {(need + FREE_SPACE_MARGIN_BYTES) / 1e6:,.0f} "
-            f"MB in {folder}, and {free / 1e6:,.0f} MB are free",
-            "Free some space, or keep fewer copies: `daily` and `weekly` in [backup].",
+            f"a backup needs {needed / 1e6:,.0f} MB in {folder}, but only {free / 1e6:,.0f} MB are free",
+            "Free some space, or keep fewer backups: `daily` and `weekly` in [backup].",
         )
 
 
 def _delete_expired(folder: Path, settings: BackupSettings, now: float) -> None:
-    with suppress(OSError):  # the new one is there, which is what counts; the next one tries again
+    with suppress(OSError):  # the new backup exists, which is what counts; the next one tries again
         names = {path.name for path in folder.iterdir()}
         for name in expired_backups(names, now, settings.daily, settings.weekly):
             (folder / name).unlink(missing_ok=True)
 
 
 def last_scheduled_time(now: float) -> float:
-    """The latest time before `now` at which a nightly backup was to be made, in seconds since the epoch."""
-    local = time.localtime(now)
-    today = time.mktime((local.tm_year, local.tm_mon, local.tm_mday, BACKUP_HOUR, 0, 0, 0, 0, -1))
-    return today if today <= now else time.mktime((*local[:2], local.tm_mday - 1, BACKUP_HOUR, 0, 0, 0, 0, -1))
+    """Return the latest scheduled time of a nightly backup up to `now`, in seconds since the epoch."""
+    today = time.localtime(now)
+    scheduled = _backup_time_of(today, 0)
+    return scheduled if scheduled <= now else _backup_time_of(today, -1)
 
 
-def is_backup_due(newest: float | None, born: float | None, night: float, now: float) -> bool:
-    """Whether last night has no backup yet. Pure. A catalog younger than that has nothing to lose so far.
+def _backup_time_of(day: time.struct_time, offset: int) -> float:
+    return time.mktime((day.tm_year, day.tm_mon, day.tm_mday + offset, BACKUP_HOUR, 0, 0, 0, 0, -1))
 
-    What seems to lie in the future was made before the clock was set back, and says nothing of last night.
+
+def is_backup_due(newest: float | None, created: float | None, scheduled: float, now: float) -> bool:
+    """Return whether the backup scheduled for last night is missing. Pure.
+
+    `newest`: the time of the newest backup. `created`: of the catalog; a younger one than last night needs none yet. A
+    time in the future was recorded before the clock was set back, and proves nothing about last night.
     """
-    if born is None or night <= born <= now:
+    if created is None or scheduled <= created <= now:
         return False
-    return newest is None or newest < night or newest > now
+    return newest is None or newest < scheduled or newest > now
 
 
 def changed_since_backup(database: Database, backup: Backup) -> bool:
-    """Whether the catalog knows anything that the backup does not. Scans that found nothing new are no news."""
+    """Return whether the catalog has anything that the backup lacks. A scan that found no change does not count."""
     try:
         older = Database(backup.path, write=False)
     except CatalogError:
@@ -171,35 +187,39 @@ def _change_markers(database: Database) -> list[Any]:
 
 
 STALE_DAYS = 7
+SECONDS_PER_DAY = 86400
 LAST_BACKUP_EVENT_SQL = (
     "SELECT at, kind, detail FROM event WHERE kind IN ('backup', 'backup failed') ORDER BY at DESC, id DESC LIMIT 1"
 )
 
 
 def backup_status(database: Database, state: Path, settings: BackupSettings, now: float) -> "BackupStatusJson":
-    """`at`, `path` and `bytes` of the newest backup, None without one; `problem`: what has to be done, or ""."""
+    """Return `at`, `path` and `bytes` of the newest backup, None without one, and `problem`, with its remedy, or ""."""
     newest = next(iter(list_backups(state)), None)
-    nightly = bool(settings.daily or settings.weekly)
+    problem = ""
+    if settings.daily or settings.weekly:
+        event = database.row(LAST_BACKUP_EVENT_SQL)
+        last = BackupEvent(*event) if event else None
+        problem = backup_problem(last, newest.at if newest else None, catalog_created_at(database), now)
     return {
         "at": format_timestamp(newest.at) if newest else None,
         "path": str(newest.path) if newest else None,
         "bytes": newest.bytes if newest else None,
-        "problem": backup_problem(
-            database.row(LAST_BACKUP_EVENT_SQL), newest.at if newest else None, catalog_created_at(database), now
-        )
-        if nightly
-        else "",
+        "problem": problem,
     }
 
 
-def backup_problem(last: tuple[Any, ...] | None, newest: float | None, began: float | None, now: float) -> str:
-    """What is wrong, or "". `last`: the last word of the nightly backup (when, kind, detail); `began`: the catalog's
-    birth. Pure. A night in which nothing had changed counts like one with a backup.
+def backup_problem(last: BackupEvent | None, newest: float | None, created: float | None, now: float) -> str:
+    """Return what is wrong with the backups, or "". Pure.
+
+    `newest`: the time of the newest backup; `created`: of the catalog. A night without changes counts like a backup.
     """
-    failed = last is not None and last[1] == "backup failed"
-    if last is not None and failed and last[0] > (newest or 0.0):
-        return str(last[2])
-    good = max(newest or 0.0, last[0] if last is not None and not failed else 0.0, began or now)
-    if now - good <= STALE_DAYS * 86400:
+    failed = last is not None and last.kind == "backup failed"
+    if last is not None and failed and last.at > (newest or 0.0):
+        return str(last.detail)
+    good = max(newest or 0.0, last.at if last is not None and not failed else 0.0, created or now)
+    age = now - good
+    if age <= STALE_DAYS * SECONDS_PER_DAY:
         return ""
-    return f"none for {int((now - good) / 86400)} days: see that the service runs at times, or type `catalog backup`"
+    days = int(age / SECONDS_PER_DAY)
+    return f"none for {days} days: make sure that the service runs regularly, or run `catalog backup`"

@@ -1,7 +1,7 @@
-"""Put a good catalog in the place of a damaged one: the newest backup that passes, or one built anew.
+"""Replace a damaged catalog with the newest backup that passes its check, or with a new catalog.
 
-Nothing is deleted but the index, which is a cache. The damaged files are kept aside. A kill between any two steps
-leaves either the old catalog or none, never an empty one; the same call then goes on from there.
+Only the index is deleted, which is a cache; the damaged files are kept. A kill between any two steps leaves the old
+catalog or none, never an empty one, and the same command continues from there.
 """
 
 import os
@@ -37,89 +37,101 @@ from catalog.store.database import Database, database_problems
 from catalog.store.events import record_event
 
 SQLITE_LOG_SUFFIXES = ("-wal", "-shm", "-journal")
+MAX_PROBLEMS_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
 class SkippedBackup:
-    """A backup that was passed over, and why."""
+    """A backup that did not pass its check, and the reason."""
 
     path: Path
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class RecoveryResult:
-    """What was done. `source`: the copy that was put in place, None where the catalog was built anew; `until`: what
-    happened after it is lost, but for choices. `labels`: choices in the catalog. `aside`: where the damaged file lies.
+    """The result of a recovery.
+
+    `source`: the backup that was restored, None for a new catalog. `source_time`: everything after it is lost, except
+    labels. `labels`: in the catalog; `salvaged`: found only in a damaged file. `damaged_file`: its new path.
     """
 
     source: Path | None
-    until: float | None
+    source_time: float | None
     labels: int
     salvaged: int
-    aside: Path | None
-    passed: list[SkippedBackup]
+    damaged_file: Path | None
+    skipped: list[SkippedBackup]
 
 
 def recover_catalog(config: Config, source: Path | None, *, rebuild: bool, now: float) -> RecoveryResult:
-    """Do all of it. The caller holds the lock of the service.
+    """Recover the catalog from `source`, from the newest sound backup, or as a new catalog (`rebuild`, or no backup).
+
+    The caller holds the lock of the service.
 
     Raises:
-        StoreError: the named source is not sound. ResourceError: no space, or the place cannot be written.
+        StoreError: `source` is not sound. ResourceError: no space, or the state directory cannot be written.
     """
-    passed: list[SkippedBackup] = []
-    chosen = None if rebuild else _choose_backup(config.state, source, passed)
-    salvaged = _salvage_choices([config.database, *(one.path for one in passed)], config.state)
-    with _recovery_folder(config.state) as workshop:
-        fresh = workshop / config.database.name
-        if chosen is not None:
-            require_free_space(workshop, chosen.bytes)
-            _copy_with_wal(chosen.path, fresh)
-        labels = _migrate_and_merge_choices(fresh, config.state, chosen, now)
+    skipped: list[SkippedBackup] = []
+    backup = None if rebuild else _choose_backup(config.state, source, skipped)
+    salvaged = _salvage_choices([config.database, *(one.path for one in skipped)], config.state)
+    with _recovery_folder(config.state) as folder:
+        recovered = folder / config.database.name
+        if backup is not None:
+            require_free_space(folder, backup.bytes)
+            _copy_with_wal(backup.path, recovered)
+        labels = _migrate_and_merge_choices(recovered, config.state, backup, now)
         remove_all_snapshots(config.state)
-        (config.state / IN_HAND).unlink(missing_ok=True)  # ids, too, of the catalog that goes
-        aside = _set_aside(config.database, now)
-        replace_durably(fresh, config.database)
+        (config.state / IN_HAND).unlink(missing_ok=True)  # has ids of the old catalog, like the snapshots
+        damaged_file = _set_aside(config.database, now)
+        replace_durably(recovered, config.database)
     inherit_owner(config.database)
     return RecoveryResult(
-        chosen.path if chosen else None, chosen.at if chosen else None, labels, salvaged, aside, passed
+        backup.path if backup else None, backup.at if backup else None, labels, salvaged, damaged_file, skipped
     )
 
 
-def _choose_backup(state: Path, source: Path | None, passed: list[SkippedBackup]) -> Backup | None:
+def _choose_backup(state: Path, source: Path | None, skipped: list[SkippedBackup]) -> Backup | None:
     if source is not None:
-        words = database_problems(source)
-        if words:
-            raise StoreError(f"{source} is not sound: {'; '.join(words[:3])}", "Name another, or leave --from out.")
+        problems = database_problems(source)
+        if problems:
+            raise StoreError(f"{source} is not sound: {_summary(problems)}", "Name another file, or omit --from.")
         found = source.stat()
         return Backup(source, found.st_mtime, found.st_size)
     for backup in list_backups(state):
-        words = database_problems(backup.path)
-        if not words:
+        problems = database_problems(backup.path)
+        if not problems:
             return backup
-        passed.append(SkippedBackup(backup.path, "; ".join(words[:3])))
+        skipped.append(SkippedBackup(backup.path, _summary(problems)))
     return None
 
 
-def _salvage_choices(places: list[Path], state: Path) -> int:
-    """Choices that the journal lacks, from whatever can still be read; they go into the journal first."""
-    found = 0
-    for place in places:
-        with suppress(CatalogError, TypeError, ValueError, AttributeError):  # what damage gives may be nonsense
-            database = Database(place, write=False)
+def _summary(problems: list[str]) -> str:
+    return "; ".join(problems[:MAX_PROBLEMS_SHOWN])
+
+
+def _salvage_choices(databases: list[Path], state: Path) -> int:
+    """Copy choices that the journal lacks from damaged databases, as far as they can be read, into the journal.
+
+    Returns how many.
+    """
+    count = 0
+    for path in databases:
+        with suppress(CatalogError, TypeError, ValueError, AttributeError):  # a damaged file may yield any value
+            database = Database(path, write=False)
             try:
                 missing = compare_choices(table_choices(database), journal_choices(state)).missing_in_journal
             finally:
                 database.close()
-            sound = [entry for choice in missing if choice_from_entry(entry := entry_from_choice(choice)) is not None]
-            journal.append(state, sound)
-            found += len(sound)
-    return found
+            valid = [entry for choice in missing if choice_from_entry(entry := entry_from_choice(choice)) is not None]
+            journal.append(state, valid)
+            count += len(valid)
+    return count
 
 
 @contextmanager
 def _recovery_folder(state: Path) -> Iterator[Path]:
-    """A folder of its own, so that logs and leftovers of an earlier try cannot meet the new catalog."""
+    """Create an empty folder, so that logs and files of an earlier attempt cannot mix with the new catalog."""
     folder = state / RECOVERING
     shutil.rmtree(folder, ignore_errors=True)
     make_private_directory(folder)
@@ -127,50 +139,51 @@ def _recovery_folder(state: Path) -> Iterator[Path]:
         yield folder
     except OSError as error:
         raise ResourceError(
-            f"the catalog cannot be put in place in {state}: {os.strerror(error.errno or 0).lower()}",
-            "Free some space, see that it is writable, and run it again; nothing was lost.",
+            f"the catalog cannot be replaced in {state}: {os.strerror(error.errno or 0).lower()}; nothing was lost",
+            "Free some space, make sure that it is writable, and run it again.",
         ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _copy_with_wal(source: Path, target: Path) -> None:
-    """Of a copy that somebody made by hand, what waits in the log beside it belongs to it."""
-    for tail in ("", "-wal"):
-        place = source.with_name(source.name + tail)
-        if not tail or place.exists():
-            shutil.copyfile(place, target.with_name(target.name + tail))
+    """Copy a database and its write-ahead log, which a copy made by hand may have and need."""
+    for suffix in ("", "-wal"):
+        path = source.with_name(source.name + suffix)
+        if not suffix or path.exists():
+            shutil.copyfile(path, target.with_name(target.name + suffix))
 
 
-def _migrate_and_merge_choices(fresh: Path, state: Path, chosen: Backup | None, now: float) -> int:
-    """Bring the new catalog to this version and give it the owner's choices."""
-    word = f"from {chosen.path.name}" if chosen else "built anew"
-    database = Database(fresh, write=True, restoring=True)
+def _migrate_and_merge_choices(recovered: Path, state: Path, backup: Backup | None, now: float) -> int:
+    """Migrate the recovered catalog to this version and add the owner's choices; return the number of labels."""
+    detail = f"from {backup.path.name}" if backup else "new catalog"
+    database = Database(recovered, write=True, restoring=True)
     try:
         with database.transaction():
             reconcile_with_journal(database, state)
-            record_event(database, now, "recovered", detail=word)
+            record_event(database, now, "recovered", detail=detail)
             labels = int(database.value("SELECT count(*) FROM label"))
         database.shrink_log()
     finally:
         database.close()
-    if file_size(fresh.with_name(fresh.name + "-wal")):
-        raise ResourceError(f"the new catalog in {fresh.parent} is not whole", "Free some space and run it again.")
+    if file_size(recovered.with_name(recovered.name + "-wal")):
+        raise ResourceError(f"the new catalog in {recovered.parent} is incomplete", "Free some space and run it again.")
     return labels
 
 
 def _set_aside(database: Path, now: float) -> Path | None:
-    """The catalog first and its log after it: a log without its catalog is noticed, the other way round it is not.
+    """Rename the damaged catalog and its log, and return the new path; None where there was no catalog.
 
-    Were the log still there, SQLite would write its pages into the new catalog.
+    First the catalog, then its log: a log without its catalog is noticed, a catalog without its log is not. If the log
+    stayed, SQLite would write its pages into the new catalog.
     """
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
     aside = database.with_name(f"{database.name}.damaged-{stamp}")
     moved = False
-    for tail in ("", *SQLITE_LOG_SUFFIXES):
-        place = database.with_name(database.name + tail)
-        if place.exists():
-            place.replace(aside.with_name(aside.name + tail))
-            moved = moved or not tail
+    for suffix in ("", *SQLITE_LOG_SUFFIXES):
+        path = database.with_name(database.name + suffix)
+        if path.exists():
+            path.replace(aside.with_name(aside.name + suffix))
+            moved = moved or not suffix
     fsync_directory(database.parent)
     return aside if moved else None

@@ -1,7 +1,7 @@
-"""Names of backups, and which of them are kept. Pure.
+"""Decide which backups expire. Pure.
 
-After restic's `forget --keep-daily --keep-weekly`: the last copy of each of so many days, and of so many weeks. Days
-and weeks without a copy do not count, so a machine that is seldom on keeps as many copies as any other.
+As restic's `forget --keep-daily N --keep-weekly M`: keep the last backup of each of N days and of each of M weeks. Days
+and weeks without a backup do not count, so a machine that is rarely on keeps as many backups as any other.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,22 +13,22 @@ WEEK_SECONDS = 7 * 86400
 
 
 def expired_backups(names: Iterable[str], now: float, daily: int, weekly: int) -> set[str]:
-    """Which copies may go; those that are no copies of ours, and the newest one, never.
+    """Return the names of the expired backups: never the newest, and never a file that is not ours.
 
-    The copy made before a migration preserves what no later one does: it stays for `weekly` weeks. One from the
-    future (the clock was set back) is no newer than what was made since, and takes the place of a day.
+    A backup made before a migration keeps the old schema, which no later one has: it is kept for `weekly` weeks. One
+    from the future (the clock was set back) does not count as the newest, but takes the place of a day.
     """
-    every = sorted(((at, name) for name in names if (at := backup_time(name)) is not None), reverse=True)
-    preserved = {name for at, name in every if _is_pre_migration(name) and now - at < weekly * WEEK_SECONDS}
-    plain = [(at, name) for at, name in every if not _is_pre_migration(name)]
-    newest = [name for at, name in plain if at <= now][:1] or [name for _, name in every[:1]]
-    kept = {*newest, *preserved, *_last_of_each(plain, _day, daily), *_last_of_each(plain, _week, weekly)}
-    return {name for _, name in every} - kept
+    backups = sorted(((at, name) for name in names if (at := backup_time(name)) is not None), reverse=True)
+    pre_migration = {name for at, name in backups if _is_pre_migration(name) and now - at < weekly * WEEK_SECONDS}
+    regular = [(at, name) for at, name in backups if not _is_pre_migration(name)]
+    newest = [name for at, name in regular if at <= now][:1] or [name for _, name in backups[:1]]
+    kept = {*newest, *pre_migration, *_last_of_each(regular, _day, daily), *_last_of_each(regular, _week, weekly)}
+    return {name for _, name in backups} - kept
 
 
 def _is_pre_migration(name: str) -> bool:
-    found = BACKUP_NAME.fullmatch(name)
-    return found is not None and found[2] is not None
+    match = BACKUP_NAME.fullmatch(name)
+    return match is not None and match["version"] is not None
 
 
 def _last_of_each(newest_first: list[tuple[float, str]], period: Callable[[float], object], count: int) -> list[str]:

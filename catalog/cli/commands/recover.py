@@ -70,24 +70,24 @@ def _record(result: RecoveryResult) -> "RecoveryJson":
     return {
         "sound": False,
         "source": None if result.source is None else os.fspath(result.source),
-        "until": None if result.until is None else format_timestamp(result.until),
+        "until": None if result.source_time is None else format_timestamp(result.source_time),
         "labels": result.labels,
         "salvaged": result.salvaged,
-        "aside": None if result.aside is None else os.fspath(result.aside),
-        "passed": [{"path": os.fspath(skipped.path), "why": skipped.why} for skipped in result.passed],
+        "aside": None if result.damaged_file is None else os.fspath(result.damaged_file),
+        "passed": [{"path": os.fspath(skipped.path), "why": skipped.reason} for skipped in result.skipped],
         "next": NEXT_COMMAND,
     }
 
 
 def _print(result: RecoveryResult) -> None:
-    for skipped in result.passed:
-        click.echo(f"skipped: {printable_path(os.fsencode(skipped.path))}: {skipped.why}", err=True)
-    if result.source is None or result.until is None:
+    for skipped in result.skipped:
+        click.echo(f"skipped: {printable_path(os.fsencode(skipped.path))}: {skipped.reason}", err=True)
+    if result.source is None or result.source_time is None:
         click.echo("created a new catalog: all files will be read again; their history starts over", err=True)
     else:
         click.echo(f"restored: {printable_path(os.fsencode(result.source))}", err=True)
-        click.echo(f"lost: everything recorded after {format_timestamp(result.until)}, except labels", err=True)
+        click.echo(f"lost: everything recorded after {format_timestamp(result.source_time)}, except labels", err=True)
     click.echo(f"labels: {result.labels}, {result.salvaged} of them from the damaged file", err=True)
-    if result.aside is not None:
-        click.echo(f"damaged file kept: {result.aside} (delete it when all is well)", err=True)
+    if result.damaged_file is not None:
+        click.echo(f"damaged file kept: {result.damaged_file} (delete it when all is well)", err=True)
     click.echo(f"next: `{NEXT_COMMAND}`, or start the service, to record what changed since", err=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from catalog.backup.create import (
+    BackupEvent,
     backup_folder,
     backup_problem,
     changed_since_backup,
@@ -229,15 +230,17 @@ def test_the_word_of_status() -> None:
     now = NOW + 100 * DAY
     assert backup_problem(None, None, now - DAY, now) == ""
     assert "none for 8 days" in backup_problem(None, None, now - 8 * DAY - 9, now)
-    assert backup_problem((now - DAY, "backup", None), now - 90 * DAY, now - 99 * DAY, now) == "", "nothing had changed"
+    assert backup_problem(BackupEvent(now - DAY, "backup", None), now - 90 * DAY, now - 99 * DAY, now) == "", (
+        "nothing had changed"
+    )
     assert "none for 9 days" in backup_problem(
-        (now - 9 * DAY - 9, "backup", None), now - 9 * DAY - 9, now - 99 * DAY, now
+        BackupEvent(now - 9 * DAY - 9, "backup", None), now - 9 * DAY - 9, now - 99 * DAY, now
     )
     assert (
-        backup_problem((now - 60, "backup failed", "full. Free some."), now - DAY, now - 99 * DAY, now)
+        backup_problem(BackupEvent(now - 60, "backup failed", "full. Free some."), now - DAY, now - 99 * DAY, now)
         == "full. Free some."
     )
-    assert backup_problem((now - 60, "backup failed", "full"), now - 50, now - 99 * DAY, now) == "", (
+    assert backup_problem(BackupEvent(now - 60, "backup failed", "full"), now - 50, now - 99 * DAY, now) == "", (
         "one was made by hand since"
     )
 
