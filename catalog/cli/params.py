@@ -81,7 +81,8 @@ def parse_duration(text: str) -> float:
     found = DURATION_PATTERN.fullmatch(text.strip())
     if found is None:
         raise ValueError(text)
-    return float(found[1]) * UNIT_SECONDS[found[2].lower()]
+    amount, unit = found.groups()
+    return float(amount) * UNIT_SECONDS[unit.lower()]
 
 
 class Duration(click.ParamType[float]):
@@ -107,8 +108,9 @@ def is_day(text: str) -> bool:
     found = DAY_PATTERN.fullmatch(text)
     if found is None:
         return False
+    year, month, day = found.groups()
     try:
-        date(int(found[1]), int(found[2] or 1), int(found[3] or 1))
+        date(int(year), int(month or 1), int(day or 1))
     except ValueError:
         return False
     return True
@@ -136,9 +138,12 @@ def parse_size(text: str) -> int:
     Raises ValueError, also for a number without a unit: `--budget 50`, meant as gigabytes, would end after 50 bytes.
     """
     found = SIZE_PATTERN.fullmatch(text.strip())
-    if found is None or (found[3] and not found[2]):
+    if found is None:
         raise ValueError(text)
-    return int(float(found[1]) * (1024 if found[3] else 1000) ** UNIT_POWERS[found[2].lower()])
+    amount, prefix, binary = found.groups()
+    if binary and not prefix:
+        raise ValueError(text)
+    return int(float(amount) * (1024 if binary else 1000) ** UNIT_POWERS[prefix.lower()])
 
 
 class Size(click.ParamType[int]):

@@ -18,7 +18,7 @@ from catalog.state_dir import REPORTS
 if TYPE_CHECKING:
     from catalog.json_types.report import ReportJson
 
-REPORT_NAME_PATTERN = re.compile(r"report-(\d{4}-\d{2}-\d{2})\.(json|html)")
+REPORT_NAME_PATTERN = re.compile(r"report-(?P<day>\d{4}-\d{2}-\d{2})\.(?:json|html)")
 
 
 def report_folder(state: Path) -> Path:
@@ -31,7 +31,7 @@ def expired_reports(names: list[str], keep: int) -> set[str]:
 
     Names that are not those of reports are never returned.
     """
-    days = {name: found[1] for name in names if (found := REPORT_NAME_PATTERN.fullmatch(name))}
+    days = {name: found["day"] for name in names if (found := REPORT_NAME_PATTERN.fullmatch(name))}
     kept = sorted(set(days.values()), reverse=True)[: max(1, keep)]
     return {name for name, day in days.items() if day not in kept}
 
@@ -53,7 +53,7 @@ def _read_report(path: Path) -> StoredReport | None:
         records = {str(name): dict(record) for name, record in content["sections"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return StoredReport(named[1], at, records) if named else None
+    return StoredReport(named["day"], at, records) if named else None
 
 
 def choose_baseline(stored: tuple[StoredReport, ...], now: float, since: float | None = None) -> Baseline:

@@ -1,4 +1,4 @@
-"""Days and formats as people type them."""
+"""Dates and image formats on the command line."""
 
 import click
 import pytest
@@ -22,7 +22,7 @@ from models.decode.formats import FORMATS
         ("0000", False),
     ],
 )
-def test_a_day_is_of_the_calendar(text: str, expected: bool) -> None:
+def test_only_dates_of_the_calendar_are_accepted(text: str, expected: bool) -> None:
     assert is_day(text) is expected
 
 
