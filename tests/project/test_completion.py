@@ -1,4 +1,4 @@
-"""Shell completion, as the shells ask for it."""
+"""Shell completion, called as the shells call it."""
 
 import os
 import shutil
@@ -11,12 +11,12 @@ from catalog.cli.main import COMMANDS
 
 
 def complete(*words: str) -> list[str]:
-    asked = {
+    environment = {
         "_CATALOG_COMPLETE": "bash_complete",
         "COMP_WORDS": " ".join(("catalog", *words)),
         "COMP_CWORD": str(len(words)),
     }
-    return catalog(env=asked).splitlines()
+    return catalog(env=environment).splitlines()
 
 
 def catalog(*words: str, env: dict[str, str] | None = None) -> str:
@@ -39,16 +39,16 @@ def test_choices_are_completed() -> None:
     assert "plain,unreachable" in complete("ls", "--state", "")
 
 
-def test_paths_are_left_to_the_shell() -> None:
+def test_paths_are_completed_by_the_shell() -> None:
     assert complete("show", "/sr") == ["file,/sr"]
 
 
-def test_commands_of_a_command_are_completed() -> None:
+def test_subcommands_are_completed() -> None:
     assert complete("service", "") == ["plain,install", "plain,uninstall"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_script_is_valid_in_its_shell(shell: str) -> None:
+def test_the_script_is_valid_for_its_shell(shell: str) -> None:
     script = catalog("completion", shell)
     assert f"_CATALOG_COMPLETE={shell}_complete" in script
     program = shutil.which(shell)

@@ -1,4 +1,4 @@
-"""A small catalog with something to tell in every section of the report."""
+"""A small catalog with content for every section of the report."""
 
 import os
 import time
@@ -18,16 +18,16 @@ from tests.support.running_service import Household, picture
 
 COUNT = 24
 EVIL = b"<script>alert(1)<b>&\"'\n\xff.png"  # a slash would end the name
-NOTHING = Baseline(0.0)
+NO_BASELINE = Baseline(0.0)
 
 
 def place(house: Household, name: str | bytes = "", root: int = 0) -> Path:
-    """A file in a root."""
+    """Return the path of a file in a root."""
     return Path(os.fsdecode(house.roots[root]), os.fsdecode(name))
 
 
 def shot(seed: int, bad: bool) -> bytes:
-    """A noisy picture, reddish if it is one to delete: what the tiny model's mean colours can tell."""
+    """Return a noisy image, reddish if it is one to delete, which the tiny model sees in its mean colours."""
     from io import BytesIO
 
     from PIL import Image
@@ -40,8 +40,8 @@ def shot(seed: int, bad: bool) -> bytes:
     return buffer.getvalue()
 
 
-def fill(house: Household) -> None:
-    """Pictures of two kinds, a copy, one that cannot be read, and one with a hostile name; one pass over them."""
+def add_images(house: Household) -> None:
+    """Add images of two kinds, a copy, a damaged one and one with a hostile name, and make a pass over them."""
     for number in range(COUNT):
         kind = "b" if number % 2 else "a"
         place(house, f"{kind}{number:03}.png").write_bytes(shot(number, bad=kind == "b"))
@@ -51,30 +51,30 @@ def fill(house: Household) -> None:
     assert house.once().returncode == 0, house.tail()
 
 
-def teach(house: Household) -> None:
-    """Labels and a head; the file with the hostile name is one to delete."""
-    for word, kind in (("keep", "a"), ("delete", "b")):
+def label_and_train(house: Household) -> None:
+    """Label images and train a head; the file with the hostile name is labelled delete."""
+    for label, kind in (("keep", "a"), ("delete", "b")):
         named = [*map(str, sorted(place(house).glob(f"{kind}*.png"))[:11])]
-        if word == "delete":
+        if label == "delete":
             named.append(os.fsdecode(house.root + b"/" + EVIL))
-        assert call(house, "label", word, *named).exit_code == 0
+        assert call(house, "label", label, *named).exit_code == 0
     assert call(house, "train", "--force").exit_code == 0
 
 
-def rot(house: Household, name: str | bytes) -> None:
-    """Flip a byte behind the back of size and mtime, and have it found."""
+def flip_byte(house: Household, name: str | bytes) -> None:
+    """Flip a byte, keep size and mtime, and let a scrub find it."""
     path = place(house, name)
-    told, data = path.stat(), bytearray(path.read_bytes())
+    before, data = path.stat(), bytearray(path.read_bytes())
     data[len(data) // 2] ^= 0x10
     with path.open("r+b") as file:
         file.write(data)
-    os.utime(path, ns=(told.st_atime_ns, told.st_mtime_ns))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     call(house, "scrub")
     house.once()
 
 
 def call(house: Household, *words: str) -> Result:
-    """Run a `catalog` command, with the exit code that its process would have."""
+    """Run a `catalog` command and return its result with the exit code that its process would have."""
     result = CliRunner().invoke(cli, ["--config", str(house.config_path), *words], standalone_mode=False)
     if isinstance(result.exception, CatalogError):
         result.exit_code = result.exception.exit_code
@@ -83,19 +83,19 @@ def call(house: Household, *words: str) -> Result:
     return result
 
 
-def asking(house: Household) -> CatalogContext:
-    """An open catalog."""
+def open_catalog(house: Household) -> CatalogContext:
+    """Open the catalog."""
     return CatalogContext(house.config)
 
 
-def told(house: Household, now: float | None = None) -> Report:
-    """A report of now, compared with what is kept."""
+def current_report(house: Household, now: float | None = None) -> Report:
+    """Build a report, compared with the stored ones."""
     at = time.time() if now is None else now
-    return build_report(asking(house), at, choose_baseline(read_reports(house.state), at))
+    return build_report(open_catalog(house), at, choose_baseline(read_reports(house.state), at))
 
 
 def write(house: Household, sql: str, *values: object) -> None:
-    """Change the catalog behind the service's back."""
+    """Change the catalog without the service."""
     database = Database(house.config.database, write=True)
     try:
         with database.transaction():

@@ -16,7 +16,7 @@ from catalog.cli.main import COMMANDS, cli
 from catalog.json_types.commands import JSON_TYPES
 from catalog.json_types.models import BundleDetailsJson
 from catalog.json_types.report import SECTION_TYPES, SectionJson
-from tests.support.report_service import call, fill, place, rot, teach, write
+from tests.support.report_service import add_images, call, flip_byte, label_and_train, place, write
 from tests.support.running_service import Household
 
 OPEN_TYPES = (BundleDetailsJson,)  # have further keys, which the model's own description defines
@@ -58,12 +58,12 @@ def json_commands() -> set[str]:
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Household]:
     """A catalog with labels, a head, bit rot, a suspect label, a rejected file, and files in the trash."""
     made = Household(tmp_path_factory.mktemp("json"))
-    fill(made)
-    teach(made)
+    add_images(made)
+    label_and_train(made)
     write(made, "UPDATE label SET held_out = iif(value = 'keep', 0.95, 0.9)")
     write(made, "INSERT INTO event(at, kind, detail) VALUES (?, 'backup failed', 'disk full')", time.time())
     call(made, "backup")
-    rot(made, "a002.png")
+    flip_byte(made, "a002.png")
     yield made
     made.close()
 
@@ -155,7 +155,7 @@ def test_trash_and_restore_have_the_keys_of_their_types(house: Household) -> Non
 
 def test_accepted_files_have_the_keys_of_their_type(house: Household) -> None:
     (kind,) = JSON_TYPES["accept"]
-    rot(house, "a006.png")
+    flip_byte(house, "a006.png")
     for value in objects(house, "accept", str(place(house, "a006.png"))):
         assert problems(value, kind, "accept") == []
 

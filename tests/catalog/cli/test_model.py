@@ -1,4 +1,4 @@
-"""`catalog model`: what is at hand, what it is, whether it holds, choosing and dropping."""
+"""`catalog model`: list, show, check, use, pull and drop."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def listed(house: Household) -> dict[str, dict[str, object]]:
     return {line["name"]: line for line in map(json.loads, lines)}
 
 
-def test_the_list_names_the_embedded_bundle_the_pulled_one_and_the_one_that_answers(house: Household) -> None:
+def test_list_shows_the_embedded_the_pulled_and_the_current_model(house: Household) -> None:
     found = listed(house)
     assert {"default", "other", str(house.folder / "bundle")} == found.keys()
     assert found[str(house.folder / "bundle")] | {"id": 0} == {
@@ -60,7 +60,7 @@ def test_a_broken_bundle_is_listed_with_its_problem(house: Household) -> None:
     assert "altered or cut" in str(listed(house)["other"]["problem"])
 
 
-def test_show_tells_what_made_the_vectors(house: Household) -> None:
+def test_show_prints_what_determines_the_vectors(house: Household) -> None:
     found = json.loads(call(house, "model", "show", "--json").stdout)
     assert found["name"] == "tiny"
     assert len(found["graph_sha256"]) == 64
@@ -68,7 +68,7 @@ def test_show_tells_what_made_the_vectors(house: Household) -> None:
     assert (found["role"], found["provider"]) == ("current", "CPUExecutionProvider")
 
 
-def test_check_proves_a_bundle_and_reports_one_that_fails(house: Household) -> None:
+def test_check_passes_a_good_bundle_and_fails_a_bad_one(house: Household) -> None:
     good = call(house, "model", "check", "other", "--json")
     assert good.exit_code in (0, None) and json.loads(good.stdout)["ok"]
     (house.state / "models" / "other" / "goldens" / "golden.png").write_bytes(picture(-5))
@@ -76,7 +76,7 @@ def test_check_proves_a_bundle_and_reports_one_that_fails(house: Household) -> N
     assert not bad["ok"] and "cosine" in bad["word"]
 
 
-def test_use_switches_and_drop_frees_the_old_vectors(house: Household) -> None:
+def test_use_switches_the_model_and_drop_deletes_the_old_vectors(house: Household) -> None:
     house.start()
     assert "the service is preparing it" in call(house, "model", "use", "other").stderr
     assert until(lambda: listed(house)["other"]["role"] == "current"), house.tail()
@@ -88,78 +88,80 @@ def test_use_switches_and_drop_frees_the_old_vectors(house: Household) -> None:
     snapshots = f"{header_path(house.state, str(listed(house)[old]['id'])).stem}*"
     assert len(list(house.state.glob(snapshots))) == 2
     assert "6 vectors deleted" in call(house, "model", "drop", old).stderr
-    assert list(house.state.glob(snapshots)) == []  # the ids in it may be given out again
-    assert (house.folder / "bundle" / "model.onnx").exists()  # the owner's folder, not ours
+    assert list(house.state.glob(snapshots)) == []  # SQLite may use the ids in it again
+    assert (house.folder / "bundle" / "model.onnx").exists()  # the owner's folder is not deleted
     assert [folder.exists() for folder in engines] == [False, True]
     assert house.stop() == 0
     assert house.rows("SELECT count(*) FROM vector") == [(6,)]
     assert house.findings() == []
 
 
-def test_a_folder_is_chosen_by_its_whole_path(house: Household, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_use_stores_the_absolute_path_of_a_folder(house: Household, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(house.state / "models")
     assert call(house, "model", "use", "./other").exception is None
     assert house.config.model.bundle == str(house.state / "models" / "other")
-    told = json.loads(call(house, "status", "--json").stdout)["model"]
-    assert told["wanted"] == house.config.model.bundle
+    model = json.loads(call(house, "status", "--json").stdout)["model"]
+    assert model["wanted"] == house.config.model.bundle
     assert house.once().returncode == 0
-    told = json.loads(call(house, "status", "--json").stdout)["model"]
-    assert (told["name"], told["wanted"]) == ("other", None)
+    model = json.loads(call(house, "status", "--json").stdout)["model"]
+    assert (model["name"], model["wanted"]) == ("other", None)
 
 
-def test_what_may_have_been_meant_is_said(house: Household, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_model_is_answered_with_a_likely_correction(
+    house: Household, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(house.folder)
     (house.folder / "prepared" / "visual").mkdir(parents=True)
     (house.folder / "prepared" / "visual" / "model.onnx").write_bytes(b"")
     for name, remedy in (("nothing", "model list"), ("bundle", "./bundle"), ("./prepared", "model pull ./prepared")):
-        fault = call(house, "model", "use", name).exception
-        assert isinstance(fault, ResourceError) and remedy in fault.remedy
+        error = call(house, "model", "use", name).exception
+        assert isinstance(error, ResourceError) and remedy in error.remedy
     (house.folder / "bundle" / "bundle.json").unlink()
     assert "bundle.json is missing" in str(call(house, "model", "use", "./bundle").exception)
 
 
-def test_a_name_that_is_no_name_is_refused(house: Household) -> None:
+def test_pull_refuses_invalid_names(house: Household) -> None:
     source = str(house.folder / "bundle")
     for name in ("../other", "default", ".hidden", "a/b", ""):
         assert isinstance(call(house, "model", "pull", source, "--name", name).exception, UsageError) == (name != "")
     assert sorted(path.name for path in (house.state / "models").iterdir()) == ["bundle", "other"]
 
 
-def test_what_the_configuration_wants_is_not_dropped(house: Household) -> None:
+def test_the_configured_model_cannot_be_dropped(house: Household) -> None:
     assert call(house, "model", "use", "other").exception is None
     assert isinstance(call(house, "model", "drop", "other").exception, UsageError)
     assert (house.state / "models" / "other" / "bundle.json").exists()
 
 
-def test_a_pass_says_that_the_wanted_bundle_cannot_be_used(house: Household) -> None:
+def test_a_pass_reports_that_the_configured_bundle_cannot_be_used(house: Household) -> None:
     assert call(house, "model", "use", "other").exception is None
     (house.state / "models" / "other" / "model.onnx").write_bytes(b"")
     Path(os.fsdecode(house.root), "late.png").write_bytes(picture(77))
     done = house.once()
     assert done.returncode == 4 and "altered or cut" in done.stderr
-    assert house.rows("SELECT count(*) FROM vector") == [(7,)]  # the model that answers did its work
+    assert house.rows("SELECT count(*) FROM vector") == [(7,)]  # embedded by the current model
 
 
-def test_vectors_that_nothing_could_make_again_are_kept(house: Household, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drop_keeps_vectors_that_cannot_be_computed_again(house: Household, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = Path(os.fsdecode(house.root), "0.png")
     assert call(house, "label", "delete", str(gone)).exception is None
     gone.unlink()
     assert call(house, "model", "use", "other").exception is None
     assert house.once().returncode == 0
     monkeypatch.chdir(house.folder)
-    told = call(house, "model", "drop", "./bundle").stderr
-    assert "5 vectors deleted" in told and "1 kept" in told
+    messages = call(house, "model", "drop", "./bundle").stderr
+    assert "5 vectors deleted" in messages and "1 kept" in messages
     assert house.rows("SELECT count(*) FROM vector v JOIN model m ON m.id = v.model WHERE m.name = 'tiny'") == [(1,)]
     assert house.findings() == []
 
 
-def test_the_model_that_answers_is_not_dropped(house: Household) -> None:
+def test_the_current_model_cannot_be_dropped(house: Household) -> None:
     result = call(house, "model", "drop", str(house.folder / "bundle"))
     assert isinstance(result.exception, UsageError)
     assert house.rows("SELECT count(*) FROM vector") == [(6,)]
 
 
-def test_a_model_that_does_not_hold_is_not_chosen(house: Household) -> None:
+def test_use_refuses_a_model_that_fails_its_check(house: Household) -> None:
     before = house.config_path.read_text()
     (house.state / "models" / "other" / "goldens" / "golden.png").write_bytes(picture(-5))
     result = call(house, "model", "use", "other")

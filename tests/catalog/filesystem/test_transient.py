@@ -14,7 +14,7 @@ from catalog.trash.plan import LABELLED_KEEP, plan_moves
 from catalog.trash.records import Survivor
 from catalog.trash.survivors import SurvivorVerifier
 from tests.catalog.trash.test_plan import facts
-from tests.support.report_service import place, told
+from tests.support.report_service import current_report, place
 from tests.support.running_service import Household, picture
 from tests.support.trash_service import TrashHouse
 
@@ -191,7 +191,7 @@ def test_dups_says_so_where_nothing_stays(house: TrashHouse) -> None:
 
 
 def test_the_report_keeps_none_either(house: TrashHouse) -> None:
-    section = told(house).sections["duplicates"]
+    section = current_report(house).sections["duplicates"]
     assert section.table and {one["stays"] for one in section.record["most"]} == {True, False}
     for row, one in zip(section.table.rows, section.record["most"], strict=True):
         assert one["stays"] is (b"/album/" in os.fsencode(one["keep"]))

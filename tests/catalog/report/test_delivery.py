@@ -1,4 +1,4 @@
-"""The owner's command: what it is given, and that no report is lost by it."""
+"""The configured command that sends the report: its input, and its failures, which lose no report."""
 
 import os
 import time
@@ -9,33 +9,33 @@ import pytest
 
 from catalog.errors import ResourceError, UsageError
 from catalog.report.delivery import send_report
-from tests.support.report_service import call, fill
+from tests.support.report_service import add_images, call
 from tests.support.running_service import Household, until
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[Household]:
     made = Household(tmp_path)
-    fill(made)
+    add_images(made)
     yield made
     made.close()
 
 
 def script(folder: Path, body: str) -> str:
-    """A command line that runs these lines of shell; `$1` is its own folder, the last argument the report's page."""
+    """Return a command line that runs this shell script; `$1` is `folder`, the last argument the page."""
     file = folder / "send it"
     file.write_text(f"#!/bin/sh\n{body}\n")
     file.chmod(0o755)
     return f"'{file}' '{folder}'"
 
 
-def order(house: Household, command: str) -> None:
+def configure_command(house: Household, command: str) -> None:
     with house.config_path.open("a") as file:
         file.write(f'[report]\ncommand = "{command}"\n')
 
 
-def test_it_gets_the_pages_path_and_the_text(house: Household) -> None:
-    order(house, script(house.folder, 'cat > "$1/text"; printf %s "$2" > "$1/path"'))
+def test_the_command_receives_the_path_of_the_page_and_the_text(house: Household) -> None:
+    configure_command(house, script(house.folder, 'cat > "$1/text"; printf %s "$2" > "$1/path"'))
     assert call(house, "report").exit_code == 0
     page = Path((house.folder / "path").read_text())
     assert page.parent == house.state / "reports"
@@ -50,8 +50,8 @@ def test_it_gets_the_pages_path_and_the_text(house: Household) -> None:
 @pytest.mark.parametrize(
     "command", ["false", "/no/such/program", "an 'open quote", "sh -c 'echo no such host >&2; exit 7'"]
 )
-def test_a_command_that_fails_is_told_and_the_report_is_kept(house: Household, command: str) -> None:
-    order(house, command)
+def test_a_failing_command_is_reported_and_the_report_is_stored(house: Household, command: str) -> None:
+    configure_command(house, command)
     result = call(house, "report")
     assert result.exit_code == 1
     assert "Nothing needs your attention." in result.stdout
@@ -60,7 +60,7 @@ def test_a_command_that_fails_is_told_and_the_report_is_kept(house: Household, c
     assert len(list((house.state / "reports").iterdir())) == 2
 
 
-def test_one_that_hangs_is_ended_with_all_it_started(tmp_path: Path) -> None:
+def test_a_command_that_takes_too_long_is_killed_with_its_children(tmp_path: Path) -> None:
     command = script(tmp_path, 'sleep 1000 & echo $! > "$1/child"; sleep 1000')
     with pytest.raises(ResourceError, match="did not finish within 1 s"):
         send_report(command, tmp_path / "page", "text", seconds=1.0)
@@ -68,25 +68,25 @@ def test_one_that_hangs_is_ended_with_all_it_started(tmp_path: Path) -> None:
     assert until(lambda: not alive(child))
 
 
-def test_one_that_leaves_a_child_behind_keeps_nobody_waiting(tmp_path: Path) -> None:
+def test_a_surviving_child_of_the_command_does_not_block(tmp_path: Path) -> None:
     before = time.monotonic()
     send_report(script(tmp_path, 'setsid sleep 300 & echo $! > "$1/child"'), tmp_path / "page", "text")
     assert time.monotonic() - before < 200
     os.kill(int((tmp_path / "child").read_text()), 9)
 
 
-def test_no_shell_reads_it(tmp_path: Path) -> None:
+def test_the_command_is_not_interpreted_by_a_shell(tmp_path: Path) -> None:
     send_report(script(tmp_path, 'printf "%s\\n" "$@" > "$1/words"') + " '$(id)' ';' '*'", tmp_path / "a page", "text")
     assert (tmp_path / "words").read_text().splitlines()[1:] == ["$(id)", ";", "*", str(tmp_path / "a page")]
 
 
-def test_quotes_that_do_not_close_are_a_wrong_configuration(tmp_path: Path) -> None:
+def test_unbalanced_quotes_are_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         send_report('mail "alice', tmp_path / "page", "text")
 
 
 def test_a_report_since_a_date_is_not_sent(house: Household) -> None:
-    order(house, script(house.folder, 'touch "$1/sent"'))
+    configure_command(house, script(house.folder, 'touch "$1/sent"'))
     assert call(house, "report", "--since", "2001-01-01").exit_code == 0
     assert not (house.folder / "sent").exists()
 

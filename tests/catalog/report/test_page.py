@@ -1,4 +1,4 @@
-"""The page: one file that loads nothing, that no name can break out of, and that no file can keep from being made."""
+"""The HTML page: self-contained, safe from hostile names, and made whatever files it shows."""
 
 import base64
 import os
@@ -25,7 +25,7 @@ from catalog.report.svg import plot_svg
 from catalog.report.terminal import write_report
 from catalog.report.thumbnail_worker import MAX_EDGE_PIXELS, thumbnail_jpeg
 from catalog.report.thumbnails import make_thumbnails
-from tests.support.report_service import EVIL, call, fill, place, rot, teach, told
+from tests.support.report_service import EVIL, add_images, call, current_report, flip_byte, label_and_train, place
 from tests.support.running_service import Household, picture
 
 CORPUS = Path(__file__).parents[4] / "shared" / "corpus"
@@ -36,7 +36,7 @@ ALLOWED = {
     "style",
     "meta",
     "a",
-}  # elements that could load or lead, where what they may is asserted below
+}
 
 
 @pytest.fixture
@@ -47,24 +47,24 @@ def house(tmp_path: Path) -> Iterator[Household]:
 
 
 def tree(text: str) -> ElementTree.Element:
-    """The page as XML: whatever is not well-formed raises."""
+    """Parse the page as XML; raise if it is not well-formed."""
     return ElementTree.fromstring(text.removeprefix("<!DOCTYPE html>\n"))
 
 
-def self_contained(text: str) -> None:
-    """Nothing in it loads, runs or leads anywhere."""
+def assert_self_contained(text: str) -> None:
+    """Assert that nothing in the page loads, runs or links to anything outside."""
     assert "http:" not in text and "https:" not in text and "//" not in re.sub(r"base64,[^\"]*", "", text)
     for element in tree(text).iter():
         assert element.tag not in ("script", "link", "iframe", "object", "embed", "form", "base", "video", "audio")
         for name, value in element.attrib.items():
             assert not name.startswith("on"), name
-            assert name != "style", "the policy would not apply it"
+            assert name != "style", "the policy would block it"
             assert name != "src" or value.startswith("data:image/jpeg;base64,")
             assert name != "href" or value.startswith("#")
 
 
-class Names(HTMLParser):
-    """The elements as a browser's parser sees them."""
+class ElementNames(HTMLParser):
+    """The names of the elements, as a browser's parser sees them."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -75,38 +75,38 @@ class Names(HTMLParser):
         self.seen.add(tag)
 
 
-def test_the_page_of_a_whole_household_is_well_formed_and_needs_nothing_else(house: Household) -> None:
-    fill(house)
-    teach(house)
-    rot(house, "a002.png")
+def test_the_page_of_a_full_catalog_is_well_formed_and_self_contained(house: Household) -> None:
+    add_images(house)
+    label_and_train(house)
+    flip_byte(house, "a002.png")
     file = house.folder / "page.html"
     assert call(house, "report", "--html", str(file)).exit_code == 1
     text = file.read_text()
-    self_contained(text)
+    assert_self_contained(text)
     assert content_security_policy() in text
     assert text.count("data:image/jpeg;base64,") > 10
     assert "&lt;script&gt;alert(1)&lt;b&gt;&amp;&quot;&#x27;\\n\\xff.png" in text
-    assert "script" not in Names(text).seen
-    kept = next((house.state / "reports").glob("*.html"))
-    assert kept.read_text() == text
-    assert stat.S_IMODE(kept.parent.stat().st_mode) == 0o700
+    assert "script" not in ElementNames(text).seen
+    stored = next((house.state / "reports").glob("*.html"))
+    assert stored.read_text() == text
+    assert stat.S_IMODE(stored.parent.stat().st_mode) == 0o700
 
 
 def test_the_page_of_an_empty_catalog_is_well_formed(house: Household) -> None:
     assert house.once().returncode == 0
-    text = html_page(told(house), {})
-    self_contained(text)
+    text = html_page(current_report(house), {})
+    assert_self_contained(text)
     assert "Nothing needs your attention" in text
 
 
-def test_what_needs_a_person_comes_first(house: Household) -> None:
-    fill(house)
+def test_sections_with_alarms_come_first(house: Household) -> None:
+    add_images(house)
     os.rename(house.roots[1], house.roots[1] + b".away")
     house.once()
-    text = html_page(told(house), {})
+    text = html_page(current_report(house), {})
     ids = re.findall(r'<section id="(\w+)"', text)
     assert ids[0] == "roots"
-    assert sorted(ids) == sorted(set(ids)), "each section once"
+    assert sorted(ids) == sorted(set(ids)), "a section is repeated"
     assert text.index("1 thing needs your attention") < text.index('id="roots"')
     assert '<a href="#roots">' in text
 
@@ -122,7 +122,7 @@ def test_what_needs_a_person_comes_first(house: Household) -> None:
         "&lt;b&gt;",
     ],
 )
-def test_no_text_gets_out_of_its_place(evil: str) -> None:
+def test_hostile_text_is_escaped_everywhere(evil: str) -> None:
     path = evil.encode("utf-8", "surrogateescape")
     section = Section(
         evil,
@@ -136,23 +136,23 @@ def test_no_text_gets_out_of_its_place(evil: str) -> None:
     )
     report = Report(time.time(), Baseline(0.0), {"one": section})
     text = html_page(report, {})
-    self_contained(text)
-    sheet = TextPage(width=80)
-    write_report(report, sheet)
-    assert {"\x1b", "\x00", "\u202e", "\udcff"} & set(sheet.text) == set()
+    assert_self_contained(text)
+    page = TextPage(width=80)
+    write_report(report, page)
+    assert {"\x1b", "\x00", "\u202e", "\udcff"} & set(page.text) == set()
     harmless = html_page(Report(time.time(), Baseline(0.0), {"one": _harmless()}), {})
-    assert Names(text).seen - {"code"} <= Names(harmless).seen
+    assert ElementNames(text).seen - {"code"} <= ElementNames(harmless).seen
 
 
 def _harmless() -> Section:
-    rows, thumbnails = Table(("a", "b", "c"), ((b"p", "q", "r"),)), (Thumbnail(b"/p", ("w",), 0.5),)
+    table, thumbnails = Table(("a", "b", "c"), ((b"p", "q", "r"),)), (Thumbnail(b"/p", ("w",), 0.5),)
     plot = Plot("a plot", (PlotPoint("a", 1.0), PlotPoint("b", 2.0)))
-    return Section("t", "h", "`a`", ("l",), rows, thumbnails, plot, "m")
+    return Section("t", "h", "`a`", ("l",), table, thumbnails, plot, "m")
 
 
 @pytest.mark.parametrize("kind", ["bars", "line"])
 @pytest.mark.parametrize("values", [[0.0], [5.0], [0.0, 0.0], [1.0, 100.0, 3.0]])
-def test_plots_are_well_formed_for_any_figures(kind: str, values: list[float]) -> None:
+def test_plots_are_well_formed_for_any_values(kind: str, values: list[float]) -> None:
     points = tuple(PlotPoint(f"day {place}", value, value / 2) for place, value in enumerate(values))
     drawn = plot_svg(Plot("<files> a day", points, kind))  # type: ignore[arg-type]
     figures = [
@@ -163,7 +163,7 @@ def test_plots_are_well_formed_for_any_figures(kind: str, values: list[float]) -
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF"])
-def test_thumbnails_are_small_jpegs_of_any_format(tmp_path: Path, format: str) -> None:
+def test_every_format_gets_a_small_jpeg_thumbnail(tmp_path: Path, format: str) -> None:
     file = tmp_path / "picture"
     Image.open(BytesIO(picture(3))).resize((900, 600)).save(file, format)
     made = make_thumbnails([os.fsencode(file)], LIMITS)
@@ -172,13 +172,13 @@ def test_thumbnails_are_small_jpegs_of_any_format(tmp_path: Path, format: str) -
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16", "YCbCr"])
-def test_every_kind_of_pixel_can_be_shown(mode: str) -> None:
+def test_every_pixel_mode_gets_a_thumbnail(mode: str) -> None:
     buffer = BytesIO()
     Image.new(mode if mode != "LA" else "LA", (50, 20)).save(buffer, "PNG" if mode not in ("CMYK", "YCbCr") else "TIFF")
     assert Image.open(BytesIO(thumbnail_jpeg(buffer.getvalue(), 10**6))).size == (50, 20)
 
 
-def test_a_photograph_is_shown_upright() -> None:
+def test_thumbnails_follow_the_exif_orientation() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     buffer = BytesIO()
@@ -186,29 +186,29 @@ def test_a_photograph_is_shown_upright() -> None:
     assert Image.open(BytesIO(thumbnail_jpeg(buffer.getvalue(), 10**6))).size == (40, 60)
 
 
-def test_a_damaged_picture_is_shown_as_far_as_it_goes(tmp_path: Path) -> None:
+def test_a_truncated_image_gets_a_thumbnail(tmp_path: Path) -> None:
     file = tmp_path / "cut.jpg"
     file.write_bytes(picture(3, "JPEG")[:-150])
     assert os.fsencode(file) in make_thumbnails([os.fsencode(file)], LIMITS)
 
 
-def test_what_cannot_be_shown_is_left_out_and_the_rest_is_made(tmp_path: Path) -> None:
+def test_files_that_cannot_be_shown_are_left_out(tmp_path: Path) -> None:
     good, text, pipe, link, bomb = (tmp_path / name for name in ("good.png", "text", "pipe", "link", "bomb.png"))
     good.write_bytes(picture(1))
-    text.write_text("no picture")
+    text.write_text("not an image")
     os.mkfifo(pipe)
     link.symlink_to(good)
     Image.new("1", (4000, 4000)).save(bomb)
-    every = [os.fsencode(one) for one in (text, pipe, link, bomb, tmp_path / "gone", tmp_path, good)]
-    assert set(make_thumbnails(every, IntakeSettings(max_megapixels=1.0))) == {os.fsencode(good)}
+    paths = [os.fsencode(one) for one in (text, pipe, link, bomb, tmp_path / "gone", tmp_path, good)]
+    assert set(make_thumbnails(paths, IntakeSettings(max_megapixels=1.0))) == {os.fsencode(good)}
 
 
-def test_a_file_that_kills_or_hangs_its_maker_costs_one_thumbnail(
+def test_a_file_that_kills_or_blocks_the_worker_costs_one_thumbnail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A stand-in for `python -m catalog.report.thumbnail_worker` that dies of one path and hangs in another."""
-    maker = tmp_path / "maker"
-    maker.write_text(
+    """The stand-in for `python -m catalog.report.thumbnail_worker` aborts on one path and blocks on another."""
+    worker = tmp_path / "worker"
+    worker.write_text(
         f"#!{sys.executable}\n"
         "import os, sys, time\n"
         "for line in sys.stdin:\n"
@@ -217,19 +217,19 @@ def test_a_file_that_kills_or_hangs_its_maker_costs_one_thumbnail(
         "    if b'hangs' in name: time.sleep(600)\n"
         "    print('made', flush=True)\n"
     )
-    maker.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(maker))
+    worker.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(worker))
     found = make_thumbnails([b"one", b"kills", b"two", b"hangs", b"three"], IntakeSettings(seconds=2.0))
     assert set(found) == {b"one", b"two", b"three"}
 
 
-def test_there_is_an_end_to_all_of_them(tmp_path: Path) -> None:
+def test_thumbnails_stop_after_the_total_time(tmp_path: Path) -> None:
     file = tmp_path / "a.png"
     file.write_bytes(picture(1))
     assert make_thumbnails([os.fsencode(file)], LIMITS, total_seconds=-1.0) == {}
 
 
-def test_the_maker_may_write_nothing_and_hold_little(tmp_path: Path) -> None:
+def test_the_worker_may_not_write_files_or_use_much_memory(tmp_path: Path) -> None:
     code = (
         "from catalog.sandbox import confine\n"
         "confine(100_000_000, may_write=False)\n"
@@ -243,16 +243,16 @@ def test_the_maker_may_write_nothing_and_hold_little(tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists() or (tmp_path / "new").stat().st_size == 0
 
 
-def test_files_of_the_corpus_are_shown() -> None:
+def test_files_of_the_corpus_get_thumbnails() -> None:
     if not CORPUS.is_dir():
-        pytest.skip("there is no corpus beside the project")
-    for folder, least in (("photo", 1.0), ("meme", 1.0), ("camera", 0.8), ("formats", 0.5), ("fuzz_jpeg", 0.0)):
+        pytest.skip("the corpus is not next to the project")
+    for folder, min_share in (("photo", 1.0), ("meme", 1.0), ("camera", 0.8), ("formats", 0.5), ("fuzz_jpeg", 0.0)):
         files = [os.fsencode(file) for file in sorted((CORPUS / folder).iterdir())[:24] if file.is_file()]
-        assert len(make_thumbnails(files, LIMITS)) >= least * len(files), folder
+        assert len(make_thumbnails(files, LIMITS)) >= min_share * len(files), folder
 
 
-def test_the_hostile_name_has_its_thumbnail(house: Household) -> None:
-    fill(house)
+def test_a_file_with_a_hostile_name_gets_a_thumbnail(house: Household) -> None:
+    add_images(house)
     path = house.root + b"/" + EVIL
     assert place(house, EVIL).exists()
     assert set(make_thumbnails([path], LIMITS)) == {path}
