@@ -56,7 +56,7 @@ def test_views_of_what_is_still_there_and_unchanged(house: Household) -> None:
     assert told["figures"]["auc"][0] > 0.9
     assert house.rows("SELECT count(*), max(seq) FROM vector") == before  # views are learned from once, and not kept
     assert house.rows("SELECT count(*) FROM label WHERE held_out IS NOT NULL") == [(COUNT,)]
-    assert "84 changed views" in call(house, "train", "--views", "4").stdout
+    assert "84 augmented views" in call(house, "train", "--views", "4").stdout
 
 
 def test_without_views_no_file_is_read(house: Household) -> None:
