@@ -1,6 +1,6 @@
 """Whether the head has to be retrained, because the model changed or the stored head cannot be used.
 
-No state is kept for this. A head in use that belongs to another model than the current one, or to the features of
+No state is stored for this. A head in use that belongs to another model than the current one, or to the features of
 another version, is reason enough: a service that was killed in between finds it at its next start. Without a head in
 use nothing is trained.
 """

@@ -76,7 +76,7 @@ def score_next_block(database: Database, stored: StoredHead) -> ScoredBlock | No
         return None
     *_, last_seq, _ = rows[-1]
     if len(rows) == BLOCK_ROWS:
-        rows = [row for row in rows if row[3] != last_seq]
+        rows = [(*content, seq, live) for *content, seq, live in rows if seq != last_seq]
         rows += database.rows(ROWS_OF_SEQ_SQL, stored.model, last_seq)
     live_rows = [(content, vector, features) for content, vector, features, _, live in rows if live]
     if not live_rows:

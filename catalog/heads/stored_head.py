@@ -11,7 +11,7 @@ from models.learn.head import Head, HeadError, unpack_head
 
 
 class StoredHead(NamedTuple):
-    """A row of the head table. `seq`: the head has scored the change log up to here."""
+    """A row of the head table. `used`: it is the head in use. `seq`: it has scored the change log up to here."""
 
     id: int
     model: int

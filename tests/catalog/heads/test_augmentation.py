@@ -1,4 +1,4 @@
-"""`catalog train --views`: labelled files are read again, changed, embedded and learned from; nothing else changes."""
+"""`catalog train --views`: training on augmented views of the labelled files."""
 
 import json
 import os
@@ -17,10 +17,10 @@ from tests.support.running_service import Household
 COUNT = 24
 
 
-def shot(seed: int, bad: bool) -> bytes:
-    """Soft colours, reddish if it is one to delete."""
+def smooth_image(seed: int, reddish: bool) -> bytes:
+    """Reddish images are deleted, bluish ones kept."""
     grid = np.random.default_rng(seed).integers(60, 200, (4, 4, 3))
-    grid[:, :, 0 if bad else 2] = np.minimum(255, grid[:, :, 0 if bad else 2] + 50)
+    grid[:, :, 0 if reddish else 2] = np.minimum(255, grid[:, :, 0 if reddish else 2] + 50)
     buffer = BytesIO()
     Image.fromarray(grid.astype(np.uint8)).resize((48, 32), Image.Resampling.NEAREST).save(buffer, "PNG")
     return buffer.getvalue()
@@ -31,10 +31,10 @@ def house(tmp_path: Path) -> Iterator[Household]:
     made = Household(tmp_path)
     root = Path(os.fsdecode(made.root))
     for number in range(COUNT):
-        (root / f"{'ab'[number % 2]}{number:02}.png").write_bytes(shot(number, bad=number % 2 == 1))
+        (root / f"{'ab'[number % 2]}{number:02}.png").write_bytes(smooth_image(number, reddish=number % 2 == 1))
     assert made.once().returncode == 0
-    for word, kind in (("keep", "a"), ("delete", "b")):
-        assert call(made, "label", word, *map(str, sorted(root.glob(f"{kind}*.png")))).exception is None
+    for label, kind in (("keep", "a"), ("delete", "b")):
+        assert call(made, "label", label, *map(str, sorted(root.glob(f"{kind}*.png")))).exception is None
     yield made
     made.close()
 
@@ -43,31 +43,31 @@ def call(house: Household, *arguments: str) -> Result:
     return CliRunner().invoke(cli, ["--config", str(house.config_path), *arguments])
 
 
-def test_views_of_what_is_still_there_and_unchanged(house: Household) -> None:
+def test_only_files_that_are_present_and_unchanged_have_views(house: Household) -> None:
     root = Path(os.fsdecode(house.root))
     (root / "a00.png").unlink()
-    (root / "b01.png").write_bytes(shot(900, bad=False))  # other bytes than those that were labelled
-    (root / "b03.png").write_bytes(b"no picture any more")
+    (root / "b01.png").write_bytes(smooth_image(900, reddish=False))  # not the bytes that were labelled
+    (root / "b03.png").write_bytes(b"not an image")
     before = house.rows("SELECT count(*), max(seq) FROM vector")
     result = call(house, "train", "--views", "4", "--json")
     assert result.exception is None, result.output
-    told = json.loads(result.stdout)
-    assert told["labels"] == COUNT and told["views"] == 4 * (COUNT - 3)
-    assert told["figures"]["auc"][0] > 0.9
-    assert house.rows("SELECT count(*), max(seq) FROM vector") == before  # views are learned from once, and not kept
+    record = json.loads(result.stdout)
+    assert record["labels"] == COUNT and record["views"] == 4 * (COUNT - 3)
+    assert record["figures"]["auc"][0] > 0.9
+    assert house.rows("SELECT count(*), max(seq) FROM vector") == before  # views are not stored
     assert house.rows("SELECT count(*) FROM label WHERE held_out IS NOT NULL") == [(COUNT,)]
     assert "84 augmented views" in call(house, "train", "--views", "4").stdout
 
 
-def test_without_views_no_file_is_read(house: Household) -> None:
+def test_training_without_views_reads_no_file(house: Household) -> None:
     for path in Path(os.fsdecode(house.root)).glob("*.png"):
         path.unlink()
-    told = json.loads(call(house, "train", "--json").stdout)
-    assert told["views"] == 0 and told["figures"]["auc"][0] > 0.9
+    record = json.loads(call(house, "train", "--json").stdout)
+    assert record["views"] == 0 and record["figures"]["auc"][0] > 0.9
 
 
-def test_views_of_nothing_are_none(house: Household) -> None:
+def test_training_without_any_readable_file_has_no_views(house: Household) -> None:
     for path in Path(os.fsdecode(house.root)).glob("*.png"):
         path.unlink()
-    told = json.loads(call(house, "train", "--views", "2", "--json").stdout)
-    assert told["views"] == 0 and told["labels"] == COUNT
+    record = json.loads(call(house, "train", "--views", "2", "--json").stdout)
+    assert record["views"] == 0 and record["labels"] == COUNT

@@ -1,4 +1,4 @@
-"""From labels to scores: the head learns, is judged on what it has not seen, and scores what comes."""
+"""From labels to scores: training, held-out metrics, scoring by the service, candidates and suggestions."""
 
 import json
 import os
@@ -19,11 +19,11 @@ from tests.support.running_service import Household, until
 COUNT = 40
 
 
-def shot(seed: int, bad: bool) -> bytes:
-    """A noisy picture, reddish if it is one to delete: what the tiny model's mean colours can tell."""
-    dice = np.random.default_rng(seed)
-    grid = dice.integers(60, 200, (8, 8, 3))
-    grid[:, :, 0 if bad else 2] = np.minimum(255, grid[:, :, 0 if bad else 2] + 50)
+def noisy_image(seed: int, reddish: bool) -> bytes:
+    """Reddish images are deleted, bluish ones kept: the tiny model's mean colours separate them."""
+    rng = np.random.default_rng(seed)
+    grid = rng.integers(60, 200, (8, 8, 3))
+    grid[:, :, 0 if reddish else 2] = np.minimum(255, grid[:, :, 0 if reddish else 2] + 50)
     buffer = BytesIO()
     Image.fromarray(grid.astype(np.uint8)).resize((48, 32), Image.Resampling.NEAREST).save(buffer, "PNG")
     return buffer.getvalue()
@@ -34,7 +34,7 @@ def house(tmp_path: Path) -> Iterator[Household]:
     made = Household(tmp_path)
     for number in range(COUNT):
         kind = "b" if number % 2 else "a"
-        Path(os.fsdecode(made.root), f"{kind}{number:03}.png").write_bytes(shot(number, bad=kind == "b"))
+        Path(os.fsdecode(made.root), f"{kind}{number:03}.png").write_bytes(noisy_image(number, reddish=kind == "b"))
     assert made.once().returncode == 0
     yield made
     made.close()
@@ -44,161 +44,165 @@ def call(house: Household, *arguments: str) -> Result:
     return CliRunner().invoke(cli, ["--config", str(house.config_path), *arguments])
 
 
-def label(house: Household) -> None:
+def label_images(house: Household) -> None:
     root = Path(os.fsdecode(house.root))
-    for word, kind in (("keep", "a"), ("delete", "b")):
-        result = call(house, "label", word, *map(str, sorted(root.glob(f"{kind}*.png"))[:16]))
+    for label, kind in (("keep", "a"), ("delete", "b")):
+        result = call(house, "label", label, *map(str, sorted(root.glob(f"{kind}*.png"))[:16]))
         assert result.exception is None, result.exception
 
 
-def test_too_few_labels_say_what_is_missing(house: Household) -> None:
+def test_training_without_labels_names_the_command_to_label(house: Household) -> None:
     result = call(house, "train")
     assert isinstance(result.exception, UsageError)
     assert "label keep|delete" in result.exception.remedy
 
 
-def test_a_head_ranks_what_nobody_labelled(house: Household) -> None:
-    label(house)
-    told = json.loads(call(house, "train", "--json").stdout)
-    assert told["used"] and told["scored"] == COUNT
-    assert told["figures"]["auc"][0] > 0.95
+def test_a_head_ranks_unlabelled_images(house: Household) -> None:
+    label_images(house)
+    result = json.loads(call(house, "train", "--json").stdout)
+    assert result["used"] and result["scored"] == COUNT
+    assert result["figures"]["auc"][0] > 0.95
     lines = [json.loads(line) for line in call(house, "ls", "--json").stdout.splitlines()]
-    fresh = [(line["p_delete"], Path(line["path"]).name[0]) for line in lines if line["label"] is None]
-    assert len(fresh) == 8
-    assert min(p for p, kind in fresh if kind == "b") > max(p for p, kind in fresh if kind == "a")
+    unlabelled = [(line["p_delete"], Path(line["path"]).name[0]) for line in lines if line["label"] is None]
+    assert len(unlabelled) == 8
+    assert min(p for p, kind in unlabelled if kind == "b") > max(p for p, kind in unlabelled if kind == "a")
 
 
-def test_lists_are_narrowed_by_p_delete_and_say_so_where_there_is_none(house: Household) -> None:
+def test_p_delete_limits_filter_lists_and_require_a_head(house: Household) -> None:
     result = call(house, "ls", "--least", "0.5")
     assert isinstance(result.exception, UsageError) and "catalog train" in result.exception.remedy
-    label(house)
+    label_images(house)
     call(house, "train")
     for least, most, kind in (("0.5", "1", "b"), ("0", "0.5", "a")):
         lines = call(house, "ls", "--least", least, "--most", most, "--json").stdout.splitlines()
         assert {Path(json.loads(line)["path"]).name[0] for line in lines} == {kind}
     anywhere = str(next(Path(os.fsdecode(house.root)).glob("a*.png")))
-    for limit, kind, fit in (("--least", "b", COUNT // 2), ("--most", "a", COUNT // 2 - 1)):  # itself is left out
+    # `--most` would match the image itself, which is left out.
+    for limit, kind, matches in (("--least", "b", COUNT // 2), ("--most", "a", COUNT // 2 - 1)):
         lines = call(house, "search", "--like", anywhere, limit, "0.5", "-k", str(COUNT), "--json").stdout.splitlines()
-        assert len(lines) == fit
+        assert len(lines) == matches
         assert {Path(json.loads(line)["path"]).name[0] for line in lines} == {kind}
 
 
 def test_a_new_file_is_scored_by_the_running_service(house: Household) -> None:
-    label(house)
+    label_images(house)
     call(house, "train")
     house.start()
-    for name, bad in (("new-b.png", True), ("new-a.png", False)):
-        Path(os.fsdecode(house.root), name).write_bytes(shot(1000 + bad, bad))
-    scores = "SELECT f.name, s.p_delete FROM file f JOIN score s ON s.content = f.content WHERE f.name LIKE 'new%'"
-    ask = scores.replace("f.name LIKE 'new%'", "f.name IN (CAST('new-a.png' AS BLOB), CAST('new-b.png' AS BLOB))")
-    assert until(lambda: len(house.rows(ask)) == 2), house.tail()
-    found = dict(house.rows(ask))
+    for name, reddish in (("new-b.png", True), ("new-a.png", False)):
+        Path(os.fsdecode(house.root), name).write_bytes(noisy_image(1000 + reddish, reddish))
+    scores = (
+        "SELECT f.name, s.p_delete FROM file f JOIN score s ON s.content = f.content"
+        " WHERE f.name IN (CAST('new-a.png' AS BLOB), CAST('new-b.png' AS BLOB))"
+    )
+    assert until(lambda: len(house.rows(scores)) == 2), house.tail()
+    found = dict(house.rows(scores))
     assert found[b"new-b.png"] > found[b"new-a.png"]
     assert house.stop() == 0
     assert house.findings() == []
 
 
-def test_a_new_head_rescores_everything_in_the_running_service(house: Household) -> None:
-    label(house)
+def test_the_running_service_rescores_everything_with_a_new_head(house: Household) -> None:
+    label_images(house)
     house.start()
-    told = json.loads(call(house, "train", "--json").stdout)
+    result = json.loads(call(house, "train", "--json").stdout)
     scored = "SELECT count(*) FROM score WHERE head = ?"
-    assert until(lambda: house.rows(scored, told["head"]) == [(COUNT,)]), house.tail()
+    assert until(lambda: house.rows(scored, result["head"]) == [(COUNT,)]), house.tail()
     again = json.loads(call(house, "train", "--force", "--seed", "5", "--json").stdout)
     assert until(lambda: house.rows(scored, again["head"]) == [(COUNT,)]), house.tail()
 
 
 def test_a_kill_while_scoring_loses_nothing(house: Household) -> None:
-    label(house)
+    label_images(house)
     house.start()
     house.kill()
     call(house, "train")
     house.rows("SELECT 1")
-    Path(os.fsdecode(house.root), "late.png").write_bytes(shot(77, True))
+    Path(os.fsdecode(house.root), "late.png").write_bytes(noisy_image(77, True))
     house.once(CATALOGD_KILL_AT="score")
     assert house.once().returncode == 0
     assert house.rows("SELECT count(*) FROM score") == [(COUNT + 1,)]
 
 
-def proposed(house: Household, *arguments: str) -> list[dict[str, object]]:
+def candidates(house: Household, *arguments: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in call(house, "candidates", "--json", *arguments).stdout.splitlines()]
 
 
-def name(line: dict[str, object]) -> str:
+def file_name(line: dict[str, object]) -> str:
     return Path(str(line["path"])).name
 
 
-def test_candidates_lead_with_what_would_go_and_never_hold_what_is_kept(house: Household) -> None:
-    label(house)
+def test_candidates_start_with_delete_labels_and_exclude_keep_labels(house: Household) -> None:
+    label_images(house)
     call(house, "train")
-    found = proposed(house)
-    assert [name(line)[0] for line in found[:16]] == ["b"] * 16  # labelled delete: they only wait for the trash
+    found = candidates(house)
+    assert [file_name(line)[0] for line in found[:16]] == ["b"] * 16  # labelled delete
     assert all("you labelled it delete" in line["why"] for line in found[:16])
-    assert {name(line)[0] for line in found[16:20]} == {"b"}  # nobody labelled these
+    assert {file_name(line)[0] for line in found[16:20]} == {"b"}  # unlabelled
     assert all(any("that you deleted" in why for why in line["why"]) for line in found[16:20])
     kept = {path.name for path in sorted(Path(os.fsdecode(house.root)).glob("a*.png"))[:16]}
-    assert not kept & {name(line) for line in found}
+    assert not kept & {file_name(line) for line in found}
 
 
-def test_candidates_are_the_same_with_and_without_the_service_however_few_are_asked_for(house: Household) -> None:
-    label(house)
+def test_candidates_are_the_same_with_and_without_the_service_for_any_count(house: Household) -> None:
+    label_images(house)
     call(house, "train")
-    alone = proposed(house)
-    assert [proposed(house, "-n", str(count)) for count in (1, 3, 17)] == [alone[:1], alone[:3], alone[:17]]
+    without_service = candidates(house)
+    for count in (1, 3, 17):
+        assert candidates(house, "-n", str(count)) == without_service[:count]
     house.start()
     assert until(lambda: not house.busy()), house.tail()
-    assert proposed(house) == alone
+    assert candidates(house) == without_service
 
 
-def test_the_best_of_several_near_copies_is_not_proposed(house: Household) -> None:
+def test_the_best_of_several_near_duplicates_is_not_a_candidate(house: Household) -> None:
     root = Path(os.fsdecode(house.root))
-    image = Image.open(BytesIO(shot(501, True)))
+    image = Image.open(BytesIO(noisy_image(501, True)))
     image.resize((96, 64), Image.Resampling.NEAREST).save(root / "large.png")
     image.save(root / "small.png")
     assert house.once().returncode == 0
-    label(house)
+    label_images(house)
     call(house, "train")
-    found = {name(line): line for line in proposed(house)}
+    found = {file_name(line): line for line in candidates(house)}
     assert "large.png" not in found
     assert found["small.png"]["better"] == str(root / "large.png")
 
 
-def test_a_better_copy_in_a_recycle_bin_is_none(house: Household) -> None:
+def test_a_copy_in_a_recycle_bin_is_never_the_better_one(house: Household) -> None:
     root = Path(os.fsdecode(house.root))
     for folder in ("$RECYCLE.BIN", "@Recycle"):
         (root / folder).mkdir()
     for seed, small in ((501, "small.png"), (503, "@Recycle/small too.png")):
-        image = Image.open(BytesIO(shot(seed, True)))
+        image = Image.open(BytesIO(noisy_image(seed, True)))
         image.resize((96, 64), Image.Resampling.NEAREST).save(root / "$RECYCLE.BIN" / f"large {seed}.png")
         image.save(root / small)
     (root / "$RECYCLE.BIN" / "b001.png").write_bytes((root / "b001.png").read_bytes())
     assert house.once().returncode == 0
-    label(house)
+    label_images(house)
     call(house, "train")
-    found = {name(line): line for line in proposed(house)}
+    found = {file_name(line): line for line in candidates(house)}
     assert "small.png" not in found and found["large 501.png"]["better"] == str(root / "small.png")
     assert "large 503.png" not in found and found["small too.png"]["better"] is None
     assert found["b001.png"]["path"] == str(root / "b001.png")
     assert found["b001.png"]["copies"] == [str(root / "$RECYCLE.BIN" / "b001.png")]
 
 
-def test_links_stand_in_the_order_of_the_list_and_originals_are_untouched(house: Household, tmp_path: Path) -> None:
-    label(house)
+def test_links_follow_the_order_of_the_list_and_originals_are_untouched(house: Household, tmp_path: Path) -> None:
+    label_images(house)
     call(house, "train")
     before = {path: os.stat(path).st_mtime_ns for path in Path(os.fsdecode(house.root)).iterdir()}
     folder = tmp_path / "list"
     assert call(house, "candidates", "-n", "7", "--links", str(folder), "--mtimes").exception is None
     links = sorted(path for path in folder.iterdir() if path.is_symlink())
-    assert [os.readlink(link) for link in links] == [str(line["path"]) for line in proposed(house, "-n", "7")]
+    assert [os.readlink(link) for link in links] == [str(line["path"]) for line in candidates(house, "-n", "7")]
     times = [os.lstat(link).st_mtime for link in links]
     assert times == sorted(times, reverse=True)
-    assert call(house, "candidates", "-n", "3", "--links", str(folder)).exception is None  # filled again
+    assert call(house, "candidates", "-n", "3", "--links", str(folder)).exception is None  # replaces the links
     assert sum(path.is_symlink() for path in folder.iterdir()) == 3
     assert {path: os.stat(path).st_mtime_ns for path in before} == before
 
 
-def test_a_folder_with_other_things_in_it_is_left_alone(house: Household, tmp_path: Path) -> None:
-    label(house)
+def test_links_are_not_written_to_a_folder_with_other_files(house: Household, tmp_path: Path) -> None:
+    label_images(house)
     call(house, "train")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
@@ -206,16 +210,16 @@ def test_a_folder_with_other_things_in_it_is_left_alone(house: Household, tmp_pa
     assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
 
 
-def test_the_most_telling_labels_are_unlabelled_and_unlike(house: Household) -> None:
-    label(house)
+def test_suggested_images_are_unlabelled_and_distinct(house: Household) -> None:
+    label_images(house)
     call(house, "train")
     lines = [json.loads(line) for line in call(house, "next", "-n", "5", "--json").stdout.splitlines()]
     assert len(lines) == 5 == len({line["path"] for line in lines})
     assert all(json.loads(call(house, "show", line["path"], "--json").stdout)["label"] is None for line in lines)
 
 
-def test_a_head_that_cannot_be_read_is_called_that(house: Household) -> None:
-    label(house)
+def test_commands_report_a_damaged_head(house: Household) -> None:
+    label_images(house)
     call(house, "train")
     database = Database(house.config.database, write=True)
     database.run("UPDATE head SET data = substr(data, 1, 100)")
@@ -224,13 +228,13 @@ def test_a_head_that_cannot_be_read_is_called_that(house: Household) -> None:
         assert "damaged" in str(call(house, command).exception)
 
 
-def test_without_a_head_the_way_to_one_is_named(house: Household) -> None:
+def test_commands_that_need_a_head_name_the_command_to_train_one(house: Household) -> None:
     for command in ("candidates", "next"):
         assert "catalog train" in call(house, command).exception.remedy  # type: ignore[union-attr]
 
 
-def test_heads_are_kept_listed_and_gone_back_to(house: Household) -> None:
-    label(house)
+def test_heads_are_listed_and_an_earlier_one_can_be_used(house: Household) -> None:
+    label_images(house)
     first = json.loads(call(house, "train", "--json").stdout)["head"]
     second = json.loads(call(house, "train", "--force", "--seed", "3", "--json").stdout)["head"]
     lines = [json.loads(line) for line in call(house, "head", "list", "--json").stdout.splitlines()]
@@ -240,36 +244,36 @@ def test_heads_are_kept_listed_and_gone_back_to(house: Household) -> None:
     assert isinstance(call(house, "head", "use", "99").exception, UsageError)
 
 
-def test_what_is_no_duplicate_is_never_paired_again(house: Household) -> None:
+def test_images_marked_as_no_duplicates_are_never_paired_again(house: Household) -> None:
     root = Path(os.fsdecode(house.root))
-    image = Image.open(BytesIO(shot(501, True)))
+    image = Image.open(BytesIO(noisy_image(501, True)))
     image.resize((96, 64), Image.Resampling.NEAREST).save(root / "large.png")
     image.save(root / "small.png")
     assert house.once().returncode == 0
     pair = {str(root / "large.png"), str(root / "small.png")}
 
-    def near() -> list[list[str]]:
+    def near_duplicates() -> list[list[str]]:
         lines = call(house, "dups", "--near", "--json").stdout.splitlines()
         return [group["paths"] for group in map(json.loads, lines)]
 
-    assert any(pair <= set(paths) for paths in near())
+    assert any(pair <= set(paths) for paths in near_duplicates())
     assert call(house, "apart", *pair).exception is None
-    assert not any(pair <= set(paths) for paths in near())
-    label(house)
+    assert not any(pair <= set(paths) for paths in near_duplicates())
+    label_images(house)
     call(house, "train")
-    found = {name(line): line for line in proposed(house)}
+    found = {file_name(line): line for line in candidates(house)}
     assert found["small.png"]["better"] is None and "large.png" in found
     (house.state / "catalog.db").unlink()
     assert call(house, "recover", "--rebuild").exception is None
     assert house.once().returncode == 0
-    assert not any(pair <= set(paths) for paths in near())  # the journal knew
+    assert not any(pair <= set(paths) for paths in near_duplicates())  # the journal has the pair
 
 
-def test_a_file_with_a_nonsense_date_teaches_like_any_other(house: Household) -> None:
-    label(house)
+def test_files_with_dates_out_of_range_are_trained_on(house: Household) -> None:
+    label_images(house)
     database = Database(house.config.database, write=True)
     database.run("UPDATE file SET mtime_ns = ? WHERE id % 8 = 1", str(-11_644_473_600 * 10**9))
     database.run("UPDATE file SET mtime_ns = ? WHERE id % 8 = 2", str(((1 << 63) - 1) * 10**9))
     database.close()
-    told = json.loads(call(house, "train", "--json").stdout)
-    assert told["used"] and told["figures"]["auc"][0] > 0.95
+    result = json.loads(call(house, "train", "--json").stdout)
+    assert result["used"] and result["figures"]["auc"][0] > 0.95

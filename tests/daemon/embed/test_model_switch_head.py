@@ -1,4 +1,4 @@
-"""The head follows the model: the service trains it anew from the labels, and only where one was in use."""
+"""After a change of model the service retrains the head from the labels, if one was in use."""
 
 import json
 import os
@@ -29,7 +29,7 @@ from models.learn.head import unpack_head
 from tests.support.model_switch import choose, other_bundle
 from tests.support.running_service import Household, until
 
-COUNT, LABELLED = 32, 12  # pictures; labels of each kind
+COUNT, LABELLED = 32, 12  # images; labels of each kind
 HEADS = "SELECT m.name, h.role FROM head h JOIN model m ON m.id = h.model ORDER BY h.id"
 SCORED = (
     "SELECT count(*) FROM score s JOIN head h ON h.id = s.head AND h.role = 'current'"
@@ -37,11 +37,11 @@ SCORED = (
 )
 
 
-def shot(seed: int, bad: bool) -> bytes:
-    """A noisy picture, reddish if it is one to delete."""
-    dice = np.random.default_rng(seed)
-    grid = dice.integers(60, 200, (8, 8, 3))
-    grid[:, :, 0 if bad else 2] = np.minimum(255, grid[:, :, 0 if bad else 2] + 50)
+def noisy_image(seed: int, reddish: bool) -> bytes:
+    """Reddish images are deleted, bluish ones kept."""
+    rng = np.random.default_rng(seed)
+    grid = rng.integers(60, 200, (8, 8, 3))
+    grid[:, :, 0 if reddish else 2] = np.minimum(255, grid[:, :, 0 if reddish else 2] + 50)
     buffer = BytesIO()
     Image.fromarray(grid.astype(np.uint8)).resize((48, 32), Image.Resampling.NEAREST).save(buffer, "PNG")
     return buffer.getvalue()
@@ -55,14 +55,14 @@ def root(house: Household) -> Path:
     return Path(os.fsdecode(house.root))
 
 
-def head(house: Household) -> dict[str, Any]:
-    """What `status` says of it."""
-    told: dict[str, Any] = json.loads(call(house, "status", "--json").stdout)["head"]
-    return told
+def head_status(house: Household) -> dict[str, Any]:
+    """The head's part of `catalog status --json`."""
+    status: dict[str, Any] = json.loads(call(house, "status", "--json").stdout)["head"]
+    return status
 
 
 def scored(house: Household) -> int:
-    """Contents that the head of the model `other` has scored."""
+    """How many contents the head of the model `other` has scored."""
     return int(house.rows(SCORED)[0][0])
 
 
@@ -71,10 +71,10 @@ def house(tmp_path: Path) -> Iterator[Household]:
     made = Household(tmp_path)
     for number in range(COUNT):
         kind = "b" if number % 2 else "a"
-        (root(made) / f"{kind}{number:03}.png").write_bytes(shot(number, bad=kind == "b"))
+        (root(made) / f"{kind}{number:03}.png").write_bytes(noisy_image(number, reddish=kind == "b"))
     assert made.once().returncode == 0
-    for word, kind in (("keep", "a"), ("delete", "b")):
-        result = call(made, "label", word, *map(str, sorted(root(made).glob(f"{kind}*.png"))[:LABELLED]))
+    for label, kind in (("keep", "a"), ("delete", "b")):
+        result = call(made, "label", label, *map(str, sorted(root(made).glob(f"{kind}*.png"))[:LABELLED]))
         assert result.exception is None, result.exception
     yield made
     made.close()
@@ -82,57 +82,57 @@ def house(tmp_path: Path) -> Iterator[Household]:
 
 @pytest.fixture
 def trained(house: Household, tmp_path: Path) -> Household:
-    """With a head in use, and another model that is wanted."""
+    """A catalog with a head in use, and another model configured."""
     assert call(house, "train").exception is None
     choose(house, other_bundle(tmp_path / "other"))
     return house
 
 
-def test_one_pass_ends_with_a_head_for_the_new_model_and_all_scored(trained: Household) -> None:
+def test_one_pass_trains_a_head_for_the_new_model_and_scores_everything(trained: Household) -> None:
     assert trained.once().returncode == 0
     assert trained.rows(HEADS) == [("tiny", None), ("other", "current")]
     assert scored(trained) == COUNT
-    assert head(trained)["state"] == "in use"
+    assert head_status(trained)["state"] == "in use"
 
 
-def test_the_running_service_trains_while_the_old_scores_stand(trained: Household) -> None:
+def test_the_running_service_trains_while_the_old_scores_remain(trained: Household) -> None:
     trained.start()
     assert until(lambda: scored(trained) == COUNT), trained.tail()
-    assert trained.alive and head(trained)["state"] == "in use"
+    assert trained.alive and head_status(trained)["state"] == "in use"
     lines = [json.loads(line) for line in call(trained, "candidates", "--json").stdout.splitlines()]
     assert Path(lines[0]["path"]).name[0] == "b"
-    (root(trained) / "late.png").write_bytes(shot(500, True))
+    (root(trained) / "late.png").write_bytes(noisy_image(500, True))
     assert until(lambda: scored(trained) == COUNT + 1), trained.tail()
     assert trained.stop() == 0
     assert trained.findings() == []
 
 
-def test_who_never_trained_gets_no_head(house: Household, tmp_path: Path) -> None:
+def test_no_head_is_trained_if_none_was_in_use(house: Household, tmp_path: Path) -> None:
     choose(house, other_bundle(tmp_path / "other"))
     assert house.once().returncode == 0
     assert house.rows(HEADS) == []
-    assert head(house)["state"] == "none"
+    assert head_status(house)["state"] == "none"
 
 
 @pytest.mark.parametrize("place", ["switched", "train", "trained"])
-def test_a_kill_leaves_it_to_the_next_start(trained: Household, place: str) -> None:
+def test_the_head_is_trained_at_the_next_start_after_a_kill(trained: Household, place: str) -> None:
     assert trained.once(CATALOGD_KILL_AT=place).returncode == -signal.SIGKILL
     if place != "trained":
-        assert head(trained)["state"] == "owed"
+        assert head_status(trained)["state"] == "owed"
         assert "the model before" in call(trained, "status").stdout
         assert "the model before" in call(trained, "head", "list").stderr
         lines = call(trained, "candidates", "--json").stdout.splitlines()
-        assert len(lines) >= LABELLED  # the scores of the head before still stand
+        assert len(lines) >= LABELLED  # the old scores remain
     assert trained.once().returncode == 0
     assert trained.rows(HEADS) == [("tiny", None), ("other", "current")]
     assert scored(trained) == COUNT
 
 
-def test_too_few_labels_are_told_once_and_the_service_goes_on(trained: Household) -> None:
+def test_too_few_labels_are_reported_and_the_service_keeps_running(trained: Household) -> None:
     call(trained, "label", "clear", *map(str, sorted(root(trained).glob("b*.png"))[:LABELLED]))
     done = trained.once()
     assert done.returncode == 0 and "not_trained" in done.stderr
-    assert "of delete are needed" in head(trained)["problem"]
+    assert "of delete are needed" in head_status(trained)["problem"]
     assert "of delete are needed" in call(trained, "status").stdout
     assert trained.rows(HEADS) == [("tiny", "current")]
     call(trained, "label", "delete", *map(str, sorted(root(trained).glob("b*.png"))[:LABELLED]))
@@ -140,7 +140,7 @@ def test_too_few_labels_are_told_once_and_the_service_goes_on(trained: Household
     assert until(lambda: scored(trained) == COUNT), trained.tail()
 
 
-def test_a_head_of_another_model_is_not_gone_back_to(trained: Household) -> None:
+def test_a_head_of_another_model_cannot_be_used(trained: Household) -> None:
     assert trained.once().returncode == 0
     (old,), _ = trained.rows("SELECT id FROM head ORDER BY id")
     result = call(trained, "head", "use", str(old))
@@ -149,10 +149,8 @@ def test_a_head_of_another_model_is_not_gone_back_to(trained: Household) -> None
     assert names == ["other", "tiny"]
 
 
-def test_the_new_head_scores_where_labelled_files_are_embedded_after_the_switch(
-    trained: Household, tmp_path: Path
-) -> None:
-    """The old bundle is gone, so the new model takes over at once, with no vector yet: all labels are waited for."""
+def test_training_waits_until_the_labelled_files_are_embedded(trained: Household, tmp_path: Path) -> None:
+    """The old bundle is gone, so the new model takes over at once, before it has made any vector."""
     (tmp_path / "bundle" / "model.onnx").unlink()
     assert trained.once().returncode == 0
     assert scored(trained) == COUNT
@@ -160,7 +158,7 @@ def test_the_new_head_scores_where_labelled_files_are_embedded_after_the_switch(
     assert json.loads(line)["labels"] == 2 * LABELLED
 
 
-def test_a_head_that_cannot_score_any_more_is_followed_by_one_that_can(house: Household) -> None:
+def test_a_head_that_cannot_score_is_replaced(house: Household) -> None:
     call(house, "train")
     ((data,),) = house.rows("SELECT data FROM head")
     old = unpack_head(data)
@@ -174,20 +172,20 @@ def test_a_head_that_cannot_score_any_more_is_followed_by_one_that_can(house: Ho
     assert house.rows("SELECT count(*) FROM head") == [(3,)]
 
 
-def test_a_training_that_cannot_be_done_says_why(house: Household) -> None:
+def test_a_failed_training_returns_the_problem(house: Household) -> None:
     config, stop = house.config, threading.Event()
-    outcome = run_train_command(config, stop)
-    assert outcome is not None and outcome.output is not None and outcome.output["used"]
+    result = run_train_command(config, stop)
+    assert result is not None and result.output is not None and result.output["used"]
     house.config_path.unlink()
-    outcome = run_train_command(config, stop)
-    assert outcome is not None and outcome.output is None and str(house.config_path) in outcome.problem
+    result = run_train_command(config, stop)
+    assert result is not None and result.output is None and str(house.config_path) in result.problem
 
 
-def test_a_stop_ends_the_training(house: Household) -> None:
+def test_a_stop_terminates_the_training(house: Household) -> None:
     stop = threading.Event()
     stop.set()
-    outcome = run_train_command(house.config, stop)
-    assert outcome is None or outcome.output is not None  # ended, or done within the first look
+    result = run_train_command(house.config, stop)
+    assert result is None or result.output is not None  # terminated, or done before the first check
 
 
 @pytest.mark.parametrize(
@@ -201,7 +199,7 @@ def test_a_stop_ends_the_training(house: Household) -> None:
         (FailedTraining(DueRetraining(1, 5, 5, 1.0), 9e9), 0.0, True),
     ],
 )
-def test_what_failed_is_tried_again_with_other_labels_or_later(
+def test_a_failed_training_is_tried_again_with_new_labels_or_later(
     failed: FailedTraining | None, now: float, expected: bool
 ) -> None:
     assert may_train(DueRetraining(1, 5, 5, 1.0), failed, now) is expected

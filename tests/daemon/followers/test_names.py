@@ -1,4 +1,4 @@
-"""A model that understands words tells the head what the files' names say; one that does not changes nothing."""
+"""File names as features of the head: text vectors of names, and scores made before they exist."""
 
 import json
 import os
@@ -20,19 +20,19 @@ from tests.support.tiny_bundle import DIMS
 from tests.support.tiny_text import write_talking_bundle
 
 KINDS, LABELLED, COUNT = ("keep", "delete"), 30, 40  # of each kind
-NAMED = (
+WITH_NAME_SQL = (
     "SELECT f.name, s.p_delete FROM file f JOIN score s ON s.content = f.content"
     " WHERE NOT EXISTS (SELECT 1 FROM bare b WHERE b.content = s.content)"
 )
 
 
 def vocabulary() -> dict[str, dict[str, np.ndarray]]:
-    """Words of each kind, no two alike: those of a kind mean nearly the same, as the tower has it."""
-    dice = np.random.default_rng(3)
-    letters = dice.choice(list("bcdfghklmnprstvw"), (len(KINDS), COUNT, 7))
-    middles = dice.normal(size=(len(KINDS), DIMS)) * 2
+    """Random words of each kind, with nearby vectors for words of the same kind."""
+    rng = np.random.default_rng(3)
+    characters = rng.choice(list("bcdfghklmnprstvw"), (len(KINDS), COUNT, 7))
+    centres = rng.normal(size=(len(KINDS), DIMS)) * 2
     return {
-        kind: {"".join(word): (middles[at] + dice.normal(size=DIMS)).astype(np.float32) for word in letters[at]}
+        kind: {"".join(word): (centres[at] + rng.normal(size=DIMS)).astype(np.float32) for word in characters[at]}
         for at, kind in enumerate(KINDS)
     }
 
@@ -47,31 +47,33 @@ def call(house: Household, *arguments: str) -> Result:
 def train(house: Household, *arguments: str) -> dict[str, object]:
     result = call(house, "train", "--json", *arguments)
     assert result.exception is None, result.output
-    told: dict[str, object] = json.loads(result.stdout)
-    return told
+    record: dict[str, object] = json.loads(result.stdout)
+    return record
 
 
-def auc(told: dict[str, object]) -> float:
-    return float(told["figures"]["auc"][0])  # type: ignore[index]
+def auc(record: dict[str, object]) -> float:
+    return float(record["figures"]["auc"][0])  # type: ignore[index]
 
 
-def named(house: Household) -> dict[str, float]:
-    """p_delete by the file's name, of those that did not have to do without it."""
-    return {os.fsdecode(name): p for name, p in house.rows(NAMED)}
+def scores_with_name(house: Household) -> dict[str, float]:
+    """p_delete by file name, of scores made with the name's vector."""
+    return {os.fsdecode(name): p for name, p in house.rows(WITH_NAME_SQL)}
 
 
-def apart(scores: dict[str, float]) -> bool:
-    """Whether all of one kind lie over all of the other."""
+def separated(scores: dict[str, float]) -> bool:
+    """Whether all deletes score above all keeps."""
     low, high = ([p for name, p in scores.items() if name.split("_")[0] in WORDS[kind]] for kind in KINDS)
     return max(low) < min(high)
 
 
-def settled(house: Household) -> bool:
-    return len(named(house)) == len(house.rows("SELECT 1 FROM vector v JOIN model m ON m.id = v.model AND m.role > ''"))
+def all_named(house: Household) -> bool:
+    """Whether every content has a score made with its name's vector."""
+    vectors = house.rows("SELECT 1 FROM vector v JOIN model m ON m.id = v.model AND m.role > ''")
+    return len(scores_with_name(house)) == len(vectors)
 
 
-def filled(house: Household) -> Household:
-    """Random pictures, of which only the name tells one kind from the other; each name's word stands nowhere else."""
+def with_labels(house: Household) -> Household:
+    """Add random images whose kind only the name tells, and label some; no word occurs in two names."""
     root = Path(os.fsdecode(house.root))
     for at, kind in enumerate(KINDS):
         for number, word in enumerate(WORDS[kind]):
@@ -83,9 +85,9 @@ def filled(house: Household) -> Household:
     return house
 
 
-def talking(house: Household, folder: Path, turn: int = 0) -> None:
-    """Name a bundle that knows the words. `turn`: another one with the same vectors of pictures."""
-    words = {word: np.roll(row, turn) for kind in KINDS for word, row in WORDS[kind].items()}
+def use_text_bundle(house: Household, folder: Path, shift: int = 0) -> None:
+    """Configure a bundle that knows the words. `shift`: other text vectors, beside the same image vectors."""
+    words = {word: np.roll(row, shift) for kind in KINDS for word, row in WORDS[kind].items()}
     choose(house, write_talking_bundle(folder, {"golden.png": picture(-1)}, words))
 
 
@@ -98,28 +100,28 @@ def bare(tmp_path: Path) -> Iterator[Household]:
 
 @pytest.fixture
 def house(bare: Household, tmp_path: Path) -> Household:
-    talking(bare, tmp_path / "talking")
-    return filled(bare)
+    use_text_bundle(bare, tmp_path / "talking")
+    return with_labels(bare)
 
 
-def test_what_only_names_tell_is_learned_from_words_that_stand_nowhere_else(house: Household) -> None:
+def test_a_head_learns_from_name_vectors_alone(house: Household) -> None:
     result = call(house, "train")
     assert result.exception is None, result.output
-    assert "names" in result.stdout and f"{2 * LABELLED + 1} file names" in result.stderr  # one says nothing
-    told = train(house, "--force")
-    assert told["named"] and auc(told) > 0.95
-    assert house.rows("SELECT count(*) FROM wording") == [(2 * LABELLED + 1,)]  # none was made twice
-    scores = named(house)
-    assert len(scores) == 2 * LABELLED and apart(scores)  # the others wait for the service
+    assert "names" in result.stdout and f"{2 * LABELLED + 1} file names" in result.stderr  # one is the empty name
+    record = train(house, "--force")
+    assert record["named"] and auc(record) > 0.95
+    assert house.rows("SELECT count(*) FROM wording") == [(2 * LABELLED + 1,)]  # none was embedded again
+    scores = scores_with_name(house)
+    assert len(scores) == 2 * LABELLED and separated(scores)  # the service embeds the others
     assert house.rows("SELECT count(*) FROM bare") == [(2 * (COUNT - LABELLED),)]
     assert house.once().returncode == 0
-    scores = named(house)
-    assert len(scores) == 2 * COUNT and apart(scores)
+    scores = scores_with_name(house)
+    assert len(scores) == 2 * COUNT and separated(scores)
 
 
-def test_a_model_without_words_knows_nothing_of_them(bare: Household) -> None:
-    told = train(filled(bare))
-    assert not told["named"] and auc(told) < 0.75  # else the test above would show nothing
+def test_without_a_text_tower_names_are_no_features(bare: Household) -> None:
+    record = train(with_labels(bare))
+    assert not record["named"] and auc(record) < 0.75  # or the test above proves nothing
     head = unpack_head(bare.rows("SELECT data FROM head")[0][0])
     assert head.features == FILE_FEATURES and len(head.weights) == DIMS + len(FILE_FEATURES)
     assert bare.once().returncode == 0
@@ -127,41 +129,41 @@ def test_a_model_without_words_knows_nothing_of_them(bare: Household) -> None:
     assert bare.rows("SELECT count(*) FROM score") == [(2 * COUNT,)]
 
 
-def test_the_running_service_embeds_names_and_scores_what_comes_with_its_own(house: Household) -> None:
+def test_the_running_service_scores_new_files_with_their_names(house: Household) -> None:
     train(house)
     house.start()
-    assert until(lambda: settled(house)), house.tail()
-    root, fresh = Path(os.fsdecode(house.root)), {kind: list(WORDS[kind])[-1] for kind in KINDS}
-    for number, word in enumerate(fresh.values()):
+    assert until(lambda: all_named(house)), house.tail()
+    root, new_words = Path(os.fsdecode(house.root)), {kind: list(WORDS[kind])[-1] for kind in KINDS}
+    for number, word in enumerate(new_words.values()):
         (root / f"{word}_new.png").write_bytes(picture(9000 + number))
-    asked = NAMED + " AND CAST(f.name AS TEXT) LIKE '%new.png'"
-    assert until(lambda: len(house.rows(asked)) == 2), house.tail()
-    found = named(house)
-    assert found[f"{fresh['delete']}_new.png"] > 0.5 > found[f"{fresh['keep']}_new.png"]
-    told = train(house, "--force")  # asks the service, and finds all names embedded
-    assert told["named"] and auc(told) > 0.95
-    assert until(lambda: settled(house)), house.tail()
+    new_files = WITH_NAME_SQL + " AND CAST(f.name AS TEXT) LIKE '%new.png'"
+    assert until(lambda: len(house.rows(new_files)) == 2), house.tail()
+    found = scores_with_name(house)
+    assert found[f"{new_words['delete']}_new.png"] > 0.5 > found[f"{new_words['keep']}_new.png"]
+    record = train(house, "--force")  # asks the service, and finds all names embedded
+    assert record["named"] and auc(record) > 0.95
+    assert until(lambda: all_named(house)), house.tail()
     assert house.stop() == 0
     assert house.findings() == []
 
 
-def test_training_beside_the_service_asks_it_for_the_vectors(house: Household) -> None:
+def test_training_beside_the_service_uses_its_text_model(house: Household) -> None:
     house.start()
     assert train(house)["named"]
-    assert until(lambda: settled(house)), house.tail()
-    assert apart(named(house))
+    assert until(lambda: all_named(house)), house.tail()
+    assert separated(scores_with_name(house))
 
 
 @pytest.mark.parametrize("place", ["score.words", "score.words:2", "score.named"])
-def test_a_kill_is_healed_at_the_next_start(house: Household, place: str) -> None:
+def test_names_are_embedded_after_a_kill_at_any_point(house: Household, place: str) -> None:
     train(house)
     assert house.once(CATALOGD_KILL_AT=place).returncode == -signal.SIGKILL
     assert house.rows("SELECT 1 FROM bare")
     assert house.once().returncode == 0
-    assert len(named(house)) == 2 * COUNT and apart(named(house))
+    assert len(scores_with_name(house)) == 2 * COUNT and separated(scores_with_name(house))
 
 
-def test_a_cut_vector_of_a_name_is_made_anew(house: Household) -> None:
+def test_a_truncated_name_vector_is_embedded_again(house: Household) -> None:
     train(house)
     database = Database(house.config.database, write=True)
     database.run("UPDATE wording SET data = substr(data, 1, 10)")
@@ -170,14 +172,14 @@ def test_a_cut_vector_of_a_name_is_made_anew(house: Household) -> None:
     assert house.rows("SELECT count(DISTINCT length(data)) FROM wording") == [(1,)]
 
 
-def test_the_names_follow_a_change_of_model_and_go_with_its_vectors(bare: Household, tmp_path: Path) -> None:
+def test_name_vectors_follow_a_change_of_model_and_are_dropped_with_it(bare: Household, tmp_path: Path) -> None:
     choose(bare, other_bundle(tmp_path / "other"))
-    train(filled(bare))
-    talking(bare, tmp_path / "talking")
+    train(with_labels(bare))
+    use_text_bundle(bare, tmp_path / "talking")
     assert bare.once().returncode == 0
     head = unpack_head(bare.rows("SELECT data FROM head WHERE role = 'current'")[0][0])
     assert head.features == (*FILE_FEATURES, NAME_PREFIX + head.tower) and head.tower and head.dims == DIMS
-    assert len(named(bare)) == 2 * COUNT and apart(named(bare))
+    assert len(scores_with_name(bare)) == 2 * COUNT and separated(scores_with_name(bare))
     choose(bare, tmp_path / "other")
     assert bare.once().returncode == 0
     assert bare.rows("SELECT count(*) FROM bare") == [(0,)]
@@ -185,23 +187,23 @@ def test_the_names_follow_a_change_of_model_and_go_with_its_vectors(bare: Househ
     assert bare.rows("SELECT count(*) FROM wording") == [(0,)]
 
 
-def test_another_text_half_of_the_same_model_is_another_thing_to_learn(house: Household, tmp_path: Path) -> None:
+def test_another_text_tower_of_the_same_model_needs_a_new_head(house: Household, tmp_path: Path) -> None:
     train(house)
     assert house.once().returncode == 0
-    talking(house, tmp_path / "turned", turn=7)
-    assert house.once().returncode == 0  # the scores of the head before stand
-    assert len(named(house)) == 2 * COUNT and apart(named(house))
+    use_text_bundle(house, tmp_path / "shifted", shift=7)
+    assert house.once().returncode == 0  # the old scores stay
+    assert len(scores_with_name(house)) == 2 * COUNT and separated(scores_with_name(house))
     Path(os.fsdecode(house.root), f"{next(iter(WORDS['keep']))}_late.png").write_bytes(picture(9000))
     assert house.once().returncode == 0
     assert house.rows("SELECT count(*) FROM score") == [(2 * COUNT + 1,)]
-    told = train(house)
-    assert told["used"] and auc(told) > 0.95
+    record = train(house)
+    assert record["used"] and auc(record) > 0.95
     assert house.rows("SELECT count(DISTINCT tower) FROM wording") == [(2,)]
     assert house.once().returncode == 0
-    assert len(named(house)) == 2 * COUNT + 1 and apart(named(house))
+    assert len(scores_with_name(house)) == 2 * COUNT + 1 and separated(scores_with_name(house))
 
 
-def test_a_text_half_that_may_not_be_used_leaves_the_scores_and_is_told(house: Household, tmp_path: Path) -> None:
+def test_a_text_tower_that_fails_attestation_is_logged_and_the_scores_stay(house: Household, tmp_path: Path) -> None:
     train(house)
     goldens = tmp_path / "talking" / "goldens" / "text.npz"
     good = goldens.read_bytes()
@@ -211,7 +213,7 @@ def test_a_text_half_that_may_not_be_used_leaves_the_scores_and_is_told(house: H
     done = house.once()
     assert done.returncode == 0 and "names_not_embedded" in done.stderr
     assert house.rows("SELECT count(*) FROM score") == [(2 * COUNT,)]
-    assert len(named(house)) == 2 * LABELLED
+    assert len(scores_with_name(house)) == 2 * LABELLED
     goldens.write_bytes(good)
     assert house.once().returncode == 0
-    assert len(named(house)) == 2 * COUNT
+    assert len(scores_with_name(house)) == 2 * COUNT
