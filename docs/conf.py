@@ -2,6 +2,8 @@
 
 from importlib.metadata import version as installed_version
 
+from sphinx.application import Sphinx
+
 project = "catalogd"
 author = "the catalogd developers"
 copyright = "the catalogd developers"
@@ -24,3 +26,17 @@ man_pages = [
     ("settings", "catalogd.toml", "settings of catalogd", author, 5),
 ]
 man_show_urls = True
+
+
+def literal_examples(_app: object, _context: object, lines: list[str]) -> None:
+    """Turn the examples at the end of a command's help into a literal block: shell patterns are no markup."""
+    start = next((number for number, line in enumerate(lines) if line.strip(" |\b") == "Examples:"), None)
+    if start is None:
+        return
+    calls = [line.strip().removeprefix("|").strip("\b") for line in lines[start + 1 :]]
+    lines[start:] = ["", "Examples::", "", *(f"   {call.strip()}" for call in calls), ""]
+
+
+def setup(app: Sphinx) -> None:
+    """Connect to sphinx-click."""
+    app.connect("sphinx-click-process-description", literal_examples)
