@@ -1,1 +1,1 @@
-"""This process on this machine: lock, log, systemd, priority, wall clock."""
+"""The process and its machine: lock, log, systemd, priority, wall clock."""

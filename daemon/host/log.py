@@ -1,6 +1,6 @@
-"""Logs: an event and its keys. For people on a terminal, JSON lines in a journal.
+"""Logging of events with their keys: readable on a terminal, JSON lines in the systemd journal.
 
-A flood of one kind of event is one line a second and a count: logs of hundreds of gigabytes have been seen.
+A flood of one event is reduced to a few lines a second and a count: logs of hundreds of gigabytes have been seen.
 """
 
 import logging
@@ -13,8 +13,8 @@ import structlog
 
 from catalog.formatting import printable_path
 
-BURST_LINES = 50  # lines of one event that pass at once
-REFILL_LINES_PER_SECOND = 5.0  # lines of it a second after that
+BURST_LINES = 50  # lines of one event passed in a burst
+REFILL_LINES_PER_SECOND = 5.0  # lines of one event a second after that
 
 
 class LogThrottle:
@@ -26,11 +26,11 @@ class LogThrottle:
         self._dropped: dict[str, int] = {}
 
     def __call__(self, logger: Any, method: str, event: Any) -> Any:
-        """Pass the event on, or raise structlog.DropEvent."""
+        """Return the event, or raise structlog.DropEvent."""
         name = str(event.get("event"))
         now = self._clock()
-        tokens, then = self._tokens.get(name, (float(BURST_LINES), now))
-        tokens = min(float(BURST_LINES), tokens + REFILL_LINES_PER_SECOND * (now - then))
+        tokens, updated = self._tokens.get(name, (float(BURST_LINES), now))
+        tokens = min(float(BURST_LINES), tokens + REFILL_LINES_PER_SECOND * (now - updated))
         if tokens < 1 and method not in ("error", "exception", "critical"):
             self._tokens[name] = (tokens, now)
             self._dropped[name] = self._dropped.get(name, 0) + 1
@@ -43,20 +43,21 @@ class LogThrottle:
 
 
 class CurrentStderr:
-    """Whatever stderr is at the moment: a progress bar puts itself in its place, to keep lines above the bar."""
+    """The current `sys.stderr`: a progress bar replaces it, so that log lines appear above the bar."""
 
     def write(self, text: str) -> None:
-        """Pass text on."""
+        """Write text."""
         sys.stderr.write(text)
 
     def flush(self) -> None:
-        """Pass the wish on."""
+        """Flush."""
         sys.stderr.flush()
 
 
 def configure_logging(verbose: bool, once: bool) -> None:
-    """Configure structlog, on stderr: stdout is for data. A person at a terminal who waits for one pass sees a bar,
-    and besides it only what is out of order.
+    """Configure structlog to write to stderr; stdout is for results.
+
+    At a terminal, a single pass (`once`) shows a progress bar and otherwise only warnings and errors.
     """
     human = sys.stderr.isatty()
     level = logging.DEBUG if verbose else logging.WARNING if human and once else logging.INFO
@@ -78,7 +79,7 @@ def configure_logging(verbose: bool, once: bool) -> None:
 
 
 def _escape_paths(logger: Any, method: str, event: Any) -> Any:
-    """Paths are bytes: show them with every control character escaped, and nothing lost."""
+    """Convert paths, which are bytes, to text with every control character escaped, and nothing lost."""
     for key, value in event.items():
         if isinstance(value, bytes):
             event[key] = printable_path(value)

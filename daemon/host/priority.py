@@ -1,16 +1,16 @@
-"""Background work: a person at the machine comes first, on the processor and at the disk."""
+"""Lower CPU and disk priority: background work must not slow down a person at the machine."""
 
 import ctypes
 import os
 import platform
 
-SYS_IOPRIO_SET = {"x86_64": 251, "aarch64": 30}  # numbers of the system call; the C library has no wrapper
+SYS_IOPRIO_SET = {"x86_64": 251, "aarch64": 30}  # system call numbers; the C library has no wrapper
 IOPRIO_WHO_PROCESS = 1  # with 0: the calling thread
 IOPRIO_CLASS_SHIFT, IOPRIO_CLASS_IDLE = 13, 3  # linux/ioprio.h
 
 
 def lower_cpu_priority() -> None:
-    """Give way on the processor. Harmless where it is refused."""
+    """Lower the CPU priority of the process. Do nothing if that is refused."""
     try:
         os.nice(5)
     except OSError:
@@ -18,10 +18,10 @@ def lower_cpu_priority() -> None:
 
 
 def set_idle_io_priority() -> bool:
-    """Have the disk serve the calling thread when nobody else asks, see ioprio_set(2); False where that cannot be had.
+    """Let the disk serve the calling thread only when idle, see ioprio_set(2); return False if that is not possible.
 
-    Schedulers that know classes (BFQ, mq-deadline) heed it. The thread's share of the processor stays as it is: one
-    that holds the interpreter's lock and is not let on would hold up the whole service.
+    I/O schedulers with priority classes (BFQ, mq-deadline) honour it. The CPU priority of the thread is unchanged: a
+    thread that holds the interpreter lock and gets no CPU time would stall the whole service.
     """
     number = SYS_IOPRIO_SET.get(platform.machine())
     return (

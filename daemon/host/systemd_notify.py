@@ -1,4 +1,4 @@
-"""sd_notify: tell systemd how we are. Silent where nobody listens."""
+"""Notifications to systemd, after sd_notify(3). Without a listener they do nothing."""
 
 import os
 import socket
@@ -6,7 +6,7 @@ import time
 
 
 def notify(*lines: str) -> None:
-    """Send one datagram to `$NOTIFY_SOCKET` (path or abstract name), after sd_notify(3)."""
+    """Send the lines in one datagram to `$NOTIFY_SOCKET`, a path or an abstract name."""
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
@@ -17,16 +17,16 @@ def notify(*lines: str) -> None:
             sender.connect(address)
             sender.sendall("\n".join(lines).encode())
     except OSError:
-        return  # a manager that does not listen is no reason to stop guarding
+        return  # the service works without a service manager
 
 
 def notify_reloading() -> None:
-    """Begin of a reload; `notify("READY=1")` ends it."""
+    """Report the start of a reload; `notify("READY=1")` reports its end."""
     notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
 
 def watchdog_seconds() -> float | None:
-    """How often systemd wants to hear of us, halved for safety; None if it does not."""
+    """Return the seconds between watchdog notifications, half of what systemd allows; None if it expects none."""
     microseconds = os.environ.get("WATCHDOG_USEC")
-    mine = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-    return int(microseconds) / 2e6 if microseconds and mine else None
+    is_ours = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+    return int(microseconds) / 2e6 if microseconds and is_ours else None

@@ -1,4 +1,4 @@
-"""Watch the wall clock, and put right what was dated by it when it is set back."""
+"""Monitor the wall clock; repair stored times when it is set back."""
 
 import threading
 import time
@@ -17,39 +17,41 @@ log = structlog.get_logger()
 
 
 class ClockMonitor:
-    """Runs in one thread; made before anything else is dated, since the clock may have been set while nothing ran.
+    """The clock stage. Create it before anything else stores a time: the clock may have been set while nothing ran.
 
-    `ask` commits a change. `wall` and `steady` are seconds since whenever; only the first is ever set.
+    `commit` commits a change. `wall_clock` and `monotonic_clock` return seconds; only the first is ever set.
     """
 
     def __init__(
         self,
-        ask: Callable[[Change], Any],
+        commit: Callable[[Change], Any],
         stop: threading.Event,
-        wall: Callable[[], float] = time.time,
-        steady: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+        monotonic_clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._ask, self._stop = ask, stop
-        self._wall, self._steady = wall, steady
-        self._seen = self._look()
-        ask(partial(repair_clock_at_start, now=self._seen[0]))
+        self._commit, self._stop = commit, stop
+        self._wall_clock, self._monotonic_clock = wall_clock, monotonic_clock
+        self._reading = self._read()
+        now, _ = self._reading
+        commit(partial(repair_clock_at_start, now=now))
 
-    def _look(self) -> tuple[float, float]:
-        return self._wall(), self._steady()
+    def _read(self) -> tuple[float, float]:
+        return self._wall_clock(), self._monotonic_clock()
 
     def step(self) -> None:
-        """Look once, then wait for a moment."""
-        seen = self._look()
-        back = backward_step(self._seen, seen)
-        self._seen = seen
+        """Compare the clocks once, then wait for a second."""
+        reading = self._read()
+        back = backward_step(self._reading, reading)
+        self._reading = reading
         if back:
-            stranded = self._ask(partial(shift_future_times, seconds=back, now=seen[0]))
-            log.warning("clock_set_back", seconds=round(back, 1), stranded=stranded)
+            now, _ = reading
+            postponed = self._commit(partial(shift_future_times, seconds=back, now=now))
+            log.warning("clock_set_back", seconds=round(back, 1), stranded=postponed)
         self._stop.wait(CHECK_SECONDS)
 
 
 def repair_clock_at_start(database: Database, now: float) -> None:
-    """The clock may have been set back since the last run. Inside a transaction."""
+    """Repair stored times if the clock was set back since the last run. Call inside a transaction."""
     back = seconds_ahead(database, now)
     if back:
         log.warning("clock_set_back", seconds=round(back, 1), stranded=shift_future_times(database, back, now))

@@ -36,7 +36,7 @@ from daemon.messages import (
     WorkerDied,
     WorkerOutcome,
 )
-from daemon.scan.walk import sighting
+from daemon.scan.walk import make_sighting
 from daemon.writer import Change
 from models.decode.reason import RejectReason
 
@@ -160,7 +160,7 @@ def record_file_changed(database: Database, result: FileChanged, now: float, del
     elif stat.S_ISDIR(found.st_mode):
         declare_gone(database, task.file)
     else:
-        record_sighting(database, sighting(task.path, found, now), now)
+        record_sighting(database, make_sighting(task.path, found, now), now)
     return False
 
 

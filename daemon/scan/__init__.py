@@ -1,1 +1,1 @@
-"""Walking volumes, what is missing, and which volumes are there."""
+"""Scan volumes: which are present, what changed on them, which files are missing."""

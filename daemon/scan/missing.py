@@ -1,5 +1,6 @@
-"""What a scan did not find: declared gone, or too much to be believed. Deciding is
-`catalog.files.mass_deletion.exceeds_limit`.
+"""Act on the files that a scan did not find: declare them gone, or hold the volume if too many are missing.
+
+`catalog.files.mass_deletion.exceeds_limit` decides.
 """
 
 import time
@@ -22,36 +23,39 @@ from catalog.store.database import Database
 from catalog.store.volumes import Volume
 from daemon.writer import Writer
 
-BATCH_PATHS = 1000  # paths that are declared gone between two looks at the mount
+BATCH_PATHS = 1000  # paths declared gone between two checks of the mount
 log = structlog.get_logger()
 
 
 class MissingFiles:
-    """The end of one scan. `stands` says whether the mount is still the one that was scanned."""
+    """The end of one scan. `percent` is the limit above which the volume is held.
+
+    `mount_unchanged` returns whether the mount is still the one that was scanned, `stopped` whether to stop.
+    """
 
     def __init__(
         self,
         database: Database,
         writer: Writer,
         percent: float,
-        stands: Callable[[], bool],
+        mount_unchanged: Callable[[], bool],
         stopped: Callable[[], bool],
     ) -> None:
         self._database = database
         self._writer = writer
         self._percent = percent
-        self._stands = stands
+        self._mount_unchanged = mount_unchanged
         self._stopped = stopped
 
     def conclude(self, volume: Volume, whole: bool, paths: list[bytes]) -> bool:
-        """Declare `paths` gone, or hold the volume. False where nothing could be concluded from the scan.
+        """Declare `paths` gone, or hold the volume. Return False if the scan proves nothing.
 
-        A part of a volume that is held proves nothing of the rest: only a scan of the whole lifts the brake.
+        A scan of one part of a held volume proves nothing about the rest: only a scan of the `whole` releases it.
         """
         if volume.held and not whole:
             return True
-        loss = self._weigh(volume, paths)
-        if loss is None or not self._stands():
+        loss = self._measure_loss(volume, paths)
+        if loss is None or not self._mount_unchanged():
             return False
         if exceeds_limit(loss, self._percent, volume.accepted or 0):
             log.warning("volume_held", path=volume.path, missed=loss.missed, known=loss.known, lately=loss.recent)
@@ -60,10 +64,10 @@ class MissingFiles:
         if volume.held:
             log.info("volume_released", path=volume.path, missed=loss.missed, known=loss.known)
             self._writer.commit(partial(release_volume, volume=volume.id, now=time.time()))
-        return self._declare(volume, paths)
+        return self._record_missing(volume, paths)
 
-    def _weigh(self, volume: Volume, paths: list[bytes]) -> Loss | None:
-        """How much is missing; None when told to stop meanwhile."""
+    def _measure_loss(self, volume: Volume, paths: list[bytes]) -> Loss | None:
+        """Count the missing files; return None if stopped meanwhile."""
         missed = 0
         for _ in missed_files(self._database, volume.id, paths):
             if self._stopped():
@@ -71,10 +75,10 @@ class MissingFiles:
             missed += 1
         return measure_loss(self._database, volume, missed, time.time())
 
-    def _declare(self, volume: Volume, paths: list[bytes]) -> bool:
+    def _record_missing(self, volume: Volume, paths: list[bytes]) -> bool:
         for start in range(0, len(paths), BATCH_PATHS):
             crash_point("scan.losses")
-            if not self._stands():
+            if not self._mount_unchanged():
                 return False
             batch = paths[start : start + BATCH_PATHS]
             change = partial(

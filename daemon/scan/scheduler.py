@@ -1,7 +1,4 @@
-"""When to scan what, and what follows from a scan. Nothing is taken for gone unless the same mount stood throughout.
-
-Which of the scans that were asked for comes first, and which volumes it concerns. Pure.
-"""
+"""Schedule scans and act on their results. Files count as gone only if the same mount was in place throughout."""
 
 import os
 import threading
@@ -22,38 +19,45 @@ from catalog.store.database import Database
 from catalog.store.volumes import Volume, all_volumes, block_directory, unblock_directory, update_volume
 from daemon.scan.missing import MissingFiles
 from daemon.scan.volume_monitor import is_same_mount
-from daemon.scan.walk import Scan
+from daemon.scan.walk import Scan, ScanResult
 from daemon.writer import Writer
 
-
-def next_request(requests: dict[bytes, str]) -> tuple[bytes, str, dict[bytes, str]]:
-    """The request to serve next, and what is left once it is: a scan of a tree answers for all below it.
-
-    A tree that is copied in asks for a scan of each of its directories.
-    """
-    path = min(requests, key=len)
-    low, high = subtree_range(path)
-    rest = {other: why for other, why in requests.items() if other != path and not low <= other < high}
-    return path, requests[path], rest
-
-
-def volumes_to_scan(rows: list[Volume], path: bytes) -> list[Volume]:
-    """The present volumes that hold `path` or lie below it."""
-    low, high = subtree_range(path)
-    present = [volume for volume in rows if volume.kind != "blocked"]
-    holders = [v for v in present if at_or_inside(path, v.path)]
-    return [v for v in (*holders[-1:], *(v for v in present if low <= v.path < high)) if v.in_place]
-
-
-BATCH_SIGHTINGS = 1000  # sightings that go into the catalog at once; the walk waits for them, so that memory stays flat
-FIRST_BATCH_SIGHTINGS = 32  # the first ones, so that readers begin at once; then twice as many each time
-RETRY_MINUTES = 1.0  # after a scan from which nothing could be concluded
-MAX_TRIES = 3  # scans of a volume that changes under them, in a single pass
+BATCH_SIGHTINGS = 1000  # sightings recorded at once; the walk waits for them, so that memory use stays constant
+FIRST_BATCH_SIGHTINGS = 32  # the first batch, so that reading starts at once; each later one is twice as large
+RETRY_MINUTES = 1.0  # after a scan that proved nothing
+MAX_TRIES = 3  # scans of a volume that changes during each of them, in a single pass
 log = structlog.get_logger()
 
 
+def next_request(requests: dict[bytes, str]) -> tuple[bytes, str, dict[bytes, str]]:
+    """Return the path and reason of the next request, and the remaining requests: those below it are answered too.
+
+    A tree that is copied in leads to a request for each of its directories.
+    """
+    path = min(requests, key=len)
+    low, high = subtree_range(path)
+    rest = {other: reason for other, reason in requests.items() if other != path and not low <= other < high}
+    return path, requests[path], rest
+
+
+def volumes_to_scan(volumes: list[Volume], path: bytes) -> list[Volume]:
+    """Return the innermost volume that contains `path`, and the volumes below it, as far as they are in place.
+
+    `volumes` come outer ones first.
+    """
+    low, high = subtree_range(path)
+    scannable = [volume for volume in volumes if volume.kind != "blocked"]
+    containing = [volume for volume in scannable if at_or_inside(path, volume.path)]
+    below = [volume for volume in scannable if low <= volume.path < high]
+    return [volume for volume in (*containing[-1:], *below) if volume.in_place]
+
+
 class Scanner:
-    """Runs in one thread. `request` may be called from any."""
+    """The scanning stage: one thread calls `step`; `request` may be called from any thread.
+
+    `once`: a single pass over everything. `scanning`: the path being scanned, empty if none. `all_scanned` is set once
+    every present volume was scanned.
+    """
 
     def __init__(self, config: Config, writer: Writer, once: bool) -> None:
         self._database = Database(config.database, write=False)
@@ -61,8 +65,8 @@ class Scanner:
         self._once = once
         self._lock = threading.Lock()
         self._requests: dict[bytes, str] = {}
-        self._next: dict[int, float] = {}
-        self._held: set[int] = set()
+        self._next_scans: dict[int, float] = {}
+        self._held_volumes: set[int] = set()
         self._stop = threading.Event()
         self.wake = threading.Event()
         self.scanning = b""
@@ -71,32 +75,32 @@ class Scanner:
         self.reconfigure(config)
 
     def reconfigure(self, config: Config) -> None:
-        """Follow a new configuration: other names to ignore, other intervals; everything is scanned again."""
+        """Follow a new configuration, and scan everything again."""
         with self._lock:
             self._config = config
             self._ignore = IgnoreRules(config.ignore, os.fsencode(config.state))
-            self._next.clear()
+            self._next_scans.clear()
         self.wake.set()
 
-    def request(self, path: bytes, why: str) -> None:
-        """Have a subtree scanned soon. Requests for one path fold into one."""
+    def request(self, path: bytes, reason: str) -> None:
+        """Request a scan of a subtree. Several requests for one path become one."""
         with self._lock:
-            self._requests[path] = why
+            self._requests[path] = reason
         self.wake.set()
 
     def stop(self) -> None:
-        """End soon, also in the middle of a walk."""
+        """Stop soon, even in the middle of a walk."""
         self._stop.set()
         self.wake.set()
 
     @property
     def idle(self) -> bool:
-        """Whether every present volume was scanned and no request waits."""
+        """Whether every present volume was scanned and no request is waiting."""
         with self._lock:
             return self.all_scanned.is_set() and not self._requests and not self.scanning
 
     def step(self) -> None:
-        """Scan what is due, then wait for the next request or tick."""
+        """Run the scans that are due, then wait up to a second for the next request."""
         self.wake.clear()
         self._serve_requests()
         self._serve_timers()
@@ -109,10 +113,10 @@ class Scanner:
             with self._lock:
                 if not self._requests:
                     return
-                path, why, self._requests = next_request(self._requests)
+                path, reason, self._requests = next_request(self._requests)
                 self.scanning = path
             for volume in volumes_to_scan(all_volumes(self._database), path):
-                self._scan(volume, path if inside(path, volume.path) else volume.path, why)
+                self._scan(volume, path if inside(path, volume.path) else volume.path, reason)
             self.scanning = b""
 
     def _serve_timers(self) -> None:
@@ -120,21 +124,21 @@ class Scanner:
         for volume in all_volumes(self._database):
             if volume.kind == "blocked":
                 continue
-            if volume.id in self._held and not volume.held:
-                self._held.discard(volume.id)
-                self._next.pop(volume.id, None)  # its owner accepted the loss: say so at once
+            if volume.id in self._held_volumes and not volume.held:
+                self._held_volumes.discard(volume.id)
+                self._next_scans.pop(volume.id, None)  # its owner accepted the loss: scan it at once
             if not volume.in_place:
-                self._next.pop(volume.id, None)
-            elif self._next.get(volume.id, 0.0) <= now:
-                why = "timer" if volume.id in self._next else "start"
-                for _ in range(MAX_TRIES if self._once else 1):  # the service comes back to it, a single pass does not
-                    if self._scan(volume, volume.path, why) or self._stop.is_set():
+                self._next_scans.pop(volume.id, None)
+            elif self._next_scans.get(volume.id, 0.0) <= now:
+                reason = "timer" if volume.id in self._next_scans else "start"
+                for _ in range(MAX_TRIES if self._once else 1):  # the service retries later, a single pass does not
+                    if self._scan(volume, volume.path, reason) or self._stop.is_set():
                         break
 
-    def _scan(self, volume: Volume, top: bytes, why: str) -> bool:
-        """Scan one subtree of one volume, and settle when its whole is due again.
+    def _scan(self, volume: Volume, top: bytes, reason: str) -> bool:
+        """Scan one subtree of one volume, and set when the whole volume is due again.
 
-        False where nothing could be concluded: then whoever asks is told at once what stands there instead.
+        Return False if the scan proved nothing; the volume's row is then updated from what is at its path now.
         """
         self.scanning = top
         try:
@@ -143,34 +147,30 @@ class Scanner:
             done = False
             if not absence_reason(volume.kind, volume.identity, before):
                 started = time.monotonic()
-                self._reopen(top)
-                scan = Scan(
-                    self._database, volume.id, self._others(volume, mounts), self._ignore, self._due, self._stop.is_set
-                )
+                self._unblock_readable(top)
+                other_mounts = self._other_mounts(volume, mounts)
+                scan = Scan(self._database, volume.id, other_mounts, self._ignore, self._due, self._stop.is_set)
                 self._walk(scan, top)
                 done = self._conclude(scan, volume, top, before)
-                _log_scan(scan, top, why, started)
+                _log_scan(scan.result, top, reason, started)
             if top == volume.path or not done:
-                self._next[volume.id] = time.monotonic() + 60 * self._minutes(volume, before, done)
+                self._next_scans[volume.id] = time.monotonic() + 60 * self._interval_minutes(volume, before, done)
             if not done and not self._stop.is_set():
-                self._writer.commit(
-                    partial(
-                        update_volume, volume=volume, seen=observe_volume(volume.path, read_mounts()), now=time.time()
-                    )
-                )
+                seen = observe_volume(volume.path, read_mounts())
+                self._writer.commit(partial(update_volume, volume=volume, seen=seen, now=time.time()))
             return done
         finally:
             self.scanning = b""
 
-    def _minutes(self, volume: Volume, before: VolumeObservation, done: bool) -> float:
-        """How long until the next scan of the whole volume. One that is held may be back soon."""
+    def _interval_minutes(self, volume: Volume, before: VolumeObservation, done: bool) -> float:
+        """Return the minutes until the next scan of the whole volume. A held one may be released soon."""
         watch = self._config.watch
-        slow = before.remote or volume.id in self._held
-        pace = watch.remote_scan_minutes if slow else watch.scan_minutes
-        return pace if done else min(pace, RETRY_MINUTES)
+        often = before.remote or volume.id in self._held_volumes
+        minutes = watch.remote_scan_minutes if often else watch.scan_minutes
+        return minutes if done else min(minutes, RETRY_MINUTES)
 
-    def _others(self, volume: Volume, mounts: list[Mount]) -> frozenset[bytes]:
-        """Where the walk has to stop: at other mounts, and at the empty places of those that are away."""
+    def _other_mounts(self, volume: Volume, mounts: list[Mount]) -> frozenset[bytes]:
+        """Return where the walk stops: at other mounts, and at the empty mount points of those that are away."""
         known = {other.path for other in all_volumes(self._database) if other.kind == "mount"}
         return frozenset(known | {mount.path for mount in mounts}) - {volume.path}
 
@@ -182,61 +182,58 @@ class Scanner:
                 self._writer.commit(partial(record_sightings, batch=batch, now=time.time()))
                 batch, size = [], min(2 * size, BATCH_SIGHTINGS)
             crash_point("scan.batch")
-            self.files = scan.tally.files
+            self.files = scan.result.files
         if batch:
             self._writer.commit(partial(record_sightings, batch=batch, now=time.time()))
 
     def _conclude(self, scan: Scan, volume: Volume, top: bytes, before: VolumeObservation) -> bool:
-        """Write down what is missing and what could not be read, and wait until all of the scan is committed.
+        """Record missing files and unreadable directories, and wait until the whole scan is committed.
 
-        False where nothing follows from the scan: it was told to stop, or the volume changed under it.
+        Return False if the scan proves nothing: it was stopped, or the volume changed during it.
         """
-
-        def stands() -> bool:
-            return is_same_mount(volume.path, before)
+        mount_unchanged = partial(is_same_mount, volume.path, before)
 
         if self._stop.is_set():
             return False
-        if not stands():
+        if not mount_unchanged():
             log.warning("volume_changed_during_scan", path=volume.path)
-            return False  # a mount that died midway would block each directory that was left
-        for path, problem in scan.tally.blocked:
+            return False  # a mount that failed midway would block each remaining directory
+        for path, problem in scan.result.blocked:
             self._writer.commit(partial(block_directory, path=path, problem=problem, now=time.time()))
-        lost = scan.tally.missing + scan.vanished_directories(top)
+        missing_paths = scan.result.missing + scan.vanished_directories(top)
         crash_point("scan.lost")
-        losses = MissingFiles(
-            self._database, self._writer, self._config.alarm.missing_percent, stands, self._stop.is_set
-        )
+        percent = self._config.alarm.missing_percent
+        missing = MissingFiles(self._database, self._writer, percent, mount_unchanged, self._stop.is_set)
         whole = top == volume.path
-        row = next((row for row in all_volumes(self._database) if row.id == volume.id), volume)
-        if not losses.conclude(row, whole, lost):
+        current = next((other for other in all_volumes(self._database) if other.id == volume.id), volume)
+        if not missing.conclude(current, whole, missing_paths):
             return False
         if whole:
             self._writer.commit(partial(record_full_scan, volume=volume.id, now=time.time()))
-        if any(row.held for row in all_volumes(self._database) if row.id == volume.id):
-            self._held.add(volume.id)
+        if any(other.held for other in all_volumes(self._database) if other.id == volume.id):
+            self._held_volumes.add(volume.id)
         else:
-            self._held.discard(volume.id)
+            self._held_volumes.discard(volume.id)
         return True
 
-    def _reopen(self, top: bytes) -> None:
-        """Directories that could not be read before and can be now go back to their volume."""
+    def _unblock_readable(self, top: bytes) -> None:
+        """Return directories that could not be read, and can be read now, to their volume."""
         low, high = subtree_range(top)
         for volume in all_volumes(self._database):
-            inside = volume.path == top or low <= volume.path < high
-            if volume.kind == "blocked" and inside and _readable_or_gone(volume.path):
+            is_inside = volume.path == top or low <= volume.path < high
+            if volume.kind == "blocked" and is_inside and _readable_or_gone(volume.path):
                 self._writer.commit(partial(unblock_directory, path=volume.path, now=time.time()))
 
-    def _due(self, found: os.stat_result) -> float:
-        """When a sighting may be read: at once, unless it was written so lately that its writer may not be done."""
+    def _due(self, status: os.stat_result) -> float:
+        """Return when a file may be read: now, unless it changed so recently that it may still be being written."""
         now = time.time()
-        rest = self._config.watch.open_seconds
-        fresh = not self._once and 0 <= now - found.st_ctime_ns / 1e9 < rest
-        return now + rest if fresh else now
+        delay = self._config.watch.open_seconds
+        recent = not self._once and 0 <= now - status.st_ctime_ns / 1e9 < delay
+        return now + delay if recent else now
 
 
 def _readable_or_gone(path: bytes) -> bool:
-    """Readable again, or no longer there: both end a block."""
+    """Return whether a blocked directory is readable again or gone: both end the block."""
     try:
         with os.scandir(path) as entries:
             for entry in entries:
@@ -249,14 +246,14 @@ def _readable_or_gone(path: bytes) -> bool:
     return True
 
 
-def _log_scan(scan: Scan, top: bytes, why: str, started: float) -> None:
+def _log_scan(result: ScanResult, top: bytes, reason: str, started: float) -> None:
     log.info(
         "scanned",
         path=top,
-        why=why,
-        files=scan.tally.files,
-        directories=scan.tally.directories,
-        changed=scan.tally.changed,
-        missing=len(scan.tally.missing),
+        why=reason,
+        files=result.files,
+        directories=result.directories,
+        changed=result.changed,
+        missing=len(result.missing),
         seconds=round(time.monotonic() - started, 3),
     )

@@ -1,4 +1,4 @@
-"""Keep watch over volumes: what is away, what came back, what was mounted inside a root meanwhile."""
+"""Monitor volumes: which went away, which came back, what was mounted inside a root."""
 
 import os
 import time
@@ -20,14 +20,14 @@ PSEUDO_FILESYSTEMS = frozenset(
 
 
 class VolumeTransition(NamedTuple):
-    """A volume went away or came back (a new one comes back for the first time)."""
+    """A volume went away or came back. A new volume counts as coming back."""
 
     volume: Volume
     away: bool
 
 
 class VolumeMonitor:
-    """Compares each volume with what stands at its path. Deciding is in `Volume.absence`."""
+    """Compares each volume with what is at its path now; `Volume.absence` decides whether it is away."""
 
     def __init__(self, config: Config, writer: Writer) -> None:
         self._database = Database(config.database, write=False)
@@ -35,43 +35,43 @@ class VolumeMonitor:
         self.reconfigure(config)
 
     def reconfigure(self, config: Config) -> None:
-        """Follow other roots."""
+        """Follow a new configuration."""
         self._roots = config.roots
         self._ignore = IgnoreRules(config.ignore, os.fsencode(config.state))
 
     def present(self) -> set[bytes]:
-        """Roots that can be read now: also one that is held, since its files may be on their way back."""
+        """Return the roots that can be read now. A held one counts: its files may come back."""
         return {volume.path for volume in all_volumes(self._database) if volume.kind == "root" and volume.in_place}
 
     def away(self) -> list[Volume]:
-        """Configured roots and mounts inside them that cannot be read now."""
+        """Return configured roots, and mounts inside them, that cannot be read now."""
         return [volume for volume in all_volumes(self._database) if volume.away and self._configured(volume.path)]
 
     def _configured(self, path: bytes) -> bool:
         return any(at_or_inside(path, root) for root in self._roots)
 
     def refresh(self) -> list[VolumeTransition]:
-        """Bring the rows up to date; returns what turned."""
+        """Update the rows of all volumes; return those that went away or came back."""
         mounts = read_mounts()
         before = {volume.path: volume for volume in all_volumes(self._database)}
         for root in self._roots:
             if root not in before or before[root].kind != "root":
                 self._adopt(root, "root", mounts)
-        self._discover(mounts, before)
-        turns: list[VolumeTransition] = []
+        self._adopt_new_mounts(mounts, before)
+        transitions: list[VolumeTransition] = []
         for volume in all_volumes(self._database):
-            turn = self._settle(volume, mounts)
-            fresh = volume.path not in before and volume.away is None
-            if turn or fresh:
-                turns.append(VolumeTransition(volume, away=turn == "away"))
-        return turns
+            change = self._update(volume, mounts)
+            is_new = volume.path not in before and volume.away is None
+            if change or is_new:
+                transitions.append(VolumeTransition(volume, away=change == "away"))
+        return transitions
 
     def _adopt(self, path: bytes, kind: str, mounts: list[Mount]) -> None:
         self._writer.commit(
             partial(adopt_volume, path=path, kind=kind, seen=observe_volume(path, mounts), now=time.time())
         )
 
-    def _discover(self, mounts: list[Mount], before: dict[bytes, Volume]) -> None:
+    def _adopt_new_mounts(self, mounts: list[Mount], before: dict[bytes, Volume]) -> None:
         for root in self._roots:
             if root in before and not before[root].in_place:
                 continue
@@ -84,7 +84,8 @@ class VolumeMonitor:
                 ):
                     self._adopt(mount.path, "mount", mounts)
 
-    def _settle(self, volume: Volume, mounts: list[Mount]) -> str:
+    def _update(self, volume: Volume, mounts: list[Mount]) -> str:
+        """Update one row; return "away", "back" or "" if nothing changed."""
         if volume.kind == "blocked":
             return ""
         if volume.kind == "root" and volume.path not in self._roots:
@@ -96,5 +97,5 @@ class VolumeMonitor:
 
 
 def is_same_mount(path: bytes, before: VolumeObservation) -> bool:
-    """Whether the very same mount still stands at `path`."""
+    """Return whether the mount at `path` is still the one observed before."""
     return observe_volume(path, read_mounts()) == before

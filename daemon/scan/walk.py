@@ -1,7 +1,7 @@
-"""Walk a volume and tell how it differs from the catalog. The scan is the truth; events are hints.
+"""Walk a volume and compare it with the catalog. The scan is the truth; events are hints.
 
-A directory's rows are read before it is listed: a file that arrives in between is then seen as new, which is
-harmless. The other way round it would be taken for gone.
+A directory's rows are read before it is listed: a file recorded in between is then seen as new, which is harmless. In
+the other order it would be in the rows and not in the listing, and count as gone.
 """
 
 import errno
@@ -22,16 +22,16 @@ DIRECTORY_FILES_SQL = (
     "SELECT name, size, mtime_ns, ctime_ns, inode FROM file WHERE directory = ? AND state != 'gone' ORDER BY name"
 )
 ListingRow = tuple[bytes, int, int, int, int]
-DAMAGED_INODE_ERRNOS = (
-    errno.EIO,
-    errno.EUCLEAN,
-    errno.EBADMSG,
-)  # one inode is damaged; its directory and all else in it may be well
+# One inode is damaged; its directory and the other files in it may be intact.
+DAMAGED_INODE_ERRNOS = (errno.EIO, errno.EUCLEAN, errno.EBADMSG)
 
 
 @dataclass(slots=True)
 class ScanResult:
-    """What one scan met."""
+    """The result of one scan. `changed`: sightings; `blocked`: unreadable directories, each with the problem.
+
+    `visited`: ids of directories in the catalog that were listed.
+    """
 
     files: int = 0
     directories: int = 0
@@ -42,7 +42,10 @@ class ScanResult:
 
 
 class Scan:
-    """One walk below `top`, inside one volume. `due` says when a sighting may be read."""
+    """One walk inside one volume, whose id is `volume`. It does not enter `mounts`.
+
+    `due` returns when a file may be read, in Unix seconds, given its stat result; `stopped` whether to stop.
+    """
 
     def __init__(
         self,
@@ -59,11 +62,14 @@ class Scan:
         self._ignore = ignore
         self._due = due
         self._stopped = stopped
-        self._newest = int(database.value("SELECT coalesce(max(id), 0) FROM directory"))
-        self.tally = ScanResult()
+        self._newest_directory = int(database.value("SELECT coalesce(max(id), 0) FROM directory"))
+        self.result = ScanResult()
 
     def walk(self, top: bytes) -> Iterator[list[Sighting]]:
-        """Yield what differs, a list for each directory that has any. Missing paths gather in the tally."""
+        """Yield the files that differ from the catalog, a list for each directory with any.
+
+        Missing paths are added to the result.
+        """
         stack = [top]
         while stack and not self._stopped():
             path = stack.pop()
@@ -71,23 +77,23 @@ class Scan:
             rows = [] if id_ is None else self._database.rows(DIRECTORY_FILES_SQL, id_)
             try:
                 listing = self._list(path, stack)
-                # Compared as the kernel gives it: for nearly all files that is as stored, and only others are mapped.
+                # Compared as the kernel reports it: nearly always that is as stored; only other numbers are mapped.
                 seen = [] if listing == rows else self._compare(path, listing, rows)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:
-                self.tally.blocked.append((path, os.strerror(error.errno or 0).lower()))
+                self.result.blocked.append((path, os.strerror(error.errno or 0).lower()))
                 continue
             if id_ is not None:
-                self.tally.visited.add(id_)
+                self.result.visited.add(id_)
             if seen:
-                self.tally.changed += len(seen)
+                self.result.changed += len(seen)
                 yield seen
 
     def _list(self, path: bytes, stack: list[bytes]) -> list[ListingRow]:
-        """What is in one directory, by name, as the rows have it: all of it is then compared in one C call.
+        """List one directory by name in the form of its rows, so that one C call compares them all.
 
-        The hot loop of a scan: a dictionary of rows, looked up for each name, took a tenth longer.
+        The hot loop of a scan: looking up each name in a dictionary of rows took a tenth longer.
         """
         listing: list[ListingRow] = []
         ignored = self._ignore.name
@@ -101,68 +107,70 @@ class Scan:
                         stack.append(entry.path)
                     continue
                 try:
-                    found = entry.stat(follow_symlinks=False)
+                    status = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:
                     continue
                 except OSError as error:
                     if error.errno not in DAMAGED_INODE_ERRNOS:
                         raise
-                    listing.append((name, 0, 0, 0, 0))  # UNSEEN
+                    listing.append((name, 0, 0, 0, 0))  # UNKNOWN_SIGNATURE
                     continue
-                listing.append((name, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino))
+                listing.append((name, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino))
         listing.sort()
-        self.tally.files += len(listing)
-        self.tally.directories += 1
+        self.result.files += len(listing)
+        self.result.directories += 1
         return listing
 
     def _compare(self, path: bytes, listing: list[ListingRow], rows: list[Row]) -> list[Sighting]:
-        """Sightings of what differs; what is in the rows alone is missing."""
+        """Return sightings of the files that differ; add those that are only in the rows to the missing ones."""
         known = set(rows)
         seen = [
-            self._sight(join_path(path, name))
+            self._stat(join_path(path, name))
             for name, *numbers in listing
             if (name, *make_signature(*numbers)) not in known
         ]
-        here = {line[0] for line in listing}
-        self.tally.missing += [join_path(path, row[0]) for row in rows if row[0] not in here]
-        return [one for one in seen if one is not None]
+        listed = {name for name, _size, _mtime, _ctime, _inode in listing}
+        self.result.missing += [
+            join_path(path, name) for name, _size, _mtime, _ctime, _inode in rows if name not in listed
+        ]
+        return [sighting for sighting in seen if sighting is not None]
 
-    def _sight(self, path: bytes) -> Sighting | None:
+    def _stat(self, path: bytes) -> Sighting | None:
         try:
-            found = lstat_or_none(path)
+            status = lstat_or_none(path)
         except OSError as error:
             if error.errno not in DAMAGED_INODE_ERRNOS:
                 raise
             return Sighting(path, UNKNOWN_SIGNATURE, 0.0, RejectReason.UNREADABLE, os.strerror(error.errno).lower())
-        return None if found is None else sighting(path, found, self._due(found))
+        return None if status is None else make_sighting(path, status, self._due(status))
 
     def vanished_directories(self, top: bytes) -> list[bytes]:
-        """Directories of this volume that were known before the walk and not met by it, topmost ones only."""
+        """Return the topmost directories of this volume that were known before the walk and not found by it."""
         low, high = subtree_range(top)
         rows = self._database.rows(
             "SELECT id, path FROM directory WHERE volume = ? AND id <= ?"
             " AND (path = ? OR (path >= ? AND path < ?)) ORDER BY path",
-            *(self._volume, self._newest, top, low, high),
+            *(self._volume, self._newest_directory, top, low, high),
         )
-        lost: list[bytes] = []
+        vanished: list[bytes] = []
         for id_, path in rows:
-            covered = lost and inside(path, lost[-1])
-            if id_ not in self.tally.visited and not covered and not self._hidden(path):
-                lost.append(path)
-        return lost
+            covered = vanished and inside(path, vanished[-1])
+            if id_ not in self.result.visited and not covered and not self._is_blocked(path):
+                vanished.append(path)
+        return vanished
 
-    def _hidden(self, path: bytes) -> bool:
-        return any(at_or_inside(path, where) for where, _ in self.tally.blocked)
+    def _is_blocked(self, path: bytes) -> bool:
+        return any(at_or_inside(path, blocked) for blocked, _ in self.result.blocked)
 
 
-def sighting(path: bytes, found: os.stat_result, due: float) -> Sighting:
-    """What a stat result means: a file to read, or something that is shown but never opened."""
-    sign = signature_of(found)
-    if stat.S_ISREG(found.st_mode):
-        return Sighting(path, sign, due)
-    if stat.S_ISLNK(found.st_mode):
-        return Sighting(path, sign, due, RejectReason.SYMLINK, _link_target(path))
-    return Sighting(path, sign, due, RejectReason.SPECIAL, "a device, pipe or socket")
+def make_sighting(path: bytes, status: os.stat_result, due: float) -> Sighting:
+    """Return the sighting for a stat result: a file to read at `due`, or one that is recorded but never opened."""
+    signature = signature_of(status)
+    if stat.S_ISREG(status.st_mode):
+        return Sighting(path, signature, due)
+    if stat.S_ISLNK(status.st_mode):
+        return Sighting(path, signature, due, RejectReason.SYMLINK, _link_target(path))
+    return Sighting(path, signature, due, RejectReason.SPECIAL, "a device, pipe or socket")
 
 
 def _link_target(path: bytes) -> str:

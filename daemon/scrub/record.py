@@ -14,7 +14,7 @@ from catalog.integrity.scrub_results import record_first_hash, record_hash_misma
 from catalog.integrity.scrub_runs import ScrubRun, save_run
 from catalog.store.database import Database
 from catalog.store.volumes import volume_is_present
-from daemon.scan.walk import sighting
+from daemon.scan.walk import make_sighting
 from daemon.scrub.reader import ScrubReading, ScrubResult, ScrubTarget
 from daemon.writer import Change
 from models.decode.reason import RejectReason
@@ -70,7 +70,7 @@ def _observe_again(database: Database, path: bytes, now: float, due: float) -> N
     if found is None or stat.S_ISDIR(found.st_mode):
         record_missing_path(database, path, now)
     else:
-        record_sighting(database, sighting(path, found, due), now)
+        record_sighting(database, make_sighting(path, found, due), now)
 
 
 def _record_unreadable(database: Database, target: ScrubTarget, detail: str, now: float) -> None:

@@ -18,7 +18,7 @@ from catalog.filesystem.ignore import IgnoreRules
 from catalog.filesystem.paths import inside
 from catalog.filesystem.stat_signature import lstat_or_none
 from catalog.store.database import Database
-from daemon.scan.walk import sighting
+from daemon.scan.walk import make_sighting
 from daemon.watch.hints import Dirty, Hint, Moved, Rescan, Vanished
 from daemon.writer import Writer
 
@@ -97,7 +97,7 @@ class HintFollower:
 
     def _sighting(self, path: bytes, status: os.stat_result, closed: bool, now: float) -> Sighting:
         watch = self._config.watch
-        return sighting(path, status, now + (watch.closed_seconds if closed else watch.open_seconds))
+        return make_sighting(path, status, now + (watch.closed_seconds if closed else watch.open_seconds))
 
     def _follow_moved(self, hint: Moved, now: float) -> None:
         if self._ignored(hint.target):

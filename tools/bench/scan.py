@@ -58,7 +58,7 @@ def run_scan(root: Path, database: Database, each: object = None) -> list[int]:
         if callable(each):
             each(batch)
     assert not one.vanished_directories(bytes(root))
-    return [one.tally.files, one.tally.changed]
+    return [one.result.files, one.result.changed]
 
 
 def time_pass(config: Path) -> float:
