@@ -63,6 +63,14 @@ class ScrubRequest(TypedDict):
 Request = StatusRequest | ReloadRequest | SimilarRequest | EmbedRequest | WordsRequest | ScrubRequest
 
 
+class ErrorAnswer(TypedDict):
+    """The answer to a request that failed."""
+
+    ok: Literal[False]
+    error: str
+    remedy: str
+
+
 class IndexState(TypedDict):
     """The nearest-neighbour index. `lag`: entries of the change log that it has not applied."""
 

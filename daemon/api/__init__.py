@@ -1,1 +1,1 @@
-"""The Unix socket."""
+"""The service's Unix socket: its listener, validation of requests, and operations."""

@@ -1,4 +1,4 @@
-"""Keep the catalog itself safe: a backup each night, and the owner's choices the same in table and journal."""
+"""Back up the catalog every night, and reconcile the owner's choices in the catalog with the journal at start-up."""
 
 import os
 import threading
@@ -27,9 +27,9 @@ log = structlog.get_logger()
 
 
 class NightlyBackup:
-    """Runs in one thread. What fails is logged, noted and tried again; the service goes on without it.
+    """Runs in one thread. A failure is logged, recorded as an event and retried; the service goes on.
 
-    `clock`: seconds since the epoch.
+    `clock`: returns seconds since the epoch.
     """
 
     def __init__(
@@ -37,72 +37,72 @@ class NightlyBackup:
     ) -> None:
         self._database = Database(config.database, write=False)
         self._writer, self._stop, self._clock = writer, stop, clock
-        self._agreed = False
-        self._night = 0.0  # the last one that was seen to
-        self._rest_until = 0.0
+        self._reconciled = False
+        self._last_night = 0.0  # the last night that is dealt with
+        self._retry_at = 0.0
         self.idle = False
         self.reconfigure(config)
 
     def reconfigure(self, config: Config) -> None:
-        """Follow other settings."""
+        """Apply a new configuration."""
         self._config = config
 
     def step(self) -> None:
-        """Do what is due, then rest until the next look."""
-        self.turn()
+        """Do what is due, then wait a minute."""
+        self.run_due()
         self.idle = True
         self._stop.wait(CHECK_SECONDS)
 
-    def turn(self) -> None:
+    def run_due(self) -> None:
         """Do what is due now."""
         now = self._clock()
-        if 0 <= self._rest_until - now < RETRY_SECONDS:
+        if 0 <= self._retry_at - now < RETRY_SECONDS:
             return
         try:
-            self._agree()
+            self._reconcile()
             self._back_up(now)
         except TaskStopped:
             return
-        except CatalogError as fault:
-            self._rest_until = now + RETRY_SECONDS
-            log.error("backup_failed", problem=fault.problem, remedy=fault.remedy)
-            self._note(now, "backup failed", detail=f"{fault.problem}. {fault.remedy}")
+        except CatalogError as error:
+            self._retry_at = now + RETRY_SECONDS
+            log.error("backup_failed", problem=error.problem, remedy=error.remedy)
+            self._record_event(now, "backup failed", detail=f"{error.problem}. {error.remedy}")
 
-    def _agree(self) -> None:
-        if self._agreed:
+    def _reconcile(self) -> None:
+        if self._reconciled:
             return
-        found = self._writer.commit(partial(_merge_choices, state=self._config.state))
-        if isinstance(found, JournalError):
-            raise found
-        self._agreed = True
-        if found.missing_in_table or found.missing_in_journal:
+        difference = self._writer.commit(partial(_reconcile_choices, state=self._config.state))
+        if isinstance(difference, JournalError):
+            raise difference
+        self._reconciled = True
+        if difference.missing_in_table or difference.missing_in_journal:
             log.warning(
                 "choices_brought_together",
-                into_catalog=len(found.missing_in_table),
-                into_journal=len(found.missing_in_journal),
+                into_catalog=len(difference.missing_in_table),
+                into_journal=len(difference.missing_in_journal),
             )
 
     def _back_up(self, now: float) -> None:
         settings, state, night = self._config.backup, self._config.state, last_scheduled_time(now)
-        if night == self._night or not (settings.daily or settings.weekly):
+        if night == self._last_night or not (settings.daily or settings.weekly):
             return
         newest = next(iter(list_backups(state)), None)
         if is_backup_due(newest.at if newest else None, catalog_created_at(self._database), night, now):
-            fresh = newest is None or changed_since_backup(self._database, newest)
-            made = create_backup(self._database, state, settings, now, self._stop.is_set) if fresh else newest
-            assert made is not None
+            changed = newest is None or changed_since_backup(self._database, newest)
+            backup = create_backup(self._database, state, settings, now, self._stop.is_set) if changed else newest
+            assert backup is not None
             crash_point("backup.made")
-            log.info("backup", path=os.fsencode(made.path), bytes=made.bytes, made=fresh)
-            self._note(now, "backup", os.fsencode(made.path), "" if fresh else UNCHANGED_DETAIL)
-        self._night = night
+            log.info("backup", path=os.fsencode(backup.path), bytes=backup.bytes, made=changed)
+            self._record_event(now, "backup", os.fsencode(backup.path), "" if changed else UNCHANGED_DETAIL)
+        self._last_night = night
 
-    def _note(self, now: float, kind: str, path: bytes | None = None, detail: str = "") -> None:
+    def _record_event(self, now: float, kind: str, path: bytes | None = None, detail: str = "") -> None:
         self._writer.put(partial(record_event, now=now, kind=kind, path=path, detail=detail))
 
 
-def _merge_choices(database: Database, state: Path) -> LabelDifference | JournalError:
-    """A journal that cannot be used is told; raised in here, it would end the writer."""
+def _reconcile_choices(database: Database, state: Path) -> LabelDifference | JournalError:
+    """Return the error of an unusable journal: raised here, in the writer's thread, it would end the service."""
     try:
         return reconcile_with_journal(database, state)
-    except JournalError as fault:
-        return fault
+    except JournalError as error:
+        return error

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 from catalog.embedding.selection import configured_bundle
 from daemon.api.operations import search_by_vector
+from daemon.api.requests import similar_request
 from daemon.api.server import ApiServer
 from daemon.embed.model_loader import LoadedModel
 from daemon.followers.index import IndexFollower
@@ -22,8 +22,11 @@ def answering(catalog: Path, house: Household) -> Iterator[IndexFollower]:
     follower.start()
     while follower.step():
         pass
-    network = LoadedModel(bundle, house.config, 1, Writer(catalog))
-    answerer = ApiServer(house.state / "socket", {"similar": partial(search_by_vector, follower.search, network)})
+    model = LoadedModel(bundle, house.config, 1, Writer(catalog))
+    answerer = ApiServer(
+        house.state / "socket",
+        {"similar": lambda request: search_by_vector(follower.search, model, similar_request(request))},
+    )
     answerer.start()
     try:
         yield follower

@@ -13,7 +13,7 @@ import pytest
 
 from catalog.client.connection import ask_service, socket_address
 from catalog.errors import ResourceError, UsageError
-from daemon.api import server as answer_module
+from daemon.api import listener, server
 from daemon.api.server import MAX_CONNECTIONS, ApiServer
 from tests.support.running_service import Household
 
@@ -91,7 +91,7 @@ def test_what_is_not_understood_is_refused_and_the_line_goes_on(state: Path, sen
 
 
 def test_a_request_without_end_is_cut_off(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answer_module, "MAX_REQUEST_BYTES", 100_000)
+    monkeypatch.setattr(server, "MAX_REQUEST_BYTES", 100_000)
     with dial(state) as line, line.makefile("rb") as answers:
         line.sendall(b"x" * 120_000)
         assert "too long" in json.loads(answers.readline())["error"]
@@ -184,7 +184,7 @@ def test_another_user_is_hung_up_on(state: Path, monkeypatch: pytest.MonkeyPatch
         def unpack(self, buffer: Any) -> tuple[int, int, int]:
             return (1, uid, uid)
 
-    monkeypatch.setattr(answer_module, "PEER_CREDENTIALS", Posing("3i"))
+    monkeypatch.setattr(listener, "PEER_CREDENTIALS", Posing("3i"))
     assert (ask_service(state, {"op": "echo"}) is not None) == served
 
 

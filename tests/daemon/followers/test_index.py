@@ -60,10 +60,10 @@ def test_steps_take_what_is_new_and_say_how_far_behind_they_are(shelf: Shelf, mo
     assert [follower.step() for _ in range(3)] == [10, 5, 0]
     shelf.flip(ids[3], live=False)
     assert (follower.lag, follower.step(), follower.lag) == (1, 1, 0)
-    assert follower.labels() == shelf.live() == set(ids) - {ids[3]}
+    assert follower.live_ids() == shelf.live() == set(ids) - {ids[3]}
     shelf.flip(ids[3], live=True)
     follower.step()
-    assert follower.labels() == set(ids)
+    assert follower.live_ids() == set(ids)
 
 
 def test_a_row_that_comes_dead_is_passed_by_until_it_lives(shelf: Shelf) -> None:
@@ -73,7 +73,7 @@ def test_a_row_that_comes_dead_is_passed_by_until_it_lives(shelf: Shelf) -> None
     assert (follower.size, follower.seq) == (0, 1)
     shelf.file(b"early", content)
     assert follower.step() == 1
-    assert follower.labels() == {id}
+    assert follower.live_ids() == {id}
 
 
 def test_search_names_contents_as_the_exact_search_does(shelf: Shelf) -> None:
@@ -122,7 +122,7 @@ def test_finishing_does_not_wait_for_a_rebuild(shelf: Shelf, monkeypatch: pytest
     follower.finish()
     assert (follower.lag, follower.size) == (0, 16)
     again = caught_up(shelf)
-    assert again.labels() == shelf.live() and again._current.deleted_count == 0
+    assert again.live_ids() == shelf.live() and again._current.deleted_count == 0
 
 
 def test_search_never_shows_what_died_since_the_last_step(shelf: Shelf) -> None:
@@ -141,7 +141,7 @@ def test_a_restart_reads_only_what_came_after_the_snapshot(shelf: Shelf) -> None
     follower = started(shelf)
     assert (follower.seq, follower.size, follower.lag, follower.note) == (30, 30, 4, None)
     assert follower.step() == 4
-    assert follower.labels() == shelf.live()
+    assert follower.live_ids() == shelf.live()
 
 
 @pytest.mark.parametrize("harm", ["absent", "bit", "cut", "dims"])
@@ -162,7 +162,7 @@ def test_a_bad_snapshot_is_built_anew_and_says_why(shelf: Shelf, harm: str) -> N
     follower = caught_up(shelf)
     words = {"absent": "cannot be read", "bit": "damaged", "cut": "truncated", "dims": "16 dimensions, not 8"}
     assert follower.note is not None and words[harm] in follower.note
-    assert follower.labels() == shelf.live()
+    assert follower.live_ids() == shelf.live()
     follower.save()
     assert started(shelf).note is None
 
@@ -189,7 +189,7 @@ def test_a_catalog_put_back_to_an_earlier_state_is_noticed(shelf: Shelf) -> None
     shelf.db.run("DELETE FROM vector WHERE id > ?", ids[20])
     follower = caught_up(shelf)
     assert follower.note is not None and "another catalog" in follower.note
-    assert follower.labels() == shelf.live()
+    assert follower.live_ids() == shelf.live()
 
 
 def test_a_catalog_put_back_is_noticed_though_all_that_could_be_compared_fits(shelf: Shelf, tmp_path: Path) -> None:
@@ -260,7 +260,7 @@ def test_a_third_deleted_is_built_anew_while_the_old_one_answers(shelf: Shelf, m
         assert follower.search(directions(100)[50], 1).hits[0][0] == 51
     assert steps > 3
     assert (follower._current.deleted_count, follower.size, follower.lag) == (0, 69, 0)
-    assert follower.labels() == shelf.live()
+    assert follower.live_ids() == shelf.live()
     assert follower.save_due()
 
 
@@ -390,7 +390,7 @@ def test_every_answer_is_exact_beside_a_thread_that_steps(shelf: Shelf, monkeypa
         stop.set()
         wake.set()
         thread.join(10)
-    assert follower.labels() == shelf.live()
+    assert follower.live_ids() == shelf.live()
 
 
 class Life(RuleBasedStateMachine):
@@ -444,7 +444,7 @@ class Life(RuleBasedStateMachine):
     def caught_up(self) -> None:
         while self.follower.step():
             pass
-        assert self.follower.labels() == self.shelf.live()
+        assert self.follower.live_ids() == self.shelf.live()
         assert self.follower.lag == 0
         assert self.follower._current.deleted_count <= 0.3 * (self.follower.size + self.follower._current.deleted_count)
         if self.follower.size:

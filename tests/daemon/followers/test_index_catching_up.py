@@ -142,7 +142,7 @@ def test_questions_that_make_no_sense_are_refused_in_words(house: Household) -> 
     house.start()
     for k in (0, -1, -1e9, 1e30, 10_001, 2.5, "7", None, True, [3]):
         refused = request(house, k=k)
-        assert not refused["ok"] and "`k` is no whole number from 1 to 10000" in refused["error"], k
+        assert not refused["ok"] and "`k` is not a whole number from 1 to 10000" in refused["error"], k
     for wrong in (np.nan, np.inf, -np.inf):
         vector = directions(1, dims=48)[0]
         vector[5] = wrong
@@ -154,7 +154,7 @@ def test_questions_that_make_no_sense_are_refused_in_words(house: Household) -> 
             assert not refused["ok"] and "answers for the model tiny" in refused["error"], (op, model)
     for wrong in ({"begin": True, "limit": -1_000_000_000}, {"begin": True, "limit": 1e30}, {"cancel": "x"}):
         refused = request(house, op="scrub", **wrong)
-        assert not refused["ok"] and "is no whole number from 0" in refused["error"], wrong
+        assert not refused["ok"] and "is not a whole number from 0" in refused["error"], wrong
 
 
 def test_another_model_of_as_many_numbers_is_not_asked(house: Household) -> None:

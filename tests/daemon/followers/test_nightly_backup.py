@@ -45,7 +45,7 @@ class House:
         self.now = self.began + day * DAY
         if change:
             self.writer.commit(lambda database: database.run("UPDATE clock SET seq = seq + 1"))
-        self.keeper.turn()
+        self.keeper.run_due()
         self.writer.commit(lambda database: None)
 
     def events(self) -> list[tuple[str, str | None]]:
