@@ -1,4 +1,4 @@
-"""The console script: what it ends with, and what it leaves behind."""
+"""The console script: its exit codes and the files that it leaves."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ START = "from daemon.main import main; main()"
 
 @pytest.fixture
 def short() -> Iterator[Path]:
-    """A directory for temporary files. Sockets lie in it, whose paths have 107 bytes at most."""
+    """A directory for temporary files with a short path: the sockets in it may have paths of at most 107 bytes."""
     with tempfile.TemporaryDirectory(prefix="c-", dir="/tmp") as folder:
         yield Path(folder)
 
@@ -29,7 +29,7 @@ def start(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_pass_leaves_no_temporary_file(tmp_path: Path, short: Path) -> None:
-    """It ends without taking the interpreter apart; what others registered for the end runs all the same."""
+    """It exits without tearing the interpreter down; functions registered with atexit run all the same."""
     house = Household(tmp_path)
     (tmp_path / "root0" / "a.png").write_bytes(picture(1))
     done = start(short, "--once", "--config", str(house.config_path))
@@ -40,14 +40,14 @@ def test_a_pass_leaves_no_temporary_file(tmp_path: Path, short: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code"), [(["--version"], 0), (["--once", "--config", "none"], 2), (["--nonsense"], 2)]
 )
-def test_the_exit_code_is_the_commands(short: Path, words: list[str], code: int) -> None:
+def test_the_exit_code_is_that_of_the_command(short: Path, words: list[str], code: int) -> None:
     done = start(short, *words)
     assert done.returncode == code, done.stderr
     assert (done.stdout or done.stderr).strip()
     assert os.listdir(short) == []
 
 
-def test_a_place_where_no_socket_can_lie_is_named(tmp_path: Path) -> None:
+def test_a_temporary_directory_with_too_long_a_path_is_reported(tmp_path: Path) -> None:
     deep = tmp_path / ("x" * 100)
     deep.mkdir()
     done = start(deep, "--once", "--config", str(Household(tmp_path).config_path))
@@ -57,7 +57,7 @@ def test_a_place_where_no_socket_can_lie_is_named(tmp_path: Path) -> None:
 
 
 def test_a_pass_with_nothing_to_embed_opens_no_model(tmp_path: Path, short: Path) -> None:
-    """A second copy is recognised by its bytes: to read it costs no model, however large that is."""
+    """A second copy is recognised by its hash, so reading it needs no model."""
     house, root = Household(tmp_path), tmp_path / "root0"
     (root / "a.png").write_bytes(picture(1))
     first = start(short, "--once", "--config", str(house.config_path))

@@ -1,4 +1,4 @@
-"""The service ends in an order in which nobody misses what another has put away."""
+"""The service stops its stages in order."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ from daemon.service import Service
 from tests.support.running_service import Household
 
 
-def test_watches_are_given_back_after_the_thread_that_tends_them(
+def test_watches_are_removed_after_the_thread_that_maintains_them_has_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else it finds a root unwatched, watches it anew, and fails: once in some hundred stops."""
+    """Otherwise the thread finds a root unwatched, watches it again, and fails: once in some hundred stops."""
     home = Household(tmp_path)
     home.state.mkdir()
     service = Service(home.config, once=False)

@@ -1,4 +1,4 @@
-"""The writer: one transaction for what waits, effects only after COMMIT, a store's failure is not hidden."""
+"""The writer: one transaction for waiting changes, callbacks only after COMMIT, no hidden errors."""
 
 import threading
 from pathlib import Path
@@ -25,7 +25,7 @@ def start(writer: Writer) -> threading.Thread:
     return thread
 
 
-def test_what_waits_is_folded_and_committed_before_effects(writer: Writer, tmp_path: Path) -> None:
+def test_waiting_changes_are_committed_together_before_on_commit(writer: Writer, tmp_path: Path) -> None:
     Database(tmp_path / "catalog.db", write=True).close()
     reader = Database(tmp_path / "catalog.db", write=False)
     seen: list[int] = []
@@ -44,7 +44,7 @@ def test_what_waits_is_folded_and_committed_before_effects(writer: Writer, tmp_p
     assert len(versions) == 1
 
 
-def test_ask_returns_the_result_once_committed(writer: Writer, tmp_path: Path) -> None:
+def test_commit_returns_the_result_once_committed(writer: Writer, tmp_path: Path) -> None:
     thread = start(writer)
     assert writer.commit(lambda database: database.value("SELECT 41 + 1")) == 42
     writer.stop()
@@ -52,7 +52,7 @@ def test_ask_returns_the_result_once_committed(writer: Writer, tmp_path: Path) -
     assert writer.closed.is_set()
 
 
-def test_a_failing_change_rolls_back_its_transaction_and_is_told(tmp_path: Path) -> None:
+def test_a_failing_change_rolls_back_its_transaction_and_raises(tmp_path: Path) -> None:
     writer = Writer(tmp_path / "catalog.db")
     failed: list[BaseException] = []
 
@@ -73,7 +73,7 @@ def test_a_failing_change_rolls_back_its_transaction_and_is_told(tmp_path: Path)
     assert reader.rows("SELECT kind FROM event") == [("kept",)]
 
 
-def test_a_writer_that_ended_blocks_nobody(writer: Writer) -> None:
+def test_a_writer_that_has_ended_blocks_nobody(writer: Writer) -> None:
     thread = start(writer)
     writer.stop()
     thread.join(20)

@@ -48,7 +48,7 @@ def dial(state: Path) -> socket.socket:
     return line
 
 
-def test_a_question_is_answered(state: Path) -> None:
+def test_a_request_is_answered(state: Path) -> None:
     assert ask_service(state, {"op": "echo", "say": [1, "ü", None]}) == {"ok": True, "got": [1, "ü", None]}
 
 
@@ -57,11 +57,11 @@ def test_a_long_answer_arrives_whole(state: Path) -> None:
     assert ask_service(state, {"op": "echo", "say": words}) == {"ok": True, "got": words}
 
 
-def test_a_fault_carries_its_remedy(state: Path) -> None:
+def test_an_error_carries_its_remedy(state: Path) -> None:
     assert ask_service(state, {"op": "refuse"}) == {"ok": False, "error": "no such picture", "remedy": "Look again."}
 
 
-def test_a_bug_is_told_and_costs_nothing_else(state: Path) -> None:
+def test_an_unexpected_exception_is_reported_and_the_server_goes_on(state: Path) -> None:
     answer = ask_service(state, {"op": "fail"})
     assert answer is not None and not answer["ok"] and "ZeroDivisionError" in answer["error"]
     assert ask_service(state, {"op": "echo"}) == {"ok": True, "got": None}
@@ -81,7 +81,7 @@ def test_a_bug_is_told_and_costs_nothing_else(state: Path) -> None:
         b"[" * 200_000 + b"\n",
     ],
 )
-def test_what_is_not_understood_is_refused_and_the_line_goes_on(state: Path, sent: bytes) -> None:
+def test_a_malformed_request_is_refused_and_the_connection_stays_open(state: Path, sent: bytes) -> None:
     with dial(state) as line, line.makefile("rb") as answers:
         line.sendall(sent)
         answer = json.loads(answers.readline())
@@ -90,7 +90,7 @@ def test_what_is_not_understood_is_refused_and_the_line_goes_on(state: Path, sen
         assert [json.loads(answers.readline())["got"] for _ in range(2)] == [1, 2]
 
 
-def test_a_request_without_end_is_cut_off(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_that_is_too_long_ends_the_connection(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "MAX_REQUEST_BYTES", 100_000)
     with dial(state) as line, line.makefile("rb") as answers:
         line.sendall(b"x" * 120_000)
@@ -99,7 +99,7 @@ def test_a_request_without_end_is_cut_off(state: Path, monkeypatch: pytest.Monke
     assert ask_service(state, {"op": "echo"}) is not None
 
 
-def test_a_hang_up_halfway_costs_only_that_line(state: Path) -> None:
+def test_a_client_that_hangs_up_midway_costs_only_its_connection(state: Path) -> None:
     with dial(state) as line:
         line.sendall(b'{"op": "ec')
     with dial(state) as line:
@@ -107,7 +107,7 @@ def test_a_hang_up_halfway_costs_only_that_line(state: Path) -> None:
     assert ask_service(state, {"op": "echo"}) is not None
 
 
-def test_no_thread_to_be_had_costs_only_that_line(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_thread_that_cannot_start_costs_only_its_connection(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
@@ -119,14 +119,14 @@ def test_no_thread_to_be_had_costs_only_that_line(state: Path, monkeypatch: pyte
     assert ask_service(state, {"op": "echo"}) is not None
 
 
-def test_silent_lines_make_room_after_a_while(state: Path) -> None:
+def test_idle_connections_are_closed_after_a_while(state: Path) -> None:
     silent = [dial(state) for _ in range(MAX_CONNECTIONS + 3)]
     assert ask_service(state, {"op": "echo", "say": 1}, timeout=10) == {"ok": True, "got": 1}
     for line in silent:
         line.close()
 
 
-def test_sixteen_are_answered_side_by_side_and_no_more(tmp_path: Path) -> None:
+def test_at_most_sixteen_connections_are_served_at_a_time(tmp_path: Path) -> None:
     running, most, free, lock = [0], [0], threading.Event(), threading.Lock()
 
     def slow(_: dict[str, Any]) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def test_sixteen_are_answered_side_by_side_and_no_more(tmp_path: Path) -> None:
     assert most[0] == MAX_CONNECTIONS
 
 
-def test_only_the_owner_may_open_it_whatever_the_umask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_socket_is_owner_only_whatever_the_umask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
     true_bind = socket.socket.bind
 
@@ -179,7 +179,7 @@ def test_only_the_owner_may_open_it_whatever_the_umask(tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize(("uid", "served"), [(0, True), (os.geteuid(), True), (4242, False)])
-def test_another_user_is_hung_up_on(state: Path, monkeypatch: pytest.MonkeyPatch, uid: int, served: bool) -> None:
+def test_another_user_is_not_served(state: Path, monkeypatch: pytest.MonkeyPatch, uid: int, served: bool) -> None:
     class Posing(struct.Struct):
         def unpack(self, buffer: Any) -> tuple[int, int, int]:
             return (1, uid, uid)
@@ -188,7 +188,7 @@ def test_another_user_is_hung_up_on(state: Path, monkeypatch: pytest.MonkeyPatch
     assert (ask_service(state, {"op": "echo"}) is not None) == served
 
 
-def test_a_stale_socket_is_replaced_and_our_own_removed(tmp_path: Path) -> None:
+def test_a_stale_socket_is_replaced_and_our_own_is_removed_at_the_end(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(tmp_path / "socket"))
     assert ask_service(tmp_path, {"op": "echo"}) is None
@@ -200,7 +200,7 @@ def test_a_stale_socket_is_replaced_and_our_own_removed(tmp_path: Path) -> None:
     assert ask_service(tmp_path, {"op": "echo"}) is None
 
 
-def test_a_successor_keeps_its_socket_when_the_first_stops(tmp_path: Path) -> None:
+def test_a_second_server_keeps_its_socket_when_the_first_stops(tmp_path: Path) -> None:
     first, second = (ApiServer(tmp_path / "socket", OPERATIONS) for _ in range(2))
     first.start()
     second.start()
@@ -221,7 +221,7 @@ def test_a_state_path_longer_than_a_socket_address_works(tmp_path: Path) -> None
     assert list(deep.iterdir()) == []
 
 
-def test_no_directory_no_service(tmp_path: Path) -> None:
+def test_a_missing_state_directory_is_an_error_for_the_server_and_no_service_for_the_client(tmp_path: Path) -> None:
     assert ask_service(tmp_path / "absent", {"op": "echo"}) is None
     answerer = ApiServer(tmp_path / "absent" / "socket", OPERATIONS)
     with pytest.raises(ResourceError, match="no such file"):
@@ -229,8 +229,8 @@ def test_no_directory_no_service(tmp_path: Path) -> None:
     answerer.stop()
 
 
-def test_a_pass_that_cannot_listen_says_why(tmp_path: Path) -> None:
-    """And ends in order: the stages that had begun before it are stopped."""
+def test_a_pass_that_cannot_listen_reports_the_cause(tmp_path: Path) -> None:
+    """And it ends in order: stages that had started are stopped."""
     house = Household(tmp_path)
     socket_path = house.config.state / "socket"
     (socket_path / "in the way").mkdir(parents=True)
@@ -244,7 +244,7 @@ def test_a_pass_that_cannot_listen_says_why(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("says", [b"", b"garbage\n", b"[1]\n", b'{"ok": true'])
-def test_the_asker_survives_a_service_that_talks_nonsense(tmp_path: Path, says: bytes) -> None:
+def test_the_client_survives_malformed_answers(tmp_path: Path, says: bytes) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "socket"))
         listener.listen()
@@ -261,7 +261,7 @@ def test_the_asker_survives_a_service_that_talks_nonsense(tmp_path: Path, says: 
         thread.join()
 
 
-def test_the_asker_waits_no_longer_than_told(tmp_path: Path) -> None:
+def test_the_client_respects_its_timeout(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "socket"))
         listener.listen()

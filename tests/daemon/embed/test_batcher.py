@@ -1,4 +1,4 @@
-"""Batches: full under load, halved around a culprit, nothing lost."""
+"""Batches: full under load, halved around an image at fault, nothing lost."""
 
 import threading
 from pathlib import Path
@@ -26,7 +26,7 @@ def decoded(number: int) -> Decoded:
 
 
 class Picky:
-    """Fails for any batch that holds one of `poison`; counts its calls."""
+    """Fails for any batch with one of `poison`; counts its calls."""
 
     def __init__(self, *poison: int, silent: bool = False) -> None:
         self.poison, self.silent = set(poison), silent
@@ -44,7 +44,7 @@ class Picky:
 
 @pytest.mark.parametrize("silent", [False, True])
 @pytest.mark.parametrize("poison", [(), (0,), (5,), (0, 7), (2, 3, 4)])
-def test_only_the_culprits_are_rejected(poison: tuple[int, ...], silent: bool) -> None:
+def test_only_the_images_at_fault_are_rejected(poison: tuple[int, ...], silent: bool) -> None:
     results = list(embed_batch(Picky(*poison, silent=silent), [decoded(n) for n in range(8)], SHAPE))
     rejected = {result.task.file for result in results if isinstance(result, Rejected)}
     embedded = {result.decoded.task.file for result in results if isinstance(result, Embedded)}
@@ -74,7 +74,7 @@ def test_batches_are_full_under_load_and_small_ones_do_not_wait() -> None:
     assert encoder.sizes == [4, 2]
 
 
-def test_a_full_queue_does_not_hold_up_the_end() -> None:
+def test_a_full_queue_does_not_delay_a_stop() -> None:
     stop = threading.Event()
     batcher = EmbeddingBatcher(1, lambda result: None, stop)
     batcher.batch_size = 1  # the model is open
@@ -84,7 +84,7 @@ def test_a_full_queue_does_not_hold_up_the_end() -> None:
     batcher.put(decoded(2))  # would block for ever
 
 
-def test_readers_do_not_stand_still_while_the_model_is_opened() -> None:
+def test_workers_go_on_reading_while_the_model_is_opened() -> None:
     stop, encoder, done = threading.Event(), Picky(), []
     batcher = EmbeddingBatcher(1, done.append, stop)
     reader = threading.Thread(target=lambda: [batcher.put(decoded(number)) for number in range(MAX_WAITING_IMAGES)])
@@ -105,7 +105,7 @@ def test_readers_do_not_stand_still_while_the_model_is_opened() -> None:
     assert [result.decoded.task.file for result in done] == list(range(MAX_WAITING_IMAGES))
 
 
-def test_the_queue_grows_with_the_batch_and_loses_nothing() -> None:
+def test_the_queue_grows_with_the_batch_size_and_loses_nothing() -> None:
     """A GPU's batches are larger than those that were planned for before the model was open; readers must not stand
     still while one is in work.
     """
@@ -134,7 +134,7 @@ def test_the_queue_grows_with_the_batch_and_loses_nothing() -> None:
 
 
 def test_several_devices_get_one_batch_in_order(tmp_path: Path) -> None:
-    """Two sessions on the CPU stand for two GPUs: together they take a batch of both, and it comes out in order."""
+    """Two CPU sessions stand in for two GPUs: they share a batch, and the results keep their order."""
     bundle = load_bundle(write_tiny_bundle(tmp_path / "bundle"))
     pool = SessionPool([Session(bundle, provider="cpu", threads=1, batch=4, bound=True) for _ in range(2)])
     stop, done = threading.Event(), []

@@ -1,4 +1,4 @@
-"""A model that nobody needs is let go, and comes back on demand."""
+"""A model that nobody uses is unloaded, and loaded again on demand."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.support.running_service import Household, picture, until
 
 
-def test_an_idle_model_is_let_go_and_comes_back(tmp_path: Path) -> None:
+def test_an_idle_model_is_unloaded_and_loaded_again(tmp_path: Path) -> None:
     house = Household(tmp_path)
     text = house.config_path.read_text().replace("[model]\n", "[model]\nidle_minutes = 0.01\n")
     house.config_path.write_text(text)

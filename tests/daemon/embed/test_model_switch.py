@@ -1,4 +1,4 @@
-"""Another model: everything is embedded afresh beside the old one, which answers until the new one takes over."""
+"""A change of model: everything is embedded again while the old model answers, until the new one is promoted."""
 
 import json
 import os
@@ -20,7 +20,7 @@ ROLES = "SELECT name, role FROM model WHERE role IS NOT NULL ORDER BY role"
 
 
 def owed(house: Household) -> int:
-    """Contents on disk without a living vector of the current model."""
+    """Count contents on disk without a live vector of the current model."""
     return int(
         house.rows(
             "SELECT count(*) FROM content c WHERE refs > 0 AND NOT EXISTS (SELECT 1 FROM vector v"
@@ -62,7 +62,7 @@ daemon.supervisor.run_service(sys.argv[1], once=True, verbose=False)
 """
 
 
-def test_the_service_of_the_old_model_is_let_go_before_the_next_one_is_made(house: Household, tmp_path: Path) -> None:
+def test_the_old_service_is_freed_before_the_next_one_is_assembled(house: Household, tmp_path: Path) -> None:
     choose(house, other_bundle(tmp_path / "other"))
     done = subprocess.run(
         [sys.executable, "-c", LIVES, str(house.config_path)], capture_output=True, text=True, timeout=100
@@ -70,7 +70,7 @@ def test_the_service_of_the_old_model_is_let_go_before_the_next_one_is_made(hous
     assert done.stdout.splitlines() == ["alive: 1", "alive: 1"], done.stderr
 
 
-def test_going_back_computes_nothing_again(house: Household, tmp_path: Path) -> None:
+def test_switching_back_computes_nothing(house: Household, tmp_path: Path) -> None:
     choose(house, other_bundle(tmp_path / "other"))
     house.once()
     choose(house, tmp_path / "bundle")
@@ -80,7 +80,7 @@ def test_going_back_computes_nothing_again(house: Household, tmp_path: Path) -> 
     assert house.findings() == []
 
 
-def test_a_running_service_answers_throughout(house: Household, tmp_path: Path) -> None:
+def test_a_running_service_answers_during_a_switch(house: Household, tmp_path: Path) -> None:
     house.start()
     choose(house, other_bundle(tmp_path / "other"))
     house.signal(signal.SIGHUP)
@@ -92,7 +92,7 @@ def test_a_running_service_answers_throughout(house: Household, tmp_path: Path) 
     assert house.findings() == []
 
 
-def test_a_model_that_fails_its_goldens_does_not_take_over(house: Household, tmp_path: Path) -> None:
+def test_a_model_that_fails_its_goldens_does_not_become_current(house: Household, tmp_path: Path) -> None:
     folder = other_bundle(tmp_path / "other")
     with (folder / "goldens" / "golden.png").open("wb") as file:
         file.write(picture(-2))
@@ -104,7 +104,7 @@ def test_a_model_that_fails_its_goldens_does_not_take_over(house: Household, tmp
     assert house.findings() == []
 
 
-def test_status_tells_how_far_the_next_model_is(house: Household, tmp_path: Path) -> None:
+def test_status_reports_the_progress_of_the_next_model(house: Household, tmp_path: Path) -> None:
     folder = other_bundle(tmp_path / "other")
     with (folder / "goldens" / "golden.png").open("wb") as file:
         file.write(picture(-2))
@@ -117,7 +117,7 @@ def test_status_tells_how_far_the_next_model_is(house: Household, tmp_path: Path
     assert until(lambda: "not attested" in collect_status(asking)["model"]["next"]["problem"]), house.tail()
 
 
-def test_a_bundle_that_was_cut_leaves_the_old_model_running(house: Household, tmp_path: Path) -> None:
+def test_a_truncated_bundle_leaves_the_old_model_running(house: Household, tmp_path: Path) -> None:
     folder = other_bundle(tmp_path / "other")
     graph = folder / "model.onnx"
     graph.write_bytes(graph.read_bytes()[:-20])
@@ -133,7 +133,7 @@ def test_a_bundle_that_was_cut_leaves_the_old_model_running(house: Household, tm
 
 
 @pytest.mark.parametrize("place", ["switch", "switched", "index.save", "index.saved", "embed.batch"])
-def test_a_kill_leaves_the_old_or_the_new_model_whole(house: Household, tmp_path: Path, place: str) -> None:
+def test_after_a_kill_either_the_old_or_the_new_model_is_complete(house: Household, tmp_path: Path, place: str) -> None:
     choose(house, other_bundle(tmp_path / "other"))
     house.once(CATALOGD_KILL_AT=place)
     assert len([role for _, role in house.rows(ROLES) if role == "current"]) == 1

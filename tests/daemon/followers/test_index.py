@@ -46,13 +46,13 @@ def shelf(tmp_path: Path) -> Iterator[Shelf]:
     made.db.close()
 
 
-def test_an_empty_catalog_is_followed_and_answers_nothing(shelf: Shelf) -> None:
+def test_the_index_of_an_empty_catalog_is_empty(shelf: Shelf) -> None:
     follower = caught_up(shelf)
     assert (follower.size, follower.seq, follower.lag) == (0, 0, 0)
     assert follower.search(directions(1)[0], 5).hits == []
 
 
-def test_steps_take_what_is_new_and_say_how_far_behind_they_are(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_steps_apply_new_changes_and_report_the_lag(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follower_module, "STEP_ROWS", 10)
     ids = shelf.pictures(directions(25))
     follower = started(shelf)
@@ -66,7 +66,7 @@ def test_steps_take_what_is_new_and_say_how_far_behind_they_are(shelf: Shelf, mo
     assert follower.live_ids() == set(ids)
 
 
-def test_a_row_that_comes_dead_is_passed_by_until_it_lives(shelf: Shelf) -> None:
+def test_a_dead_vector_is_skipped_until_it_is_live(shelf: Shelf) -> None:
     content = shelf.content("early")
     id = shelf.vector(content, directions(1)[0], live=False)
     follower = caught_up(shelf)
@@ -76,7 +76,7 @@ def test_a_row_that_comes_dead_is_passed_by_until_it_lives(shelf: Shelf) -> None
     assert follower.live_ids() == {id}
 
 
-def test_search_names_contents_as_the_exact_search_does(shelf: Shelf) -> None:
+def test_search_agrees_with_the_exact_search(shelf: Shelf) -> None:
     shelf.content("shifts the content ids away from the vector ids")
     shelf.pictures(directions(200))
     follower = caught_up(shelf)
@@ -88,19 +88,19 @@ def test_search_names_contents_as_the_exact_search_does(shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize("k", [-20, -1, 0])
-def test_none_are_given_when_none_are_asked_for(shelf: Shelf, k: int) -> None:
+def test_a_search_for_no_contents_returns_none(shelf: Shelf, k: int) -> None:
     shelf.pictures(directions(30))
     follower = caught_up(shelf)
     assert follower.search(directions(1)[0], k).hits == []
     assert follower._current.query(directions(1), k)[0].shape == (1, 0)
 
 
-def test_a_query_of_nonsense_ends(shelf: Shelf) -> None:
+def test_a_query_with_invalid_numbers_ends(shelf: Shelf) -> None:
     shelf.pictures(directions(30))
     assert len(caught_up(shelf).search(np.full(DIMS, np.nan, np.float32), 5).hits) <= 5
 
 
-def test_lag_can_be_asked_before_the_start_and_after_the_end(shelf: Shelf) -> None:
+def test_lag_is_available_before_start_and_after_close(shelf: Shelf) -> None:
     shelf.pictures(directions(3))
     follower = IndexFollower(shelf.path, shelf.folder, 1, shelf.digest, shelf.dims)
     assert follower.lag == 3
@@ -125,7 +125,7 @@ def test_finishing_does_not_wait_for_a_rebuild(shelf: Shelf, monkeypatch: pytest
     assert again.live_ids() == shelf.live() and again._current.deleted_count == 0
 
 
-def test_search_never_shows_what_died_since_the_last_step(shelf: Shelf) -> None:
+def test_search_never_returns_contents_that_went_after_the_last_step(shelf: Shelf) -> None:
     ids = shelf.pictures(directions(50))
     follower = caught_up(shelf)
     best = follower.search(directions(1)[0], 3).hits
@@ -134,7 +134,7 @@ def test_search_never_shows_what_died_since_the_last_step(shelf: Shelf) -> None:
     assert follower.search(directions(1)[0], 2).hits == best[1:]
 
 
-def test_a_restart_reads_only_what_came_after_the_snapshot(shelf: Shelf) -> None:
+def test_a_restart_applies_only_the_changes_after_the_snapshot(shelf: Shelf) -> None:
     shelf.pictures(directions(30))
     caught_up(shelf).save()
     shelf.pictures(directions(4, seed=5))
@@ -145,7 +145,7 @@ def test_a_restart_reads_only_what_came_after_the_snapshot(shelf: Shelf) -> None
 
 
 @pytest.mark.parametrize("harm", ["absent", "bit", "cut", "dims"])
-def test_a_bad_snapshot_is_built_anew_and_says_why(shelf: Shelf, harm: str) -> None:
+def test_a_bad_snapshot_leads_to_a_rebuild_and_a_note(shelf: Shelf, harm: str) -> None:
     shelf.pictures(directions(30))
     caught_up(shelf).save()
     payload = next(shelf.folder.glob("*.hnsw"))
@@ -167,8 +167,8 @@ def test_a_bad_snapshot_is_built_anew_and_says_why(shelf: Shelf, harm: str) -> N
     assert started(shelf).note is None
 
 
-def test_the_snapshot_of_another_catalog_is_not_believed(shelf: Shelf, tmp_path: Path) -> None:
-    """Put back from a backup or built anew: the same model and a plausible seq, but other pictures."""
+def test_the_snapshot_of_another_catalog_is_not_used(shelf: Shelf, tmp_path: Path) -> None:
+    """Restored from a backup or created again: the same model and a plausible seq, but other images."""
     shelf.pictures(directions(30))
     caught_up(shelf).save()
     (tmp_path / "second").mkdir()
@@ -183,7 +183,7 @@ def test_the_snapshot_of_another_catalog_is_not_believed(shelf: Shelf, tmp_path:
     assert follower.search(query, 1).hits[0][0] == exact_nearest(second.db, 1, DIMS, query, 1)[0][1]
 
 
-def test_a_catalog_put_back_to_an_earlier_state_is_noticed(shelf: Shelf) -> None:
+def test_a_catalog_restored_to_an_earlier_state_is_noticed(shelf: Shelf) -> None:
     ids = shelf.pictures(directions(30))
     caught_up(shelf).save()
     shelf.db.run("DELETE FROM vector WHERE id > ?", ids[20])
@@ -192,8 +192,8 @@ def test_a_catalog_put_back_to_an_earlier_state_is_noticed(shelf: Shelf) -> None
     assert follower.live_ids() == shelf.live()
 
 
-def test_a_catalog_put_back_is_noticed_though_all_that_could_be_compared_fits(shelf: Shelf, tmp_path: Path) -> None:
-    """The writer has overtaken the snapshot, and but for two its ids stand for the same pictures."""
+def test_a_restored_catalog_is_noticed_even_if_seq_and_ids_fit(shelf: Shelf, tmp_path: Path) -> None:
+    """The writer has passed the snapshot's seq, and all but two ids belong to the same images."""
     vectors, others = directions(200), directions(2, seed=9)
     shelf.pictures(vectors[:100])
     shelf.db.shrink_log()
@@ -235,7 +235,7 @@ def test_a_save_is_due_after_a_tenth_of_changes_or_five_quiet_minutes(shelf: She
     assert follower.save_due()
 
 
-def test_nothing_changed_writes_nothing(shelf: Shelf) -> None:
+def test_without_changes_no_snapshot_is_written(shelf: Shelf) -> None:
     shelf.pictures(directions(5))
     caught_up(shelf).save()
     before = [path.stat().st_mtime_ns for path in shelf.folder.glob("index-*")]
@@ -244,7 +244,9 @@ def test_nothing_changed_writes_nothing(shelf: Shelf) -> None:
     assert [path.stat().st_mtime_ns for path in shelf.folder.glob("index-*")] == before
 
 
-def test_a_third_deleted_is_built_anew_while_the_old_one_answers(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_third_is_deleted_a_new_index_is_built_while_the_old_one_answers(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(follower_module, "STEP_ROWS", 16)
     ids = shelf.pictures(directions(100))
     follower = caught_up(shelf)
@@ -264,7 +266,7 @@ def test_a_third_deleted_is_built_anew_while_the_old_one_answers(shelf: Shelf, m
     assert follower.save_due()
 
 
-def test_dead_from_the_start_does_not_rebuild_for_ever(shelf: Shelf) -> None:
+def test_vectors_dead_from_the_start_do_not_cause_endless_rebuilds(shelf: Shelf) -> None:
     ids = shelf.pictures(directions(10))
     follower = caught_up(shelf)
     for id in ids:
@@ -309,7 +311,7 @@ def test_run_follows_when_woken_and_saves_at_the_end(shelf: Shelf, monkeypatch: 
     assert (again.size, again.lag) == (21, 0)
 
 
-def test_a_save_that_fails_is_noted_and_tried_again_later(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_save_is_noted_and_retried_later(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     attempts = []
 
     def full(*_: object) -> None:
@@ -346,7 +348,7 @@ def found(follower: IndexFollower, queries: Floats) -> list[list[int]]:
 
 
 def test_every_answer_is_exact_after_each_step(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From an index that is empty, through the loss of half of it, to the one that takes its place."""
+    """From an empty index, through the deletion of half of it, to the rebuilt one."""
     monkeypatch.setattr(follower_module, "STEP_ROWS", 8)
     ids, queries = shelf.pictures(directions(400)), directions(3, seed=9)
     follower = started(shelf)
@@ -362,7 +364,7 @@ def test_every_answer_is_exact_after_each_step(shelf: Shelf, monkeypatch: pytest
     assert (follower.size, follower._current.deleted_count) == (200, 0)
 
 
-def test_a_graph_that_reaches_too_few_does_not_answer_in_part(shelf: Shelf) -> None:
+def test_a_graph_that_reaches_too_few_vectors_refuses_to_answer(shelf: Shelf) -> None:
     ids = shelf.pictures(directions(30))
     follower = caught_up(shelf)
     follower._current.remove(np.array(ids[5:15]))
@@ -394,7 +396,7 @@ def test_every_answer_is_exact_beside_a_thread_that_steps(shelf: Shelf, monkeypa
 
 
 class Life(RuleBasedStateMachine):
-    """Whatever happens in any order: caught up, the labels that answer are the live vector ids."""
+    """After any sequence of changes, an index that has caught up contains exactly the live vector ids."""
 
     folders: "pytest.TempPathFactory"
 
@@ -479,7 +481,7 @@ class Life(RuleBasedStateMachine):
         self.shelf.db.close()
 
 
-def test_labels_are_the_live_vectors_whatever_happens(
+def test_the_index_contains_the_live_vectors_after_any_history(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(follower_module, "STEP_ROWS", 5)

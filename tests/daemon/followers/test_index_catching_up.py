@@ -1,4 +1,4 @@
-"""While the index lacks vectors, every answer is the one that an index over everything would give."""
+"""While the index is behind, every answer equals that of a complete index."""
 
 import base64
 import json
@@ -41,7 +41,7 @@ def house(tmp_path: Path) -> Iterator[Household]:
 
 
 def start_behind(house: Household) -> None:
-    """Start a service whose index takes no change before `let_take` says so."""
+    """Start a service whose index applies no change before `let_take` allows it."""
     let_take(house, 0)
     injected = Path(__file__).parents[2] / "injected" / "slow_index"
     house.start(PYTHONPATH=str(injected), INDEX_MAY_TAKE=str(house.folder / "may take"))
@@ -66,7 +66,7 @@ def told(house: Household, *words: str | Path) -> list[Any]:
 
 
 def answers(house: Household) -> dict[str, Any]:
-    """What every way of asking says of one picture: names by rank, for the last bits of a cosine may differ."""
+    """Return what every command answers for one image: names by rank, since the last bits of a cosine may differ."""
     question = place(house, "07.png")
     asking = CatalogContext(house.config)
     model = current_model(asking.database)
@@ -87,7 +87,7 @@ def lag(house: Household) -> int:
     return int(live["index"]["lag"])
 
 
-def test_every_answer_of_a_rebuild_is_the_exact_one(house: Household) -> None:
+def test_every_answer_during_a_rebuild_is_exact(house: Household) -> None:
     expected = answers(house)
     assert {len(expected[one]) for one in ("similar", "show", "search")} == {12}
     start_behind(house)
@@ -97,7 +97,7 @@ def test_every_answer_of_a_rebuild_is_the_exact_one(house: Household) -> None:
         assert answers(house) == expected, f"{CONTENTS - changes} changes were still to come"
 
 
-def test_an_index_that_has_stopped_is_no_reason_to_miss_what_came_or_to_name_what_went(house: Household) -> None:
+def test_answers_of_a_stopped_index_include_new_contents_and_omit_deleted_ones(house: Household) -> None:
     start_behind(house)
     twin, gone = place(house, "twin.png"), Path(answers(house)["similar"][0])
     Image.open(place(house, "07.png")).save(twin, compress_level=0)
@@ -124,7 +124,7 @@ def asked_model(house: Household) -> Model:
     return model
 
 
-def test_the_socket_says_how_far_an_answer_reaches_and_refuses_when_far_behind(house: Household) -> None:
+def test_an_answer_names_its_seq_and_is_refused_when_the_index_is_far_behind(house: Household) -> None:
     house.start()
     assert until(lambda: not lag(house))
     answer = request(house)
@@ -138,7 +138,7 @@ def test_the_socket_says_how_far_an_answer_reaches_and_refuses_when_far_behind(h
     assert not refused["ok"] and "yet to apply" in refused["error"] and "`catalog` command" in refused["remedy"]
 
 
-def test_questions_that_make_no_sense_are_refused_in_words(house: Household) -> None:
+def test_invalid_requests_are_refused_with_a_message(house: Household) -> None:
     house.start()
     for k in (0, -1, -1e9, 1e30, 10_001, 2.5, "7", None, True, [3]):
         refused = request(house, k=k)
@@ -157,8 +157,8 @@ def test_questions_that_make_no_sense_are_refused_in_words(house: Household) -> 
         assert not refused["ok"] and "is not a whole number from 0" in refused["error"], wrong
 
 
-def test_another_model_of_as_many_numbers_is_not_asked(house: Household) -> None:
-    """As in the moment between a model's taking over and the service's being assembled anew."""
+def test_another_model_with_vectors_of_the_same_length_is_not_used(house: Household) -> None:
+    """As between the promotion of a model and the assembly of the new service."""
     house.start()
     assert until(lambda: not lag(house))
     database = Database(house.config.database, write=True)
@@ -180,10 +180,10 @@ def test_another_model_of_as_many_numbers_is_not_asked(house: Household) -> None
 
 
 @pytest.mark.parametrize("went_on", [False, True])
-def test_a_service_of_a_catalog_that_was_put_back_from_a_copy_is_not_believed(
+def test_a_service_that_still_uses_a_replaced_catalog_is_not_used(
     house: Household, tmp_path: Path, went_on: bool
 ) -> None:
-    """It goes on with the file that lies there no more, whose ids stand for other pictures."""
+    """It goes on with the deleted file, in which the ids belong to other images."""
     bundle = configured_bundle(house.config)
     (tmp_path / "served").mkdir()
     served = Shelf(tmp_path / "served", bundle.dims, bundle.id)

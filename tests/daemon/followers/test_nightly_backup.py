@@ -1,4 +1,4 @@
-"""The nightly backup over simulated nights, and choices brought together at the start."""
+"""The nightly backup over simulated nights, and the reconciliation of choices at start-up."""
 
 import os
 import threading
@@ -22,7 +22,7 @@ DAY = 86400.0
 
 
 class House:
-    """A writer, a housekeeper, and a clock that the test turns."""
+    """A writer, a nightly backup, and a clock that the test controls."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.now = folder, 0.0
@@ -41,7 +41,7 @@ class House:
         return NightlyBackup(config, self.writer, self.stop, lambda: self.now)
 
     def night(self, day: float, change: bool = True) -> None:
-        """A day later something is known that was not before, and the housekeeper looks."""
+        """Advance to a day, make a change, and run what is due."""
         self.now = self.began + day * DAY
         if change:
             self.writer.commit(lambda database: database.run("UPDATE clock SET seq = seq + 1"))
@@ -69,7 +69,7 @@ def house(tmp_path: Path) -> Iterator[House]:
     made.thread.join(30)
 
 
-def test_each_night_has_its_backup_and_old_ones_go(house: House) -> None:
+def test_each_night_has_its_backup_and_old_ones_are_deleted(house: House) -> None:
     house.night(0.1)
     assert list_backups(house.folder) == [], "born today, it has nothing to lose"
     for day in range(1, 40):
@@ -83,7 +83,7 @@ def test_each_night_has_its_backup_and_old_ones_go(house: House) -> None:
     assert house.standing() == ""
 
 
-def test_a_night_in_which_nothing_changed_makes_none_and_is_no_reproach(house: House) -> None:
+def test_a_night_without_changes_makes_no_backup_and_is_no_problem(house: House) -> None:
     house.night(1)
     for day in range(2, 30):
         house.night(day, change=False)
@@ -93,7 +93,7 @@ def test_a_night_in_which_nothing_changed_makes_none_and_is_no_reproach(house: H
     assert "none for 8 days" in house.standing(), "nobody looked for so long"
 
 
-def test_what_fails_is_told_tried_again_in_an_hour_and_ends_nothing(house: House) -> None:
+def test_a_failed_backup_is_recorded_and_retried_after_an_hour(house: House) -> None:
     (house.folder / "backups").write_text("in the way")
     house.night(2)
     assert [kind for kind, _ in house.events()] == ["backup failed"]
@@ -114,19 +114,19 @@ def test_a_clock_set_back_does_not_end_the_backups(house: House) -> None:
     assert len([one for one in list_backups(house.folder) if one.at < house.began + 61 * DAY]) >= 7
 
 
-def test_none_are_made_where_none_are_wanted(house: House) -> None:
+def test_no_backups_are_made_if_none_are_configured(house: House) -> None:
     house.keeper = house.another(BackupSettings(0, 0))
     house.night(3)
     assert list_backups(house.folder) == [] and house.events() == []
 
 
-def test_told_to_stop_it_leaves_nothing_behind(house: House) -> None:
+def test_a_stop_leaves_no_partial_backup(house: House) -> None:
     house.stop.set()
     house.night(3)
     assert os.listdir(house.folder / "backups") == [] and house.events() == []
 
 
-def test_choices_come_from_the_journal_at_the_start(house: House) -> None:
+def test_choices_are_restored_from_the_journal_at_start_up(house: House) -> None:
     journal.append(house.folder, [entry_from_choice(LabelChoice(bytes(32), 7, "keep", "owner", 1.0, b"/p"))])
     house.night(0.1)
     database = Database(house.folder / "catalog.db", write=False)
@@ -134,7 +134,7 @@ def test_choices_come_from_the_journal_at_the_start(house: House) -> None:
     database.close()
 
 
-def test_a_journal_that_cannot_be_read_ends_neither_writer_nor_backups_for_good(house: House) -> None:
+def test_an_unreadable_journal_ends_neither_the_writer_nor_the_backups(house: House) -> None:
     (house.folder / JOURNAL).mkdir()
     house.night(2)
     assert [kind for kind, _ in house.events()] == ["backup failed"]

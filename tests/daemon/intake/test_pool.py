@@ -1,4 +1,4 @@
-"""Readers, real processes: what comes of tasks, and that it is told when all of them are done."""
+"""The worker pool with real processes: outcomes, and the call when all files are read."""
 
 import os
 import threading
@@ -13,7 +13,7 @@ from tests.support.running_service import Household, picture
 
 
 class Files:
-    """A feed of these files, and of no other until more are put into `left`."""
+    """A task source with the files in `left`."""
 
     def __init__(self) -> None:
         self.wake = threading.Event()
@@ -23,8 +23,8 @@ class Files:
         return self.left.pop() if self.left else None
 
 
-def test_it_tells_once_that_all_is_read(tmp_path: Path) -> None:
-    """Then what was decoded last need not wait for more: none will come."""
+def test_on_idle_is_called_once_when_all_files_are_read(tmp_path: Path) -> None:
+    """So that the last decoded images do not wait for more."""
     house, feed, told, rests = Household(tmp_path), Files(), list[WorkerOutcome](), list[int]()
     house.state.mkdir()
     Database(house.config.database, write=True).close()

@@ -1,4 +1,4 @@
-"""What the reader of new bytes can tell about the old content, and what the network adds."""
+"""Comparison of new bytes with the previous content, and the cosine that the model adds."""
 
 import hashlib
 from collections.abc import Callable
@@ -25,17 +25,17 @@ def past(data: bytes = OLD, blocks: bool = True, vector: bytes | None = None) ->
     )
 
 
-def test_nothing_is_compared_on_first_sight_or_without_a_change() -> None:
+def test_new_and_unchanged_files_are_not_compared() -> None:
     assert compare_with_previous(None, b"x" * 32, OLD) is NO_COMPARISON
     assert compare_with_previous(past(), hashlib.sha256(OLD).digest(), OLD) is NO_COMPARISON
 
 
 @pytest.mark.parametrize("blocks", [True, False])
-def test_what_could_not_be_held_in_memory_is_only_known_to_differ(blocks: bool) -> None:
+def test_a_file_too_large_for_memory_is_only_known_to_differ(blocks: bool) -> None:
     assert compare_with_previous(past(blocks=blocks), b"x" * 32, None) == ContentComparison(previous=7)
 
 
-def test_bytes_are_compared_with_those_that_were() -> None:
+def test_new_bytes_are_compared_with_the_previous_blocks() -> None:
     found = compare_with_previous(past(), b"x" * 32, OLD + b"more")
     assert found.previous == 7
     assert found.blocks is not None
@@ -44,7 +44,7 @@ def test_bytes_are_compared_with_those_that_were() -> None:
 
 
 class Corner:
-    """A network that looks at one corner's colour: it knows how a picture is turned."""
+    """An encoder that returns the colour of one corner, and so tells orientations apart."""
 
     def run(self, pixels: Array) -> Array:
         corners = pixels[:, 0, 0].astype(np.float32)
@@ -52,7 +52,7 @@ class Corner:
 
 
 class Broken(Corner):
-    """Fails at more than one picture at once."""
+    """Fails for more than one image at a time."""
 
     def run(self, pixels: Array) -> Array:
         if len(pixels) > 1:
@@ -61,7 +61,7 @@ class Broken(Corner):
 
 
 def painted() -> Array:
-    """Red, green, blue and grey corners."""
+    """An image with red, green, blue and grey corners."""
     corners = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [200, 200, 200]]], np.uint8)
     return corners.repeat(4, axis=0).repeat(4, axis=1)
 
@@ -87,7 +87,7 @@ def only(network: Corner, image: Decoded) -> Embedded:
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_a_turned_picture_is_known_again(way: Callable[[Array], Array]) -> None:
+def test_a_rotated_or_mirrored_image_is_recognised(way: Callable[[Array], Array]) -> None:
     (before,) = pack_vectors(Corner().run(painted()[None]))
     comparison = only(Corner(), decoded(np.ascontiguousarray(way(painted())), before)).comparison
     assert comparison.reoriented
@@ -95,13 +95,13 @@ def test_a_turned_picture_is_known_again(way: Callable[[Array], Array]) -> None:
     assert comparison.cosine == pytest.approx(1, abs=1e-3)
 
 
-def test_the_same_way_up_is_not_called_turned() -> None:
+def test_an_upright_image_is_not_reported_as_turned() -> None:
     (before,) = pack_vectors(Corner().run(painted()[None]))
     comparison = only(Corner(), decoded(painted(), before)).comparison
     assert (comparison.reoriented, comparison.cosine) == (False, pytest.approx(1, abs=1e-3))
 
 
-def test_pictures_that_are_not_square_are_turned_as_far_as_they_fit() -> None:
+def test_images_that_are_not_square_are_compared_in_the_orientations_that_keep_their_shape() -> None:
     wide = np.concatenate([painted(), painted()], axis=1)
     old = Corner().run(np.ascontiguousarray(wide[::-1])[None])
     comparison = add_cosine(
@@ -111,11 +111,11 @@ def test_pictures_that_are_not_square_are_turned_as_far_as_they_fit() -> None:
 
 
 @pytest.mark.parametrize("before", [pack_vectors(np.eye(3, dtype=np.float32))[2], b"\0\0"])
-def test_a_comparison_that_fails_costs_no_vector(before: bytes) -> None:
+def test_a_failed_comparison_keeps_the_vector(before: bytes) -> None:
     found = only(Broken(), decoded(painted(), before))
     assert found.comparison == ContentComparison(previous=7)
     assert len(found.vector) == 6
 
 
-def test_a_new_picture_is_embedded_once() -> None:
+def test_a_new_image_is_embedded_once() -> None:
     assert only(Broken(), decoded(painted(), None)).comparison == ContentComparison(previous=7)

@@ -7,14 +7,14 @@ def task(file: int) -> ReadTask:
     return ReadTask(file, b"/p/%d" % file, Signature(1, 2, 3, 4), 0)
 
 
-def test_nobody_is_given_what_another_holds() -> None:
+def test_a_claimed_file_is_not_claimed_again() -> None:
     claims = ClaimTracker()
     assert claims.claim([task(1), task(2)], claims.claimed()) == [task(1), task(2)]
     assert claims.claim([task(2), task(3)], claims.claimed()) == [task(3)]
     assert claims.claimed_count == 3
 
 
-def test_a_row_read_before_its_file_was_given_back_is_old() -> None:
+def test_a_row_read_before_its_file_was_released_is_not_claimed() -> None:
     claims = ClaimTracker()
     claims.claim([task(1)], claims.claimed())
     held = claims.claimed()

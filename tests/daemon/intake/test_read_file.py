@@ -1,4 +1,4 @@
-"""Reading one file: what comes out for whatever stands at the path."""
+"""Reading one file: the outcome for anything that may be at the path."""
 
 import hashlib
 import os
@@ -18,7 +18,7 @@ RECIPE = Recipe(height=16, width=16)
 
 
 class Memory:
-    """A catalog that knows one content, or none."""
+    """A catalog with one content, or none."""
 
     def __init__(self, known: bytes = b"", past: PreviousContent | None = None) -> None:
         self._known, self._past = known, past
@@ -63,7 +63,7 @@ def test_known_bytes_are_not_decoded(tmp_path: Path) -> None:
         (b"<html><body>hello", RejectReason.WRONG_TYPE),
     ],
 )
-def test_what_is_wrong_with_the_bytes_is_the_reason(tmp_path: Path, data: bytes, reason: RejectReason) -> None:
+def test_invalid_bytes_are_rejected_with_their_reason(tmp_path: Path, data: bytes, reason: RejectReason) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(data)
     found = read(task(path))
@@ -80,7 +80,7 @@ def test_a_file_beyond_the_limit_is_still_hashed(tmp_path: Path) -> None:
     assert (found.reason, found.sha256) == (RejectReason.LARGE, hashlib.sha256(picture(1)).digest())
 
 
-def test_a_file_that_is_not_what_was_seen_goes_back(tmp_path: Path) -> None:
+def test_a_file_with_another_stat_signature_is_reported_as_changed(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(picture(1))
     seen = signature_of(os.lstat(path))
@@ -88,7 +88,9 @@ def test_a_file_that_is_not_what_was_seen_goes_back(tmp_path: Path) -> None:
         assert isinstance(read(task(path, other)), FileChanged)
 
 
-def test_a_file_that_changes_while_it_is_read_goes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_changes_while_it_is_read_is_reported_as_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(picture(1))
     work = task(path)
@@ -104,7 +106,7 @@ def test_a_file_that_changes_while_it_is_read_goes_back(tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize("kind", ["absent", "directory", "symlink", "pipe"])
-def test_what_is_no_regular_file_is_never_read(tmp_path: Path, kind: str) -> None:
+def test_only_regular_files_are_read(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(picture(1))
     work = task(path)
@@ -120,7 +122,7 @@ def test_what_is_no_regular_file_is_never_read(tmp_path: Path, kind: str) -> Non
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_an_unreadable_file_may_heal(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_a_transient_rejection(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(picture(1))
     path.chmod(0)
@@ -129,7 +131,7 @@ def test_an_unreadable_file_may_heal(tmp_path: Path) -> None:
     assert (found.reason, found.transient) == (RejectReason.UNREADABLE, True)
 
 
-def test_reading_leaves_no_trace(tmp_path: Path) -> None:
+def test_reading_leaves_the_access_time_alone(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(picture(1))
     os.utime(path, (1, 1))

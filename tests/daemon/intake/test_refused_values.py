@@ -1,4 +1,4 @@
-"""A value that the catalog cannot hold is one file's reason, and no end of the service."""
+"""A value that the catalog cannot store rejects one file and does not end the service."""
 
 import os
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def rejected(shelf: Shelf) -> list[tuple[object, ...]]:
 
 
 def task(shelf: Shelf, name: str) -> ReadTask:
-    """A file that waits to be read."""
+    """A pending file."""
     path = shelf.path(name)
     Path(os.fsdecode(path)).write_bytes(b"x")
     shelf.see(name)
@@ -38,8 +38,8 @@ def task(shelf: Shelf, name: str) -> ReadTask:
 
 
 @pytest.mark.parametrize("number", range(4))
-def test_a_sighting(shelf: Shelf, number: int) -> None:
-    """A new file and a known one, among others; the known one keeps what it was."""
+def test_a_sighting_with_a_number_beyond_64_bits_rejects_that_file_only(shelf: Shelf, number: int) -> None:
+    """A new file and a known one, among others; the known one keeps its content."""
     shelf.put("known")
     numbers = [1, 1, 1, 1]
     numbers[number] = HUGE
@@ -56,8 +56,8 @@ def test_a_sighting(shelf: Shelf, number: int) -> None:
     assert shelf.database.rows("SELECT content IS NULL FROM file WHERE state = 'rejected' ORDER BY id") == [(0,), (1,)]
 
 
-def test_a_result(shelf: Shelf) -> None:
-    """A size beyond 64 bits and a name that is not Unicode, between two sound ones."""
+def test_a_result_with_an_unstorable_value_rejects_that_file_only(shelf: Shelf) -> None:
+    """A width beyond 64 bits and a camera name that is not Unicode, between two valid results."""
     recorder, facts = ResultRecorder(shelf.model, 0.0), ImageFacts("png", 1, 1)
     told = [facts, facts._replace(width=HUGE), facts._replace(camera="\udc80"), facts]
     results = [

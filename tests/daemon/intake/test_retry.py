@@ -1,4 +1,4 @@
-"""Waiting and trying again are rows: they survive a kill, stay visible, and end well by themselves."""
+"""Delays and retries are stored in rows: they survive a kill, stay visible, and end by themselves."""
 
 import os
 import time
@@ -23,7 +23,7 @@ def house(tmp_path: Path) -> Iterator[Household]:
 
 
 def start(house: Household) -> None:
-    """As somebody whom permissions stop, also where the tests run as root."""
+    """Start the service without the capabilities of root, so that permissions apply."""
     house.start(preexec=drop_powers if os.geteuid() == 0 else None)
 
 
@@ -32,7 +32,7 @@ def attempts(house: Household, name: bytes) -> int:
     return int(rows[0][2]) if rows else 0
 
 
-def test_a_file_that_cannot_be_read_is_tried_again_over_a_restart_and_heals(house: Household) -> None:
+def test_an_unreadable_file_is_retried_across_restarts_until_it_is_readable(house: Household) -> None:
     path(house, "a.png").write_bytes(picture(1))
     path(house, "a.png").chmod(0)
     start(house)
@@ -54,7 +54,7 @@ def test_a_file_that_cannot_be_read_is_tried_again_over_a_restart_and_heals(hous
     assert house.findings() == []
 
 
-def test_tries_become_rare(house: Household) -> None:
+def test_retries_become_less_frequent(house: Household) -> None:
     path(house, "a.png").write_bytes(picture(1))
     path(house, "a.png").chmod(0)
     start(house)
@@ -73,7 +73,7 @@ def _more(house: Household, known: int) -> bool:
     return attempts(house, b"a.png") > known
 
 
-def test_a_scrub_meets_a_file_that_cannot_be_read_any_more_and_the_retry_heals_it(house: Household) -> None:
+def test_a_file_that_a_scrub_cannot_read_is_retried_until_it_is_readable(house: Household) -> None:
     for seed in range(3):
         path(house, f"{seed}.png").write_bytes(picture(seed))
     assert house.once().returncode == 0
@@ -100,7 +100,7 @@ def test_a_scrub_meets_a_file_that_cannot_be_read_any_more_and_the_retry_heals_i
     assert house.findings() == []
 
 
-def test_a_file_that_rests_after_a_write_is_read_after_a_kill(tmp_path: Path) -> None:
+def test_a_file_that_waits_after_a_write_is_read_after_a_kill(tmp_path: Path) -> None:
     house = Household(tmp_path, "[intake]\nworkers = 1\n")
     text = house.config_path.read_text().replace("closed_seconds = 0.1", "closed_seconds = 8.0")
     house.config_path.write_text(text.replace("open_seconds = 0.3", "open_seconds = 8.0"))
@@ -119,8 +119,8 @@ def test_a_file_that_rests_after_a_write_is_read_after_a_kill(tmp_path: Path) ->
         house.close()
 
 
-def test_a_file_that_is_written_without_end_is_looked_at_now_and_then_and_is_never_lost(house: Household) -> None:
-    """How often it was restless is kept in memory only: a restart costs a few looks and loses nothing."""
+def test_a_file_that_is_written_all_the_time_is_checked_rarely_and_never_lost(house: Household) -> None:
+    """How often it changed is kept in memory only: a restart costs a few retries and loses nothing."""
     file = path(house, "a.png")
     file.write_bytes(picture(1))
     house.start()

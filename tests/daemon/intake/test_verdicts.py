@@ -1,4 +1,4 @@
-"""Verdicts through the whole service: what was done to real files, and what the catalog says of it."""
+"""Verdicts through the whole service: changes to real files, and what the catalog reports."""
 
 import hashlib
 import json
@@ -66,7 +66,7 @@ def damage(house: Household, code: int = 1) -> dict[str, dict[str, Any]]:
     return {os.path.basename(line["path"]): line for line in lines}
 
 
-def test_each_change_gets_its_word(house: Household) -> None:
+def test_each_change_gets_its_verdict(house: Household) -> None:
     whole = {f"{number}.jpg": shot(number) for number in range(10)}
     for name, data in whole.items():
         path(house, name).write_bytes(data)
@@ -108,7 +108,7 @@ def test_each_change_gets_its_word(house: Household) -> None:
     assert house.findings() == []
 
 
-def test_a_copy_of_a_known_picture_over_another(house: Household) -> None:
+def test_an_image_overwritten_by_another_known_image_is_replaced(house: Household) -> None:
     for name, seed in {"a.jpg": 1, "b.jpg": 2, "c.jpg": 3}.items():
         path(house, name).write_bytes(shot(seed))
     path(house, "like.jpg").write_bytes(shot(1, quality=70))
@@ -121,7 +121,7 @@ def test_a_copy_of_a_known_picture_over_another(house: Household) -> None:
     assert "cosine" in house.rows("SELECT evidence FROM history WHERE verdict = 'edit'")[0][0]
 
 
-def test_damage_behind_an_mtime_that_was_set_back(house: Household) -> None:
+def test_damage_is_found_although_the_mtime_was_reset(house: Household) -> None:
     data = shot(1)
     path(house, "a.jpg").write_bytes(data)
     once(house)
@@ -133,7 +133,7 @@ def test_damage_behind_an_mtime_that_was_set_back(house: Household) -> None:
     assert "mtime is as it was" in damage(house)["a.jpg"]["evidence"]
 
 
-def test_rot_is_named_with_its_whole_copies_until_it_is_accepted(house: Household) -> None:
+def test_rot_is_listed_with_its_intact_copies_until_it_is_accepted(house: Household) -> None:
     data = shot(1)
     for name in ("a.jpg", "copy.jpg", "other.jpg"):
         path(house, name).write_bytes(data if name != "other.jpg" else shot(2))
@@ -162,7 +162,7 @@ def test_rot_is_named_with_its_whole_copies_until_it_is_accepted(house: Househol
     assert house.findings() == []
 
 
-def test_rot_on_rot_keeps_the_name_of_what_was_lost_first(house: Household) -> None:
+def test_further_rot_keeps_the_hash_of_the_content_lost_first(house: Household) -> None:
     data = shot(1)
     path(house, "a.jpg").write_bytes(data)
     once(house)
@@ -177,7 +177,7 @@ def test_rot_on_rot_keeps_the_name_of_what_was_lost_first(house: Household) -> N
     assert damage(house, code=0) == {}
 
 
-def test_a_rotten_picture_that_was_tagged_is_rotten_still(house: Household) -> None:
+def test_a_damaged_image_stays_damaged_when_its_metadata_changes(house: Household) -> None:
     data = saved(scene(320, 240, 1), "BMP")
     path(house, "a.bmp").write_bytes(data)
     once(house)
@@ -193,8 +193,8 @@ def test_a_rotten_picture_that_was_tagged_is_rotten_still(house: Household) -> N
     assert damage(house, code=0) == {}
 
 
-def test_a_new_signature_ends_a_betrayal(house: Household) -> None:
-    """The scrub met other bytes, but before they were read again somebody wrote the file: that is no rot."""
+def test_a_write_after_a_hash_mismatch_is_an_edit_and_not_rot(house: Household) -> None:
+    """The scrub found other bytes, but the file was written before it was read again."""
     path(house, "a.jpg").write_bytes(shot(1))
     once(house)
     change(house, "UPDATE file SET betrayed = 1, state = 'pending', due = 0")

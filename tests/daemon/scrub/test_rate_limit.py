@@ -1,4 +1,4 @@
-"""Rate, budget and spread of a scrub: pure, with the time as an argument."""
+"""Rate limit, budget and pace of a scrub."""
 
 import random
 
@@ -10,7 +10,7 @@ DAY = 86400.0
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_no_stretch_of_time_sees_more_than_the_rate_and_one_burst(seed: int) -> None:
+def test_no_interval_exceeds_the_rate_plus_one_burst(seed: int) -> None:
     dice = random.Random(seed)
     rate, burst = dice.uniform(1e3, 1e8), dice.uniform(1, 1e6)
     bucket, now = TokenBucket(rate, burst), dice.uniform(-1e6, 1e6)
@@ -28,14 +28,14 @@ def test_no_stretch_of_time_sees_more_than_the_rate_and_one_burst(seed: int) -> 
             total += amount
 
 
-def test_a_bucket_that_is_always_drawn_from_gives_its_rate() -> None:
+def test_a_busy_bucket_gives_its_rate() -> None:
     bucket, now = TokenBucket(60e6, 1 << 20), 5.0
     for _ in range(6000):
         now += bucket.take(1 << 20, now)
     assert now - 5.0 == pytest.approx(6000 * (1 << 20) / 60e6, rel=0.01)
 
 
-def test_a_rest_saves_up_no_more_than_the_burst() -> None:
+def test_a_pause_accumulates_no_more_than_the_burst() -> None:
     bucket = TokenBucket(1000, 1000)
     assert bucket.take(1000, 0.0) == 0.0
     assert bucket.take(1000, 1e6) == 0.0
@@ -43,11 +43,11 @@ def test_a_rest_saves_up_no_more_than_the_burst() -> None:
     assert bucket.take(1000, 1e6) == pytest.approx(1.0)
 
 
-def test_no_rate_is_no_limit() -> None:
+def test_a_rate_of_zero_is_no_limit() -> None:
     assert [TokenBucket(0, 1).take(1 << 40, 0.0) for _ in range(3)] == [0.0] * 3
 
 
-def test_a_file_is_begun_only_if_it_fits() -> None:
+def test_a_file_is_read_only_if_it_fits_the_budget() -> None:
     assert fits_budget(10, 90, 100)
     assert not fits_budget(11, 90, 100)
     assert not fits_budget(0, 0, 0)
@@ -58,13 +58,13 @@ def test_a_file_larger_than_every_budget_is_read_alone() -> None:
     assert not fits_budget(1000, 1, 100)
 
 
-def test_a_round_takes_a_little_less_than_the_owners_days() -> None:
+def test_a_round_takes_a_little_less_than_the_configured_days() -> None:
     sizes = [random.Random(3).randint(1, 10**8) for _ in range(500)]
     total = sum(sizes)
     assert sum(pause_seconds(size, total, 90, 45.0) for size in sizes) == pytest.approx(90 * PLANNED_SHARE * DAY)
 
 
-def test_whoever_is_behind_does_not_rest() -> None:
+def test_a_late_round_does_not_pause() -> None:
     assert pause_seconds(10**6, 10**12, 90, 90.1) == 0.0
     assert pause_seconds(10**6, 10**12, 90, 89.9) > 0.0
     assert pause_seconds(0, 0, 90, 0.0) == 0.0

@@ -1,4 +1,4 @@
-"""Reading one known file again: what comes out for whatever stands at the path, and what it leaves behind."""
+"""Reading one known file again: the result for anything that may be at the path, and the page cache afterwards."""
 
 import hashlib
 import mmap
@@ -32,7 +32,7 @@ def read(one: ScrubTarget, direct: bool = True, pace: Callable[[int], bool] = la
 
 
 def written(path: Path, data: bytes) -> Path:
-    """On the disk, so that the kernel may let go of its pages."""
+    """A file on disk, so that the kernel can drop its pages."""
     path.write_bytes(data)
     handle = os.open(path, os.O_RDONLY)
     os.fsync(handle)
@@ -59,7 +59,7 @@ def test_a_flipped_bit_anywhere_is_found(tmp_path: Path, at: int, direct: bool) 
     assert read(target(path, known), direct).result is ScrubResult.DIFFERENT
 
 
-def test_another_stamp_is_not_for_a_scrub_to_judge(tmp_path: Path) -> None:
+def test_a_file_with_another_stat_signature_is_reported_as_changed(tmp_path: Path) -> None:
     path = written(tmp_path / "a.jpg", noise(100))
     seen = signature_of(os.lstat(path))
     for other in (seen._replace(size=1), seen._replace(mtime_ns=1), seen._replace(ctime_ns=1)):
@@ -68,7 +68,7 @@ def test_another_stamp_is_not_for_a_scrub_to_judge(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["directory", "symlink", "pipe"])
-def test_what_took_a_files_place_is_never_read(tmp_path: Path, kind: str) -> None:
+def test_only_regular_files_are_read(tmp_path: Path, kind: str) -> None:
     path = written(tmp_path / "a.jpg", noise(100))
     one = target(path)
     path.unlink()
@@ -81,7 +81,7 @@ def test_what_took_a_files_place_is_never_read(tmp_path: Path, kind: str) -> Non
     assert read(one).result is ScrubResult.CHANGED
 
 
-def test_a_file_or_folder_that_is_no_more_is_gone(tmp_path: Path) -> None:
+def test_a_missing_file_or_folder_is_gone(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     first, second = written(tmp_path / "a.jpg", noise(9)), written(tmp_path / "d" / "b.jpg", noise(9))
     targets = [target(first), target(second)]
@@ -92,7 +92,7 @@ def test_a_file_or_folder_that_is_no_more_is_gone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("direct", [True, False])
-def test_a_file_that_is_written_while_it_is_read_is_not_judged(tmp_path: Path, direct: bool) -> None:
+def test_a_file_that_is_written_while_it_is_read_is_reported_as_changed(tmp_path: Path, direct: bool) -> None:
     path = written(tmp_path / "a.jpg", noise(SIZES[-1]))
     reads = iter(range(100))
 
@@ -105,7 +105,7 @@ def test_a_file_that_is_written_while_it_is_read_is_not_judged(tmp_path: Path, d
     assert read(target(path), direct, pace).result is ScrubResult.CHANGED
 
 
-def test_a_file_that_is_removed_while_it_is_read_is_not_judged(tmp_path: Path) -> None:
+def test_a_file_that_is_removed_while_it_is_read_is_reported_as_changed(tmp_path: Path) -> None:
     path = written(tmp_path / "a.jpg", noise(SIZES[-1]))
 
     def pace(amount: int) -> bool:
@@ -130,15 +130,15 @@ def test_it_can_be_stopped_between_two_reads(tmp_path: Path) -> None:
     assert set(os.listdir("/proc/self/fd")) == before, "a file that stays open keeps its disk from being unmounted"
 
 
-def test_the_kernels_own_error_is_the_files(tmp_path: Path) -> None:
-    """A process's memory is a regular file whose first page cannot be read: EIO, from the kernel itself."""
+def test_the_detail_is_the_error_message_of_the_kernel(tmp_path: Path) -> None:
+    """A process's memory is a regular file whose first page cannot be read: the kernel returns EIO."""
     path = Path("/proc/self/mem")
     found = read(ScrubTarget(1, os.fsencode(path), signature_of(os.lstat(path)), 1, bytes(32)))
     assert (found.result, found.detail) == (ScrubResult.UNREADABLE, "input/output error")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_is_unreadable_and_below_a_closed_folder_nothing_is_said(tmp_path: Path) -> None:
+def test_a_file_without_read_permission_is_unreadable_and_one_in_a_closed_folder_is_skipped(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     path, below = written(tmp_path / "a.jpg", noise(9)), written(tmp_path / "d" / "b.jpg", noise(9))
     path.chmod(0)
@@ -152,7 +152,7 @@ def test_a_file_that_may_not_be_read_is_unreadable_and_below_a_closed_folder_not
 
 
 @pytest.mark.parametrize("direct", [True, False])
-def test_reading_leaves_no_trace_on_the_file(tmp_path: Path, direct: bool) -> None:
+def test_a_scrub_leaves_the_access_time_alone(tmp_path: Path, direct: bool) -> None:
     path = written(tmp_path / "a.jpg", noise(5000))
     os.utime(path, (1, 1))
     before = os.lstat(path)
@@ -180,7 +180,7 @@ def cached(path: Path) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
 
 @pytest.fixture
 def evicted(tmp_path: Path) -> Path:
-    """A file of which nothing is cached. Filesystems in memory cannot have one."""
+    """A file with no cached page; filesystems in memory cannot have one."""
     path = written(tmp_path / "cold.jpg", noise(40 * CHUNK_BYTES // 10 + 99))
     evict(path)
     if cached(path).any():
@@ -203,14 +203,14 @@ def warm(path: Path, start: int, pages: int) -> None:
 
 
 @pytest.mark.parametrize("direct", [True, False])
-def test_what_was_not_cached_is_not_cached_afterwards(evicted: Path, direct: bool) -> None:
+def test_pages_that_were_not_cached_are_not_cached_afterwards(evicted: Path, direct: bool) -> None:
     one = ScrubTarget(1, os.fsencode(evicted), signature_of(os.lstat(evicted)), 1, None)
     assert read(one, direct).result is ScrubResult.SOUND
     assert not cached(evicted).any()
 
 
 @pytest.mark.parametrize("direct", [True, False])
-def test_what_others_keep_cached_stays_page_by_page(evicted: Path, direct: bool) -> None:
+def test_pages_that_were_cached_stay_cached(evicted: Path, direct: bool) -> None:
     for start, pages in ((0, 3), (250, 12), (600, 1)):
         warm(evicted, start, pages)
     before = cached(evicted)

@@ -1,4 +1,4 @@
-"""The scrub through the real service and the real command: what it finds, leaves alone, and says."""
+"""The scrub through the real service and the real command: its findings, side effects and messages."""
 
 import json
 import os
@@ -27,7 +27,7 @@ BY = {"by the service": True, "by one of its own": False}
 
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Callable[..., Household]]:
-    """A household with settings of its own; what runs in it is ended."""
+    """Build households with given settings; their processes are ended afterwards."""
     made: list[Household] = []
 
     def build(settings: str = "", roots: int = 1) -> Household:
@@ -40,7 +40,7 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Household]]:
 
 
 @pytest.mark.parametrize("service", BY.values(), ids=BY)
-def test_one_flipped_bit_behind_an_unchanged_stamp_is_found_and_nothing_else(
+def test_one_flipped_bit_in_an_otherwise_unchanged_file_is_found_and_nothing_else(
     make: Callable[..., Household], service: bool
 ) -> None:
     house = make()
@@ -67,7 +67,7 @@ def test_one_flipped_bit_behind_an_unchanged_stamp_is_found_and_nothing_else(
 
 
 def test_a_bit_that_no_decoder_sees_is_found_by_its_hash(make: Callable[..., Household]) -> None:
-    """A chunk of text may hold anything, if its checksum fits; so may the pixels of a BMP."""
+    """A text chunk may contain anything if its checksum fits; so may the pixels of a BMP."""
     house = make()
     path(house, "a.bmp").write_bytes(picture(1, "BMP"))
     assert house.once().returncode == 0
@@ -77,8 +77,8 @@ def test_a_bit_that_no_decoder_sees_is_found_by_its_hash(make: Callable[..., Hou
     assert found["betrayed"][0]["verdict"] == "rot"
 
 
-def test_bytes_that_are_well_at_the_second_look_are_no_finding(make: Callable[..., Household]) -> None:
-    """As after a bad cable: the catalog is made to know another hash, and the file reads as it was."""
+def test_bytes_that_match_when_read_again_are_not_reported(make: Callable[..., Household]) -> None:
+    """As after a bad cable: the catalog has another hash, and the file is unchanged."""
     house = make()
     furnish(house, 2)
     known = house.rows("SELECT sha256 FROM content WHERE id = (SELECT content FROM file WHERE name = ?)", b"01.png")
@@ -92,7 +92,7 @@ def test_bytes_that_are_well_at_the_second_look_are_no_finding(make: Callable[..
     assert states(house) == {"00.png": "ok", "01.png": "ok"}
 
 
-def test_the_oldest_reading_is_first_and_a_budget_ends_it(make: Callable[..., Household]) -> None:
+def test_files_are_read_oldest_first_until_the_budget_is_used_up(make: Callable[..., Household]) -> None:
     house = make()
     furnish(house, 8)
     ages = {"05.png": 80.0, "02.png": 70.0, "07.png": 60.0, "00.png": 50.0}
@@ -107,7 +107,7 @@ def test_the_oldest_reading_is_first_and_a_budget_ends_it(make: Callable[..., Ho
     assert found["verified"]["percent"] == 100.0
 
 
-def test_a_nights_budget_is_not_exceeded_by_asking_twice(make: Callable[..., Household]) -> None:
+def test_two_requests_in_a_night_do_not_exceed_its_budget(make: Callable[..., Household]) -> None:
     house = make("[scrub]\nbudget_gb = 0.0000006\n")  # 600 bytes: two files
     furnish(house, 6)
     first, second = scrub(house), scrub(house)
@@ -119,7 +119,7 @@ def test_a_nights_budget_is_not_exceeded_by_asking_twice(make: Callable[..., Hou
 
 
 @pytest.mark.parametrize("service", BY.values(), ids=BY)
-def test_a_file_that_changed_or_vanished_unseen_is_what_a_scan_would_make_of_it(
+def test_a_file_that_changed_or_vanished_unnoticed_is_recorded_as_by_a_scan(
     make: Callable[..., Household], service: bool
 ) -> None:
     house = make()
@@ -146,7 +146,7 @@ def test_a_file_that_changed_or_vanished_unseen_is_what_a_scan_would_make_of_it(
     assert house.findings() == []
 
 
-def test_damage_behind_a_new_date_is_told_too(make: Callable[..., Household]) -> None:
+def test_damage_with_a_new_mtime_is_reported_too(make: Callable[..., Household]) -> None:
     house = make()
     names = furnish(house, 5)
     data = bytearray(path(house, "03.png").read_bytes())
@@ -158,7 +158,7 @@ def test_damage_behind_a_new_date_is_told_too(make: Callable[..., Household]) ->
     assert states(house) == dict.fromkeys(names, "ok") | {"03.png": "rejected bad checksum"}
 
 
-def test_a_root_that_is_away_is_left_alone_and_told(make: Callable[..., Household]) -> None:
+def test_a_root_that_is_away_is_skipped_and_reported(make: Callable[..., Household]) -> None:
     house = make(roots=2)
     furnish(house, 2)
     other = Path(os.fsdecode(house.roots[1]), "other.png")
@@ -184,7 +184,7 @@ def test_contents_that_older_validators_passed_are_decoded_again(make: Callable[
     assert house.rows("SELECT count(*) FROM history") == [(3,)]
 
 
-def test_a_file_that_no_decoder_survived_gets_its_hash(make: Callable[..., Household]) -> None:
+def test_a_file_that_crashes_decoders_gets_its_hash(make: Callable[..., Household]) -> None:
     house = make()
     furnish(house, 2)
     change(house, "DELETE FROM history WHERE file = (SELECT id FROM file WHERE name = ?)", b"01.png")
@@ -201,7 +201,7 @@ def test_a_file_that_no_decoder_survived_gets_its_hash(make: Callable[..., House
     assert scrub(house, code=1)["different"] == 1
 
 
-def test_a_reading_that_lies_in_the_future_is_made_up_for(make: Callable[..., Household]) -> None:
+def test_a_reading_dated_in_the_future_is_repeated(make: Callable[..., Household]) -> None:
     house = make()
     furnish(house, 2)
     age(house, {"01.png": -3650.0})
@@ -228,7 +228,7 @@ def test_ctrl_c_ends_the_scrub_and_not_the_service(make: Callable[..., Household
     assert house.stop() == 0
 
 
-def test_a_stop_does_not_wait_for_the_rate_and_the_next_start_goes_on(make: Callable[..., Household]) -> None:
+def test_a_stop_does_not_wait_for_the_rate_limit_and_the_next_start_resumes(make: Callable[..., Household]) -> None:
     house = make("[scrub]\nrate_mb = 0.000001\n")
     furnish(house, 9)
     before = verified(house)
@@ -246,7 +246,7 @@ def test_a_stop_does_not_wait_for_the_rate_and_the_next_start_goes_on(make: Call
     assert len(house.rows("SELECT id FROM event WHERE kind = 'scrubbed'")) == 1
 
 
-def test_continuous_reads_everything_by_itself_within_the_days(make: Callable[..., Household]) -> None:
+def test_the_continuous_scrub_reads_everything_within_the_configured_days(make: Callable[..., Household]) -> None:
     house = make("[scrub]\ncontinuous = true\ndays = 0.00005\n")  # 4.3 s
     furnish(house, 9)
     before = verified(house)
@@ -267,7 +267,7 @@ def test_a_budget_without_its_unit_is_refused(make: Callable[..., Household]) ->
     assert done.returncode == 2
 
 
-def test_a_full_pass_has_other_things_to_do(make: Callable[..., Household]) -> None:
+def test_a_full_pass_refuses_a_scrub(make: Callable[..., Household]) -> None:
     house = make()
     furnish(house, 1)
     idle = Scrubber(
@@ -277,7 +277,7 @@ def test_a_full_pass_has_other_things_to_do(make: Callable[..., Household]) -> N
         operations.control_scrub(idle, {"op": "scrub", "begin": True})
 
 
-def test_what_keeps_a_scrub_of_its_own_from_starting_is_told_in_its_words(make: Callable[..., Household]) -> None:
+def test_a_scrub_that_cannot_start_reports_the_cause(make: Callable[..., Household]) -> None:
     house = make()
     furnish(house, 1)
     shutil.rmtree(house.folder / "bundle")
@@ -287,7 +287,7 @@ def test_what_keeps_a_scrub_of_its_own_from_starting_is_told_in_its_words(make: 
     assert "bundle" in talk and "remedy:" in talk and "Traceback" not in talk
 
 
-def test_status_tells_how_far_verification_is_and_calls_the_owner_when_it_lags(make: Callable[..., Household]) -> None:
+def test_status_reports_verification_and_warns_when_it_is_late(make: Callable[..., Household]) -> None:
     house = make("[scrub]\ndays = 30\n")
     furnish(house, 4)
 
@@ -307,7 +307,7 @@ def test_status_tells_how_far_verification_is_and_calls_the_owner_when_it_lags(m
     assert found["scrub"]["last_at"] == pytest.approx(done["ended"])
 
 
-def test_the_work_of_a_round_is_counted_whatever_sizes_sparse_files_claim(make: Callable[..., Household]) -> None:
+def test_the_bytes_of_a_round_are_counted_for_sparse_files_of_any_size(make: Callable[..., Household]) -> None:
     house = make()
     furnish(house, 2)
     change(house, "UPDATE file SET size = ?", (1 << 63) - 1)
