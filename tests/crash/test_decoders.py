@@ -96,7 +96,7 @@ def test_a_worker_that_hangs_ends_with_a_service_that_is_killed(house: Household
     assert until(partial(in_hand, house, b"hang.png")), house.tail()
     assert house.service is not None
     family = descendants(house.service.pid)
-    assert len(family) >= 3  # the nursery, its tracker, a worker
+    assert len(family) >= 3  # the forkserver, its tracker, a worker
     house.kill()
     assert until(lambda: not any(lives(pid) for pid in family)), [pid for pid in family if lives(pid)]
 

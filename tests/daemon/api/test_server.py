@@ -35,10 +35,10 @@ OPERATIONS = {"echo": echo, "refuse": refuse, "fail": fail}
 
 @pytest.fixture
 def state(tmp_path: Path) -> Iterator[Path]:
-    answerer = ApiServer(tmp_path / "socket", OPERATIONS, idle_s=1.0)
-    answerer.start()
+    api = ApiServer(tmp_path / "socket", OPERATIONS, idle_s=1.0)
+    api.start()
     yield tmp_path
-    answerer.stop()
+    api.stop()
 
 
 def dial(state: Path) -> socket.socket:
@@ -141,18 +141,18 @@ def test_at_most_sixteen_connections_are_served_at_a_time(tmp_path: Path) -> Non
             running[0] -= 1
         return {}
 
-    answerer = ApiServer(tmp_path / "socket", {"slow": slow})
-    answerer.start()
+    api = ApiServer(tmp_path / "socket", {"slow": slow})
+    api.start()
     answers: list[object] = []
-    askers = [
+    clients = [
         threading.Thread(target=lambda: answers.append(ask_service(tmp_path, {"op": "slow"}, timeout=20)))
         for _ in range(MAX_CONNECTIONS + 8)
     ]
-    for asker in askers:
-        asker.start()
-    for asker in askers:
-        asker.join()
-    answerer.stop()
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+    api.stop()
     assert answers == [{"ok": True}] * (MAX_CONNECTIONS + 8)
     assert most[0] == MAX_CONNECTIONS
 
@@ -169,13 +169,13 @@ def test_the_socket_is_owner_only_whatever_the_umask(tmp_path: Path, monkeypatch
     monkeypatch.setattr(socket, "socket", Watched)
     before = os.umask(0)
     try:
-        answerer = ApiServer(tmp_path / "socket", OPERATIONS)
-        answerer.start()
+        api = ApiServer(tmp_path / "socket", OPERATIONS)
+        api.start()
     finally:
         os.umask(before)
     assert seen == [0o600]  # from birth, not a moment later
     assert stat.S_IMODE((tmp_path / "socket").stat().st_mode) == 0o600
-    answerer.stop()
+    api.stop()
 
 
 @pytest.mark.parametrize(("uid", "served"), [(0, True), (os.geteuid(), True), (4242, False)])
@@ -192,10 +192,10 @@ def test_a_stale_socket_is_replaced_and_our_own_is_removed_at_the_end(tmp_path: 
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(tmp_path / "socket"))
     assert ask_service(tmp_path, {"op": "echo"}) is None
-    answerer = ApiServer(tmp_path / "socket", OPERATIONS)
-    answerer.start()
+    api = ApiServer(tmp_path / "socket", OPERATIONS)
+    api.start()
     assert ask_service(tmp_path, {"op": "echo"}) is not None
-    answerer.stop()
+    api.stop()
     assert list(tmp_path.iterdir()) == []
     assert ask_service(tmp_path, {"op": "echo"}) is None
 
@@ -214,19 +214,19 @@ def test_a_state_path_longer_than_a_socket_address_works(tmp_path: Path) -> None
     while len(str(deep)) < 400:
         deep = deep / ("d" * 60)
     deep.mkdir(parents=True)
-    answerer = ApiServer(deep / "socket", OPERATIONS)
-    answerer.start()
+    api = ApiServer(deep / "socket", OPERATIONS)
+    api.start()
     assert ask_service(deep, {"op": "echo", "say": 1}) == {"ok": True, "got": 1}
-    answerer.stop()
+    api.stop()
     assert list(deep.iterdir()) == []
 
 
 def test_a_missing_state_directory_is_an_error_for_the_server_and_no_service_for_the_client(tmp_path: Path) -> None:
     assert ask_service(tmp_path / "absent", {"op": "echo"}) is None
-    answerer = ApiServer(tmp_path / "absent" / "socket", OPERATIONS)
+    api = ApiServer(tmp_path / "absent" / "socket", OPERATIONS)
     with pytest.raises(ResourceError, match="no such file"):
-        answerer.start()
-    answerer.stop()
+        api.start()
+    api.stop()
 
 
 def test_a_pass_that_cannot_listen_reports_the_cause(tmp_path: Path) -> None:

@@ -25,16 +25,16 @@ def decoded(number: int) -> Decoded:
     return Decoded(task, bytes(32), ImageFacts("png", 2, 2), bytes([number]) * 12)
 
 
-class Picky:
-    """Fails for any batch with one of `poison`; counts its calls."""
+class FailingEncoder:
+    """Fails for any batch with one of `faulty`; counts its calls."""
 
-    def __init__(self, *poison: int, silent: bool = False) -> None:
-        self.poison, self.silent = set(poison), silent
+    def __init__(self, *faulty: int, silent: bool = False) -> None:
+        self.faulty, self.silent = set(faulty), silent
         self.sizes: list[int] = []
 
     def run(self, pixels: np.ndarray) -> np.ndarray:
         self.sizes.append(len(pixels))
-        bad = np.isin(pixels[:, 0, 0, 0], list(self.poison))
+        bad = np.isin(pixels[:, 0, 0, 0], list(self.faulty))
         if bad.any() and not self.silent:
             raise RuntimeError("no kernel image")
         vectors = np.ones((len(pixels), 4), np.float32) / 2
@@ -43,24 +43,24 @@ class Picky:
 
 
 @pytest.mark.parametrize("silent", [False, True])
-@pytest.mark.parametrize("poison", [(), (0,), (5,), (0, 7), (2, 3, 4)])
-def test_only_the_images_at_fault_are_rejected(poison: tuple[int, ...], silent: bool) -> None:
-    results = list(embed_batch(Picky(*poison, silent=silent), [decoded(n) for n in range(8)], SHAPE))
+@pytest.mark.parametrize("faulty", [(), (0,), (5,), (0, 7), (2, 3, 4)])
+def test_only_the_images_at_fault_are_rejected(faulty: tuple[int, ...], silent: bool) -> None:
+    results = list(embed_batch(FailingEncoder(*faulty, silent=silent), [decoded(n) for n in range(8)], SHAPE))
     rejected = {result.task.file for result in results if isinstance(result, Rejected)}
     embedded = {result.decoded.task.file for result in results if isinstance(result, Embedded)}
-    assert rejected == set(poison)
-    assert embedded == set(range(8)) - set(poison)
+    assert rejected == set(faulty)
+    assert embedded == set(range(8)) - set(faulty)
     assert all(result.reason is RejectReason.MODEL for result in results if isinstance(result, Rejected))
 
 
 def test_a_healthy_batch_costs_one_call() -> None:
-    encoder = Picky()
+    encoder = FailingEncoder()
     assert len(list(embed_batch(encoder, [decoded(n) for n in range(8)], SHAPE))) == 8
     assert encoder.sizes == [8]
 
 
 def test_batches_are_full_under_load_and_small_ones_do_not_wait() -> None:
-    stop, encoder, done = threading.Event(), Picky(), []
+    stop, encoder, done = threading.Event(), FailingEncoder(), []
     batcher = EmbeddingBatcher(4, done.append, stop)
     for number in range(6):
         batcher.put(decoded(number))
@@ -85,7 +85,7 @@ def test_a_full_queue_does_not_delay_a_stop() -> None:
 
 
 def test_workers_go_on_reading_while_the_model_is_opened() -> None:
-    stop, encoder, done = threading.Event(), Picky(), []
+    stop, encoder, done = threading.Event(), FailingEncoder(), []
     batcher = EmbeddingBatcher(1, done.append, stop)
     reader = threading.Thread(target=lambda: [batcher.put(decoded(number)) for number in range(MAX_WAITING_IMAGES)])
     reader.start()
@@ -109,7 +109,7 @@ def test_the_queue_grows_with_the_batch_size_and_loses_nothing() -> None:
     """A GPU's batches are larger than those that were planned for before the model was open; readers must not stand
     still while one is in work.
     """
-    stop, encoder, done = threading.Event(), Picky(), []
+    stop, encoder, done = threading.Event(), FailingEncoder(), []
     batcher = EmbeddingBatcher(1, done.append, stop)
     batcher.batch_size = 1
     reader = threading.Thread(target=lambda: [batcher.put(decoded(number)) for number in range(16)])

@@ -34,7 +34,7 @@ class House:
         self.thread = threading.Thread(target=self.writer.run, daemon=True)
         self.thread.start()
         self.stop = threading.Event()
-        self.keeper = self.another()
+        self.backup = self.another()
 
     def another(self, settings: BackupSettings | None = None) -> NightlyBackup:
         config = Config(self.folder / "config", self.folder, (), backup=settings or BackupSettings())
@@ -45,7 +45,7 @@ class House:
         self.now = self.began + day * DAY
         if change:
             self.writer.commit(lambda database: database.run("UPDATE clock SET seq = seq + 1"))
-        self.keeper.run_due()
+        self.backup.run_due()
         self.writer.commit(lambda database: None)
 
     def events(self) -> list[tuple[str, str | None]]:
@@ -54,7 +54,7 @@ class House:
         database.close()
         return [(row[0], row[1]) for row in found]
 
-    def standing(self) -> str:
+    def problem(self) -> str:
         database = Database(self.folder / "catalog.db", write=False)
         found = backup_status(database, self.folder, BackupSettings(), self.now)
         database.close()
@@ -80,7 +80,7 @@ def test_each_night_has_its_backup_and_old_ones_are_deleted(house: House) -> Non
     assert [round((house.began + 39 * DAY - one.at) / DAY) for one in found[:7]] == [0, 1, 2, 3, 4, 5, 6]
     assert all(database_problems(one.path) == [] for one in found)
     assert house.events() == [("backup", None)] * 39
-    assert house.standing() == ""
+    assert house.problem() == ""
 
 
 def test_a_night_without_changes_makes_no_backup_and_is_no_problem(house: House) -> None:
@@ -88,22 +88,22 @@ def test_a_night_without_changes_makes_no_backup_and_is_no_problem(house: House)
     for day in range(2, 30):
         house.night(day, change=False)
     assert len(list_backups(house.folder)) == 1
-    assert house.standing() == ""
+    assert house.problem() == ""
     house.now += 8 * DAY
-    assert "none for 8 days" in house.standing(), "nobody looked for so long"
+    assert "none for 8 days" in house.problem(), "nobody looked for so long"
 
 
 def test_a_failed_backup_is_recorded_and_retried_after_an_hour(house: House) -> None:
     (house.folder / "backups").write_text("in the way")
     house.night(2)
     assert [kind for kind, _ in house.events()] == ["backup failed"]
-    assert "backups" in house.standing()
+    assert "backups" in house.problem()
     (house.folder / "backups").unlink()
     house.night(2 + (RETRY_SECONDS - 60) / DAY)
     assert list_backups(house.folder) == []
     house.night(2 + (RETRY_SECONDS + 60) / DAY)
     assert len(list_backups(house.folder)) == 1
-    assert house.standing() == ""
+    assert house.problem() == ""
 
 
 def test_a_clock_set_back_does_not_end_the_backups(house: House) -> None:
@@ -115,7 +115,7 @@ def test_a_clock_set_back_does_not_end_the_backups(house: House) -> None:
 
 
 def test_no_backups_are_made_if_none_are_configured(house: House) -> None:
-    house.keeper = house.another(BackupSettings(0, 0))
+    house.backup = house.another(BackupSettings(0, 0))
     house.night(3)
     assert list_backups(house.folder) == [] and house.events() == []
 
@@ -138,8 +138,8 @@ def test_an_unreadable_journal_ends_neither_the_writer_nor_the_backups(house: Ho
     (house.folder / JOURNAL).mkdir()
     house.night(2)
     assert [kind for kind, _ in house.events()] == ["backup failed"]
-    assert "cannot be read" in house.standing()
+    assert "cannot be read" in house.problem()
     (house.folder / JOURNAL).rmdir()
     house.night(3)
-    assert house.standing() == ""
+    assert house.problem() == ""
     assert house.thread.is_alive()

@@ -12,7 +12,7 @@ from models.recipe import Recipe
 from tests.support.running_service import Household, picture
 
 
-class Files:
+class TaskList:
     """A task source with the files in `left`."""
 
     def __init__(self) -> None:
@@ -25,22 +25,22 @@ class Files:
 
 def test_on_idle_is_called_once_when_all_files_are_read(tmp_path: Path) -> None:
     """So that the last decoded images do not wait for more."""
-    house, feed, told, rests = Household(tmp_path), Files(), list[WorkerOutcome](), list[int]()
+    house, source, outcomes, idle_calls = Household(tmp_path), TaskList(), list[WorkerOutcome](), list[int]()
     house.state.mkdir()
     Database(house.config.database, write=True).close()
-    given = (feed, worker_settings(house.config, 1, Recipe(16, 16)), lambda slot, file: None, 2, 60.0)
-    intake = WorkerPool(*given, told.append, lambda: rests.append(len(told)))
-    for past in (0, 3):
-        for seed in range(past, past + 3):
+    given = (source, worker_settings(house.config, 1, Recipe(16, 16)), lambda slot, file: None, 2, 60.0)
+    pool = WorkerPool(*given, outcomes.append, lambda: idle_calls.append(len(outcomes)))
+    for first in (0, 3):
+        for seed in range(first, first + 3):
             path = tmp_path / f"{seed}.png"
             path.write_bytes(picture(seed))
-            feed.left.append(ReadTask(seed, os.fsencode(path), signature_of(os.stat(path)), 0))
-        while len(told) < past + 3 or len(rests) <= past // 3:
-            intake.step()
-            feed.wake.set()  # else it would wait for a file while there is none
-        intake.step()
-    assert rests == [3, 6]
-    assert all(isinstance(outcome, Decoded) for outcome in told)
+            source.left.append(ReadTask(seed, os.fsencode(path), signature_of(os.stat(path)), 0))
+        while len(outcomes) < first + 3 or len(idle_calls) <= first // 3:
+            pool.step()
+            source.wake.set()  # otherwise it would wait for a task while there is none
+        pool.step()
+    assert idle_calls == [3, 6]
+    assert all(isinstance(outcome, Decoded) for outcome in outcomes)
     stop = threading.Event()
     stop.set()
-    intake.run(stop)  # ends the readers
+    pool.run(stop)  # kills the workers
