@@ -322,7 +322,7 @@ def test_a_failed_save_is_noted_and_retried_later(shelf: Shelf, monkeypatch: pyt
     shelf.pictures(directions(20))
     follower = started(shelf, clock)
     with monkeypatch.context() as patch:
-        patch.setattr(snapshot, "save_snapshot", full)
+        patch.setattr(follower_module, "save_snapshot", full)
         patch.setattr(follower_module, "IDLE_SECONDS", 0.001)
         thread = run(follower, stop, wake)
         until(lambda: attempts)
