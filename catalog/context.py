@@ -1,11 +1,11 @@
-"""An open catalog and its configuration: what every question to the catalog starts from."""
+"""The open catalog and its configuration, which most queries take as their first argument."""
 
 from catalog.config.load import Config
 from catalog.store.database import Database
 
 
 class CatalogContext:
-    """An open catalog and its configuration."""
+    """The catalog, open for reading, and its configuration."""
 
     def __init__(self, config: Config) -> None:
         self.config = config

@@ -1,7 +1,7 @@
-"""Named points at which a crash test kills the process for real.
+"""Named points at which a crash test kills the process.
 
-A wrapper from outside cannot reach between two statements of a thread, and a mock would not die as a killed
-process does; so the points are in the product, and cost one comparison each.
+A test cannot stop a thread between two statements from outside, and a mock does not behave like a killed process. So
+the points are in the product; each costs one comparison.
 """
 
 import os
@@ -12,7 +12,7 @@ _left = int(_COUNT or 1)
 
 
 def crash_point(name: str) -> None:
-    """Die here if `CATALOGD_KILL_AT=name:N` asked for it, at the Nth passage."""
+    """Kill this process at the Nth call, if `CATALOGD_KILL_AT=name:N` is set."""
     global _left
     if name != _NAME:
         return

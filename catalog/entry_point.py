@@ -1,4 +1,4 @@
-"""The outer edge of both commands: here errors become words, once, and an exit code."""
+"""Run a click command; print its error and turn it into an exit code."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from catalog.errors import CatalogError
 
 
 def run_command(command: click.Command, prog_name: str | None = None) -> None:
-    """Run a click command and exit with the code tabled in the README."""
+    """Run a click command and exit; the README lists the exit codes."""
     sys.exit(_exit_code(command, prog_name))
 
 
@@ -20,11 +20,11 @@ def _exit_code(command: click.Command, prog_name: str | None) -> int:
         result: Any = command.main(prog_name=prog_name, standalone_mode=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else exit_codes.OK
-    except CatalogError as fault:
-        print_error(fault.problem, fault.remedy)
-        return fault.exit_code
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
+    except CatalogError as error:
+        print_error(error.problem, error.remedy)
+        return error.exit_code
+    except click.exceptions.Exit as request:
+        return request.exit_code
     except click.ClickException as error:
         error.show(sys.stderr)
         return exit_codes.USAGE
@@ -39,7 +39,7 @@ def _exit_code(command: click.Command, prog_name: str | None) -> int:
 
 
 def print_error(problem: str, remedy: str) -> None:
-    """One error and what to do about it, on stderr."""
-    # In one piece: a stage that is ending may log its own line at the same moment.
-    error, way_out = click.style("error:", fg="red", bold=True), click.style("remedy:", fg="green")
-    click.echo(f"{error} {problem}\n{way_out} {remedy}", err=True)
+    """Print an error and its remedy on stderr."""
+    # In one write: another thread may log a line at the same moment.
+    error_label, remedy_label = click.style("error:", fg="red", bold=True), click.style("remedy:", fg="green")
+    click.echo(f"{error_label} {problem}\n{remedy_label} {remedy}", err=True)

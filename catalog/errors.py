@@ -1,13 +1,13 @@
-"""Faults of our own: the store, its configuration, its surroundings. Each says the remedy and its exit code.
+"""Errors that are shown to the owner, each with a remedy and an exit code.
 
-A fault of one file is data (`models.decode.reason.DecodeError`) and never one of these.
+A defect of a single image file is not among them: it is recorded (`models.decode.reason.DecodeError`).
 """
 
 from catalog import exit_codes
 
 
 class CatalogError(Exception):
-    """Something the owner has to know. `remedy` is a whole sentence; `exit_code` as tabled in the README."""
+    """An error for the owner. `remedy`: a whole sentence. `exit_code`: see the README."""
 
     exit_code = exit_codes.FINDINGS
 
@@ -18,22 +18,22 @@ class CatalogError(Exception):
 
 
 class UsageError(CatalogError):
-    """A wrong call or a wrong configuration."""
+    """A wrong command line or a wrong configuration."""
 
     exit_code = exit_codes.USAGE
 
 
 class StoreError(CatalogError):
-    """The catalog itself is damaged, locked, or of another version."""
+    """The catalog is damaged, locked, or of another version."""
 
     exit_code = exit_codes.STORE
 
 
 class UnstorableValueError(StoreError):
-    """A value that the catalog cannot hold. The statement changed nothing; the transaction around it goes on."""
+    """A value that the catalog cannot store. The statement changed nothing; its transaction can go on."""
 
 
 class ResourceError(CatalogError):
-    """The environment is at fault: disk full, root away, no such model, nothing to read."""
+    """A problem of the environment: a full disk, an absent root, a missing model, an unreadable file."""
 
     exit_code = exit_codes.RESOURCE

@@ -1,18 +1,18 @@
-"""Bytes paths for people and for JSON. A name may hold a newline, an escape sequence, or bytes that are no text.
+"""Format paths and times for people and for JSON.
 
-A moment as people and scripts read it.
+A file name may contain a newline, an escape sequence, or bytes that are not UTF-8.
 """
 
 import time
 
 
 def format_utc(seconds: float) -> str:
-    """ISO 8601 in UTC, to the second."""
+    """Return a time (seconds since the epoch) in ISO 8601, UTC, to the second."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def printable_path(path: bytes) -> str:
-    """For a terminal: text as it is, control characters and stray bytes escaped, so that no name can forge a line."""
+    """Return a path for a terminal. Control characters and invalid bytes are escaped: no name can forge a line."""
     text = path.decode("utf-8", "surrogateescape")
     return "".join(c if c.isprintable() else _escape(c) for c in text)
 
@@ -23,10 +23,10 @@ def _escape(char: str) -> str:
 
 
 def path_text(path: bytes) -> str:
-    """For JSON: surrogateescape, from which `os.fsencode` gives back the very bytes."""
+    """Return a path for JSON, with surrogateescape: `os.fsencode` restores the exact bytes."""
     return path.decode("utf-8", "surrogateescape")
 
 
 def printable_text(path: str) -> str:
-    """For a terminal, from the text that `text` made."""
+    """Return a `path_text` for a terminal."""
     return printable_path(path.encode("utf-8", "surrogateescape"))

@@ -1,8 +1,7 @@
-"""The owner's choices as plain text, one JSON object a line: what nobody can compute again outlives the database.
+"""The journal: the owner's choices as JSON lines, so that they survive the loss of the database.
 
-What was committed is never taken out of it. A choice is written here before it is committed to the database, so the
-journal is never behind; the other order would leave open, after a crash, whether a label that only one of both has
-was taken back.
+Committed entries are never removed. A choice is written here before it is committed to the database, so the journal is
+never behind. In the reverse order, a label found in only one of the two after a crash could be a new or a removed one.
 """
 
 import fcntl
@@ -22,28 +21,28 @@ JournalEntry = dict[str, Any]
 
 
 class JournalError(ResourceError):
-    """The journal cannot be read or written. The database is not touched by that."""
+    """The journal cannot be read or written. The database is unchanged."""
 
 
 def journal_path(state: Path) -> Path:
-    """Where the journal of this state directory lies."""
+    """Return the path of the journal in a state directory."""
     return state / JOURNAL
 
 
 class WrittenRange(NamedTuple):
-    """Where entries were written, as the file's size before and after, in bytes."""
+    """The range of appended entries: the size of the file before and after, in bytes."""
 
     start: int
     end: int
 
 
 def append(state: Path, entries: Iterable[JournalEntry]) -> WrittenRange | None:
-    """Write entries at the end; they are on the disk when this returns. Each has at least `at` and `kind`.
+    """Append entries and sync the file. Each entry has at least `at` and `kind`.
 
-    Returns where, for `withdraw`; None where there was nothing to write.
+    Return the written range for `undo_append`; None if there are no entries.
 
     Raises:
-        JournalFault: it could not be written; the journal is as it was.
+        JournalError: the entries could not be written; the journal is unchanged.
     """
     lines = b"".join(json.dumps(entry).encode("ascii") + b"\n" for entry in entries)
     if not lines:
@@ -53,15 +52,16 @@ def append(state: Path, entries: Iterable[JournalEntry]) -> WrittenRange | None:
         return _append(path, lines)
     except OSError as error:
         raise JournalError(
-            f"the choice could not be written to {path}: {os.strerror(error.errno or 0).lower()}",
-            f"Free some space in {state} and see that it is writable; nothing was changed.",
+            f"your choice could not be written to {path}: {os.strerror(error.errno or 0).lower()}",
+            f"Nothing was changed. Free some space in {state}, check that it is writable, and repeat the command.",
         ) from error
 
 
 def undo_append(state: Path, written: WrittenRange) -> bool:
-    """Take back what was written last, since it could not be committed; False where it has to stay: others wrote too.
+    """Remove entries that could not be committed to the database; return False if they have to stay.
 
-    Then the next start carries it out. Never raises.
+    They stay if another process appended meanwhile, or the file cannot be written. Then the next start of the service
+    applies them. Never raises.
     """
     try:
         with journal_path(state).open("rb+") as file:
@@ -76,7 +76,7 @@ def undo_append(state: Path, written: WrittenRange) -> bool:
 
 
 def _append(path: Path, lines: bytes) -> WrittenRange:
-    fresh = not path.exists()
+    is_new = not path.exists()
     handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -92,7 +92,7 @@ def _append(path: Path, lines: bytes) -> WrittenRange:
             raise
     finally:
         os.close(handle)
-    if fresh:
+    if is_new:
         inherit_owner(path)
         fsync_directory(path.parent)
     return written
@@ -104,10 +104,10 @@ def _write_all(handle: int, data: bytes) -> None:
 
 
 def read(state: Path) -> Iterator[JournalEntry]:
-    """All entries, oldest first; none where there is no journal. A torn or damaged line is passed over.
+    """Yield all entries, oldest first; none if there is no journal. Skip torn or damaged lines.
 
     Raises:
-        JournalFault: the file cannot be read.
+        JournalError: the file cannot be read.
     """
     path = journal_path(state)
     try:
@@ -121,7 +121,7 @@ def read(state: Path) -> Iterator[JournalEntry]:
     except OSError as error:
         raise JournalError(
             f"the journal {path} cannot be read: {os.strerror(error.errno or 0).lower()}",
-            "Give it to this user, or put a copy of it in its place.",
+            "Make it readable for this user, or replace it with a copy.",
         ) from error
 
 
@@ -134,9 +134,9 @@ def _parse_entry(line: bytes) -> JournalEntry | None:
 
 
 def format_timestamp(at: float) -> str:
-    """Seconds since the epoch as the journal writes them: ISO 8601 in UTC, to the millisecond.
+    """Return a time (seconds since the epoch) in ISO 8601, UTC, to the millisecond.
 
-    Outside the years 1 to 9999, as the date of a file may be, it is `@SECONDS`, which `date -d` understands.
+    A time outside the years 1 to 9999, which the date of a file may be, becomes `@SECONDS`, as `date -d` accepts it.
     """
     try:
         return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -145,5 +145,5 @@ def format_timestamp(at: float) -> str:
 
 
 def parse_timestamp(text: str) -> float:
-    """What `iso` wrote, back in seconds. Raises ValueError."""
+    """Return seconds since the epoch for a `format_timestamp`. Raises ValueError."""
     return datetime.fromisoformat(text).timestamp()

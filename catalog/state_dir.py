@@ -1,4 +1,4 @@
-"""The names of what lies in the state directory. docs/backup.md says what each is, and what its loss costs."""
+"""Names of the files and directories in the state directory; docs/backup.md describes each."""
 
 import re
 import time
@@ -16,22 +16,22 @@ RECOVERING = "recovering"
 SOCKET = "socket"
 LOCK = "lock"
 TRASH_LOCK = "trash.lock"
-IN_HAND = "in-hand"
+IN_FLIGHT = "in-hand"
 
 BACKUP_NAME = re.compile(r"catalog-(?P<time>\d{8}T\d{6}Z)(?P<version>-v\d+)?\.db")
 BACKUP_STAMP = "%Y%m%dT%H%M%SZ"
 
 
 def backup_name(at: float, version: int | None = None) -> str:
-    """The name of a copy made at `at` (seconds since the epoch); `version`: of the schema that it preserves."""
+    """Return the name of a backup made at `at` (seconds since the epoch). `version`: its schema version, if old."""
     stamp = time.strftime(BACKUP_STAMP, time.gmtime(at))
     return f"catalog-{stamp}.db" if version is None else f"catalog-{stamp}-v{version}.db"
 
 
 def backup_time(name: str) -> float | None:
-    """When the copy of that name was made, in seconds since the epoch; None where it is no copy's name."""
-    found = BACKUP_NAME.fullmatch(name)
+    """Return when the backup of this name was made, in seconds since the epoch; None for any other name."""
+    match = BACKUP_NAME.fullmatch(name)
     try:
-        return float(timegm(time.strptime(found["time"], BACKUP_STAMP))) if found else None
+        return float(timegm(time.strptime(match["time"], BACKUP_STAMP))) if match else None
     except ValueError:
         return None

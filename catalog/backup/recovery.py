@@ -32,7 +32,7 @@ from catalog.filesystem.atomic_write import (
     replace_durably,
 )
 from catalog.similarity.index_file import remove_all_snapshots
-from catalog.state_dir import IN_HAND, RECOVERING
+from catalog.state_dir import IN_FLIGHT, RECOVERING
 from catalog.store.database import Database, database_problems
 from catalog.store.events import record_event
 
@@ -82,7 +82,7 @@ def recover_catalog(config: Config, source: Path | None, *, rebuild: bool, now: 
             _copy_with_wal(backup.path, recovered)
         labels = _migrate_and_merge_choices(recovered, config.state, backup, now)
         remove_all_snapshots(config.state)
-        (config.state / IN_HAND).unlink(missing_ok=True)  # has ids of the old catalog, like the snapshots
+        (config.state / IN_FLIGHT).unlink(missing_ok=True)  # has ids of the old catalog, like the snapshots
         damaged_file = _set_aside(config.database, now)
         replace_durably(recovered, config.database)
     inherit_owner(config.database)

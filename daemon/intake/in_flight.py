@@ -9,7 +9,7 @@ import struct
 from contextlib import suppress
 from pathlib import Path
 
-from catalog.state_dir import IN_HAND
+from catalog.state_dir import IN_FLIGHT
 
 SLOT = struct.Struct("<q")
 
@@ -18,7 +18,7 @@ class InFlightFiles:
     """One slot per worker, with the row id of the file that it reads."""
 
     def __init__(self, state: Path) -> None:
-        self._handle = os.open(state / IN_HAND, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._handle = os.open(state / IN_FLIGHT, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def pop_leftover(self) -> list[int]:
         """Return the files that were being read when the last service died, and clear all slots."""

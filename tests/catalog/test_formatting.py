@@ -1,4 +1,4 @@
-"""No name may be lost, and none may forge a line on a terminal."""
+"""Paths for terminals and JSON: no byte is lost, and no name forges a line."""
 
 import json
 import os
@@ -10,12 +10,12 @@ from catalog.formatting import path_text, printable_path, printable_text
 
 
 @given(st.binary(max_size=60))
-def test_a_shown_path_is_one_printable_line(path: bytes) -> None:
+def test_a_printed_path_is_one_printable_line(path: bytes) -> None:
     assert printable_path(path).isprintable()
 
 
 @given(st.binary(max_size=60).filter(lambda path: b"\0" not in path))
-def test_json_gives_back_the_very_bytes(path: bytes) -> None:
+def test_json_restores_the_exact_bytes(path: bytes) -> None:
     assert os.fsencode(json.loads(json.dumps(path_text(path)))) == path
 
 

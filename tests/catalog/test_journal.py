@@ -1,4 +1,4 @@
-"""The owner's journal: what was written is read, whatever a crash left at its end."""
+"""The journal: entries are read back, whatever a crash left at its end."""
 
 import json
 import os
@@ -18,7 +18,7 @@ ONE = {"at": "2026-01-01T00:00:00.000Z", "kind": "label", "value": "keep", "path
 TWO = {"at": "2026-01-02T00:00:00.000Z", "kind": "accept", "path": "/r"}
 
 
-def test_what_was_appended_is_read_in_order_and_belongs_to_its_owner_alone(tmp_path: Path) -> None:
+def test_appended_entries_are_read_in_order_from_a_private_file(tmp_path: Path) -> None:
     assert list(read(tmp_path)) == []
     append(tmp_path, [ONE])
     append(tmp_path, [TWO, ONE])
@@ -30,7 +30,7 @@ def test_what_was_appended_is_read_in_order_and_belongs_to_its_owner_alone(tmp_p
 
 
 @pytest.mark.parametrize("tail", [b'{"at": "20', b"\0\0\0\0", b'{"kind": 7}', b"[1]", b"\xff\xfe", b"{}"])
-def test_a_torn_end_loses_nothing_before_or_after_it(tmp_path: Path, tail: bytes) -> None:
+def test_a_torn_line_does_not_affect_entries_before_and_after_it(tmp_path: Path, tail: bytes) -> None:
     append(tmp_path, [ONE])
     with journal_path(tmp_path).open("ab") as file:
         file.write(tail)
@@ -40,7 +40,7 @@ def test_a_torn_end_loses_nothing_before_or_after_it(tmp_path: Path, tail: bytes
 
 
 @pytest.mark.parametrize("room", [0, 40])
-def test_a_full_disk_is_told_and_leaves_the_journal_as_it_was(tmp_path: Path, room: int) -> None:
+def test_a_full_disk_raises_and_leaves_the_journal_unchanged(tmp_path: Path, room: int) -> None:
     append(tmp_path, [ONE])
     before = journal_path(tmp_path).read_bytes()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -55,7 +55,7 @@ def test_a_full_disk_is_told_and_leaves_the_journal_as_it_was(tmp_path: Path, ro
     assert journal_path(tmp_path).read_bytes() == before
 
 
-def test_what_could_not_be_committed_is_taken_back_unless_others_wrote_since(tmp_path: Path) -> None:
+def test_an_append_is_undone_unless_others_appended_meanwhile(tmp_path: Path) -> None:
     append(tmp_path, [ONE])
     before = journal_path(tmp_path).read_bytes()
     written = append(tmp_path, [TWO])
@@ -78,7 +78,7 @@ for number in range(200):
 """
 
 
-def test_two_writers_never_mix_their_lines(tmp_path: Path) -> None:
+def test_two_writers_never_mix_lines(tmp_path: Path) -> None:
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, tmp_path, name]) for name in "ab"]
     assert [writer.wait(100) for writer in writers] == [0, 0]
     found = list(read(tmp_path))
@@ -87,23 +87,23 @@ def test_two_writers_never_mix_their_lines(tmp_path: Path) -> None:
         assert [entry["number"] for entry in found if entry["by"] == name] == list(range(200))
 
 
-def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
+def test_an_unreadable_journal_raises(tmp_path: Path) -> None:
     journal_path(tmp_path).mkdir()
     with pytest.raises(ResourceError, match="cannot be read"):
         list(read(tmp_path))
 
 
 @pytest.mark.parametrize("at", [0.0, 1764000000.123, 4102444799.999])
-def test_times_come_back_to_the_millisecond(at: float) -> None:
+def test_timestamps_round_trip_to_the_millisecond(at: float) -> None:
     assert parse_timestamp(format_timestamp(at)) == at
     assert json.loads(json.dumps(format_timestamp(at))).endswith("Z")
 
 
 @pytest.mark.parametrize("at", [-62_135_596_800.0, 0.0, 1796056580.125, 253_402_300_799.0])
-def test_a_time_is_written_so_that_it_can_be_read(at: float) -> None:
+def test_times_of_the_years_1_to_9999_round_trip(at: float) -> None:
     assert parse_timestamp(format_timestamp(at)) == at
 
 
 @pytest.mark.parametrize("at", [-(2.0**63), -(2.0**62), -62_135_596_801.0, 253_402_300_800.0, 2.0**62, 2.0**63])
-def test_a_time_without_a_date_is_written_in_seconds(at: float) -> None:
+def test_a_time_outside_these_years_is_written_in_seconds(at: float) -> None:
     assert format_timestamp(at) == f"@{at:.0f}"

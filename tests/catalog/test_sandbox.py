@@ -1,4 +1,4 @@
-"""A child that decodes may crash, hang, grow or fall silent: it costs its parent one message."""
+"""A child that decodes may crash, hang, grow or fall silent: its parent gets an error."""
 
 import ctypes
 import os
@@ -17,38 +17,38 @@ from tests.support.image_samples import specimen
 
 MEMORY = 200_000_000
 SECONDS = 30.0
-CLOSED: list[tuple[Callable[[], bytes], str]] = [
+FAILURES: list[tuple[Callable[[], bytes], str]] = [
     (lambda: ctypes.string_at(0), "SIGSEGV"),
     (lambda: bytes(10 * MEMORY), "failed"),
     (lambda: os.close(3) or os._exit(0), "failed"),  # type: ignore[func-returns-value]
 ]
 
 
-def test_the_answer_comes_whole() -> None:
+def test_the_result_is_complete() -> None:
     assert run_confined(lambda: b"x" * 5_000_000, MEMORY, SECONDS) == b"x" * 5_000_000
     assert run_confined(lambda: b"", MEMORY, SECONDS) == b""
 
 
-@pytest.mark.parametrize(("work", "word"), CLOSED)
-def test_a_child_that_dies_is_named(work: Callable[[], bytes], word: str) -> None:
-    with pytest.raises(ConfinedError, match=word):
+@pytest.mark.parametrize(("work", "text"), FAILURES)
+def test_the_end_of_a_child_is_reported(work: Callable[[], bytes], text: str) -> None:
+    with pytest.raises(ConfinedError, match=text):
         run_confined(work, MEMORY, SECONDS)
 
 
-def test_one_that_hangs_is_ended_and_reaped() -> None:
+def test_a_child_that_hangs_is_killed_and_reaped() -> None:
     with pytest.raises(ConfinedError, match=r"longer than 0\.2 s"):
         run_confined(lambda: bytes(int(time.sleep(60) or 0)), MEMORY, 0.2)
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)  # no child is left
 
 
-def test_it_writes_no_file(tmp_path: Path) -> None:
+def test_a_child_cannot_write_files(tmp_path: Path) -> None:
     with pytest.raises(ConfinedError):
         run_confined(lambda: bytes((tmp_path / "new").write_bytes(b"mine")), MEMORY, SECONDS)
     assert not (tmp_path / "new").exists() or (tmp_path / "new").read_bytes() == b""
 
 
-def test_a_picture_is_decoded_and_anything_else_is_refused_by_name(tmp_path: Path) -> None:
+def test_an_image_is_decoded_and_anything_else_is_refused_with_its_reason(tmp_path: Path) -> None:
     good, bad = tmp_path / "good.png", tmp_path / "bad.png"
     good.write_bytes(specimen("png"))
     bad.write_bytes(specimen("png")[:-30])
