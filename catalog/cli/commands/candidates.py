@@ -12,11 +12,20 @@ from catalog.heads.review_folder import write_links, write_list
 
 
 @click.command("candidates")
-@click.option("-n", "count", type=click.IntRange(1), default=100, show_default=True, help="Number of images.")
-@click.option("--least", type=click.FloatRange(0, 1), default=0.0, help="Only images with at least this p_delete.")
-@click.option("--links", type=click.Path(path_type=Path), help="Fill this folder with links, in the order of the list.")
+@click.option(
+    "-n", "count", type=click.IntRange(1), metavar="N", default=100, show_default=True, help="Number of images."
+)
+@click.option(
+    "--least", type=click.FloatRange(0, 1), metavar="P", default=0.0, help="Only images with at least this p_delete."
+)
+@click.option(
+    "--links",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Fill FOLDER with links, in the order of the list.",
+)
 @click.option("--mtimes", is_flag=True, help="Give the links descending mtimes, for viewers that sort by date only.")
-@click.option("--files", type=click.Path(path_type=Path), help="Write the paths to this file, one per line.")
+@click.option("--files", type=click.Path(path_type=Path), metavar="FILE", help="Write the paths to FILE, one per line.")
 @click.option("-0", "nul", is_flag=True, help="End the paths in --files with NUL instead of a newline.")
 @json_option
 @with_catalog

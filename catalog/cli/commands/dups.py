@@ -20,13 +20,18 @@ ALL_COPIES_TRANSIENT = "; none to keep: all are in recycle bins, version stores 
 
 @click.command("dups")
 @click.option("--near", "also_near", is_flag=True, help="Also find near duplicates: resized, recompressed, cropped.")
-@click.option("--threshold", type=click.FloatRange(0, 1), help="Minimum cosine for --near (else the model's default).")
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    metavar="COSINE",
+    help="Minimum cosine for --near (else the model's default).",
+)
 @json_option
 @with_catalog
 def command(context: CatalogContext, also_near: bool, threshold: float | None, as_json: bool) -> None:
     """List groups of files with the same bytes, and which one to keep; with --near also of images that look the same.
 
-    A file in a recycle bin, a version store or a snapshot is kept only if the group has no other.
+    A file in a recycle bin, a version store or a snapshot is not kept if another of the group is elsewhere.
 
     \b
     Examples:

@@ -56,7 +56,7 @@ def command(ctx: click.Context, roots: tuple[bytes, ...], state: Path | None, co
     click.echo(f"configuration: {config_path}\ncatalog: {state}", err=True)
     for root in all_roots:
         click.echo(f"root: {printable_path(root)}", err=True)
-    click.echo("next: `catalogd --once` for a single pass, or `catalog service install` for the service", err=True)
+    click.echo("next: `catalogd --once` for one pass, or `catalog service install` for the service", err=True)
 
 
 def _state_directory(given: Path | None, old: Config | None) -> Path:

@@ -87,7 +87,9 @@ def _add_choice_command(value: str, summary: str, examples: tuple[str, ...]) -> 
             contents = len({target.sha256 for target in targets})
             unchanged = f", {contents - changed} unchanged" if changed < contents else ""
             files = f"{len(targets)} file{'' if len(targets) == 1 else 's'}"
-            click.echo(f"{value}: {files}, {contents} different{unchanged}", err=True)
+            click.echo(
+                f"{value}: {files}, {contents} different content{'' if contents == 1 else 's'}{unchanged}", err=True
+            )
 
 
 def _change_record(target: LabelTarget, value: str) -> "LabelChangeJson":
@@ -144,7 +146,9 @@ def list_(context: CatalogContext, as_json: bool) -> None:
 
 
 @command.command("doubts")
-@click.option("-n", "count", type=click.IntRange(1), default=100, show_default=True, help="Number of labels.")
+@click.option(
+    "-n", "count", type=click.IntRange(1), metavar="N", default=100, show_default=True, help="Number of labels."
+)
 @click.option("--all", "all_labels", is_flag=True, help="Rank all labels, also those that look right.")
 @json_option
 @with_catalog
@@ -202,8 +206,17 @@ def export(context: CatalogContext, file: Path) -> None:
 @click.option("--classes", "tree", type=BytesPath(), metavar="DIR", help="Folder with one subfolder per class.")
 @click.option("--map", "names", default="", metavar="NAME=VALUE,…", help="Label of each class: good=keep,bad=delete.")
 @click.option("--xmp", is_flag=True, help="Read ratings and reject flags in XMP, of all files or those in DIR.")
-@click.option("--keep-at-least", type=click.IntRange(1, 5), default=4, show_default=True, help="Stars that mean keep.")
-@click.option("--delete-at-most", type=click.IntRange(1, 5), help="Stars that mean delete; by default none.")
+@click.option(
+    "--keep-at-least",
+    type=click.IntRange(1, 5),
+    metavar="N",
+    default=4,
+    show_default=True,
+    help="Stars that mean keep.",
+)
+@click.option(
+    "--delete-at-most", type=click.IntRange(1, 5), metavar="N", help="Stars that mean delete; by default none."
+)
 @click.option("--overwrite", is_flag=True, help="Prefer the import to labels you gave by hand.")
 @json_option
 @with_catalog

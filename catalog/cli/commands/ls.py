@@ -18,8 +18,8 @@ STATES = ("pending", "ok", "rejected", "gone", "unreachable")
 @click.option("--format", "format_", type=FormatName(), default="", help="Only this format: jpeg, png, heif, …")
 @click.option("--name", default="", metavar="PART", help="Only names that contain this text; case is ignored.")
 @click.option("--suspect", is_flag=True, help="Only readable images that may be damaged, with the reason.")
-@click.option("--least", type=click.FloatRange(0, 1), help="Only images with at least this p_delete.")
-@click.option("--most", type=click.FloatRange(0, 1), help="Only images with at most this p_delete.")
+@click.option("--least", type=click.FloatRange(0, 1), metavar="P", help="Only images with at least this p_delete.")
+@click.option("--most", type=click.FloatRange(0, 1), metavar="P", help="Only images with at most this p_delete.")
 @json_option
 @with_catalog
 def command(

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 @click.command("next")
-@click.option("-n", "count", type=click.IntRange(1, 1000), default=20, show_default=True, help="Number of images.")
+@click.option(
+    "-n", "count", type=click.IntRange(1, 1000), metavar="N", default=20, show_default=True, help="Number of images."
+)
 @json_option
 @with_catalog
 def command(context: CatalogContext, count: int, as_json: bool) -> None:

@@ -13,7 +13,9 @@ from catalog.similarity.search import SearchFilter, SearchQuery, result_record, 
 
 @click.command("search")
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
-@click.option("-k", "count", type=click.IntRange(1, 10_000), default=10, show_default=True, help="Number of images.")
+@click.option(
+    "-k", "count", type=click.IntRange(1, 10_000), metavar="N", default=10, show_default=True, help="Number of images."
+)
 @click.option("--not", "unlike", multiple=True, metavar="TEXT", help="And not like this text (repeatable).")
 @click.option("--like", "images", type=BytesPath(), multiple=True, help="And like this image (repeatable).")
 @click.option("--below", type=BytesPath(), help="Only in this folder.")
@@ -23,8 +25,8 @@ from catalog.similarity.search import SearchFilter, SearchQuery, result_record, 
 @click.option("--format", "format_", type=FormatName(), default="", help="Only this format: jpeg, png, heif, …")
 @click.option("--larger", type=Size(), default=0, metavar="SIZE", help="Only files of at least this size, such as 5MB.")
 @click.option("--smaller", type=Size(), default=0, metavar="SIZE", help="Only files of at most this size.")
-@click.option("--least", type=click.FloatRange(0, 1), help="Only images with at least this p_delete.")
-@click.option("--most", type=click.FloatRange(0, 1), help="Only images with at most this p_delete.")
+@click.option("--least", type=click.FloatRange(0, 1), metavar="P", help="Only images with at least this p_delete.")
+@click.option("--most", type=click.FloatRange(0, 1), metavar="P", help="Only images with at most this p_delete.")
 @json_option
 @with_catalog
 def command(

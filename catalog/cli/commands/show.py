@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 @click.command("show")
 @click.argument("path", type=BytesPath())
-@click.option("-k", "count", type=click.IntRange(0, 100), default=5, show_default=True, help="Number of neighbours.")
+@click.option(
+    "-k", "count", type=click.IntRange(0, 100), metavar="N", default=5, show_default=True, help="Number of neighbours."
+)
 @json_option
 @with_catalog
 def command(context: CatalogContext, path: bytes, count: int, as_json: bool) -> None:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 @click.command("similar")
 @click.argument("path", type=BytesPath())
-@click.option("-k", "count", type=click.IntRange(1, 10_000), default=10, show_default=True, help="Number of images.")
+@click.option(
+    "-k", "count", type=click.IntRange(1, 10_000), metavar="N", default=10, show_default=True, help="Number of images."
+)
 @json_option
 @with_catalog
 def command(context: CatalogContext, path: bytes, count: int, as_json: bool) -> None:

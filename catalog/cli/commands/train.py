@@ -20,7 +20,13 @@ from models.learn.dataset import AugmentedViews
 if TYPE_CHECKING:
     from catalog.json_types.heads import TrainJson
 
-METRICS = ("auc", "average_precision", "precision_at_10", "precision_at_100", "precision_at_1000")
+METRICS = {
+    "auc": "AUC",
+    "average_precision": "average precision",
+    "precision_at_10": "precision at 10",
+    "precision_at_100": "precision at 100",
+    "precision_at_1000": "precision at 1000",
+}
 
 
 @click.command("train")
@@ -29,6 +35,7 @@ METRICS = ("auc", "average_precision", "precision_at_10", "precision_at_100", "p
 @click.option(
     "--views",
     type=click.IntRange(0, 16),
+    metavar="N",
     default=0,
     show_default=True,
     help="Augmented views per image to train on: mirrored, cropped, recompressed. Reads the files again.",
@@ -105,11 +112,11 @@ def _print(result: TrainingResult) -> None:
 def _metric_rows(record: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
     figures, no_pixels = record["figures"], record["no_pixels"]
     rows = []
-    for name in METRICS:
+    for name, title in METRICS.items():
         value, *_ = figures[name]
         if value is not None:
             interval, baseline = _format_interval(figures[name]), _format_interval(no_pixels[name])
-            rows.append((name.replace("_", " "), interval, baseline, _format_chance_level(record, name)))
+            rows.append((title, interval, baseline, _format_chance_level(record, name)))
     rows.append(("calibration error", _format_interval(figures["calibration_error"]), "", ""))
     if figures["within_bursts"] is not None:
         rows.append(("within bursts", f"{figures['within_bursts']:.3f}", "", "0.500"))

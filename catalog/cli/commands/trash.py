@@ -35,7 +35,7 @@ from catalog.trash.session import TrashSession, trash_session
 if TYPE_CHECKING:
     from catalog.json_types.trash import TrashedFileJson
 
-RESTORE_HINT = "`catalog restore --last` restores them"
+RESTORE_HINT = "`catalog restore --last` brings them back"
 
 
 @click.command("trash")
@@ -65,7 +65,7 @@ def command(
     older_than: float,
     as_json: bool,
 ) -> int:
-    """Move files to the trash of their disk, where file managers show them. `catalog restore` restores them.
+    """Move files to the trash of their disk, where file managers show them. `catalog restore` brings them back.
 
     Right before the move, each file and the copy that remains are read again; a file that changed since it was read
     is refused, and so is the last copy of an image labelled keep. Nothing is copied to another disk. With `-`, paths
