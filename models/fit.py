@@ -65,7 +65,7 @@ class ModelInput(NamedTuple):
 
 def preprocess(raster: Raster, recipe: Recipe) -> ModelInput:
     """Return the model's input and the digest of the pixels that it was made from."""
-    image, box = raster.image, _picture_box(raster)
+    image, box = raster.image, _image_box(raster)
     width, height = raster.width, raster.height
     if visible := recipe.visible_box(*image.size):
         image, box = image.crop(visible), None
@@ -96,7 +96,7 @@ def _pixels(stored: bytes, size: tuple[int, int]) -> np.ndarray:
     return np.frombuffer(stored, np.uint8).reshape(size[1], size[0], 3)
 
 
-def _picture_box(raster: Raster) -> Box | None:
+def _image_box(raster: Raster) -> Box | None:
     """Return the part of a shrunk raster that the image covers; None: all of it.
 
     Averaging, and a JPEG's transform by eighths, round the size up. Resizing all of the raster would stretch the image

@@ -79,7 +79,7 @@ def unsupported_format(data: bytes) -> str:
     if data[4:12] == b"ftypmif3":
         return "HEIF in its short form"
     if data.startswith(b"FORM") and data[8:12] in IFF_TYPES:
-        return "IFF picture"
+        return "IFF image"
     if data.startswith(b"BA") and data[14:16] in OS2_TYPES:
         return "OS/2 icon or bitmap array"
     if data.startswith(b"\0\0\2\0") and data[4:5] != b"\0" and data[5:6] == data[9:10] == b"\0":

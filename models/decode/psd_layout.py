@@ -59,18 +59,27 @@ def read_psd_layout(data: bytes) -> PsdLayout:
 
 def _read(data: bytes) -> PsdLayout:
     channels, height, width, depth, mode = unpack_from(">HIIHH", data, 12)
-    palette, resources, layers = _sections(data)
+    palette, resources, (layers_start, layers_stop) = _sections(data)
     blocks = data[slice(*resources)]
     has_merged_image = all(len(block) < 5 or block[4] for block in _resources(blocks, VERSION_INFO))
     exif = next(_resources(blocks, EXIF_RESOURCE), b"")
     count = 0
-    if layers[1] - layers[0] >= 6 and any(data[layers[0] : layers[0] + 4]):
-        (count,) = unpack_from(">h", data, layers[0] + 4)
-    unpack_from(">H", data, layers[1])
+    if layers_stop - layers_start >= 6 and any(data[layers_start : layers_start + 4]):
+        (count,) = unpack_from(">h", data, layers_start + 4)
+    unpack_from(">H", data, layers_stop)
     if channels < CHANNELS_BY_MODE.get(mode, 1):
         raise DecodeError(RejectReason.DAMAGED, f"{channels} channels in colour mode {mode}")
     return PsdLayout(
-        channels, height, width, depth, mode, data[slice(*palette)], count, has_merged_image, exif, layers[1]
+        channels,
+        height,
+        width,
+        depth,
+        mode,
+        palette=data[slice(*palette)],
+        layers=count,
+        has_merged_image=has_merged_image,
+        exif=exif,
+        image_offset=layers_stop,
     )
 
 

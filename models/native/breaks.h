@@ -116,7 +116,7 @@ static float end_clarity(const Seam *s, int at, float shift)
 {
     int across = s->across, column = at % across, past = at + across, stop = past + across - column;
     float before = agreement(s, at - column, at, shift) / (float)column;
-    float behind = agreement(s, past, stop, shift) / (float)(stop - past), worse = before > behind ? before : behind;
+    float after = agreement(s, past, stop, shift) / (float)(stop - past), worse = before > after ? before : after;
     return worse < 0 ? -worse : 0;
 }
 

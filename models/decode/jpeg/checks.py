@@ -108,7 +108,9 @@ def suspicion(walk: JpegWalk, header: JpegHeader) -> str:
             return f"{text}{_row_text(walk.row if walk.fault is fault else -1, header)}"
     if counts[JpegFault.UNREFINED]:
         return "scans are missing: the image is not fully refined"
-    if counts[JpegFault.PADDING] or (walk.ones and walk.zeros):  # an encoder that pads with zeros always does
+    if counts[JpegFault.PADDING] or (
+        walk.padded_ones and walk.padded_zeros
+    ):  # an encoder that pads with zeros always does
         return "inconsistent padding bits"
     return ""
 

@@ -59,7 +59,10 @@ def decode_jpeg(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     elif trailing:
         suspect = suspect or trailing
     decoder = "walk" if walked else f"simplejpeg {simplejpeg.__version__}"
-    crc = pixel_crc(image.size, walked[3]) if walked else None
+    crc = None
+    if walked:
+        _, width, height, pixels = walked
+        crc = pixel_crc((width, height), pixels)
     return Raster(image, header.width, header.height, orientation, header.exif, note, suspect, decoder, crc=crc)
 
 

@@ -31,9 +31,10 @@ class JpegWalk(NamedTuple):
     """The result of a walk.
 
     `fault`: the gravest one, in `scan` of `scans` so far, at `row` in pixels (-1: unknown), at byte `offset`.
-    `end`: offset behind the end-of-image marker, if `ended`. `left`: bits between the last MCU and the marker.
-    `ones`, `zeros`: segments padded with ones, with zeros. `break_score`: how clearly the image breaks at `break_row`
-    (see breaks.h). `blank_row`: the first row of a blank end, 0 if there is none. `counts`: occurrences of each fault.
+    `end`: offset behind the end-of-image marker, if `ended`. `leftover_bits`: between the last MCU and the marker.
+    `padded_ones`, `padded_zeros`: number of segments padded with ones, with zeros. `break_score`: how clearly the image
+    breaks at `break_row` (see breaks.h). `blank_row`: the first row of a blank end, 0 if there is none. `counts`:
+    occurrences of each fault.
     `pixels`: channels, width, height and bytes (grey or RGBX) of the shrunk image, if the walk decoded it.
     """
 
@@ -43,9 +44,9 @@ class JpegWalk(NamedTuple):
     row: int
     offset: int
     end: int
-    left: int
-    ones: int
-    zeros: int
+    leftover_bits: int
+    padded_ones: int
+    padded_zeros: int
     ended: bool
     break_score: float
     break_row: int

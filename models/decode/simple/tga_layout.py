@@ -32,7 +32,7 @@ def image_size(data: bytes) -> tuple[int, int]:
 
 
 def pixels_start(data: bytes) -> int:
-    """Return the offset of the first pixel, behind the image ID and the palette."""
+    """Return the offset of the first pixel, after the image ID and the palette."""
     palette_bytes = (data[5] | data[6] << 8) * ((data[7] + 7) // 8) if data[1] else 0
     return HEADER_BYTES + data[0] + palette_bytes
 

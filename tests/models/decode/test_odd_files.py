@@ -104,7 +104,7 @@ def test_floats_of_photoshop_are_unsupported() -> None:
         (b"#define a_width 8\n#define a_height 1\nstatic char a_bits[] = {0x01};", "X bitmap"),
         (b"\0\0\2\0\1\0\x20\x20\0\0\1\0\1\0" + bytes(9), "Windows cursor"),
         (b"BA" + bytes(12) + b"CI" + bytes(40), "OS/2 icon or bitmap array"),
-        (b"FORM\0\0\1\0ILBMBMHD", "IFF picture"),
+        (b"FORM\0\0\1\0ILBMBMHD", "IFF image"),
         (struct.pack("<IiiHHI", 40, 8, 8, 1, 24, 0) + bytes(212), "bitmap without its file header"),
         (b"\0\0\0\x10ftypmif3\0\0\0\0", "HEIF in its short form"),
     ],
