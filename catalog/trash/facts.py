@@ -41,7 +41,7 @@ class TrashRow:
     away: str | None
 
     @property
-    def place(self) -> tuple[int, int]:
+    def inode_key(self) -> tuple[int, int]:
         """Equal for hard links, as `FileCopy.inode_key`."""
         return self.volume, self.inode
 

@@ -95,7 +95,7 @@ class Mover:
             size=move.size,
             trash_path=os.path.join(move.trash.files, name),
             path_in_info=move.trash.path_in_info(move.path),
-            kept_copy=move.named_survivor or (survivors[0] if survivors else None),
+            kept_copy=move.named_survivor or next(iter(survivors), None),
         )
 
     def _rename(self, record: TrashRecord, seen: os.stat_result) -> None:

@@ -95,10 +95,10 @@ def plan_moves(
     refused_paths = {one.path for one in refused}
     leaving = [one for one in facts if one.path not in refused_paths]
     paths = {one.path for one in leaving}
-    places = {one.row.place for one in leaving if one.row}
+    inode_keys = {one.row.inode_key for one in leaving if one.row}
     moves: list[PlannedMove] = []
     for one in leaving:
-        others = sorted((copy for copy in one.other_copies if _counts_as_copy(copy, paths, places)), key=copy_rank)
+        others = sorted((copy for copy in one.other_copies if _counts_as_copy(copy, paths, inode_keys)), key=copy_rank)
         move = _planned_move(one, others, named)
         if move.labelled_keep and not move.copies:
             refused.append(RefusedPath(one.path, LABELLED_KEEP + transient_note(move)))
@@ -147,13 +147,13 @@ def _content_mismatch(facts: PathFacts, expected: ExpectedHashes) -> str:
     return OTHER_CONTENT if sha256 is not None and row is not None and row.sha256 != sha256 else ""
 
 
-def _counts_as_copy(copy: FileCopy, paths: set[bytes], places: set[tuple[int, int]]) -> bool:
-    return not copy.away and copy.path not in paths and copy.inode_key not in places
+def _counts_as_copy(copy: FileCopy, paths: set[bytes], inode_keys: set[tuple[int, int]]) -> bool:
+    return not copy.away and copy.path not in paths and copy.inode_key not in inode_keys
 
 
 def _planned_move(facts: PathFacts, others: list[FileCopy], named: Survivor | None) -> PlannedMove:
     row, trash = facts.row, facts.trash
     assert row is not None and row.sha256 is not None and isinstance(trash, Trash)  # else `refusal_reason` refused it
     copies = tuple(Survivor(copy.path, row.sha256) for copy in others if not copy.transient)
-    transient = others[0].path if others and not copies else None
+    transient = next((copy.path for copy in others), None) if not copies else None
     return PlannedMove(facts.path, row.sha256, facts.size, trash, copies, named, row.label == "keep", transient)

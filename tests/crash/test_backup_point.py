@@ -1,4 +1,4 @@
-"""SIGKILL between a backup and the word of it: the backup counts, and another is made only when one is due."""
+"""SIGKILL between a backup and its event: the backup counts, and another is made only when one is due."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ FILES = 4
 OF_NIGHTS = ("backup.made",)
 
 
-def test_a_backup_whose_maker_was_killed_counts(house: Household) -> None:
+def test_a_backup_counts_although_a_kill_prevented_its_event(house: Household) -> None:
     for seed in range(FILES):
         Path(os.fsdecode(house.root), f"{seed}.png").write_bytes(picture(seed))
     assert house.once().returncode == 0

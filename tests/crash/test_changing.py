@@ -1,4 +1,4 @@
-"""A file that is written while it is read: what the catalog takes for its bytes, those bytes once were."""
+"""Files that are written while they are read: the recorded bytes existed at some moment."""
 
 import hashlib
 import os
@@ -42,7 +42,7 @@ with open(sys.argv[1], "ab", buffering=0) as file:
 
 
 @pytest.mark.timeout(300)
-def test_no_bytes_are_taken_down_that_never_stood_there(house: Household) -> None:
+def test_every_recorded_hash_is_of_bytes_that_were_on_disk(house: Household) -> None:
     house.start(PYTHONPATH=SLOW)
     paths = [os.path.join(os.fsdecode(house.root), f"{number}.ppm") for number in range(3)]
     writers = [
@@ -64,8 +64,8 @@ def test_no_bytes_are_taken_down_that_never_stood_there(house: Household) -> Non
 
 
 @pytest.mark.timeout(300)
-def test_a_pass_over_files_that_never_rest_comes_to_its_end(house: Household) -> None:
-    """They are looked at again and again, and left pending: no pass waits for a download."""
+def test_a_pass_over_files_that_keep_changing_ends(house: Household) -> None:
+    """They are checked several times and left pending: no pass waits for a download."""
     path = Path(os.fsdecode(house.root), "growing.ppm")
     writer = subprocess.Popen([sys.executable, "-c", GROWING, path])
     try:

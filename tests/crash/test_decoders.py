@@ -1,4 +1,4 @@
-"""A decoder that crashes, hangs or grows without end costs one file, and never the service."""
+"""A decoder that crashes, hangs or exhausts memory costs one file, never the service."""
 
 import os
 from functools import partial
@@ -18,14 +18,14 @@ FATES = {
 
 
 def furnish(house: Household, *evil: bytes) -> None:
-    """Healthy files, and those whose names make the decoder go wrong."""
+    """Healthy files, and files whose names make the decoder fail."""
     for seed, name in enumerate((b"a.png", b"b.png", b"c.png", *evil)):
         with open(os.path.join(house.root, name), "wb") as file:
             file.write(picture(seed))
 
 
 def verdicts(house: Household) -> dict[bytes, str | None]:
-    """Reasons by name; None for a file that is well."""
+    """Return the reject reasons by name; None for a healthy file."""
     return {
         os.path.basename(path): None if state == "ok" else reason or state
         for path, (state, _, reason) in house.states().items()
@@ -36,7 +36,7 @@ WELL: dict[bytes, str | None] = {b"a.png": None, b"b.png": None, b"c.png": None}
 
 
 @pytest.mark.timeout(300)
-def test_a_pass_rejects_each_with_its_reason_and_reads_all_others(house: Household) -> None:
+def test_a_pass_rejects_each_bad_file_with_its_reason_and_reads_all_others(house: Household) -> None:
     furnish(house, *FATES)
     done = house.once(PYTHONPATH=EVIL)
     assert done.returncode == 0, done.stderr
@@ -46,7 +46,7 @@ def test_a_pass_rejects_each_with_its_reason_and_reads_all_others(house: Househo
 
 
 @pytest.mark.timeout(300)
-def test_the_service_lives_on(house: Household) -> None:
+def test_the_service_survives(house: Household) -> None:
     house.start(PYTHONPATH=EVIL)
     furnish(house, *FATES)
     assert until(lambda: verdicts(house) == WELL | FATES), (verdicts(house), house.tail())
@@ -58,7 +58,7 @@ def test_the_service_lives_on(house: Household) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_strikes_are_remembered_when_the_service_ends_between_them(house: Household) -> None:
+def test_strikes_survive_a_restart_of_the_service(house: Household) -> None:
     furnish(house, b"segv.png")
     for strikes in (1, 2):
         house.start(ready=False, PYTHONPATH=EVIL)
@@ -72,8 +72,8 @@ def test_strikes_are_remembered_when_the_service_ends_between_them(house: Househ
 
 
 @pytest.mark.timeout(300)
-def test_a_file_that_takes_the_service_down_is_given_up(house: Household) -> None:
-    """The service dies while the file is in hand, as when the kernel ends it for want of memory."""
+def test_a_file_that_kills_the_service_is_given_up(house: Household) -> None:
+    """The service dies while a worker reads the file, as when the kernel runs out of memory."""
     settings = house.config_path.read_text("utf-8").replace("seconds = 2.0", "seconds = 600.0")
     house.config_path.write_text(settings, "utf-8")
     furnish(house, b"hang.png")
@@ -88,21 +88,21 @@ def test_a_file_that_takes_the_service_down_is_given_up(house: Household) -> Non
 
 
 @pytest.mark.timeout(300)
-def test_a_worker_that_hangs_ends_with_a_service_that_is_killed(house: Household) -> None:
+def test_a_hanging_worker_ends_with_its_killed_service(house: Household) -> None:
     settings = house.config_path.read_text("utf-8").replace("seconds = 2.0", "seconds = 600.0")
     house.config_path.write_text(settings, "utf-8")
     furnish(house, b"hang.png")
     house.start(ready=False, PYTHONPATH=EVIL)
     assert until(partial(in_hand, house, b"hang.png")), house.tail()
     assert house.service is not None
-    family = descendants(house.service.pid)
-    assert len(family) >= 3  # the forkserver, its tracker, a worker
+    processes = descendants(house.service.pid)
+    assert len(processes) >= 3  # the forkserver, its tracker, a worker
     house.kill()
-    assert until(lambda: not any(lives(pid) for pid in family)), [pid for pid in family if lives(pid)]
+    assert until(lambda: not any(is_alive(pid) for pid in processes)), [pid for pid in processes if is_alive(pid)]
 
 
 def descendants(pid: int) -> set[int]:
-    """All processes below one."""
+    """Return the ids of all descendants of a process."""
     children = {int(word) for task in Path(f"/proc/{pid}/task").iterdir() for word in _children(task)}
     return children.union(*(descendants(child) for child in children))
 
@@ -111,8 +111,8 @@ def _children(task: Path) -> list[str]:
     return (task / "children").read_text().split()
 
 
-def lives(pid: int) -> bool:
-    """Whether it is there, and not only waiting to be buried."""
+def is_alive(pid: int) -> bool:
+    """Return whether a process exists and is not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
@@ -120,19 +120,19 @@ def lives(pid: int) -> bool:
 
 
 def struck(house: Household, name: bytes, strikes: int) -> bool:
-    """Whether a file has so many strikes."""
+    """Return whether a file has at least this many strikes."""
     return bool(row(house, name) and row(house, name)[0][1] >= strikes)
 
 
 def in_hand(house: Household, name: bytes) -> bool:
-    """Whether a worker holds the file now."""
+    """Return whether a worker is reading the file."""
     found = row(house, name)
     data = (house.state / "in-hand").read_bytes() if found else b""
     return bool(found) and found[0][0] in [int.from_bytes(data[at : at + 8], "little") for at in range(0, len(data), 8)]
 
 
 def row(house: Household, name: bytes) -> list[tuple[int, int]]:
-    """Id and strikes of a file; nothing as long as the catalog does not know it."""
+    """Return id and strikes of a file; an empty list while it is not in the catalog."""
     try:
         return [(id_, strikes) for id_, strikes in house.rows("SELECT id, attempts FROM file WHERE name = ?", name)]
     except CatalogError:

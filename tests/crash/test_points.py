@@ -1,4 +1,4 @@
-"""SIGKILL at every named point: whatever was under way is done by the next start, once and no more."""
+"""SIGKILL at every crash point: the next start finishes the interrupted work, exactly once."""
 
 import hashlib
 import os
@@ -41,12 +41,12 @@ WATCHING = {"scout.hints": 1, "sentry.step": 1, "answer": 3}
 
 
 def passage(point: str, most: int) -> str:
-    """The point, and at which of its passages to die: another for each point, the same in each run."""
+    """Return the crash point and the passage to die at: it differs between points, and is the same in each run."""
     return f"{point}:{random.Random(point).randint(1, most)}"
 
 
-def furnish(house: Household, first: int, count: int) -> None:
-    """Healthy files, each its own content, and a second name for one; one damaged file."""
+def add_files(house: Household, first: int, count: int) -> None:
+    """Add healthy files with distinct content, a copy of one, and a damaged file."""
     folder = os.path.join(house.root, b"d%d" % first)
     os.makedirs(folder)
     for seed in range(first, first + count):
@@ -55,8 +55,8 @@ def furnish(house: Household, first: int, count: int) -> None:
     Path(os.fsdecode(folder), "cut.png").write_bytes(picture(first)[:90])
 
 
-def expect(house: Household) -> None:
-    """Everything on disk is complete in the catalog, and nothing is there twice."""
+def require_complete(house: Household) -> None:
+    """Check that the catalog has everything on disk completely, and nothing twice."""
     found = {os.path.join(top, name) for top, _, names in os.walk(house.root) for name in names if name[:1] != b"."}
     states = {path: state for path, state in house.states().items() if state[0] != "gone"}
     assert states.keys() == found
@@ -70,8 +70,8 @@ def expect(house: Household) -> None:
     assert house.vectors().keys() == contents
 
 
-def test_every_point_in_the_code_is_tried() -> None:
-    """A point that nobody dies at proves nothing."""
+def test_every_crash_point_in_the_code_is_tested() -> None:
+    """An untested crash point proves nothing."""
     root = Path(__file__).parents[2]
     named = {
         name
@@ -84,33 +84,33 @@ def test_every_point_in_the_code_is_tried() -> None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("point", BOTH)
-def test_a_pass_that_was_killed_is_finished_by_the_next(house: Household, point: str) -> None:
-    furnish(house, 0, FILES)
+def test_the_next_pass_finishes_a_killed_one(house: Household, point: str) -> None:
+    add_files(house, 0, FILES)
     done = house.once(CATALOGD_KILL_AT=passage(point, BOTH[point]))
     assert done.returncode == -signal.SIGKILL, done.stderr
     done = house.once()
     assert done.returncode == 0, done.stderr
-    expect(house)
+    require_complete(house)
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("point", {**BOTH, **WATCHING})
-def test_a_service_that_was_killed_is_complete_after_its_next_start(house: Household, point: str) -> None:
+def test_a_killed_service_is_complete_after_its_next_start(house: Household, point: str) -> None:
     if point in ("scan.batch", "scan.lost", "index.save", "index.saved"):
-        furnish(house, 0, FILES)  # what a start finds is scanned, indexed and saved at once
+        add_files(house, 0, FILES)  # what a start finds is scanned, indexed and saved at once
     house.start(ready=False, CATALOGD_KILL_AT=passage(point, (BOTH | WATCHING)[point]))
     until(lambda: house.live() is not None or not house.alive)
-    furnish(house, 100, FILES)
-    assert until(lambda: _dies(house)), f"{point} was never passed\n{house.tail()}"
+    add_files(house, 100, FILES)
+    assert until(lambda: _has_died(house)), f"{point} was never passed\n{house.tail()}"
     assert house.service is not None and house.service.returncode == -signal.SIGKILL, house.tail()
     house.start()
     assert until(lambda: not house.busy() and not house.findings()), (house.busy(), house.findings(), house.tail())
-    expect(house)
+    require_complete(house)
     assert house.stop() == 0
     assert house.findings() == []
 
 
-def _dies(house: Household) -> bool:
+def _has_died(house: Household) -> bool:
     if house.alive:
         house.signal(signal.SIGHUP)  # another scan, and another look at the volumes
         house.live()
@@ -120,19 +120,19 @@ def _dies(house: Household) -> bool:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("point", IN_WORKERS)
-def test_workers_that_are_killed_cost_no_file(house: Household, point: str) -> None:
-    """Every fourth file takes its worker down; the next worker reads it."""
-    furnish(house, 0, FILES)
+def test_killed_workers_cost_no_file(house: Household, point: str) -> None:
+    """Every fourth file kills its worker; the next worker reads it."""
+    add_files(house, 0, FILES)
     done = house.once(CATALOGD_KILL_AT=f"{point}:4")
     assert done.returncode == 0, done.stderr
     assert "worker_died" in done.stderr
-    expect(house)
+    require_complete(house)
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("lost", "code"), [(1005, 0), (1200, 4)])
 def test_killed_between_two_batches_of_losses(house: Household, lost: int, code: int) -> None:
-    """Nearly half of a root may be declared gone, a little more may not: the same before the kill and after."""
+    """Almost half of a root may be recorded as gone, a little more may not: the same before and after the kill."""
     os.mkdir(os.path.join(house.root, b"a"))
     for number in range(2100):
         Path(os.fsdecode(house.root), f"{'a/' if number < lost else ''}{number}.png").touch()
@@ -148,8 +148,8 @@ def test_killed_between_two_batches_of_losses(house: Household, lost: int, code:
 
 
 @pytest.mark.timeout(300)
-def test_the_first_files_are_known_long_before_a_walk_ends(house: Household) -> None:
-    """Readers begin with them. All at the end, and a walk of millions that is cut short would have been for nothing."""
+def test_files_are_recorded_long_before_a_walk_ends(house: Household) -> None:
+    """Workers start on them at once. Otherwise, an interrupted walk of millions of files would have been in vain."""
     for number in range(60):
         os.mkdir(os.path.join(house.root, b"%02d" % number))
         Path(os.fsdecode(house.root), f"{number:02}", "a.png").write_bytes(picture(number))
@@ -159,14 +159,14 @@ def test_the_first_files_are_known_long_before_a_walk_ends(house: Household) -> 
 
 
 @pytest.mark.timeout(300)
-def test_killed_at_any_moment_over_and_over(house: Household) -> None:
-    """Six lives, each ended after a seeded while: the last one finds everything in order."""
+def test_repeated_kills_at_any_moment(house: Household) -> None:
+    """The service is killed six times after a seeded time; after the last start everything is in order."""
     dice = random.Random(41)
     for life in range(6):
-        furnish(house, 100 * life, 4)
+        add_files(house, 100 * life, 4)
         house.start(ready=False)
         time.sleep(dice.uniform(0.3, 1.5))
         house.kill()
     house.start()
     assert until(lambda: not house.busy() and not house.findings(), PATIENCE), (house.findings(), house.tail())
-    expect(house)
+    require_complete(house)

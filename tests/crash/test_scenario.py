@@ -1,4 +1,4 @@
-"""A collection lives on through one kill after another: a few in the suite, hundreds in the long runs."""
+"""A collection survives repeated kills: a few in the test suite, hundreds in the long runs."""
 
 import os
 import random
@@ -25,7 +25,7 @@ def test_two_hundred_deaths(house: Household) -> None:
 
 
 def live(house: Household, deaths: int, seed: int) -> None:
-    """Each point as often as any other, in an order and at passages that the seed decides."""
+    """Each crash point equally often, in an order and at passages that the seed decides."""
     print(f"again: CATALOGD_TEST_SEED={seed}")
     with house.config_path.open("a") as file:
         file.write("[alarm]\nmissing_percent = 100\n")  # such a life loses half of all there is in a minute

@@ -1,4 +1,4 @@
-"""SIGKILL in the middle of a scrub: nothing verified is lost, nothing is judged twice, no budget begins anew."""
+"""SIGKILL during a scrub: no verification is lost, no verdict is made twice, and no budget starts over."""
 
 import json
 import os
@@ -19,7 +19,7 @@ AND_AFTER = {"intake.collect": 1, "record": 1}  # the file that differs is read 
 
 
 def furnish(house: Household) -> None:
-    """Files that one pass has read, and in one of them a bit that has flipped since, behind its old stamp."""
+    """Files that one pass has read; in one of them a bit has flipped since, with its size and dates unchanged."""
     for seed in range(FILES):
         Path(os.fsdecode(house.root), f"{seed}.png").write_bytes(picture(seed))
     assert house.once().returncode == 0
@@ -43,7 +43,7 @@ def account(house: Household) -> dict[str, int]:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("point", OF_SCRUBS | AND_AFTER)
-def test_a_scrub_that_was_killed_goes_on_with_the_next_start(house: Household, point: str) -> None:
+def test_a_killed_scrub_continues_at_the_next_start(house: Household, point: str) -> None:
     furnish(house)
     began = time.time()
     house.start(CATALOGD_KILL_AT=f"{point}:{(OF_SCRUBS | AND_AFTER)[point]}")

@@ -1,4 +1,4 @@
-"""Backups: of one moment while the writer goes on, proved, and never in the way of a better one."""
+"""Backups are snapshots while the writer goes on, are checked, and never replace a better one."""
 
 import json
 import os
@@ -49,7 +49,7 @@ def names(shelf: Shelf) -> list[str]:
     return sorted(path.name for path in backup_folder(shelf.folder).iterdir())
 
 
-def test_a_backup_holds_one_moment_though_the_writer_commits_at_each_step(
+def test_a_backup_is_a_snapshot_although_the_writer_commits_during_each_step(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(db, "COPY_STEP_PAGES", 1)
@@ -76,7 +76,7 @@ def test_a_backup_holds_one_moment_though_the_writer_commits_at_each_step(
     assert made.path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_damaged_catalog_makes_no_backup_and_costs_none(shelf: Shelf) -> None:
+def test_a_damaged_catalog_is_not_backed_up_and_no_backup_expires(shelf: Shelf) -> None:
     good = create_backup(shelf.db, shelf.folder, BackupSettings(1, 0), NOW)
     shelf.db.shrink_log()
     shelf.db.close()
@@ -93,7 +93,7 @@ def test_a_damaged_catalog_makes_no_backup_and_costs_none(shelf: Shelf) -> None:
 
 @contextmanager
 def file_limit(size: int) -> Iterator[None]:
-    """No file may grow beyond: what a full disk does to a write."""
+    """Limit the size of files, which makes writes fail as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
@@ -104,7 +104,7 @@ def file_limit(size: int) -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_a_disk_that_fills_up_leaves_nothing_behind_and_costs_none(shelf: Shelf) -> None:
+def test_a_full_disk_leaves_no_partial_file_and_no_backup_expires(shelf: Shelf) -> None:
     good = create_backup(shelf.db, shelf.folder, BackupSettings(1, 0), NOW)
     with file_limit(200_000), pytest.raises(ResourceError):
         create_backup(shelf.db, shelf.folder, BackupSettings(1, 0), NOW + 30 * DAY)
@@ -112,7 +112,7 @@ def test_a_disk_that_fills_up_leaves_nothing_behind_and_costs_none(shelf: Shelf)
     assert database_problems(good.path) == []
 
 
-def test_space_is_looked_at_before(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_free_space_is_checked_first(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("catalog.backup.create.FREE_SPACE_MARGIN_BYTES", 1 << 60)
     with pytest.raises(ResourceError, match="are free") as caught:
         create_backup(shelf.db, shelf.folder, SETTINGS, NOW)
@@ -120,7 +120,7 @@ def test_space_is_looked_at_before(shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("steps", [0, 3, 30])
-def test_told_to_stop_it_stops_and_leaves_nothing(shelf: Shelf, monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+def test_a_stopped_backup_leaves_no_file(shelf: Shelf, monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
     monkeypatch.setattr(db, "COPY_STEP_PAGES", 1)
     left = [False] * steps + [True] * 100_000
     with pytest.raises(TaskStopped):
@@ -128,7 +128,7 @@ def test_told_to_stop_it_stops_and_leaves_nothing(shelf: Shelf, monkeypatch: pyt
     assert names(shelf) == []
 
 
-def test_two_at_once_are_one(shelf: Shelf) -> None:
+def test_only_one_backup_is_made_at_a_time(shelf: Shelf) -> None:
     def another() -> bool:
         with pytest.raises(StoreError, match="another backup"):
             create_backup(shelf.db, shelf.folder, SETTINGS, NOW + 5)
@@ -151,7 +151,7 @@ for number in range(1000):
 """
 
 
-def test_killed_at_any_moment_only_whole_ones_have_a_name(shelf: Shelf) -> None:
+def test_after_a_kill_at_any_moment_every_backup_is_complete(shelf: Shelf) -> None:
     for life in range(6):
         with subprocess.Popen(
             [sys.executable, "-c", MAKER, shelf.folder, str(NOW + 400 * DAY * life)], stdout=subprocess.PIPE
@@ -165,12 +165,12 @@ def test_killed_at_any_moment_only_whole_ones_have_a_name(shelf: Shelf) -> None:
     assert all(name.endswith(".db") for name in names(shelf))
 
 
-@pytest.mark.parametrize("harm", ["cut", "zeros", "foreign", "text", "empty", "newer"])
-def test_what_is_no_sound_catalog_does_not_pass(shelf: Shelf, harm: str) -> None:
+@pytest.mark.parametrize("damage", ["cut", "zeros", "foreign", "text", "empty", "newer"])
+def test_an_unsound_file_fails_the_check(shelf: Shelf, damage: str) -> None:
     made = create_backup(shelf.db, shelf.folder, SETTINGS, NOW).path
     assert database_problems(made) == []
     data = made.read_bytes()
-    if harm == "newer":
+    if damage == "newer":
         import apsw
 
         connection = apsw.Connection(str(made))
@@ -184,12 +184,12 @@ def test_what_is_no_sound_catalog_does_not_pass(shelf: Shelf, harm: str) -> None
                 "foreign": data[:68] + b"\0\0\0\0" + data[72:],
                 "text": b"no database " * 9000,
                 "empty": b"",
-            }[harm]
+            }[damage]
         )
     assert database_problems(made) != []
 
 
-def test_only_what_the_catalog_knows_anew_makes_a_change(shelf: Shelf) -> None:
+def test_only_new_data_counts_as_a_change(shelf: Shelf) -> None:
     made = create_backup(shelf.db, shelf.folder, SETTINGS, NOW)
     shelf.db.run("INSERT INTO event(at, kind) VALUES (0, 'scanned')")
     shelf.db.run("UPDATE volume SET scanned_at = 9.0")
@@ -204,7 +204,7 @@ def test_only_what_the_catalog_knows_anew_makes_a_change(shelf: Shelf) -> None:
     assert changed_since_backup(shelf.db, made)
 
 
-def test_one_is_due_for_each_night(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backup_is_due_for_each_night(monkeypatch: pytest.MonkeyPatch) -> None:
     night, now = NOW, NOW + 3600
     assert not is_backup_due(None, None, night, now), "there is no catalog"
     assert not is_backup_due(None, night + 5, night, now), "it was born today"
@@ -226,7 +226,7 @@ def test_one_is_due_for_each_night(monkeypatch: pytest.MonkeyPatch) -> None:
     time.tzset()
 
 
-def test_the_word_of_status() -> None:
+def test_the_problem_in_status() -> None:
     now = NOW + 100 * DAY
     assert backup_problem(None, None, now - DAY, now) == ""
     assert "none for 8 days" in backup_problem(None, None, now - 8 * DAY - 9, now)
@@ -252,14 +252,14 @@ def catalog(config: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """A catalog that is there and empty."""
+    """The configuration of an empty catalog."""
     (tmp_path / "photos").mkdir()
     place = tmp_path / "config.toml"
     assert catalog(place, "init", "--state", str(tmp_path / "state"), str(tmp_path / "photos")).returncode == 0
     return place
 
 
-def test_the_command_makes_lists_and_exports(config: Path, tmp_path: Path) -> None:
+def test_the_command_creates_lists_and_exports_backups(config: Path, tmp_path: Path) -> None:
     made = json.loads(catalog(config, "backup", "--json").stdout)
     assert database_problems(Path(made["path"])) == []
     assert Path(made["path"]).parent == tmp_path / "state" / "backups"
@@ -272,7 +272,7 @@ def test_the_command_makes_lists_and_exports(config: Path, tmp_path: Path) -> No
         assert database_problems(target) == [] and os.listdir(target.parent) == [target.name]
 
 
-def test_the_command_writes_over_nothing_and_into_no_collection(config: Path, tmp_path: Path) -> None:
+def test_the_command_overwrites_no_other_file_and_writes_into_no_root(config: Path, tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
     (tmp_path / "link").symlink_to(tmp_path / "photos")
     for target, code in {
@@ -290,7 +290,7 @@ def test_the_command_writes_over_nothing_and_into_no_collection(config: Path, tm
     assert os.listdir(tmp_path / "photos") == [".catalogd-root"]
 
 
-def test_an_export_needs_no_rotation(shelf: Shelf, tmp_path: Path) -> None:
+def test_an_export_deletes_no_older_file(shelf: Shelf, tmp_path: Path) -> None:
     for number in range(12):
         write_backup(shelf.db, tmp_path / f"catalog-202601{number + 10}T000000Z.db")
     assert len(list(tmp_path.glob("catalog-2026*.db"))) == 12

@@ -1,4 +1,4 @@
-"""A catalog that is damaged, lost or put back: it is named, kept aside, replaced, and no choice is lost."""
+"""A damaged, lost or restored catalog is reported, kept, and replaced without losing a label."""
 
 import json
 import os
@@ -20,18 +20,18 @@ from tests.support.running_service import Household, picture, until
 
 STORE = 3
 FILES = 5
-Harm = Callable[[Path], object]
+Damage = Callable[[Path], object]
 
 
 def pages(path: Path, first: int, fill: bytes) -> None:
-    """Spoil the middle of pages."""
+    """Overwrite part of every page from `first` on."""
     data = bytearray(path.read_bytes())
     for start in range(first * 16384, len(data), 16384):
         data[start : start + len(fill)] = fill
     path.write_bytes(data)
 
 
-HARMS: dict[str, Harm] = {
+DAMAGES: dict[str, Damage] = {
     "absent": lambda path: path.unlink(),
     "empty": lambda path: path.write_bytes(b""),
     "one byte": lambda path: path.write_bytes(b"\0"),
@@ -47,7 +47,7 @@ HARMS: dict[str, Harm] = {
 
 @pytest.fixture(scope="module")
 def pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the households below are copies of: one pass, a choice, a backup, another file and another choice."""
+    """The collection that each test starts from: a pass, labels, a backup, another file and another label."""
     folder = tmp_path_factory.mktemp("pattern") / "house"
     folder.mkdir()
     house = Household(folder)
@@ -61,7 +61,7 @@ def pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert house.once().returncode == 0
     choose(house, "keep", "late.png")
     choose(house, "clear", "1.png")
-    database = Database(house.config.database, write=True)  # what harms the file has to harm what was committed last
+    database = Database(house.config.database, write=True)  # so that damage to the file hits the last commit
     database.shrink_log()
     database.close()
     for tail in ("-wal", "-shm"):
@@ -71,7 +71,7 @@ def pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def house(pattern: Path) -> Household:
-    """In the very place of the pattern, since paths and inodes count: only the state directory is made afresh."""
+    """The collection at the same paths and inodes, with its state directory restored."""
     made = Household.__new__(Household)
     made.folder, made.state, made.config_path = pattern, pattern / "state", pattern / "config.toml"
     made.root, made.log, made.service = os.fsencode(pattern / "root0"), pattern / "log", None
@@ -106,7 +106,7 @@ def recover(house: Household, *words: str) -> dict[str, object]:
 
 
 def complete(house: Household) -> None:
-    """After one pass all is as it was: every file, every choice, and an index that answers with the right ones."""
+    """Check that one pass restores every file and label, without findings."""
     done = house.once()
     assert done.returncode == 0, done.stderr
     assert house.findings() == []
@@ -123,9 +123,9 @@ def complete(house: Household) -> None:
     assert catalog(house, "recover").stderr.startswith("the catalog is sound")
 
 
-@pytest.mark.parametrize("harm", HARMS)
-def test_it_is_named_left_alone_and_put_right(house: Household, harm: str) -> None:
-    HARMS[harm](house.config.database)
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_catalog_is_reported_left_alone_and_recovered(house: Household, damage: str) -> None:
+    DAMAGES[damage](house.config.database)
     before = house.config.database.read_bytes() if house.config.database.exists() else None
     for done in (house.once(), catalog(house, "status"), catalog(house, "ls"), catalog(house, "check")):
         assert done.returncode in (STORE, 1 if "check" in done.args else STORE), (done.args, done.stderr)
@@ -134,7 +134,7 @@ def test_it_is_named_left_alone_and_put_right(house: Household, harm: str) -> No
     fixed = catalog(house, "check", "--fix")
     assert fixed.returncode == STORE and "catalog recover" in fixed.stderr
     after = house.config.database.read_bytes() if house.config.database.exists() else None
-    assert before == after or harm == "one byte", "evidence was written over"
+    assert before == after or damage == "one byte", "evidence was written over"
     found = recover(house)
     assert found["source"] == str(list_backups(house.state)[0].path)
     assert found["labels"] == 2
@@ -143,29 +143,29 @@ def test_it_is_named_left_alone_and_put_right(house: Household, harm: str) -> No
     complete(house)
 
 
-def test_without_any_good_backup_it_is_built_anew(house: Household) -> None:
+def test_without_a_good_backup_a_new_catalog_is_created(house: Household) -> None:
     for backup in list_backups(house.state):
-        HARMS["cut"](backup.path)
-    HARMS["cut"](house.config.database)
+        DAMAGES["cut"](backup.path)
+    DAMAGES["cut"](house.config.database)
     found = recover(house)
     assert found["source"] is None and found["labels"] == 2
     assert [one["path"] for one in found["passed"]] == [str(list_backups(house.state)[0].path)]  # type: ignore[attr-defined]
     complete(house)
 
 
-def test_a_damaged_backup_is_passed_over_for_an_older_one(house: Household) -> None:
+def test_a_damaged_backup_is_skipped_for_an_older_one(house: Household) -> None:
     good = list_backups(house.state)[0].path
     bad = good.with_name("catalog-20991231T000000Z.db")
     shutil.copy(good, bad)
-    HARMS["pages"](bad)
-    HARMS["absent"](house.config.database)
+    DAMAGES["pages"](bad)
+    DAMAGES["absent"](house.config.database)
     found = recover(house)
     assert found["source"] == str(good)
     assert [one["path"] for one in found["passed"]] == [str(bad)]  # type: ignore[attr-defined]
     complete(house)
 
 
-def test_built_anew_on_wish_the_choices_wait_for_their_files(house: Household) -> None:
+def test_after_a_rebuild_labels_wait_for_their_files(house: Household) -> None:
     away = os.path.join(os.fsdecode(house.root), "late.png")
     data = Path(away).read_bytes()
     os.unlink(away)
@@ -177,8 +177,8 @@ def test_built_anew_on_wish_the_choices_wait_for_their_files(house: Household) -
     complete(house)
 
 
-def test_what_only_the_damaged_file_holds_is_salvaged(house: Household) -> None:
-    """The journal was lost and so were the backups; of the damaged file some pages can still be read."""
+def test_labels_that_only_the_damaged_file_has_are_salvaged(house: Household) -> None:
+    """Journal and backups are lost; some pages of the damaged file can still be read."""
     journal.journal_path(house.state).unlink()
     shutil.rmtree(house.state / "backups")
     root = house.rows("SELECT rootpage FROM sqlite_schema WHERE name = 'event'")[0][0]
@@ -192,7 +192,7 @@ def test_what_only_the_damaged_file_holds_is_salvaged(house: Household) -> None:
     complete(house)
 
 
-def test_a_sound_catalog_is_left_alone_but_on_purpose(house: Household) -> None:
+def test_a_sound_catalog_is_replaced_only_on_request(house: Household) -> None:
     before = house.config.database.read_bytes()
     assert recover(house) == {"sound": True}
     assert house.config.database.read_bytes() == before
@@ -201,7 +201,7 @@ def test_a_sound_catalog_is_left_alone_but_on_purpose(house: Household) -> None:
     complete(house)
 
 
-def test_a_backup_with_a_nonsense_date_is_put_back_and_its_date_told(house: Household, tmp_path: Path) -> None:
+def test_a_backup_with_an_impossible_date_is_restored(house: Household, tmp_path: Path) -> None:
     with mounted(os.fsencode(tmp_path), "-t", "tmpfs", "none"):
         source = shutil.copy(list_backups(house.state)[0].path, tmp_path / "old.db")
         os.utime(source, (0, 1 << 62))
@@ -209,7 +209,7 @@ def test_a_backup_with_a_nonsense_date_is_put_back_and_its_date_told(house: Hous
     complete(house)
 
 
-def test_what_is_named_must_be_sound(house: Household) -> None:
+def test_a_named_backup_must_be_sound(house: Household) -> None:
     before = house.config.database.read_bytes()
     for name, data in {"text": b"dear", "none": None}.items():
         place = house.folder / name
@@ -220,7 +220,7 @@ def test_what_is_named_must_be_sound(house: Household) -> None:
     assert house.config.database.read_bytes() == before
 
 
-def test_not_while_the_service_runs(house: Household) -> None:
+def test_recovery_is_refused_while_the_service_runs(house: Household) -> None:
     house.start()
     done = catalog(house, "recover", "--rebuild")
     assert done.returncode == STORE
@@ -228,7 +228,7 @@ def test_not_while_the_service_runs(house: Household) -> None:
     assert house.stop() == 0
 
 
-def test_a_newer_catalog_is_not_thrown_away(house: Household) -> None:
+def test_a_newer_catalog_is_not_replaced(house: Household) -> None:
     import apsw
 
     connection = apsw.Connection(str(house.config.database))
@@ -238,7 +238,7 @@ def test_a_newer_catalog_is_not_thrown_away(house: Household) -> None:
     assert done.returncode == STORE and "Upgrade" in done.stderr
 
 
-def test_a_backup_that_was_put_back_by_hand_is_safe_too(house: Household) -> None:
+def test_a_backup_copied_back_by_hand_works(house: Household) -> None:
     for path in house.state.glob("catalog.db*"):
         path.unlink()
     shutil.copy(list_backups(house.state)[0].path, house.config.database)
@@ -266,9 +266,9 @@ entry_point.run_command(cli.cli, "catalog")
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("words", [[], ["--rebuild"]])
-def test_killed_before_each_step_that_changes_the_disk(house: Household, words: list[str]) -> None:
-    """The next call goes on from there; in between nobody begins an empty catalog."""
-    HARMS["cut"](house.config.database)
+def test_recovery_continues_after_a_kill_before_any_disk_change(house: Household, words: list[str]) -> None:
+    """The next command continues; in between no empty catalog is created."""
+    DAMAGES["cut"](house.config.database)
     lives = 0
     while True:
         call = [sys.executable, "-c", DYING, str(lives), "--config", str(house.config_path), "recover", *words]
@@ -283,31 +283,31 @@ def test_killed_before_each_step_that_changes_the_disk(house: Household, words: 
     complete(house)
 
 
-WALS: dict[str, Harm] = {
+WALS: dict[str, Damage] = {
     "wal zeroed": lambda path: path.write_bytes(bytes(path.stat().st_size)),
     "wal cut": lambda path: os.truncate(path, path.stat().st_size * 2 // 3),
     "wal header": lambda path: path.write_bytes(b"\xff" * 32 + path.read_bytes()[32:]),
     "wal noise": lambda path: path.write_bytes(random.Random(5).randbytes(path.stat().st_size)),
     "wal frame": lambda path: pages(path, 2, b"\xff" * 40),
 }
-SHMS: dict[str, Harm] = {
+SHMS: dict[str, Damage] = {
     "shm zeroed": lambda path: path.write_bytes(bytes(path.stat().st_size)),
     "shm noise": lambda path: path.write_bytes(random.Random(6).randbytes(path.stat().st_size)),
     "shm cut": lambda path: path.write_bytes(path.read_bytes()[:100]),
 }
 
 
-@pytest.mark.parametrize("harm", [*WALS, *SHMS])
-def test_a_damaged_log_costs_its_last_commits_and_nothing_else(house: Household, harm: str) -> None:
-    """SQLite checks each frame of its log and makes the shared memory anew: what is cut off was never committed."""
+@pytest.mark.parametrize("damage", [*WALS, *SHMS])
+def test_a_damaged_wal_costs_only_its_last_commits(house: Household, damage: str) -> None:
+    """SQLite checks each frame of its log and rebuilds the shared memory: a truncated commit never happened."""
     house.start()
     put(house, "wal.png", picture(60))
     assert until(lambda: len(house.states()) == FILES + 2 and not house.busy()), house.tail()
     choose(house, "delete", "wal.png")
     house.kill()
-    place = house.config.database.with_name("catalog.db" + ("-wal" if harm in WALS else "-shm"))
+    place = house.config.database.with_name("catalog.db" + ("-wal" if damage in WALS else "-shm"))
     assert place.stat().st_size > 1000
-    (WALS | SHMS)[harm](place)
+    (WALS | SHMS)[damage](place)
     assert house.once().returncode == 0
     assert house.findings() == []
     assert house.rows("SELECT value FROM label l JOIN content c ON c.id = l.content ORDER BY value") == [
@@ -318,13 +318,13 @@ def test_a_damaged_log_costs_its_last_commits_and_nothing_else(house: Household,
     os.unlink(os.path.join(house.root, b"wal.png"))
 
 
-def test_the_log_of_the_damaged_catalog_never_meets_the_new_one(house: Household) -> None:
-    """Else SQLite would write its pages into the new catalog."""
+def test_the_wal_of_the_damaged_catalog_is_not_applied_to_the_new_one(house: Household) -> None:
+    """SQLite would write its pages into the new catalog."""
     house.start()
     assert until(lambda: not house.busy())
     house.kill()
     assert house.config.database.with_name("catalog.db-wal").stat().st_size > 0
-    HARMS["header"](house.config.database)
+    DAMAGES["header"](house.config.database)
     recover(house)
     assert not house.config.database.with_name("catalog.db-wal").exists()
     complete(house)

@@ -1,4 +1,4 @@
-"""Which backups are kept: simulated years, and what the newest of them is never in danger of."""
+"""Retention of backups over simulated years; the newest is never deleted."""
 
 import random
 import time
@@ -12,8 +12,8 @@ DAY = 86400.0
 START = 1_767_225_600.0  # Thursday, 2026-01-01, UTC
 
 
-def live(days: int, every: float = DAY, daily: int = 7, weekly: int = 4, start: float = START) -> set[str]:
-    """What is left after a backup each `every` seconds, rotated each time."""
+def simulate(days: int, every: float = DAY, daily: int = 7, weekly: int = 4, start: float = START) -> set[str]:
+    """Return the names left after a backup every `every` seconds, with expiry each time."""
     names: set[str] = set()
     at = start
     while at < start + days * DAY:
@@ -29,7 +29,7 @@ def ages(names: set[str], now: float) -> list[float]:
     return sorted((now - (backup_time(name) or 0.0)) / DAY for name in names)
 
 
-def test_names_tell_their_time_and_nothing_else_does() -> None:
+def test_only_backup_names_have_a_time() -> None:
     assert backup_name(START) == "catalog-20260101T000000Z.db"
     assert backup_name(START, 1) == "catalog-20260101T000000Z-v1.db"
     assert backup_time(backup_name(START + 7.9)) == START + 7
@@ -38,30 +38,30 @@ def test_names_tell_their_time_and_nothing_else_does() -> None:
 
 
 def test_a_year_of_nights_leaves_seven_days_and_four_weeks() -> None:
-    names = live(365)
+    names = simulate(365)
     assert ages(names, START + 364 * DAY)[:7] == [0, 1, 2, 3, 4, 5, 6]
     assert len(names) in (9, 10)  # the present week's last copy is one of the seven, and so may be that before
     assert 14 < ages(names, START + 364 * DAY)[-1] <= 21
-    assert live(364) - live(365) <= live(364)
+    assert simulate(364) - simulate(365) <= simulate(364)
 
 
-def test_many_a_day_take_one_place(every: float = DAY / 10) -> None:
-    names = live(30, every)
+def test_several_backups_a_day_count_once(every: float = DAY / 10) -> None:
+    names = simulate(30, every)
     days = [int((backup_time(name) or 0) // DAY) for name in names]
     assert len(days) == len(set(days))
 
 
-def test_a_machine_that_is_seldom_on_keeps_as_many() -> None:
-    assert len(live(700, every=20 * DAY)) == 7
+def test_a_machine_that_is_rarely_on_keeps_as_many_backups() -> None:
+    assert len(simulate(700, every=20 * DAY)) == 7
 
 
-def test_none_is_kept_but_the_newest_where_none_is_wanted() -> None:
-    assert len(live(30, daily=0, weekly=0)) == 1
-    assert ages(live(30, daily=0, weekly=0), START + 29 * DAY) == [0]
-    assert len(live(60, daily=0, weekly=3)) == 3
+def test_with_zero_counts_only_the_newest_is_kept() -> None:
+    assert len(simulate(30, daily=0, weekly=0)) == 1
+    assert ages(simulate(30, daily=0, weekly=0), START + 29 * DAY) == [0]
+    assert len(simulate(60, daily=0, weekly=3)) == 3
 
 
-def test_what_is_not_ours_is_never_named() -> None:
+def test_other_files_never_expire() -> None:
     names = {
         "catalog.db",
         "holiday.jpg",
@@ -72,7 +72,7 @@ def test_what_is_not_ours_is_never_named() -> None:
     assert expired_backups(names, START + 9, 0, 0) == {backup_name(START)}
 
 
-def test_the_copy_before_a_migration_stays_for_the_weeks() -> None:
+def test_a_pre_migration_backup_is_kept_for_the_weekly_period() -> None:
     old = backup_name(START + 3 * DAY + 60, 1)
     names = {backup_name(START + day * DAY) for day in range(30)} | {old}
     assert old not in expired_backups(names, START + 29 * DAY, 7, 4)
@@ -80,7 +80,7 @@ def test_the_copy_before_a_migration_stays_for_the_weeks() -> None:
     assert expired_backups({old}, START + 900 * DAY, 7, 4) == set()  # the only one there is
 
 
-def test_copies_from_the_future_push_nothing_newer_out() -> None:
+def test_backups_from_the_future_do_not_displace_newer_ones() -> None:
     """The clock was wrong for a while and was set back."""
     names = {backup_name(START + 900 * DAY + day * DAY) for day in range(20)}
     for day in range(10):
@@ -92,18 +92,18 @@ def test_copies_from_the_future_push_nothing_newer_out() -> None:
 
 
 @pytest.mark.parametrize("seed", range(50))
-def test_the_newest_that_is_not_in_the_future_is_always_kept(seed: int) -> None:
-    dice = random.Random(seed)
-    times = [START + dice.randrange(0, 100 * 86400) for _ in range(dice.randrange(1, 40))]
-    now = START + dice.randrange(0, 100 * 86400)
+def test_the_newest_backup_not_in_the_future_is_always_kept(seed: int) -> None:
+    rng = random.Random(seed)
+    times = [START + rng.randrange(0, 100 * 86400) for _ in range(rng.randrange(1, 40))]
+    now = START + rng.randrange(0, 100 * 86400)
     names = {backup_name(at) for at in times}
-    gone = expired_backups(names, now, dice.randrange(4), dice.randrange(4))
+    gone = expired_backups(names, now, rng.randrange(4), rng.randrange(4))
     past = [at for at in times if at <= now]
     assert backup_name(max(past or times)) not in gone
     assert gone < names
 
 
-def test_names_are_in_utc_wherever_the_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_are_in_utc_in_any_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Asia/Kathmandu")
     time.tzset()
     try:

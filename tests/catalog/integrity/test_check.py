@@ -1,4 +1,4 @@
-"""The oracle is worth what it notices: each thing that can be wrong is made wrong, found, and repaired."""
+"""Each problem that `catalog check` must notice is created, found and repaired."""
 
 import json
 import os
@@ -19,10 +19,10 @@ from catalog.integrity.repair import repair_catalog
 from catalog.journal import append
 from tests.support.running_service import Household, picture, until
 
-Spoil = Callable[[Household, apsw.Connection], object]
+Corrupt = Callable[[Household, apsw.Connection], object]
 OK = "(SELECT max(id) FROM file WHERE state = 'ok')"
-SIGN = Signature(10, 1, 2, 3)
-WELL = CatalogRow("ok", SIGN, None, None, 7, 10, True, 7)
+SIGNATURE = Signature(10, 1, 2, 3)
+HEALTHY_ROW = CatalogRow("ok", SIGNATURE, None, None, 7, 10, True, 7)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Household]:
 
 
 def write(house: Household, name: bytes, data: bytes) -> None:
-    """A file below the root."""
+    """Write a file below the root."""
     path = os.path.join(house.root, name)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb") as file:
@@ -45,23 +45,23 @@ def write(house: Household, name: bytes, data: bytes) -> None:
 
 
 def check(house: Household, *options: str) -> "subprocess.CompletedProcess[str]":
-    """`catalog check`, as people call it."""
+    """Run `catalog check`."""
     command = [str(Path(sys.executable).with_name("catalog")), "check", "--config", str(house.config_path), *options]
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
-def sql(text: str) -> Spoil:
-    """Spoil the catalog by a statement."""
+def sql(text: str) -> Corrupt:
+    """Corrupt the catalog with an SQL statement."""
     return lambda house, connection: connection.execute(text)
 
 
 def lose_label(house: Household, connection: apsw.Connection) -> None:
-    """A choice that only the journal knows."""
+    """Add a choice that only the journal has."""
     append(house.state, [entry_from_choice(LabelChoice(bytes(32), 9, "keep", "owner", 5.0, b"/p"))])
 
 
-def orphan(house: Household, connection: apsw.Connection) -> None:
-    """One of each kind of row that names what is not there, as a damaged file that was mended may have them."""
+def add_dangling_rows(house: Household, connection: apsw.Connection) -> None:
+    """Add one dangling row of each kind, as a catalog recovered from damage may have."""
     for statement in (
         "PRAGMA foreign_keys = OFF",
         f"DELETE FROM directory WHERE id = (SELECT directory FROM file WHERE id = {OK})",
@@ -75,7 +75,7 @@ def orphan(house: Household, connection: apsw.Connection) -> None:
         connection.execute(statement)
 
 
-WRONG: dict[str, Spoil] = {
+WRONG: dict[str, Corrupt] = {
     "unknown": lambda house, _: write(house, b"d0/new.png", picture(20)),
     "changed": lambda house, _: write(house, b"d0/0.png", picture(21)),
     "missing": lambda house, _: os.unlink(os.path.join(house.root, b"d1/3.png")),
@@ -97,12 +97,12 @@ WRONG: dict[str, Spoil] = {
     "index": lambda house, _: next(house.state.glob("index-*.hnsw")).write_bytes(b"spoilt"),
     "volume": sql("UPDATE volume SET away = 'not mounted' WHERE kind = 'root'"),
     "journal": lose_label,
-    "reference": orphan,
+    "reference": add_dangling_rows,
 }
 
 
 @pytest.mark.parametrize("kind", WRONG)
-def test_what_is_wrong_is_found_and_repaired(ready: Household, kind: str) -> None:
+def test_each_kind_of_finding_is_found_and_repaired(ready: Household, kind: str) -> None:
     assert check(ready).returncode == 0
     connection = apsw.Connection(str(ready.config.database))
     WRONG[kind](ready, connection)
@@ -117,18 +117,18 @@ def test_what_is_wrong_is_found_and_repaired(ready: Household, kind: str) -> Non
 
 
 def test_every_kind_of_finding_is_tried() -> None:
-    """What is found and neither repaired nor told with its remedy would be found for ever."""
-    told = {
+    """A finding that is neither repaired nor reported with its remedy would be found again every time."""
+    tested_elsewhere = {
         "unreadable",  # below
         "sqlite",  # tests/catalog/backup/test_recovery.py
         "not quiet",  # it passes
     }
     sources = (Path(__file__).parents[3] / "catalog" / "integrity").glob("check*.py")
     found = {kind for source in sources for kind in re.findall(r'Finding\(\s*"([^"]+)"', source.read_text("utf-8"))}
-    assert found == {*WRONG, *told}
+    assert found == {*WRONG, *tested_elsewhere}
 
 
-def test_a_directory_that_cannot_be_listed_counts_as_away_until_it_can(ready: Household) -> None:
+def test_an_unlistable_directory_counts_as_away_until_it_can_be_listed(ready: Household) -> None:
     path = os.path.join(ready.root, b"d0")
     (word,) = repair_catalog(
         ready.config, [CheckFinding("unreadable", path, "the directory cannot be listed: no permission")]
@@ -139,7 +139,7 @@ def test_a_directory_that_cannot_be_listed_counts_as_away_until_it_can(ready: Ho
     assert check(ready).stdout == ""
 
 
-def test_a_running_service_is_told_to_scan_and_owns_the_catalog(ready: Household) -> None:
+def test_a_running_service_is_told_to_scan_instead(ready: Household) -> None:
     connection = apsw.Connection(str(ready.config.database))
     ready.start()
     try:
@@ -155,31 +155,34 @@ def test_a_running_service_is_told_to_scan_and_owns_the_catalog(ready: Household
 
 
 def kinds(entry: DiskEntry | None, held: CatalogRow | None, now: float = 5.0) -> list[str]:
-    """What is wrong with one path."""
+    """Return the kinds of the findings at one path."""
     return [finding.kind for finding in compare_row(b"/p", entry, held, now)]
 
 
-def test_one_path_is_judged() -> None:
-    file = DiskEntry("file", SIGN)
-    assert kinds(file, WELL) == []
+def test_a_path_is_compared_with_its_row() -> None:
+    file = DiskEntry("file", SIGNATURE)
+    assert kinds(file, HEALTHY_ROW) == []
     assert kinds(None, None) == []
     assert kinds(file, None) == ["unknown"]
-    assert kinds(None, WELL) == ["missing"]
-    assert kinds(DiskEntry("file", SIGN._replace(ctime_ns=9)), WELL) == ["changed"]
-    assert kinds(DiskEntry("symlink", SIGN), WELL) == ["kind"]
+    assert kinds(None, HEALTHY_ROW) == ["missing"]
+    assert kinds(DiskEntry("file", SIGNATURE._replace(ctime_ns=9)), HEALTHY_ROW) == ["changed"]
+    assert kinds(DiskEntry("symlink", SIGNATURE), HEALTHY_ROW) == ["kind"]
     assert (
-        kinds(DiskEntry("symlink", SIGN), CatalogRow("rejected", SIGN, "symbolic link", None, None, None, False, None))
+        kinds(
+            DiskEntry("symlink", SIGNATURE),
+            CatalogRow("rejected", SIGNATURE, "symbolic link", None, None, None, False, None),
+        )
         == []
     )
-    assert kinds(file, CatalogRow("rejected", SIGN, "symbolic link", None, None, None, False, None)) == ["kind"]
-    assert kinds(file, CatalogRow("rejected", SIGN, "damaged", None, 7, 10, False, 7)) == []
-    assert kinds(file, CatalogRow("ok", SIGN, None, None, 7, 10, False, 7)) == ["unembedded"]
-    assert kinds(file, CatalogRow("ok", SIGN, None, None, 7, 11, True, 8)) == ["content", "history"]
-    assert kinds(file, CatalogRow("pending", SIGN, None, 4.0, None, None, False, None)) == ["unread"]
-    assert kinds(file, CatalogRow("pending", SIGN, None, 6.0, None, None, False, None)) == []
+    assert kinds(file, CatalogRow("rejected", SIGNATURE, "symbolic link", None, None, None, False, None)) == ["kind"]
+    assert kinds(file, CatalogRow("rejected", SIGNATURE, "damaged", None, 7, 10, False, 7)) == []
+    assert kinds(file, CatalogRow("ok", SIGNATURE, None, None, 7, 10, False, 7)) == ["unembedded"]
+    assert kinds(file, CatalogRow("ok", SIGNATURE, None, None, 7, 11, True, 8)) == ["content", "history"]
+    assert kinds(file, CatalogRow("pending", SIGNATURE, None, 4.0, None, None, False, None)) == ["unread"]
+    assert kinds(file, CatalogRow("pending", SIGNATURE, None, 6.0, None, None, False, None)) == []
 
 
-def test_labels_are_compared_as_far_as_the_snapshot_reaches() -> None:
+def test_index_ids_are_compared_up_to_the_snapshots_change_number() -> None:
     vectors = {1: (1, True), 2: (2, False), 3: (3, True), 4: (9, True), 5: (9, False)}
     assert list(compare_index_ids({1, 3}, vectors, 5)) == []
     assert list(compare_index_ids({1, 3, 5}, vectors, 5)) == []  # died later than the snapshot was made

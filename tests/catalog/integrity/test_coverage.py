@@ -1,4 +1,4 @@
-"""Coverage is counted from rows: what was read within the owner's days, and nothing that was not."""
+"""Verification coverage is counted from rows: the files read within the owner's days."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def shelf(tmp_path: Path) -> Shelf:
 
 
 def put(shelf: Shelf, ages: list[float | None], state: str = "ok", reason: str | None = None) -> None:
-    """A file for each age in days; None: never read."""
+    """Add a file for each age in days; None: never read."""
     for age in ages:
         number = int(shelf.db.value("SELECT coalesce(max(id), 0) FROM file"))
         file = shelf.file(b"f%d" % number, shelf.content(f"c{number}"), state)
@@ -26,12 +26,12 @@ def put(shelf: Shelf, ages: list[float | None], state: str = "ok", reason: str |
         )
 
 
-def test_of_nothing_everything_is_verified(shelf: Shelf) -> None:
+def test_an_empty_catalog_is_fully_verified(shelf: Shelf) -> None:
     found = verification_coverage(shelf.db, 90, NOW)
     assert found == {"days": 90, "percent": 100.0, "oldest": None, "never": 0, "overdue": False}
 
 
-def test_files_count_whose_bytes_were_read_within_the_days(shelf: Shelf) -> None:
+def test_files_read_within_the_days_count_as_verified(shelf: Shelf) -> None:
     put(shelf, [0, 10, 89.9, 90.1, 400])
     assert (
         verification_coverage(shelf.db, 90, NOW)["percent"],
@@ -41,7 +41,7 @@ def test_files_count_whose_bytes_were_read_within_the_days(shelf: Shelf) -> None
     assert verification_coverage(shelf.db, 5, NOW)["percent"] == 20.0
 
 
-def test_a_rejected_file_has_bytes_too_and_a_pending_one_is_owed(shelf: Shelf) -> None:
+def test_rejected_files_count_and_pending_files_are_unverified(shelf: Shelf) -> None:
     put(shelf, [1])
     put(shelf, [1], "rejected")
     put(shelf, [1], "pending")
@@ -52,7 +52,7 @@ def test_a_rejected_file_has_bytes_too_and_a_pending_one_is_owed(shelf: Shelf) -
     )
 
 
-def test_links_and_devices_are_no_part_of_the_account(shelf: Shelf) -> None:
+def test_symlinks_and_special_files_are_not_counted(shelf: Shelf) -> None:
     put(shelf, [1])
     put(shelf, [None] * 3, "rejected", "symbolic link")
     put(shelf, [None], "rejected", "special file")
@@ -60,26 +60,26 @@ def test_links_and_devices_are_no_part_of_the_account(shelf: Shelf) -> None:
     assert (found["percent"], found["never"]) == (100.0, 0)
 
 
-def test_what_is_gone_is_not_owed(shelf: Shelf) -> None:
+def test_gone_files_are_not_counted(shelf: Shelf) -> None:
     put(shelf, [1, 400])
     shelf.db.run("UPDATE file SET state = 'gone' WHERE last_verified < ?", NOW - 100 * DAY_SECONDS)
     found = verification_coverage(shelf.db, 90, NOW)
     assert (found["percent"], found["oldest"]) == (100.0, 1.0)
 
 
-def test_a_hundred_means_every_file(shelf: Shelf) -> None:
+def test_100_percent_means_every_file(shelf: Shelf) -> None:
     with shelf.db.transaction():
         put(shelf, [1] * 10_001)
     shelf.db.run("UPDATE file SET last_verified = 1 WHERE id = 7")
     assert verification_coverage(shelf.db, 90, NOW)["percent"] == 99.99
 
 
-def test_a_reading_dated_by_a_clock_that_was_ahead_proves_nothing(shelf: Shelf) -> None:
+def test_a_reading_dated_in_the_future_does_not_count(shelf: Shelf) -> None:
     put(shelf, [1, -0.5, -400])
     assert verification_coverage(shelf.db, 90, NOW)["percent"] == 66.66
 
 
 @pytest.mark.parametrize(("oldest", "overdue"), [(89, False), (96, False), (98, True)])
-def test_the_owner_is_called_once_scrubs_lag_by_a_week(shelf: Shelf, oldest: float, overdue: bool) -> None:
+def test_coverage_is_overdue_once_scrubs_lag_by_a_week(shelf: Shelf, oldest: float, overdue: bool) -> None:
     put(shelf, [1, oldest])
     assert verification_coverage(shelf.db, 90, NOW)["overdue"] is overdue

@@ -1,4 +1,4 @@
-"""What counts as an image of a day, and from when on so many damaged ones are an alarm."""
+"""What counts as an image of a day, and when the damage rate raises an alarm."""
 
 import json
 import os
@@ -31,33 +31,35 @@ def shelf(tmp_path: Path) -> Iterator[Shelf]:
 @pytest.mark.parametrize(
     ("damaged", "files", "percent", "alarm"),
     [
-        (2, 4, 5, False),  # bad luck
+        (2, 4, 5, False),  # chance
         (4, 4, 5, False),
         (5, 5, 5, True),
-        (84, 400, 5, True),  # a broken way in
+        (84, 400, 5, True),  # the images arrive damaged
         (2, 400, 5, False),  # normal
-        (24, 400, 5, False),  # 6 %, and nobody can say that it is more than 5
+        (24, 400, 5, False),  # 6 %, not significantly more than 5
         (40, 400, 5, True),
         (0, 0, 5, False),
         (5, 100_000, 0, True),
         (400, 400, 100, False),
     ],
 )
-def test_the_alarm(damaged: int, files: int, percent: float, alarm: bool) -> None:
+def test_the_alarm_rings_only_for_a_significant_damage_rate(
+    damaged: int, files: int, percent: float, alarm: bool
+) -> None:
     assert DamageRate(b"/r", 1, files, damaged).alarming(percent) is alarm
 
 
 @pytest.mark.parametrize(("damaged", "files"), [(84, 400), (2, 4), (5, 5), (1, 1000)])
-def test_the_lower_end_is_where_the_score_test_stops_to_refuse(damaged: int, files: int) -> None:
-    """The definition of Wilson's interval, without its closed form."""
-    least = wilson_lower_bound(damaged, files)
-    assert 0 < least < damaged / files
-    assert (damaged / files - least) ** 2 == pytest.approx(1.96**2 * least * (1 - least) / files)
+def test_the_lower_bound_satisfies_wilsons_definition(damaged: int, files: int) -> None:
+    """Checks the definition of Wilson's interval instead of its closed form."""
+    bound = wilson_lower_bound(damaged, files)
+    assert 0 < bound < damaged / files
+    assert (damaged / files - bound) ** 2 == pytest.approx(1.96**2 * bound * (1 - bound) / files)
     assert wilson_lower_bound(0, files) == wilson_lower_bound(0, 0) == 0.0
 
 
 class Desk:
-    """Files are seen and judged by a word."""
+    """Records sightings and results of files."""
 
     def __init__(self, shelf: Shelf) -> None:
         self.shelf, self.database = shelf, shelf.database
@@ -85,7 +87,7 @@ class Desk:
         return [(rate.files, rate.damaged) for rate in damage_rates(self.database, NOW, days)]
 
 
-def test_first_readings_and_new_bytes_count_and_nothing_else(shelf: Shelf) -> None:
+def test_only_first_readings_and_new_bytes_count(shelf: Shelf) -> None:
     desk = Desk(shelf)
     desk.well("a")
     desk.bad("b")
@@ -104,7 +106,7 @@ def test_first_readings_and_new_bytes_count_and_nothing_else(shelf: Shelf) -> No
     assert desk.counts() == [(4, 2)]
 
 
-def test_a_death_counts_once(shelf: Shelf) -> None:
+def test_a_file_that_crashes_the_decoder_counts_once(shelf: Shelf) -> None:
     desk = Desk(shelf)
     desk.bad("evil", RejectReason.CRASH, data=None)
     desk.bad("evil", RejectReason.CRASH, data=None)  # tried again a day later
@@ -112,7 +114,7 @@ def test_a_death_counts_once(shelf: Shelf) -> None:
     assert found == [(1, 1)]
 
 
-def test_rot_is_no_intake(shelf: Shelf) -> None:
+def test_bit_rot_is_not_counted_as_intake(shelf: Shelf) -> None:
     desk = Desk(shelf)
     desk.well("a")
     shelf.database.run("UPDATE file SET state = 'pending', due = 1.0, betrayed = 1")
@@ -120,7 +122,7 @@ def test_rot_is_no_intake(shelf: Shelf) -> None:
     assert desk.counts() == [(1, 0)]
 
 
-def test_days_are_those_of_the_clock_and_no_further(shelf: Shelf) -> None:
+def test_rates_are_by_utc_day_within_the_range(shelf: Shelf) -> None:
     desk = Desk(shelf)
     for number, day in enumerate((0, 3, 6, 7, -365)):
         desk.well(f"{number}", data=number + 10, now=NOW - day * DAY_SECONDS)
@@ -129,7 +131,7 @@ def test_days_are_those_of_the_clock_and_no_further(shelf: Shelf) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_a_broken_way_in_turns_status_red(tmp_path: Path) -> None:
+def test_status_warns_of_a_high_damage_rate(tmp_path: Path) -> None:
     house = Household(tmp_path)
     root = Path(os.fsdecode(house.root))
     for seed in range(40):

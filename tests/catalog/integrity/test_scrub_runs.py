@@ -1,4 +1,4 @@
-"""Runs of the scrub are rows: what is left of a night's budget outlives every kill and every second call."""
+"""Scrub runs are rows, so that the rest of a night's budget survives kills and further commands."""
 
 import time
 from collections.abc import Iterator
@@ -41,14 +41,14 @@ def at(text: str) -> float:
     return time.mktime(time.strptime(text, "%Y-%m-%d %H:%M"))
 
 
-def test_a_night_goes_from_noon_to_noon(zone: None) -> None:
+def test_a_night_lasts_from_noon_to_noon(zone: None) -> None:
     noon = at("2026-03-01 12:00")
     for moment in ("2026-03-01 12:00", "2026-03-01 23:59", "2026-03-02 02:00", "2026-03-02 11:59"):
         assert night_start(at(moment)) == noon, moment
     assert night_start(noon - 1) == at("2026-02-28 12:00")
 
 
-def test_a_night_is_one_night_when_the_clocks_are_changed(zone: None) -> None:
+def test_a_night_is_not_split_by_a_change_of_daylight_saving_time(zone: None) -> None:
     for day in ("2026-03-28 22:00", "2026-10-24 22:00", "2026-03-07 22:00", "2026-04-04 22:00"):
         evening = at(day)
         assert night_start(evening) == night_start(evening + 6 * HOUR) == evening - 10 * HOUR
@@ -60,7 +60,7 @@ def used(database: Database, run: ScrubRun, amount: int, now: float) -> ScrubRun
     return grown
 
 
-def test_a_second_call_has_what_the_first_has_left(database: Database) -> None:
+def test_a_second_run_gets_the_rest_of_the_budget(database: Database) -> None:
     evening = at("2026-03-01 22:00")
     first = begin_run(database, None, 1000, evening)
     assert (first.limit, first.before) == (1000, 0)
@@ -72,7 +72,7 @@ def test_a_second_call_has_what_the_first_has_left(database: Database) -> None:
     assert begin_run(database, None, 1000, evening + 24 * HOUR).limit == 1000
 
 
-def test_a_budget_of_its_own_is_not_cut_but_counts(database: Database) -> None:
+def test_an_explicit_budget_is_not_cut_but_counts_against_the_nightly_one(database: Database) -> None:
     evening = at("2026-03-01 22:00")
     used(database, begin_run(database, None, 1000, evening), 900, evening)
     own = begin_run(database, 5000, 1000, evening + HOUR)
@@ -82,7 +82,7 @@ def test_a_budget_of_its_own_is_not_cut_but_counts(database: Database) -> None:
     assert begin_run(database, None, 1000, evening + HOUR).limit == 0
 
 
-def test_the_services_own_run_is_one_row_a_night_within_the_same_budget(database: Database) -> None:
+def test_the_continuous_run_is_one_row_a_night_within_the_same_budget(database: Database) -> None:
     evening = at("2026-03-01 22:00")
     own = used(database, begin_continuous_run(database, 1000, evening), 200, evening)
     used(database, begin_run(database, None, 1000, evening), 500, evening + HOUR)
@@ -93,7 +93,7 @@ def test_the_services_own_run_is_one_row_a_night_within_the_same_budget(database
     assert (later.id != own.id, later.limit, later.bytes) == (True, 1000, 0)
 
 
-def test_only_a_run_that_was_cut_short_tonight_is_taken_up(database: Database) -> None:
+def test_only_a_run_interrupted_tonight_is_resumed(database: Database) -> None:
     evening = at("2026-03-01 22:00")
     since = night_start(evening)
     assert unfinished_run(database, since) is None

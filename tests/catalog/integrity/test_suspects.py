@@ -1,4 +1,4 @@
-"""Suspects: ok files that may be damaged are listed, counted, and not the copy that is kept."""
+"""Suspects: `ok` files that may be damaged are listed, counted, and not chosen as the copy to keep."""
 
 import json
 import os
@@ -15,21 +15,21 @@ from catalog.files.queries import FileFilter, count_suspects, matching_entries
 from tests.support.catalog_rows import DIMS, Shelf
 from tests.support.running_service import Household, picture
 
-WHY = "grey from row 300 of 3000"
+REASON = "grey from row 300 of 3000"
 
 
-def test_suspects_are_listed_with_why_and_only_while_they_are_there(tmp_path: Path) -> None:
+def test_suspects_are_listed_with_their_reason_unless_gone(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
-    sick = shelf.content("sick", format="jpeg", suspect=WHY)
+    sick = shelf.content("sick", format="jpeg", suspect=REASON)
     shelf.file(b"a.jpg", sick)
     shelf.file(b"copy.jpg", sick)
     shelf.file(b"well.jpg", shelf.content("well", format="jpeg"))
-    shelf.file(b"lost.jpg", shelf.content("lost", suspect=WHY), state="gone")
-    shelf.file(b"worse.jpg", shelf.content("worse", suspect=WHY), state="rejected")
+    shelf.file(b"lost.jpg", shelf.content("lost", suspect=REASON), state="gone")
+    shelf.file(b"worse.jpg", shelf.content("worse", suspect=REASON), state="rejected")
     found = list(matching_entries(shelf.db, FileFilter(suspect=True)))
     assert [(entry.name, entry.state, entry.reason, entry.detail) for entry in found] == [
-        (b"a.jpg", "ok", "suspect", WHY),
-        (b"copy.jpg", "ok", "suspect", WHY),
+        (b"a.jpg", "ok", "suspect", REASON),
+        (b"copy.jpg", "ok", "suspect", REASON),
     ]
     assert count_suspects(shelf.db) == 2
     every = {entry.name: (entry.state, entry.reason) for entry in matching_entries(shelf.db, FileFilter())}
@@ -42,16 +42,16 @@ def test_suspects_are_listed_with_why_and_only_while_they_are_there(tmp_path: Pa
         assert len(list(matching_entries(shelf.db, FileFilter(suspect=True, below=folder)))) == count, folder
 
 
-def test_of_two_near_copies_the_sound_one_is_kept(tmp_path: Path) -> None:
+def test_of_two_near_duplicates_the_sound_one_is_kept(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
     look = np.eye(DIMS, dtype=np.float32)[0]
-    shelf.picture("large but grey below", look, width=4000, height=3000, suspect=WHY)
+    shelf.picture("large but grey below", look, width=4000, height=3000, suspect=REASON)
     shelf.picture("sound", look, width=800, height=600)
     (group,) = near_duplicates(shelf.db, 1, 0.9, tmp_path)
     assert group.keep == b"/r/sound"
 
 
-def test_a_damaged_bitmap_is_found_embedded_listed_and_counted(tmp_path: Path) -> None:
+def test_a_damaged_bitmap_is_embedded_listed_and_counted(tmp_path: Path) -> None:
     home = Household(tmp_path)
     try:
         out = BytesIO()

@@ -1,4 +1,4 @@
-"""Which trash a file belongs to, and disks that are read-only, full, foreign, mounted twice, or away. Real mounts."""
+"""The trash of a file, and disks that are read-only, full, foreign, mounted twice or absent. Uses real mounts."""
 
 import os
 import stat
@@ -22,8 +22,8 @@ MINE = b".Trash-%d" % UID
 
 
 @contextmanager
-def house_on_a_disk(folder: Path, *how: str | bytes) -> Iterator[tuple[TrashHouse, Path]]:
-    """The root is a disk of its own, with three files, two of them copies."""
+def house_on_own_disk(folder: Path, *how: str | bytes) -> Iterator[tuple[TrashHouse, Path]]:
+    """A house whose root is its own disk with three files, two of them copies."""
     house = TrashHouse(folder)
     root = Path(os.fsdecode(house.root))
     (root / ".catalogd-root").unlink()
@@ -38,16 +38,16 @@ def house_on_a_disk(folder: Path, *how: str | bytes) -> Iterator[tuple[TrashHous
             house.close()
 
 
-def place(folder: Path, data: Path, uid: int = UID) -> Trash | str:
+def locate(folder: Path, data: Path, uid: int = UID) -> Trash | str:
     return trash_of(os.fsencode(folder), uid, os.fsencode(data), read_mounts())
 
 
-# -- which trash
+# -- the trash of a file
 
 
-def test_the_home_trash_serves_its_own_filesystem_even_before_it_is_there(tmp_path: Path) -> None:
+def test_the_home_trash_is_used_on_its_filesystem_even_before_it_exists(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
-    found = place(tmp_path / "photos", tmp_path / "home/.local/share")
+    found = locate(tmp_path / "photos", tmp_path / "home/.local/share")
     assert found == Trash(os.fsencode(tmp_path / "home/.local/share/Trash"), None)
     assert not (tmp_path / "home").exists()
     make_trash(found)
@@ -55,16 +55,16 @@ def test_the_home_trash_serves_its_own_filesystem_even_before_it_is_there(tmp_pa
     assert found.path_in_info(b"/p/a.jpg") == b"/p/a.jpg"
 
 
-def test_another_filesystem_has_one_at_its_top(tmp_path: Path) -> None:
+def test_another_filesystem_has_its_trash_at_its_top(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     (disk).mkdir()
     with mounted(os.fsencode(disk), "-t", "tmpfs", "none"):
         (disk / "a" / "b").mkdir(parents=True)
-        found = place(disk / "a" / "b", tmp_path)
+        found = locate(disk / "a" / "b", tmp_path)
         assert found == Trash(os.fsencode(disk) + b"/" + MINE, os.fsencode(disk))
         assert found.path_in_info(os.fsencode(disk / "a/b/c.jpg")) == b"a/b/c.jpg"
         (tmp_path / "link").symlink_to(disk / "a")
-        assert place(tmp_path / "link", tmp_path) == found
+        assert locate(tmp_path / "link", tmp_path) == found
         assert found.path_in_info(os.fsencode(tmp_path / "link/c.jpg")) == b"a/c.jpg"
 
 
@@ -74,52 +74,52 @@ def test_a_shared_trash_has_to_be_a_real_directory_with_the_sticky_bit(tmp_path:
     with mounted(os.fsencode(disk), "-t", "tmpfs", "none"):
         own, shared = Trash(os.fsencode(disk) + b"/" + MINE, os.fsencode(disk)), disk / ".Trash"
         shared.mkdir()
-        assert place(disk, tmp_path) == own
+        assert locate(disk, tmp_path) == own
         shared.chmod(0o1777)
-        assert place(disk, tmp_path) == Trash(os.fsencode(shared / str(UID)), os.fsencode(disk))
+        assert locate(disk, tmp_path) == Trash(os.fsencode(shared / str(UID)), os.fsencode(disk))
         (shared / str(UID)).write_bytes(b"no directory")
-        assert place(disk, tmp_path) == own
+        assert locate(disk, tmp_path) == own
         (shared / str(UID)).unlink()
         shared.rename(disk / "elsewhere")
         shared.symlink_to(disk / "elsewhere")
-        assert place(disk, tmp_path) == own
+        assert locate(disk, tmp_path) == own
 
 
-def test_one_filesystem_that_is_mounted_at_two_places_is_two(tmp_path: Path) -> None:
-    """A rename does not cross them, though the device is the same."""
+def test_a_filesystem_mounted_at_two_places_counts_as_two(tmp_path: Path) -> None:
+    """A rename does not cross the mounts, though the device is the same."""
     disk = tmp_path / "disk"
     disk.mkdir()
     (tmp_path / "photos").mkdir()
     with mounted(os.fsencode(disk), "--bind", os.fsencode(tmp_path / "photos")):
-        assert place(disk, tmp_path) == Trash(os.fsencode(disk) + b"/" + MINE, os.fsencode(disk))
-        assert place(tmp_path / "photos", tmp_path) == Trash(os.fsencode(tmp_path / "Trash"), None)
+        assert locate(disk, tmp_path) == Trash(os.fsencode(disk) + b"/" + MINE, os.fsencode(disk))
+        assert locate(tmp_path / "photos", tmp_path) == Trash(os.fsencode(tmp_path / "Trash"), None)
 
 
-def test_which_trash_is_needed_is_told_where_it_cannot_be(tmp_path: Path) -> None:
+def test_the_refusal_names_the_trash_that_is_needed(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     with mounted(os.fsencode(disk), "-t", "tmpfs", "none"):
         own = disk / os.fsdecode(MINE)
         own.mkdir()
-        found = place(disk, tmp_path, uid=UID)
+        found = locate(disk, tmp_path, uid=UID)
         assert isinstance(found, Trash)
         own.rmdir()
         own.symlink_to(tmp_path)
-        found = place(disk, tmp_path)
+        found = locate(disk, tmp_path)
         assert isinstance(found, str) and f"needs the trash {own}: is not a directory" in found
         own.unlink()
         own.mkdir()
         os.chown(own, 12345, 12345)
-        found = place(disk, tmp_path)
+        found = locate(disk, tmp_path)
         assert isinstance(found, str) and f"needs the trash {own}: belongs to another user" in found
         assert "nothing is copied to another filesystem" in found
 
 
-# -- what the commands make of it
+# -- the commands
 
 
-def test_a_disk_keeps_its_own_trash_and_the_catalog_passes_it_over(tmp_path: Path) -> None:
-    with house_on_a_disk(tmp_path) as (house, root):
+def test_a_disk_has_its_own_trash_which_is_not_catalogued(tmp_path: Path) -> None:
+    with house_on_own_disk(tmp_path) as (house, root):
         (line,) = house.lines("trash", "--yes", root / "a.png")
         trash = root / os.fsdecode(MINE)
         assert line["to"] == str(trash / "files" / "a.png")
@@ -135,7 +135,7 @@ def test_a_disk_keeps_its_own_trash_and_the_catalog_passes_it_over(tmp_path: Pat
 
 
 def test_the_live_service_sees_a_move_into_the_trash_of_its_own_root(tmp_path: Path) -> None:
-    with house_on_a_disk(tmp_path) as (house, root):
+    with house_on_own_disk(tmp_path) as (house, root):
         house.start()
         assert until(lambda: not house.busy())
         assert house.catalog("trash", "--yes", root / "a.png").returncode == 0
@@ -147,8 +147,8 @@ def test_the_live_service_sees_a_move_into_the_trash_of_its_own_root(tmp_path: P
         assert house.stop() == 0
 
 
-def test_the_home_trash_inside_a_root_is_passed_over(tmp_path: Path) -> None:
-    """Somebody who has all of their home guarded."""
+def test_the_home_trash_inside_a_root_is_not_catalogued(tmp_path: Path) -> None:
+    """As for an owner whose root is the home directory."""
     house = TrashHouse(tmp_path)
     root = Path(os.fsdecode(house.root))
     house.data = root / ".local" / "share"
@@ -168,8 +168,8 @@ def test_the_home_trash_inside_a_root_is_passed_over(tmp_path: Path) -> None:
     assert line["refused"].startswith("would be catalogued again in")
 
 
-def test_a_read_only_disk_is_told(tmp_path: Path) -> None:
-    with house_on_a_disk(tmp_path) as (house, root):
+def test_a_file_on_a_read_only_disk_is_refused(tmp_path: Path) -> None:
+    with house_on_own_disk(tmp_path) as (house, root):
         with mounted(house.root, "-o", "remount,ro"):
             (line,) = house.lines("trash", "--yes", root / "a.png", code=1)
             assert line["refused"] == "is in a directory that cannot be changed: read-only file system"
@@ -177,7 +177,7 @@ def test_a_read_only_disk_is_told(tmp_path: Path) -> None:
         assert house.lines("trash", "--list") == []
 
 
-def test_a_folder_that_may_not_be_changed_is_told(tmp_path: Path) -> None:
+def test_a_file_in_a_directory_without_write_permission_is_refused(tmp_path: Path) -> None:
     house = TrashHouse(tmp_path)
     root = Path(os.fsdecode(house.root))
     for name in ("a.png", "copy.png"):
@@ -192,8 +192,8 @@ def test_a_folder_that_may_not_be_changed_is_told(tmp_path: Path) -> None:
     assert (root / "a.png").exists() and house.entries() == {}
 
 
-def test_a_full_disk_moves_nothing_and_leaves_nothing(tmp_path: Path) -> None:
-    with house_on_a_disk(tmp_path, "-t", "tmpfs", "-o", "size=1m", "none") as (house, root):
+def test_on_a_full_disk_nothing_is_moved_and_nothing_is_left(tmp_path: Path) -> None:
+    with house_on_own_disk(tmp_path, "-t", "tmpfs", "-o", "size=1m", "none") as (house, root):
         trash = root / os.fsdecode(MINE)
         for part in ("files", "info"):
             (trash / part).mkdir(parents=True, mode=0o700)
@@ -211,7 +211,7 @@ def test_a_full_disk_moves_nothing_and_leaves_nothing(tmp_path: Path) -> None:
         assert house.lines("restore", "--last")[0]["done"]
 
 
-def test_a_journal_that_cannot_be_written_stops_everything_before_it_begins(tmp_path: Path) -> None:
+def test_without_a_writable_journal_nothing_is_moved(tmp_path: Path) -> None:
     house = TrashHouse(tmp_path)
     root = Path(os.fsdecode(house.root))
     for name in ("a.png", "copy.png"):
@@ -230,7 +230,7 @@ def test_a_journal_that_cannot_be_written_stops_everything_before_it_begins(tmp_
 
 
 def test_nothing_is_copied_to_another_filesystem(tmp_path: Path) -> None:
-    with house_on_a_disk(tmp_path) as (house, root):
+    with house_on_own_disk(tmp_path) as (house, root):
         (root / os.fsdecode(MINE)).write_bytes(b"in the way")
         (line,) = house.lines("trash", "--yes", root / "a.png", code=1)
         assert line["refused"] == (
@@ -246,7 +246,7 @@ def test_nothing_is_copied_to_another_filesystem(tmp_path: Path) -> None:
         assert house.lines("restore", "--last")[0]["done"]
 
 
-def test_one_file_on_a_disk_that_is_mounted_twice_is_no_copy_of_itself(tmp_path: Path) -> None:
+def test_a_file_on_a_disk_mounted_twice_is_not_a_copy_of_itself(tmp_path: Path) -> None:
     house = TrashHouse(tmp_path, roots=2)
     first, second = (Path(os.fsdecode(root)) for root in house.roots)
     (first / "sub").mkdir()
@@ -260,8 +260,8 @@ def test_one_file_on_a_disk_that_is_mounted_twice_is_no_copy_of_itself(tmp_path:
         assert (first / "sub" / "a.png").exists()
 
 
-def test_one_file_by_two_devices_is_put_back(tmp_path: Path) -> None:
-    """A share of a folder of this machine: neither device nor inode tells, only that both are gone at once."""
+def test_a_file_that_is_its_own_survivor_through_another_device_is_put_back(tmp_path: Path) -> None:
+    """A network share of a local folder: device and inode differ, and only that both files vanish at once shows it."""
     house = TrashHouse(tmp_path, roots=2)
     first, second = (Path(os.fsdecode(root)) for root in house.roots)
     (first / "sub").mkdir()
@@ -279,11 +279,11 @@ def test_one_file_by_two_devices_is_put_back(tmp_path: Path) -> None:
         pytest.skip("FUSE cannot be mounted here")
 
 
-def test_a_disk_that_is_away_keeps_its_trash(tmp_path: Path) -> None:
-    """Absence proves nothing: it is neither gone from the trash nor restored below an empty mount point."""
+def test_files_in_the_trash_of_an_absent_disk_stay_recorded(tmp_path: Path) -> None:
+    """Absence proves nothing: no file is recorded as gone, or restored below an empty mount point."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    with house_on_a_disk(tmp_path, "--bind", os.fsencode(disk)) as (house, root):
+    with house_on_own_disk(tmp_path, "--bind", os.fsencode(disk)) as (house, root):
         (root / "sub").mkdir()
         (root / "sub" / "c.png").write_bytes(picture(3))
         assert house.once().returncode == 0
@@ -303,7 +303,7 @@ def test_a_disk_that_is_away_keeps_its_trash(tmp_path: Path) -> None:
             assert house.once().returncode == 0 and house.findings() == []
 
 
-def test_a_copy_on_a_disk_that_is_away_is_none(tmp_path: Path) -> None:
+def test_a_copy_on_an_absent_disk_does_not_count(tmp_path: Path) -> None:
     house = TrashHouse(tmp_path, roots=2)
     first, second = (Path(os.fsdecode(root)) for root in house.roots)
     (first / "a.png").write_bytes(picture(1))

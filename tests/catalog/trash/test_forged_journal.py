@@ -1,6 +1,6 @@
-"""The journal is no reason to touch anything: whoever can write it cannot have an original deleted, moved or replaced.
+"""A forged journal cannot have an original file deleted, moved or replaced.
 
-Each forgery is read by every command that acts on the journal; then all that lay outside of a trash is compared.
+Every command that acts on the journal reads each forgery; then all files outside the trash are compared.
 """
 
 import hashlib
@@ -54,8 +54,8 @@ class Scene:
     def trash(self) -> Path:
         return self.house.trash
 
-    def deed(self, path: Path | str, to: Path | str, of: Path | None = None, id: str = "f0-1") -> TrashRecord:
-        """As its author would have it: the hash is that of `of`."""
+    def record(self, path: Path | str, to: Path | str, of: Path | None = None, id: str = "f0-1") -> TrashRecord:
+        """Return a record as a forger would write it, with the hash of `of`."""
         data = (of or self.a).read_bytes()
         told = os.fsencode(path)
         return TrashRecord(id, 1.0, told, hashlib.sha256(data).digest(), len(data), os.fsencode(to), told, None)
@@ -64,18 +64,18 @@ class Scene:
         with (self.house.state / "journal.jsonl").open("ab") as file:
             file.writelines(json.dumps(line).encode() + b"\n" for line in lines)
 
-    def forge_state(self, deed: TrashRecord, state: RecordState) -> None:
-        """Lines that bring a deed to a state."""
+    def forge_state(self, record: TrashRecord, state: RecordState) -> None:
+        """Write the lines that bring a record to a state."""
         words = {
             RecordState.TRASHED: [],
             RecordState.RESTORING: [("restore", "begin")],
             RecordState.PURGING: [("purge", "begin")],
         }
         more = [] if state is RecordState.TRASHING else [("trash", "done"), *words[state]]
-        self.forge(begin_entry(deed), *(step_entry(deed, kind, word, 2.0) for kind, word in more))
+        self.forge(begin_entry(record), *(step_entry(record, kind, word, 2.0) for kind, word in more))
 
     def originals(self) -> Seen:
-        """Everything outside of the trash, by path: its kind, its inode, its bytes or where it leads."""
+        """Return everything outside the trash by path: type, inode, and bytes or link target."""
         found: Seen = {}
         for top in (self.house.folder / "root0", self.outside):
             for folder, folders, names in os.walk(top):
@@ -86,14 +86,14 @@ class Scene:
         return found
 
     def run_all(self) -> str:
-        """Every command that acts on the journal; what they said."""
+        """Run every command that acts on the journal; return their messages."""
         elsewhere = self.house.folder / "to"
         elsewhere.mkdir(exist_ok=True)
         commands = (LIST, PURGE, ("restore", "--all"), ("restore", f"{self.room}", "--to", f"{elsewhere}"))
         return "".join(map(self.say, commands))
 
     def say(self, words: tuple[str, ...]) -> str:
-        """What a command tells on stderr. In this process, which is ten times as fast."""
+        """Run a command in this process, which is ten times as fast; return its stderr."""
         runner = CliRunner(env={"XDG_DATA_HOME": str(self.house.data)})
         result = runner.invoke(cli, ["--config", str(self.house.config_path), *words])
         assert result.exception is None or isinstance(result.exception, CatalogError | SystemExit), result.exception
@@ -133,7 +133,7 @@ def scene(house: TrashHouse, request: pytest.FixtureRequest) -> Iterator[Scene]:
 
 
 def refused(scene: Scene, word: str) -> None:
-    """All commands run, nothing outside a trash changed, and its owner was told what to do."""
+    """Check that all commands run, change nothing outside the trash, and name the remedy."""
     before = scene.originals()
     said = scene.run_all()
     assert scene.originals() == before
@@ -207,38 +207,38 @@ PATHS = {
 @pytest.mark.parametrize(
     "state", [RecordState.TRASHING, RecordState.RESTORING, RecordState.PURGING, RecordState.TRASHED]
 )
-@pytest.mark.parametrize("lie", PATHS, ids=lambda lie: lie.__name__)
-def test_two_paths_are_no_two_names(
-    scene: Scene, lie: Callable[[Scene], tuple[Path, Path]], state: RecordState
+@pytest.mark.parametrize("forgery", PATHS, ids=lambda forgery: forgery.__name__)
+def test_two_paths_of_one_name_are_not_two_names(
+    scene: Scene, forgery: Callable[[Scene], tuple[Path, Path]], state: RecordState
 ) -> None:
-    path, to = lie(scene)
-    scene.forge_state(scene.deed(path, to), state)
-    refused(scene, PATHS[lie])
+    path, to = forgery(scene)
+    scene.forge_state(scene.record(path, to), state)
+    refused(scene, PATHS[forgery])
 
 
 @pytest.mark.parametrize("state", [RecordState.TRASHING, RecordState.RESTORING])
-def test_a_folder_that_is_mounted_twice_has_one_name(scene: Scene, state: RecordState) -> None:
+def test_a_file_in_a_directory_mounted_twice_has_one_name(scene: Scene, state: RecordState) -> None:
     files = scene.trash / "files"
     with mounted(os.fsencode(files), "--bind", os.fsencode(scene.room / "album")):
-        scene.forge_state(scene.deed(scene.a, files / "a.png"), state)
+        scene.forge_state(scene.record(scene.a, files / "a.png"), state)
         refused(scene, "is the only name of the file that it was moved from")
 
 
-def test_the_entry_of_another_program_is_not_ended_as_a_second_name(scene: Scene) -> None:
+def test_another_programs_entry_is_not_unlinked_as_a_second_name(scene: Scene) -> None:
     theirs = scene.trash / "files" / "theirs.png"
     theirs.hardlink_to(scene.a)
     (scene.trash / "info" / "theirs.png.trashinfo").write_bytes(b"[Trash Info]\nPath=/theirs.png\n")
-    scene.forge_state(scene.deed(scene.a, theirs), RecordState.TRASHING)
+    scene.forge_state(scene.record(scene.a, theirs), RecordState.TRASHING)
     scene.run_all()
     assert theirs.exists() and scene.a.exists()
 
 
-def test_a_true_second_name_is_still_ended(scene: Scene) -> None:
-    """What a kill between link and unlink leaves, on a filesystem without exclusive rename."""
-    deed = scene.deed(scene.a, scene.trash / "files" / "a.png")
-    write_info(deed.info_path, deed.info_text)
-    os.link(deed.path, deed.trash_path)
-    scene.forge_state(deed, RecordState.TRASHING)
+def test_a_real_second_name_is_unlinked(scene: Scene) -> None:
+    """As left by a kill between link and unlink, on a filesystem without exclusive rename."""
+    record = scene.record(scene.a, scene.trash / "files" / "a.png")
+    write_info(record.info_path, record.info_text)
+    os.link(record.path, record.trash_path)
+    scene.forge_state(record, RecordState.TRASHING)
     assert "recovered" in scene.say(LIST)
     assert scene.a.stat().st_nlink == 1 and scene.house.entries() == {}
 
@@ -252,8 +252,8 @@ def test_an_empty_info_file_proves_nothing(scene: Scene) -> None:
             (top / part).mkdir(exist_ok=True)
         (top / "files" / "a.png").write_bytes(scene.a.read_bytes())
         (top / "info" / "a.png.trashinfo").touch()
-    scene.forge_state(scene.deed(scene.a, scene.room / "files" / "a.png", id="f0-1"), RecordState.TRASHED)
-    scene.forge_state(scene.deed(scene.a, scene.trash / "files" / "a.png", id="f0-2"), RecordState.TRASHED)
+    scene.forge_state(scene.record(scene.a, scene.room / "files" / "a.png", id="f0-1"), RecordState.TRASHED)
+    scene.forge_state(scene.record(scene.a, scene.trash / "files" / "a.png", id="f0-2"), RecordState.TRASHED)
     before = scene.originals()
     lines = scene.house.lines(*PURGE, code=1)
     assert "is not in a trash" in lines[0]["refused"]
@@ -262,17 +262,17 @@ def test_an_empty_info_file_proves_nothing(scene: Scene) -> None:
     refused(scene, "is not in a trash")
 
 
-def test_an_info_file_of_another_deed_or_place_proves_nothing(scene: Scene) -> None:
+def test_an_info_file_of_another_record_or_path_proves_nothing(scene: Scene) -> None:
     place = scene.trash / "files" / "a.png"
     place.write_bytes(scene.a.read_bytes())
-    deed = scene.deed(scene.a, place)
-    write_info(deed.info_path, info_text(b"/somewhere/else.png", deed.at, deed.id))
-    scene.forge_state(deed, RecordState.TRASHED)
+    record = scene.record(scene.a, place)
+    write_info(record.info_path, info_text(b"/somewhere/else.png", record.at, record.id))
+    scene.forge_state(record, RecordState.TRASHED)
     (line,) = scene.house.lines(*PURGE, code=1)
     assert line["refused"].startswith("is no longer ours") and place.exists()
 
 
-def test_a_file_that_was_exchanged_while_it_was_read_is_not_deleted(tmp_path: Path) -> None:
+def test_a_file_replaced_while_it_was_read_is_not_deleted(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"old")
     before = path.lstat()
@@ -283,29 +283,29 @@ def test_a_file_that_was_exchanged_while_it_was_read_is_not_deleted(tmp_path: Pa
         _require_unchanged(os.fsencode(path), before, SurvivorVerifier(), [])
 
 
-def test_what_was_kept_instead_is_missed_to_the_last_moment(tmp_path: Path) -> None:
-    going, stays, guard = tmp_path / "a", tmp_path / "b", SurvivorVerifier()
+def test_a_survivor_lost_at_the_last_moment_is_noticed(tmp_path: Path) -> None:
+    going, stays, verifier = tmp_path / "a", tmp_path / "b", SurvivorVerifier()
     for path in (going, stays):
         path.write_bytes(b"x")
-    proved = guard.require([[Survivor(os.fsencode(stays), hashlib.sha256(b"x").digest())]], going.lstat())
-    _require_unchanged(os.fsencode(going), going.lstat(), guard, proved)
+    proved = verifier.require([[Survivor(os.fsencode(stays), hashlib.sha256(b"x").digest())]], going.lstat())
+    _require_unchanged(os.fsencode(going), going.lstat(), verifier, proved)
     stays.unlink()
     with pytest.raises(Refusal, match="the copy kept instead of it can no longer be verified"):
-        _require_unchanged(os.fsencode(going), going.lstat(), guard, proved)
+        _require_unchanged(os.fsencode(going), going.lstat(), verifier, proved)
 
 
 # -- restore
 
 
 def trashed(scene: Scene) -> TrashRecord:
-    """A deed of ours, and what it says."""
+    """Trash `b` by the real command; return its record."""
     assert scene.house.once().returncode == 0
     (line,) = scene.house.lines("trash", "--yes", "--last-copy", scene.b)
     assert line["done"]
     return list(records_from_journal(read(scene.house.state)).values())[-1]
 
 
-GOALS = {
+TARGETS = {
     "outside": (lambda scene: scene.outside / "new.png", "was not in a root of this catalog"),
     "over a file outside": (lambda scene: scene.outside / "c.png", "was not in a root of this catalog"),
     "a root's name and more": (
@@ -322,13 +322,13 @@ GOALS = {
 }
 
 
-@pytest.mark.parametrize("goal", GOALS)
-def test_nothing_is_restored_outside_of_the_roots_or_over_anything(scene: Scene, goal: str) -> None:
-    deed = trashed(scene)
+@pytest.mark.parametrize("target", TARGETS)
+def test_restore_never_leaves_the_roots_or_overwrites(scene: Scene, target: str) -> None:
+    record = trashed(scene)
     (scene.room / "out").symlink_to(scene.outside)
-    where, why = GOALS[goal]
+    where, why = TARGETS[target]
     path = os.fsencode(where(scene))
-    scene.forge_state(replace(deed, path=path), RecordState.TRASHED)
+    scene.forge_state(replace(record, path=path), RecordState.TRASHED)
     before = scene.originals()
     for words in (("restore", "--last"), ("restore", "--all")):
         (line,) = scene.house.lines(*words, code=1)
@@ -341,7 +341,7 @@ def test_nothing_is_restored_outside_of_the_roots_or_over_anything(scene: Scene,
     assert Path(line["to"]).read_bytes() == picture(1)
 
 
-def test_a_root_may_be_reached_through_a_link_and_folders_are_made_again(tmp_path: Path) -> None:
+def test_restore_follows_a_symlinked_root_and_recreates_directories(tmp_path: Path) -> None:
     house = TrashHouse(tmp_path)
     root = Path(os.fsdecode(house.root))
     root.rename(tmp_path / "real")
@@ -357,7 +357,7 @@ def test_a_root_may_be_reached_through_a_link_and_folders_are_made_again(tmp_pat
     assert deep.read_bytes() == picture(1)
 
 
-# -- what is no file
+# -- not a regular file
 
 
 def make_folder(path: Path) -> None:
@@ -372,29 +372,31 @@ def make_link(path: Path) -> None:
 @pytest.mark.parametrize(
     "state", [RecordState.TRASHING, RecordState.RESTORING, RecordState.PURGING, RecordState.TRASHED]
 )
-def test_what_is_no_file_is_left_alone(scene: Scene, make: Callable[[Path], None], state: RecordState) -> None:
+def test_directories_links_and_pipes_are_left_alone(
+    scene: Scene, make: Callable[[Path], None], state: RecordState
+) -> None:
     inside, outside = scene.trash / "files" / "odd", scene.room / "odd"
     make(inside)
     make(outside)
-    scene.forge_state(scene.deed(outside, inside), state)
+    scene.forge_state(scene.record(outside, inside), state)
     before, odd = scene.originals(), seen(inside)
     scene.run_all()
     assert scene.originals() == before and seen(inside) == odd
-    scene.forge_state(scene.deed(scene.room / "new", inside, id="f0-2"), RecordState.TRASHED)
+    scene.forge_state(scene.record(scene.room / "new", inside, id="f0-2"), RecordState.TRASHED)
     (line,) = scene.house.lines("restore", scene.room / "new", code=1)
     assert "is not a regular file" in line["refused"] and seen(inside) == odd
 
 
-# -- what is no path of ours
+# -- malformed lines
 
 ODD = ["", "a.png", "./a.png", "/", "/a/", "/a/.", "/a/..", "/a\0b.png", "\ud800/a.png", None, 7, ["/a"], {}]
 
 
 @pytest.mark.parametrize("odd", ODD, ids=repr)
 @pytest.mark.parametrize("field", ["path", "to"])
-def test_what_no_command_writes_is_passed_over_and_told(scene: Scene, field: str, odd: object) -> None:
-    deed = scene.deed(scene.a, scene.trash / "files" / "a.png")
-    scene.forge(begin_entry(deed) | {field: odd}, step_entry(deed, "trash", "done", 2.0))
+def test_a_forged_path_is_skipped_and_reported(scene: Scene, field: str, odd: object) -> None:
+    record = scene.record(scene.a, scene.trash / "files" / "a.png")
+    scene.forge(begin_entry(record) | {field: odd}, step_entry(record, "trash", "done", 2.0))
     before = scene.originals()
     said = scene.say(LIST)
     assert "skipped: a journal line that no command writes: " in said
@@ -403,8 +405,8 @@ def test_what_no_command_writes_is_passed_over_and_told(scene: Scene, field: str
 
 
 @pytest.mark.parametrize("id", ["", "f0", "f0-1\nX", "f0-\u0661", "../f0-1", "\ud800-1", None, 7])
-def test_an_id_that_no_command_gives_is_passed_over(scene: Scene, id: object) -> None:
-    scene.forge(begin_entry(scene.deed(scene.a, scene.trash / "files" / "a.png")) | {"id": id})
+def test_a_forged_id_is_skipped(scene: Scene, id: object) -> None:
+    scene.forge(begin_entry(scene.record(scene.a, scene.trash / "files" / "a.png")) | {"id": id})
     assert "skipped: " in scene.say(LIST)
 
 
@@ -418,59 +420,61 @@ def test_an_id_that_no_command_gives_is_passed_over(scene: Scene, id: object) ->
         ("told", "\ud800"),
     ],
 )
-def test_a_field_that_no_command_writes_is_passed_over(scene: Scene, field: str, odd: object) -> None:
-    scene.forge(begin_entry(scene.deed(scene.a, scene.trash / "files" / "a.png")) | {field: odd})
+def test_a_forged_field_is_skipped(scene: Scene, field: str, odd: object) -> None:
+    scene.forge(begin_entry(scene.record(scene.a, scene.trash / "files" / "a.png")) | {field: odd})
     assert "skipped: " in scene.say(LIST)
 
 
-def test_a_goal_that_no_command_writes_is_passed_over(scene: Scene) -> None:
-    deed = trashed(scene)
-    scene.forge(step_entry(deed, "restore", "begin", 2.0) | {"path": "new.png"})
+def test_a_forged_restore_target_is_skipped(scene: Scene) -> None:
+    record = trashed(scene)
+    scene.forge(step_entry(record, "restore", "begin", 2.0) | {"path": "new.png"})
     assert "skipped: " in scene.say(LIST)
     assert scene.house.lines("restore", "--last")[0]["done"] and scene.b.exists()
 
 
-def test_a_line_cannot_forge_what_is_shown(scene: Scene) -> None:
+def test_a_forged_line_cannot_control_the_terminal(scene: Scene) -> None:
     odd = "a\x1b[31m\n" + "x" * 5000
-    scene.forge(begin_entry(scene.deed(scene.a, scene.trash / "files" / "a.png")) | {"path": odd})
+    scene.forge(begin_entry(scene.record(scene.a, scene.trash / "files" / "a.png")) | {"path": odd})
     said = scene.say(LIST)
     assert "\x1b" not in said and max(map(len, said.splitlines())) < 400
 
 
-# -- information files, and whose trash it is
+# -- info files and owners of a trash
 
 
-def test_an_info_file_outside_of_a_trash_is_not_taken_away(scene: Scene) -> None:
+def test_an_info_file_outside_a_trash_is_not_deleted(scene: Scene) -> None:
     for part in ("files", "info"):
         (scene.room / part).mkdir()
     for number, state in enumerate(
         (RecordState.TRASHING, RecordState.RESTORING, RecordState.PURGING, RecordState.TRASHED)
     ):
-        deed = scene.deed(scene.room / f"{number}.png", scene.room / "files" / f"{number}.png", scene.a, f"f0-{number}")
-        Path(os.fsdecode(deed.info_path)).write_bytes(deed.info_text if number % 2 else b"")
-        scene.forge_state(deed, state)
+        record = scene.record(
+            scene.room / f"{number}.png", scene.room / "files" / f"{number}.png", scene.a, f"f0-{number}"
+        )
+        Path(os.fsdecode(record.info_path)).write_bytes(record.info_text if number % 2 else b"")
+        scene.forge_state(record, state)
     refused(scene, "is not in a trash")
 
 
-def test_a_trash_of_another_user_is_not_believed() -> None:
+def test_a_trash_of_another_user_is_refused() -> None:
     if os.geteuid():
         pytest.skip("only root can be another user")
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         (Path(folder) / ".Trash-0" / "files").mkdir(parents=True)
         place = os.fsencode(folder) + b"/.Trash-0/files/a"
-        deed = TrashRecord("f0-1", 1.0, b"/r/a", bytes(32), 1, place, b"a", None)
-        with open_trash(deed) as places:
+        record = TrashRecord("f0-1", 1.0, b"/r/a", bytes(32), 1, place, b"a", None)
+        with open_trash(record) as places:
             assert places is not None
         os.seteuid(65534)
         try:
-            with pytest.raises(Refusal, match="is in a trash of another user"), open_trash(deed):
+            with pytest.raises(Refusal, match="is in a trash of another user"), open_trash(record):
                 pass
         finally:
             os.seteuid(0)
 
 
-def test_a_trash_whose_files_lie_elsewhere_is_not_used(tmp_path: Path) -> None:
+def test_a_trash_with_a_symlinked_files_directory_is_not_used(tmp_path: Path) -> None:
     house = TrashHouse(tmp_path)
     (Path(os.fsdecode(house.root)) / "a.png").write_bytes(picture(1))
     assert house.once().returncode == 0
@@ -481,7 +485,7 @@ def test_a_trash_whose_files_lie_elsewhere_is_not_used(tmp_path: Path) -> None:
     assert "its files is not a directory" in line["refused"]
 
 
-def test_the_list_says_what_it_does_not_believe(scene: Scene) -> None:
-    scene.forge_state(scene.deed(scene.b, scene.a), RecordState.TRASHED)
+def test_the_list_reports_a_record_outside_a_trash(scene: Scene) -> None:
+    scene.forge_state(scene.record(scene.b, scene.a), RecordState.TRASHED)
     (line,) = scene.house.lines("trash", "--list", code=1)
     assert (line["path"], line["state"]) == (path_text(os.fsencode(scene.b)), "in no trash")

@@ -1,4 +1,4 @@
-"""Info files as the specification has them, and names for what has no place of its own in the trash."""
+"""Info files follow the specification, and names in the trash are unique."""
 
 import os
 from itertools import islice
@@ -12,7 +12,7 @@ from catalog.trash.info_file import InfoOwner, info_owner, info_text, trash_name
 HOSTILE = b"d/new\nline \xff%20#.jpg"
 
 
-def test_any_name_is_told_in_one_line_and_read_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_path_takes_one_line_and_is_read_back(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = info_text(HOSTILE, 0.0, "ab-1").split(b"\n")
     assert lines[0] == b"[Trash Info]" and lines[-1] == b""
     fields = dict(line.split(b"=", 1) for line in lines[1:-1])
@@ -32,36 +32,36 @@ def test_the_date_is_local_time(monkeypatch: pytest.MonkeyPatch) -> None:
         time.tzset()
 
 
-def test_a_name_is_claimed_once_and_what_was_cut_off_is_ours(tmp_path: Path) -> None:
-    place, text = os.fsencode(tmp_path / "a.trashinfo"), info_text(b"a", 0.0, "ab-1")
-    assert info_owner(place, text, "ab-1") is InfoOwner.NONE
-    write_info(place, text)
+def test_a_name_is_claimed_once_and_a_truncated_info_file_is_ours(tmp_path: Path) -> None:
+    path, text = os.fsencode(tmp_path / "a.trashinfo"), info_text(b"a", 0.0, "ab-1")
+    assert info_owner(path, text, "ab-1") is InfoOwner.NONE
+    write_info(path, text)
     with pytest.raises(FileExistsError):
-        write_info(place, text)
-    assert info_owner(place, text, "ab-1") is InfoOwner.OURS
-    assert info_owner(place, info_text(b"a", 0.0, "ab-2"), "ab-2") is InfoOwner.OTHER
-    os.truncate(place, 20)
-    assert info_owner(place, text, "ab-1") is InfoOwner.OURS
+        write_info(path, text)
+    assert info_owner(path, text, "ab-1") is InfoOwner.OURS
+    assert info_owner(path, info_text(b"a", 0.0, "ab-2"), "ab-2") is InfoOwner.OTHER
+    os.truncate(path, 20)
+    assert info_owner(path, text, "ab-1") is InfoOwner.OURS
     (tmp_path / "a.trashinfo").write_bytes(b"[Trash Info]\nPath=a\nDeletionDate=2020-01-01T00:00:00\n")
-    assert info_owner(place, text, "ab-1") is InfoOwner.OTHER
+    assert info_owner(path, text, "ab-1") is InfoOwner.OTHER
 
 
 @pytest.mark.parametrize(
-    ("name", "tried"),
+    ("name", "expected"),
     [
         (b"a.jpg", [b"a.jpg", b"a.2.jpg", b"a.3.jpg"]),
         (b".hidden", [b".hidden", b".hidden.2", b".hidden.3"]),
         (b"\xff", [b"\xff", b"\xff.2", b"\xff.3"]),
     ],
 )
-def test_names_are_numbered_before_their_extension(name: bytes, tried: list[bytes]) -> None:
-    assert list(islice(trash_names(name), 3)) == tried
+def test_names_are_numbered_before_their_extension(name: bytes, expected: list[bytes]) -> None:
+    assert list(islice(trash_names(name), 3)) == expected
 
 
 @pytest.mark.parametrize("name", [b"a" * 251 + b".jpg", "ä".encode() * 125 + b".jpg", b"a." + b"x" * 253])
-def test_long_names_leave_room_for_the_suffix_and_stay_text(name: bytes, tmp_path: Path) -> None:
-    for tried in islice(trash_names(name), 12):
-        assert len(tried) <= 245
-        tried.decode()
-        (tmp_path / f"{os.fsdecode(tried)}.trashinfo").touch()
+def test_long_names_leave_room_for_the_suffix_and_stay_valid_utf8(name: bytes, tmp_path: Path) -> None:
+    for expected in islice(trash_names(name), 12):
+        assert len(expected) <= 245
+        expected.decode()
+        (tmp_path / f"{os.fsdecode(expected)}.trashinfo").touch()
     assert len(os.listdir(tmp_path)) == 12

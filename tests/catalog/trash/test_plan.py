@@ -1,4 +1,4 @@
-"""Which files may go: decided from what is known, without a disk."""
+"""The plan of a move to the trash, decided from facts without a disk."""
 
 import pytest
 
@@ -11,13 +11,13 @@ from catalog.trash.records import Survivor
 TRASH = Trash(b"/t", None)
 
 
-def known(inode: int = 1, content: int = 1, **more: object) -> TrashRow:
+def row_of(inode: int = 1, content: int = 1, **more: object) -> TrashRow:
     row = {"state": "ok", "content": content, "sha256": bytes([content]) * 32, "size": 9, "label": None, "volume": 1}
     return TrashRow(**{**row, "inode": inode, "volume_path": b"/r", "away": None, **more})  # type: ignore[arg-type]
 
 
 def facts(name: str, inode: int = 1, content: int = 1, others: tuple[FileCopy, ...] = (), **more: object) -> PathFacts:
-    row = known(inode, content, **more)
+    row = row_of(inode, content, **more)
     return PathFacts(b"/r/" + name.encode(), "file", 9, "", row, False, TRASH, others)
 
 
@@ -26,7 +26,7 @@ def copy(name: str, inode: int, away: bool = False, state: str = "ok") -> FileCo
 
 
 @pytest.mark.parametrize(
-    ("one", "why"),
+    ("one", "reason"),
     [
         (facts("a"), ""),
         (facts("a", state="rejected"), ""),
@@ -36,21 +36,21 @@ def copy(name: str, inode: int, away: bool = False, state: str = "ok") -> FileCo
         (facts("a", sha256=None), "has not been read yet"),
         (facts("a", away="not mounted"), "cannot be relied on: its disk is away (not mounted)"),
         (
-            PathFacts(b"/r/a", "", 0, row=known(away="not mounted")),
+            PathFacts(b"/r/a", "", 0, row=row_of(away="not mounted")),
             "cannot be relied on: its disk is away (not mounted)",
         ),
-        (PathFacts(b"/r/a", "", 0, row=known()), "does not exist"),
-        (PathFacts(b"/r/a", "", 0, "input/output error", known()), "cannot be accessed: input/output error"),
-        (PathFacts(b"/r/a", "directory", 9, row=known()), "is a directory: name the files in it"),
-        (PathFacts(b"/r/a", "symlink", 9, row=known()), "is a symbolic link"),
-        (PathFacts(b"/r/a", "special", 9, row=known()), "is not a regular file"),
-        (PathFacts(b"/r/a", "file", 9, row=known(), through_symlink=True), "is reached through a symbolic link"),
-        (PathFacts(b"/r/a", "file", 8, row=known()), "changed since it was read"),
-        (PathFacts(b"/r/a", "file", 9, row=known(), trash="needs a trash"), "needs a trash"),
+        (PathFacts(b"/r/a", "", 0, row=row_of()), "does not exist"),
+        (PathFacts(b"/r/a", "", 0, "input/output error", row_of()), "cannot be accessed: input/output error"),
+        (PathFacts(b"/r/a", "directory", 9, row=row_of()), "is a directory: name the files in it"),
+        (PathFacts(b"/r/a", "symlink", 9, row=row_of()), "is a symbolic link"),
+        (PathFacts(b"/r/a", "special", 9, row=row_of()), "is not a regular file"),
+        (PathFacts(b"/r/a", "file", 9, row=row_of(), through_symlink=True), "is reached through a symbolic link"),
+        (PathFacts(b"/r/a", "file", 8, row=row_of()), "changed since it was read"),
+        (PathFacts(b"/r/a", "file", 9, row=row_of(), trash="needs a trash"), "needs a trash"),
     ],
 )
-def test_what_may_not_go_is_told_in_words(one: PathFacts, why: str) -> None:
-    assert refusal_reason(one) == why
+def test_each_obstacle_has_its_refusal_reason(one: PathFacts, reason: str) -> None:
+    assert refusal_reason(one) == reason
 
 
 @pytest.mark.parametrize(
@@ -60,34 +60,34 @@ def test_what_may_not_go_is_told_in_words(one: PathFacts, why: str) -> None:
         ((copy("b", 2),), False),
         ((copy("b", 1),), True),  # a hard link
         ((copy("b", 2, away=True),), True),
-        ((copy("b", 2, state="rejected"),), False),  # the same bytes: its hash will tell
+        ((copy("b", 2, state="rejected"),), False),  # the same bytes, which are hashed before the move
     ],
 )
-def test_what_counts_as_another_copy(others: tuple[FileCopy, ...], is_last_copy: bool) -> None:
+def test_hard_links_and_absent_files_do_not_count_as_copies(others: tuple[FileCopy, ...], is_last_copy: bool) -> None:
     found = plan_moves([facts("a", others=others)])
     assert [move.is_last_copy for move in found.moves] == [is_last_copy]
     kept = plan_moves([facts("a", others=others, label="keep")])
     assert [one.reason for one in kept.refused] == ([LABELLED_KEEP] if is_last_copy else [])
 
 
-def test_of_copies_that_all_go_none_is_one() -> None:
+def test_copies_that_are_all_moved_do_not_count() -> None:
     a, b = facts("a", 1, others=(copy("b", 2),)), facts("b", 2, others=(copy("a", 1),))
     assert [move.is_last_copy for move in plan_moves([a, b]).moves] == [True, True]
 
 
-def test_a_hard_link_to_one_that_goes_is_no_copy() -> None:
+def test_a_hard_link_to_a_moved_file_is_not_a_copy() -> None:
     a = facts("a", 1, others=(copy("b", 2), copy("link to b", 2)))
     b = facts("b", 2, others=(copy("a", 1), copy("link to b", 2)))
     assert [move.is_last_copy for move in plan_moves([a, b]).moves] == [True, True]
 
 
-def test_what_is_refused_itself_may_stay_for_another() -> None:
+def test_a_refused_file_counts_as_a_copy_of_another() -> None:
     a, b = facts("a", 1, others=(copy("b", 2),)), facts("b", 2, others=(copy("a", 1),), away="not mounted")
     found = plan_moves([a, b])
     assert [move.path for move in found.moves] == [b"/r/a"] and not found.last_copies
 
 
-def test_a_named_survivor_stands_for_a_copy_but_not_for_what_is_kept() -> None:
+def test_a_named_survivor_replaces_a_copy_unless_the_file_is_labelled_keep() -> None:
     named = Survivor(b"/r/better", bytes(32))
     (move,) = plan_moves([facts("a")], named).moves
     assert not move.is_last_copy and move.survivor_groups == [(named,)]
@@ -96,7 +96,7 @@ def test_a_named_survivor_stands_for_a_copy_but_not_for_what_is_kept() -> None:
     assert move.survivor_groups == [(Survivor(b"/r/b", bytes([1]) * 32),), (named,)]
 
 
-def test_another_content_than_was_named_is_not_meant() -> None:
+def test_a_file_with_other_content_than_listed_is_refused() -> None:
     found = plan_moves(
         [facts("a", 1, 1), facts("b", 2, 2)], expected={b"/r/a": bytes([1]) * 32, b"/r/b": bytes([1]) * 32}
     )
@@ -104,9 +104,9 @@ def test_another_content_than_was_named_is_not_meant() -> None:
     assert [(one.path, one.reason) for one in found.refused] == [(b"/r/b", OTHER_CONTENT)]
 
 
-def test_last_copies_go_only_as_agreed() -> None:
+def test_last_copies_are_moved_only_if_agreed() -> None:
     found = plan_moves([facts("a", 1, 1), facts("b", 2, 2), facts("c", 3, 3, (copy("d", 4),))])
-    left = without_last_copies(found, frozenset({b"/r/a"}), "why")
+    left = without_last_copies(found, frozenset({b"/r/a"}), "reason")
     assert [move.path for move in left.moves] == [b"/r/a", b"/r/c"]
-    assert [(one.path, one.reason) for one in left.refused] == [(b"/r/b", "why")]
+    assert [(one.path, one.reason) for one in left.refused] == [(b"/r/b", "reason")]
     assert left.size == 18

@@ -1,4 +1,4 @@
-"""`catalog trash` and `catalog restore`, typed on files that a real pass has read."""
+"""`catalog trash` and `catalog restore` on files that a real pass has read."""
 
 import json
 import os
@@ -27,16 +27,16 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrashHouse]:
 
 @pytest.fixture
 def room(house: TrashHouse) -> Iterator[Room]:
-    """One that no other test has used; whatever it left in the trash is taken out afterwards."""
+    """A room that no other test has used. Afterwards the trash is emptied."""
     yield house.rooms.pop()
     house.catalog("restore", "--all")
     house.catalog("trash", "--purge", "--older-than", "0s", "--yes", "--last-copy")
 
 
-# -- there and back
+# -- move and restore
 
 
-def test_a_copy_goes_as_the_specification_has_it_and_comes_back_as_it_was(house: TrashHouse, room: Room) -> None:
+def test_a_copy_is_trashed_as_specified_and_restored_unchanged(house: TrashHouse, room: Room) -> None:
     before = room.at("copy.png").stat()
     (line,) = house.lines("trash", "--yes", room.at("copy.png"))
     assert line["path"] == str(room.at("copy.png")) and line["done"] and line["refused"] is None
@@ -58,7 +58,7 @@ def test_a_copy_goes_as_the_specification_has_it_and_comes_back_as_it_was(house:
     assert room.states()["copy.png"] == "ok" and house.findings() == []
 
 
-def test_what_goes_loses_nothing_of_what_is_known_of_it(house: TrashHouse, room: Room) -> None:
+def test_a_trashed_file_keeps_its_label_and_vector(house: TrashHouse, room: Room) -> None:
     assert house.catalog("label", "delete", room.at("alone.png")).returncode == 0
     sha256 = next(sha for path, (_, sha, _) in house.states().items() if path == os.fsencode(room.at("alone.png")))
     live = "SELECT live FROM vector v JOIN content c ON c.id = v.content WHERE c.sha256 = ?"
@@ -77,14 +77,14 @@ def test_what_goes_loses_nothing_of_what_is_known_of_it(house: TrashHouse, room:
     assert house.rows(live, sha256) == [(1,)]
 
 
-def test_a_rejected_picture_may_go_as_well(house: TrashHouse, room: Room) -> None:
+def test_a_rejected_image_can_be_trashed(house: TrashHouse, room: Room) -> None:
     assert room.states()["bad.png"] == "rejected"
     assert house.lines("trash", "--yes", "--last-copy", room.at("bad.png"))[0]["done"]
     assert house.catalog("restore", "--last").returncode == 0
     assert room.at("bad.png").exists()
 
 
-def test_lists_come_on_stdin_whatever_the_names_are(house: TrashHouse, room: Room) -> None:
+def test_lists_on_stdin_may_contain_any_name(house: TrashHouse, room: Room) -> None:
     hostile = os.fsencode(room.folder) + b"/new\nline \xff\x1b[31m.png"
     with open(hostile, "wb") as file:
         file.write(picture(77))
@@ -103,10 +103,10 @@ def test_lists_come_on_stdin_whatever_the_names_are(house: TrashHouse, room: Roo
     assert os.path.exists(hostile)
 
 
-# -- what is asked
+# -- the question
 
 
-def test_without_a_terminal_it_refuses_and_moves_nothing(house: TrashHouse, room: Room) -> None:
+def test_without_a_terminal_nothing_is_moved(house: TrashHouse, room: Room) -> None:
     for words in ([room.at("one.png")], ["-"]):
         done = house.catalog("trash", *words, stdin=os.fsencode(room.at("one.png")))
         assert done.returncode == USAGE and "cannot ask for confirmation without a terminal" in done.stderr
@@ -115,7 +115,7 @@ def test_without_a_terminal_it_refuses_and_moves_nothing(house: TrashHouse, room
 
 
 @pytest.mark.parametrize(("answer", "left"), [(b"n", 6), (b"", 6), (b"y", 5)])
-def test_the_plan_is_shown_and_last_copies_are_asked_for_in_so_many_words(
+def test_the_plan_is_shown_and_the_question_counts_last_copies(
     house: TrashHouse, room: Room, answer: bytes, left: int
 ) -> None:
     code, said = on_terminal(house, "trash", room.at("alone.png"), answer=answer)
@@ -124,7 +124,7 @@ def test_the_plan_is_shown_and_last_copies_are_asked_for_in_so_many_words(
     assert len(room.left) == left
 
 
-def test_a_list_on_stdin_is_asked_about_at_the_terminal(house: TrashHouse, room: Room) -> None:
+def test_with_a_list_on_stdin_the_question_is_asked_at_the_terminal(house: TrashHouse, room: Room) -> None:
     listed = os.fsencode(room.at("alone.png")) + b"\n"
     code, said = on_terminal(house, "trash", "-", answer=b"y", stdin=listed)
     assert code == 0, said
@@ -144,7 +144,7 @@ def test_a_dry_run_moves_nothing(house: TrashHouse, room: Room) -> None:
 # -- last copies
 
 
-def test_last_copies_go_only_if_they_are_named(house: TrashHouse, room: Room) -> None:
+def test_last_copies_are_moved_only_with_the_option(house: TrashHouse, room: Room) -> None:
     named = [room.at(name) for name in ("one.png", "copy.png", "alone.png", "name.png")]
     lines = house.lines("trash", "--yes", *named, code=1)
     assert {line["refused"] for line in lines} == {"has no other copy: use --last-copy to give it up"}
@@ -155,7 +155,7 @@ def test_last_copies_go_only_if_they_are_named(house: TrashHouse, room: Room) ->
     assert room.left == ["bad.png", "hard.png", "name.png"]
 
 
-def test_the_last_copy_of_what_is_labelled_keep_never_goes(house: TrashHouse, room: Room) -> None:
+def test_the_last_copy_of_a_file_labelled_keep_is_never_moved(house: TrashHouse, room: Room) -> None:
     assert house.catalog("label", "keep", room.at("one.png"), room.at("alone.png")).returncode == 0
     named = [room.at(name) for name in ("one.png", "copy.png", "alone.png")]
     lines = house.lines("trash", "--yes", "--last-copy", "--survivor", room.at("name.png"), *named, code=1)
@@ -166,16 +166,16 @@ def test_the_last_copy_of_what_is_labelled_keep_never_goes(house: TrashHouse, ro
     assert "one.png" in room.left
 
 
-def spoil(path: Path) -> None:
-    """Other bytes behind the same size and mtime."""
+def corrupt(path: Path) -> None:
+    """Change a byte, but neither size nor mtime."""
     before, data = path.stat(), bytearray(path.read_bytes())
     data[-20] ^= 1
     path.write_bytes(data)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-def test_a_copy_that_cannot_be_proved_is_none(house: TrashHouse, room: Room) -> None:
-    spoil(room.at("copy.png"))
+def test_an_unverified_copy_does_not_count(house: TrashHouse, room: Room) -> None:
+    corrupt(room.at("copy.png"))
     (line,) = house.lines("trash", "--yes", "--last-copy", room.at("one.png"), code=1)
     assert line["refused"] == f"the copy to keep is not verified: {room.at('copy.png')} changed since it was read"
     room.at("copy.png").unlink()
@@ -187,7 +187,7 @@ def test_a_copy_that_cannot_be_proved_is_none(house: TrashHouse, room: Room) -> 
     assert room.at("one.png").exists()
 
 
-def test_a_survivor_is_proved_and_stays(house: TrashHouse, room: Room) -> None:
+def test_a_survivor_is_verified(house: TrashHouse, room: Room) -> None:
     (line,) = house.lines("trash", "--yes", "--survivor", room.at("name.png"), room.at("alone.png"))
     assert line["done"]
     assert house.lines("trash", "--list")[-1]["instead"] == str(room.at("name.png"))
@@ -196,28 +196,28 @@ def test_a_survivor_is_proved_and_stays(house: TrashHouse, room: Room) -> None:
     for wrong in ("bad.png", "one.png", "nothing.png"):
         done = house.catalog("trash", "--yes", "--survivor", room.at(wrong), room.at("one.png"))
         assert done.returncode == USAGE and "nothing was moved" in done.stderr, wrong
-    spoil(room.at("copy.png"))
+    corrupt(room.at("copy.png"))
     (line,) = house.lines("trash", "--yes", "--survivor", room.at("copy.png"), room.at("bad.png"), code=1)
     assert "changed since it was read" in line["refused"]
 
 
-# -- what changed
+# -- changed files
 
 
-def test_what_changed_since_it_was_read_is_refused(house: TrashHouse, room: Room) -> None:
-    spoil(room.at("one.png"))
+def test_a_file_that_changed_since_it_was_read_is_refused(house: TrashHouse, room: Room) -> None:
+    corrupt(room.at("one.png"))
     room.at("alone.png").write_bytes(picture(4242) + b"longer")
     lines = house.lines("trash", "--yes", "--last-copy", room.at("one.png"), room.at("alone.png"), code=1)
     assert {line["refused"] for line in lines} == {"changed since it was read"}
     assert len(room.left) == 6 and house.entries() == {}
 
 
-def test_what_was_only_touched_may_go(house: TrashHouse, room: Room) -> None:
+def test_a_touched_file_can_be_trashed(house: TrashHouse, room: Room) -> None:
     os.utime(room.at("one.png"))
     assert house.lines("trash", "--yes", room.at("one.png"))[0]["done"]
 
 
-def test_what_no_file_of_ours_is_is_refused_with_words(house: TrashHouse, room: Room) -> None:
+def test_each_path_that_is_not_a_catalogued_file_is_refused_with_a_reason(house: TrashHouse, room: Room) -> None:
     (room.folder / "new.png").write_bytes(picture(5))
     (room.folder / "link.png").symlink_to(room.at("one.png"))
     (room.folder.parent / f"{room.folder.name} linked").symlink_to(room.folder)
@@ -236,7 +236,7 @@ def test_what_no_file_of_ours_is_is_refused_with_words(house: TrashHouse, room: 
     assert "one.png" not in room.left and outside.exists()
 
 
-def test_a_folder_that_became_a_link_is_refused(house: TrashHouse, room: Room) -> None:
+def test_a_file_in_a_directory_that_became_a_symlink_is_refused(house: TrashHouse, room: Room) -> None:
     moved = house.folder / f"away {room.folder.name}"
     room.folder.rename(moved)
     room.folder.symlink_to(moved)
@@ -246,13 +246,13 @@ def test_a_folder_that_became_a_link_is_refused(house: TrashHouse, room: Room) -
     moved.rename(room.folder)
 
 
-def test_what_happens_while_the_question_stands_counts(house: TrashHouse, room: Room) -> None:
-    """One vanishes, one is written anew, one loses its copy: none of them goes, the rest does."""
+def test_changes_during_the_question_are_noticed(house: TrashHouse, room: Room) -> None:
+    """One file vanishes, one is rewritten, one loses its copy: only the others are moved."""
     names = ("alone.png", "bad.png", "one.png", "hard.png", "name.png")
 
     def meanwhile() -> None:
         room.at("alone.png").unlink()
-        spoil(room.at("bad.png"))
+        corrupt(room.at("bad.png"))
         assert house.catalog("trash", "--yes", "--last-copy", room.at("copy.png")).returncode == 0
 
     house.catalog("trash", "--yes", room.at("nothing.png"))
@@ -265,8 +265,8 @@ def test_what_happens_while_the_question_stands_counts(house: TrashHouse, room: 
     assert room.left == ["bad.png", "one.png"], said
 
 
-def test_another_picture_that_was_read_meanwhile_is_not_the_one_that_was_shown(house: TrashHouse, room: Room) -> None:
-    """The catalog knows the new bytes by then, so they are no change to it."""
+def test_an_image_that_was_replaced_and_read_during_the_question_is_refused(house: TrashHouse, room: Room) -> None:
+    """The catalog has read the new bytes, so the file matches its row."""
     listed = "".join(json.dumps(line) + "\n" for line in house.lines("ls", room.folder)).encode()
 
     def meanwhile() -> None:
@@ -280,10 +280,10 @@ def test_another_picture_that_was_read_meanwhile_is_not_the_one_that_was_shown(h
     assert room.left == ["alone.png"]
 
 
-# -- many of them
+# -- many files
 
 
-def test_names_that_clash_are_numbered_and_nothing_of_others_is_touched(house: TrashHouse, room: Room) -> None:
+def test_clashing_names_are_numbered_and_other_programs_entries_are_untouched(house: TrashHouse, room: Room) -> None:
     for part in ("files", "info"):
         (house.trash / part).mkdir(parents=True, exist_ok=True)
     (house.trash / "files" / "alone.png").write_bytes(b"an orphan of another program")
@@ -305,7 +305,7 @@ def test_names_that_clash_are_numbered_and_nothing_of_others_is_touched(house: T
     (house.trash / "info" / "alone.2.png.trashinfo").unlink()
 
 
-def test_two_at_once_move_each_file_once_and_leave_a_copy(house: TrashHouse, room: Room) -> None:
+def test_concurrent_commands_move_each_file_once_and_leave_a_copy(house: TrashHouse, room: Room) -> None:
     many = [room.folder / f"many {number}.png" for number in range(12)]
     for number, path in enumerate(many):
         path.write_bytes(picture(5000 + number))
@@ -330,7 +330,7 @@ def test_two_at_once_move_each_file_once_and_leave_a_copy(house: TrashHouse, roo
 # -- restore
 
 
-def test_what_stands_there_now_is_not_replaced(house: TrashHouse, room: Room) -> None:
+def test_restore_does_not_replace_an_existing_file(house: TrashHouse, room: Room) -> None:
     assert house.catalog("trash", "--yes", "--last-copy", room.at("alone.png")).returncode == 0
     room.at("alone.png").write_bytes(b"new")
     (line,) = house.lines("restore", room.at("alone.png"), code=1)
@@ -344,7 +344,7 @@ def test_what_stands_there_now_is_not_replaced(house: TrashHouse, room: Room) ->
     assert house.entries() == {}
 
 
-def test_folders_that_vanished_are_made_again(house: TrashHouse, room: Room) -> None:
+def test_restore_recreates_missing_directories(house: TrashHouse, room: Room) -> None:
     deep = room.folder / "a" / "b" / "deep.png"
     deep.parent.mkdir(parents=True)
     deep.write_bytes(picture(11))
@@ -356,7 +356,7 @@ def test_folders_that_vanished_are_made_again(house: TrashHouse, room: Room) -> 
     assert deep.read_bytes() == picture(11)
 
 
-def test_of_two_from_one_place_the_later_comes_back(house: TrashHouse, room: Room) -> None:
+def test_of_two_files_from_one_path_the_later_is_restored(house: TrashHouse, room: Room) -> None:
     path = room.at("alone.png")
     first = path.read_bytes()
     assert house.catalog("trash", "--yes", "--last-copy", path).returncode == 0
@@ -371,9 +371,9 @@ def test_of_two_from_one_place_the_later_comes_back(house: TrashHouse, room: Roo
     assert house.catalog("restore", path).returncode == USAGE
 
 
-def test_bytes_that_changed_in_the_trash_come_back_with_a_word(house: TrashHouse, room: Room) -> None:
+def test_a_file_that_changed_in_the_trash_is_restored_with_a_warning(house: TrashHouse, room: Room) -> None:
     assert house.catalog("trash", "--yes", "--last-copy", room.at("alone.png")).returncode == 0
-    spoil(house.trash / "files" / "alone.png")
+    corrupt(house.trash / "files" / "alone.png")
     (line,) = house.lines("trash", "--purge", "--older-than", "0s", "--yes", code=1)
     assert line["refused"] == "has other bytes than were moved there"
     (line,) = house.lines("restore", "--last", code=1)
@@ -381,7 +381,7 @@ def test_bytes_that_changed_in_the_trash_come_back_with_a_word(house: TrashHouse
     assert room.at("alone.png").exists()
 
 
-def test_nothing_to_restore_is_told(house: TrashHouse, room: Room) -> None:
+def test_a_restore_without_matching_files_says_so(house: TrashHouse, room: Room) -> None:
     assert house.catalog("restore").returncode == USAGE
     assert house.catalog("restore", "--last", "--all").returncode == USAGE
     assert "no file from" in house.catalog("restore", room.at("one.png")).stderr
@@ -391,7 +391,7 @@ def test_nothing_to_restore_is_told(house: TrashHouse, room: Room) -> None:
 # -- purge
 
 
-def test_only_what_our_journal_put_there_is_deleted(house: TrashHouse, room: Room) -> None:
+def test_purge_deletes_only_what_our_journal_put_there(house: TrashHouse, room: Room) -> None:
     assert house.catalog("trash", "--yes", "--last-copy", room.at("alone.png"), room.at("bad.png")).returncode == 0
     (house.trash / "files" / "theirs.png").write_bytes(b"of a file manager")
     (house.trash / "info" / "theirs.png.trashinfo").write_bytes(b"[Trash Info]\nPath=/theirs.png\n")
@@ -410,7 +410,7 @@ def test_only_what_our_journal_put_there_is_deleted(house: TrashHouse, room: Roo
         (house.trash / "info" / f"{name}.trashinfo").unlink()
 
 
-def test_what_was_emptied_elsewhere_is_recorded_as_gone(house: TrashHouse, room: Room) -> None:
+def test_files_emptied_by_another_program_are_recorded_as_gone(house: TrashHouse, room: Room) -> None:
     assert house.catalog("trash", "--yes", "--last-copy", room.at("alone.png"), room.at("bad.png")).returncode == 0
     (house.trash / "files" / "alone.png").unlink()
     (house.trash / "info" / "alone.png.trashinfo").unlink()
@@ -420,7 +420,7 @@ def test_what_was_emptied_elsewhere_is_recorded_as_gone(house: TrashHouse, room:
     assert house.lines("trash", "--purge", "--older-than", "0s", "--yes") == []
 
 
-def test_a_purge_is_asked_for_and_asks(house: TrashHouse, room: Room) -> None:
+def test_a_purge_asks_for_confirmation(house: TrashHouse, room: Room) -> None:
     assert house.catalog("trash", "--yes", "--last-copy", room.at("alone.png")).returncode == 0
     words = ("trash", "--purge", "--older-than", "0s")
     code, said = on_terminal(house, *words, answer=b"n")
@@ -432,7 +432,7 @@ def test_a_purge_is_asked_for_and_asks(house: TrashHouse, room: Room) -> None:
     ] == "purged"
 
 
-def test_what_lost_what_was_kept_instead_is_not_deleted(house: TrashHouse, room: Room) -> None:
+def test_a_file_whose_kept_copy_is_lost_is_not_deleted(house: TrashHouse, room: Room) -> None:
     assert house.catalog("label", "keep", room.at("one.png")).returncode == 0
     assert house.catalog("trash", "--yes", room.at("one.png")).returncode == 0
     room.at("copy.png").unlink()
@@ -449,7 +449,7 @@ def test_what_lost_what_was_kept_instead_is_not_deleted(house: TrashHouse, room:
 # -- with the service
 
 
-def test_the_service_sees_it_go_and_come_back(house: TrashHouse, room: Room) -> None:
+def test_the_service_notices_move_and_restore(house: TrashHouse, room: Room) -> None:
     house.start()
     try:
         assert until(lambda: not house.busy())
@@ -466,8 +466,8 @@ def test_the_service_sees_it_go_and_come_back(house: TrashHouse, room: Room) -> 
         assert house.stop() == 0
 
 
-def test_a_clean_sweep_does_not_pull_the_brake(tmp_path: Path) -> None:
-    """A scan that misses most of a disk holds it; what its owner moved to the trash is not missed."""
+def test_trashing_most_of_a_root_does_not_hold_its_volume(tmp_path: Path) -> None:
+    """A scan that finds most of a volume missing holds it, but trashed files are not missing."""
     house = TrashHouse(tmp_path)
     paths = [Path(os.fsdecode(house.root), f"{number}.png") for number in range(60)]
     for number, path in enumerate(paths):
