@@ -21,6 +21,7 @@ from catalog.heads.name_vectors import (
     load_name_vectors,
     name_texts,
 )
+from catalog.heads.retraining import TRAINED
 from catalog.heads.stored_head import StoredHead, activate_head, scoring_head, store_head
 from catalog.store.database import Database
 from catalog.store.events import record_event
@@ -212,5 +213,5 @@ def _store(database: Database, model: Model, training_set: TrainingSet, fitted: 
     held_out = [(float(p), content) for p, content in zip(fitted.held_out, training_set.contents, strict=True)]
     store_held_out(database, held_out)
     detail = json.dumps({"head": stored, "used": used, "labels": len(held_out)})
-    record_event(database, time.time(), "trained", detail=detail)
+    record_event(database, time.time(), TRAINED, detail=detail)
     return stored
