@@ -1,1 +1,1 @@
-"""What the kernel tells: mounts, volume identity, stat signatures, safe reads, atomic writes."""
+"""The file system: mounts, volume identity, stat signatures, safe reads, atomic writes."""

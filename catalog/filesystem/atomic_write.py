@@ -1,4 +1,4 @@
-"""Writing that survives a kill and a power cut: the old file or the new one, never a part of one."""
+"""Atomic file replacement: after a crash or power failure there is the old file or the new one, never a part."""
 
 import os
 from pathlib import Path
@@ -7,10 +7,10 @@ from catalog.errors import ResourceError
 
 
 def replace_durably(part: Path, target: Path) -> None:
-    """Give a file that was written under another name on the same disk its own, once all of it is on that disk.
+    """Sync a file and rename it to `target`, on the same filesystem.
 
     Raises:
-        OSError: it could not be; `target` is as it was.
+        OSError: `target` is unchanged.
     """
     handle = os.open(part, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -22,7 +22,7 @@ def replace_durably(part: Path, target: Path) -> None:
 
 
 def fsync_directory(folder: Path) -> None:
-    """Names are on the disk only once their folder is (fsync(2)). Raises OSError."""
+    """Sync a directory: until then a new name in it may not survive a crash (fsync(2)). Raises OSError."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
@@ -31,32 +31,31 @@ def fsync_directory(folder: Path) -> None:
 
 
 def inherit_owner(path: Path) -> None:
-    """What root makes in the service's folder is to belong to the service, as SQLite does it for its own files.
+    """Give a file that root created to the owner of its directory, as SQLite does with its own files.
 
-    Where it does already, nothing is asked for: a service that runs as root, without root's privileges, may not.
+    A file with the right owner is left alone: root in a service without CAP_CHOWN could not change it anyway.
     """
     if os.geteuid() == 0:
-        owner, made = os.stat(path.parent), os.stat(path, follow_symlinks=False)
-        if (owner.st_uid, owner.st_gid) == (made.st_uid, made.st_gid):
-            return
-        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+        parent, created = os.stat(path.parent), os.stat(path, follow_symlinks=False)
+        if (parent.st_uid, parent.st_gid) != (created.st_uid, created.st_gid):
+            os.chown(path, parent.st_uid, parent.st_gid, follow_symlinks=False)
 
 
 def make_private_directory(path: Path) -> None:
-    """A folder of the service's own inside the state directory; one that is there is left alone. Raises PlaceFault."""
+    """Create a directory of mode 700 inside the state directory, unless it exists. Raises ResourceError."""
     try:
         if not path.is_dir():
             path.mkdir(mode=0o700)
             inherit_owner(path)
     except OSError as error:
         raise ResourceError(
-            f"cannot make {path}: {os.strerror(error.errno or 0).lower()}",
-            f"See that {path.parent} is writable for this user.",
+            f"cannot create {path}: {os.strerror(error.errno or 0).lower()}",
+            f"Check that {path.parent} is writable for this user.",
         ) from error
 
 
 def file_size(path: Path) -> int | None:
-    """Bytes of a file; None where there is none, -1 where it cannot be looked at: opening it will tell why."""
+    """Return the size of a file in bytes; None if there is none, -1 if unknown: opening it will report why."""
     try:
         return path.stat().st_size
     except FileNotFoundError:

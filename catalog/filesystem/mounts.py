@@ -1,7 +1,6 @@
-"""Which filesystem a path lives on, and whether that filesystem can tell us of every change.
+"""The mount table: which mount holds a path, and whether the kernel reports every change on it.
 
-Source of the format: proc_pid_mountinfo(5). In the catalog layer because `init` and `doctor` need it without the
-service.
+The format is described in proc_pid_mountinfo(5).
 """
 
 import os
@@ -9,9 +8,10 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-# Network, cluster and guest filesystems: another machine changes files and no event fires here (inotify(7),
-# "Limitations and caveats"). virtiofs, vboxsf, vmhgfs and prl_fs are the same case, with the host as the other
-# machine.
+from catalog.filesystem.paths import at_or_inside, inside
+
+# Network, cluster and guest filesystems: another machine changes files, and no event occurs here (inotify(7),
+# "Limitations and caveats"). For virtiofs, vboxsf, vmhgfs and prl_fs the other machine is the host.
 _NETWORK = frozenset(("9p", "afs", "cifs", "coda", "ncpfs", "smb2", "smb3", "smbfs"))
 _CLUSTER = frozenset(("ceph", "gfs2", "glusterfs", "gpfs", "lustre", "ocfs2", "orangefs", "pvfs2"))
 _GUEST = frozenset(("prl_fs", "vboxsf", "virtiofs", "vmhgfs"))
@@ -20,7 +20,7 @@ _ESCAPE = re.compile(rb"\\([0-7]{3})")
 
 
 class Mount(NamedTuple):
-    """One visible mount. `device` is what `os.stat(path).st_dev` gives, `mount_id` is unique while it is mounted."""
+    """A visible mount. `device`: st_dev of its files. `mount_id`: unique while it is mounted."""
 
     path: bytes
     fstype: str
@@ -30,81 +30,77 @@ class Mount(NamedTuple):
 
 
 def read_mounts() -> list[Mount]:
-    """The mounts this process sees now. Raises OSError where /proc is not mounted."""
+    """Return the mounts that this process sees now. Raises OSError if /proc is not mounted."""
     with open("/proc/self/mountinfo", "rb") as table:
         return parse_mountinfo(table.read())
 
 
 def parse_mountinfo(text: bytes) -> list[Mount]:
-    """The visible mounts, in the kernel's order; of several on one path only the last, which is the one on top."""
+    """Return the visible mounts in the kernel's order; of several on one path only the last, which hides the others."""
     parsed = [entry for line in text.splitlines() if (entry := _parse_line(line)) is not None]
     visible = _without_hidden(parsed)
-    last = {mount.path: mount for mount in visible}
-    return [mount for mount in visible if last[mount.path] is mount]
+    topmost = {mount.path: mount for mount in visible}
+    return [mount for mount in visible if topmost[mount.path] is mount]
 
 
 def mount_of(path: bytes, mounts: Sequence[Mount]) -> Mount:
-    """The mount that holds `path` (absolute, without symbolic links): the longest prefix on component boundaries.
+    """Return the mount that holds `path` (absolute, without symbolic links): the longest prefix of whole components.
 
-    Raises LookupError when no mount holds it, which a real table (it has `/`) never does.
+    Raises LookupError if there is none, which cannot happen with a real table, since that contains `/`.
     """
-    best: Mount | None = None
+    innermost: Mount | None = None
     for mount in mounts:
-        if _holds(mount.path, path) and (best is None or len(mount.path) >= len(best.path)):
-            best = mount
-    if best is None:
+        if at_or_inside(path, mount.path) and (innermost is None or len(mount.path) >= len(innermost.path)):
+            innermost = mount
+    if innermost is None:
         raise LookupError(f"no mount holds {os.fsdecode(path)}")
-    return best
+    return innermost
 
 
 def mounts_below(root: bytes, mounts: Sequence[Mount]) -> list[Mount]:
-    """The mounts strictly below `root`: their files come and go with a mount of their own."""
-    return [mount for mount in mounts if mount.path != _trimmed(root) and _holds(root, mount.path)]
+    """Return the mounts strictly below `root`, whose files come and go independently of it."""
+    root = root.rstrip(b"/") or b"/"
+    return [mount for mount in mounts if inside(mount.path, root)]
 
 
 def is_remote(mount: Mount) -> bool:
-    """Whether files can change without an event here, so that only scanning on a timer finds it.
+    """Return whether files can change without an event here, so that only regular scans notice.
 
-    FUSE counts as remote (sshfs, rclone, s3fs; mergerfs too, whose branches change underneath), except `fuseblk`:
+    FUSE counts as remote (sshfs, rclone, s3fs; also mergerfs, whose branches may change directly), except `fuseblk`:
     ntfs-3g owns its block device, so each change passes through this kernel (Linux Documentation/filesystems/fuse.rst).
-    `overlay` is local: changes through it fire, and changing a layer underneath is undefined by its own documentation
-    (Documentation/filesystems/overlayfs.rst, "Changes to underlying filesystems"); the hourly scan sees those.
+    `overlay` is local: changes through it cause events, and changing a layer directly is undefined by its documentation
+    (Documentation/filesystems/overlayfs.rst, "Changes to underlying filesystems"); the hourly scan finds those.
     """
-    kind = mount.fstype
-    return kind.startswith(("nfs", "fuse.")) or kind in _REMOTE
-
-
-def _holds(mount: bytes, path: bytes) -> bool:
-    mount = _trimmed(mount)
-    return path == mount or path.startswith(mount if mount == b"/" else mount + b"/")
-
-
-def _trimmed(path: bytes) -> bytes:
-    return path.rstrip(b"/") or b"/"
+    fstype = mount.fstype
+    return fstype.startswith(("nfs", "fuse.")) or fstype in _REMOTE
 
 
 def _parse_line(line: bytes) -> tuple[int, Mount] | None:
-    """The parent's mount id and the mount; None for a line that is not of the documented form."""
-    before, dash, after = line.partition(b" - ")
-    fields, rest = before.split(b" "), after.split(b" ")
-    if not dash or len(fields) < 6 or len(rest) < 2:
-        return None
-    major, _, minor = fields[2].partition(b":")
+    """Return the id of the parent mount, and the mount; None for a line that does not have the documented format."""
+    before, _, after = line.partition(b" - ")
     try:
-        ids = int(fields[0]), int(fields[1]), os.makedev(int(major), int(minor))
+        mount_id, parent, device, _root, path, _options, *_ = before.split(b" ")
+        fstype, source, *_ = after.split(b" ")
+        major, _, minor = device.partition(b":")
+        mount = Mount(
+            path=_unescape(path),
+            fstype=os.fsdecode(fstype),
+            source=os.fsdecode(_unescape(source)),
+            device=os.makedev(int(major), int(minor)),
+            mount_id=int(mount_id),
+        )
+        return int(parent), mount
     except ValueError:
         return None
-    path, source = _unescaped(fields[4]), os.fsdecode(_unescaped(rest[1]))
-    return ids[1], Mount(path, os.fsdecode(rest[0]), source, ids[2], ids[0])
 
 
-def _unescaped(field: bytes) -> bytes:
-    return _ESCAPE.sub(lambda found: bytes([int(found[1], 8) & 0xFF]), field)
+def _unescape(field: bytes) -> bytes:
+    return _ESCAPE.sub(lambda match: bytes([int(match[1], 8) & 0xFF]), field)
 
 
 def _without_hidden(entries: Sequence[tuple[int, Mount]]) -> list[Mount]:
-    """Leaves out mounts that another mount covers from above: /a/b is still listed after something mounts on /a."""
-    over = {(parent, mount.path) for parent, mount in entries}
+    """Drop mounts that a later mount hides: /a/b is still listed after another mount on /a."""
+    covers = {(parent, mount.path) for parent, mount in entries}
     parents = {mount.mount_id: (parent, mount.path) for parent, mount in entries}
     hidden: dict[int, bool] = {}
 
@@ -114,13 +110,13 @@ def _without_hidden(entries: Sequence[tuple[int, Mount]]) -> list[Mount]:
         if mount_id not in hidden:
             hidden[mount_id] = False  # a table read while it changes may hold a cycle
             parent, path = parents[mount_id]
-            hidden[mount_id] = any((parent, above) in over for above in _ancestors(path)) or is_hidden(parent)
+            hidden[mount_id] = any((parent, above) in covers for above in _ancestors(path)) or is_hidden(parent)
         return hidden[mount_id]
 
     return [mount for _, mount in entries if not is_hidden(mount.mount_id)]
 
 
 def _ancestors(path: bytes) -> list[bytes]:
-    """`/a` and, of `/a/b/c`, `/a/b`; never `/`, which is a mount's own root far more often than a cover."""
+    """Return `/a` and `/a/b` for `/a/b/c`; never `/`, which is rarely mounted over."""
     parts = path.split(b"/")
     return [b"/".join(parts[:end]) for end in range(2, len(parts))]

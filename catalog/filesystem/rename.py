@@ -1,4 +1,4 @@
-"""Give a file another name on its filesystem, and never take the place of what stands there."""
+"""Move a file within its filesystem without ever replacing another one."""
 
 import ctypes
 import errno
@@ -16,30 +16,30 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def rename_noreplace(source: bytes, target: bytes) -> None:
-    """renameat2(2) with RENAME_NOREPLACE. Raises OSError; EINVAL or ENOSYS where it cannot be had."""
-    call = getattr(_libc, "renameat2", None)
-    if call is None:
+    """Call renameat2(2) with RENAME_NOREPLACE. Raises OSError; EINVAL or ENOSYS if it is not supported."""
+    renameat2 = getattr(_libc, "renameat2", None)
+    if renameat2 is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    if call(AT_FDCWD, ctypes.c_char_p(source), AT_FDCWD, ctypes.c_char_p(target), RENAME_NOREPLACE):
+    if renameat2(AT_FDCWD, ctypes.c_char_p(source), AT_FDCWD, ctypes.c_char_p(target), RENAME_NOREPLACE):
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), source, None, target)
 
 
 def hard_link(source: bytes, target: bytes) -> None:
-    """A second name for a file, exclusively. Raises OSError."""
+    """Create a hard link; never replaces a file. Raises OSError."""
     os.link(source, target, follow_symlinks=False)
 
 
 def move_noreplace(
     source: bytes, target: bytes, rename: RenameFunction = rename_noreplace, link: RenameFunction = hard_link
 ) -> None:
-    """Move a file within its filesystem. A kill leaves it at either place, or at both as one file with two names.
+    """Move a file within its filesystem. A crash leaves it at one path, or at both as hard links.
 
-    `rename` is tried first. Where the filesystem knows no exclusive rename, a hard link takes the new place, which is
-    exclusive as well, before the old one ends (`link`). Where there are no hard links either, a look has to do.
+    `rename` is tried first. On a filesystem without exclusive rename, a hard link is created at the new path, which is
+    exclusive too, and then the old path is removed (`link`). On one without hard links, check and then rename.
 
     Raises:
-        OSError: the file is where it was. FileExistsError: the place is taken. EXDEV: it is on another filesystem.
+        OSError: the file is at its old path. FileExistsError: `target` exists. EXDEV: it is on another filesystem.
     """
     try:
         rename(source, target)

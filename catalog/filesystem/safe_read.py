@@ -1,4 +1,4 @@
-"""Open and hash regular files: follow no link, wait for nothing, and leave no trace where possible."""
+"""Open and hash regular files without following links, blocking, or changing access times where possible."""
 
 import errno
 import hashlib
@@ -14,14 +14,14 @@ OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # opening a pipe that n
 
 
 class NotRegular(OSError):
-    """A directory, a pipe, a socket or a device stands at the path."""
+    """The path is a directory, a pipe, a socket or a device."""
 
     def __init__(self) -> None:
         super().__init__(errno.EINVAL, "not a regular file")
 
 
 class OpenFile(NamedTuple):
-    """`stat`: of the open file. `untraced`: reading it leaves its access time alone, which only its owner can have."""
+    """An open file. `untraced`: reading it does not change its access time."""
 
     handle: int
     stat: os.stat_result
@@ -30,10 +30,10 @@ class OpenFile(NamedTuple):
 
 @contextmanager
 def open_regular(path: bytes, *, follow_links: bool = False) -> Iterator[OpenFile]:
-    """Open a regular file for reading, without changing its access time where that is allowed (O_NOATIME, open(2)).
+    """Open a regular file for reading, without changing its access time if this user may (O_NOATIME, open(2)).
 
     Raises:
-        NotRegular: something else stands at the path. OSError: it cannot be opened; ELOOP for a symbolic link.
+        NotRegular: it is not a regular file. OSError: it cannot be opened; ELOOP for a symbolic link.
     """
     handle, untraced = _open(path, OPEN_FLAGS | (0 if follow_links else os.O_NOFOLLOW))
     try:
@@ -45,32 +45,32 @@ def open_regular(path: bytes, *, follow_links: bool = False) -> Iterator[OpenFil
         os.close(handle)
 
 
-def read_whole(path: bytes, most: int | None = None) -> bytes:
-    """Return all bytes of a file that somebody named, or the first `most`. Follow links. Raises as open_regular."""
+def read_whole(path: bytes, max_bytes: int = -1) -> bytes:
+    """Return the bytes of a file that a person named, at most `max_bytes`. Follow links. Raises as open_regular."""
     with open_regular(path, follow_links=True) as opened, open(opened.handle, "rb", buffering=0, closefd=False) as file:
-        return file.readall() if most is None else file.read(most)
+        return file.read(max_bytes)
 
 
 class Hashed(NamedTuple):
-    """`sha256` of the bytes, and the stat result of the file that they are in."""
+    """The SHA-256 of a file, and its stat result."""
 
     sha256: bytes
     stat: os.stat_result
 
     @property
     def inode(self) -> tuple[int, int]:
-        """The same for hard links, and for one filesystem that is mounted twice on this machine."""
+        """Device and inode: the same for hard links, and for a filesystem that is mounted twice."""
         return self.stat.st_dev, self.stat.st_ino
 
 
 def hash_from_disk(path: bytes) -> Hashed | None:
-    """Hash a regular file; None where something else stands, or it was written meanwhile.
+    """Hash a regular file; return None if it is not one, or was written meanwhile.
 
-    What memory holds of it is let go first (posix_fadvise(2), POSIX_FADV_DONTNEED), so that the bytes come from the
-    disk as far as its filesystem allows: what is cached proves nothing of a copy that is to be relied on.
+    Its cached pages are dropped first (posix_fadvise(2), POSIX_FADV_DONTNEED), so that the bytes are read from the disk
+    as far as the filesystem allows: cached pages do not prove that a copy on disk is intact.
 
     Raises:
-        OSError: it cannot be read, or is not there.
+        OSError: it does not exist or cannot be read.
     """
     try:
         with open_regular(path) as opened, open(opened.handle, "rb", buffering=0, closefd=False) as file:
@@ -85,5 +85,5 @@ def hash_from_disk(path: bytes) -> Hashed | None:
 def _open(path: bytes, flags: int) -> tuple[int, bool]:
     try:
         return os.open(path, flags | os.O_NOATIME), True
-    except PermissionError:
+    except PermissionError:  # only the owner may use O_NOATIME
         return os.open(path, flags), False

@@ -1,18 +1,18 @@
-"""What `lstat` tells of a file without reading it, in the form that the catalog stores."""
+"""Signatures of files from `lstat`: size, times and inode, in the form that the catalog stores."""
 
 import os
 import stat
 from typing import NamedTuple
 
-INT64_LIMIT = 1 << 63  # an integer n of SQLite has 64 bits with the sign: -INT64 <= n < INT64
-Nanoseconds = int | str  # since the epoch, in decimal digits where an SQLite integer cannot hold them
+INT64_LIMIT = 1 << 63  # integers of SQLite: -INT64_LIMIT <= n < INT64_LIMIT
+Nanoseconds = int | str  # since the epoch; decimal digits if an SQLite integer cannot hold them
 
 
 class Signature(NamedTuple):
-    """A tuple, not a dataclass: a scan builds and compares one for each of ten million files.
+    """The signature of a file. A tuple, not a dataclass: a scan builds and compares one for each of ten million files.
 
-    The inode stands apart from the rest in every comparison: network filesystems renumber on each mount. To calculate
-    with a time, take `int(mtime_ns)`.
+    The inode is always compared separately: network filesystems renumber inodes on each mount. To calculate with a
+    time, use `int(mtime_ns)`.
     """
 
     size: int
@@ -22,40 +22,40 @@ class Signature(NamedTuple):
 
     @property
     def stamp(self) -> tuple[int, Nanoseconds, Nanoseconds]:
-        """What changes whenever bytes are written by ordinary means."""
+        """The part that changes whenever bytes are written by ordinary means."""
         return self[:3]
 
 
-UNKNOWN_SIGNATURE = Signature(0, 0, 0, 0)  # of what stands there and cannot be looked at
+UNKNOWN_SIGNATURE = Signature(0, 0, 0, 0)  # of a path that cannot be looked at
 
 
 def signature_of(found: os.stat_result) -> Signature:
-    """Return the signature in a stat result."""
+    """Return the signature from a stat result."""
     return make_signature(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
 
 
 def make_signature(size: int, mtime_ns: int, ctime_ns: int, inode: int) -> Signature:
-    """Return the numbers of a stat result as the catalog stores them. Two different ones never become the same.
+    """Return the numbers of a stat result as the catalog stores them. Different numbers stay different.
 
-    A size fits as it is: the kernel's `loff_t` is signed. An inode is unsigned, and where it is a hash (mergerfs) half
-    of them are 2^63 or more: it is stored as the signed number of the same 64 bits. A time has 64 bits of seconds and
-    nanoseconds beside them, 94 bits in all: see `_nanoseconds`.
+    A size always fits: the kernel's `loff_t` is signed. An inode is unsigned, and half of those that are hashes
+    (mergerfs) are 2^63 or more: it is stored as the signed number with the same 64 bits. A time has 64 bits of seconds
+    and 30 bits of nanoseconds: see `_nanoseconds`.
     """
     signed = inode if inode < INT64_LIMIT else inode - 2 * INT64_LIMIT
     return Signature(size, _nanoseconds(mtime_ns), _nanoseconds(ctime_ns), signed)
 
 
 def _nanoseconds(time_ns: int) -> Nanoseconds:
-    """Return the number where SQLite's integers reach, from 1677 to 2262, else its decimal digits.
+    """Return the number if it fits an SQLite integer, that is, from 1677 to 2262; else its decimal digits.
 
-    1601 (an empty Windows date) and 2446 (ext4's last second) are beyond. Each of the 2^64 integers is a time within,
-    so none is free to stand for one beyond. Text never equals an integer, in Python or in a column of type ANY.
+    1601 (an empty Windows date) and 2446 (the last second of ext4) do not fit. Every 64-bit integer is a valid time, so
+    none is free to represent one outside. Text never equals an integer, in Python or in a column of type ANY.
     """
     return time_ns if -INT64_LIMIT <= time_ns < INT64_LIMIT else str(time_ns)
 
 
 def lstat_or_none(path: bytes) -> os.stat_result | None:
-    """`lstat`, or None where there is no such path any more. Raises OSError where nobody can tell."""
+    """Return `lstat` of a path, or None if it does not exist. Raises OSError if that cannot be determined."""
     try:
         return os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -63,7 +63,7 @@ def lstat_or_none(path: bytes) -> os.stat_result | None:
 
 
 def is_missing(path: bytes) -> bool:
-    """Whether there certainly is nothing at `path`. A path that cannot be looked at has not vanished."""
+    """Return whether `path` certainly does not exist. One that cannot be looked at may exist."""
     try:
         return lstat_or_none(path) is None
     except OSError:
@@ -71,7 +71,7 @@ def is_missing(path: bytes) -> bool:
 
 
 def file_kind(found: os.stat_result) -> str:
-    """One of file, directory, symlink, special."""
+    """Return file, directory, symlink or special."""
     mode = found.st_mode
     if stat.S_ISREG(mode):
         return "file"

@@ -1,10 +1,10 @@
-"""Places where files do not stay: recycle bins, version stores, snapshots, caches, and what a disk check salvaged.
+"""Transient places: recycle bins, version stores, snapshots, caches, and files salvaged by a disk check.
 
-Another program empties them on its own schedule, so a copy there is not a copy to rely on. Only names that programs
-give are listed, not plain words such as "Trash" that a person may have chosen. A name that can be configured is listed
-with its default.
+Another program deletes files there on its own schedule, so a copy there cannot be relied on. Only names that programs
+use are listed, not plain words such as "Trash" that a person may have chosen. Configurable names are listed with their
+default.
 
-The whole path counts, not only the part below a root: a snapshot expires, whether or not somebody made it a root.
+The whole path counts, not only the part below a root: a snapshot expires even if it is a root.
 """
 
 import re
@@ -12,10 +12,10 @@ from functools import cache
 
 from catalog.formatting import printable_path
 
-# Folders: everything in them is transient. With a slash, folders in one another.
+# Folders: everything in them is transient. With a slash, nested folders.
 TRANSIENT_FOLDERS = (
-    # Windows: recycle bins of NTFS, of NT 4 and 2000, of FAT; shadow copies; what chkdsk salvaged; the previous system,
-    # removed after 10 days (learn.microsoft.com: "Windows.old folder", "chkdsk"). The names survive on shares.
+    # Windows: recycle bins of NTFS, of NT 4 and 2000, of FAT; shadow copies; files salvaged by chkdsk; the previous
+    # system, removed after 10 days (learn.microsoft.com: "Windows.old folder", "chkdsk"). The names survive on shares.
     "$RECYCLE.BIN",
     "RECYCLER",
     "RECYCLED",
@@ -51,7 +51,7 @@ TRANSIENT_FOLDERS = (
     "@tmp",
     "@sharesnap",
     ".SynologyWorkingDirectory",
-    # QNAP: QTS user guide, "Network Recycle Bin", "Snapshots"; thumbnails. Not .Qsync: there people keep their files
+    # QNAP: QTS user guide, "Network Recycle Bin", "Snapshots"; thumbnails. Not .Qsync: people keep their files there
     "@Recycle",
     "@Recently-Snapshot",
     "@__thumb",
@@ -70,7 +70,7 @@ TRANSIENT_FOLDERS = (
     "btrbk_snapshots",  # btrbk.conf(5), the example's snapshot_dir
     "timeshift/snapshots",  # linuxmint/timeshift: RSYNC mode
     "timeshift-btrfs",  # linuxmint/timeshift: BTRFS mode
-    # What programs that sync keep of what was deleted or replaced
+    # Deleted and replaced files kept by sync programs
     ".stversions",  # syncthing-versioning(7)
     ".sync",  # Resilio Sync help, "Using Archive for file versioning": .sync/Archive, 30 days
     ".SyncArchive",  # BitTorrent Sync 1.x
@@ -81,7 +81,7 @@ TRANSIENT_FOLDERS = (
     ".debris",  # MEGA SDK, Sync::localdebris: MEGAsync's local rubbish bin
     "files_trashbin",  # nextcloud/server, apps/files_trashbin; ownCloud
     "files_versions",  # nextcloud/server, apps/files_versions; ownCloud
-    "appdata_*/preview",  # nextcloud/server: previews, made again when they are asked for
+    "appdata_*/preview",  # nextcloud/server: previews, generated again on demand
     # Photo programs
     ".dtrash",  # digiKam: DTrash, one in each collection
     ".globalTrash",  # Xiaomi's Gallery: DCIM/.globalTrash
@@ -95,18 +95,17 @@ TRANSIENT_FILES = (
 
 
 def transient_reason(path: bytes) -> str:
-    """Return why a file does not stay where it lies, in words that follow its path; "" where it does. Pure.
+    """Return why a file is transient, as the predicate of a sentence; "" if it is not. Pure.
 
-    Letters compare without case: Windows, SMB, FAT and macOS give the same folder in either.
+    Case is ignored: on Windows, SMB, FAT and macOS, both spellings are the same folder.
     """
-    found = _pattern().search(path)
-    if found is None:
+    match = _pattern().search(path)
+    if match is None:
         return ""
-    return (
-        f"lies in {printable_path(found[1])}, where files do not stay"
-        if found[1]
-        else "has the name of what Android deletes"
-    )
+    folder = match[1]
+    if folder:
+        return f"is in {printable_path(folder)}, where files do not stay"
+    return "has a name by which Android marks files for deletion"
 
 
 @cache

@@ -1,7 +1,7 @@
-"""Roots and the filesystems mounted inside them, known by identity and never by path alone.
+"""Identity of volumes, that is, of roots and of the filesystems mounted inside them.
 
-An empty mount point looks just like a collection whose files were all deleted. So a root carries a marker file,
-written once by `catalog init`, and a sub-mount is known by its filesystem's own identity.
+An empty mount point looks like a collection whose files were all deleted. So a root has a marker file, written once by
+`catalog init`, and a mount inside it is identified by its filesystem.
 """
 
 import os
@@ -14,7 +14,7 @@ MARKER_NAME = b".catalogd-root"
 
 
 class VolumeObservation(NamedTuple):
-    """What stands at a volume's path now. Two equal ones mean: the same thing was mounted all along."""
+    """An observation of a volume's path. If two are equal, the same filesystem was mounted in between."""
 
     problem: str  # why it cannot be read; "" if it can
     marker: str = ""
@@ -27,7 +27,7 @@ class VolumeObservation(NamedTuple):
 
 
 def observe_volume(path: bytes, mounts: list[Mount]) -> VolumeObservation:
-    """Look at a volume's path. Never raises: what cannot be looked at is the `problem`."""
+    """Observe a volume's path. Never raises: an error becomes the `problem`."""
     mount = mount_of(path, mounts)
     try:
         found = os.stat(path)
@@ -47,13 +47,13 @@ def observe_volume(path: bytes, mounts: list[Mount]) -> VolumeObservation:
 
 
 def _filesystem_identity(path: bytes, mount: Mount) -> str:
-    # Some network filesystems report no id at all; their source names the export.
+    # Some network filesystems report no id; their source names the export.
     fsid = os.statvfs(path).f_fsid
     return f"{mount.fstype}:{fsid:x}" if fsid else f"{mount.fstype}:{mount.source}"
 
 
 def absence_reason(kind: str, identity: str, seen: VolumeObservation) -> str:
-    """Why the volume counts as away, or "" if what stands there is it. Pure."""
+    """Return why the volume counts as away; "" if the observation matches its identity. Pure."""
     if seen.problem:
         return seen.problem
     if kind == "mount" and not seen.mounted:
@@ -67,14 +67,14 @@ def absence_reason(kind: str, identity: str, seen: VolumeObservation) -> str:
 
 
 def volume_identity(kind: str, seen: VolumeObservation) -> str:
-    """The identity to remember a volume by."""
+    """Return the identity of an observed volume."""
     if kind == "root" and seen.marker:
         return f"marker={seen.marker}"
     return f"filesystem={seen.filesystem}"
 
 
 def read_marker(root: bytes) -> str:
-    """The identity in a root's marker file, or "" if it has none."""
+    """Return the identity in a root's marker file, or "" if there is none."""
     try:
         with open(os.path.join(root, MARKER_NAME), encoding="ascii", errors="replace") as file:
             return file.readline().strip()
@@ -83,17 +83,17 @@ def read_marker(root: bytes) -> str:
 
 
 def write_marker(root: bytes) -> str:
-    """Write the marker, the one file that is ever added to a collection; returns its identity.
+    """Write the marker, the only file that is ever added to a collection; return its identity.
 
-    Returns "" where the root is read-only: the filesystem's identity has to do then.
+    Return "" if it cannot be written: a read-only root is identified by its filesystem.
     """
-    known = read_marker(root)
-    if known:
-        return known
-    fresh = str(uuid.uuid4())
+    existing = read_marker(root)
+    if existing:
+        return existing
+    identity = str(uuid.uuid4())
     try:
         with open(os.path.join(root, MARKER_NAME), "x", encoding="ascii") as file:
-            file.write(f"{fresh}\ncatalogd knows this directory by this file: please leave it here.\n")
+            file.write(f"{identity}\ncatalogd recognises this directory by this file: please leave it here.\n")
     except OSError:
         return ""
-    return fresh
+    return identity

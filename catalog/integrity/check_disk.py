@@ -72,7 +72,7 @@ class DiskCheck:
         found: dict[bytes, DiskEntry] = {}
         with os.scandir(path) as listing:
             for entry in listing:
-                if self._ignore.name(entry.name):
+                if self._ignore.ignores_name(entry.name):
                     continue
                 try:
                     stat = entry.stat(follow_symlinks=False)
@@ -81,7 +81,7 @@ class DiskCheck:
                 kind = file_kind(stat)
                 if kind != "directory":
                     found[entry.name] = DiskEntry(kind, signature_of(stat))
-                elif entry.path not in skip and not self._ignore.directory(entry.path):
+                elif entry.path not in skip and not self._ignore.ignores_directory(entry.path):
                     stack.append(entry.path)
         return found
 
@@ -118,7 +118,7 @@ class DiskCheck:
             if found is None or file_kind(found) == "directory"
             else DiskEntry(file_kind(found), signature_of(found))
         )
-        if entry is not None and self._ignore.name(name):
+        if entry is not None and self._ignore.ignores_name(name):
             return
         yield from compare_row(path, entry, row, self._now)
 

@@ -142,4 +142,4 @@ class _TrashLocator:
         return found
 
     def _is_catalogued(self, path: bytes) -> bool:
-        return any(not self._ignore.path(path, root) for root in self._roots if inside(path, root))
+        return any(not self._ignore.ignores_path(path, root) for root in self._roots if inside(path, root))

@@ -80,7 +80,7 @@ class VolumeMonitor:
                 if (
                     (known is None or known.kind == "blocked")
                     and mount.fstype not in PSEUDO_FILESYSTEMS
-                    and not self._ignore.path(mount.path, root)
+                    and not self._ignore.ignores_path(mount.path, root)
                 ):
                     self._adopt(mount.path, "mount", mounts)
 

@@ -96,14 +96,14 @@ class Scan:
         The hot loop of a scan: looking up each name in a dictionary of rows took a tenth longer.
         """
         listing: list[ListingRow] = []
-        ignored = self._ignore.name
+        ignored = self._ignore.ignores_name
         with os.scandir(path) as entries:
             for entry in entries:
                 name = entry.name
                 if ignored(name):
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    if entry.path not in self._mounts and not self._ignore.directory(entry.path):
+                    if entry.path not in self._mounts and not self._ignore.ignores_directory(entry.path):
                         stack.append(entry.path)
                     continue
                 try:

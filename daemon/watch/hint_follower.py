@@ -115,7 +115,7 @@ class HintFollower:
     def _ignored(self, path: bytes) -> bool:
         for root in self._config.roots:
             if inside(path, root):
-                return self._ignore.path(path, root)
+                return self._ignore.ignores_path(path, root)
         return path not in self._config.roots
 
 

@@ -1,4 +1,4 @@
-"""Reading the mount table: escapes, covers, prefixes, and which filesystems are remote."""
+"""The mount table: escapes, hidden mounts, prefixes, and which filesystems are remote."""
 
 import os
 from pathlib import Path
@@ -23,38 +23,38 @@ def paths(mounts: list[Mount]) -> list[bytes]:
     return [mount.path for mount in mounts]
 
 
-def of(path: bytes) -> Mount:
+def mount_in_table(path: bytes) -> Mount:
     return mount_of(path, parse_mountinfo(TABLE))
 
 
-def test_fields() -> None:
-    assert of(b"/srv/photos") == Mount(b"/srv/photos", "nfs4", "nas:/photos", os.makedev(0, 45), 30)
+def test_the_fields_of_a_line_are_parsed() -> None:
+    assert mount_in_table(b"/srv/photos") == Mount(b"/srv/photos", "nfs4", "nas:/photos", os.makedev(0, 45), 30)
 
 
-def test_escapes_are_undone() -> None:
-    mount = of(b"/srv/with space\\and\nnewline/file")
+def test_escapes_are_decoded() -> None:
+    mount = mount_in_table(b"/srv/with space\\and\nnewline/file")
     assert (mount.path, mount.source) == (b"/srv/with space\\and\nnewline", "/dev/disk one")
 
 
-def test_the_last_mount_on_a_path_is_on_top() -> None:
-    assert of(b"/mnt/x").fstype == "btrfs"
+def test_only_the_last_mount_on_a_path_is_visible() -> None:
+    assert mount_in_table(b"/mnt/x").fstype == "btrfs"
     assert paths(parse_mountinfo(TABLE)).count(b"/mnt") == 1
 
 
-def test_a_mount_that_another_one_covers_is_left_out() -> None:
+def test_a_mount_hidden_by_another_is_left_out() -> None:
     table = TABLE + b"50 22 8:81 / /srv rw - ext4 /dev/sdf1 rw\n51 50 8:82 / /srv/new rw - ext4 /dev/sdg1 rw\n"
     mounts = parse_mountinfo(table)
     assert mount_of(b"/srv/photos/x", mounts).path == b"/srv"
     assert paths(mounts_below(b"/srv", mounts)) == [b"/srv/new"]
 
 
-def test_prefixes_end_at_components() -> None:
-    assert of(b"/srv/photo/x").path == b"/srv/photo"
-    assert of(b"/srv/photographs").path == b"/"
-    assert of(b"/srv/photos").path == b"/srv/photos"
+def test_only_whole_components_match() -> None:
+    assert mount_in_table(b"/srv/photo/x").path == b"/srv/photo"
+    assert mount_in_table(b"/srv/photographs").path == b"/"
+    assert mount_in_table(b"/srv/photos").path == b"/srv/photos"
 
 
-def test_below_is_strict() -> None:
+def test_mounts_below_a_root_exclude_the_root() -> None:
     below = mounts_below(b"/srv/photo/", parse_mountinfo(TABLE))
     assert below == []
     assert set(paths(mounts_below(b"/srv", parse_mountinfo(TABLE)))) > {b"/srv/photo", b"/srv/photos"}
@@ -62,7 +62,7 @@ def test_below_is_strict() -> None:
     assert b"/mnt" in paths(mounts_below(b"/", parse_mountinfo(TABLE)))
 
 
-def test_no_mount_at_all_is_an_error() -> None:
+def test_a_path_outside_all_mounts_raises() -> None:
     with pytest.raises(LookupError):
         mount_of(b"/x", [])
 
@@ -75,12 +75,12 @@ def test_no_mount_at_all_is_an_error() -> None:
         *((kind, False) for kind in ("ext4", "xfs", "btrfs", "zfs", "tmpfs", "fuseblk", "ntfs3", "exfat", "overlay")),
     ],
 )
-def test_remote(fstype: str, remote: bool) -> None:
+def test_remote_filesystems(fstype: str, remote: bool) -> None:
     assert is_remote(Mount(b"/", fstype, "x", 0, 1)) is remote
 
 
 @given(st.binary())
-def test_any_bytes_are_parsed_without_an_error(text: bytes) -> None:
+def test_parsing_never_raises(text: bytes) -> None:
     parse_mountinfo(text)
 
 
@@ -100,6 +100,6 @@ def test_the_real_table_agrees_with_stat(tmp_path: Path) -> None:
             found = os.stat(mount.path)
         except OSError:
             continue
-        if mount.fstype not in ("autofs", "btrfs", "overlay"):  # these give stat another device
+        if mount.fstype not in ("autofs", "btrfs", "overlay"):  # stat returns another device for these
             assert found.st_dev == mount.device, mount
     assert mount_of(os.fsencode(tmp_path), mounts).device == tmp_path.stat().st_dev

@@ -1,4 +1,4 @@
-"""A move that replaces nothing, on filesystems with and without exclusive rename, with and without hard links."""
+"""Moves without replacement, on filesystems with and without exclusive rename and hard links."""
 
 import errno
 import os
@@ -10,7 +10,7 @@ from catalog.filesystem.rename import RenameFunction, hard_link, move_noreplace,
 from tests.support.mounts import mounted
 
 
-def unknown(source: bytes, target: bytes) -> None:
+def unsupported(source: bytes, target: bytes) -> None:
     raise OSError(errno.EINVAL, "Invalid argument")
 
 
@@ -29,8 +29,8 @@ def content(path: bytes) -> bytes:
         return file.read()
 
 
-@pytest.mark.parametrize("rename", [rename_noreplace, unknown])
-def test_a_file_moves_and_is_the_same_file(pair: tuple[bytes, bytes], rename: RenameFunction) -> None:
+@pytest.mark.parametrize("rename", [rename_noreplace, unsupported])
+def test_a_moved_file_keeps_its_inode(pair: tuple[bytes, bytes], rename: RenameFunction) -> None:
     inode = os.stat(pair[0]).st_ino
     move_noreplace(*pair, rename=rename)
     assert not os.path.lexists(pair[0])
@@ -38,8 +38,8 @@ def test_a_file_moves_and_is_the_same_file(pair: tuple[bytes, bytes], rename: Re
 
 
 @pytest.mark.parametrize("make_link", [hard_link, not_permitted])
-@pytest.mark.parametrize("rename", [rename_noreplace, unknown])
-def test_what_stands_there_is_never_replaced(
+@pytest.mark.parametrize("rename", [rename_noreplace, unsupported])
+def test_an_existing_target_is_never_replaced(
     pair: tuple[bytes, bytes], rename: RenameFunction, make_link: RenameFunction
 ) -> None:
     for make in (lambda: Path(os.fsdecode(pair[1])).write_bytes(b"theirs"), lambda: os.symlink("nowhere", pair[1])):
@@ -50,13 +50,13 @@ def test_what_stands_there_is_never_replaced(
         os.unlink(pair[1])
 
 
-def test_without_hard_links_it_moves_all_the_same(pair: tuple[bytes, bytes]) -> None:
-    move_noreplace(*pair, rename=unknown, link=not_permitted)
+def test_a_file_is_moved_without_hard_links_too(pair: tuple[bytes, bytes]) -> None:
+    move_noreplace(*pair, rename=unsupported, link=not_permitted)
     assert content(pair[1]) == b"mine" and not os.path.lexists(pair[0])
 
 
-@pytest.mark.parametrize("rename", [rename_noreplace, unknown])
-def test_another_filesystem_is_told(pair: tuple[bytes, bytes], rename: RenameFunction, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rename", [rename_noreplace, unsupported])
+def test_a_move_to_another_filesystem_raises(pair: tuple[bytes, bytes], rename: RenameFunction, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     with mounted(os.fsencode(disk), "-t", "tmpfs", "none"):

@@ -1,4 +1,4 @@
-"""The one mapping from what the kernel tells of a file to what the catalog stores of it."""
+"""Conversion of stat results to stored signatures."""
 
 from collections.abc import Iterator
 
@@ -40,28 +40,28 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 
 
 def equal_in_tables(database: Database, one: Signature, other: Signature) -> list[int]:
-    """Whether each number of `other` finds a row that holds `one`."""
+    """Return for each number of `other` whether it equals that of a row that holds `one`."""
     database.run("UPDATE file SET size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?", *one)
-    assert Signature(*database.rows("SELECT size, mtime_ns, ctime_ns, inode FROM file")[0]) == one
-    return list(database.rows("SELECT size = ?, mtime_ns = ?, ctime_ns = ?, inode = ? FROM file", *other)[0])
+    assert database.row("SELECT size, mtime_ns, ctime_ns, inode FROM file") == one
+    return list(database.row("SELECT size = ?, mtime_ns = ?, ctime_ns = ?, inode = ? FROM file", *other) or ())
 
 
 @given(numbers, numbers)
 @example((0, 0, 0, 0), (0, WRAP, -WRAP, WRAP - 1))
 @example((0, (1 << 63) - 1, -(1 << 63), 1 << 63), (0, 1 << 63, -(1 << 63) - 1, (1 << 63) - 1))
-def test_different_numbers_are_stored_and_stay_different(database: Database, one: Numbers, other: Numbers) -> None:
-    alike = [a == b for a, b in zip(one, other, strict=True)]
-    assert [a == b for a, b in zip(make_signature(*one), make_signature(*other), strict=True)] == alike
-    assert equal_in_tables(database, make_signature(*one), make_signature(*other)) == alike
+def test_different_numbers_stay_different_when_stored(database: Database, one: Numbers, other: Numbers) -> None:
+    equal = [a == b for a, b in zip(one, other, strict=True)]
+    assert [a == b for a, b in zip(make_signature(*one), make_signature(*other), strict=True)] == equal
+    assert equal_in_tables(database, make_signature(*one), make_signature(*other)) == equal
     assert equal_in_tables(database, make_signature(*one), make_signature(*one)) == [1, 1, 1, 1]
 
 
 @given(ordinary)
-def test_what_64_signed_bits_hold_is_stored_as_it_always_was(seen: Numbers) -> None:
+def test_numbers_that_fit_64_signed_bits_are_stored_unchanged(seen: Numbers) -> None:
     assert make_signature(*seen) == seen
 
 
 @given(times, times, st.integers(0, WRAP - 1))
-def test_nothing_is_lost(mtime_ns: int, ctime_ns: int, inode: int) -> None:
-    kept = make_signature(1, mtime_ns, ctime_ns, inode)
-    assert (int(kept.mtime_ns), int(kept.ctime_ns), kept.inode % WRAP) == (mtime_ns, ctime_ns, inode)
+def test_the_original_numbers_can_be_recovered(mtime_ns: int, ctime_ns: int, inode: int) -> None:
+    stored = make_signature(1, mtime_ns, ctime_ns, inode)
+    assert (int(stored.mtime_ns), int(stored.ctime_ns), stored.inode % WRAP) == (mtime_ns, ctime_ns, inode)

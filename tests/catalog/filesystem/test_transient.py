@@ -1,4 +1,4 @@
-"""Recycle bins, version stores and snapshots: a file there is never the copy that stays, nor the one to keep."""
+"""Recycle bins, version stores and snapshots: a copy there is never relied on."""
 
 import hashlib
 import os
@@ -22,17 +22,17 @@ USAGE = 2
 
 
 def inside(name: str) -> str:
-    """A file in a folder of that name."""
+    """Return a path in a folder with this name."""
     return f"{name.replace('?', '7').replace('*', 'x')}/sub/pic.png"
 
 
 def named(name: str) -> str:
-    """A file whose own name is of that kind."""
+    """Return a file name that matches the pattern."""
     return name.replace("*", "1714492983-pic.png")
 
 
 KINDS = [*map(inside, TRANSIENT_FOLDERS), *map(named, TRANSIENT_FILES)]
-# As the programs write them, found on real disks.
+# As written by these programs, found on real disks.
 SEEN = [
     "$RECYCLE.BIN/S-1-5-21-1004/$RAB12CD.jpg",
     "$Recycle.Bin/S-1-5-21-1004/$RAB12CD.jpg",
@@ -85,32 +85,32 @@ STAYING = [
 ]
 
 
-# -- the rule
+# -- the patterns
 
 
 @pytest.mark.parametrize("path", KINDS + SEEN)
-def test_what_lies_where_files_do_not_stay_is_told_apart(path: str) -> None:
+def test_transient_places_are_recognised_in_any_case(path: str) -> None:
     for root in (b"/r/", b"/r/deep/in/a folder/\xff\n/"):
         for written in (path, path.upper(), path.lower()):
             assert transient_reason(root + written.encode()), written
 
 
 @pytest.mark.parametrize("path", STAYING)
-def test_what_only_resembles_it_stays(path: str) -> None:
+def test_similar_names_are_not_transient(path: str) -> None:
     assert transient_reason(b"/r/" + path.encode()) == ""
 
 
-def test_a_root_inside_a_snapshot_does_not_stay_either() -> None:
-    """The snapshot expires, whether or not somebody has its inside catalogued."""
-    assert transient_reason(b"/mnt/.snapshots/41/snapshot/pic.jpg") == "lies in .snapshots, where files do not stay"
+def test_a_root_inside_a_snapshot_is_transient() -> None:
+    """The snapshot expires even if it is catalogued."""
+    assert transient_reason(b"/mnt/.snapshots/41/snapshot/pic.jpg") == "is in .snapshots, where files do not stay"
 
 
-def test_the_reason_shows_the_name_as_it_is_there() -> None:
-    assert transient_reason(b"/r/$Recycle.Bin/a.jpg") == "lies in $Recycle.Bin, where files do not stay"
-    assert transient_reason(b"/r/.trashed-1-a.jpg") == "has the name of what Android deletes"
+def test_the_reason_shows_the_name_in_its_original_case() -> None:
+    assert transient_reason(b"/r/$Recycle.Bin/a.jpg") == "is in $Recycle.Bin, where files do not stay"
+    assert transient_reason(b"/r/.trashed-1-a.jpg") == "has a name by which Android marks files for deletion"
 
 
-# -- the plan, and the last look
+# -- the plan, and the verification before a move
 
 
 def other(path: str) -> FileCopy:
@@ -118,7 +118,7 @@ def other(path: str) -> FileCopy:
 
 
 @pytest.mark.parametrize("path", KINDS)
-def test_it_is_no_copy_for_a_plan(path: str) -> None:
+def test_a_plan_does_not_count_a_transient_copy(path: str) -> None:
     (move,) = plan_moves([facts("a", others=(other(path),))]).moves
     assert move.is_last_copy and move.survivor_groups == []
     (refused,) = plan_moves([facts("a", others=(other(path),), label="keep")]).refused
@@ -127,8 +127,8 @@ def test_it_is_no_copy_for_a_plan(path: str) -> None:
     assert move.copies == (Survivor(b"/r/stays.png", bytes([1]) * 32),) and move.transient_copy is None
 
 
-def test_the_guard_takes_none_by_whatever_path(tmp_path: Path) -> None:
-    """The catalog's path may lead into a snapshot through a link above the root."""
+def test_a_transient_survivor_is_refused_by_any_path(tmp_path: Path) -> None:
+    """A path in the catalog may lead into a snapshot through a link above the root."""
     real = tmp_path / ".snapshots" / "1"
     real.mkdir(parents=True)
     (real / "a.png").write_bytes(b"a")
@@ -136,12 +136,12 @@ def test_the_guard_takes_none_by_whatever_path(tmp_path: Path) -> None:
     (tmp_path / "photos").symlink_to(real)
     going, sha256 = os.lstat(tmp_path), hashlib.sha256(b"a").digest()
     for path in (real / "a.png", tmp_path / "photos" / "a.png"):
-        with pytest.raises(Refusal, match=r"lies in \.snapshots, where files do not stay"):
+        with pytest.raises(Refusal, match=r"is in \.snapshots, where files do not stay"):
             SurvivorVerifier().require([[Survivor(os.fsencode(path), sha256)]], going)
     assert SurvivorVerifier().require([[Survivor(os.fsencode(tmp_path / "b.png"), sha256)]], going)
 
 
-# -- the commands, on files that a real pass has read; `ignore` is empty, so that all of them are catalogued
+# -- the commands, on files read by a real pass; `ignore` is empty, so that all of them are catalogued
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +154,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrashHouse]:
 
 
 def write_kinds(house: Household) -> None:
-    """A picture in `album` for each kind of place, and an older copy of it there; a group that lies in bins alone."""
+    """Write an image in `album` and an older copy for each kind of place, and a group only in recycle bins."""
     house.config_path.write_text("ignore = []\n" + house.config_path.read_text())
     root = place(house)
     (root / "album").mkdir()
@@ -162,7 +162,7 @@ def write_kinds(house: Household) -> None:
         (root / "album" / f"{number}.png").write_bytes(picture(number))
         write_old(root / kind, picture(number))
     for bin_ in (".recycle", "@Recycle"):
-        write_old(root / bin_ / "alone.bmp", picture(9000, "BMP"))  # the largest, so that the report has it
+        write_old(root / bin_ / "alone.bmp", picture(9000, "BMP"))  # the largest, so that the report includes it
     write_old(root / "#recycle" / "kept.png", picture(9001))
     write_old(root / "album" / "kept.png", picture(9001))
     write_old(root / "album" / "second.png", picture(9001))
@@ -174,7 +174,7 @@ def write_old(path: Path, data: bytes) -> None:
     os.utime(path, (1577833200, 1577833200))
 
 
-def test_dups_never_keeps_it_where_another_is(house: TrashHouse) -> None:
+def test_dups_keeps_a_transient_copy_only_without_another(house: TrashHouse) -> None:
     lines = house.lines("dups")
     assert len(lines) == len(KINDS) + 2
     for line in lines:
@@ -183,14 +183,14 @@ def test_dups_never_keeps_it_where_another_is(house: TrashHouse) -> None:
         assert line["paths"][0] == line["keep"]
 
 
-def test_dups_says_so_where_nothing_stays(house: TrashHouse) -> None:
+def test_dups_says_if_all_copies_are_transient(house: TrashHouse) -> None:
     said = house.catalog("dups").stdout.split("exact")
     (alone,) = [group for group in said if "alone.bmp" in group]
     assert alone.startswith("; none to keep: all are in recycle bins") and "  keep  " not in alone
     assert all(group.count("  keep  ") == 1 for group in said if group and group is not alone)
 
 
-def test_the_report_keeps_none_either(house: TrashHouse) -> None:
+def test_the_report_never_keeps_a_transient_copy(house: TrashHouse) -> None:
     section = current_report(house).sections["duplicates"]
     assert section.table and {one["stays"] for one in section.record["most"]} == {True, False}
     for row, one in zip(section.table.rows, section.record["most"], strict=True):
@@ -198,7 +198,7 @@ def test_the_report_keeps_none_either(house: TrashHouse) -> None:
         assert row[2] == os.fsencode(one["keep"]) if one["stays"] else str(row[2]).startswith("none: ")
 
 
-def test_the_last_copy_of_what_you_keep_is_refused_with_a_copy_in_each_kind_of_place(house: TrashHouse) -> None:
+def test_the_last_copy_labelled_keep_is_refused_despite_a_transient_copy(house: TrashHouse) -> None:
     named = [place(house, f"album/{number}.png") for number in range(len(KINDS))]
     assert house.catalog("label", "keep", *named).returncode == 0
     lines = house.lines("trash", "--yes", "--last-copy", *named, code=1)
@@ -213,21 +213,21 @@ def test_the_last_copy_of_what_you_keep_is_refused_with_a_copy_in_each_kind_of_p
     assert "no other copy (" in house.catalog("trash", "--dry-run", named[0]).stderr
 
 
-def test_what_lies_there_may_go_for_a_copy_that_stays(house: TrashHouse) -> None:
+def test_a_transient_copy_is_trashed_if_another_copy_exists(house: TrashHouse) -> None:
     (line,) = house.lines("trash", "--yes", place(house, "#recycle/kept.png"))
     assert line["done"]
     assert house.catalog("restore", "--last").returncode == 0
 
 
-def test_it_is_no_survivor(house: TrashHouse) -> None:
+def test_a_transient_copy_is_refused_as_survivor(house: TrashHouse) -> None:
     survivor = place(house, ".recycle/alone.bmp")
     done = house.catalog("trash", "--yes", "--survivor", survivor, place(house, "album/0.png"))
-    assert done.returncode == USAGE and "lies in .recycle, where files do not stay: nothing was moved" in done.stderr
+    assert done.returncode == USAGE and "is in .recycle, where files do not stay: nothing was moved" in done.stderr
     assert place(house, "album/0.png").exists()
 
 
-def test_a_purge_does_not_rely_on_it(house: TrashHouse) -> None:
-    """What was kept instead was thrown away since."""
+def test_a_purge_does_not_rely_on_a_transient_copy(house: TrashHouse) -> None:
+    """The kept copy was moved into a recycle bin meanwhile."""
     first, second = place(house, "album/kept.png"), place(house, "album/second.png")
     assert house.catalog("label", "keep", first).returncode == 0
     assert house.lines("trash", "--yes", first)[0]["done"]
