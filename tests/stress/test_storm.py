@@ -1,4 +1,4 @@
-"""A million events within a minute against the whole service: it goes on answering, and ends with all in order."""
+"""A million events in a minute: the service keeps answering, and the catalog is correct at the end."""
 
 import os
 import shutil
@@ -35,7 +35,7 @@ for n in range(rounds):
 
 @pytest.fixture
 def house() -> Iterator[Household]:
-    """In memory: a disk would be slower than the storm."""
+    """Yield a service in memory: a disk would be slower than the storm."""
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     folder = Path(tempfile.mkdtemp(prefix="catalogd-storm-", dir=memory))
     made = Household(folder)

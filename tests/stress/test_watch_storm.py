@@ -1,4 +1,4 @@
-"""100,000 directories: an overflow and a storm from several processes end with all known and the CPU at rest."""
+"""100,000 directories: after an overflow and a storm from several processes all is known and the CPU is idle."""
 
 import os
 import shutil
@@ -81,12 +81,12 @@ def test_an_overflow_is_over_in_seconds(root: bytes) -> None:
 def test_a_storm_of_processes_loses_nothing(root: bytes, follower: Follower) -> None:
     overflows: list[Hint] = []
 
-    def tell(hint: Hint) -> None:
+    def submit(hint: Hint) -> None:
         follower.hints.put(hint)
         if isinstance(hint, Rescan) and hint.path == root:
             overflows.append(hint)
 
-    watcher = Watcher([root], tell)
+    watcher = Watcher([root], submit)
     watcher.start()
     try:
         command = [sys.executable, "-c", STORM, os.fsdecode(root)]

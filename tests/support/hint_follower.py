@@ -1,4 +1,4 @@
-"""A catalog in small, which knows of files only what hints tell it."""
+"""A minimal catalog that knows of files only through hints."""
 
 import os
 import queue
@@ -8,7 +8,7 @@ from daemon.watch.hints import Dirty, Hint, Moved, Rescan, Vanished
 
 
 class Follower:
-    """A catalog in small: the set of files as the hints tell it. It never looks at a path that no hint named."""
+    """The set of files according to the hints. It never looks at a path that no hint named."""
 
     def __init__(self, root: bytes) -> None:
         self.root = root
@@ -18,7 +18,7 @@ class Follower:
         self._thread.start()
 
     def stop(self) -> None:
-        """Digests what was told so far, then ends."""
+        """Process the hints so far, then end."""
         self.hints.put(None)
         self._thread.join()
 
@@ -63,5 +63,5 @@ class Follower:
 
 
 def on_disk(root: bytes) -> set[bytes]:
-    """Every file below `root`."""
+    """Return every file below `root`."""
     return {folder + b"/" + name for folder, _, names in os.walk(root) for name in names}

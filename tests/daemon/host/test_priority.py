@@ -1,4 +1,4 @@
-"""Idle I/O is the thread's own, and nobody else's."""
+"""Idle I/O priority applies to the calling thread only."""
 
 import ctypes
 import platform
@@ -16,7 +16,7 @@ def io_class() -> int:
 
 
 @pytest.mark.skipif(platform.machine() not in SYS_IOPRIO_SET, reason="no number of the system call for this processor")
-def test_only_the_calling_thread_turns_idle() -> None:
+def test_only_the_calling_thread_gets_idle_priority() -> None:
     before = io_class()
     seen: list[object] = []
 

@@ -1,4 +1,4 @@
-"""A flood of one event becomes a trickle and a count; errors always pass."""
+"""A flood of one event is reduced to a few lines and a count; errors always pass."""
 
 import pytest
 import structlog
@@ -14,7 +14,7 @@ def passes(throttle: LogThrottle, name: str, method: str = "info") -> dict[str, 
     return found
 
 
-def test_a_flood_is_cut_and_counted() -> None:
+def test_a_flood_is_reduced_and_counted() -> None:
     now = [0.0]
     throttle = LogThrottle(lambda: now[0])
     shown = [passes(throttle, "rejected") for _ in range(BURST_LINES + 100)]
@@ -31,7 +31,7 @@ def test_errors_always_pass(method: str) -> None:
     assert all(passes(throttle, "stage_failed", method) for _ in range(3 * BURST_LINES))
 
 
-def test_one_flood_does_not_silence_another_event() -> None:
+def test_a_flood_of_one_event_does_not_drop_another() -> None:
     throttle = LogThrottle(lambda: 0.0)
     for _ in range(3 * BURST_LINES):
         passes(throttle, "rejected")

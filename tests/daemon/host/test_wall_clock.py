@@ -1,4 +1,4 @@
-"""The wall clock is set ahead and back: nothing is put off until then, and nothing counts as read in the future."""
+"""The wall clock is set ahead and back: no file waits until then, and none counts as read in the future."""
 
 import os
 import threading
@@ -32,7 +32,7 @@ SET_CLOCK = str(Path(__file__).parents[2] / "injected" / "fake_clock")
         (8 * HOUR, 1.0, 0.0),  # suspended for a night
     ],
 )
-def test_a_step_back_is_told_from_all_else(wall: float, steady: float, back: float) -> None:
+def test_only_a_step_back_counts_as_one(wall: float, steady: float, back: float) -> None:
     assert backward_step((NOW, 50.0), (NOW + wall, 50.0 + steady)) == pytest.approx(back)
 
 
@@ -43,8 +43,8 @@ def shelf(tmp_path: Path) -> Iterator[Shelf]:
     made.database.close()
 
 
-def dated(database: Database, now: float) -> None:
-    """Three files: read now, put off by five seconds, pending in a second; and a line of the journal."""
+def set_times(database: Database, now: float) -> None:
+    """Set the times of three files (read now, postponed by five seconds, pending in a second) and of one event."""
     database.run("UPDATE file SET last_verified = ?", now)
     database.run("UPDATE file SET state = 'rejected', reason = 'unreadable', due = ? WHERE name = x'62'", now + 5)
     database.run("UPDATE file SET state = 'pending', due = ? WHERE name = x'63'", now + 1)
@@ -52,10 +52,10 @@ def dated(database: Database, now: float) -> None:
 
 
 @pytest.mark.parametrize("back", [HOUR, YEAR])
-def test_what_was_dated_ahead_is_dated_as_it_would_have_been(shelf: Shelf, back: float) -> None:
+def test_future_times_are_moved_back_by_the_step(shelf: Shelf, back: float) -> None:
     for name in ("a", "b", "c"):
         shelf.put(name)
-    dated(shelf.database, NOW + back)
+    set_times(shelf.database, NOW + back)
     assert seconds_ahead(shelf.database, NOW) == back
     assert shift_future_times(shelf.database, back, NOW) == 2
     assert shelf.database.rows("SELECT due FROM file ORDER BY name") == [(None,), (NOW + 5,), (NOW + 1,)]
@@ -64,21 +64,21 @@ def test_what_was_dated_ahead_is_dated_as_it_would_have_been(shelf: Shelf, back:
     assert seconds_ahead(shelf.database, NOW) == 0.0
 
 
-def test_a_date_that_no_clock_of_ours_made_is_brought_within_a_day(shelf: Shelf) -> None:
+def test_a_time_too_far_ahead_is_limited_to_a_day(shelf: Shelf) -> None:
     shelf.put("a")
     shelf.database.run("UPDATE file SET state = 'pending', due = ?", NOW + 3 * YEAR)
     shift_future_times(shelf.database, HOUR, NOW)
     assert shelf.database.rows("SELECT due FROM file") == [(NOW + MAX_DELAY_SECONDS,)]
 
 
-def test_dates_that_have_passed_are_left_alone(shelf: Shelf) -> None:
+def test_past_times_are_unchanged(shelf: Shelf) -> None:
     shelf.put("a")
     shelf.database.run("UPDATE file SET last_verified = ?", NOW - 5)
     assert shift_future_times(shelf.database, HOUR, NOW) == 0
     assert shelf.database.rows("SELECT due, last_verified FROM file") == [(None, NOW - 5)]
 
 
-def test_a_running_service_notices_within_one_look(shelf: Shelf) -> None:
+def test_a_running_service_notices_at_the_next_check(shelf: Shelf) -> None:
     shelf.put("a")
     shelf.database.run("UPDATE file SET state = 'pending', due = ?", NOW + 5)
     times = iter([(NOW, 10.0), (NOW + 1, 11.0), (NOW + 2 - HOUR, 12.0), (NOW + 3 - HOUR, 13.0)])
@@ -102,8 +102,8 @@ def test_a_running_service_notices_within_one_look(shelf: Shelf) -> None:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("offset", [HOUR, YEAR])
 @pytest.mark.parametrize("running", [True, False])
-def test_a_file_that_waits_for_its_next_try_is_not_stranded(tmp_path: Path, offset: float, running: bool) -> None:
-    """It cannot be read while the clock is ahead, and no event tells that it heals: only its date leads back to it."""
+def test_a_file_waiting_for_its_next_try_is_not_postponed(tmp_path: Path, offset: float, running: bool) -> None:
+    """It cannot be read while the clock is ahead, and no event reports that it can be again: only its due time does."""
     house = Household(tmp_path)
     disk, control = os.fsencode(tmp_path) + b"/disk", tmp_path / "control"
     os.rename(house.root, disk)

@@ -1,4 +1,4 @@
-"""Disks that go away, come back, are swapped, die midway or fail on single files: with real mounts and a real FUSE."""
+"""Disks that go away, come back, are swapped, or fail midway or for single files: real mounts and a real FUSE."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.timeout(300)
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[Household]:
-    """A disk with a marked collection, not mounted yet; what network filesystems do is done often."""
+    """Yield a disk with a marked collection, not mounted yet; remote volumes are scanned often."""
     made = Household(tmp_path, "[intake]\nworkers = 2\n")
     text = made.config_path.read_text("utf-8")
     made.config_path.write_text(text.replace("[watch]\n", "[watch]\nremote_scan_minutes = 0.02\n"), "utf-8")
@@ -46,19 +46,19 @@ def counts(house: Household) -> dict[str, int]:
 
 
 def readings(house: Household) -> list[tuple[object, ...]]:
-    """What every reading and every embedding leaves its mark in."""
+    """Return what every read and every embedding changes."""
     return house.rows("SELECT id, content, last_verified FROM file ORDER BY id") + house.rows(
         "SELECT id, content, seq FROM vector ORDER BY id"
     )
 
 
 def settles(house: Household, expected: dict[str, int]) -> None:
-    """The running service comes to rest with these states."""
+    """Assert that the running service settles with these states."""
     assert until(lambda: counts(house) == expected and not house.busy()), (counts(house), house.busy(), house.tail())
 
 
 def passes(house: Household, code: int, expected: dict[str, int], word: str = "") -> None:
-    """One pass ends with this exit code and these states."""
+    """Assert that one pass ends with this exit code and these states."""
     done = house.once()
     assert done.returncode == code, done.stderr
     assert word in done.stderr
@@ -71,7 +71,7 @@ ALL, AWAY = {"ok": 2 * FILES}, {"unreachable": 2 * FILES}
 # -- disks that are mounted or not
 
 
-def test_an_unmounted_root(house: Household) -> None:
+def test_files_of_an_unmounted_root_are_kept(house: Household) -> None:
     with mounted(house.root, "--bind", disk(house)):
         passes(house, 0, ALL)
         before = readings(house)
@@ -142,7 +142,7 @@ def test_another_collection_is_mounted_over_the_root(house: Household) -> None:
 
 
 class Share:
-    """The disk as a FUSE filesystem at the root; its faults are words in a file."""
+    """The disk as a FUSE filesystem at the root; a file lists its faults."""
 
     def __init__(self, house: Household, server: "subprocess.Popen[bytes]") -> None:
         self.server = server
@@ -152,7 +152,7 @@ class Share:
         self.control.write_text("".join(f"{word}\n" for word in words))
 
     def opened(self) -> list[str]:
-        """Every path that was opened since last asked."""
+        """Return every path opened since the last call."""
         log = Path(f"{self.control}.opened")
         found = log.read_text().splitlines() if log.exists() else []
         log.write_text("")
@@ -178,8 +178,8 @@ def share(house: Household) -> Iterator[Share]:
         server.__exit__(None, None, None)
 
 
-def test_a_share_that_lists_half_of_what_it_has(house: Household) -> None:
-    """A pool that lost a member: its marker and its identity stand. It comes back, and not one file is opened."""
+def test_a_share_that_lists_half_of_its_files(house: Household) -> None:
+    """A pool that lost a member keeps its marker and identity. When it comes back, no file is opened."""
     with share(house) as disk_:
         house.start()
         settles(house, ALL)
@@ -196,8 +196,8 @@ def test_a_share_that_lists_half_of_what_it_has(house: Household) -> None:
         assert house.stop() == 0
 
 
-def test_known_files_that_are_to_be_read_again_are_not_gone_because_they_are_not_found(house: Household) -> None:
-    """As after a chmod of everything: the readers are quicker than the scan, and know nothing of the whole."""
+def test_known_files_due_for_reading_do_not_count_as_gone_when_not_found(house: Household) -> None:
+    """As after a chmod of everything: the readers are faster than the scan and do not know the volume as a whole."""
     with share(house) as disk_:
         passes(house, 0, ALL)
         vectors = house.vectors()
@@ -215,7 +215,7 @@ def test_known_files_that_are_to_be_read_again_are_not_gone_because_they_are_not
         assert house.vectors() == vectors
 
 
-def test_a_share_that_dies_while_it_is_scanned(house: Household) -> None:
+def test_a_share_that_fails_during_a_scan(house: Household) -> None:
     with share(house) as disk_:
         passes(house, 0, ALL)
         assert len(disk_.opened()) == 2 * FILES
@@ -238,7 +238,7 @@ def test_a_share_that_dies_while_it_is_scanned(house: Household) -> None:
         assert house.findings() == []
 
 
-def test_a_share_that_dies_under_the_running_service(house: Household) -> None:
+def test_a_share_that_fails_while_the_service_runs(house: Household) -> None:
     with share(house) as disk_:
         house.start()
         settles(house, ALL)
@@ -253,7 +253,7 @@ def test_a_share_that_dies_under_the_running_service(house: Household) -> None:
         assert house.stop() == 0
 
 
-def test_files_that_the_disk_cannot_read_are_tried_again_and_heal(house: Household) -> None:
+def test_files_that_the_disk_cannot_read_are_tried_again_until_they_can_be_read(house: Household) -> None:
     with share(house) as disk_:
         disk_.say("eio 3.png", "sick 4.png")
         house.start()

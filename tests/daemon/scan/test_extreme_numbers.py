@@ -1,4 +1,4 @@
-"""Dates and inodes that 64 signed bits do not hold: on a real tmpfs, on ext4, and through FUSE."""
+"""Times and inodes that do not fit into 64 signed bits: on a real tmpfs, on ext4, and through FUSE."""
 
 import json
 import os
@@ -47,7 +47,7 @@ def house(tmp_path: Path) -> Iterator[Household]:
 
 @contextmanager
 def disk(house: Household, *how: str | bytes) -> Iterator[None]:
-    """Another filesystem in the place of the root; the service ends before it goes."""
+    """Mount another filesystem at the root; the service ends before it is unmounted."""
     with ExitStack() as stack:
         stack.enter_context(mounted(house.root, *(how or ("-t", "tmpfs", "none"))))
         stack.callback(house.close)
@@ -69,12 +69,12 @@ def date(house: Household, name: str, mtime_ns: int) -> None:
 
 
 def reads(house: Household) -> dict[str, float]:
-    """When each file was read last."""
+    """Return when each file was last read."""
     return {os.fsdecode(name): at for name, at in house.rows("SELECT name, last_verified FROM file")}
 
 
 def well(house: Household) -> dict[str, float]:
-    """One pass, after which nothing is wrong; returns when each file was read."""
+    """Run one pass without findings; return when each file was read."""
     done = house.once()
     assert done.returncode == 0, done.stderr
     assert set(states(house).values()) == {"ok"}, states(house)
@@ -113,7 +113,7 @@ def test_the_same_on_ext4(house: Household, tmp_path: Path) -> None:
         assert (again["a.png"] > first["a.png"], again["b.png"]) == (True, first["b.png"])
 
 
-def test_a_running_service_meets_such_dates(house: Household) -> None:
+def test_a_running_service_handles_such_dates(house: Household) -> None:
     with disk(house):
         put(house, "a.png", 1)
         os.mkdir(path(house, "new"))
@@ -130,7 +130,7 @@ def test_a_running_service_meets_such_dates(house: Household) -> None:
         assert house.stop() == 0
 
 
-def test_a_move_that_nobody_watched_keeps_the_history(house: Household) -> None:
+def test_a_move_while_nothing_watched_keeps_the_history(house: Household) -> None:
     with disk(house):
         put(house, "a.png", 1, EMPTY)
         well(house)
@@ -151,7 +151,7 @@ def test_rot_behind_such_a_date_is_found(house: Household) -> None:
         assert "size, mtime and ctime are as they were" in json.loads(talk)["evidence"]
 
 
-def test_files_of_such_dates_vouch_for_their_volume_and_are_not_missed_under_another_name(tmp_path: Path) -> None:
+def test_files_of_such_dates_identify_their_volume_and_are_found_under_another_name(tmp_path: Path) -> None:
     with mounted(os.fsencode(tmp_path), "-t", "tmpfs", "none"):
         shelf = Shelf(tmp_path)
         for name in ("a", "b"):
@@ -169,7 +169,7 @@ def test_files_of_such_dates_vouch_for_their_volume_and_are_not_missed_under_ano
         shelf.database.close()
 
 
-def test_of_two_copies_the_one_without_a_date_of_the_future_is_kept(house: Household) -> None:
+def test_the_copy_without_a_date_in_the_future_is_kept(house: Household) -> None:
     with disk(house):
         put(house, "a.png", 1, LAST)
         put(house, "b.png", 1)
@@ -178,7 +178,7 @@ def test_of_two_copies_the_one_without_a_date_of_the_future_is_kept(house: House
         assert json.loads(talk)["keep"] == os.fsdecode(house.root) + "/b.png"
 
 
-def test_through_the_trash_and_back(house: Household) -> None:
+def test_files_of_such_dates_go_to_the_trash_and_back(house: Household) -> None:
     with disk(house):
         put(house, "a.png", 1, LAST)
         put(house, "b.png", 1, EMPTY)
@@ -193,7 +193,7 @@ def test_through_the_trash_and_back(house: Household) -> None:
 
 @contextmanager
 def network(house: Household) -> Iterator["Network"]:
-    """A network disk in the place of the root."""
+    """Yield a network disk at the root."""
     made = Network(house)
     try:
         mount = view(os.fsencode(made.source), house.root, made.control)
@@ -207,47 +207,47 @@ def network(house: Household) -> Iterator["Network"]:
 
 
 class Network:
-    """Gives the numbers in `told` (inode, mtime and ctime in ns) of its files."""
+    """A share that reports `numbers` (inode, mtime and ctime in ns) for its files."""
 
     def __init__(self, house: Household) -> None:
         self.source, self.control = house.folder / "disk", house.folder / "control"
         os.rename(house.root, self.source)
         os.mkdir(house.root)
-        self.told: dict[str, list[int]] = {}
+        self.numbers: dict[str, list[int]] = {}
 
-    def tell(self, name: str, *numbers: int) -> None:
-        self.told[name] = list(numbers)
-        lines = (f"stat {name} {' '.join(map(str, numbers))}\n" for name, numbers in self.told.items())
+    def set_numbers(self, name: str, *numbers: int) -> None:
+        self.numbers[name] = list(numbers)
+        lines = (f"stat {name} {' '.join(map(str, numbers))}\n" for name, numbers in self.numbers.items())
         self.control.write_text("".join(lines))
 
     def opened(self) -> set[str]:
-        """Which files were opened since this was last asked."""
+        """Return the files opened since the last call."""
         log = Path(f"{self.control}.opened")
         names = {os.fsdecode(os.path.basename(line)) for line in log.read_bytes().splitlines()}
         log.write_bytes(b"")
-        return names & self.told.keys()
+        return names & self.numbers.keys()
 
 
 def test_inodes_and_dates_as_a_network_disk_may_give_them(house: Household) -> None:
-    """mergerfs hashes its inodes. Nothing but the number that is looked at changes, not even a ctime."""
+    """mergerfs hashes its inodes. Only the number under test changes, not even a ctime."""
     with network(house) as share:
         for seed, name in enumerate("abc"):
             (share.source / name).write_bytes(picture(seed))
-        share.tell("a", 14_920_808_378_658_256_559, 1, 1)
-        share.tell("b", WRAP - 1, EMPTY, EMPTY)
-        share.tell("c", 1 << 63, LAST, ((1 << 63) - 1) * S)
+        share.set_numbers("a", 14_920_808_378_658_256_559, 1, 1)
+        share.set_numbers("b", WRAP - 1, EMPTY, EMPTY)
+        share.set_numbers("c", 1 << 63, LAST, ((1 << 63) - 1) * S)
         found = path(house, "c").stat()
-        assert [found.st_ino, found.st_mtime_ns, found.st_ctime_ns] == share.told["c"]
+        assert [found.st_ino, found.st_mtime_ns, found.st_ctime_ns] == share.numbers["c"]
         first = well(house)
         assert share.opened() == {"a", "b", "c"}
-        share.tell("a", 14_920_808_378_658_256_558, 1, 1)
+        share.set_numbers("a", 14_920_808_378_658_256_558, 1, 1)
         assert (well(house), share.opened()) == (first, set()), "another inode alone is no reason to read"
         for name, *numbers in (
             ("a", 1 << 63, 1 + WRAP, 1),
             ("b", WRAP - 1, LAST, EMPTY),
             ("c", 1 << 63, LAST, ((1 << 63) - 1) * S - WRAP),
         ):
-            share.tell(name, *numbers)
+            share.set_numbers(name, *numbers)
             well(house)
             assert share.opened() == {name}
 
@@ -255,6 +255,6 @@ def test_inodes_and_dates_as_a_network_disk_may_give_them(house: Household) -> N
 def test_a_damaged_file_with_such_dates_is_rejected_for_its_damage(house: Household) -> None:
     with network(house) as share:
         (share.source / "a").write_bytes(picture(1)[:-30])
-        share.tell("a", 1, EMPTY, LAST)
+        share.set_numbers("a", 1, EMPTY, LAST)
         assert house.once().returncode == 0, house.tail()
         assert states(house) == {"a": "rejected truncated"}

@@ -1,4 +1,4 @@
-"""A scan that misses too much: nothing is declared gone until the files are back or their owner accepts the loss."""
+"""A scan that misses too many files: none is declared gone until they are back or their owner accepts the loss."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ SETTINGS = "[intake]\nworkers = 2\n"
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[Household]:
-    """Two folders, all read."""
+    """Yield a catalog with two folders, all files read."""
     made = Household(tmp_path, SETTINGS)
     for folder, first, count in ((b"lost", 0, FILES), (b"left", 100, LEFT)):
         os.mkdir(os.path.join(made.root, folder))
@@ -39,7 +39,7 @@ def at(house: Household, name: bytes) -> bytes:
 
 
 def take_away(house: Household, name: bytes = b"lost") -> bytes:
-    """Move a folder where nobody looks; returns where it is."""
+    """Move a folder out of the root; return its new path."""
     goal = os.fsencode(house.folder) + b"/elsewhere"
     os.rename(at(house, name), goal)
     return goal
@@ -50,7 +50,7 @@ def counts(house: Household) -> dict[str, int]:
 
 
 def readings(house: Household) -> list[tuple[object, ...]]:
-    """What every reading and every embedding leaves its mark in."""
+    """Return what every read and every embedding changes."""
     return house.rows("SELECT id, content, last_verified FROM file ORDER BY id") + house.rows(
         "SELECT id, content, seq FROM vector ORDER BY id"
     )
@@ -62,7 +62,7 @@ def ask(house: Household, *words: str | bytes) -> "subprocess.CompletedProcess[s
 
 
 def held(house: Household) -> None:
-    """A pass ends with the brake pulled, and says what to do."""
+    """Assert that a pass holds the volume and says what to do."""
     done = house.once()
     assert done.returncode == 4, done.stderr
     assert f"is held (a scan missed {FILES} of {FILES + LEFT} files)" in done.stderr
@@ -71,7 +71,7 @@ def held(house: Household) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_what_comes_back_is_recognised_and_nothing_is_computed_again(house: Household) -> None:
+def test_files_that_come_back_are_recognised_and_not_computed_again(house: Household) -> None:
     before = readings(house)
     away = take_away(house)
     held(house)
@@ -89,7 +89,7 @@ def test_what_comes_back_is_recognised_and_nothing_is_computed_again(house: Hous
 
 
 @pytest.mark.timeout(300)
-def test_the_owner_accepts_the_loss_and_no_other(house: Household) -> None:
+def test_an_accepted_loss_does_not_cover_a_later_one(house: Household) -> None:
     away = take_away(house)
     held(house)
     done = ask(house, "init", house.root)
@@ -113,7 +113,7 @@ def test_the_owner_accepts_the_loss_and_no_other(house: Household) -> None:
 
 @pytest.mark.timeout(300)
 def test_a_renamed_tree_is_no_loss(house: Household) -> None:
-    """Every path of the volume is another one. Damaged files are not followed by their inode: they count as well."""
+    """Every path on the volume changes. Damaged files are not followed by their inode, and count as well."""
     for seed in range(200, 200 + FILES):
         Path(os.fsdecode(at(house, b"lost")), f"{seed}.png").write_bytes(picture(seed)[:90])
     assert house.once().returncode == 0
@@ -131,14 +131,14 @@ def test_a_renamed_tree_is_no_loss(house: Household) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_the_service_holds_scans_on_and_releases_by_itself(house: Household) -> None:
+def test_the_service_holds_a_volume_keeps_scanning_and_releases_it(house: Household) -> None:
     before = readings(house)
     text = house.config_path.read_text("utf-8")
     house.config_path.write_text(text.replace("[watch]\n", "[watch]\nremote_scan_minutes = 0.02\n"), "utf-8")
     away = take_away(house)
     house.start()
     assert until(lambda: counts(house) == {"unreachable": FILES + LEFT}), (counts(house), house.tail())
-    # New files wait until the volume is released, and a deletion that is told now proves nothing either.
+    # New files wait until the volume is released, and a deletion reported now proves nothing either.
     Path(os.fsdecode(at(house, b"left")), "new.png").write_bytes(picture(500))
     os.unlink(at(house, b"left/109.png"))
     assert until(lambda: counts(house) == {"unreachable": FILES + LEFT + 1}), (counts(house), house.tail())
@@ -162,7 +162,7 @@ def test_the_owner_accepts_while_the_service_runs(house: Household) -> None:
 
 @pytest.mark.timeout(300)
 def test_a_folder_swapped_by_a_bind_mount_over_the_root(house: Household) -> None:
-    """The same filesystem and the same marker stand there: only the brake can tell."""
+    """The filesystem and the marker are the same: only the limit on missing files can tell."""
     before = readings(house)
     other = os.fsencode(house.folder) + b"/other"
     os.mkdir(other)
@@ -178,8 +178,8 @@ def test_a_folder_swapped_by_a_bind_mount_over_the_root(house: Household) -> Non
 
 
 @pytest.mark.timeout(300)
-def test_the_fraction_is_of_what_is_not_mounted_elsewhere(house: Household) -> None:
-    """A mount inside the root has files of its own: its absence neither pulls the brake nor hides a loss."""
+def test_the_percentage_excludes_files_of_other_mounts(house: Household) -> None:
+    """A mount inside the root has files of its own: its absence neither holds the root nor hides a loss."""
     disk = os.fsencode(house.folder) + b"/disk"
     os.mkdir(disk)
     for seed in range(300, 300 + 2 * FILES):
@@ -199,7 +199,7 @@ def test_the_fraction_is_of_what_is_not_mounted_elsewhere(house: Household) -> N
 
 
 @pytest.mark.timeout(300)
-def test_a_repair_does_not_declare_gone_what_a_scan_would_not(house: Household) -> None:
+def test_a_repair_declares_no_files_gone_that_a_scan_would_not(house: Household) -> None:
     away = take_away(house)
     done = ask(house, "check", "--fix")
     assert "is held" in done.stdout + done.stderr
@@ -210,8 +210,8 @@ def test_a_repair_does_not_declare_gone_what_a_scan_would_not(house: Household) 
 
 
 @pytest.mark.timeout(300)
-def test_many_small_scans_that_together_miss_too_much(house: Household) -> None:
-    """Each folder alone is no great loss. Scanned one by one, as after a storm of hints, they add up."""
+def test_many_small_scans_that_together_miss_too_many_files(house: Household) -> None:
+    """Each folder alone is a small loss. Scanned one by one, as after a storm of hints, they add up."""
     for number in range(3):
         os.mkdir(at(house, b"part%d" % number))
         for seed in range(1000 * number, 1000 * number + FILES):

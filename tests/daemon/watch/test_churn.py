@@ -1,4 +1,4 @@
-"""Whoever follows the hints, and rescans when told to, knows what is on disk, whatever the order of changes."""
+"""A follower of the hints that rescans on request knows the files on disk, whatever the order of changes."""
 
 import os
 import random
@@ -14,7 +14,7 @@ from tests.support.hint_recorder import until
 
 
 def churn(root: bytes, away: bytes, chance: random.Random, steps: int) -> None:
-    """Random changes, each of which may fail because an earlier one took its ground away."""
+    """Make random changes; each may fail, because an earlier one removed what it needs."""
     names = [b"a", b"b", b"c", b"d"]
 
     def place(top: bytes = root) -> bytes:
@@ -47,7 +47,7 @@ def churn(root: bytes, away: bytes, chance: random.Random, steps: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_follower_of_hints_knows_the_disk(tmp_path: Path, seed: int) -> None:
+def test_a_follower_of_hints_knows_the_files_on_disk(tmp_path: Path, seed: int) -> None:
     root, away = os.fsencode(tmp_path / "root"), os.fsencode(tmp_path / "away")
     os.mkdir(root)
     os.makedirs(away + b"/a/b")

@@ -1,4 +1,4 @@
-"""What a check says of directories that cannot be watched, and that they are watched once they can be."""
+"""Directories that cannot be watched are reported by the check, and watched as soon as possible."""
 
 import errno
 import json
@@ -16,12 +16,12 @@ from daemon.watch.coverage import coverage_problem, fewest_subtrees
 from daemon.watch.hints import Rescan
 from daemon.watch.inotify import Inotify
 from daemon.watch.tree import WatchTree
-from tests.support.hint_recorder import listening, until
+from tests.support.hint_recorder import record_hints, until
 
 # Limits of a user namespace of its own: nobody else's are touched.
 NAMESPACE = """
 import ctypes, json, os, sys
-from tests.support.hint_recorder import listening, until, write
+from tests.support.hint_recorder import record_hints, until, write
 from daemon.watch.hints import Rescan
 
 root = os.fsencode(sys.argv[1])
@@ -43,11 +43,11 @@ NO_INSTANCE = (
     NAMESPACE
     + """
 limit("instances", 0)
-with listening(root) as ear:
-    first = ear.check()
+with record_hints(root) as recorder:
+    first = recorder.check()
     limit("instances", 5)
-    ear.watcher.add(root)
-    json.dump({"alive": first.alive, "problem": first.problem, "later": ear.check().alive}, sys.stdout)
+    recorder.watcher.add(root)
+    json.dump({"alive": first.alive, "problem": first.problem, "later": recorder.check().alive}, sys.stdout)
 """
 )
 
@@ -55,39 +55,39 @@ LIMITED = (
     NAMESPACE
     + """
 limit("watches", 50)
-with listening(root) as ear:
-    first = ear.check()
+with record_hints(root) as recorder:
+    first = recorder.check()
     os.mkdir(root + b"/late")
-    assert ear.hears(Rescan(root + b"/late", "new directory"))
+    assert recorder.receives(Rescan(root + b"/late", "new directory"))
     limit("watches", 10000)
-    healed = until(lambda: not ear.check().uncovered)
-    retold = [hint.path for hint in ear.hints if isinstance(hint, Rescan) and hint.reason == "watched at last"]
-    last = ear.check()
+    healed = until(lambda: not recorder.check().uncovered)
+    rescanned = [hint.path for hint in recorder.hints if isinstance(hint, Rescan) and hint.reason == "watched at last"]
+    last = recorder.check()
     json.dump({
         "first": [first.alive, first.directories, first.watched, [os.fsdecode(p) for p in first.uncovered],
                   first.problem],
-        "healed": healed, "retold": len(retold), "last": [last.directories, last.watched, last.problem],
+        "healed": healed, "rescanned": len(rescanned), "last": [last.directories, last.watched, last.problem],
     }, sys.stdout)
 """
 )
 
 UNREADABLE = """
 import json, os, sys
-from tests.support.hint_recorder import listening, until, write
+from tests.support.hint_recorder import record_hints, until, write
 from daemon.watch.hints import Dirty
 
 root = os.fsencode(sys.argv[1])
 if os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
-with listening(root) as ear:
-    first = ear.check()
+with record_hints(root) as recorder:
+    first = recorder.check()
     os.chmod(root + b"/own", 0o755)
-    healed = until(lambda: not ear.check().uncovered)
+    healed = until(lambda: not recorder.check().uncovered)
     write(root + b"/own/deep/f")
     json.dump({
         "alive": first.alive, "uncovered": [os.fsdecode(p) for p in first.uncovered], "problem": first.problem,
-        "healed": healed, "heard": ear.hears(Dirty(root + b"/own/deep/f", closed=True)),
+        "healed": healed, "heard": recorder.receives(Dirty(root + b"/own/deep/f", closed=True)),
     }, sys.stdout)
 """
 
@@ -104,7 +104,7 @@ def ran(code: str, *words: str) -> dict[str, object]:
     return found
 
 
-def test_over_the_watch_limit(tmp_path: Path) -> None:
+def test_directories_over_the_watch_limit_are_uncovered_and_watched_later(tmp_path: Path) -> None:
     for n in range(200):
         (tmp_path / f"d{n}" / "below").mkdir(parents=True)
     found = ran(LIMITED, str(tmp_path))
@@ -113,11 +113,11 @@ def test_over_the_watch_limit(tmp_path: Path) -> None:
     assert alive and watched == 50 < directories
     assert uncovered == [str(tmp_path)]  # more than 100 subtrees: the root stands for them
     assert "fs.inotify.max_user_watches" in word
-    assert found["healed"] and found["retold"]
+    assert found["healed"] and found["rescanned"]
     assert found["last"] == [402, 402, ""]
 
 
-def test_a_small_shortfall_is_told_by_subtree(tmp_path: Path) -> None:
+def test_a_small_shortfall_is_reported_by_subtree(tmp_path: Path) -> None:
     for n in range(60):
         (tmp_path / f"d{n}").mkdir()
     found = ran(LIMITED, str(tmp_path))
@@ -127,7 +127,7 @@ def test_a_small_shortfall_is_told_by_subtree(tmp_path: Path) -> None:
     assert word.startswith("11 of 61 directories are not watched")
 
 
-def test_unreadable_directories(tmp_path: Path) -> None:
+def test_unreadable_directories_are_uncovered_and_watched_later(tmp_path: Path) -> None:
     own = tmp_path / "own" / "deep"
     own.mkdir(parents=True)
     if os.geteuid() == 0:
@@ -149,15 +149,15 @@ def test_unreadable_directories(tmp_path: Path) -> None:
     }
 
 
-def test_no_instance_left_is_told(tmp_path: Path) -> None:
+def test_a_lack_of_inotify_instances_is_reported(tmp_path: Path) -> None:
     found = ran(NO_INSTANCE, str(tmp_path))
     assert found["alive"] is False
     assert "max_user_instances" in str(found["problem"])
     assert found["later"] is True
 
 
-def test_watches_that_were_lost_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing should take a watch away unseen; the check compares with the kernel all the same."""
+def test_lost_watches_are_added_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No watch should be lost unnoticed; the check compares with the kernel all the same."""
     trees: list[WatchTree] = []
     created = WatchTree.__init__
 
@@ -167,14 +167,14 @@ def test_watches_that_were_lost_are_made_again(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(WatchTree, "__init__", noted)
     (tmp_path / "sub").mkdir()
-    with listening(os.fsencode(tmp_path)) as ear:
+    with record_hints(os.fsencode(tmp_path)) as recorder:
         trees[0].by_wd[99999] = trees[0].root  # a belief that the kernel does not share
-        lost = Rescan(ear.root, "watches were lost")
-        assert until(lambda: ear.check().alive and lost in ear.hints)
+        lost = Rescan(recorder.root, "watches were lost")
+        assert until(lambda: recorder.check().alive and lost in recorder.hints)
 
 
 @given(st.sets(st.lists(st.sampled_from([b"a", b"a!", b"b"]), max_size=5).map(tuple)), st.integers(1, 5))
-def test_topmost_holds_every_path_and_nothing_twice(parts: set[tuple[bytes, ...]], most: int) -> None:
+def test_fewest_subtrees_contain_every_path_once(parts: set[tuple[bytes, ...]], most: int) -> None:
     paths = {b"/".join((b"/root", *names)) for names in parts}
     tops = fewest_subtrees(paths, most)
     assert len(tops) <= most
@@ -184,7 +184,7 @@ def test_topmost_holds_every_path_and_nothing_twice(parts: set[tuple[bytes, ...]
         assert set(tops) <= paths
 
 
-def test_words_name_the_remedy() -> None:
+def test_the_problem_names_the_remedy() -> None:
     assert coverage_problem(10, []) == ""
     assert "max_user_watches" in coverage_problem(10, [errno.ENOSPC] * 3)
     assert coverage_problem(10, [errno.EIO]) == f"1 of 10 directories are not watched: {os.strerror(errno.EIO)}"

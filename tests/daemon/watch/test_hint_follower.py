@@ -55,7 +55,7 @@ def test_hints_for_one_file_fold_unless_another_kind_is_between_them() -> None:
 
 
 def test_one_thread_reads_inotify_and_submits_the_hints(tmp_path: Path) -> None:
-    """No queue and no thread of watchdog's lies between: one thread a root, and it is the one that submits."""
+    """Each root has one thread, which also submits: watchdog adds no queue and no thread."""
     roots = [os.fsencode(tmp_path / name) for name in ("a", "b")]
     submitters: dict[bytes, set[int]] = {root: set() for root in roots}
 

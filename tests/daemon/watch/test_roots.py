@@ -1,4 +1,4 @@
-"""Roots that go, come back, are replaced or mounted over; several roots; and starting without them."""
+"""Roots that are deleted, restored, replaced or mounted over; several roots; missing roots at the start."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ import pytest
 
 from daemon.watch.hints import Dirty, Rescan
 from daemon.watch.observer import Watcher
-from tests.support.hint_recorder import Ear, listening, until, write
+from tests.support.hint_recorder import HintRecorder, record_hints, until, write
 
 
 @pytest.fixture
@@ -21,45 +21,45 @@ def root(tmp_path: Path) -> bytes:
     return path
 
 
-def assert_watched_again(ear: Ear) -> None:
-    ear.watcher.add(ear.root)
-    assert ear.check().alive
-    assert ear.hears(Rescan(ear.root, "watched from now on"))
-    write(ear.root + b"/again")
-    assert ear.hears(Dirty(ear.root + b"/again", closed=True))
+def assert_watched_again(recorder: HintRecorder) -> None:
+    recorder.watcher.add(recorder.root)
+    assert recorder.check().alive
+    assert recorder.receives(Rescan(recorder.root, "watched from now on"))
+    write(recorder.root + b"/again")
+    assert recorder.receives(Dirty(recorder.root + b"/again", closed=True))
 
 
-def test_deleted_and_recreated(root: bytes) -> None:
-    with listening(root) as ear:
+def test_a_root_that_is_deleted_and_created_again(root: bytes) -> None:
+    with record_hints(root) as recorder:
         shutil.rmtree(root)
-        assert ear.hears(Rescan(root, "the root was deleted or unmounted"))
-        assert not ear.check().alive and "is not available" in ear.check().problem
+        assert recorder.receives(Rescan(root, "the root was deleted or unmounted"))
+        assert not recorder.check().alive and "is not available" in recorder.check().problem
         os.mkdir(root)
-        assert until(lambda: not ear.check().alive)  # a directory of that name is not the one that was watched
-        assert_watched_again(ear)
+        assert until(lambda: not recorder.check().alive)  # a directory of that name is not the one that was watched
+        assert_watched_again(recorder)
 
 
-def test_renamed_root(root: bytes) -> None:
-    with listening(root) as ear:
+def test_a_renamed_root(root: bytes) -> None:
+    with record_hints(root) as recorder:
         os.rename(root, root + b"-else")
-        assert until(lambda: not ear.check().alive)
+        assert until(lambda: not recorder.check().alive)
         os.rename(root + b"-else", root)
-        assert_watched_again(ear)
+        assert_watched_again(recorder)
 
 
-def test_renamed_parent(root: bytes) -> None:
-    """No event tells of this one; the check does."""
-    with listening(root + b"/sub") as ear:
+def test_a_renamed_parent_of_the_root(root: bytes) -> None:
+    """No event reports this; the check does."""
+    with record_hints(root + b"/sub") as recorder:
         os.rename(root, root + b"-else")
         os.makedirs(root + b"/sub")
-        assert not ear.check().alive
-        assert "replaced" in ear.check().problem
-        assert_watched_again(ear)
+        assert not recorder.check().alive
+        assert "replaced" in recorder.check().problem
+        assert_watched_again(recorder)
 
 
 def test_a_missing_root_does_not_stop_the_others(root: bytes) -> None:
-    heard: list[object] = []
-    watcher = Watcher([root + b"/missing", root + b"/sub"], heard.append)
+    received: list[object] = []
+    watcher = Watcher([root + b"/missing", root + b"/sub"], received.append)
     watcher.start()
     try:
         assert [coverage.alive for coverage in watcher.check()] == [False, True]
@@ -68,60 +68,60 @@ def test_a_missing_root_does_not_stop_the_others(root: bytes) -> None:
         assert all(coverage.alive for coverage in watcher.check())
         write(root + b"/missing/f")
         write(root + b"/sub/f")
-        assert until(lambda: Dirty(root + b"/missing/f", closed=True) in heard)
-        assert until(lambda: Dirty(root + b"/sub/f", closed=True) in heard)
+        assert until(lambda: Dirty(root + b"/missing/f", closed=True) in received)
+        assert until(lambda: Dirty(root + b"/sub/f", closed=True) in received)
         watcher.remove(root + b"/missing")
         assert [coverage.root for coverage in watcher.check()] == [root + b"/sub"]
     finally:
         watcher.stop()
 
 
-def test_a_root_that_is_a_file(root: bytes) -> None:
+def test_a_root_that_is_a_file_is_not_watched(root: bytes) -> None:
     write(root + b"/file")
-    with listening(root + b"/file") as ear:
-        assert not ear.check().alive
+    with record_hints(root + b"/file") as recorder:
+        assert not recorder.check().alive
 
 
 def test_before_start_and_after_stop_nothing_is_alive(root: bytes) -> None:
-    ear = Ear(root)
-    assert not ear.check().alive
-    ear.watcher.start()
-    assert ear.check().alive
-    ear.watcher.stop()
-    assert not ear.check().alive
-    ear.watcher.stop()
+    recorder = HintRecorder(root)
+    assert not recorder.check().alive
+    recorder.watcher.start()
+    assert recorder.check().alive
+    recorder.watcher.stop()
+    assert not recorder.check().alive
+    recorder.watcher.stop()
 
 
-def test_many_starts_leak_nothing(root: bytes) -> None:
+def test_adding_a_root_repeatedly_leaks_no_files(root: bytes) -> None:
     def open_files() -> int:
         return len(os.listdir("/proc/self/fd"))
 
     before = open_files()
-    with listening(root) as ear:
+    with record_hints(root) as recorder:
         for _ in range(20):
-            ear.watcher.add(root)
+            recorder.watcher.add(root)
     assert open_files() == before
 
 
-def test_a_dead_emitter_is_seen(root: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_watcher_is_reported_and_can_be_restarted(root: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     from daemon.watch.event_translator import EventTranslator
 
-    with listening(root) as ear:
+    with record_hints(root) as recorder:
 
         def broken(self: EventTranslator, record: object) -> None:
             raise RuntimeError("a defect")
 
         monkeypatch.setattr(EventTranslator, "translate", broken)
         write(root + b"/f")
-        assert ear.hears(Rescan(root, "the watcher failed: a defect"))
-        assert not ear.check().alive
+        assert recorder.receives(Rescan(root, "the watcher failed: a defect"))
+        assert not recorder.check().alive
         monkeypatch.undo()
-        assert_watched_again(ear)
+        assert_watched_again(recorder)
 
 
 MOUNTED = """
 import ctypes, os, subprocess, sys
-from tests.support.hint_recorder import listening, until, write
+from tests.support.hint_recorder import record_hints, until, write
 from daemon.watch.hints import Dirty, Rescan
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -142,39 +142,39 @@ os.makedirs(root + b"/sub")
 
 CASES = {
     "over_root": """
-        with listening(root) as ear:
+        with record_hints(root) as recorder:
             mount("-t", "tmpfs", "none", root)
-            assert not ear.check().alive and "replaced" in ear.check().problem, ear.check()
-            ear.watcher.add(root)
+            assert not recorder.check().alive and "replaced" in recorder.check().problem, recorder.check()
+            recorder.watcher.add(root)
             write(root + b"/f")
-            assert ear.hears(Dirty(root + b"/f", closed=True))
+            assert recorder.receives(Dirty(root + b"/f", closed=True))
             umount(root)
-            assert until(lambda: not ear.check().alive), ear.check()
-            ear.watcher.add(root)
-            assert ear.check().alive and ear.check().directories == 2, ear.check()
+            assert until(lambda: not recorder.check().alive), recorder.check()
+            recorder.watcher.add(root)
+            assert recorder.check().alive and recorder.check().directories == 2, recorder.check()
     """,
     "below_root": """
-        with listening(root) as ear:
-            ear.check()
+        with record_hints(root) as recorder:
+            recorder.check()
             mount("-t", "tmpfs", "none", root + b"/sub")
-            ear.check()
-            assert ear.hears(Rescan(root + b"/sub", "mounted or unmounted"))
+            recorder.check()
+            assert recorder.receives(Rescan(root + b"/sub", "mounted or unmounted"))
             os.mkdir(root + b"/sub/inner")
-            assert ear.hears(Rescan(root + b"/sub/inner", "new directory"))
+            assert recorder.receives(Rescan(root + b"/sub/inner", "new directory"))
             write(root + b"/sub/inner/f")
-            assert ear.hears(Dirty(root + b"/sub/inner/f", closed=True))
+            assert recorder.receives(Dirty(root + b"/sub/inner/f", closed=True))
             umount(root + b"/sub")
-            assert until(lambda: ear.check().directories == ear.check().watched == 2), ear.check()
+            assert until(lambda: recorder.check().directories == recorder.check().watched == 2), recorder.check()
             write(root + b"/sub/g")
-            assert ear.hears(Dirty(root + b"/sub/g", closed=True))
-            assert ear.check().alive
+            assert recorder.receives(Dirty(root + b"/sub/g", closed=True))
+            assert recorder.check().alive
     """,
     "bound_twice": """
         os.makedirs(root + b"/sub/inner")
         os.mkdir(root + b"/twin")
         mount("--bind", root + b"/sub", root + b"/twin")
-        with listening(root) as ear:
-            coverage = ear.check()
+        with record_hints(root) as recorder:
+            coverage = recorder.check()
             assert coverage.uncovered in ((root + b"/sub",), (root + b"/twin",)), coverage
             assert "mounted twice" in coverage.problem
     """,

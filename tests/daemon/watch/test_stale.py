@@ -1,4 +1,4 @@
-"""A walk goes by paths, and a path may lead elsewhere before the record that says so is digested."""
+"""A walk uses paths, and a path may lead elsewhere before the event of its rename is processed."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -13,8 +13,8 @@ from daemon.watch.inotify import Inotify
 from tests.support.hint_recorder import until
 
 
-class Slow:
-    """A watched root that reads and walks only when told to."""
+class ManualRoot:
+    """A watched root that reads events and walks only on demand."""
 
     def __init__(self, root: bytes) -> None:
         self.root = root
@@ -24,38 +24,38 @@ class Slow:
         self.translator.open()
 
     def read(self) -> None:
-        for record in self.inotify.read(0.0):
-            self.translator.translate(record)
+        for event in self.inotify.read(0.0):
+            self.translator.translate(event)
         self.translator.rewalks.set_processed(self.inotify.drained_at)
 
-    def believed(self) -> set[bytes | None]:
-        """The paths of the directories whose watch is in place."""
+    def watched_paths(self) -> set[bytes | None]:
+        """Return the paths of the directories that count as watched."""
         return {self.translator.tree.path(node) for node in self.translator.tree.by_wd.values()}
 
     def settles(self) -> bool:
-        """Whether in the end all that is on disk is watched, and nothing else."""
+        """Return whether in the end every directory on disk is watched, and nothing else."""
 
         def true() -> bool:
             self.read()
             self.translator.run_slice()
             on_disk = {path for path, _, _ in os.walk(self.root)}
             quiet = self.translator.rewalks.seconds_until_due() is None
-            return quiet and self.believed() == on_disk and self.inotify.kernel_watch_count() == len(on_disk)
+            return quiet and self.watched_paths() == on_disk and self.inotify.kernel_watch_count() == len(on_disk)
 
         return until(true, 2.0)
 
 
 @pytest.fixture
-def slow(tmp_path: Path) -> Iterator[Slow]:
+def manual(tmp_path: Path) -> Iterator[ManualRoot]:
     root = os.fsencode(tmp_path)
     os.makedirs(root + b"/a/n/deep/er")
-    slow = Slow(root)
-    yield slow
-    slow.inotify.close()
+    manual = ManualRoot(root)
+    yield manual
+    manual.inotify.close()
 
 
 def before_listing(monkeypatch: pytest.MonkeyPatch, path: bytes, act: Callable[[], object]) -> None:
-    """Does something once, after the watch on `path` and before its listing."""
+    """Call `act` once, after `path` is watched and before it is listed."""
     listing = tree_walk.subdirectory_names
     once = [act]
 
@@ -68,57 +68,59 @@ def before_listing(monkeypatch: pytest.MonkeyPatch, path: bytes, act: Callable[[
 
 
 def swap(root: bytes) -> None:
-    """Another tree takes the name of `a`."""
+    """Move `a` away and create another tree under its name."""
     os.rename(root + b"/a", root + b"/b")
     os.makedirs(root + b"/a/n/other")
 
 
-def test_a_path_that_leads_elsewhere_between_watch_and_listing(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The listing of another directory says that `deep` is gone; only the rename of the parent is still told."""
-    slow.translator.rewalks.recheck(slow.translator.tree.find(slow.root + b"/a/n"))
-    before_listing(monkeypatch, slow.root + b"/a/n", lambda: swap(slow.root))
+def test_a_path_that_leads_elsewhere_between_watch_and_listing(
+    manual: ManualRoot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The listing is of another directory without `deep`; only the event of the parent's rename is still to come."""
+    manual.translator.rewalks.recheck(manual.translator.tree.find(manual.root + b"/a/n"))
+    before_listing(monkeypatch, manual.root + b"/a/n", lambda: swap(manual.root))
 
     def lost() -> bool:
-        slow.translator.run_slice()
-        return slow.root + b"/a/n/deep" not in slow.believed()
+        manual.translator.run_slice()
+        return manual.root + b"/a/n/deep" not in manual.watched_paths()
 
     assert until(lost)
-    assert slow.settles(), slow.believed()
-    assert Rescan(slow.root + b"/b", "renamed") in slow.hints
+    assert manual.settles(), manual.watched_paths()
+    assert Rescan(manual.root + b"/b", "renamed") in manual.hints
 
 
-def test_a_path_that_leads_elsewhere_before_the_watch(slow: Slow) -> None:
-    """The directory gets the watch of another one, and what it holds is given up."""
-    os.makedirs(slow.root + b"/a/n/new/below")
-    slow.read()
-    swap(slow.root)
-    os.makedirs(slow.root + b"/a/n/new")
-    slow.translator.run_slice()
-    assert slow.settles(), slow.believed()
+def test_a_path_that_leads_elsewhere_before_the_watch(manual: ManualRoot) -> None:
+    """The directory gets the watch of another one, and the watches below it are removed."""
+    os.makedirs(manual.root + b"/a/n/new/below")
+    manual.read()
+    swap(manual.root)
+    os.makedirs(manual.root + b"/a/n/new")
+    manual.translator.run_slice()
+    assert manual.settles(), manual.watched_paths()
 
 
-def test_a_directory_that_lost_its_watch_to_another_is_looked_at_again(slow: Slow) -> None:
-    """No record tells of it: the first walk of `c` robs what is still believed to be below `a`."""
-    tree = slow.translator.tree
-    os.mkdir(slow.root + b"/c")
-    slow.read()
-    node = tree.find(slow.root + b"/a/n/deep")
-    stranger = tree.add(tree.find(slow.root + b"/c"), b"deep")
-    os.rename(slow.root + b"/a/n/deep", slow.root + b"/c/deep")
-    tree.watch(stranger, slow.root + b"/c/deep")
+def test_a_directory_that_lost_its_watch_to_another_is_rechecked(manual: ManualRoot) -> None:
+    """No event reports it: the first walk of `c` takes the watch of a directory that still counts as below `a`."""
+    tree = manual.translator.tree
+    os.mkdir(manual.root + b"/c")
+    manual.read()
+    node = tree.find(manual.root + b"/a/n/deep")
+    other = tree.add(tree.find(manual.root + b"/c"), b"deep")
+    os.rename(manual.root + b"/a/n/deep", manual.root + b"/c/deep")
+    tree.watch(other, manual.root + b"/c/deep")
     assert node.wd == -1
-    os.rename(slow.root + b"/c/deep", slow.root + b"/a/n/deep")
-    slow.inotify.read(0.0)  # their records are lost
-    assert slow.settles(), slow.believed()
+    os.rename(manual.root + b"/c/deep", manual.root + b"/a/n/deep")
+    manual.inotify.read(0.0)  # their events are lost
+    assert manual.settles(), manual.watched_paths()
 
 
-def test_a_walk_that_meets_a_directory_on_its_way(slow: Slow) -> None:
-    """What the walk skips is noted at once: when the walk ends, the second half of the rename may be digested."""
-    rewalks, tree = slow.translator.rewalks, slow.translator.tree
+def test_a_walk_that_finds_a_directory_with_a_pending_rename(manual: ManualRoot) -> None:
+    """A skipped directory is noted at once: when the walk ends, the second half of its rename may be processed."""
+    rewalks, tree = manual.translator.rewalks, manual.translator.tree
     walk = tree_walk.TreeWalk(tree.root, "test", deep=True)
-    on_its_way = tree.find(slow.root + b"/a")
-    tree.detach(on_its_way)
-    walk.stack.append(on_its_way)
+    renaming = tree.find(manual.root + b"/a")
+    tree.detach(renaming)
+    walk.stack.append(renaming)
     rewalks.walk_next(walk)
     rewalks._step(walk)
-    assert walk.stack and rewalks.skipped == [on_its_way]
+    assert walk.stack and rewalks.skipped == [renaming]
