@@ -1,1 +1,1 @@
-"""Talking to the running service."""
+"""Client of the running service."""

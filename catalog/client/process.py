@@ -1,7 +1,4 @@
-"""Whether a service works on this catalog, asked of its lock and not of a pid file that may lie.
-
-Where the service's own program lies.
-"""
+"""The service's process: where its program is, and whether it runs, by its lock rather than a stale pid file."""
 
 import fcntl
 import os
@@ -16,7 +13,7 @@ from catalog.state_dir import LOCK
 
 
 def service_program() -> Path:
-    """`catalogd` beside the `catalog` that was typed, or where this Python keeps its scripts. Raises PlaceFault."""
+    """Return the path of `catalogd`, beside this `catalog` or among Python's scripts. Raises ResourceError."""
     for folder in (Path(sys.argv[0]).absolute().parent, Path(sysconfig.get_path("scripts"))):
         if (folder / "catalogd").is_file():
             return folder / "catalogd"
@@ -24,7 +21,7 @@ def service_program() -> Path:
 
 
 def service_running(state: Path) -> bool:
-    """True while a service holds the lock."""
+    """Return whether a service holds the lock."""
     try:
         handle = os.open(state / LOCK, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -42,12 +39,13 @@ def service_running(state: Path) -> bool:
 
 @contextmanager
 def service_lock(state: Path) -> Iterator[bool]:
-    """Holds the service's own lock, so that none starts meanwhile; False where one runs. Raises PlaceFault."""
+    """Hold the service's lock, so that no service starts; yield False if one is running. Raises ResourceError."""
     try:
         handle = os.open(state / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise ResourceError(
-            f"cannot write in {state}: {os.strerror(error.errno or 0).lower()}", "Run it as the catalog's owner."
+            f"cannot write in {state}: {os.strerror(error.errno or 0).lower()}",
+            "Run it as the owner of the catalog.",
         ) from error
     try:
         yield _try_lock(handle)

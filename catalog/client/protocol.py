@@ -1,6 +1,6 @@
-"""What goes over the service's socket: one JSON object a line each way. Both ends import these types.
+"""Messages on the service's socket: one JSON object per line. Client and service share these types.
 
-A request names its operation in `op`. An answer has `ok`; one that is refused has `ok` false, `error` and `remedy`.
+A request names its operation in `op`. An answer has `ok`; if that is false, also `error` and `remedy`.
 Arrays travel as base64 of their little-endian bytes.
 """
 
@@ -12,23 +12,23 @@ if TYPE_CHECKING:
 
     from catalog.json_types.status import NextModelJson
 
-MOST_HITS = 10_000  # neighbours in one answer
+MAX_HITS = 10_000  # neighbours in one answer
 
 
 class StatusRequest(TypedDict):
-    """What the running service alone knows."""
+    """Ask for the state that only the running service knows."""
 
     op: Literal["status"]
 
 
 class ReloadRequest(TypedDict):
-    """Read the configuration again, as after SIGHUP."""
+    """Ask for a reload of the configuration, as SIGHUP does."""
 
     op: Literal["reload"]
 
 
 class SimilarRequest(TypedDict):
-    """The `k` nearest contents, 1 to MOST_HITS. `model`: its digest; `vector`: float32 [dims], unit length."""
+    """Ask for the `k` nearest contents, 1 to MAX_HITS. `model`: its digest; `vector`: float32 [dims], unit length."""
 
     op: Literal["similar"]
     model: str
@@ -37,7 +37,7 @@ class SimilarRequest(TypedDict):
 
 
 class EmbedRequest(TypedDict):
-    """A vector of one picture. `model`: its digest; `pixels`: uint8 [height, width, 3] as the bundle wants them."""
+    """Ask for the vector of an image. `model`: its digest; `pixels`: uint8 [height, width, 3], for the bundle."""
 
     op: Literal["embed"]
     model: str
@@ -45,14 +45,14 @@ class EmbedRequest(TypedDict):
 
 
 class WordsRequest(TypedDict):
-    """Vectors of texts."""
+    """Ask for the vectors of texts."""
 
     op: Literal["words"]
     texts: list[str]
 
 
 class ScrubRequest(TypedDict):
-    """How far a scrub is. `begin`: start one, of `limit` bytes or null for tonight's budget; `cancel`: a run's id."""
+    """Ask how far a scrub is. `begin`: start one of `limit` bytes, null for tonight's budget; `cancel`: run id."""
 
     op: Literal["scrub"]
     begin: NotRequired[bool]
@@ -72,7 +72,7 @@ class ErrorAnswer(TypedDict):
 
 
 class IndexState(TypedDict):
-    """The nearest-neighbour index. `lag`: entries of the change log that it has not applied."""
+    """The nearest-neighbour index. `lag`: entries of the change log that are not applied yet."""
 
     size: int
     seq: int
@@ -80,7 +80,7 @@ class IndexState(TypedDict):
 
 
 class ModelState(TypedDict):
-    """The model that answers. `provider`: where it runs; `warning`, `problem`: in words, or empty."""
+    """The model in use. `provider`: where it runs; `warning`, `problem`: texts, or empty."""
 
     provider: str
     warning: str
@@ -98,23 +98,21 @@ class UncoveredTree(TypedDict):
 
 
 class WatchState(TypedDict):
-    """Directories that are watched, and those that cannot be."""
+    """The number of watched directories, and the trees that cannot be watched."""
 
     directories: int
     uncovered: list[UncoveredTree]
 
 
 class ScrubBegun(TypedDict):
-    """`run`: the fields of the run at work; `fresh`: whether this request began it."""
+    """`run`: fields of the current run; `fresh`: whether this request began it."""
 
     run: dict[str, Any]
     fresh: bool
 
 
 class ScrubAnswer(TypedDict):
-    """`run`: the fields of the run at work, None without one; `work`: bytes it will read, if known; `running`: whether
-    anything is read at all.
-    """
+    """`run`: fields of the current run, or None; `work`: bytes it will read, if known; `running`: whether it reads."""
 
     run: dict[str, Any] | None
     work: int | None
@@ -122,8 +120,9 @@ class ScrubAnswer(TypedDict):
 
 
 class StatusAnswer(TypedDict):
-    """`next`: how far the preparation of another model is; `scanning`: a path, "" for none; `in_work`: files that are
-    being read; `done`: files read since the start.
+    """The state of the service. `next`: progress of the preparation of another model; `scanning`: a path, or "".
+
+    `in_work`: files being read; `done`: files read since the start.
     """
 
     index: IndexState
@@ -138,7 +137,7 @@ class StatusAnswer(TypedDict):
 
 
 class SimilarAnswer(TypedDict):
-    """`hits`: (content id, cosine), best first, as of the place `seq` of the change log on its branch `timeline`."""
+    """`hits`: (content id, cosine), best first, as of position `seq` of the change log on `timeline`."""
 
     hits: list[tuple[int, float]]
     seq: int
@@ -152,21 +151,21 @@ class EmbedAnswer(TypedDict):
 
 
 class WordsAnswer(TypedDict):
-    """`vectors`: float32 [texts, dims], by the text half `tower` of the model, None without one."""
+    """`vectors`: float32 [texts, dims], by the text tower `tower` of the model, None if it has none."""
 
     vectors: str
     tower: str | None
 
 
 def encode_array(array: "np.ndarray") -> str:
-    """Return the array's bytes in base64."""
+    """Return the bytes of an array in base64."""
     return b64encode(array.tobytes()).decode("ascii")
 
 
 def decode_array(text: object, kind: "type[np.generic]") -> "np.ndarray":
-    """Return a flat array of this kind. Raises ValueError for anything that is no such array."""
+    """Return a flat array of this type. Raises ValueError for anything else."""
     import numpy as np
 
     if not isinstance(text, str):
-        raise ValueError("an array travels as text")
+        raise ValueError("an array must be base64 text")
     return np.frombuffer(b64decode(text, validate=True), kind)

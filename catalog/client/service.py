@@ -1,4 +1,4 @@
-"""The running service, as a command sees it. Cheap to import: every command starts with it."""
+"""Typed requests to the running service. Cheap to import: every command needs it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -26,8 +26,8 @@ TEXT_SECONDS = 60.0  # the service may load its text model first
 class ServiceClient:
     """Requests to the service that works on a state directory.
 
-    Each answers None where no service does so in time, and where it refuses: the caller has another way. A scrub has
-    none, so its refusals are raised.
+    Each method returns None if no service answers in time or it refuses: the caller has a fallback. A scrub has none,
+    so its refusals are raised.
     """
 
     def __init__(self, state: Path) -> None:
@@ -38,7 +38,7 @@ class ServiceClient:
         return cast("StatusAnswer | None", self._ask({"op": "status"}, STATUS_SECONDS))
 
     def reload(self) -> bool:
-        """Have the configuration read again; return whether a service heard it."""
+        """Ask for a reload of the configuration; return whether a service did so."""
         return self._ask({"op": "reload"}) is not None
 
     def similar(self, model: str, vector: "np.ndarray", k: int) -> SimilarAnswer | None:
@@ -58,15 +58,15 @@ class ServiceClient:
         return cast("WordsAnswer | None", self._ask({"op": "words", "texts": texts}, TEXT_SECONDS))
 
     def scrub(self, timeout: float = 5.0) -> ScrubAnswer | None:
-        """Return how far the scrub is. Raises StoreFault where the service refuses."""
+        """Return the progress of the scrub. Raises StoreError if the service refuses."""
         return cast("ScrubAnswer | None", self._scrub({"op": "scrub"}, timeout))
 
     def begin_scrub(self, limit: int | None) -> ScrubBegun | None:
-        """Begin a scrub of `limit` bytes, None for tonight's budget, or join the one at work. Raises StoreFault."""
+        """Begin a scrub of `limit` bytes, None for tonight's budget, or join the running one. Raises StoreError."""
         return cast("ScrubBegun | None", self._scrub({"op": "scrub", "begin": True, "limit": limit}))
 
     def cancel_scrub(self, run: int) -> None:
-        """End a run."""
+        """Cancel a run."""
         self._ask({"op": "scrub", "cancel": run})
 
     def _scrub(self, request: Request, timeout: float = 5.0) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Words to vectors, for a command: by the service's text model where it runs, else by one of our own."""
+"""Embed texts for a command: by the running service, else by a text model in this process."""
 
 from typing import TYPE_CHECKING
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 
 
 class TextEmbedder:
-    """Of a bundle that has a text tower. Ours is loaded, and attested, only once no service has answered."""
+    """Text embedder of a bundle with a text tower. Its own model is loaded and attested only if no service answers."""
 
     def __init__(self, config: Config, bundle: "Bundle") -> None:
         self._config, self._bundle = config, bundle
         self._tower = bundle.text.id if bundle.text else ""
-        self._own: TextEncoder | None = None
+        self._encoder: TextEncoder | None = None
 
-    def say(self, texts: list[str]) -> "np.ndarray":
-        """Unit vectors, float32 [N, dims]. Raises PlaceFault for a text model that may not be used."""
+    def embed(self, texts: list[str]) -> "np.ndarray":
+        """Return unit vectors, float32 [N, dims]. Raises ResourceError if the text model is unusable."""
         import numpy as np
 
-        if self._own is None:
+        if self._encoder is None:
             answer = ServiceClient(self._config.state).words(texts)
-            # It may still serve the model before, or another one already: of as many numbers, and no use at all.
+            # The service may use the previous or the next model: vectors of the same length, but not comparable.
             if answer is not None and answer["tower"] == self._tower:
                 return decode_array(answer["vectors"], np.float32).reshape(-1, self._bundle.dims)
-            self._own = self._load()
-        return self._own.encode(texts)
+            self._encoder = self._load()
+        return self._encoder.encode(texts)
 
     def _load(self) -> "TextEncoder":
         from models.bundle.folder import BundleError

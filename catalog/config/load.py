@@ -1,4 +1,4 @@
-"""The configuration: one TOML file, typed by the dataclasses below; an unknown key is an error."""
+"""Load the TOML configuration into typed settings. An unknown key is an error."""
 
 import difflib
 import os
@@ -30,7 +30,7 @@ PROVIDERS = ("auto", "cpu", "cuda", "tensorrt")
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything the owner can set. Paths are bytes, since on Linux they are not text."""
+    """The configuration. Roots are bytes, since Linux paths are not text."""
 
     path: Path
     state: Path
@@ -55,7 +55,7 @@ def _xdg_path(variable: str, default: str) -> Path:
 
 
 def config_paths(explicit: str | None) -> list[Path]:
-    """Where a configuration may lie, best first; where the first is also where `init` writes it."""
+    """Return the paths where a configuration may be, in order of precedence; `init` writes to the first."""
     named = explicit or os.environ.get("CATALOG_CONFIG")
     if named:
         return [Path(named)]
@@ -66,49 +66,49 @@ def config_paths(explicit: str | None) -> list[Path]:
 
 
 def default_state_directory() -> Path:
-    """Where the catalog lies if nobody says otherwise."""
+    """Return the state directory for a configuration that does not set one."""
     if os.geteuid() == 0 and "XDG_STATE_HOME" not in os.environ:
         return Path("/var/lib/catalogd")
     return _xdg_path("XDG_STATE_HOME", ".local/state") / "catalogd"
 
 
 def load_config(explicit: str | None = None, given: Mapping[str, Any] = NO_DEFAULTS) -> Config:
-    """Find, read and check the configuration. `given`: what counts where the file says nothing of it.
+    """Find, read and check the configuration. `given`: defaults for keys that the file does not set.
 
-    Raises UsageFault for what is wrong in it, and where there is none.
+    Raises UsageError if it is invalid or missing.
     """
-    places = config_paths(explicit)
-    for place in places:
+    first, *others = config_paths(explicit)
+    for place in (first, *others):
         try:
-            text = place.read_text(encoding="utf-8").removeprefix("\ufeff")  # a mark that some editors write
+            text = place.read_text(encoding="utf-8").removeprefix("\ufeff")  # some editors write a BOM
         except FileNotFoundError:
             continue
         except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"cannot read {place}: {error}", "Mend the file or its permissions.") from error
+            raise UsageError(f"cannot read {place}: {error}", "Check its permissions and encoding (UTF-8).") from error
         try:
             return _parse_config(place, {**given, **tomllib.loads(text)})
         except tomllib.TOMLDecodeError as error:
-            raise UsageError(f"{place} is not valid TOML: {error}", "Mend that line.") from error
-    raise UsageError(f"there is no configuration at {places[0]}", "Make one: `catalog init ROOT`.")
+            raise UsageError(f"{place} is not valid TOML: {error}", "Correct that line.") from error
+    raise UsageError(f"there is no configuration at {first}", "Create one: `catalog init ROOT`.")
 
 
 def _parse_config(place: Path, table: dict[str, Any]) -> Config:
     values = _parse_table(Config, table, f"{place}", skip=("path",))
-    missing = [name for name in ("state", "roots") if name not in values]
-    if missing:
-        raise UsageError(f"{place} lacks `{missing[0]}`", "Write it by hand, or run `catalog init ROOT` again.")
+    for name in ("state", "roots"):
+        if name not in values:
+            raise UsageError(f"{place} lacks `{name}`", "Add it, or run `catalog init ROOT` again.")
     values["state"] = Path(values["state"]).expanduser()
     values["roots"] = tuple(parse_root(root) for root in values["roots"])
     if not values["state"].is_absolute():
-        raise UsageError(f"`state` in {place} is not an absolute path", "Give the whole path.")
+        raise UsageError(f"`state` in {place} is not an absolute path", "Write an absolute path.")
     check_roots(values["roots"])
     config = Config(path=place, **values)
-    wanted = config.model.provider
-    if wanted not in PROVIDERS:
-        raise UsageError(f"no such provider: `{wanted}` in {place}", f"Known are {', '.join(PROVIDERS)}.")
+    provider = config.model.provider
+    if provider not in PROVIDERS:
+        raise UsageError(f"no such provider: `{provider}` in {place}", f"Choose one of {', '.join(PROVIDERS)}.")
     devices = config.model.devices
     if not devices or len(set(devices)) < len(devices):
-        raise UsageError(f"`devices` in {place} has none, or one of them twice", "Number the GPUs: `devices = [0, 1]`.")
+        raise UsageError(f"`devices` in {place} is empty or lists a GPU twice", "List GPU numbers: `devices = [0, 1]`.")
     return config
 
 
@@ -118,8 +118,9 @@ def _parse_table(kind: type, table: dict[str, Any], where: str, skip: tuple[str,
     values: dict[str, Any] = {}
     for key, value in table.items():
         if key not in known:
-            near = difflib.get_close_matches(key, known, 1)
-            hint = f"Did you mean `{near[0]}`?" if near else f"Known are: {', '.join(sorted(known))}."
+            hint = f"Known keys: {', '.join(sorted(known))}."
+            for similar in difflib.get_close_matches(key, known, 1):
+                hint = f"Did you mean `{similar}`?"
             raise UsageError(f"unknown key `{key}` in {where}", hint)
         values[key] = _parse_value(hints[key], value, f"`{key}` in {where}")
     return values
@@ -128,7 +129,7 @@ def _parse_table(kind: type, table: dict[str, Any], where: str, skip: tuple[str,
 def _parse_value(kind: Any, value: Any, where: str) -> Any:
     if is_dataclass(kind) and isinstance(kind, type):
         if not isinstance(value, dict):
-            raise UsageError(f"{where} has to be a table", "Write it as `[table]` with its keys below.")
+            raise UsageError(f"{where} must be a table", "Write it as `[table]` with its keys below.")
         return kind(**_parse_table(kind, value, where))
     if kind is Path or kind is str:
         good = isinstance(value, str)
@@ -148,13 +149,14 @@ def _parse_value(kind: Any, value: Any, where: str) -> Any:
 
 
 def parse_root(text: str) -> bytes:
-    """A root as the file has it: a plain path, or a `file://` URL for names that are not UTF-8."""
-    path = unquote_to_bytes(text[7:]) if text.startswith("file://") else os.fsencode(os.path.expanduser(text))
+    """Return a root from its text: a plain path, or a `file://` URL for names that are not UTF-8."""
+    is_url = text.startswith("file://")
+    path = unquote_to_bytes(text.removeprefix("file://")) if is_url else os.fsencode(os.path.expanduser(text))
     return path.rstrip(b"/") or b"/"
 
 
 def format_root(path: bytes) -> str:
-    """The text that `read_root` reads back to the same bytes."""
+    """Return text that `parse_root` turns back into the same bytes."""
     try:
         return path.decode("utf-8")
     except UnicodeDecodeError:
@@ -162,11 +164,11 @@ def format_root(path: bytes) -> str:
 
 
 def check_roots(roots: tuple[bytes, ...]) -> None:
-    """Roots are absolute, and none lies in another: a file must have one place. Raises UsageFault."""
+    """Raise UsageError unless all roots are absolute and none is inside another."""
     for root in roots:
         if not root.startswith(b"/"):
-            raise UsageError(f"the root {os.fsdecode(root)!r} is not absolute", "Give the whole path.")
+            raise UsageError(f"the root {os.fsdecode(root)!r} is not absolute", "Write an absolute path.")
         for other in roots:
             if other is not root and at_or_inside(root, other):
-                problem = f"the root {os.fsdecode(root)!r} lies in {os.fsdecode(other)!r}"
+                problem = f"the root {os.fsdecode(root)!r} is inside {os.fsdecode(other)!r}"
                 raise UsageError(problem, "Keep only the outer one.")

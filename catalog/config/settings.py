@@ -1,11 +1,11 @@
-"""What the owner can set, table by table of the configuration: names, types, defaults."""
+"""Settings of each table of the configuration: names, types, defaults."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class IntakeSettings:
-    """Reading: `workers` 0 means one a core; limits are for each file."""
+    """Reading files. `workers`: 0 means one per core. The limits are for each file."""
 
     workers: int = 0
     memory_mb: int = 3072
@@ -15,9 +15,10 @@ class IntakeSettings:
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """Embedding: `bundle` is `default`, a pulled one's name or a folder; `provider` is auto, cpu, cuda or tensorrt; 0
-    lets us choose. `devices`: which GPUs share the work; `batch` and `gpu_memory_mb` (0: no limit) are for each;
-    `idle_minutes`: 0 keeps the model loaded.
+    """Embedding. `bundle`: `default`, the name of a downloaded bundle, or a folder. `provider`: see PROVIDERS.
+
+    `threads`, `batch`: 0 means automatic. `devices`: GPUs that share the work; `batch` and `gpu_memory_mb` (0: no
+    limit) are per GPU. `idle_minutes`: 0 keeps the model loaded.
     """
 
     bundle: str = "default"
@@ -31,7 +32,7 @@ class ModelSettings:
 
 @dataclass(frozen=True, slots=True)
 class WatchSettings:
-    """Times: seconds a file must rest after its close or move, or after any other event; minutes between scans."""
+    """Seconds to wait after the last event of a file: a close or move, or any other; minutes between scans."""
 
     closed_seconds: float = 1.0
     open_seconds: float = 5.0
@@ -41,9 +42,9 @@ class WatchSettings:
 
 @dataclass(frozen=True, slots=True)
 class ScrubSettings:
-    """Reading every byte again: every file once in `days`, at most `budget_gb` a night at `rate_mb` a second.
+    """Scrubs: read each file once in `days`, at most `budget_gb` a night, at `rate_mb` per second.
 
-    `continuous` spreads it over the day inside the service, where no timer runs `catalog scrub`.
+    `continuous`: the service scrubs all day, for machines without a timer for `catalog scrub`.
     """
 
     days: float = 90.0
@@ -54,7 +55,7 @@ class ScrubSettings:
 
 @dataclass(frozen=True, slots=True)
 class BackupSettings:
-    """Copies of the catalog that the service makes by itself: how many nightly and how many weekly ones are kept."""
+    """Automatic backups of the catalog: how many daily and weekly ones to keep."""
 
     daily: int = 7
     weekly: int = 4
@@ -62,7 +63,7 @@ class BackupSettings:
 
 @dataclass(frozen=True, slots=True)
 class AlarmSettings:
-    """What turns `status` red: percent of a day's images that arrive damaged, of a root's files that a scan misses."""
+    """Limits for alarms: percent of a day's images that arrive damaged, and of a root's files that a scan misses."""
 
     damaged_percent: float = 5.0
     missing_percent: float = 50.0
@@ -70,7 +71,7 @@ class AlarmSettings:
 
 @dataclass(frozen=True, slots=True)
 class ReportSettings:
-    """The nightly report: how many are kept, and a command that is run with each, in the words of a shell."""
+    """The nightly report: how many to keep, and a shell command line to run with each."""
 
     keep: int = 30
     command: str = ""

@@ -5,7 +5,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from catalog.client.protocol import MOST_HITS
+from catalog.client.protocol import MAX_HITS
 from catalog.client.service import ServiceClient
 from catalog.context import CatalogContext
 from catalog.embedding.decode_one import decode_one
@@ -120,14 +120,14 @@ def nearest_until(
     `select` returns its selection and whether it had enough hits. It is called with the `first` nearest, then with
     more and more of them, and finally, or without the service, with every content in the catalog.
     """
-    requested = min(first, MOST_HITS)
+    requested = min(first, MAX_HITS)
     while (hits := _service_hits(context, model, vector, requested)) is not None:
         selected, enough = select(hits)
         if enough or len(hits) < requested:  # the service returns fewer only if the catalog has no more
             return selected
-        if requested == MOST_HITS:
+        if requested == MAX_HITS:
             break
-        requested = min(WIDEN_FACTOR * requested, MOST_HITS)
+        requested = min(WIDEN_FACTOR * requested, MAX_HITS)
     from catalog.store.vectors import exact_ranking
 
     selected, _ = select(exact_ranking(context.database, model.id, model.dims, vector))

@@ -126,7 +126,7 @@ def embed_texts(context: CatalogContext, bundle: "Bundle", texts: list[str]) -> 
         raise UsageError(
             f"the model {bundle.name} has no text encoder, so it cannot search by text", _text_model_remedy(context)
         )
-    return TextEmbedder(context.config, bundle).say(texts)
+    return TextEmbedder(context.config, bundle).embed(texts)
 
 
 def _text_model_remedy(context: CatalogContext) -> str:

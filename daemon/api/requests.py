@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from catalog.client.protocol import (
-    MOST_HITS,
+    MAX_HITS,
     EmbedRequest,
     ScrubRequest,
     SimilarRequest,
@@ -25,7 +25,7 @@ def similar_request(request: JsonObject) -> SimilarRequest:
         "op": "similar",
         "model": str(request.get("model")),
         "vector": _text(request, "vector"),
-        "k": _integer(request, "k", 1, MOST_HITS),
+        "k": _integer(request, "k", 1, MAX_HITS),
     }
 
 

@@ -58,7 +58,7 @@ def command(context: CatalogContext, force: bool, seed: int, views: int, as_json
         result = train_head(
             database,
             bundle,
-            TextEmbedder(config, bundle).say,
+            TextEmbedder(config, bundle).embed,
             augment=partial(_embed_views, context, views, seed) if views else None,
             seed=seed,
             force=force,

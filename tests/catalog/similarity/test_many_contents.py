@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from catalog.client.protocol import MOST_HITS
+from catalog.client.protocol import MAX_HITS
 from catalog.context import CatalogContext
 from catalog.embedding.selection import configured_bundle
 from catalog.files.results import add_vector
@@ -171,7 +171,7 @@ FILTERS: dict[str, tuple[SearchFilter, Callable[[File], bool]]] = {
 }
 
 
-@pytest.mark.parametrize("count", [1, 30, 400, MOST_HITS])
+@pytest.mark.parametrize("count", [1, 30, 400, MAX_HITS])
 @pytest.mark.parametrize("name", FILTERS)
 def test_search_returns_the_best_matches(searched: LargeCatalog, name: str, count: int) -> None:
     conditions, matches = FILTERS[name]
@@ -181,7 +181,7 @@ def test_search_returns_the_best_matches(searched: LargeCatalog, name: str, coun
     assert_best([(entry.path, cosine) for entry, cosine in found], matching, count)
 
 
-@pytest.mark.parametrize("count", [1, 30, MOST_HITS])
+@pytest.mark.parametrize("count", [1, 30, MAX_HITS])
 def test_similar_returns_the_nearest_readable_files(searched: LargeCatalog, count: int) -> None:
     """The forty nearest contents have no readable file."""
     found = list(similar_files(CatalogContext(searched.house.config), searched.query, count))
