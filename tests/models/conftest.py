@@ -1,4 +1,4 @@
-"""What the tests of the model house share."""
+"""Fixtures of the tests of models."""
 
 from pathlib import Path
 
@@ -12,13 +12,13 @@ CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """pytest sets the filters anew for each test; the product ignores Pillow's remarks for good."""
+    """Ignore Pillow's warnings as the product does: pytest resets the filters for each test."""
     config.addinivalue_line("filterwarnings", r"ignore:::PIL\.")
 
 
 @pytest.fixture(scope="session")
 def corpus() -> Path:
-    """The folder of real files beside the repository; the test is skipped where it is absent."""
+    """Return the folder of real files beside the repository; skip the test without it."""
     if not CORPUS.is_dir():
         pytest.skip("the corpus of real files (../shared/corpus) is absent")
     return CORPUS
@@ -26,11 +26,11 @@ def corpus() -> Path:
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """A bundle without goldens."""
+    """Return a bundle without goldens."""
     return load_bundle(write_tiny_bundle(tmp_path_factory.mktemp("tiny") / "bundle"))
 
 
 @pytest.fixture(scope="session")
 def session(tiny: Bundle) -> Session:
-    """The tiny bundle on the CPU."""
+    """Return a session of the tiny bundle on the CPU."""
     return Session(tiny, provider="cpu", threads=1)

@@ -1,4 +1,4 @@
-"""The arithmetic of sizes: what is fitted covers, or is covered by, the model's input."""
+"""The arithmetic of sizes: the resized image covers the model's input, or fits into it."""
 
 import numpy as np
 from hypothesis import given
@@ -23,8 +23,8 @@ def test_shortest_covers_and_pad_is_covered(width: int, height: int, wide: int, 
 
 
 @given(EDGES, EDGES, st.integers(8, 400), st.integers(8, 400))
-def test_the_edge_follows_its_source(width: int, height: int, wide: int, high: int) -> None:
-    """torchvision's Resize(int) in its own order of multiplying, timm's ResizeKeepRatio in its own."""
+def test_edges_are_rounded_as_in_each_source(width: int, height: int, wide: int, high: int) -> None:
+    """torchvision's Resize(int) and timm's ResizeKeepRatio round in different order."""
     short, long = min(width, height), max(width, height)
     torchvision = int(wide * long / short)
     expected = (wide, torchvision) if width <= height else (torchvision, wide)
@@ -36,8 +36,8 @@ def test_the_edge_follows_its_source(width: int, height: int, wide: int, high: i
 
 
 @given(st.integers(8, 400), st.integers(8, 400))
-def test_the_middle_follows_its_source(have: int, want: int) -> None:
-    """torchvision and transformers crop halves differently, and fill alike."""
+def test_crops_are_rounded_as_in_each_source(have: int, want: int) -> None:
+    """torchvision and transformers crop halves differently, but pad equally."""
     for centre, cropped in (("nearest", round((have - want) / 2.0)), ("down", int((have - want) / 2.0))):
         expected = cropped if have >= want else -((want - have) // 2)
         assert Recipe(8, 8, centre=centre).crop_offset(have, want) == expected  # type: ignore[arg-type]
@@ -59,7 +59,7 @@ def test_resized_to_one_size_and_cropped_to_another() -> None:
 
 
 @given(EDGES, EDGES)
-def test_only_extreme_strips_are_cut_before_resizing(width: int, height: int) -> None:
+def test_only_extreme_aspects_are_cropped_before_resizing(width: int, height: int) -> None:
     box = Recipe(64, 64, "shortest").visible_box(width, height)
     assert (box is None) == (max(width, height) <= MAX_ASPECT * min(width, height))
     if box:
@@ -69,7 +69,7 @@ def test_only_extreme_strips_are_cut_before_resizing(width: int, height: int) ->
         assert max(right - left, bottom - top) == MAX_ASPECT * min(width, height)
 
 
-def test_extreme_strips_cost_no_memory() -> None:
+def test_extreme_aspects_cost_no_memory() -> None:
     from tests.support.image_samples import saved
 
     for size in ((30000, 1), (1, 30000), (1, 1)):

@@ -1,4 +1,4 @@
-"""The sample collection is what it says: readable files of every kind, copies, and one of each damage."""
+"""The sample collection contains readable files of every format, copies, and one of each kind of damage."""
 
 from collections import Counter
 from hashlib import sha256
@@ -44,10 +44,10 @@ def test_each_damage_has_its_reason(samples: Path) -> None:
 
 
 def test_every_common_format_and_exact_copies(samples: Path) -> None:
-    sound = [path.read_bytes() for path in files(samples) if path.parent.name != "Recovered"]
-    formats = {read_picture(data, SMALL).format for data in sound}
+    intact = [path.read_bytes() for path in files(samples) if path.parent.name != "Recovered"]
+    formats = {read_picture(data, SMALL).format for data in intact}
     assert formats >= {"jpeg", "png", "webp", "gif", "tiff", "bmp", "heif"}
-    assert len({sha256(data).digest() for data in sound}) < len(sound)
+    assert len({sha256(data).digest() for data in intact}) < len(intact)
     assert any(not path.as_posix().isascii() for path in files(samples))
 
 

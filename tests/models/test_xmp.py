@@ -1,4 +1,4 @@
-"""XMP in three dialects, in every place where it is kept, and what attackers make of it."""
+"""XMP of three programs, in every format that contains it, and hostile XML."""
 
 import struct
 import zlib
@@ -84,7 +84,7 @@ def found(data: bytes) -> bytes | None:
 
 
 def png(xml: bytes, packed: bool) -> bytes:
-    """A PNG with the chunk behind its pixels, as some writers put it."""
+    """Return a PNG with the chunk after its pixels, where some writers put it."""
     body = b"iTXtXML:com.adobe.xmp\0" + (b"\1\0\0\0" + zlib.compress(xml) if packed else b"\0\0\0\0" + xml)
     chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
     plain = saved("PNG")
@@ -109,11 +109,11 @@ def png(xml: bytes, packed: bool) -> bytes:
         (digikam(0, 5) + b"   \n" * 500, XmpMarks(stars=5)),
     ],
 )
-def test_three_dialects(xml: bytes, marks: XmpMarks) -> None:
+def test_marks_of_three_programs_are_read(xml: bytes, marks: XmpMarks) -> None:
     assert read_xmp_marks(xml) == marks
 
 
-def test_a_rating_of_another_picture_is_not_this_ones() -> None:
+def test_a_rating_of_another_image_is_ignored() -> None:
     inner = b"<crs:Look><rdf:Description xmp:Rating='5'/></crs:Look></rdf:Description>"
     assert read_xmp_marks(lightroom(0).replace(b"</rdf:Description>", inner)) == XmpMarks()
 
@@ -154,7 +154,7 @@ XML = digikam(1, 2)
     ],
     ids=["jpeg", "webp", "tiff", "avif", "png", "png packed"],
 )
-def test_the_packet_is_found_wherever_a_format_keeps_it(data: bytes) -> None:
+def test_the_packet_is_found_in_every_format(data: bytes) -> None:
     Image.open(BytesIO(data)).load()
     xml = found(data)
     assert xml is not None
@@ -163,7 +163,7 @@ def test_the_packet_is_found_wherever_a_format_keeps_it(data: bytes) -> None:
         found(data[:end])
 
 
-def test_a_heic_of_libheif() -> None:
+def test_the_packet_of_a_heic_is_found() -> None:
     import pillow_heif
 
     buffer = BytesIO()
@@ -173,12 +173,12 @@ def test_a_heic_of_libheif() -> None:
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF"])
-def test_without_a_packet_there_is_none(format: str) -> None:
+def test_files_without_a_packet_give_none(format: str) -> None:
     assert found(saved(format)) is None
 
 
 @pytest.mark.parametrize(
     "data", [b"", b"\xff\xd8", b"\xff\xd8" + b"\xff" * 500, b"II*\0\xff\xff\xff\xff", b"RIFF....WEBP"]
 )
-def test_nonsense_has_none(data: bytes) -> None:
+def test_invalid_files_give_none(data: bytes) -> None:
     assert not found(data)

@@ -1,4 +1,4 @@
-"""A bundle is loaded whole, or refused with a message that names the file and the remedy."""
+"""A bundle is loaded, or refused with a message that names the file and the remedy."""
 
 import json
 from pathlib import Path
@@ -20,18 +20,18 @@ def refusal(folder: Path) -> str:
 
 
 def changed(folder: Path, part: str | None, **changes: Any) -> Path:
-    """The same bundle with another description; a value of None removes the key."""
+    """Return the bundle with another description; a value of None removes the key."""
     path = folder / "bundle.json"
-    said = json.loads(path.read_text())
-    inner = said[part] if part else said
+    result = json.loads(path.read_text())
+    inner = result[part] if part else result
     inner.update(changes)
     for key in [key for key, value in changes.items() if value is None]:
         del inner[key]
-    path.write_text(json.dumps(said))
+    path.write_text(json.dumps(result))
     return folder
 
 
-def test_what_is_loaded(tmp_path: Path) -> None:
+def test_every_field_is_loaded(tmp_path: Path) -> None:
     bundle = load_bundle(write_tiny_bundle(tmp_path / "tiny", {"wide.jpg": saved(scene(), "JPEG")}))
     assert (bundle.name, bundle.version, bundle.dims) == ("tiny", 1, DIMS)
     assert bundle.recipe == Recipe(SIDE, SIDE, "squash", "bicubic", 2.0, (255, 255, 255))
@@ -42,7 +42,7 @@ def test_what_is_loaded(tmp_path: Path) -> None:
     assert int(bundle.id, 16) >= 0
 
 
-def test_the_id_follows_what_changes_vectors_and_nothing_else(tmp_path: Path) -> None:
+def test_the_id_covers_only_what_changes_vectors(tmp_path: Path) -> None:
     first = load_bundle(write_tiny_bundle(tmp_path / "first")).id
     assert load_bundle(write_tiny_bundle(tmp_path / "second", licence="MIT", golden_threshold=0.99)).id == first
     for part, change in (
@@ -69,7 +69,9 @@ def test_the_id_follows_what_changes_vectors_and_nothing_else(tmp_path: Path) ->
         (None, {"goldens": ["lost.jpg"]}, "lost.jpg is missing"),
     ],
 )
-def test_a_wrong_description(tmp_path: Path, part: str | None, change: dict[str, Any], words: str) -> None:
+def test_an_invalid_description_is_refused(
+    tmp_path: Path, part: str | None, change: dict[str, Any], words: str
+) -> None:
     assert words in refusal(changed(write_tiny_bundle(tmp_path / "tiny"), part, **change))
 
 
@@ -87,13 +89,13 @@ def test_a_wrong_description(tmp_path: Path, part: str | None, change: dict[str,
         ("preprocess", {"rounding": "up"}, "'up' is not one of down, nearest"),
     ],
 )
-def test_a_wrong_description_of_the_second_version(
+def test_an_invalid_description_of_version_2_is_refused(
     tmp_path: Path, part: str | None, change: dict[str, Any], words: str
 ) -> None:
     assert words in refusal(changed(write_talking_bundle(tmp_path / "tiny"), part, **change))
 
 
-def test_what_the_second_version_says(tmp_path: Path) -> None:
+def test_version_2_is_loaded(tmp_path: Path) -> None:
     folder = write_talking_bundle(tmp_path / "tiny")
     ways = {"edge": [40, 36], "rounding": "nearest", "centre": "down", "fill": [1, 2, 3], "mean": [0.5], "std": [0.5]}
     bundle = load_bundle(changed(folder, "preprocess", resize="shortest", **ways))
@@ -107,7 +109,7 @@ def test_what_the_second_version_says(tmp_path: Path) -> None:
     assert "unknown attested" in refusal(changed(folder, None, version=1))
 
 
-def test_absent_or_altered(tmp_path: Path) -> None:
+def test_missing_or_altered_files_are_refused(tmp_path: Path) -> None:
     assert "does not exist" in refusal(tmp_path / "nowhere")
     assert "catalog model use" in refusal(tmp_path / "nowhere")
     assert "bundle.json is missing" in refusal(tmp_path)
@@ -123,7 +125,7 @@ def test_absent_or_altered(tmp_path: Path) -> None:
     assert "not a JSON object" in refusal(folder)
 
 
-def test_the_shipped_bundle_is_whole() -> None:
+def test_the_shipped_bundle_loads() -> None:
     bundle = load_bundle(default_folder())
     assert bundle.id == "6b798ae09e0aa225"  # another one would cost every user an embedding of everything
     assert (bundle.version, bundle.text) == (1, None)

@@ -1,4 +1,4 @@
-"""Every kind of pixel becomes the colour that a person would see."""
+"""Every pixel mode is converted to the colour that a person would see."""
 
 import struct
 import zlib
@@ -18,7 +18,7 @@ ONE = Recipe(4, 4, "squash", "nearest", 0, GREEN)
 
 
 def colour(data: bytes, recipe: Recipe = ONE) -> tuple[int, ...]:
-    """The colour of a one-coloured picture."""
+    """Return the colour of a single-coloured image."""
     pixels = read_picture(data, recipe).pixels.reshape(-1, 3)
     assert (pixels == pixels[0]).all()
     return tuple(int(c) for c in pixels[0])
@@ -76,8 +76,8 @@ def test_transparent_colour_key_and_palette() -> None:
     assert colour(saved(image, "PNG")) == (9, 10, 11)
 
 
-def test_ink() -> None:
-    """Cyan ink, as Photoshop writes it: inverted, with Adobe's marker."""
+def test_cmyk() -> None:
+    """Decode cyan ink as Photoshop writes it: inverted, with Adobe's marker."""
     assert near(colour(saved(flat("CMYK", (255, 0, 0, 0)), "JPEG", quality=95)), (0, 255, 255))
     assert near(colour(saved(flat("CMYK", (0, 0, 0, 255)), "TIFF")), (0, 0, 0))
 
@@ -101,7 +101,7 @@ def test_interlaced_and_sixteen_bit_colour_png() -> None:
         assert colour(b"\x89PNG\r\n\x1a\n" + body) == (200, 100, 50)
 
 
-def test_a_mode_that_nobody_can_show_is_said_so() -> None:
+def test_an_unknown_mode_is_rejected() -> None:
     odd = SimpleNamespace(mode="XYZ", info={})
     with pytest.raises(DecodeError) as caught:
         flatten(odd, WHITE)  # type: ignore[arg-type]

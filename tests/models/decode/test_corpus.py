@@ -1,4 +1,4 @@
-"""Real files: each ends as a picture or with a reason, sound ones are accepted, damaged ones are found."""
+"""Real files: intact ones are accepted, damaged ones are rejected with a reason."""
 
 import random
 import time
@@ -28,7 +28,7 @@ def verdict(data: bytes) -> str:
 
 @pytest.fixture(scope="module")
 def verdicts(corpus: Path) -> dict[str, str]:
-    """Path below the corpus: what became of it. Anything but a Picture or an Unfit ends the sweep."""
+    """Return the result of each file by path. Anything but a Picture or a DecodeError is an error."""
     found = {}
     for path in files(corpus):
         begin = time.monotonic()
@@ -37,13 +37,13 @@ def verdicts(corpus: Path) -> dict[str, str]:
     return found
 
 
-def test_every_file_ends_with_a_picture_or_a_reason(verdicts: dict[str, str]) -> None:
+def test_every_file_gives_an_image_or_a_reason(verdicts: dict[str, str]) -> None:
     seen = Counter(verdicts.values())
     assert seen.keys() <= {"ok", *RejectReason}
     assert seen["ok"] > 600
 
 
-def test_sound_files_are_accepted(verdicts: dict[str, str]) -> None:
+def test_intact_files_are_accepted(verdicts: dict[str, str]) -> None:
     rejected = [
         Path(name).name
         for name, word in verdicts.items()
@@ -54,13 +54,13 @@ def test_sound_files_are_accepted(verdicts: dict[str, str]) -> None:
     assert len(rejected) == 24
 
 
-def test_nothing_is_said_on_the_terminal(corpus: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_printed_on_the_terminal(corpus: Path, capfd: pytest.CaptureFixture[str]) -> None:
     for path in [*files(corpus / "formats" / "tif"), *files(corpus / "edge_pillow")]:
         verdict(path.read_bytes())
     assert capfd.readouterr().err == ""
 
 
-def test_files_made_to_be_broken_are_not_accepted(corpus: Path) -> None:
+def test_broken_files_are_rejected(corpus: Path) -> None:
     for name in ("png/PngSuite__xd9n2c08.png", "tif/ImageTestSuite__m1-f4830e8d4fa458f78a09fcaaf260569c.tif"):
         assert verdict((corpus / "formats" / name).read_bytes()) in (RejectReason.DAMAGED, RejectReason.CHECKSUM)
     assert verdict((corpus / "edge_pillow" / "decompression_bomb.ico").read_bytes()) == RejectReason.PIXELS
@@ -83,8 +83,8 @@ def test_same_pixels_as_a_full_decode_in_pillow(corpus: Path) -> None:
             assert decibels(read_picture(data, shrunk).pixels, expected) > 34, path
 
 
-def test_damage_to_photos_is_found(corpus: Path) -> None:
-    """The table of the design, for whole files: nearly all, except for single bits, which only history sees."""
+def test_damage_to_photos_is_detected(corpus: Path) -> None:
+    """Nearly all damage is detected, except single flipped bits, which only the history of a file reveals."""
     rng = random.Random(1)
     found: Counter[str] = Counter()
     sample = files(corpus / "photo")[::6]

@@ -1,4 +1,4 @@
-"""Each way in which a file dies has its own reason, with words that help."""
+"""Each kind of damage has its own reason, with a helpful detail."""
 
 import struct
 import subprocess
@@ -23,7 +23,7 @@ def verdict(data: bytes, recipe: Recipe = RECIPES[1], **options: int) -> str:
     return reason_of(lambda: read_picture(data, recipe, **options))
 
 
-def words(data: bytes) -> str:
+def message(data: bytes) -> str:
     with pytest.raises(DecodeError) as caught:
         read_picture(data, RECIPES[1])
     return caught.value.detail
@@ -34,39 +34,39 @@ def hole(data: bytes, size: int = 4096) -> bytes:
     return data[:middle] + bytes(size) + data[middle + size :]
 
 
-def test_later_frames_are_proved() -> None:
+def test_later_frames_are_verified() -> None:
     frames = [scene(seed=seed) for seed in range(3)]
-    sound = saved(frames[0], "PNG", save_all=True, append_images=frames[1:])
-    assert verdict(sound) == "ok"
-    at = sound.rindex(b"fdAT")
-    (size,) = struct.unpack(">I", sound[at - 4 : at])
-    body = b"fdAT" + struct.pack(">I", 99) + sound[at + 8 : at + 4 + size]
+    intact = saved(frames[0], "PNG", save_all=True, append_images=frames[1:])
+    assert verdict(intact) == "ok"
+    at = intact.rindex(b"fdAT")
+    (size,) = struct.unpack(">I", intact[at - 4 : at])
+    body = b"fdAT" + struct.pack(">I", 99) + intact[at + 8 : at + 4 + size]
     assert (
-        verdict(sound[:at] + body + struct.pack(">I", zlib.crc32(body)) + sound[at + 8 + size :])
+        verdict(intact[:at] + body + struct.pack(">I", zlib.crc32(body)) + intact[at + 8 + size :])
         == RejectReason.DAMAGED
     )
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-@pytest.mark.parametrize("sound", [BASELINE, PROGRESSIVE])
-def test_jpeg_is_proved_the_same_when_shrunk(sound: bytes, recipe: Recipe) -> None:
-    size = len(sound)
-    assert verdict(sound, recipe) == "ok"
-    assert verdict(sound[: size // 2], recipe) == RejectReason.TRUNCATED
-    assert verdict(sound[:-2], recipe) == RejectReason.TRUNCATED
-    assert verdict(sound[:300], recipe) == RejectReason.TRUNCATED
-    assert verdict(hole(sound), recipe) == RejectReason.DAMAGED
-    assert verdict(sound[: size // 2] + sound[size // 2 + 512 :], recipe) == RejectReason.DAMAGED
+@pytest.mark.parametrize("intact", [BASELINE, PROGRESSIVE])
+def test_a_shrunk_jpeg_is_verified_in_full(intact: bytes, recipe: Recipe) -> None:
+    size = len(intact)
+    assert verdict(intact, recipe) == "ok"
+    assert verdict(intact[: size // 2], recipe) == RejectReason.TRUNCATED
+    assert verdict(intact[:-2], recipe) == RejectReason.TRUNCATED
+    assert verdict(intact[:300], recipe) == RejectReason.TRUNCATED
+    assert verdict(hole(intact), recipe) == RejectReason.DAMAGED
+    assert verdict(intact[: size // 2] + intact[size // 2 + 512 :], recipe) == RejectReason.DAMAGED
 
 
-def test_a_tail_of_zeros_is_not_an_honest_cut() -> None:
-    for sound in (BASELINE, PROGRESSIVE, specimen("png"), specimen("gif", 1), heic(GREAT)):
-        keep = len(sound) * 2 // 3
-        assert verdict(sound[:keep] + bytes(len(sound) - keep)) in (RejectReason.DAMAGED, RejectReason.CHECKSUM)
-    assert "filled with zeros" in words(BASELINE[:20000] + bytes(9000))
+def test_a_tail_of_zeros_is_damage_not_truncation() -> None:
+    for intact in (BASELINE, PROGRESSIVE, specimen("png"), specimen("gif", 1), heic(GREAT)):
+        keep = len(intact) * 2 // 3
+        assert verdict(intact[:keep] + bytes(len(intact) - keep)) in (RejectReason.DAMAGED, RejectReason.CHECKSUM)
+    assert "filled with zeros" in message(BASELINE[:20000] + bytes(9000))
 
 
-def test_what_cameras_really_write_is_sound() -> None:
+def test_quirks_of_cameras_are_accepted() -> None:
     thumbnail = saved(scene(80, 60), "JPEG")
     assert verdict(BASELINE + thumbnail) == "ok"  # multi-picture format
     assert verdict(BASELINE + bytes(5000)) == "ok"  # padding
@@ -76,7 +76,7 @@ def test_what_cameras_really_write_is_sound() -> None:
     assert verdict(BASELINE[:2] + app1 + BASELINE[2:]) == "ok"
 
 
-def test_a_fault_in_metadata_is_noted_and_no_fault_of_the_picture() -> None:
+def test_a_metadata_fault_is_noted_but_does_not_reject() -> None:
     stray = BASELINE[:2] + b"\xff\0\xff\0" + BASELINE[2:]
     picture = read_picture(stray, RECIPES[1])
     assert "metadata fault" in picture.note
@@ -85,30 +85,30 @@ def test_a_fault_in_metadata_is_noted_and_no_fault_of_the_picture() -> None:
     assert verdict(hole(stray)) == RejectReason.DAMAGED
 
 
-def test_png_checks_every_chunk() -> None:
-    sound = saved(scene(), "PNG", pnginfo=None, dpi=(72, 72))
-    for at in range(8 + 4, len(sound) - 12, 97):
-        broken = sound[:at] + bytes([sound[at] ^ 4]) + sound[at + 1 :]
+def test_every_png_chunk_is_checked() -> None:
+    intact = saved(scene(), "PNG", pnginfo=None, dpi=(72, 72))
+    for at in range(8 + 4, len(intact) - 12, 97):
+        broken = intact[:at] + bytes([intact[at] ^ 4]) + intact[at + 1 :]
         assert verdict(broken) in (RejectReason.CHECKSUM, RejectReason.DAMAGED), at
-    where = sound.index(b"pHYs") + 5
-    assert verdict(sound[:where] + b"\x7f" + sound[where + 1 :]) == RejectReason.CHECKSUM
-    assert "pHYs" in words(sound[:where] + b"\x7f" + sound[where + 1 :])
-    assert verdict(sound[:-12]) == RejectReason.TRUNCATED
-    assert verdict(sound[:-500]) == RejectReason.TRUNCATED
-    assert verdict(sound[:3000] + sound[3500:]) == RejectReason.DAMAGED
-    assert verdict(sound + b"trailing words") == "ok"
+    where = intact.index(b"pHYs") + 5
+    assert verdict(intact[:where] + b"\x7f" + intact[where + 1 :]) == RejectReason.CHECKSUM
+    assert "pHYs" in message(intact[:where] + b"\x7f" + intact[where + 1 :])
+    assert verdict(intact[:-12]) == RejectReason.TRUNCATED
+    assert verdict(intact[:-500]) == RejectReason.TRUNCATED
+    assert verdict(intact[:3000] + intact[3500:]) == RejectReason.DAMAGED
+    assert verdict(intact + b"trailing message") == "ok"
 
 
 # Half an icon file holds its first icons in full; half a TGA has neither magic nor footer: "not an image" is the truth.
 @pytest.mark.parametrize("name", sorted(set(SPECIMENS) - {"ico", "icns", "tga"}))
-def test_half_a_file_is_never_a_picture(name: str) -> None:
+def test_half_a_file_is_rejected(name: str) -> None:
     for which in (0, 1):
         data = specimen(name, which)
         assert verdict(data[: len(data) // 2]) in (RejectReason.TRUNCATED, RejectReason.DAMAGED)
 
 
 @pytest.mark.parametrize("kind", ["HEIF", "AVIF", "WEBP"])
-def test_a_lost_sector_is_seen_where_decoders_conceal_it(kind: str) -> None:
+def test_a_lost_sector_is_detected_although_decoders_conceal_it(kind: str) -> None:
     noise = Image.effect_noise((500, 400), 80).convert("RGB")
     data = heic(noise) if kind == "HEIF" else saved(noise, kind, quality=90)
     assert len(data) > 12288
@@ -117,7 +117,7 @@ def test_a_lost_sector_is_seen_where_decoders_conceal_it(kind: str) -> None:
     assert verdict(data[:8192] + bytes(len(data) - 8192)) == RejectReason.DAMAGED
 
 
-def test_zeros_that_a_coder_writes_for_flat_colour_are_no_loss() -> None:
+def test_zeros_of_flat_colour_are_accepted() -> None:
     flat = Image.new("RGB", (2400, 1800), (200, 10, 30))
     flat.paste(scene(2400, 300))
     lossless = saved(flat, "WEBP", lossless=True, method=0)
@@ -127,11 +127,11 @@ def test_zeros_that_a_coder_writes_for_flat_colour_are_no_loss() -> None:
         assert verdict(data) == "ok"
 
 
-def test_fax_faults_that_libtiff_only_mutters_about(capfd: pytest.CaptureFixture[str]) -> None:
-    sound = saved(scene(400, 300).convert("1"), "TIFF", compression="group4")
-    middle = len(sound) // 3
-    assert verdict(sound) == "ok"
-    assert verdict(sound[:middle] + b"\xa5" * 40 + sound[middle + 40 :]) == RejectReason.DAMAGED
+def test_faults_of_fax_strips_that_libtiff_only_prints_are_damage(capfd: pytest.CaptureFixture[str]) -> None:
+    intact = saved(scene(400, 300).convert("1"), "TIFF", compression="group4")
+    middle = len(intact) // 3
+    assert verdict(intact) == "ok"
+    assert verdict(intact[:middle] + b"\xa5" * 40 + intact[middle + 40 :]) == RejectReason.DAMAGED
     assert capfd.readouterr().err == ""
 
 
@@ -142,7 +142,7 @@ def test_fax_faults_that_libtiff_only_mutters_about(capfd: pytest.CaptureFixture
         (bytes(5000), RejectReason.DAMAGED, "filled with zeros"),
         (b"<!DOCTYPE html><html>", RejectReason.NOT_IMAGE, "HTML"),
         (b'<?xml version="1.0"?><svg xmlns="">', RejectReason.NOT_IMAGE, "SVG"),
-        (b"just some words\n", RejectReason.NOT_IMAGE, "text"),
+        (b"just some message\n", RejectReason.NOT_IMAGE, "text"),
         ("Grüße aus Köln".encode(), RejectReason.NOT_IMAGE, "text"),
         (b"\0\0\0\x18ftypmp42\0\0\0\0", RejectReason.NOT_IMAGE, "MP4"),
         (b"%PDF-1.4", RejectReason.NOT_IMAGE, "PDF"),
@@ -157,12 +157,12 @@ def test_fax_faults_that_libtiff_only_mutters_about(capfd: pytest.CaptureFixture
         (b"\0\0\0\x18ftypcrx \0\0\0\1", RejectReason.UNSUPPORTED, "camera raw"),
     ],
 )
-def test_what_is_no_picture_is_named(data: bytes, reason: RejectReason, word: str) -> None:
+def test_other_file_types_are_named(data: bytes, reason: RejectReason, word: str) -> None:
     assert verdict(data) == reason
-    assert word in words(data)
+    assert word in message(data)
 
 
-def test_camera_raw_is_not_its_own_thumbnail() -> None:
+def test_camera_raw_is_rejected_despite_its_thumbnail() -> None:
     def directory(*entries: tuple[int, int, int]) -> bytes:
         rows = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
         return b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + rows + bytes(4 + 300)
@@ -171,10 +171,10 @@ def test_camera_raw_is_not_its_own_thumbnail() -> None:
     assert verdict(directory(*picture)) == "ok"
     assert verdict(directory((254, 4, 1), *picture, (330, 4, 8))) == RejectReason.UNSUPPORTED
     assert verdict(directory(*picture, (50706, 4, 0x401))) == RejectReason.UNSUPPORTED
-    assert "camera raw" in words(directory(*picture, (50706, 4, 0x401)))
+    assert "camera raw" in message(directory(*picture, (50706, 4, 0x401)))
 
 
-def test_pixel_cap_comes_before_decoding() -> None:
+def test_the_pixel_limit_applies_before_decoding() -> None:
     head = struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
     body = b"".join(
         struct.pack(">I", len(part)) + kind + part + struct.pack(">I", zlib.crc32(kind + part))
@@ -186,7 +186,7 @@ def test_pixel_cap_comes_before_decoding() -> None:
             assert verdict(specimen(name, which), max_pixels=900) == RejectReason.PIXELS, (name, which)
 
 
-def test_too_little_memory_is_its_own_reason() -> None:
+def test_too_little_memory_has_its_own_reason() -> None:
     code = (
         "import sys, resource; from models.picture import *; data = sys.stdin.buffer.read()\n"
         "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
@@ -200,11 +200,11 @@ def test_too_little_memory_is_its_own_reason() -> None:
         assert done.stdout.decode().strip() == RejectReason.MEMORY, done.stderr
 
 
-def test_twelve_bits_a_channel_are_named() -> None:
+def test_a_twelve_bit_jpeg_is_unsupported() -> None:
     deep = bytearray(BASELINE)
     deep[deep.index(b"\xff\xc0") + 4] = 12
     assert verdict(bytes(deep)) == RejectReason.UNSUPPORTED
-    assert "12 bits" in words(bytes(deep))
+    assert "12 bits" in message(bytes(deep))
     assert verdict(psd(scene().convert("L"), 32)) in (RejectReason.UNSUPPORTED, RejectReason.DAMAGED)
 
 
@@ -219,85 +219,87 @@ def flipped(data: bytes, at: int) -> bytes:
 NOISE = Image.effect_noise((500, 400), 80).convert("RGB")
 
 
-def test_heic_is_followed_to_its_last_bit() -> None:
-    sound = heic(NOISE)
-    assert suspicion(sound) == ""
-    start = sound.index(b"mdat") + 4
-    places = range(start + 200, len(sound) - 200, (len(sound) - start) // 40)
-    found = [verdict(flipped(sound, at)) != "ok" or suspicion(flipped(sound, at)) != "" for at in places]
+def test_a_flipped_bit_in_heic_is_detected() -> None:
+    intact = heic(NOISE)
+    assert suspicion(intact) == ""
+    start = intact.index(b"mdat") + 4
+    places = range(start + 200, len(intact) - 200, (len(intact) - start) // 40)
+    found = [verdict(flipped(intact, at)) != "ok" or suspicion(flipped(intact, at)) != "" for at in places]
     assert sum(found) > len(found) / 2  # an arithmetic code has no checksum: some flips only change a colour
 
 
-def test_heic_units_tile_their_item() -> None:
-    sound = heic(NOISE)
-    middle = (sound.index(b"mdat") + len(sound)) // 2
-    assert suspicion(sound[:middle] + b"\x5a" * 64 + sound[middle:]).startswith("item 1: ")
+def test_heic_nal_units_must_tile_their_item() -> None:
+    intact = heic(NOISE)
+    middle = (intact.index(b"mdat") + len(intact)) // 2
+    assert suspicion(intact[:middle] + b"\x5a" * 64 + intact[middle:]).startswith("item 1: ")
     for changed in (
-        sound[:middle] + sound[middle + 64 :],
-        flipped(sound, sound.index(b"mdat") + 5),  # the length of the first unit
+        intact[:middle] + intact[middle + 64 :],
+        flipped(intact, intact.index(b"mdat") + 5),  # the length of the first unit
     ):
         assert verdict(changed) in (RejectReason.DAMAGED, RejectReason.TRUNCATED)
-    assert verdict(sound + bytes(range(256)) * 8) == "ok"
+    assert verdict(intact + bytes(range(256)) * 8) == "ok"
 
 
-def test_an_item_beyond_the_end_is_a_cut() -> None:
-    for sound in (heic(NOISE), saved(NOISE, "AVIF", speed=9)):
-        start = sound.index(b"mdat") - 4
-        size = int.from_bytes(sound[start : start + 4], "big") - 500
-        assert verdict(sound[:start] + struct.pack(">I", size) + sound[start + 4 : -500]) == RejectReason.TRUNCATED
+def test_an_item_beyond_the_end_is_truncated() -> None:
+    for intact in (heic(NOISE), saved(NOISE, "AVIF", speed=9)):
+        start = intact.index(b"mdat") - 4
+        size = int.from_bytes(intact[start : start + 4], "big") - 500
+        assert verdict(intact[:start] + struct.pack(">I", size) + intact[start + 4 : -500]) == RejectReason.TRUNCATED
 
 
-def test_bmp_that_is_not_as_long_as_it_says() -> None:
-    sound = saved(NOISE, "BMP")
-    assert suspicion(sound) == ""
-    assert "1 byte more" in suspicion(sound[:9000] + b"x" + sound[9000:])
-    assert verdict(sound[:9000] + sound[9001:]) == RejectReason.TRUNCATED
-    assert suspicion(sound[:2] + bytes(4) + sound[6:]) == ""  # a writer that left the field empty
+def test_a_bmp_of_the_wrong_length_is_suspect() -> None:
+    intact = saved(NOISE, "BMP")
+    assert suspicion(intact) == ""
+    assert "1 byte more" in suspicion(intact[:9000] + b"x" + intact[9000:])
+    assert verdict(intact[:9000] + intact[9001:]) == RejectReason.TRUNCATED
+    assert suspicion(intact[:2] + bytes(4) + intact[6:]) == ""  # a writer that left the field empty
     few = bytearray(saved(scene().quantize(16), "BMP"))
     few[-1] = 255
     assert suspicion(bytes(few)) in ("colour 255 in a palette of 16", "colour 15 in a palette of 16") or few[28] == 4
 
 
 @pytest.mark.parametrize(("kind", "upwards"), [("BMP", True), ("TIFF", False), ("TGA", True)])
-def test_lost_sectors_and_tails_of_raw_pixels_are_suspected_with_their_row(kind: str, upwards: bool) -> None:
+def test_lost_sectors_and_tails_of_raw_pixels_are_suspect_with_their_row(kind: str, upwards: bool) -> None:
     bright = Image.eval(NOISE, lambda value: max(value, 1))
-    sound = saved(bright, kind)
-    assert suspicion(sound) == ""
-    lost = suspicion(sound[:40960] + bytes(4096) + sound[45056:])
+    intact = saved(bright, kind)
+    assert suspicion(intact) == ""
+    lost = suspicion(intact[:40960] + bytes(4096) + intact[45056:])
     row = 40960 // 1500
     assert lost == f"4096 zero bytes from row {399 - row - 3 if upwards else row} of 400"
     keep = 300_000 + 700
-    tail = sound[:keep] + bytes(len(sound) - keep - 26) + sound[-26:] if kind == "TGA" else b""
-    assert "zero bytes from row" in suspicion(tail or sound[:keep] + bytes(len(sound) - keep))
+    tail = intact[:keep] + bytes(len(intact) - keep - 26) + intact[-26:] if kind == "TGA" else b""
+    assert "zero bytes from row" in suspicion(tail or intact[:keep] + bytes(len(intact) - keep))
     letterbox = bright.copy()
     letterbox.paste("black", (0, 300, 500, 400))
     letterbox.paste("black", (0, 0, 500, 50))
     assert suspicion(saved(letterbox, kind)) == ""
 
 
-def test_tiff_directories_are_followed() -> None:
-    sound = saved(NOISE, "TIFF", compression="tiff_lzw", description="a picture", software="made here")
-    assert suspicion(sound) == ""
-    text = sound.index(b"a picture")
-    assert "not text" in suspicion(sound[:text] + b"a\0pict" + sound[text + 6 :])
-    order = "<" if sound[:1] == b"I" else ">"
-    (first,) = struct.unpack_from(order + "I", sound, 4)
-    swapped = sound[: first + 2] + sound[first + 14 : first + 26] + sound[first + 2 : first + 14] + sound[first + 26 :]
+def test_faults_of_tiff_directories_are_suspect() -> None:
+    intact = saved(NOISE, "TIFF", compression="tiff_lzw", description="a picture", software="made here")
+    assert suspicion(intact) == ""
+    text = intact.index(b"a picture")
+    assert "not text" in suspicion(intact[:text] + b"a\0pict" + intact[text + 6 :])
+    order = "<" if intact[:1] == b"I" else ">"
+    (first,) = struct.unpack_from(order + "I", intact, 4)
+    swapped = (
+        intact[: first + 2] + intact[first + 14 : first + 26] + intact[first + 2 : first + 14] + intact[first + 26 :]
+    )
     assert "not in order" in suspicion(swapped)
 
 
-def test_a_later_page_that_is_damaged_makes_a_tiff_suspect() -> None:
-    sound = saved(NOISE, "TIFF", compression="tiff_adobe_deflate", save_all=True, append_images=[NOISE, NOISE])
-    assert suspicion(sound) == ""
-    assert "page 3 of 3" in suspicion(flipped(sound, len(sound) * 5 // 6))
+def test_a_damaged_later_page_makes_a_tiff_suspect() -> None:
+    intact = saved(NOISE, "TIFF", compression="tiff_adobe_deflate", save_all=True, append_images=[NOISE, NOISE])
+    assert suspicion(intact) == ""
+    assert "page 3 of 3" in suspicion(flipped(intact, len(intact) * 5 // 6))
 
 
-def test_every_icon_is_proved() -> None:
-    sound = saved(scene(64, 64), "ICO", sizes=[(64, 64), (32, 32), (16, 16)])
-    assert verdict(sound) == "ok"
-    assert verdict(sound[:-5]) == RejectReason.TRUNCATED
-    for at in range(70, len(sound), 211):
-        assert verdict(flipped(sound, at)) in (RejectReason.CHECKSUM, RejectReason.DAMAGED, RejectReason.TRUNCATED), at
+def test_every_icon_is_verified() -> None:
+    intact = saved(scene(64, 64), "ICO", sizes=[(64, 64), (32, 32), (16, 16)])
+    assert verdict(intact) == "ok"
+    assert verdict(intact[:-5]) == RejectReason.TRUNCATED
+    for at in range(70, len(intact), 211):
+        assert verdict(flipped(intact, at)) in (RejectReason.CHECKSUM, RejectReason.DAMAGED, RejectReason.TRUNCATED), at
     bitmaps = saved(scene(64, 64), "ICO", sizes=[(64, 64), (32, 32)], bitmap_format="bmp")
     assert verdict(bitmaps) == "ok"
     assert verdict(bitmaps[:-300]) == RejectReason.TRUNCATED
@@ -306,9 +308,9 @@ def test_every_icon_is_proved() -> None:
     assert verdict(flipped(apple, len(apple) // 2)) == RejectReason.CHECKSUM
 
 
-def test_what_follows_a_tga_is_no_fault_of_it() -> None:
-    sound = saved(scene(), "TGA")
-    plain = sound[: 18 + 120 * 80 * 3]
-    assert suspicion(sound) == suspicion(plain) == suspicion(sound + b"junk" * 99) == ""
+def test_data_after_a_tga_is_accepted() -> None:
+    intact = saved(scene(), "TGA")
+    plain = intact[: 18 + 120 * 80 * 3]
+    assert suspicion(intact) == suspicion(plain) == suspicion(intact + b"junk" * 99) == ""
     assert "5 bytes more" in suspicion(plain + b"extra")
-    assert "1 byte fewer" in suspicion(sound[:900] + sound[901:])
+    assert "1 byte fewer" in suspicion(intact[:900] + intact[901:])

@@ -1,4 +1,4 @@
-"""The date, the camera and the orientation, and that damaged metadata is never a fault of the picture."""
+"""Date, camera and orientation are read, and damaged metadata never rejects an image."""
 
 import struct
 
@@ -21,14 +21,14 @@ def block(make: str, model: str, taken: str = "2021:07:09 18:15:59", zone: str =
     return exif
 
 
-def test_what_is_read() -> None:
-    said = read_exif(block("Canon", "Canon PowerShot G11", zone="+02:00").tobytes())
-    assert said == Exif(6, "2021-07-09T18:15:59+02:00", "Canon PowerShot G11")
+def test_date_camera_and_orientation_are_read() -> None:
+    result = read_exif(block("Canon", "Canon PowerShot G11", zone="+02:00").tobytes())
+    assert result == Exif(6, "2021-07-09T18:15:59+02:00", "Canon PowerShot G11")
     assert read_exif(block("Google", "Pixel 7").tobytes()) == Exif(6, "2021-07-09T18:15:59", "Google Pixel 7")
     assert read_exif(block("", "").tobytes()).camera is None
 
 
-def test_clocks_that_were_never_set() -> None:
+def test_an_unset_clock_gives_no_date() -> None:
     for taken in ("0000:00:00 00:00:00", "    :  :     :  :  ", "", "2021:13:40 99:00:00", "nonsense"):
         assert read_exif(block("A", "B", taken).tobytes()).taken_at is None
     assert read_exif(block("A", "B", zone="+2").tobytes()).taken_at == "2021-07-09T18:15:59"
@@ -43,7 +43,7 @@ def test_both_byte_orders_and_impossible_values() -> None:
     assert read_exif(b"") == read_exif(b"II*\0") == NO_EXIF
 
 
-def test_every_format_that_carries_it() -> None:
+def test_exif_is_read_from_every_format_that_has_it() -> None:
     exif = block(
         "Google", "Pixel 7"
     ).tobytes()  # bytes, because writing an AVIF takes the orientation out of the object
@@ -59,13 +59,13 @@ def test_every_format_that_carries_it() -> None:
 
 @given(st.binary(max_size=200), st.integers(0, 200))
 def test_damaged_metadata_never_raises(noise: bytes, at: int) -> None:
-    sound = block("Google", "Pixel 7").tobytes()
-    assert isinstance(read_exif(sound[:at] + noise + sound[at + len(noise) :]), Exif)
+    intact = block("Google", "Pixel 7").tobytes()
+    assert isinstance(read_exif(intact[:at] + noise + intact[at + len(noise) :]), Exif)
     assert isinstance(read_exif(b"II*\0" + noise), Exif)
 
 
 @pytest.mark.parametrize(("kind", "code"), [(1, "B"), (3, "H"), (4, "I"), (8, "h"), (9, "i")])
-def test_an_orientation_is_read_from_any_whole_number(kind: int, code: str) -> None:
+def test_the_orientation_may_be_any_integer_type(kind: int, code: str) -> None:
     value = struct.pack("<" + code, 6).ljust(4, b"\0")
     block = b"II*\0" + struct.pack("<IHHHI", 8, 1, 0x0112, kind, 1) + value + bytes(4)
     assert read_exif(block).orientation == 6

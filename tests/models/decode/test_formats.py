@@ -1,4 +1,4 @@
-"""Each row of the table: both specimens are read, as that format, and show what plain Pillow shows."""
+"""Each row of the table: both samples are read as that format, with the same pixels as in Pillow."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ CASES = [(row.name, which) for row in FORMATS for which in (0, 1)]
 
 
 def plain(data: bytes) -> Image.Image:
-    """What Image.open gives, as RGB."""
+    """Return the result of Image.open as RGB."""
     pillow_heif.register_heif_opener()
     with Image.open(BytesIO(data)) as image:
         if image.mode.startswith("I;16"):
@@ -29,7 +29,7 @@ def plain(data: bytes) -> Image.Image:
 
 
 def decibels(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """PSNR."""
+    """Return the PSNR."""
     error = float(np.mean((ours.astype(float) - theirs) ** 2))
     return 99.0 if error == 0 else 10 * np.log10(255**2 / error)
 
@@ -54,7 +54,7 @@ def test_the_table_imports_no_decoder() -> None:
 
 
 @pytest.mark.parametrize(("name", "which"), CASES)
-def test_read_as_its_own_format(name: str, which: int) -> None:
+def test_each_sample_is_read_as_its_format(name: str, which: int) -> None:
     picture = read_picture(specimen(name, which), EXACT)
     shown = plain(specimen(name, which))
     assert isinstance(picture, Picture)
@@ -74,19 +74,19 @@ def test_same_pixels_as_plain_pillow(name: str, which: int) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(SPECIMENS))
-def test_no_other_row_claims_it(name: str) -> None:
+def test_only_one_detector_matches(name: str) -> None:
     for which in (0, 1):
         assert [row.name for row in FORMATS if row.detect(specimen(name, which))] == [name]
 
 
 @pytest.mark.parametrize("name", sorted(SPECIMENS))
-def test_a_file_of_a_few_bytes_is_asked_without_an_error(name: str) -> None:
+def test_detectors_accept_files_of_a_few_bytes(name: str) -> None:
     for length in range(40):
         with suppress(DecodeError):
             identify_format(specimen(name)[:length])
 
 
-def test_notes_say_what_was_left_out() -> None:
+def test_notes_tell_of_further_frames_and_pages() -> None:
     assert read_picture(specimen("gif", 1), EXACT).note == "animated, 3 frames"
     assert read_picture(specimen("gif", 0), EXACT).note == ""
     pages = BytesIO()

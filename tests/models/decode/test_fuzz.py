@@ -1,4 +1,4 @@
-"""Whatever the bytes: a Picture or an Unfit, and nothing else, within the cap."""
+"""Any bytes give a Picture or a DecodeError, within the limit of pixels."""
 
 import numpy as np
 import pytest
@@ -36,10 +36,10 @@ def edited(data: bytes, edits: list[tuple[str, int, bytes]]) -> bytes:
 def holds(data: bytes) -> None:
     try:
         picture = read_picture(data, RECIPE, max_pixels=CAP)
-    except DecodeError as unfit:
-        assert isinstance(unfit.reason, RejectReason)
-        assert len(unfit.detail) < 500
-        assert unfit.detail or unfit.reason is RejectReason.EMPTY
+    except DecodeError as rejection:
+        assert isinstance(rejection.reason, RejectReason)
+        assert len(rejection.detail) < 500
+        assert rejection.detail or rejection.reason is RejectReason.EMPTY
     else:
         assert isinstance(picture, Picture)
         assert picture.pixels.shape == (16, 24, 3)
@@ -48,7 +48,7 @@ def holds(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(SPECIMENS))
-def test_mutated_files(name: str) -> None:
+def test_mutated_files_give_an_image_or_a_reason(name: str) -> None:
     @BLUNT
     @given(st.integers(0, 1), st.lists(EDIT, min_size=1, max_size=6))
     def mutate(which: int, edits: list[tuple[str, int, bytes]]) -> None:
@@ -59,11 +59,11 @@ def test_mutated_files(name: str) -> None:
 
 @BLUNT
 @given(st.sampled_from(sorted(SPECIMENS)), st.binary(max_size=400), st.integers(2, 40))
-def test_a_true_beginning_and_noise_after_it(name: str, noise: bytes, keep: int) -> None:
+def test_noise_after_a_valid_start_gives_an_image_or_a_reason(name: str, noise: bytes, keep: int) -> None:
     holds(specimen(name)[:keep] + noise)
 
 
 @BLUNT
 @given(st.binary(max_size=300))
-def test_noise(noise: bytes) -> None:
+def test_noise_gives_an_image_or_a_reason(noise: bytes) -> None:
     holds(noise)

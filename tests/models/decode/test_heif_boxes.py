@@ -1,4 +1,4 @@
-"""HEIF and AVIF by what their boxes say: size, crop, coding."""
+"""HEIF and AVIF boxes: size, crop, codec."""
 
 import struct
 from io import BytesIO
@@ -11,33 +11,36 @@ from tests.support.decode import read, refusal, resized
 from tests.support.image_samples import fading, heic, saved, scene
 
 
-def test_an_avif_part_without_a_size_is_unsupported() -> None:
-    sound = saved(fading(), "AVIF", speed=9)
-    at = sound.index(b"ipma") + 4
-    assert sound[at : at + 8] == struct.pack(">II", 0, 2)
+def test_an_avif_item_without_a_size_is_unsupported() -> None:
+    intact = saved(fading(), "AVIF", speed=9)
+    at = intact.index(b"ipma") + 4
+    assert intact[at : at + 8] == struct.pack(">II", 0, 2)
     first = at + 8
-    second = first + 3 + sound[first + 2]
-    places = range(second + 3, second + 3 + sound[second + 2])
-    changed = bytearray(sound)
-    changed[places[0]] = sound[places[1]]  # of the transparency, its size is named first
-    unfit = refusal(bytes(changed))
-    assert (unfit.reason, unfit.detail) == (RejectReason.UNSUPPORTED, "AVIF with an item that does not state its size")
+    second = first + 3 + intact[first + 2]
+    places = range(second + 3, second + 3 + intact[second + 2])
+    changed = bytearray(intact)
+    changed[places[0]] = intact[places[1]]  # of the transparency, its size is named first
+    rejection = refusal(bytes(changed))
+    assert (rejection.reason, rejection.detail) == (
+        RejectReason.UNSUPPORTED,
+        "AVIF with an item that does not state its size",
+    )
 
 
-def test_the_container_says_how_large_an_avif_is_before_anything_is_decoded() -> None:
-    sound = bytearray(saved(scene(), "AVIF", speed=9))
-    at = sound.index(b"ispe") + 8
-    sound[at : at + 8] = struct.pack(">II", 40_000, 40_000)
-    assert refusal(bytes(sound)).reason is RejectReason.PIXELS
+def test_the_size_of_an_avif_is_checked_before_decoding() -> None:
+    intact = bytearray(saved(scene(), "AVIF", speed=9))
+    at = intact.index(b"ispe") + 8
+    intact[at : at + 8] = struct.pack(">II", 40_000, 40_000)
+    assert refusal(bytes(intact)).reason is RejectReason.PIXELS
 
 
-def test_a_heif_of_foreign_coding_is_unsupported() -> None:
-    unfit = refusal(heic(scene()).replace(b"hvc1", b"unci"))
-    assert (unfit.reason, unfit.detail) == (RejectReason.UNSUPPORTED, "HEIF that holds uncompressed pixels")
+def test_a_heif_with_another_codec_is_unsupported() -> None:
+    rejection = refusal(heic(scene()).replace(b"hvc1", b"unci"))
+    assert (rejection.reason, rejection.detail) == (RejectReason.UNSUPPORTED, "HEIF that holds uncompressed pixels")
 
 
 def with_aperture(avif: bytes, aperture: bytes) -> bytes:
-    """The same file with a clap box as the last property of its first item: every size and place moves by it."""
+    """Return the file with a clap box as the last property of its first item, with all sizes and offsets adjusted."""
     box = struct.pack(">I4s", 8 + len(aperture), b"clap") + aperture
     ipco, ipma = avif.index(b"ipco") - 4, avif.index(b"ipma") - 4
     (size,) = struct.unpack_from(">I", avif, ipco)
@@ -60,7 +63,7 @@ def with_aperture(avif: bytes, aperture: bytes) -> bytes:
     return bytes(grown)
 
 
-def test_an_avif_is_cropped_as_its_container_says() -> None:
+def test_an_avif_is_cropped_to_its_clean_aperture() -> None:
     whole = saved(scene(), "AVIF", speed=9, quality=100, subsampling="4:4:4")
     aperture = struct.pack(">IIIIiIiI", 61, 1, 40, 1, -19, 2, 10, 1)
     picture = read(with_aperture(whole, aperture))
@@ -71,25 +74,25 @@ def test_an_avif_is_cropped_as_its_container_says() -> None:
     assert (read(with_aperture(whole, outside)).width, read(whole).width) == (120, 120)
 
 
-def test_an_avif_whose_exif_is_broken_is_shown_and_suspect() -> None:
+def test_an_avif_with_broken_exif_is_decoded_and_suspect() -> None:
     exif = Image.Exif()
     exif[0x010F] = "Canon"
-    sound = saved(scene(), "AVIF", speed=9, exif=exif.tobytes())
-    start = sound.index(b"mdat")
-    block = min(at for at in (sound.find(b"II*\0", start), sound.find(b"MM\0*", start)) if at >= 0)
-    broken = sound[: block - 4] + b"\0\xff\xff\xff" + sound[block:]
+    intact = saved(scene(), "AVIF", speed=9, exif=exif.tobytes())
+    start = intact.index(b"mdat")
+    block = min(at for at in (intact.find(b"II*\0", start), intact.find(b"MM\0*", start)) if at >= 0)
+    broken = intact[: block - 4] + b"\0\xff\xff\xff" + intact[block:]
     picture = read(broken)
     assert picture.suspect == "its EXIF metadata is broken"
-    assert np.array_equal(picture.pixels, read(sound).pixels)
+    assert np.array_equal(picture.pixels, read(intact).pixels)
 
 
-def test_damage_beside_a_foreign_thumbnail_is_damage() -> None:
-    """Cameras put a small JPEG beside the HEVC: an item of that kind says nothing of the picture."""
+def test_damage_beside_a_jpeg_thumbnail_is_damage() -> None:
+    """Cameras store a JPEG thumbnail beside the HEVC image, which says nothing about the image."""
     exif = Image.Exif()
     exif[0x010F] = "Canon"
-    sound = heic(scene(), exif=exif.tobytes())
-    named = sound.index(b"Exif", sound.index(b"iinf"))
-    beside = sound[:named] + b"jpeg" + sound[named + 4 :]
+    intact = heic(scene(), exif=exif.tobytes())
+    named = intact.index(b"Exif", intact.index(b"iinf"))
+    beside = intact[:named] + b"jpeg" + intact[named + 4 :]
     assert read(beside).format == "heif"
     config = beside.index(b"hvcC") + 4
     assert refusal(beside[: config + 30] + bytes(60) + beside[config + 90 :]).reason is RejectReason.DAMAGED

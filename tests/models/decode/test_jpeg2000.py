@@ -1,4 +1,4 @@
-"""JPEG 2000: what OpenJPEG passes over, zeros in the codestream, and what Pillow passes over, the order of channels."""
+"""JPEG 2000: zeros in the codestream, which OpenJPEG ignores, and the order of channels, which Pillow ignores."""
 
 import struct
 from itertools import permutations
@@ -30,7 +30,7 @@ def box(kind: bytes, content: bytes) -> bytes:
 
 
 def with_header(data: bytes, more: bytes) -> bytes:
-    """`more` boxes at the end of jp2h; one in place of the same kind that is there."""
+    """Return the file with `more` boxes at the end of jp2h, replacing one of the same kind."""
     if (old := data.find(more[4:8]) - 4) >= 0:
         return data[:old] + more + data[old + len(more) :]
     at = data.index(b"jp2h") - 4
@@ -41,20 +41,20 @@ def with_header(data: bytes, more: bytes) -> bytes:
 @pytest.mark.parametrize("options", [{}, {"no_jp2": True}, {"irreversible": True, "quality_layers": [9, 3]}])
 @pytest.mark.parametrize("size", [80, 4096])
 def test_zeros_in_the_codestream_are_damage(size: int, options: dict[str, object]) -> None:
-    sound = saved(NOISE, "JPEG2000", **options)
-    assert verdict(sound) == "ok"
-    for at in range(1000, len(sound) - size - 2, len(sound) // 7):
-        assert verdict(sound[:at] + bytes(size) + sound[at + size :]) == RejectReason.DAMAGED, at
-    assert verdict(sound[:-99]) in (RejectReason.DAMAGED, RejectReason.TRUNCATED)
+    intact = saved(NOISE, "JPEG2000", **options)
+    assert verdict(intact) == "ok"
+    for at in range(1000, len(intact) - size - 2, len(intact) // 7):
+        assert verdict(intact[:at] + bytes(size) + intact[at + size :]) == RejectReason.DAMAGED, at
+    assert verdict(intact[:-99]) in (RejectReason.DAMAGED, RejectReason.TRUNCATED)
 
 
-def test_zeros_beside_the_codestream_are_none_of_it() -> None:
-    sound = saved(NOISE, "JPEG2000")
-    at = sound.index(b"jp2c") - 4
+def test_zeros_outside_the_codestream_are_accepted() -> None:
+    intact = saved(NOISE, "JPEG2000")
+    at = intact.index(b"jp2c") - 4
     filled = box(b"uuid", bytes(9000))
-    assert verdict(sound[:at] + filled + sound[at:] + filled) == "ok"
-    open_ended = sound[:at] + bytes(4) + sound[at + 4 :]
-    wide = sound[:at] + struct.pack(">I4sQ", 1, b"jp2c", len(sound) - at + 8) + sound[at + 8 :]
+    assert verdict(intact[:at] + filled + intact[at:] + filled) == "ok"
+    open_ended = intact[:at] + bytes(4) + intact[at + 4 :]
+    wide = intact[:at] + struct.pack(">I4sQ", 1, b"jp2c", len(intact) - at + 8) + intact[at + 8 :]
     for data in (open_ended + bytes(5000), saved(NOISE, "JPEG2000", no_jp2=True) + bytes(5000), wide + filled):
         assert verdict(data) == "ok"
     comment = struct.pack(">HHH", 0xFF64, 504, 0) + bytes(500)
@@ -64,7 +64,7 @@ def test_zeros_beside_the_codestream_are_none_of_it() -> None:
 
 
 def empty_packets(number: int) -> bytes:
-    """Grey of one tone, of which nothing is coded: 4 layers, 3 resolutions, 16 x 16 precincts each."""
+    """Return a flat grey without coded data: 4 layers, 3 resolutions, 16 x 16 precincts each."""
     options = {"num_resolutions": 3, "precinct_size": (32, 32), "quality_layers": [8, 4, 2, 1], "no_jp2": True}
     made = saved(Image.new("L", (512, 512), 128), "JPEG2000", **options)
     tile = made.index(b"\xff\x90")
@@ -72,7 +72,7 @@ def empty_packets(number: int) -> bytes:
     return head + b"\xff\x93" + bytes(number) + b"\xff\xd9"
 
 
-def test_packets_of_nothing_are_no_hole() -> None:
+def test_empty_packets_are_accepted() -> None:
     packets = 4 * 3 * 16 * 16
     picture = read(empty_packets(packets))
     assert set(picture.pixels.ravel()) == {128}
@@ -84,31 +84,31 @@ def test_packets_of_nothing_are_no_hole() -> None:
     assert found.min_zero_run == 64
 
 
-def test_raw_bits_may_be_zeros() -> None:
-    sound = saved(NOISE, "JPEG2000", no_jp2=True)
-    place = sound.index(b"\xff\x52") + 4 + 8
-    found, arithmetic = (find_codestream(sound[:place] + bytes([style]) + sound[place + 1 :]) for style in (1, 4))
+def test_raw_code_blocks_may_contain_zeros() -> None:
+    intact = saved(NOISE, "JPEG2000", no_jp2=True)
+    place = intact.index(b"\xff\x52") + 4 + 8
+    found, arithmetic = (find_codestream(intact[:place] + bytes([style]) + intact[place + 1 :]) for style in (1, 4))
     assert found is not None
     assert arithmetic is not None
     assert (found.min_zero_run, arithmetic.min_zero_run) == (0, 64)
-    assert sound[found.start : found.start + 2] == b"\xff\x90"
-    assert found.stop == len(sound)
+    assert intact[found.start : found.start + 2] == b"\xff\x90"
+    assert found.stop == len(intact)
 
 
 def defined(*rows: tuple[int, int, int]) -> bytes:
-    """(channel, 0 for colour or 1 for opacity, which colour)."""
+    """Return a cdef box of (channel, 0 for colour or 1 for opacity, number of the colour)."""
     return box(b"cdef", struct.pack(">H", len(rows)) + b"".join(struct.pack(">3H", *row) for row in rows))
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_channels_are_the_colours_that_they_are_said_to_be(order: tuple[int, ...]) -> None:
+def test_channels_are_reordered_by_their_definition(order: tuple[int, ...]) -> None:
     """Channel i is stored as colour order[i]."""
     stored = Image.fromarray(np.ascontiguousarray(SCENE[..., order]))
     rows = [(channel, 0, colour + 1) for channel, colour in enumerate(order)]
     assert np.array_equal(read(with_header(saved(stored, "JPEG2000"), defined(*rows))).pixels, SCENE)
 
 
-def test_transparency_may_come_first_or_not_be_any() -> None:
+def test_the_alpha_channel_may_come_first_or_be_absent() -> None:
     alpha = np.asarray(Image.linear_gradient("L").resize((120, 80)))
     expected = Image.new("RGB", (120, 80), "white")
     expected.paste(Image.fromarray(SCENE), mask=Image.fromarray(alpha))
@@ -123,7 +123,7 @@ def test_transparency_may_come_first_or_not_be_any() -> None:
         assert verdict(with_header(last, defined(*colours, strange))) == RejectReason.UNSUPPORTED
 
 
-def test_colours_may_be_multiplied_by_their_transparency() -> None:
+def test_premultiplied_colours_are_supported() -> None:
     alpha = np.asarray(Image.linear_gradient("L").resize((120, 80)))
     expected = Image.new("RGB", (120, 80), "white")
     expected.paste(Image.fromarray(SCENE), mask=Image.fromarray(alpha))
@@ -133,8 +133,8 @@ def test_colours_may_be_multiplied_by_their_transparency() -> None:
     assert np.abs(shown.astype(int) - np.asarray(expected)).max() <= 2
 
 
-def test_colours_of_more_than_eight_bits_are_unsupported_and_greys_are_read() -> None:
-    """Pillow shows the white of a deep colour picture in black. It writes none: one is made to say that it is deep."""
+def test_deep_colours_are_unsupported_and_deep_grey_is_read() -> None:
+    """Pillow shows the white of deep colours in black. It cannot write such a file, so its header is edited."""
     deep = bytearray(saved(scene(), "JPEG2000", no_jp2=True))
     for component in range(3):
         deep[42 + 3 * component] = 15
@@ -145,7 +145,7 @@ def test_colours_of_more_than_eight_bits_are_unsupported_and_greys_are_read() ->
 
 
 def with_palette(colours: np.ndarray, columns: tuple[int, ...], *, depth: int = 7, kind: int = 1) -> bytes:
-    """`colours`: uint8 [256, columns]; the picture is a gradient of indices."""
+    """Return a gradient of indices with a palette; `colours`: uint8 [256, columns]."""
     wide = colours.shape[1]
     table = struct.pack(">HB", 256, wide) + bytes([depth]) * wide + colours.tobytes()
     mapped = b"".join(struct.pack(">HBB", 0, kind, column) for column in columns)
@@ -158,13 +158,13 @@ INDICES = Image.linear_gradient("L").resize((120, 80))
 COLOURS = np.random.default_rng(3).integers(0, 256, (256, 3)).astype(np.uint8)
 
 
-def test_colours_that_a_palette_has_twice_are_two() -> None:
+def test_repeated_palette_colours_keep_their_index() -> None:
     twice = COLOURS.copy()
     twice[50:60] = twice[10]
     assert np.array_equal(read(with_palette(twice, (0, 1, 2))).pixels, twice[np.asarray(INDICES)])
 
 
-def test_columns_of_a_palette_are_the_colours_that_they_are_said_to_be() -> None:
+def test_palette_columns_are_reordered_by_their_definition() -> None:
     expected = COLOURS[np.asarray(INDICES)]
     swapped = with_palette(np.ascontiguousarray(COLOURS[:, ::-1]), (0, 1, 2))
     assert np.array_equal(read(with_header(swapped, defined((0, 0, 3), (1, 0, 2), (2, 0, 1)))).pixels, expected)
@@ -173,7 +173,7 @@ def test_columns_of_a_palette_are_the_colours_that_they_are_said_to_be() -> None
     assert np.array_equal(grey, np.repeat(expected[..., :1], 3, 2))
 
 
-def test_palettes_of_other_kinds_are_unsupported_or_damaged() -> None:
+def test_other_palettes_are_unsupported_or_damaged() -> None:
     two = np.ascontiguousarray(COLOURS[:, :2])
     for strange in (
         with_palette(COLOURS, (0, 1, 2), depth=5),

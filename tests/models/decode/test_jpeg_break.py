@@ -1,4 +1,4 @@
-"""A picture that breaks, a picture that ends blank, and what follows a picture."""
+"""An image that breaks, an image with a blank end, and data after an image."""
 
 import re
 
@@ -27,7 +27,7 @@ def shown(image: Image.Image, **options: object) -> Picture:
 
 
 def broken_at(row: int, column: int, shift: tuple[int, int, int], mcu: int = 16) -> Image.Image:
-    """The picture as a wrong DC leaves it: everything after (row, column) of MCUs is shifted."""
+    """Return the image as a wrong DC leaves it: everything after (row, column) of MCUs is shifted."""
     pixels = np.asarray(PICTURE.convert("YCbCr")).astype(int)
     after = np.zeros((HEIGHT, WIDTH, 1), int)
     after[(row + 1) * mcu :] = 1
@@ -38,12 +38,12 @@ def broken_at(row: int, column: int, shift: tuple[int, int, int], mcu: int = 16)
 
 @pytest.mark.parametrize("shift", [(20, 0, 0), (-24, 0, 0), (0, 16, 0), (8, -10, 6)])
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"quality": 75}])
-def test_a_break_is_found_at_its_row(shift: tuple[int, int, int], options: dict[str, object]) -> None:
+def test_a_break_is_reported_at_its_row(shift: tuple[int, int, int], options: dict[str, object]) -> None:
     image = broken_at(9, 11, shift)
     assert walked(image, **options).break_score > CLEAR_BREAK_SCORE
-    said = shown(image, **options).suspect
-    found = re.fullmatch(r"the image breaks at row (\d+) of 304 \(brightness or colours shift\)", said)
-    assert found, said
+    result = shown(image, **options).suspect
+    found = re.fullmatch(r"the image breaks at row (\d+) of 304 \(brightness or colours shift\)", result)
+    assert found, result
     assert int(found[1]) == 9 * 16
 
 
@@ -52,7 +52,7 @@ def test_a_break_in_grey_and_without_subsampling() -> None:
     assert walked(broken_at(16, 20, (20, 0, 0), 8), subsampling=0).break_row == 16 * 8
 
 
-def test_edges_of_the_picture_itself_are_no_break() -> None:
+def test_edges_of_the_image_are_not_a_break() -> None:
     framed = PICTURE.copy()
     draw = ImageDraw.Draw(framed)
     draw.rectangle((0, 0, WIDTH, 31), "black")
@@ -70,8 +70,8 @@ def test_edges_of_the_picture_itself_are_no_break() -> None:
 
 @pytest.mark.parametrize("soft", [2, 3, 5])
 @pytest.mark.parametrize("fall", [5, 9, 13, 17])
-def test_a_horizon_that_slopes_from_one_row_to_the_next_is_no_break(fall: int, soft: int) -> None:
-    """As a break it runs along two rows, and steps down between them; but it goes on within the blocks."""
+def test_a_sloping_horizon_is_not_a_break(fall: int, soft: int) -> None:
+    """Like a break it follows two rows with a step between them, but it continues within the blocks."""
     down, right = np.mgrid[:HEIGHT, :WIDTH].astype(float)
     for top in range(142, 158, 2):
         ground = 1 / (1 + np.exp((top + fall * (1 - right / WIDTH) - down) / soft))
@@ -81,7 +81,7 @@ def test_a_horizon_that_slopes_from_one_row_to_the_next_is_no_break(fall: int, s
 
 
 @pytest.mark.parametrize("colour", [(128, 128, 128), (0, 135, 0)])
-def test_half_a_picture_over_the_filling_of_decoders(colour: tuple[int, int, int]) -> None:
+def test_half_an_image_above_a_decoders_fill_is_suspect(colour: tuple[int, int, int]) -> None:
     half = PICTURE.copy()
     half.paste(colour, (176, 160, WIDTH, 176))
     half.paste(colour, (0, 176, WIDTH, HEIGHT))
@@ -90,7 +90,7 @@ def test_half_a_picture_over_the_filling_of_decoders(colour: tuple[int, int, int
     assert shown(half).suspect == ""  # a whole row: as well a border
 
 
-def test_a_blank_picture_is_no_half_one() -> None:
+def test_a_blank_image_is_not_suspect() -> None:
     assert shown(Image.new("RGB", (200, 200), (128, 128, 128))).suspect == ""
 
 
@@ -98,7 +98,7 @@ JPEG = saved(PICTURE, "JPEG")
 
 
 @pytest.mark.parametrize(
-    ("more", "words"),
+    ("more", "message"),
     [
         (b"", ""),
         (bytes(700), ""),
@@ -112,13 +112,13 @@ JPEG = saved(PICTURE, "JPEG")
         (bytes(-len(JPEG) % 512) + bytes(range(1, 200)), "old disk contents"),
     ],
 )
-def test_what_follows_is_told_apart_from_damage(more: bytes, words: str) -> None:
+def test_known_trailers_are_noted(more: bytes, message: str) -> None:
     picture = read_picture(JPEG + more, RECIPE)
     assert picture.suspect == ""
-    assert words in picture.note if words else picture.note == ""
+    assert message in picture.note if message else picture.note == ""
 
 
-def test_junk_behind_the_picture_is_suspect() -> None:
+def test_junk_after_the_image_is_suspect() -> None:
     junk = b"\x07\x91\xe2\x55" * 25
     assert (len(JPEG) + len(junk)) % 512
     picture = read_picture(JPEG + junk, RECIPE)

@@ -1,4 +1,4 @@
-"""The pixels that the walk paints are libjpeg's, and whatever libjpeg may have something to say of is left to it."""
+"""The pixels of the walk equal libjpeg's; files that could make libjpeg warn are left to it."""
 
 from io import BytesIO
 from typing import Any
@@ -19,7 +19,7 @@ RECIPE = Recipe(16, 16, "squash", "bilinear", 2.0)
 
 
 def picture(width: int, height: int, mode: str = "RGB") -> Image.Image:
-    """Slopes, edges and noise in all three colours."""
+    """Return gradients, edges and noise in all three colours."""
     chance = np.random.default_rng(width * height)
     y, x = np.mgrid[:height, :width]
     planes = [(x * a + y * b) % 256 for a, b in ((1, 2), (3, 1), (0, 5))]
@@ -41,7 +41,7 @@ def painted(data: bytes, eighths: int) -> np.ndarray | None:
 
 
 def libjpeg(data: bytes, width: int, height: int, colours: str = "RGB") -> np.ndarray:
-    """Exactly, and without smoothing halved colours, which is a matter of taste."""
+    """Decode exactly, without smoothing subsampled colours."""
     exact = {"fastdct": False, "fastupsample": True}
     return simplejpeg.decode_jpeg(data, colours, min_height=height, min_width=width, min_factor=2, **exact)
 
@@ -50,7 +50,7 @@ def libjpeg(data: bytes, width: int, height: int, colours: str = "RGB") -> np.nd
 @pytest.mark.parametrize("sampling", ["4:4:4", "4:2:2", "4:2:0", "grey"])
 @pytest.mark.parametrize("progressive", [False, True])
 @pytest.mark.parametrize("eighths", [1, 2, 4, 8])
-def test_as_libjpeg_has_them(size: tuple[int, int], sampling: str, progressive: bool, eighths: int) -> None:
+def test_pixels_equal_those_of_libjpeg(size: tuple[int, int], sampling: str, progressive: bool, eighths: int) -> None:
     options: dict[str, Any] = {"mode": "L"} if sampling == "grey" else {"subsampling": sampling}
     data = jpeg(*size, progressive=progressive, restart_marker_blocks=0 if progressive else 5, **options)
     ours = painted(data, eighths)
@@ -61,15 +61,15 @@ def test_as_libjpeg_has_them(size: tuple[int, int], sampling: str, progressive: 
     assert abs(theirs.astype(int) - ours).max() <= 3
 
 
-def test_an_upright_half_sampling_is_painted_too() -> None:
-    """4:4:0, as a lossless turn of 4:2:2 leaves it: no encoder of ours writes it."""
+def test_vertical_subsampling_is_supported() -> None:
+    """4:4:0 is the result of a lossless rotation of 4:2:2; Pillow cannot write it."""
     data = simplejpeg.encode_jpeg(np.asarray(picture(160, 96)), 90, "RGB", "440")
     ours = painted(data, 1)
     assert ours is not None
     assert abs(libjpeg(data, 20, 12).astype(int) - ours).max() <= 3
 
 
-def test_colours_of_another_kind_are_left_to_libjpeg() -> None:
+def test_other_colour_spaces_are_left_to_libjpeg() -> None:
     assert painted(jpeg(mode="CMYK"), 1) is None
     assert painted(jpeg(keep_rgb=True), 1) is None
     assert painted(jpeg(), 3) is None
@@ -88,26 +88,26 @@ def test_colours_of_another_kind_are_left_to_libjpeg() -> None:
         (-2, b"\xff\xe1\0\4xx"),
     ],
 )
-def test_what_libjpeg_may_mind_is_left_to_it(at: int, patch: bytes) -> None:
-    sound = jpeg()
-    at %= len(sound)
-    data = sound[:at] + patch + sound[at:]
-    assert decode_jpeg(sound, RECIPE, LIMIT).decoder == "walk"
+def test_files_that_may_make_libjpeg_warn_are_left_to_it(at: int, patch: bytes) -> None:
+    intact = jpeg()
+    at %= len(intact)
+    data = intact[:at] + patch + intact[at:]
+    assert decode_jpeg(intact, RECIPE, LIMIT).decoder == "walk"
     assert not read_header(data).is_ordinary(data) or painted(data, 1) is None
 
 
-def test_a_wrong_bit_is_never_painted_over() -> None:
-    """As many of the cuts and bits that libjpeg complains of as there are."""
-    sound = jpeg(subsampling="4:2:0")
-    scan = read_header(sound).scan + 14
-    for at in range(scan, len(sound) - 2, 97):
-        data = sound[:at] + bytes([sound[at] ^ 0x10]) + sound[at + 1 :]
+def test_damaged_files_are_never_decoded_by_the_walk() -> None:
+    """Cuts and flipped bits about which libjpeg warns are never decoded by the walk."""
+    intact = jpeg(subsampling="4:2:0")
+    scan = read_header(intact).scan + 14
+    for at in range(scan, len(intact) - 2, 97):
+        data = intact[:at] + bytes([intact[at] ^ 0x10]) + intact[at + 1 :]
         if painted(data, 1) is not None:
             simplejpeg.decode_jpeg(data, strict=True)
-    assert painted(sound[: len(sound) // 2], 1) is None
+    assert painted(intact[: len(intact) // 2], 1) is None
 
 
-def test_a_large_picture_is_shrunk_by_averages() -> None:
+def test_a_large_image_is_shrunk_by_averaging() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     data = jpeg(808, 600, exif=exif.tobytes())

@@ -1,4 +1,4 @@
-"""The walk over a JPEG's bits: what no encoder writes is found where it stands, what encoders do write is not."""
+"""The entropy walk locates what no encoder writes, and accepts everything that encoders write."""
 
 import random
 import re
@@ -18,7 +18,7 @@ LIMIT = 100_000_000
 
 
 def textured(width: int = 400, height: int = 304, seed: int = 3) -> Image.Image:
-    """Smooth, with some grain: as many codes as a photograph has."""
+    """Return a smooth image with grain, with as many codes as a photograph."""
     grain = np.random.default_rng(seed).normal(0, 6, (height, width, 3))
     return Image.fromarray((np.asarray(scene(width, height)) * 0.7 + 40 + grain).clip(0, 255).astype(np.uint8))
 
@@ -45,7 +45,7 @@ def walked(data: bytes) -> JpegWalk:
 
 
 def scan_of(data: bytes) -> int:
-    """The first byte of the first scan's codes."""
+    """Return the offset of the first scan's data."""
     start = data.index(b"\xff\xda")
     return start + 2 + int.from_bytes(data[start + 2 : start + 4], "big")
 
@@ -62,14 +62,14 @@ def read(data: bytes) -> Picture:
     return read_picture(data, RECIPE)
 
 
-def words(data: bytes) -> str:
+def message(data: bytes) -> str:
     with pytest.raises(DecodeError) as caught:
         read(data)
     return f"{caught.value.reason}: {caught.value.detail}"
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_an_encoder_writes_has_no_fault(kind: str) -> None:
+def test_intact_files_have_no_fault(kind: str) -> None:
     walk = walked(KINDS[kind])
     assert (walk.fault, walk.ended, walk.padded_zeros, sum(walk.counts)) == (JpegFault.SOUND, True, 0, 0)
     assert walk.end == len(KINDS[kind])
@@ -78,8 +78,8 @@ def test_what_an_encoder_writes_has_no_fault(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
-def test_a_cut_is_named_with_its_row(kind: str, share: float) -> None:
-    said = words(KINDS[kind][: int(len(KINDS[kind]) * share)])
+def test_truncation_is_reported_with_its_row(kind: str, share: float) -> None:
+    said = message(KINDS[kind][: int(len(KINDS[kind]) * share)])
     assert said.startswith("truncated: ")
     if kind not in ("progressive", "many restarts"):
         found = re.search(r"at row (\d+) of 304", said)
@@ -88,15 +88,15 @@ def test_a_cut_is_named_with_its_row(kind: str, share: float) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_dropped_bytes_are_found(kind: str) -> None:
-    sound, rng = KINDS[kind], random.Random(5)
-    places = [rng.randrange(scan_of(sound), len(sound) - 1000) for _ in range(20)]
-    sound_ones = [at for at in places if walked(sound[:at] + sound[at + 512 :]).fault is JpegFault.SOUND]
+def test_dropped_bytes_are_detected(kind: str) -> None:
+    intact, rng = KINDS[kind], random.Random(5)
+    places = [rng.randrange(scan_of(intact), len(intact) - 1000) for _ in range(20)]
+    sound_ones = [at for at in places if walked(intact[:at] + intact[at + 512 :]).fault is JpegFault.SOUND]
     assert len(sound_ones) <= 2
 
 
-def test_a_block_never_holds_more_than_its_places() -> None:
-    """Two codes of baseline's own table, again and again: sixteen zeros and a one, until a block is past its end."""
+def test_a_block_of_more_than_64_coefficients_is_damage() -> None:
+    """Repeat two codes of the baseline table, sixteen zeros and a one, until a block is past its end."""
     start = scan_of(KINDS["grey"])
     zrl = "11111111001" * 3 + "1111111111110101" + "1"  # 48 zeros, then 15 zeros and a one: place 64
     stream = "00" + zrl + "1" * 7
@@ -104,27 +104,27 @@ def test_a_block_never_holds_more_than_its_places() -> None:
     bits = int(stream, 2).to_bytes(len(stream) // 8, "big").replace(b"\xff", b"\xff\0")
     broken = over(KINDS["grey"], start, bits)
     assert walked(broken).fault is JpegFault.INDEX
-    assert words(broken) == "damaged: a block with more than 64 coefficients at row 0 of 304"
+    assert message(broken) == "damaged: a block with more than 64 coefficients at row 0 of 304"
 
 
-def test_bits_that_are_no_code() -> None:
+def test_bits_that_are_not_a_code_are_damage() -> None:
     broken = over(BASELINE, len(BASELINE) // 2, b"\xff\0" * 6)
     walk = walked(broken)
     assert walk.fault is JpegFault.CODE
-    assert words(broken) == f"damaged: bits that are not a Huffman code at row {walk.row} of 304"
+    assert message(broken) == f"damaged: bits that are not a Huffman code at row {walk.row} of 304"
     assert 60 < walk.row < 260
 
 
-def test_a_scan_that_stops_early() -> None:
+def test_a_scan_that_ends_early_is_damage() -> None:
     half = BASELINE[: len(BASELINE) // 2] + b"\xff\xd9"
-    assert "damaged: a scan that ends early at row" in words(half)
+    assert "damaged: a scan that ends early at row" in message(half)
 
 
-def test_codes_left_over_behind_the_last_block() -> None:
+def test_codes_after_the_last_block_are_suspect() -> None:
     assert walked(BASELINE[:-2] + b"\x5a\x5a\x5a\x5a" + BASELINE[-2:]).fault is JpegFault.LONG
 
 
-def test_restart_markers_that_do_not_fit() -> None:
+def test_restart_markers_out_of_order_are_suspect() -> None:
     second = RESTARTS.index(b"\xff\xd1")
     assert walked(over(RESTARTS, second, b"\xff\xd4")).fault is JpegFault.RESTART
     assert reason_of(lambda: read(over(RESTARTS, second, b"\xff\xd4"))) == RejectReason.DAMAGED
@@ -132,7 +132,7 @@ def test_restart_markers_that_do_not_fit() -> None:
     assert walked(RESTARTS[:second] + RESTARTS[third:]).fault is JpegFault.RESTART  # a whole row is missing
 
 
-def test_padding_that_changes_is_suspect_and_zeros_throughout_are_a_habit() -> None:
+def test_inconsistent_padding_is_suspect_but_consistent_zeros_are_not() -> None:
     ends = [found.start() - 1 for found in re.finditer(rb"\xff[\xd0-\xd7\xd9]", RESTARTS[scan_of(RESTARTS) :])]
     places = [scan_of(RESTARTS) + end for end in ends]
     walk = walked(RESTARTS)
@@ -147,7 +147,7 @@ def test_padding_that_changes_is_suspect_and_zeros_throughout_are_a_habit() -> N
 
 
 def test_brightness_out_of_range_is_suspect() -> None:
-    """The first DC of a white picture doubled in its largest bit: everything after is beyond white."""
+    """Double the first DC of a white image in its largest bit: everything after it is beyond white."""
     white = saved(Image.new("L", (320, 320), 250), "JPEG", quality=90)
     grey = saved(Image.new("L", (320, 320), 129), "JPEG", quality=90)
     start = scan_of(white)
@@ -158,17 +158,17 @@ def test_brightness_out_of_range_is_suspect() -> None:
 
 
 def test_contrast_beyond_eight_bits_is_suspect() -> None:
-    """A checkerboard's coefficients quantised finely and dequantised coarsely: no samples can be so far apart."""
+    """Quantise a checkerboard finely and dequantise it coarsely: no samples can differ so much."""
     board = np.kron(np.indices((40, 40)).sum(0) % 2 * 255, np.ones((2, 2))).astype(np.uint8)
-    sound = saved(Image.fromarray(board), "JPEG", quality=95)
-    table = sound.index(b"\xff\xdb") + 5
-    louder = over(sound, table + 1, bytes(min(255, 3 * value) for value in sound[table + 1 : table + 64]))
-    assert walked(sound).fault is JpegFault.SOUND
+    intact = saved(Image.fromarray(board), "JPEG", quality=95)
+    table = intact.index(b"\xff\xdb") + 5
+    louder = over(intact, table + 1, bytes(min(255, 3 * value) for value in intact[table + 1 : table + 64]))
+    assert walked(intact).fault is JpegFault.SOUND
     assert walked(louder).fault is JpegFault.CONTRAST
     assert "contrast beyond what samples can hold" in read(louder).suspect
 
 
-def test_a_progressive_picture_that_is_never_refined_is_suspect() -> None:
+def test_a_progressive_image_without_refinement_is_suspect() -> None:
     scans = [found.start() for found in re.finditer(rb"\xff\xda", PROGRESSIVE)]
     tables = PROGRESSIVE.rindex(b"\xff\xc4", 0, scans[-1])
     early = PROGRESSIVE[:tables] + b"\xff\xd9"
@@ -176,14 +176,14 @@ def test_a_progressive_picture_that_is_never_refined_is_suspect() -> None:
     assert "scans are missing" in read(early).suspect
 
 
-def test_tables_that_are_none() -> None:
+def test_invalid_tables_are_reported() -> None:
     table = BASELINE.index(b"\xff\xc4")
     twice = over(BASELINE, table + 5 + 16, BASELINE[table + 5 + 17 : table + 5 + 18])  # one symbol stands twice
     assert walked(twice).fault is JpegFault.TABLES
     assert walked(over(BASELINE, table + 5, b"\x09")).fault is JpegFault.TABLES  # more codes of one bit than there are
 
 
-def test_what_is_not_walked_is_left_to_the_decoder() -> None:
+def test_files_that_are_not_walked_are_left_to_the_decoder() -> None:
     arithmetic = over(BASELINE, BASELINE.index(b"\xff\xc0"), b"\xff\xc9")
     assert walk_jpeg(arithmetic, LIMIT) is None
     assert walked_size(BASELINE, 400 * 304 - 1) is JpegFault.HEADER
@@ -196,11 +196,11 @@ def walked_size(data: bytes, limit: int) -> JpegFault:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_bytes_harm_the_walk(kind: str) -> None:
-    """Mutations of every sort; the C code runs under sanitizers elsewhere, here it must end, and say something."""
-    sound, rng = KINDS[kind], random.Random(kind)
+def test_the_walk_survives_any_mutation(kind: str) -> None:
+    """All mutations end with a result; another test runs the C code under sanitizers."""
+    intact, rng = KINDS[kind], random.Random(kind)
     for turn in range(300):
-        broken = bytearray(sound[: rng.randrange(1, len(sound))] if turn % 4 == 0 else sound)
+        broken = bytearray(intact[: rng.randrange(1, len(intact))] if turn % 4 == 0 else intact)
         reach = len(broken) if turn % 2 else min(700, len(broken))
         for _ in range(rng.choice((1, 3, 40))):
             broken[rng.randrange(reach)] = rng.choice((0, 255, rng.randrange(256)))
@@ -210,7 +210,7 @@ def test_no_bytes_harm_the_walk(kind: str) -> None:
         assert walked(tiny).ended is False
 
 
-def test_clean_files_show_no_fault(corpus: Path) -> None:
+def test_clean_files_have_no_fault(corpus: Path) -> None:
     faults, suspects = [], []
     for folder in ("photo", "meme", "exif", "camera"):
         for path in sorted((corpus / folder).rglob("*")):
@@ -225,8 +225,8 @@ def test_clean_files_show_no_fault(corpus: Path) -> None:
     assert len(suspects) <= 3, suspects  # under 1 % of 382
 
 
-def test_single_bits_in_photos_are_found(corpus: Path) -> None:
-    """Twice as many as libjpeg's warnings find (about 18 %), and those are among them."""
+def test_single_flipped_bits_in_photos_are_detected(corpus: Path) -> None:
+    """It detects twice as many as libjpeg's warnings (about 18 %), including those."""
     rng, found, cases = random.Random(2), 0, 0
     for path in sorted((corpus / "photo").iterdir())[::2]:
         data = path.read_bytes()

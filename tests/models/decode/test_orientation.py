@@ -1,4 +1,4 @@
-"""All eight EXIF orientations of every format that has them, against Pillow's exif_transpose."""
+"""All eight EXIF orientations in every format, compared with Pillow's exif_transpose."""
 
 from functools import cache
 from io import BytesIO
@@ -27,7 +27,7 @@ def turned(kind: str, orientation: int) -> bytes:
 
 
 def padded(image: Image.Image) -> Image.Image:
-    """All of it in the middle of a white sheet; the odd column or row goes behind it, as in timm."""
+    """Pad the image with white to a square; an odd column or row goes after it, as in timm."""
     small = ImageOps.contain(image, (48, 32), Image.Resampling.BICUBIC)
     sheet = Image.new("RGB", (48, 32), "white")
     sheet.paste(small, ((48 - small.width) // 2, (32 - small.height) // 2))
@@ -37,7 +37,7 @@ def padded(image: Image.Image) -> Image.Image:
 @pytest.mark.parametrize("scaled", [0.0, 2.0])
 @pytest.mark.parametrize("resize", ["squash", "pad"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_shown_upright(kind: str, resize: str, scaled: float) -> None:
+def test_images_are_turned_upright(kind: str, resize: str, scaled: float) -> None:
     pillow_heif.register_heif_opener()
     for orientation in range(1, 9):
         data = turned(kind, orientation)
@@ -48,7 +48,7 @@ def test_shown_upright(kind: str, resize: str, scaled: float) -> None:
         assert decibels(picture.pixels, np.asarray(small)) > 44, orientation
 
 
-def test_shortest_crops_the_middle_of_what_is_shown() -> None:
+def test_shortest_crops_the_middle_of_the_upright_image() -> None:
     data = turned("JPEG", 6)
     picture = read_picture(data, Recipe(50, 50, "shortest", "bicubic", 0))
     upright = ImageOps.exif_transpose(Image.open(BytesIO(data)))
@@ -57,7 +57,7 @@ def test_shortest_crops_the_middle_of_what_is_shown() -> None:
     assert decibels(picture.pixels, resized[top : top + 50]) > 50
 
 
-def test_the_corpus_turns_to_one_picture(corpus: Path) -> None:
+def test_all_orientations_of_the_corpus_give_one_image(corpus: Path) -> None:
     for kind in ("Landscape", "Portrait"):
         pixels = [
             read_picture((corpus / "exif" / f"{kind}_{i}.jpg").read_bytes(), Recipe(64, 64, scaled_jpeg=1.0)).pixels

@@ -1,4 +1,4 @@
-"""The digest of decoded pixels: blind to metadata, and to nothing that shows."""
+"""The digest of decoded pixels ignores metadata, and changes with anything visible."""
 
 from io import BytesIO
 
@@ -25,13 +25,13 @@ def turned(orientation: int) -> bytes:
     return saved(scene(600, 400), "JPEG", quality=90, exif=exif)
 
 
-def with_text(words: str) -> bytes:
+def with_text(message: str) -> bytes:
     told = PngImagePlugin.PngInfo()
-    told.add_text("Comment", words)
+    told.add_text("Comment", message)
     return saved(scene(600, 400), "PNG", pnginfo=told)
 
 
-def test_the_same_under_other_metadata() -> None:
+def test_metadata_does_not_change_the_digest() -> None:
     assert same_pixels(digest(turned(1)), digest(turned(6))) is True
     assert same_pixels(digest(with_text("one")), digest(with_text("two"))) is True
     assert same_pixels(digest(with_text("one")), digest(saved(scene(600, 400), "PNG", compress_level=1))) is True
@@ -39,20 +39,20 @@ def test_the_same_under_other_metadata() -> None:
 
 @pytest.mark.parametrize("size", [(200, 100), (900, 700)])
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
-def test_another_after_a_small_retouch(kind: str, size: tuple[int, int]) -> None:
+def test_a_small_retouch_changes_the_digest(kind: str, size: tuple[int, int]) -> None:
     image = scene(*size)
     changed = image.copy()
     ImageDraw.Draw(changed).rectangle((100, 50, 110, 60), fill="red")
     assert same_pixels(digest(saved(image, kind)), digest(saved(changed, kind))) is False
 
 
-def test_another_after_saving_with_loss_again() -> None:
+def test_lossy_recompression_changes_the_digest() -> None:
     once = saved(scene(600, 400), "JPEG", quality=90)
     again = saved(Image.open(BytesIO(once)), "JPEG", quality=88)
     assert same_pixels(digest(once), digest(again)) is False
 
 
-def test_only_like_is_compared_with_like() -> None:
+def test_digests_of_different_pipelines_are_not_compared() -> None:
     data = saved(scene(600, 400), "JPEG")
     for other in (RECIPE._replace(width=72), RECIPE._replace(scaled_jpeg=0.0)):
         assert same_pixels(digest(data), digest(data, other)) is None
@@ -63,13 +63,13 @@ def test_only_like_is_compared_with_like() -> None:
 
 
 @pytest.mark.parametrize("size", [(100, 60), (900, 700)])
-def test_an_opaque_alpha_changes_no_pixel(size: tuple[int, int]) -> None:
+def test_an_opaque_alpha_channel_does_not_change_the_digest(size: tuple[int, int]) -> None:
     plain, opaque = (read_picture(saved(scene(*size).convert(mode), "PNG"), RECIPE) for mode in ("RGB", "RGBA"))
     assert np.array_equal(plain.pixels, opaque.pixels)
     assert plain.digest == opaque.digest
 
 
-def test_one_transparent_pixel_is_seen() -> None:
+def test_one_transparent_pixel_changes_the_digest() -> None:
     image = scene(900, 700).convert("RGBA")
     image.paste((0, 0, 0, 0), (300, 300, 330, 330))
     recipe = RECIPE._replace(background=(255, 0, 0))

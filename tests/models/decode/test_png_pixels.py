@@ -1,4 +1,4 @@
-"""The quick way to a PNG's pixels gives Pillow's, and leaves to Pillow what is not ordinary or not sound."""
+"""The quick PNG decoder gives Pillow's pixels, and leaves unusual and faulty files to Pillow."""
 
 import random
 import struct
@@ -37,7 +37,7 @@ def png(
 
 
 def rows(mode: str, width: int, height: int, filters: list[int]) -> bytes:
-    """Random bytes mean something under every filter."""
+    """Return rows of random bytes, which are valid under every filter."""
     chance = random.Random(f"{mode} {width} {height}")
     return b"".join(
         bytes([filters[y % len(filters)]]) + chance.randbytes(width * CHANNELS[mode]) for y in range(height)
@@ -52,7 +52,7 @@ def quick(data: bytes, recipe: Recipe = EXACT) -> Image.Image | None:
 @pytest.mark.parametrize("mode", COLOURS)
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 7), (3, 5), (7, 11), (64, 40), (131, 23)])
 @pytest.mark.parametrize("filters", [[0], [1], [2], [3], [4], [4, 0, 3, 1, 2], [2, 4, 4, 3]])
-def test_the_same_pixels_as_pillow(mode: str, size: tuple[int, int], filters: list[int]) -> None:
+def test_pixels_equal_those_of_pillow(mode: str, size: tuple[int, int], filters: list[int]) -> None:
     data = png(mode, *size, zlib.compress(rows(mode, *size, filters)))
     ours, theirs = quick(data), Image.open(BytesIO(data))
     assert ours is not None
@@ -61,7 +61,7 @@ def test_the_same_pixels_as_pillow(mode: str, size: tuple[int, int], filters: li
 
 
 def fitted(data: bytes, recipe: Recipe, *, slowly: bool) -> tuple[bytes, bytes]:
-    """The model's pixels and the digest, by the quick way or by Pillow's."""
+    """Return the model's pixels and the digest, decoded quickly or by Pillow."""
     raster = load_raster(Image.open(BytesIO(data)), 10**8) if slowly else decode_png(data, recipe, 10**8)  # type: ignore[arg-type]
     made = preprocess(raster, recipe)
     return made.pixels.tobytes(), made.digest
@@ -70,7 +70,7 @@ def fitted(data: bytes, recipe: Recipe, *, slowly: bool) -> tuple[bytes, bytes]:
 @pytest.mark.parametrize("mode", COLOURS)
 @pytest.mark.parametrize("size", [(64, 40), (131, 23), (17, 400), (47, 49), (16, 16)])
 @pytest.mark.parametrize("opaque", [False, True])
-def test_averaged_to_what_pillow_averages_to(mode: str, size: tuple[int, int], opaque: bool) -> None:
+def test_reduced_pixels_equal_those_of_pillow(mode: str, size: tuple[int, int], opaque: bool) -> None:
     stream = rows(mode, *size, [0])
     if opaque and mode in ("LA", "RGBA"):
         row = size[0] * CHANNELS[mode] + 1
@@ -82,19 +82,19 @@ def test_averaged_to_what_pillow_averages_to(mode: str, size: tuple[int, int], o
 
 
 def clear(row: bytes, channels: int) -> bytes:
-    """The same with every pixel opaque."""
+    """Return the row with every pixel opaque."""
     return bytes(255 if at % channels == channels - 1 else value for at, value in enumerate(row))
 
 
-def test_colours_that_a_palette_lacks_are_black() -> None:
-    """As Pillow shows indices that there is no colour for: a file with some is odd, and not damaged."""
+def test_indices_beyond_the_palette_are_black() -> None:
+    """Pillow shows indices without a colour in black; such a file is unusual, not damaged."""
     data = png("P", 60, 60, zlib.compress(rows("P", 60, 60, [0])), colours=9)
     raster = decode_png(data, AVERAGED, 10**6)
     assert raster.reduction == (3, 3)
     assert raster.image.tobytes() == Image.open(BytesIO(data)).convert("RGB").reduce(3).tobytes()
 
 
-def test_what_lies_sideways_is_averaged_as_it_is_stored() -> None:
+def test_a_sideways_image_is_reduced_as_stored() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     written = BytesIO()
@@ -104,7 +104,7 @@ def test_what_lies_sideways_is_averaged_as_it_is_stored() -> None:
     assert fitted(written.getvalue(), recipe, slowly=False) == fitted(written.getvalue(), recipe, slowly=True)
 
 
-def test_averages_that_do_not_fit_are_refused() -> None:
+def test_invalid_reduction_factors_are_refused() -> None:
     for width, bpp, across, down in ((0, 1, 2, 2), (3, 2, 2, 2), (4, 3, 2, 2), (1, 3, 0, 2), (1, 3, 2, 257)):
         assert average(bytearray(8), width, bpp, across, down, b"") is False
     assert average(bytearray(8), 1, 3, 2, 2, bytes(768)) is False
@@ -112,7 +112,7 @@ def test_averages_that_do_not_fit_are_refused() -> None:
     assert average(bytearray(b"\5" + bytes(7)), 3, 1, 2, 2, b"") is False
 
 
-def test_what_is_not_opaque_is_unfiltered_all_the_same() -> None:
+def test_an_image_that_is_not_opaque_is_unfiltered() -> None:
     data, same = bytearray(rows("RGBA", 9, 9, [4])), bytearray(rows("RGBA", 9, 9, [4]))
     assert average(data, 9, 4, 2, 2, b"") is True
     assert unfilter(same, 36, 4)
@@ -138,11 +138,11 @@ def test_a_transparent_colour_stays_transparent() -> None:
         lambda raw: b"not deflated at all",
     ],
 )
-def test_what_is_not_sound_is_left_to_pillow(spoil: Callable[[bytes], bytes]) -> None:
+def test_faulty_streams_are_left_to_pillow(spoil: Callable[[bytes], bytes]) -> None:
     assert quick(png("RGB", 20, 20, spoil(rows("RGB", 20, 20, [1])))) is None
 
 
-def test_what_is_not_ordinary_is_left_to_pillow() -> None:
+def test_unusual_pngs_are_left_to_pillow() -> None:
     stream = zlib.compress(rows("RGB", 20, 20, [1]))
     assert quick(png("RGB", 20, 20, stream, between=chunk(b"tEXt", b"a\0b"))) is None
     sixteen, paper = BytesIO(), BytesIO()
@@ -152,8 +152,8 @@ def test_what_is_not_ordinary_is_left_to_pillow() -> None:
     assert quick(paper.getvalue()) is None
 
 
-def test_a_picture_in_pieces_is_one_picture() -> None:
-    """Its verdict is still the decoder's."""
+def test_several_idat_chunks_are_joined() -> None:
+    """The checks are the same as for one chunk."""
     stream = zlib.compress(rows("RGB", 20, 20, [4]))
     whole = decode_png(png("RGB", 20, 20, stream), EXACT, 1000)
     assert whole.image.tobytes() == Image.open(BytesIO(png("RGB", 20, 20, stream))).tobytes()

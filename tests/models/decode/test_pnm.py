@@ -1,4 +1,4 @@
-"""Portable maps: nothing in them is redundant, so that what looks lost is suspected."""
+"""Portable maps have no redundancy, so that what looks lost is suspect."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def rgb48(image: Image.Image) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("sound", "row"),
+    ("intact", "row"),
     [
         (saved(GREY, "PPM"), 500),
         (saved(DEEP, "PPM"), 1000),
@@ -31,30 +31,30 @@ def rgb48(image: Image.Image) -> bytes:
         (saved(BITS, "PPM"), 63),
     ],
 )
-def test_lost_sectors_are_suspected_with_their_row(sound: bytes, row: int) -> None:
-    assert suspicion(sound) == ""
-    height = (len(sound) - 9) // row
-    start = len(sound) - row * height
-    lost = sound[:8192] + bytes(4096) + sound[12288:]
-    words = suspicion(lost).split(" zero bytes from ")
-    assert 4096 <= int(words[0]) < 4106
-    assert words[1] in (f"row {(8192 - start) // row} of {height}", f"row {(8191 - start) // row} of {height}")
-    assert reason_of(lambda: suspicion(sound[:-1])) == RejectReason.TRUNCATED
+def test_lost_sectors_are_suspect_with_their_row(intact: bytes, row: int) -> None:
+    assert suspicion(intact) == ""
+    height = (len(intact) - 9) // row
+    start = len(intact) - row * height
+    lost = intact[:8192] + bytes(4096) + intact[12288:]
+    message = suspicion(lost).split(" zero bytes from ")
+    assert 4096 <= int(message[0]) < 4106
+    assert message[1] in (f"row {(8192 - start) // row} of {height}", f"row {(8191 - start) // row} of {height}")
+    assert reason_of(lambda: suspicion(intact[:-1])) == RejectReason.TRUNCATED
 
 
-def test_an_end_of_zeros_is_suspected() -> None:
-    sound = saved(GREY, "PPM")
-    assert "zero bytes from row" in suspicion(sound[:150_200] + bytes(len(sound) - 150_200))
+def test_a_tail_of_zeros_is_suspect() -> None:
+    intact = saved(GREY, "PPM")
+    assert "zero bytes from row" in suspicion(intact[:150_200] + bytes(len(intact) - 150_200))
 
 
-def test_what_follows_is_another_picture_or_was_put_in() -> None:
-    sound = saved(GREY, "PPM")
-    for more in (sound, b"\n", b"\n\n" + sound):
-        assert suspicion(sound + more) == ""
-    assert suspicion(sound[:9000] + b"xyz\x80" + sound[9000:]) == "4 bytes more than its header says"
+def test_data_after_the_image_is_suspect_unless_it_is_another_image() -> None:
+    intact = saved(GREY, "PPM")
+    for more in (intact, b"\n", b"\n\n" + intact):
+        assert suspicion(intact + more) == ""
+    assert suspicion(intact[:9000] + b"xyz\x80" + intact[9000:]) == "4 bytes more than its header says"
 
 
-def test_white_below_the_last_line_of_a_page_is_no_loss() -> None:
+def test_white_at_the_end_of_a_page_is_accepted() -> None:
     page = BITS.copy()
     page.paste(255, (0, 200, 500, 400))
     page.paste(0, (0, 199, 500, 200))  # a rule, of which the last row ends a little earlier

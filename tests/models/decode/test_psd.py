@@ -1,4 +1,4 @@
-"""Photoshop documents with more in them than a picture: only the flattened one is shown, and every row is followed."""
+"""Photoshop documents: only the flattened image is shown, and every packed row is checked."""
 
 import struct
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ GREY, BITMAP, INDEXED, RGB, CMYK, INKS = 1, 0, 2, 3, 4, 7
 
 
 def packed(row: bytes) -> bytes:
-    """PackBits with all that there is: a run of two where the row begins so, no-ops, literal packets of 50."""
+    """Return PackBits with all its features: a run of two if the row starts with one, no-ops, literal packets of 50."""
     run = b"\xff" + row[:1] if row[:1] == row[1:2] else b""
     rest = row[2:] if run else row
     packets = [bytes([len(part) - 1]) + part for part in (rest[at : at + 50] for at in range(0, len(rest), 50))]
@@ -38,7 +38,7 @@ def document(
     depth: int = 8,
     exif: bytes = b"",
 ) -> bytes:
-    """`planes`: uint8 [height, bytes of a row] each."""
+    """Return a document; `planes`: uint8 [height, bytes of a row] each."""
     stored = [plane.astype(np.uint8) for plane in planes]
     width = stored[0].shape[1] * 8 // depth
     head = struct.pack(">4sH6xHIIHH", b"8BPS", 1, len(stored), len(stored[0]), width, depth, mode)
@@ -67,14 +67,14 @@ def read(data: bytes, recipe: Recipe = EXACT) -> Picture:
 @pytest.mark.parametrize("coding", [0, 1])
 @pytest.mark.parametrize("layers", [0, 3])
 @pytest.mark.parametrize("spare", [0, 1, 2])
-def test_channels_behind_the_colours_are_not_shown(spare: int, layers: int, coding: int) -> None:
+def test_extra_channels_are_not_shown(spare: int, layers: int, coding: int) -> None:
     picture = read(document([*channels(SCENE), *[SPARE] * spare], layers=layers, coding=coding))
     assert np.array_equal(picture.pixels, SCENE)
     assert picture.suspect == ""
 
 
 @pytest.mark.parametrize("layers", [0, -2])
-def test_spare_channels_of_other_modes_are_not_shown(layers: int) -> None:
+def test_extra_channels_of_other_modes_are_not_shown(layers: int) -> None:
     grey = read(document([SCENE[..., 0], SPARE], GREY, layers=layers)).pixels
     assert np.array_equal(grey, np.repeat(SCENE[..., :1], 3, 2))
     inks = Image.fromarray(SCENE).convert("CMYK")
@@ -89,7 +89,7 @@ def test_a_set_bit_is_black() -> None:
 
 
 @pytest.mark.parametrize("spare", [0, 1])
-def test_what_lies_on_white_already_is_not_bleached_again(spare: int) -> None:
+def test_the_blend_with_white_is_undone(spare: int) -> None:
     alpha = SPARE.astype(int)[..., None]
     laid = 255 - ((255 - SCENE.astype(int)) * alpha + 127) // 255
     data = document([*channels(laid), SPARE, *[SPARE] * spare], layers=-1)
@@ -100,26 +100,29 @@ def test_what_lies_on_white_already_is_not_bleached_again(spare: int) -> None:
     assert abs(read(data, on_black).pixels - expected)[whole].max() <= 2
 
 
-def test_transparency_of_other_writers_is_laid_on_white() -> None:
+def test_alpha_of_other_writers_is_composited_on_white() -> None:
     straight = document([*channels(SCENE), SPARE], layers=-1)
     expected = Image.new("RGB", (WIDTH, HEIGHT), "white")
     expected.paste(Image.fromarray(SCENE), mask=Image.fromarray(SPARE))
     assert np.array_equal(read(straight).pixels, np.asarray(expected))
 
 
-def test_a_document_without_a_flattened_picture_is_named() -> None:
+def test_a_document_without_a_flattened_image_is_unsupported() -> None:
     planes = channels(SCENE)
-    unfit = refusal(document(planes, layers=2, merged=False))
-    assert (unfit.reason, unfit.detail) == (RejectReason.UNSUPPORTED, "Photoshop document without a flattened image")
-    for sound in (document(planes, layers=2), document(planes, merged=False)):  # of no layers it is all that there is
-        assert np.array_equal(read(sound).pixels, SCENE)
+    rejection = refusal(document(planes, layers=2, merged=False))
+    assert (rejection.reason, rejection.detail) == (
+        RejectReason.UNSUPPORTED,
+        "Photoshop document without a flattened image",
+    )
+    for intact in (document(planes, layers=2), document(planes, merged=False)):  # of no layers it is all that there is
+        assert np.array_equal(read(intact).pixels, SCENE)
 
 
 @pytest.mark.parametrize("spare", [0, 1])
-def test_every_row_unpacks_to_its_own_width(spare: int) -> None:
-    sound = document([*channels(SCENE), *[SPARE] * spare])
+def test_every_packed_row_is_checked(spare: int) -> None:
+    intact = document([*channels(SCENE), *[SPARE] * spare])
     row = packed(SPARE[-1].tobytes() if spare else SCENE[-1, :, 2].tobytes())
-    assert sound.endswith(row)
+    assert intact.endswith(row)
     last = f"row {HEIGHT - 1} of channel {3 + spare} does not unpack to {WIDTH} bytes"
     for changed in (
         b"\x80" * len(row),  # nothing
@@ -128,63 +131,63 @@ def test_every_row_unpacks_to_its_own_width(spare: int) -> None:
         bytes(len(row)),
     ):
         assert len(changed) == len(row)
-        unfit = refusal(sound[: -len(row)] + changed)
-        assert (unfit.reason, unfit.detail) == (RejectReason.DAMAGED, last)
+        rejection = refusal(intact[: -len(row)] + changed)
+        assert (rejection.reason, rejection.detail) == (RejectReason.DAMAGED, last)
 
 
 def test_rows_that_are_too_long_are_damage() -> None:
-    """As a fuzzed file has them, of twice the width: the picture that Pillow makes of it is another."""
+    """Rows of twice the width, as in a fuzzed file, which Pillow decodes to another image."""
     wide = document(channels(np.concatenate([SCENE, SCENE], axis=1)))
-    unfit = refusal(wide[:18] + struct.pack(">I", WIDTH) + wide[22:])
-    assert (unfit.reason, unfit.detail) == (
+    rejection = refusal(wide[:18] + struct.pack(">I", WIDTH) + wide[22:])
+    assert (rejection.reason, rejection.detail) == (
         RejectReason.DAMAGED,
         f"row 0 of channel 1 does not unpack to {WIDTH} bytes",
     )
 
 
 @pytest.mark.parametrize("coding", [0, 1])
-def test_a_cut_document_is_truncated_also_behind_what_is_shown(coding: int) -> None:
-    sound = document([*channels(SCENE), SPARE, SPARE], layers=1, coding=coding)
-    for keep in (len(sound) - 1, len(sound) - 2000, len(sound) // 2, 200, 90, 40):
-        assert reason_of(lambda keep=keep: read(sound[:keep])) == RejectReason.TRUNCATED, keep
+def test_a_document_cut_in_extra_channels_is_truncated(coding: int) -> None:
+    intact = document([*channels(SCENE), SPARE, SPARE], layers=1, coding=coding)
+    for keep in (len(intact) - 1, len(intact) - 2000, len(intact) // 2, 200, 90, 40):
+        assert reason_of(lambda keep=keep: read(intact[:keep])) == RejectReason.TRUNCATED, keep
 
 
-def test_lost_sectors_of_raw_planes_are_suspected_with_their_row() -> None:
+def test_lost_sectors_of_raw_planes_are_suspect_with_their_row() -> None:
     width, height = 500, 400
     noise = np.asarray(Image.effect_noise((width, height), 80)).clip(1)
-    sound = document([noise] * 3, coding=0)
-    start = len(sound) - noise.size * 3
-    assert read(sound).suspect == ""
+    intact = document([noise] * 3, coding=0)
+    start = len(intact) - noise.size * 3
+    assert read(intact).suspect == ""
     for at in (40960, 245760, 4096 * 48):  # in the first plane, in the second, and from the first into the second
         plane, row = divmod((at - start) // width, height)
         assert plane == (at == 245760)
-        assert read(sound[:at] + bytes(4096) + sound[at + 4096 :]).suspect == f"4096 zero bytes from row {row} of 400"
+        assert read(intact[:at] + bytes(4096) + intact[at + 4096 :]).suspect == f"4096 zero bytes from row {row} of 400"
     black = noise.copy()
     black[300:] = 0
     assert read(document([noise, noise, black], coding=0)).suspect == ""
-    assert read(sound[:90000] + b"abc" + sound[90000:]).suspect == "3 bytes more than its header says"
-    assert read(sound + b"\0").suspect == ""
+    assert read(intact[:90000] + b"abc" + intact[90000:]).suspect == "3 bytes more than its header says"
+    assert read(intact + b"\0").suspect == ""
 
 
 @pytest.mark.parametrize("coding", [2, 3])
-def test_a_zipped_picture_is_named(coding: int) -> None:
+def test_zip_compression_is_unsupported(coding: int) -> None:
     assert refusal(document(channels(SCENE), coding=coding)).reason is RejectReason.UNSUPPORTED
     assert refusal(document(channels(SCENE), coding=coding + 9)).reason is RejectReason.DAMAGED
 
 
-def test_separate_inks_are_named_and_one_is_grey() -> None:
+def test_multiple_channels_are_unsupported_and_one_is_grey() -> None:
     assert refusal(document([SPARE] * 3, INKS)).detail == "Photoshop document with multiple channels"
     assert np.array_equal(read(document([SPARE], INKS)).pixels[..., 0], SPARE)
 
 
-def test_a_palette_is_whole() -> None:
-    sound = document([SPARE], INDEXED)
-    assert np.array_equal(read(sound).pixels[..., 0], SPARE)
-    short = sound[:26] + struct.pack(">I", 765) + sound[30:795] + sound[798:]
+def test_a_short_palette_is_damage() -> None:
+    intact = document([SPARE], INDEXED)
+    assert np.array_equal(read(intact).pixels[..., 0], SPARE)
+    short = intact[:26] + struct.pack(">I", 765) + intact[30:795] + intact[798:]
     assert (refusal(short).reason, refusal(short).detail) == (RejectReason.DAMAGED, "a palette of 765 bytes")
 
 
-def test_rows_are_followed_within_the_data_alone() -> None:
+def test_rows_outside_the_data_are_bad() -> None:
     row = packed(bytes(range(100)))
     starts, lengths = np.array([0, len(row)]), np.array([len(row), len(row)])
     assert first_bad_row(row * 2, starts, lengths, 100, 0) == -1
@@ -198,7 +201,7 @@ def test_rows_are_followed_within_the_data_alone() -> None:
 
 @pytest.mark.parametrize("coding", [0, 1])
 @pytest.mark.parametrize("spare", [0, 1])
-def test_sixteen_bits_a_channel_are_shown_by_their_upper_half(coding: int, spare: int) -> None:
+def test_sixteen_bit_channels_are_shown_by_their_high_bytes(coding: int, spare: int) -> None:
     low = np.random.default_rng(3).integers(0, 256, SCENE.shape).astype(np.uint16)
     deep = ((SCENE.astype(np.uint16) << 8) | low).astype(">u2")
     planes = [np.ascontiguousarray(plane).view(np.uint8) for plane in [*channels(deep), *[deep[:, :, 0]] * spare]]
@@ -207,7 +210,7 @@ def test_sixteen_bits_a_channel_are_shown_by_their_upper_half(coding: int, spare
     assert np.array_equal(picture.pixels, SCENE)
 
 
-def test_a_photoshop_document_is_turned_and_dated_by_its_exif() -> None:
+def test_exif_of_a_photoshop_document_is_applied() -> None:
     exif = Image.Exif()
     exif[0x0112], exif[0x010F], exif[0x0110] = 6, "Canon", "EOS R6"
     picture = read(document(channels(SCENE), exif=exif.tobytes().removeprefix(b"Exif\0\0")))

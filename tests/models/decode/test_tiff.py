@@ -1,4 +1,4 @@
-"""TIFF as odd writers make it: shown as it is meant, or named for what it is."""
+"""Unusual TIFFs are shown as intended, or rejected with their kind."""
 
 import struct
 import zlib
@@ -13,7 +13,7 @@ from tests.support.image_samples import saved, scene
 
 
 def retagged(tiff: bytes, tag: int, *, to: int | None = None, value: int | None = None) -> bytes:
-    """The first directory's entry of `tag` with another number, or another value of 16 bits."""
+    """Return the file with another tag number, or another 16-bit value, in the first directory's entry of `tag`."""
     (first,) = struct.unpack_from("<I", tiff, 4)
     for at in range(first + 2, first + 2 + 12 * struct.unpack_from("<H", tiff, first)[0], 12):
         if struct.unpack_from("<H", tiff, at)[0] == tag:
@@ -27,7 +27,7 @@ def retagged(tiff: bytes, tag: int, *, to: int | None = None, value: int | None 
 
 
 @pytest.mark.parametrize(
-    ("tag", "value", "words"),
+    ("tag", "value", "message"),
     [
         (259, 34712, "TIFF with JPEG 2000"),
         (259, 50002, "TIFF with JPEG XL"),
@@ -36,29 +36,29 @@ def retagged(tiff: bytes, tag: int, *, to: int | None = None, value: int | None 
         (262, 32803, "camera raw"),
     ],
 )
-def test_a_tiff_of_foreign_coding_is_unsupported(tag: int, value: int, words: str) -> None:
-    unfit = refusal(retagged(saved(scene(), "TIFF"), tag, value=value))
-    assert (unfit.reason, unfit.detail) == (RejectReason.UNSUPPORTED, words)
+def test_a_tiff_with_another_compression_is_unsupported(tag: int, value: int, message: str) -> None:
+    rejection = refusal(retagged(saved(scene(), "TIFF"), tag, value=value))
+    assert (rejection.reason, rejection.detail) == (RejectReason.UNSUPPORTED, message)
 
 
-def test_a_page_that_is_none_behind_a_sound_one_makes_a_tiff_suspect() -> None:
-    sound = saved(scene(), "TIFF")
-    (first,) = struct.unpack_from("<I", sound, 4)
-    end = first + 2 + 12 * struct.unpack_from("<H", sound, first)[0]
-    picture = read(sound[:end] + struct.pack("<I", 100) + sound[end + 4 :])
+def test_an_invalid_later_page_makes_a_tiff_suspect() -> None:
+    intact = saved(scene(), "TIFF")
+    (first,) = struct.unpack_from("<I", intact, 4)
+    end = first + 2 + 12 * struct.unpack_from("<H", intact, first)[0]
+    picture = read(intact[:end] + struct.pack("<I", 100) + intact[end + 4 :])
     assert picture.suspect
     assert np.array_equal(picture.pixels, resized(scene()))
 
 
-def test_a_tag_that_libtiff_leaves_out_is_no_damage(capfd: pytest.CaptureFixture[str]) -> None:
-    sound = saved(scene(), "TIFF", compression="tiff_lzw", software="made here")
-    picture = read(retagged(sound, 305, to=0))
+def test_a_tag_that_libtiff_skips_is_accepted(capfd: pytest.CaptureFixture[str]) -> None:
+    intact = saved(scene(), "TIFF", compression="tiff_lzw", software="made here")
+    picture = read(retagged(intact, 305, to=0))
     assert np.array_equal(picture.pixels, resized(scene()))
     assert capfd.readouterr().err == ""
 
 
-def test_zeros_that_fill_up_the_tiles_of_a_tiff_are_no_lost_sector() -> None:
-    """Two tiles of 128 x 128 for 160 x 64 pixels: the lower half of each is filling, and whole sectors of the file."""
+def test_zero_padding_of_tiles_is_accepted() -> None:
+    """Two tiles of 128 x 128 for 160 x 64 pixels: the lower half of each is padding, in whole sectors of the file."""
     pixels = np.zeros((128, 256), np.uint8)
     pixels[:64, :160] = np.asarray(scene(160, 64).convert("L")).clip(1)
     tiles = pixels[:, :128].tobytes() + pixels[:, 128:].tobytes()
@@ -73,7 +73,7 @@ def test_zeros_that_fill_up_the_tiles_of_a_tiff_are_no_lost_sector() -> None:
     assert (picture.width, picture.height, picture.suspect) == (160, 64, "")
 
 
-def test_page_one_of_a_tiff_is_shown_also_when_the_others_are_proved() -> None:
+def test_the_first_page_is_shown_although_later_ones_are_verified() -> None:
     pages = [scene(seed=seed) for seed in (1, 2, 3)]
     for compression in ("raw", "tiff_lzw"):
         data = saved(pages[0], "TIFF", compression=compression, save_all=True, append_images=pages[1:])
@@ -83,7 +83,7 @@ def test_page_one_of_a_tiff_is_shown_also_when_the_others_are_proved() -> None:
 
 
 def tiff(order: str, bits: int, samples: int, tags: dict[int, int], planes: list[bytes]) -> bytes:
-    """Uncompressed, 120 x 80, a strip a plane; `tags` replace or join the usual ones."""
+    """Return an uncompressed file of 120 x 80, one strip per plane; `tags` replace or extend the usual ones."""
     usual = {256: 120, 257: 80, 258: bits, 259: 1, 262: 2 if samples == 3 else 1, 277: samples, 278: 80}
     start, rows = 8, b""
     places = [start + sum(map(len, planes[:number])) for number in range(len(planes))]
@@ -108,7 +108,7 @@ GREY = np.asarray(scene().convert("L"))
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_separate_planes_of_sixteen_bits_are_no_noise(order: str) -> None:
+def test_separate_sixteen_bit_planes_are_decoded(order: str) -> None:
     colours = np.asarray(scene()).astype(order + "u2") * 257
     data = tiff(order, 16, 3, {284: 2}, [colours[:, :, channel].tobytes() for channel in range(3)])
     assert np.abs(read(data).pixels.astype(int) - resized(scene())).max() <= 1
@@ -116,39 +116,39 @@ def test_separate_planes_of_sixteen_bits_are_no_noise(order: str) -> None:
 
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("white_is_zero", [False, True])
-def test_floats_are_shown_as_meant(order: str, white_is_zero: bool) -> None:
+def test_floats_are_scaled(order: str, white_is_zero: bool) -> None:
     values = ((255 - GREY if white_is_zero else GREY) / 255).astype(order + "f4")
     data = tiff(order, 32, 1, {339: 3, 262: 0 if white_is_zero else 1}, [values.tobytes()])
     assert np.abs(read(data).pixels.astype(int) - resized(scene().convert("L"))).max() <= 2
 
 
-def test_compressed_floats_in_the_other_order_are_not_turned_twice() -> None:
+def test_compressed_big_endian_floats_are_decoded() -> None:
     big = tiff(">", 32, 1, {339: 3, 259: 8}, [zlib.compress((GREY / 255).astype(">f4").tobytes())])
     assert np.abs(read(big).pixels.astype(int) - resized(scene().convert("L"))).max() <= 1
 
 
-def test_white_is_zero_in_sixteen_bits_too() -> None:
+def test_white_is_zero_applies_to_sixteen_bits() -> None:
     data = tiff("<", 16, 1, {262: 0}, [((255 - GREY).astype("<u2") * 257).tobytes()])
     assert np.abs(read(data).pixels.astype(int) - resized(scene().convert("L"))).max() <= 1
 
 
-def test_unsigned_numbers_of_thirty_two_bits_are_not_negative() -> None:
+def test_unsigned_32_bit_numbers_are_not_negative() -> None:
     data = tiff("<", 32, 1, {}, [(GREY.astype("<u4") * (0xFFFFFFFF // 255)).tobytes()])
     shown = read(data).pixels.astype(int)
     assert np.abs(shown - np.rint(resized(scene().convert("L")) * (255 / GREY.max()))).max() <= 2
 
 
-def test_a_colour_map_of_eight_bits_is_not_black() -> None:
-    sound = saved(scene().quantize(64), "TIFF")
-    at, count = colour_map(sound)
-    colours = struct.unpack_from(f"<{count}H", sound, at)
+def test_an_eight_bit_colour_map_is_not_black() -> None:
+    intact = saved(scene().quantize(64), "TIFF")
+    at, count = colour_map(intact)
+    colours = struct.unpack_from(f"<{count}H", intact, at)
     eight = struct.pack(f"<{count}H", *(colour >> 8 for colour in colours))
-    changed = sound[:at] + eight + sound[at + 2 * count :]
-    assert np.array_equal(read(changed).pixels, read(sound).pixels)
+    changed = intact[:at] + eight + intact[at + 2 * count :]
+    assert np.array_equal(read(changed).pixels, read(intact).pixels)
 
 
 def colour_map(tiff: bytes) -> tuple[int, int]:
-    """Where it lies, and how many numbers it has."""
+    """Return the offset of the colour map, and how many numbers it has."""
     (first,) = struct.unpack_from("<I", tiff, 4)
     for at in range(first + 2, first + 2 + 12 * struct.unpack_from("<H", tiff, first)[0], 12):
         tag, _, count, place = struct.unpack_from("<HHII", tiff, at)
@@ -158,10 +158,10 @@ def colour_map(tiff: bytes) -> tuple[int, int]:
 
 
 def test_strips_of_jpeg_in_a_tiff_are_walked() -> None:
-    sound = saved(scene(480, 320), "TIFF", compression="jpeg", quality=90)
-    assert read(sound).suspect == ""
-    start = sound.index(b"\xff\xda") + 14
-    seen = sum(changed(sound[:at] + bytes(200) + sound[at + 200 :]) for at in range(start, start + 4000, 200))
+    intact = saved(scene(480, 320), "TIFF", compression="jpeg", quality=90)
+    assert read(intact).suspect == ""
+    start = intact.index(b"\xff\xda") + 14
+    seen = sum(changed(intact[:at] + bytes(200) + intact[at + 200 :]) for at in range(start, start + 4000, 200))
     assert seen >= 18
 
 
@@ -173,19 +173,19 @@ def changed(data: bytes) -> bool:
         return True
 
 
-def test_separate_planes_of_grey_and_transparency_are_not_shown_blank() -> None:
+def test_separate_planes_of_grey_and_alpha_are_unsupported() -> None:
     planes = [zlib.compress(plane.tobytes()) for plane in (GREY, GREY)]
-    unfit = refusal(tiff("<", 8, 2, {284: 2, 338: 2, 259: 8}, planes))
-    assert (unfit.reason, "grey and alpha" in unfit.detail) == (RejectReason.UNSUPPORTED, True)
+    rejection = refusal(tiff("<", 8, 2, {284: 2, 338: 2, 259: 8}, planes))
+    assert (rejection.reason, "grey and alpha" in rejection.detail) == (RejectReason.UNSUPPORTED, True)
 
 
-def test_signed_numbers_of_sixteen_bits_begin_below_zero() -> None:
+def test_signed_16_bit_numbers_start_below_zero() -> None:
     signed = (GREY.astype(np.int32) * 257 - 32768).astype("<i2")
     shown = read(tiff("<", 16, 1, {339: 2}, [signed.tobytes()])).pixels.astype(int)
     assert np.abs(shown - resized(scene().convert("L"))).max() <= 1
 
 
-def test_a_cut_tiff_of_half_known_coding_is_cut_and_not_unsupported() -> None:
+def test_a_truncated_tiff_of_a_partly_supported_kind_is_truncated() -> None:
     whole = retagged(saved(scene(), "TIFF"), 259, value=6)
     assert refusal(whole).reason is RejectReason.UNSUPPORTED
     assert refusal(whole[:-2000]).reason in (RejectReason.TRUNCATED, RejectReason.DAMAGED)

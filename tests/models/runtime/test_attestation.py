@@ -1,4 +1,4 @@
-"""The goldens accuse the right step."""
+"""Attestation names the failing step."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +24,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 
 @pytest.fixture(scope="module")
-def live(bundle: Bundle) -> Session:
+def cpu_session(bundle: Bundle) -> Session:
     return Session(bundle, provider="cpu", threads=1)
 
 
@@ -34,37 +34,37 @@ def with_reference(bundle: Bundle, folder: Path, **arrays: np.ndarray) -> Bundle
     return replace(bundle, reference=folder / "reference.npz")
 
 
-def test_a_sound_bundle(bundle: Bundle, live: Session) -> None:
-    said = attest(bundle, live)
-    assert said.ok
-    assert said.cosine > 0.999
-    assert said.pixels > 30
-    assert said.worst in {path.name for path in bundle.goldens}
+def test_an_intact_bundle_is_attested(bundle: Bundle, cpu_session: Session) -> None:
+    result = attest(bundle, cpu_session)
+    assert result.ok
+    assert result.cosine > 0.999
+    assert result.pixels > 30
+    assert result.worst in {path.name for path in bundle.goldens}
 
 
-def test_pixels_that_differ(bundle: Bundle, live: Session) -> None:
+def test_differing_pixels_are_reported(bundle: Bundle, cpu_session: Session) -> None:
     wrong = replace(bundle, recipe=bundle.recipe._replace(resize="pad", background=(0, 0, 0)))
-    said = attest(wrong, live)
-    assert not said.ok
-    assert "the pixels differ" in said.message
-    assert "reinstall pillow" in said.message
-    assert said.pixels < 30
+    result = attest(wrong, cpu_session)
+    assert not result.ok
+    assert "the pixels differ" in result.message
+    assert "reinstall pillow" in result.message
+    assert result.pixels < 30
 
 
-def test_a_network_that_differs(bundle: Bundle, live: Session, tmp_path: Path) -> None:
+def test_a_differing_network_is_reported(bundle: Bundle, cpu_session: Session, tmp_path: Path) -> None:
     with np.load(bundle.reference) as stored:
         vectors = stored["vectors"][:, ::-1]
-    said = attest(with_reference(bundle, tmp_path, vectors=vectors), live)
-    assert not said.ok
-    assert "the network differs" in said.message
-    assert "onnxruntime" in said.message
+    result = attest(with_reference(bundle, tmp_path, vectors=vectors), cpu_session)
+    assert not result.ok
+    assert "the network differs" in result.message
+    assert "onnxruntime" in result.message
 
 
-def test_vectors_that_lie_close_together_are_told_apart_all_the_same(bundle: Bundle, tmp_path: Path) -> None:
-    """A cosine near 1 to anything proves nothing: an untrained network gives it with red and blue swapped, too."""
+def test_close_vectors_are_compared_by_unexplained_variance(bundle: Bundle, tmp_path: Path) -> None:
+    """A cosine near 1 proves nothing for close vectors: an untrained network gives it with swapped colours, too."""
 
     class Close(Session):
-        """The same network behind a large constant."""
+        """Return the network with a large constant added."""
 
         swapped = False
 
@@ -78,23 +78,23 @@ def test_vectors_that_lie_close_together_are_told_apart_all_the_same(bundle: Bun
     alike = with_reference(bundle, tmp_path, vectors=session.run(pixels))
     assert attest(alike, session).ok
     session.swapped = True
-    said = attest(alike, session)
-    assert said.cosine > 0.999
-    assert not said.ok
-    assert "of the differences between the goldens is lost" in said.message
-    assert "the network differs" in said.message
+    result = attest(alike, session)
+    assert result.cosine > 0.999
+    assert not result.ok
+    assert "of the differences between the goldens is lost" in result.message
+    assert "the network differs" in result.message
 
 
-def test_a_golden_that_cannot_be_read(bundle: Bundle, live: Session, tmp_path: Path) -> None:
+def test_an_unreadable_golden_is_a_failure(bundle: Bundle, cpu_session: Session, tmp_path: Path) -> None:
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(bundle.goldens[0].read_bytes()[:-40])
-    said = attest(replace(bundle, goldens=(broken, *bundle.goldens[1:])), live)
-    assert not said.ok
-    assert "truncated" in said.message
-    assert not attest(replace(bundle, goldens=()), live).ok
+    result = attest(replace(bundle, goldens=(broken, *bundle.goldens[1:])), cpu_session)
+    assert not result.ok
+    assert "truncated" in result.message
+    assert not attest(replace(bundle, goldens=()), cpu_session).ok
 
 
-def test_the_shipped_bundle_is_attested_here() -> None:
+def test_the_shipped_bundle_is_attested() -> None:
     shipped = load_bundle(default_folder())
-    said = attest(shipped, Session(shipped, provider="cpu"))
-    assert said.ok, said.message
+    result = attest(shipped, Session(shipped, provider="cpu"))
+    assert result.ok, result.message

@@ -1,4 +1,4 @@
-"""What holds on a GPU alone. Every test is skipped, with a word, where there is none; `-m gpu` runs only these."""
+"""Tests on a GPU. They are skipped, with the reason, without one; `-m gpu` runs only these."""
 
 from pathlib import Path
 
@@ -29,25 +29,25 @@ def session(tiny: Bundle) -> Session:
     return Session(tiny, provider="cuda")
 
 
-def test_it_is_chosen_by_itself(tiny: Bundle) -> None:
+def test_the_gpu_is_chosen_automatically(tiny: Bundle) -> None:
     chosen = Session(tiny)
     assert (chosen.provider, chosen.devices, chosen.warning, chosen.batch) == (CUDA, (0,), "", 64)
 
 
 @pytest.mark.parametrize("count", [1, 63, 64, 65, 300])
-def test_unit_vectors_in_the_order_of_the_pictures(session: Session, count: int) -> None:
+def test_unit_vectors_are_in_the_order_of_the_images(session: Session, count: int) -> None:
     vectors = session.run(pixels(count))
     assert np.allclose(vectors, reference_vectors(pixels(count)), atol=1e-4)
     assert np.array_equal(vectors, session.run(pixels(count)))
 
 
-def test_bound_vectors_are_those_of_a_plain_run(session: Session) -> None:
+def test_bound_vectors_equal_those_of_a_plain_run(session: Session) -> None:
     plain = session._session.run([session._bundle.output_name], {session._bundle.input_name: pixels(64)})[0]
     assert np.allclose(session.run(pixels(64)), plain, atol=1e-6)
 
 
-def test_when_its_memory_runs_out_batches_get_smaller_and_nothing_is_lost(tiny: Bundle) -> None:
-    """A megabyte for 4,096 pictures, of which one takes 12 kB as float32: they have to be far fewer at once."""
+def test_batches_shrink_when_gpu_memory_runs_out(tiny: Bundle) -> None:
+    """A megabyte is too little for 4,096 images of 12 kB each as float32."""
     session = Session(tiny, provider="cuda", memory_mb=1, batch=4096)
     assert np.allclose(session.run(pixels(5000)), reference_vectors(pixels(5000)), atol=1e-4)
     assert session.batch < 4096 and "memory ran out" in session.warning
@@ -62,15 +62,15 @@ def test_the_shipped_model_is_attested() -> None:
     assert found.ok and found.cosine > 0.999, found.message
 
 
-def test_every_gpu_takes_its_part(tiny: Bundle) -> None:
-    """With one GPU, two sessions on it: the same path."""
+def test_every_gpu_is_used(tiny: Bundle) -> None:
+    """With one GPU, two sessions use it."""
     devices = tuple(range(len(gpu_numbers()))) if len(gpu_numbers()) > 1 else (0, 0)
     pool = SessionPool([Session(tiny, provider="cuda", device=device, batch=16) for device in devices])
     assert pool.devices == devices
     assert np.allclose(pool.run(pixels(1000)), reference_vectors(pixels(1000)), atol=1e-4)
 
 
-def test_tensorrt_where_it_is_there(tiny: Bundle, tmp_path: Path) -> None:
+def test_tensorrt_is_used_if_installed(tiny: Bundle, tmp_path: Path) -> None:
     try:
         session = Session(tiny, provider="tensorrt", engines=tmp_path)
     except ProviderError as error:
@@ -84,7 +84,7 @@ def test_tensorrt_where_it_is_there(tiny: Bundle, tmp_path: Path) -> None:
     assert {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.engine")} == built
 
 
-def test_the_service_embeds_on_it(tmp_path: Path) -> None:
+def test_the_service_embeds_on_the_gpu(tmp_path: Path) -> None:
     home = Household(tmp_path)
     home.config_path.write_text(home.config_path.read_text().replace('provider = "cpu"', 'provider = "cuda"'))
     for number in range(9):

@@ -1,4 +1,4 @@
-"""The network runs as its bundle says, on the provider that it names."""
+"""The network runs as its bundle says, on the requested provider."""
 
 import os
 import subprocess
@@ -26,13 +26,13 @@ def pixels(count: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def bound(tiny: Bundle) -> Session:
-    """Batches at one place, as on a GPU."""
+    """Return a session with fixed buffers, as on a GPU."""
     return Session(tiny, provider="cpu", threads=1, bound=True)
 
 
 @pytest.mark.parametrize("kind", ["session", "bound"])
 @pytest.mark.parametrize("count", [1, 7, 8, 9, 40])
-def test_unit_vectors_in_the_order_of_the_pictures(kind: str, count: int, request: pytest.FixtureRequest) -> None:
+def test_unit_vectors_are_in_the_order_of_the_images(kind: str, count: int, request: pytest.FixtureRequest) -> None:
     vectors = request.getfixturevalue(kind).run(pixels(count))
     assert vectors.shape == (count, DIMS)
     assert vectors.dtype == np.float32
@@ -40,7 +40,7 @@ def test_unit_vectors_in_the_order_of_the_pictures(kind: str, count: int, reques
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
 
 
-def test_bound_vectors_are_those_of_a_plain_run_and_outlive_the_next_batch(session: Session, bound: Session) -> None:
+def test_bound_vectors_are_copies_equal_to_a_plain_run(session: Session, bound: Session) -> None:
     first = bound.run(pixels(8))
     kept = first.copy()
     second = bound.run(255 - pixels(8))
@@ -66,14 +66,14 @@ def test_threads_share_a_bound_session(bound: Session) -> None:
         assert np.allclose(vectors, reference_vectors(pixels(count)), atol=1e-5)
 
 
-def test_what_is_bound_does_not_take_other_pixels(bound: Session) -> None:
+def test_a_bound_session_refuses_other_shapes(bound: Session) -> None:
     with pytest.raises(ValueError, match="dimension"):
         bound.run(np.zeros((8, 3, SIDE, SIDE), np.uint8))
     with pytest.raises(ValueError, match="type"):
         bound.run(pixels(8).astype(np.float32))
 
 
-def test_a_batch_of_the_owners_choice(tiny: Bundle) -> None:
+def test_a_configured_batch_is_used(tiny: Bundle) -> None:
     session = Session(tiny, provider="cpu", threads=1, batch=3)
     cramped = Cramped(session._session, 100)
     session._session = cramped
@@ -95,14 +95,14 @@ def test_a_vector_without_direction_is_a_failure(session: Session, monkeypatch: 
             session.run(pixels(2))
 
 
-def test_a_bundle_that_lies_about_its_shapes(tmp_path: Path, tiny: Bundle) -> None:
+def test_a_bundle_with_wrong_shapes_is_refused(tmp_path: Path, tiny: Bundle) -> None:
     with pytest.raises(BundleError, match=f"gives {DIMS} numbers, its bundle says 7"):
         Session(load_bundle(write_tiny_bundle(tmp_path / "tiny", dims=7)), provider="cpu")
     with pytest.raises(BundleError, match="its bundle says 64 x 32"):
         Session(replace(tiny, recipe=tiny.recipe._replace(width=64)), provider="cpu")
 
 
-def test_a_graph_that_is_cut_although_its_digest_holds(tmp_path: Path, tiny: Bundle) -> None:
+def test_a_truncated_graph_is_refused(tmp_path: Path, tiny: Bundle) -> None:
     cut = tmp_path / "model.onnx"
     cut.write_bytes(tiny.graph.read_bytes()[:-40])
     with pytest.raises(BundleError, match=r"model\.onnx cannot be loaded.*catalog model use"):
@@ -120,7 +120,7 @@ NO_ROOM = [
 
 
 class Cramped:
-    """A live session in which more than `room` pictures at once do not fit."""
+    """A session that runs out of memory above `room` images per call."""
 
     def __init__(self, live: Any, room: int, word: str = NO_ROOM[0]) -> None:
         self.live, self.room, self.word, self.sizes = live, room, word, []
@@ -144,7 +144,7 @@ class Cramped:
 
 @pytest.mark.parametrize("word", NO_ROOM)
 @pytest.mark.parametrize("bound", [False, True])
-def test_when_memory_runs_out_batches_get_smaller_and_nothing_is_lost(tiny: Bundle, bound: bool, word: str) -> None:
+def test_batches_shrink_when_memory_runs_out(tiny: Bundle, bound: bool, word: str) -> None:
     session = Session(tiny, provider="cpu", threads=1, bound=bound)
     cramped = Cramped(session._session, 3, word)
     session._session = cramped
@@ -155,21 +155,21 @@ def test_when_memory_runs_out_batches_get_smaller_and_nothing_is_lost(tiny: Bund
     assert max(cramped.sizes) == 2  # learned: the large one is not tried again
 
 
-def test_one_picture_that_does_not_fit_is_a_failure(tiny: Bundle) -> None:
+def test_one_image_that_does_not_fit_is_a_failure(tiny: Bundle) -> None:
     session = Session(tiny, provider="cpu", threads=1)
     session._session = Cramped(session._session, 0)
     with pytest.raises(RuntimeError, match="allocate"):
         session.run(pixels(3))
 
 
-def test_cpu_when_asked_for(session: Session) -> None:
+def test_the_cpu_is_used_on_request(session: Session) -> None:
     assert session.provider == CPU
     assert session.warning == ""
     assert session.batch == 8
 
 
 @pytest.mark.skipif(gpu, reason="this machine has an NVIDIA device")
-def test_without_a_gpu(tiny: Bundle) -> None:
+def test_the_cpu_is_used_without_a_gpu(tiny: Bundle) -> None:
     session = Session(tiny)
     assert (session.provider, session.warning) == (CPU, "")
     with pytest.raises(ProviderError, match=r"catalogd\[cuda\]"):
@@ -178,9 +178,7 @@ def test_without_a_gpu(tiny: Bundle) -> None:
         Session(tiny, provider="tensorrt")
 
 
-def test_a_gpu_that_is_there_and_not_used_is_said_loudly(
-    tiny: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_an_unused_gpu_gives_a_warning(tiny: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "nvidia0").touch()
     monkeypatch.setattr(room, "DEVICE_FOLDER", tmp_path)
     monkeypatch.setattr("onnxruntime.get_available_providers", lambda: [CPU])
@@ -197,10 +195,10 @@ def test_a_gpu_that_is_there_and_not_used_is_said_loudly(
 
 @pytest.mark.skipif(gpu, reason="this machine has an NVIDIA device")
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
-def test_a_provider_that_is_installed_and_does_not_start_is_not_replaced(
+def test_a_provider_that_fails_to_start_is_not_replaced(
     tiny: Bundle, provider: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A device node without a driver behind it: ONNX Runtime itself would print on stdout and go on with the CPU."""
+    """For a device node without a driver, ONNX Runtime itself would print to stdout and continue on the CPU."""
     (tmp_path / "nvidiactl").touch()
     monkeypatch.setattr(room, "DEVICE_FOLDER", tmp_path)
     with pytest.raises(ProviderError, match="cannot run on the GPU"):
@@ -211,13 +209,13 @@ def test_a_provider_that_is_installed_and_does_not_start_is_not_replaced(
 
 
 def fresh(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A new interpreter in the root of the repository."""
+    """Run code in a new interpreter in the root of the repository."""
     root = Path(__file__).parents[3]
     environment = {**os.environ, "PYTHONPATH": str(root)}
     return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=environment)
 
 
-def test_nothing_on_the_terminal(tiny: Bundle) -> None:
+def test_nothing_is_printed_on_the_terminal(tiny: Bundle) -> None:
     code = (
         "import sys, numpy; from pathlib import Path; from models.bundle.folder import load_bundle;"
         "from models.runtime.session import Session; s = Session(load_bundle(Path(sys.argv[1])));"

@@ -1,4 +1,4 @@
-"""Several devices seem one: order, pieces, failures. Two sessions on the CPU stand for two GPUs."""
+"""A pool behaves like one session. Two sessions on the CPU replace two GPUs."""
 
 import threading
 
@@ -17,7 +17,7 @@ def pixels(count: int) -> np.ndarray:
 
 
 class Told(Session):
-    """Says how many pictures it was given at once; waits before each while `gate` is shut."""
+    """A session that records how many images it got per call, and waits while `gate` is closed."""
 
     def __init__(self, bundle: Bundle, gate: threading.Event | None = None, fault: str = "", batch: int = 4) -> None:
         super().__init__(bundle, provider="cpu", threads=1, batch=batch, bound=True)
@@ -34,14 +34,14 @@ class Told(Session):
 
 
 @pytest.mark.parametrize("count", [1, 4, 5, 8, 41])
-def test_vectors_in_the_order_of_the_pictures(tiny: Bundle, count: int) -> None:
+def test_vectors_are_in_the_order_of_the_images(tiny: Bundle, count: int) -> None:
     pool = SessionPool([Told(tiny), Told(tiny, batch=3)])
     assert (pool.batch, pool.provider, pool.devices, pool.warning) == (7, CPU, (), "")
     assert np.allclose(pool.run(pixels(count)), reference_vectors(pixels(count)), atol=1e-5)
 
 
-def test_the_free_one_takes_the_next_piece(tiny: Bundle) -> None:
-    """While one device is stuck in its first piece, the other does all the rest."""
+def test_a_free_device_takes_the_next_part(tiny: Bundle) -> None:
+    """While one device is blocked in its first part, the other does all the rest."""
     entered, gate = threading.Event(), threading.Event()
 
     class Stuck(Told):
@@ -64,8 +64,8 @@ def test_the_free_one_takes_the_next_piece(tiny: Bundle) -> None:
     assert np.allclose(found[0], reference_vectors(pixels(40)), atol=1e-5)
 
 
-def test_both_are_at_work_at_once(tiny: Bundle) -> None:
-    """Each waits for the other: were they used in turn, neither would go on."""
+def test_devices_work_at_the_same_time(tiny: Bundle) -> None:
+    """Each waits for the other: if they were used in turn, neither would continue."""
     both = threading.Barrier(2)
 
     class Meeting(Told):
@@ -77,7 +77,7 @@ def test_both_are_at_work_at_once(tiny: Bundle) -> None:
     assert len(pool.run(pixels(8))) == 8
 
 
-def test_one_that_fails_fails_the_call_and_nothing_else(tiny: Bundle) -> None:
+def test_a_failing_device_fails_only_its_call(tiny: Bundle) -> None:
     bad = Told(tiny, fault="CUDA error 700")
     pool = SessionPool([bad, Told(tiny)])
     with pytest.raises(RuntimeError, match="CUDA error 700"):
@@ -86,7 +86,7 @@ def test_one_that_fails_fails_the_call_and_nothing_else(tiny: Bundle) -> None:
     assert len(pool.run(pixels(40))) == 40
 
 
-def test_each_says_its_own_warning(tiny: Bundle) -> None:
+def test_warnings_of_all_devices_are_joined(tiny: Bundle) -> None:
     first, second = Told(tiny), Told(tiny)
     first.warning, second.warning = "memory ran out", ""
     assert SessionPool([first, second]).warning == "memory ran out"

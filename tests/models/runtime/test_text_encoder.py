@@ -1,4 +1,4 @@
-"""Words become the source's tokens and vectors, or a clear refusal."""
+"""Texts give the source's tokens and vectors, or a clear error."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +15,8 @@ from tests.support.tiny_text import STRINGS, tower_tokens, tower_vectors, write_
 
 
 @pytest.fixture(scope="module")
-def talking(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return load_bundle(write_talking_bundle(tmp_path_factory.mktemp("talking") / "tiny"))
+def text_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return load_bundle(write_talking_bundle(tmp_path_factory.mktemp("text_bundle") / "tiny"))
 
 
 def with_reference(bundle: Bundle, folder: Path, **arrays: np.ndarray) -> Bundle:
@@ -26,8 +26,8 @@ def with_reference(bundle: Bundle, folder: Path, **arrays: np.ndarray) -> Bundle
     return replace(bundle, text=bundle.text._replace(reference=folder / "text.npz"))
 
 
-def test_tokens_and_unit_vectors(talking: Bundle) -> None:
-    encoder = TextEncoder(talking, threads=1)
+def test_texts_give_tokens_and_unit_vectors(text_bundle: Bundle) -> None:
+    encoder = TextEncoder(text_bundle, threads=1)
     ids, mask = encoder.tokens(list(STRINGS))
     assert (ids == tower_tokens()).all()
     assert mask.sum(axis=1).tolist() == [4, 2, 6, 6]
@@ -38,15 +38,15 @@ def test_tokens_and_unit_vectors(talking: Bundle) -> None:
     assert encoder.encode(["moon"] * 20).shape == (20, DIMS)
 
 
-def test_filled_up_at_the_other_side(talking: Bundle) -> None:
-    assert talking.text
-    other = replace(talking, text=talking.text._replace(side="left"))
+def test_padding_may_be_on_the_left(text_bundle: Bundle) -> None:
+    assert text_bundle.text
+    other = replace(text_bundle, text=text_bundle.text._replace(side="left"))
     ids, mask = TextEncoder(other, threads=1).tokens(["moon"])
     assert ids.tolist() == [[0, 0, 0, *tower_tokens(("moon",))[0, :3]]]
     assert mask.tolist() == [[0, 0, 0, 1, 1, 1]]
 
 
-def test_a_bundle_without_text_says_which_have_it(tiny: Bundle) -> None:
+def test_a_bundle_without_text_names_alternatives(tiny: Bundle) -> None:
     assert tiny.text is None
     with pytest.raises(BundleError, match=r"supports images only.*SigLIP.*catalog model use"):
         TextEncoder(tiny)
@@ -64,55 +64,55 @@ def test_a_bundle_without_text_says_which_have_it(tiny: Bundle) -> None:
         ({"colour": 1}, "text: unknown colour"),
     ],
 )
-def test_a_wrong_tower(tmp_path: Path, change: dict[str, object], words: str) -> None:
+def test_an_invalid_text_tower_is_refused(tmp_path: Path, change: dict[str, object], words: str) -> None:
     with pytest.raises(BundleError, match=words):
         load_bundle(write_talking_bundle(tmp_path / "tiny", **change))
 
 
-def test_lost_golden_strings(tmp_path: Path) -> None:
+def test_missing_golden_strings_are_refused(tmp_path: Path) -> None:
     folder = write_talking_bundle(tmp_path / "tiny")
     (folder / "goldens" / "text.npz").unlink()
     with pytest.raises(BundleError, match=r"text\.npz is missing, so its text cannot be attested"):
         load_bundle(folder)
 
 
-def test_a_tokeniser_or_a_graph_that_is_none(talking: Bundle, tmp_path: Path) -> None:
-    assert talking.text
+def test_an_invalid_tokeniser_or_graph_is_refused(text_bundle: Bundle, tmp_path: Path) -> None:
+    assert text_bundle.text
     broken = tmp_path / "broken"
     broken.write_bytes(b"{}")
     with pytest.raises(BundleError, match="is not a tokeniser"):
-        TextEncoder(replace(talking, text=talking.text._replace(tokenizer=broken)))
-    broken.write_bytes(talking.text.graph.read_bytes()[:-40])
+        TextEncoder(replace(text_bundle, text=text_bundle.text._replace(tokenizer=broken)))
+    broken.write_bytes(text_bundle.text.graph.read_bytes()[:-40])
     with pytest.raises(BundleError, match="cannot be loaded"):
-        TextEncoder(replace(talking, text=talking.text._replace(graph=broken)))
+        TextEncoder(replace(text_bundle, text=text_bundle.text._replace(graph=broken)))
 
 
-def test_a_tower_of_other_dims(talking: Bundle) -> None:
+def test_a_text_tower_of_other_dims_is_refused(text_bundle: Bundle) -> None:
     with pytest.raises(BundleError, match=f"gives {DIMS} numbers, its bundle says {DIMS + 1}"):
-        TextEncoder(replace(talking, dims=DIMS + 1))
+        TextEncoder(replace(text_bundle, dims=DIMS + 1))
 
 
-def test_attestation_names_the_step(talking: Bundle, tmp_path: Path) -> None:
-    encoder = TextEncoder(talking, threads=1)
-    assert attest_text(talking, encoder).ok
-    turned = with_reference(talking, tmp_path, vectors=tower_vectors(tower_tokens())[:, ::-1])
+def test_attestation_names_the_failing_step(text_bundle: Bundle, tmp_path: Path) -> None:
+    encoder = TextEncoder(text_bundle, threads=1)
+    assert attest_text(text_bundle, encoder).ok
+    turned = with_reference(text_bundle, tmp_path, vectors=tower_vectors(tower_tokens())[:, ::-1])
     assert "the text network differs" in attest_text(turned, encoder).message
     ids = tower_tokens()
     ids[0, 1] = 1
     assert "the tokens of 1 string differ, such as 'Red  moon'" in (
-        attest_text(with_reference(talking, tmp_path, ids=ids), encoder).message
+        attest_text(with_reference(text_bundle, tmp_path, ids=ids), encoder).message
     )
-    assert talking.text
-    unwashed = replace(talking, text=talking.text._replace(clean=("spaces",)))
+    assert text_bundle.text
+    unwashed = replace(text_bundle, text=text_bundle.text._replace(clean=("spaces",)))
     assert "tokens" in attest_text(unwashed, TextEncoder(unwashed, threads=1)).message
-    assert not attest_text(replace(talking, text=talking.text._replace(goldens=())), encoder).ok
+    assert not attest_text(replace(text_bundle, text=text_bundle.text._replace(goldens=())), encoder).ok
     with pytest.raises(BundleError, match="not attested on this machine: the tokens"):
         open_text_encoder(unwashed, threads=1)
-    assert open_text_encoder(talking, threads=1).encode(["moon"]).shape == (1, DIMS)
+    assert open_text_encoder(text_bundle, threads=1).encode(["moon"]).shape == (1, DIMS)
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("result", "meant"),
     [
         ("“curly” ‘quotes’ ﬁne ＷＩＤＥ　cafe\u0301", "\"curly\" 'quotes' fine wide café"),
         ("one\r\ntwo\rthree\u2028 four\x07\ufeff", "one two three four"),
@@ -122,8 +122,8 @@ def test_attestation_names_the_step(talking: Bundle, tmp_path: Path) -> None:
         ("", ""),
     ],
 )
-def test_cleaning_as_open_clip_does(said: str, meant: str) -> None:
-    assert clean_text(said, ("tidy", "html", "spaces", "lower")) == meant
+def test_cleaning_as_open_clip_does(result: str, meant: str) -> None:
+    assert clean_text(result, ("tidy", "html", "spaces", "lower")) == meant
 
 
 def test_cleaning_as_big_vision_does() -> None:
