@@ -46,8 +46,8 @@ def section(context: CatalogContext, now: float, baseline: Baseline) -> Section:
 def _alarm(total: int, new: int) -> str:
     if not total:
         return ""
-    since = f", {new} since the last report" if new else ""
-    return f"{pluralize(total, 'file')} {'has' if total == 1 else 'have'} lost bytes{since}: see `catalog damage`."
+    note = f", {new} of them new" if new else ""
+    return f"{pluralize(total, 'file')} {'has' if total == 1 else 'have'} lost bytes{note}: see `catalog damage`."
 
 
 def _row(damage: Damage) -> tuple[Cell, ...]:
