@@ -149,7 +149,7 @@ def test_rot_is_listed_with_its_intact_copies_until_it_is_accepted(house: Househ
     assert "size, mtime and ctime are as they were" in found["evidence"]
     assert json.loads(ask(house, "status", "--json").stdout)["rot"] >= 1
     assert "catalog damage" in ask(house, "status").stdout
-    assert "whole" in ask(house, "damage", code=1).stdout
+    assert "  intact  " in ask(house, "damage", code=1).stdout
 
     ask(house, "accept", os.fspath(path(house, "other.jpg")), code=2)
     ask(house, "accept", *(found["path"], *(one["path"] for name, one in damage(house).items() if name != "a.jpg")))
