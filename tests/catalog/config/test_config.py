@@ -1,4 +1,4 @@
-"""The configuration: what is refused, what survives."""
+"""Loading the configuration: errors, and roots with any name."""
 
 import os
 from pathlib import Path
@@ -21,7 +21,7 @@ def load(folder: Path, text: str) -> object:
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "message"),
     [
         (GOOD + "[intake]\nworker = 3\n", "Did you mean `workers`?"),
         (GOOD + "colour = 1\n", "unknown key `colour`"),
@@ -44,37 +44,37 @@ def load(folder: Path, text: str) -> object:
         ("state = \n", "not valid TOML"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path: Path, text: str, words: str) -> None:
+def test_an_invalid_configuration_is_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(UsageError) as raised:
         load(tmp_path, text)
-    assert words in f"{raised.value.problem} {raised.value.remedy}"
+    assert message in f"{raised.value.problem} {raised.value.remedy}"
     assert raised.value.remedy
 
 
-def test_gpus_are_numbers(tmp_path: Path) -> None:
+def test_devices_are_gpu_numbers(tmp_path: Path) -> None:
     assert load(tmp_path, GOOD + "[model]\ndevices = [2, 0]\n").model.devices == (2, 0)  # type: ignore[attr-defined]
 
 
-def test_no_configuration_says_how_to_make_one(tmp_path: Path) -> None:
+def test_a_missing_configuration_is_refused_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(CatalogError) as raised:
         load_config(str(tmp_path / "absent.toml"))
     assert "catalog init" in raised.value.remedy
 
 
 @given(st.binary(min_size=1, max_size=40).filter(lambda name: b"\0" not in name and b"/" not in name))
-def test_any_root_survives_the_file(name: bytes) -> None:
+def test_any_root_round_trips(name: bytes) -> None:
     path = b"/" + name
     if path.rstrip(b"/"):
         assert parse_root(format_root(path)) == path
 
 
-def test_roots_with_hostile_names_survive_the_file(tmp_path: Path) -> None:
+def test_roots_with_unusual_names_are_written_and_read_back(tmp_path: Path) -> None:
     roots = (b'/a "quoted" \\ name', b"/b\nnewline", b"/c\xff\xfe", "/d ü".encode())
     write_config(tmp_path / "c.toml", tmp_path / "state", roots)
     assert load_config(str(tmp_path / "c.toml")).roots == roots
 
 
-def test_a_second_init_keeps_the_owners_own_lines(tmp_path: Path) -> None:
+def test_a_second_init_keeps_the_lines_of_the_owner(tmp_path: Path) -> None:
     place = tmp_path / "c.toml"
     write_config(place, tmp_path / "state", (b"/a",))
     place.write_text(place.read_text() + "# mine\n[intake]\nworkers = 3\n")
@@ -84,7 +84,7 @@ def test_a_second_init_keeps_the_owners_own_lines(tmp_path: Path) -> None:
     assert (config.roots, config.intake.workers) == ((b"/a", b"/b"), 3)
 
 
-def test_the_file_is_found_by_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_is_found_by_environment_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / "c.toml"
     write_config(place, tmp_path / "state", (os.fsencode(tmp_path),))
     monkeypatch.setenv("CATALOG_CONFIG", str(place))

@@ -1,4 +1,4 @@
-"""Changing the configuration: what the owner wrote is there afterwards, byte for byte."""
+"""Editing the configuration: everything else stays, byte for byte."""
 
 import os
 import re
@@ -63,12 +63,12 @@ ROOTS = {
 
 
 @pytest.mark.parametrize(("text", "changed"), ROOTS.values(), ids=ROOTS.keys())
-def test_a_root_is_added_and_all_else_stays(text: str, changed: str) -> None:
+def test_a_root_is_added_without_other_changes(text: str, changed: str) -> None:
     assert with_roots(text, STATE, [b"/new"]) == changed
     assert with_roots(changed, Path("/other"), [b"/new"]) == changed
 
 
-def test_a_root_that_is_listed_in_other_words_is_not_added() -> None:
+def test_a_root_listed_in_another_spelling_is_not_added() -> None:
     text = "state = '/s'\nroots = ['/a/', \"file:///%FF\"]\n"
     assert with_roots(text, STATE, [b"/a", b"/\xff"]) == text
 
@@ -91,7 +91,7 @@ def lists(draw: st.DrawFn) -> str:
 
 
 @given(st.sampled_from(["", "# top\n", "state = '/s' # d\n\n"]), lists(), TAIL)
-def test_however_a_list_is_laid_out(head: str, listed: str, tail: str) -> None:
+def test_a_root_is_added_to_a_list_of_any_layout(head: str, listed: str, tail: str) -> None:
     text = f"{head}roots = {listed}{tail}"
     old = tomllib.loads(text)
     changed = with_roots(text, STATE, [b"/new", b'/"newer" #'])
@@ -111,7 +111,7 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize("text", SETTINGS.values(), ids=SETTINGS.keys())
-def test_a_setting_is_changed_in_its_place(text: str) -> None:
+def test_a_setting_is_changed_in_place(text: str) -> None:
     old = re.compile("(bundle\"? *= *)('''x'''|'x'|\"x\")")
     assert with_setting(text, "model", "bundle", 'a "name"') == old.sub(r'\1"a \\"name\\""', text, count=1)
 
@@ -144,7 +144,7 @@ ADDED = {
 
 
 @pytest.mark.parametrize(("text", "changed"), ADDED.values(), ids=ADDED.keys())
-def test_a_setting_is_added_where_it_belongs(text: str, changed: str) -> None:
+def test_a_new_setting_is_added_to_its_table(text: str, changed: str) -> None:
     assert with_setting(text, "model", "bundle", "y") == changed
     assert with_setting(changed, "model", "bundle", "y") == changed
 
@@ -158,7 +158,7 @@ END = st.sampled_from(["", "\n", "\n\n# at night\n[scrub]\n", "\n[report]\ncomma
 
 
 @given(st.sampled_from(["", "# top\n", "state = '/s' # d\n[intake]\n\n"]), HEAD, TABLE, END)
-def test_however_a_table_is_laid_out(start: str, head: str, table: str, end: str) -> None:
+def test_a_setting_is_added_to_a_table_of_any_layout(start: str, head: str, table: str, end: str) -> None:
     text = f"{start}{head}\n{table}{end}"
     old = tomllib.loads(text)
     changed = with_setting(text, "model", "bundle", "y # z")
@@ -197,7 +197,7 @@ def test_init_adds_roots_to_a_configuration_with_comments(tmp_path: Path, photos
     assert changed.startswith(before) and changed.endswith("] # the archive" + after)
 
 
-def test_init_fills_in_what_a_prepared_configuration_lacks(tmp_path: Path, photos: list[Path]) -> None:
+def test_init_adds_missing_keys_to_a_prepared_configuration(tmp_path: Path, photos: list[Path]) -> None:
     place = tmp_path / "config.toml"
     text = "# by Ansible\n[intake]\nworkers = 1\n"
     place.write_text(text)
@@ -208,7 +208,7 @@ def test_init_fills_in_what_a_prepared_configuration_lacks(tmp_path: Path, photo
 
 
 @pytest.mark.parametrize("text", ["roots = [\n", "state = '/s'\nroots = ['/a'] # é".encode("latin-1")])
-def test_what_is_no_toml_is_named_and_not_touched(tmp_path: Path, photos: list[Path], text: str | bytes) -> None:
+def test_an_invalid_file_is_reported_and_not_changed(tmp_path: Path, photos: list[Path], text: str | bytes) -> None:
     place = tmp_path / "config.toml"
     data = text if isinstance(text, bytes) else text.encode()
     place.write_bytes(data)
@@ -218,8 +218,8 @@ def test_what_is_no_toml_is_named_and_not_touched(tmp_path: Path, photos: list[P
     assert sorted(os.listdir(tmp_path)) == sorted(["config.toml", *(one.name for one in photos)])
 
 
-def test_what_only_we_can_read_is_left_to_its_owner(tmp_path: Path) -> None:
-    """Lines that end in CR alone are no TOML, though Python's text files read them."""
+def test_a_file_with_cr_line_endings_is_not_changed(tmp_path: Path) -> None:
+    """Lines that end in CR alone are not valid TOML, although Python's text files read them."""
     place = tmp_path / "config.toml"
     place.write_bytes(b"state = '/s'\rroots = ['/a']\r")
     assert load_config(str(place)).roots == (b"/a",)
@@ -230,7 +230,7 @@ def test_what_only_we_can_read_is_left_to_its_owner(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["config.toml"]
 
 
-def test_line_ends_and_the_mark_of_an_editor_stay(tmp_path: Path) -> None:
+def test_line_endings_and_a_byte_order_mark_are_kept(tmp_path: Path) -> None:
     place = tmp_path / "config.toml"
     lines = ["\ufeffstate = '/s' # s", "roots = [", "  '/a', # a", "]", "[model] # m", "threads = 1"]
     place.write_bytes("\r\n".join(lines).encode())
@@ -241,7 +241,7 @@ def test_line_ends_and_the_mark_of_an_editor_stay(tmp_path: Path) -> None:
     assert place.read_bytes() == ("\r\n".join(lines) + '\r\nbundle = "tiny"\r\n').encode()
 
 
-def test_the_file_keeps_its_mode_and_owner_and_a_link_to_it_stays_a_link(tmp_path: Path) -> None:
+def test_mode_owner_and_links_are_kept(tmp_path: Path) -> None:
     file, place = tmp_path / "dotfiles.toml", tmp_path / "config.toml"
     file.write_text("state = '/s'\nroots = []\n")
     file.chmod(0o640)
@@ -257,7 +257,7 @@ def test_the_file_keeps_its_mode_and_owner_and_a_link_to_it_stays_a_link(tmp_pat
     assert file.stat().st_ino == after.st_ino, "written though nothing changed"
 
 
-def test_a_name_that_toml_cannot_hold_is_named(tmp_path: Path) -> None:
+def test_a_name_that_toml_cannot_represent_is_reported(tmp_path: Path) -> None:
     place = tmp_path / "config.toml"
     with pytest.raises(UsageError, match="not UTF-8"):
         write_config(place, Path(os.fsdecode(b"/s\xff")), [b"/new"])
