@@ -112,8 +112,8 @@ class Database:
 
     def value(self, sql: str, *values: object) -> Any:
         """Return the first column of the first row, or None."""
-        row = self.row(sql, *values)
-        return row[0] if row else None
+        first, *_ = self.row(sql, *values) or (None,)
+        return first
 
     def run(self, sql: str, *values: object) -> int:
         """Execute a statement; return the number of rows it changed."""

@@ -190,6 +190,23 @@ def test_the_schema_page_names_the_packages_that_write_a_table() -> None:
         assert writers == packages, name
 
 
+def test_the_data_flow_names_functions_that_exist() -> None:
+    """Each step is `path/of/module.py` `function` or `Class.method`."""
+    steps = re.findall(r"`((?:catalog|daemon|models)/[\w/]+\.py)` `([\w.]+)`", PAGES["docs/dev/data-flow.md"])
+    assert len(steps) > 30
+    missing = []
+    for path, name in steps:
+        names = set()
+        for node in ast.parse((HOME / path).read_text()).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                names.add(node.name)
+            if isinstance(node, ast.ClassDef):
+                names |= {f"{node.name}.{inner.name}" for inner in node.body if isinstance(inner, ast.FunctionDef)}
+        if name not in names:
+            missing.append(f"{path} {name}")
+    assert missing == []
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_no_line_is_too_long_to_read(page: str) -> None:
     prose = re.sub(r"(?ms)^```.*?^```$", "", PAGES[page])

@@ -115,7 +115,7 @@ def test_every_part_of_a_room_is_in_a_layer(room: str) -> None:
     parts = {m.file.split("/")[1].removesuffix(".py") for m in modules(room)} - {"__init__"}
     listed = [part for line in LAYERS[room] for part in line]
     assert len(listed) == len(set(listed))
-    assert parts - {"default"} <= set(listed)
+    assert parts - {"default"} == set(listed)
 
 
 @pytest.mark.parametrize("room", LAYERS)

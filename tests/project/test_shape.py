@@ -34,10 +34,43 @@ def test_no_file_is_a_crumb() -> None:
     assert set(crumbs) - CRUMBS == set()
 
 
+def test_a_package_has_a_caption_and_neither_few_files_nor_many() -> None:
+    wrong = {}
+    for module in modules(*PRODUCT, "tools"):
+        if not module.file.endswith("__init__.py"):
+            continue
+        folder = (HOME / module.file).parent
+        name = str(folder.relative_to(HOME))
+        caption = (ast.get_docstring(module.tree) or "").split("\n")[0]
+        files = [file for file in folder.iterdir() if file.suffix in (".py", ".c", ".h")]
+        packages = [inner for inner in folder.iterdir() if (inner / "__init__.py").exists()]
+        count = len(files) + len(packages)
+        too_many = len(files) >= FILES_IN_A_PACKAGE.stop and name not in MAY_BE_LARGER
+        if not caption.endswith(".") or too_many or count < FILES_IN_A_PACKAGE.start:
+            wrong[name] = (len(files), caption)
+    assert wrong == {}
+
+
 def test_no_name_repeats_its_package() -> None:
     """`backup/backup.py` says the same word twice."""
     files = [m.file.removesuffix(".py").split("/") for m in modules(*PRODUCT, "tools")]
     assert [file for file in files if len(file) > 1 and file[-1] == file[-2]] == []
+
+
+def test_rows_are_never_counted_by_index() -> None:
+    """`row[3]` says nothing: a row is unpacked, or is a named tuple."""
+    counted = [
+        f"{m.file}:{node.lineno} {ast.unparse(node)}"
+        for m in modules("catalog", "daemon")
+        for node in ast.walk(m.tree)
+        if isinstance(node, ast.Subscript)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in ("row", "rows", "old", "held")
+        and isinstance(node.slice, ast.Constant)
+        and isinstance(node.slice.value, int)
+        and (node.value.id == "row" or node.slice.value > 0)
+    ]
+    assert counted == []
 
 
 def test_no_function_is_long() -> None:
