@@ -22,7 +22,7 @@ def take_lock(state: Path) -> int:
     except OSError as error:
         raise ResourceError(
             f"cannot use the state directory {state}: {os.strerror(error.errno or 0).lower()}",
-            "Create it and make this user its owner, or set another `state` in the configuration.",
+            "Make it a directory that this user owns and can write to, or set another `state` in the configuration.",
         ) from error
     try:
         _lock(fd)

@@ -72,7 +72,7 @@ def edit(house: Household, old: str, new: str) -> None:
         ("threads = 1", "thread = 1", "unknown key `thread`", "Did you mean `threads`?"),
         ("[watch]", "[wacth]", "unknown key `wacth`", "Did you mean `watch`?"),
         ("threads = 1", 'threads = "one"', "wrong type", "README"),
-        ("threads = 1", "threads = ", "not valid TOML", "Mend that line"),
+        ("threads = 1", "threads = ", "not valid TOML", "Correct that line"),
         ('provider = "cpu"', 'provider = "gpu"', "no such provider: `gpu`", "auto, cpu, cuda"),
     ],
 )
@@ -166,7 +166,7 @@ def test_a_state_directory_that_cannot_be_written(house: Household) -> None:
     with mounted(house.state, "size=8m"):
         complete(house)
         subprocess.run(["mount", "-o", "remount,ro", house.state], check=True)
-        refused(house.once(), PLACE, "cannot use the state directory", "give it to this user")
+        refused(house.once(), PLACE, "cannot use the state directory", "this user owns and can write to")
         subprocess.run(["mount", "-o", "remount,rw", house.state], check=True)
         complete(house)
 

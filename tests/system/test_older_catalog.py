@@ -8,6 +8,7 @@ import json
 import os
 import sqlite3
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ class OlderCatalog:
         database.close()
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        call = [words[0], "--config", str(self.config), *words[1:]]
+        call = [str(Path(sys.executable).with_name(words[0])), "--config", str(self.config), *words[1:]]
         return subprocess.run(call, capture_output=True, text=True, timeout=100, check=False)
 
     def ask(self, question: str) -> list[dict[str, Any]]:
