@@ -39,10 +39,8 @@ class WrittenRange(NamedTuple):
 def append(state: Path, entries: Iterable[JournalEntry]) -> WrittenRange | None:
     """Append entries and sync the file. Each entry has at least `at` and `kind`.
 
-    Return the written range for `undo_append`; None if there are no entries.
-
-    Raises:
-        JournalError: the entries could not be written; the journal is unchanged.
+    Return the written range for `undo_append`; None if there are no entries. Raises JournalError if the entries could
+    not be written; the journal is unchanged.
     """
     lines = b"".join(json.dumps(entry).encode("ascii") + b"\n" for entry in entries)
     if not lines:
@@ -106,8 +104,7 @@ def _write_all(handle: int, data: bytes) -> None:
 def read(state: Path) -> Iterator[JournalEntry]:
     """Yield all entries, oldest first; none if there is no journal. Skip torn or damaged lines.
 
-    Raises:
-        JournalError: the file cannot be read.
+    Raises JournalError if the file cannot be read.
     """
     path = journal_path(state)
     try:

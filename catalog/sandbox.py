@@ -52,11 +52,9 @@ def confine(memory: int, *, may_write: bool) -> None:
 def run_confined(work: Callable[[], bytes], memory: int, seconds: float) -> bytes:
     """Call `work` in a confined child process and return its result.
 
-    The child gets `memory` bytes and `seconds` of time. Its result is bytes, which are not interpreted here.
-    A fork takes a few milliseconds; a new interpreter would take a tenth of a second.
-
-    Raises:
-        ConfinedError: the child died, raised, or took longer.
+    The child gets `memory` bytes and `seconds` of time. Its result is bytes, which are not interpreted here. A fork
+    takes a few milliseconds; a new interpreter would take a tenth of a second. Raises ConfinedError if the child died,
+    raised, or took longer.
     """
     read_end, write_end = os.pipe()
     child = os.fork()

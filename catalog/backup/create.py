@@ -85,9 +85,8 @@ def create_backup(
 ) -> Backup:
     """Create a backup, and only then delete the expired ones.
 
-    Raises:
-        StoreError, ResourceError: it could not be made; no older backup was deleted.
-        TaskStopped: `should_stop()` returned True.
+    Raises StoreError or ResourceError if it could not be made; no older backup was deleted. Raises TaskStopped if
+    `should_stop()` returned True.
     """
     folder = backup_folder(state)
     make_private_directory(folder)

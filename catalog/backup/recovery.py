@@ -67,10 +67,8 @@ class RecoveryResult:
 def recover_catalog(config: Config, source: Path | None, *, rebuild: bool, now: float) -> RecoveryResult:
     """Recover the catalog from `source`, from the newest sound backup, or as a new catalog (`rebuild`, or no backup).
 
-    The caller holds the lock of the service.
-
-    Raises:
-        StoreError: `source` is not sound. ResourceError: no space, or the state directory cannot be written.
+    The caller holds the lock of the service. Raises StoreError if `source` is not sound, ResourceError if there is no
+    space, or the state directory cannot be written.
     """
     skipped: list[SkippedBackup] = []
     backup = None if rebuild else _choose_backup(config.state, source, skipped)

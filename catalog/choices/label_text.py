@@ -45,11 +45,7 @@ def _escape_char(char: str) -> str:
 
 
 def write_label_file(path: Path, text: str) -> None:
-    """Write the file completely, or leave an existing one unchanged.
-
-    Raises:
-        ResourceError: it cannot be written.
-    """
+    """Write the file completely, or leave an existing one unchanged. Raises ResourceError if it cannot be written."""
     draft = path.with_name(path.name + ".new")
     try:
         draft.write_text(text, encoding="utf-8", newline="")
@@ -64,8 +60,7 @@ def write_label_file(path: Path, text: str) -> None:
 def parse_labels(text: str) -> list[LabelChoice]:
     """Return the labels in a text that `format_labels` wrote.
 
-    Raises:
-        UsageError: a line is invalid; the message has its number.
+    Raises UsageError if a line is invalid; the message has its number.
     """
     choices = []
     for number, line in enumerate(text.split("\n"), 1):

@@ -119,19 +119,14 @@ def table_choices(database: Database) -> list[LabelChoice]:
 
 
 def journal_choices(state: Path) -> list[LabelChoice]:
-    """Return the choices in the journal, oldest first.
-
-    Raises:
-        JournalError: the journal cannot be read.
-    """
+    """Return the choices in the journal, oldest first. Raises JournalError if the journal cannot be read."""
     return [choice for entry in journal.read(state) if (choice := choice_from_entry(entry)) is not None]
 
 
 def effective_choices(database: Database, state: Path) -> dict[bytes, LabelChoice]:
     """Return the choices by sha256, as `reconcile_with_journal` would leave them, with the labelled path if known.
 
-    Raises:
-        JournalError: the journal cannot be read.
+    Raises JournalError if the journal cannot be read.
     """
     in_table, in_journal = table_choices(database), journal_choices(state)
     labelled_paths = {choice.sha256: choice.path for choice in in_journal}
@@ -160,9 +155,7 @@ def store_choice(database: Database, choice: LabelChoice) -> None:
 def record_choices(database: Database, state: Path, choices: list[LabelChoice]) -> None:
     """Store new choices in the journal and in the table: all of them or none.
 
-    Raises:
-        JournalError: the journal cannot be written.
-        StoreError: the catalog is locked or damaged.
+    Raises JournalError if the journal cannot be written, StoreError if the catalog is locked or damaged.
     """
     written = None
     try:
@@ -179,8 +172,7 @@ def record_choices(database: Database, state: Path, choices: list[LabelChoice]) 
 def reconcile_with_journal(database: Database, state: Path) -> LabelDifference:
     """Add what table and journal lack of each other; return what was missing. Call in a transaction.
 
-    Raises:
-        JournalError: the journal cannot be read or written.
+    Raises JournalError if the journal cannot be read or written.
     """
     restore_from_journal(database, state)
     difference = compare_choices(table_choices(database), journal_choices(state))

@@ -109,10 +109,7 @@ def plan_label_import(
 def import_choices(path: Path, state: Path, imported: Iterable[LabelChoice], overwrite: bool) -> LabelImportPlan:
     """Plan an import and write its labels to the catalog at `path`; return the plan.
 
-    After an error, labels written so far remain, and importing again writes the rest.
-
-    Raises:
-        JournalError, StoreError: see `record_choices`.
+    After an error, labels written so far remain, and importing again writes the rest. Raises as `record_choices` does.
     """
     database = Database(path, write=True)
     try:

@@ -20,11 +20,8 @@ ContentKey = tuple[bytes, int]  # sha256, bytes
 def mark_not_duplicates(database: Database, state: Path, contents: list[ContentKey], now: float) -> int:
     """Mark that no two of these contents are duplicates; return the number of new pairs.
 
-    The pairs are stored in the journal and in the table, or in neither.
-
-    Raises:
-        JournalError: the journal cannot be written.
-        StoreError: the catalog is locked or damaged.
+    The pairs are stored in the journal and in the table, or in neither. Raises JournalError if the journal cannot be
+    written, StoreError if the catalog is locked or damaged.
     """
     written, count = None, 0
     try:
@@ -41,8 +38,7 @@ def mark_not_duplicates(database: Database, state: Path, contents: list[ContentK
 def restore_from_journal(database: Database, state: Path) -> None:
     """Add the pairs in the journal that the table lacks. Call in a transaction.
 
-    Raises:
-        JournalError: the journal cannot be read.
+    Raises JournalError if the journal cannot be read.
     """
     for one, other, at in _journal_pairs(state):
         _store_pair(database, one, other, at)

@@ -51,8 +51,7 @@ def _parse_line(line: bytes) -> NamedFile:
 def resolve_targets(database: Database, named: list[NamedFile]) -> list[LabelTarget]:
     """Return the contents of all named files and patterns.
 
-    Raises:
-        UsageError: some cannot be resolved. Labelling only the others would leave the user a half-done list.
+    Raises UsageError if some cannot be resolved: labelling only the others would leave the user a half-done list.
     """
     targets: dict[bytes, LabelTarget] = {}
     problems: list[str] = []

@@ -12,8 +12,7 @@ def confirm(question: str, *, yes: bool, stdin_used: bool = False) -> bool:
     """Return whether the user agrees. `yes`: agreed on the command line; `stdin_used`: ask on /dev/tty, since stdin
     was a list.
 
-    Raises:
-        UsageError: there is no terminal.
+    Raises UsageError if there is no terminal.
     """
     if yes:
         return True

@@ -86,10 +86,8 @@ class ServiceScrub:
     def run(self, limit: int | None, on_progress: OnProgress) -> ScrubRun:
         """Start the scrub, or join the one in progress, and return it when it has ended.
 
-        `limit`: bytes to read; None for the rest of tonight's budget.
-
-        Raises:
-            KeyboardInterrupt, StoreError, ResourceError.
+        `limit`: bytes to read; None for the rest of tonight's budget. Raises KeyboardInterrupt, StoreError,
+        ResourceError.
         """
         self._begin(limit)
         silent = 0.0
@@ -155,8 +153,7 @@ class ChildScrub:
     def run(self, limit: int | None, on_progress: OnProgress) -> ScrubRun:
         """Start the service and return the scrub when it has ended.
 
-        Raises:
-            KeyboardInterrupt, and the error that the service reported.
+        Raises KeyboardInterrupt, and the error that the service reported.
         """
         config = self._context.config
         service = ServiceClient(config.state)

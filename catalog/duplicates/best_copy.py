@@ -73,11 +73,7 @@ def copy_rank(candidate: FileCopy) -> CopyRank:
 
 
 def best_copy(candidates: Iterable[FileCopy]) -> FileCopy:
-    """Return the copy to keep.
-
-    Raises:
-        ValueError: there are no candidates.
-    """
+    """Return the copy to keep. Raises ValueError if there are no candidates."""
     return min(candidates, key=copy_rank)
 
 

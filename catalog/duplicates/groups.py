@@ -56,10 +56,8 @@ def near_duplicates(
     """Yield groups of contents whose cosine to the kept one is at least `threshold`, by wasted bytes, most first.
 
     `model`: a model's row id. `state`: the directory with the index snapshot, which is used above `max_exact` vectors.
-    Groups list all ok files of their contents. See `catalog.duplicates.clustering` for how they are formed.
-
-    Raises:
-        UsageError: there is no such model, or the threshold is not above 0 and at most 1.
+    Groups list all ok files of their contents. See `catalog.duplicates.clustering` for how they are formed. Raises
+    UsageError if there is no such model, or the threshold is not above 0 and at most 1.
     """
     row = database.row("SELECT digest, dims FROM model WHERE id = ?", model)
     if row is None:

@@ -23,9 +23,7 @@ REMEDY = "Use an intact image."
 def decode_one(path: bytes, recipe: "Recipe", limits: IntakeSettings) -> "np.ndarray":
     """Return the image as the model's input: uint8 [height, width, 3].
 
-    Raises:
-        ResourceError: the file cannot be read.
-        UsageError: the file is not an intact image.
+    Raises ResourceError if the file cannot be read, UsageError if it is not an intact image.
     """
     import numpy as np
 

@@ -72,8 +72,7 @@ def is_embedded(database: Database, model: int, sha256: bytes) -> bool:
 def decode_files(paths: Iterable[bytes], settings: DecodeSettings) -> Iterator[DecodeResult]:
     """Yield a result for each file, in any order. If a worker dies, retry each of its files alone, in a new process.
 
-    Raises:
-        ResourceError: no process can be started.
+    Raises ResourceError if no process can be started.
     """
     remaining = iter(paths)
     while True:

@@ -34,11 +34,8 @@ def pull(state: Path, source: str, name: str, revision: str, offline: bool, sha2
     """Fetch `source`, build a bundle from it in the state directory under `name`, check that it loads, and return it.
 
     The bundle is built in a draft folder beside its target, which is rebuilt after an interruption. Files that were
-    fetched before are not fetched again.
-
-    Raises:
-        ResourceError: there is no network, or the source does not exist.
-        UsageError: the source cannot be used.
+    fetched before are not fetched again. Raises ResourceError if there is no network, or the source does not exist.
+    Raises UsageError if the source cannot be used.
     """
     if not BUNDLE_NAME.fullmatch(name) or name == DEFAULT_BUNDLE:
         raise UsageError(

@@ -43,9 +43,7 @@ class FileEmbedder:
     def __init__(self, context: CatalogContext) -> None:
         """Open the bundle of the current model.
 
-        Raises:
-            StoreError: the catalog has no vectors.
-            ResourceError: the model's bundle cannot be opened.
+        Raises StoreError if the catalog has no vectors, ResourceError if the model's bundle cannot be opened.
         """
         self._context, self._model = context, require_current_model(context.database)
         self._bundle = bundle_of(context.config, context.database, self._model)
@@ -120,8 +118,7 @@ class FileEmbedder:
     def session(self) -> "ModelSession":
         """Return the model's session, loaded and attested once.
 
-        Raises:
-            ResourceError: the model cannot be loaded or fails its attestation.
+        Raises ResourceError if the model cannot be loaded or fails its attestation.
         """
         from models.runtime.attestation import attest
 

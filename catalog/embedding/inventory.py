@@ -89,8 +89,7 @@ def _try_load(folder: Path) -> tuple[Bundle | None, str]:
 def drop_vectors(database: Database, digest: str) -> tuple[int, int]:
     """Delete the vectors of a model that is neither current nor next; return how many were deleted and how many kept.
 
-    Raises:
-        UsageError: the model is in use.
+    Raises UsageError if the model is in use.
     """
     from catalog.store.models import count_retained_vectors, delete_name_vectors, delete_vectors
 

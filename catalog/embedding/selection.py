@@ -26,8 +26,7 @@ def bundle_folder(name: str, state: Path) -> Path:
 def named_bundle(name: str, state: Path) -> Bundle:
     """Return the bundle that the user named.
 
-    Raises:
-        ResourceError: there is none of this name; the remedy suggests what may have been meant.
+    Raises ResourceError if there is none of this name; the remedy suggests what may have been meant.
     """
     folder = bundle_folder(name, state)
     if not folder.is_dir():
@@ -40,20 +39,12 @@ def named_bundle(name: str, state: Path) -> Bundle:
 
 
 def configured_bundle(config: Config) -> Bundle:
-    """Return the bundle that the configuration names.
-
-    Raises:
-        ResourceError: it is missing or altered.
-    """
+    """Return the bundle that the configuration names. Raises ResourceError if it is missing or altered."""
     return open_bundle(bundle_folder(config.model.bundle, config.state))
 
 
 def open_bundle(folder: Path) -> Bundle:
-    """Return the bundle in this folder.
-
-    Raises:
-        ResourceError: it is missing or altered.
-    """
+    """Return the bundle in this folder. Raises ResourceError if it is missing or altered."""
     try:
         return load_bundle(folder)
     except BundleError as error:
@@ -78,8 +69,7 @@ def serving_bundle(config: Config, database: Database) -> Bundle:
 def bundle_of(config: Config, database: Database, model: Model) -> Bundle:
     """Return the bundle that made this model's vectors; vectors of other bundles are not comparable.
 
-    Raises:
-        ResourceError: it is missing.
+    Raises ResourceError if it is missing.
     """
     bundle = serving_bundle(config, database)
     if bundle.id != model.digest:

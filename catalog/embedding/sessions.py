@@ -37,8 +37,7 @@ def provider_advice(session: "ModelSession", provider: str, precision: str, pres
 def open_session(bundle: Bundle, config: Config) -> "ModelSession":
     """Return a session for the bundle; with several configured GPUs, a pool with one session per GPU.
 
-    Raises:
-        ResourceError: the execution provider is not available, or the graph does not load.
+    Raises ResourceError if the execution provider is not available, or the graph does not load.
     """
     from models.runtime.session import ProviderError
     from models.runtime.session_pool import SessionPool

@@ -7,11 +7,7 @@ from catalog.errors import ResourceError
 
 
 def replace_durably(part: Path, target: Path) -> None:
-    """Sync a file and rename it to `target`, on the same filesystem.
-
-    Raises:
-        OSError: `target` is unchanged.
-    """
+    """Sync a file and rename it to `target`, on the same filesystem. Raises OSError; `target` is unchanged then."""
     handle = os.open(part, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

@@ -36,10 +36,9 @@ def move_noreplace(
     """Move a file within its filesystem. A crash leaves it at one path, or at both as hard links.
 
     `rename` is tried first. On a filesystem without exclusive rename, a hard link is created at the new path, which is
-    exclusive too, and then the old path is removed (`link`). On one without hard links, check and then rename.
-
-    Raises:
-        OSError: the file is at its old path. FileExistsError: `target` exists. EXDEV: it is on another filesystem.
+    exclusive too, and then the old path is removed (`link`). On one without hard links, check and then rename. Raises
+    OSError, and the file is at its old path then: FileExistsError if `target` exists, EXDEV if it is on another
+    filesystem.
     """
     try:
         rename(source, target)

@@ -32,8 +32,7 @@ class OpenFile(NamedTuple):
 def open_regular(path: bytes, *, follow_links: bool = False) -> Iterator[OpenFile]:
     """Open a regular file for reading, without changing its access time if this user may (O_NOATIME, open(2)).
 
-    Raises:
-        NotRegular: it is not a regular file. OSError: it cannot be opened; ELOOP for a symbolic link.
+    Raises NotRegular if it is not a regular file, OSError if it cannot be opened; ELOOP for a symbolic link.
     """
     handle, untraced = _open(path, OPEN_FLAGS | (0 if follow_links else os.O_NOFOLLOW))
     try:
@@ -67,10 +66,8 @@ def hash_from_disk(path: bytes) -> Hashed | None:
     """Hash a regular file; return None if it is not one, or was written meanwhile.
 
     Its cached pages are dropped first (posix_fadvise(2), POSIX_FADV_DONTNEED), so that the bytes are read from the disk
-    as far as the filesystem allows: cached pages do not prove that a copy on disk is intact.
-
-    Raises:
-        OSError: it does not exist or cannot be read.
+    as far as the filesystem allows: cached pages do not prove that a copy on disk is intact. Raises OSError if it does
+    not exist or cannot be read.
     """
     try:
         with open_regular(path) as opened, open(opened.handle, "rb", buffering=0, closefd=False) as file:

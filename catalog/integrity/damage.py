@@ -102,9 +102,8 @@ def acceptance_problem(database: Database, file: int) -> str:
 def accept_content(database: Database, state: Path, files: list[FileEntry], now: float) -> None:
     """Record in journal and history that the owner accepts the current content of these files, all or none.
 
-    Raises:
-        JournalError: the journal cannot be written. StoreError: the catalog is locked or damaged.
-        UsageError: a file has other bytes by now.
+    Raises JournalError if the journal cannot be written, StoreError if the catalog is locked or damaged, UsageError if
+    a file has other bytes by now.
     """
     with database.transaction():
         for entry in files:

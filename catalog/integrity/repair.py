@@ -37,8 +37,7 @@ REREAD_KINDS = ("unread", "unembedded", "content", "kind", "changed", "unknown")
 def repair_catalog(config: Config, findings: list[CheckFinding]) -> list[str]:
     """Repair the findings; return what was done, a line each. A running service is told to scan instead.
 
-    Raises:
-        StoreError: the database itself is damaged.
+    Raises StoreError if the database itself is damaged.
     """
     if any(finding.kind == "sqlite" for finding in findings):  # writing would spread the damage
         raise StoreError("the database itself is damaged: nothing was changed", RECOVER_REMEDY)

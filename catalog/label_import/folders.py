@@ -14,11 +14,7 @@ FolderLabels = dict[bytes, str]  # folder → keep or delete
 
 
 def parse_class_map(text: str) -> dict[str, str]:
-    """Return `good=keep,bad=delete` as a dictionary.
-
-    Raises:
-        UsageError: the text is invalid.
-    """
+    """Return `good=keep,bad=delete` as a dictionary. Raises UsageError if the text is invalid."""
     labels = {}
     for item in filter(None, (part.strip() for part in text.split(","))):
         name, _, value = item.rpartition("=")
@@ -33,9 +29,8 @@ def parse_class_map(text: str) -> dict[str, str]:
 def class_folders(top: bytes, class_map: Mapping[str, str], ignore: IgnoreRules) -> FolderLabels:
     """Return the folders of an ImageFolder tree, which has one folder per class.
 
-    Raises:
-        UsageError: `class_map`, or DEFAULT_CLASSES if it is empty, lacks a class, or there are no folders.
-        ResourceError: the tree cannot be read.
+    Raises UsageError if `class_map`, or DEFAULT_CLASSES if it is empty, lacks a class, or there are no folders. Raises
+    ResourceError if the tree cannot be read.
     """
     with _scan_folder(top) as entries:
         folders = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
@@ -66,10 +61,7 @@ def _scan_folder(top: bytes) -> "os._ScandirIterator[bytes]":
 def regular_files(folder: bytes, ignore: IgnoreRules, on_error: Callable[[OSError], None]) -> Iterator[bytes]:
     """Yield the regular files below a folder, in order, without following links.
 
-    Calls `on_error` for each subfolder that cannot be read.
-
-    Raises:
-        ResourceError: the folder itself cannot be read.
+    Calls `on_error` for each subfolder that cannot be read. Raises ResourceError if the folder itself cannot be read.
     """
     _scan_folder(folder).close()
     for directory, subfolders, names in os.walk(folder, onerror=on_error):

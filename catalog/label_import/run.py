@@ -48,11 +48,7 @@ def ignore_rules(context: CatalogContext) -> IgnoreRules:
 
 
 def import_text(context: CatalogContext, text: str, overwrite: bool) -> ImportResult:
-    """Import the labels in a text that `catalog label export` wrote.
-
-    Raises:
-        UsageError: a line is invalid.
-    """
+    """Import the labels in a text that `catalog label export` wrote. Raises UsageError if a line is invalid."""
     choices = parse_labels(text)
     return ImportResult(_import_choices(context, choices, overwrite), len(choices))
 
@@ -62,10 +58,8 @@ def import_folders(
 ) -> ImportResult:
     """Give every image below each folder the folder's label, and a vector if it has none.
 
-    Raises:
-        StoreError: the catalog has no vectors.
-        ResourceError: a folder cannot be read, or the model cannot be used.
-        UsageError: a file is below folders with different labels.
+    Raises StoreError if the catalog has no vectors. Raises ResourceError if a folder cannot be read, or the model
+    cannot be used. Raises UsageError if a file is below folders with different labels.
     """
     from catalog.embedding.embedder import FileEmbedder
 
@@ -107,8 +101,7 @@ def import_xmp(
 ) -> ImportResult:
     """Import the ratings that other programs gave to files in the catalog, all or those below `folders`.
 
-    Raises:
-        UsageError: the catalog has no file below `folders`.
+    Raises UsageError if the catalog has no file below `folders`.
     """
     tally, choices, now = ImportTally(), list[LabelChoice](), round(time.time(), 3)
     with progress_bar(None) as on_progress:

@@ -96,8 +96,7 @@ class Report:
 def build_report(context: CatalogContext, now: float, baseline: Baseline) -> Report:
     """Build every section. One that fails, say because a model's folder is missing, shows its error instead.
 
-    Raises:
-        StoreError: the catalog is damaged; no report is made of it.
+    Raises StoreError if the catalog is damaged; no report is made of it.
     """
     sections = {name: _build_section(name, make, context, now, baseline) for name, make in SECTIONS.items()}
     return Report(now, baseline, sections)

@@ -16,11 +16,9 @@ OUTPUT_TAIL_BYTES = 500  # of the command's output, quoted in the error
 def send_report(command: str, page: Path, text: str, seconds: float = TIMEOUT_SECONDS) -> None:
     """Run `command` with the page's path as its last argument and the text on stdin, without a shell.
 
-    Its stdin and output are files, not pipes: a surviving child could keep a pipe open and block us.
-
-    Raises:
-        UsageError: the command line cannot be parsed.
-        ResourceError: the program is missing, fails, or takes longer than `seconds`.
+    Its stdin and output are files, not pipes: a surviving child could keep a pipe open and block us. Raises UsageError
+    if the command line cannot be parsed, ResourceError if the program is missing, fails, or takes longer than
+    `seconds`.
     """
     try:
         words = shlex.split(command)

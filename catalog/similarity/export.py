@@ -24,11 +24,8 @@ VectorRow = tuple[int, int, "np.ndarray"]  # vector id, content id, float32 [D]
 def export_vectors(context: CatalogContext, manifest: Path, vectors: Path | None) -> int:
     """Write the manifest (JSON lines: the model first, then one line per vector) and, if wanted, the vectors (`.npy`).
 
-    The array is float16 [N, D]. Returns N. Each file appears complete or not at all.
-
-    Raises:
-        StoreError: the catalog has no vectors.
-        ResourceError: a file cannot be written.
+    The array is float16 [N, D]. Returns N. Each file appears complete or not at all. Raises StoreError if the catalog
+    has no vectors, ResourceError if a file cannot be written.
     """
     model = require_current_model(context.database)
     with _atomic_file(manifest) as lines:

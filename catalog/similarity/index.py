@@ -46,8 +46,7 @@ class VectorIndex:
     def load(cls, path: Path, states: States, dims: int, threads: int = 1) -> "VectorIndex":
         """Return the index that `save` wrote. The caller has verified the file: a damaged one may crash hnswlib.
 
-        Raises:
-            RuntimeError: hnswlib rejects the file.
+        Raises RuntimeError if hnswlib rejects the file.
         """
         self = cls.__new__(cls)
         self.dims, self._threads, self._lock = dims, threads, ReadersWriterLock()

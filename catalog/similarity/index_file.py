@@ -155,8 +155,7 @@ def remove_snapshot(folder: Path, digest: str) -> None:
 def save_snapshot(folder: Path, index: "VectorIndex", digest: str, seq: int, timeline: str) -> SnapshotHeader:
     """Write the index atomically; return its header. No other thread may change the index meanwhile.
 
-    Raises:
-        ResourceError: it could not be written in full; the previous snapshot is intact.
+    Raises ResourceError if it could not be written in full; the previous snapshot is intact.
     """
     previous = read_header(folder, digest)
     slot = SLOTS[1] if previous and previous.slot == SLOTS[0] else SLOTS[0]

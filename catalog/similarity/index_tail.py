@@ -33,10 +33,8 @@ def complete_answer(
     """Return the k live contents nearest to `query` (float32 [D], unit length), or all of them if there are fewer.
 
     Returns None if `found` has too few of the index's neighbours to answer. `found`: (vector id, cosine), best first.
-    `reached`: a seq that the index had reached before it was queried; it may have applied later changes too.
-
-    Raises:
-        StoreError: the index is too far behind.
+    `reached`: a seq that the index had reached before it was queried; it may have applied later changes too. Raises
+    StoreError if the index is too far behind.
     """
     with database.snapshot():
         tail = vector_changes_after(database, model, reached, MAX_TAIL_CHANGES)

@@ -38,12 +38,9 @@ class SimilarFile(NamedTuple):
 def similar_files(context: CatalogContext, path: bytes, count: int) -> Iterator[SimilarFile]:
     """Return the `count` files nearest to the image at `path`, best first, without `path` itself.
 
-    Among files that are about equally near, those that show the very same image come first. All files of a content
-    are included. `path` need not be in the catalog.
-
-    Raises:
-        StoreError: the catalog has no vectors.
-        ResourceError, UsageError: see `embed_file`.
+    Among files that are about equally near, those that show the very same image come first. All files of a content are
+    included. `path` need not be in the catalog. Raises StoreError if the catalog has no vectors, and as `embed_file`
+    does.
     """
     model = require_current_model(context.database)
     entry = entry_at(context.database, path)
@@ -168,9 +165,7 @@ def _service_hits(context: CatalogContext, model: Model, vector: "np.ndarray", c
 def embed_file(context: CatalogContext, model: Model, path: bytes) -> "np.ndarray":
     """Return the model's vector of a file on disk, float32 [D]. The image is decoded in a child process.
 
-    Raises:
-        ResourceError: the file or the bundle does not exist.
-        UsageError: the file is not an intact image.
+    Raises ResourceError if the file or the bundle does not exist, UsageError if the file is not an intact image.
     """
     import numpy as np
 

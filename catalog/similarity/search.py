@@ -79,9 +79,8 @@ def search(
 ) -> list[tuple[FileEntry, float]]:
     """Return the `count` files nearest to the query as (file, cosine), best first, without the query's own images.
 
-    Raises:
-        StoreError: the catalog has no vectors.
-        UsageError: the model has no text encoder, or the query has nothing to look for.
+    Raises StoreError if the catalog has no vectors, UsageError if the model has no text encoder, or the query has
+    nothing to look for.
     """
     model = require_current_model(context.database)
     first = count + len(query.images) + SPARE_CONTENTS if conditions.is_empty else WIDEN_FACTOR * count

@@ -180,10 +180,8 @@ class Database:
     def copy(self, target: Path, should_stop: Callable[[], bool] = _never) -> None:
         """Copy the current state to `target`: checked, synced, and only then renamed. The writer is not blocked.
 
-        Raises:
-            StoreError: the catalog is damaged, or the copy failed its check.
-            ResourceError: `target` cannot be written.
-            TaskStopped: `should_stop()` returned True.
+        Raises StoreError if the catalog is damaged, or the copy failed its check. Raises ResourceError if `target`
+        cannot be written. Raises TaskStopped if `should_stop()` returned True.
         """
         part = target.with_name(target.name + ".part")
         try:

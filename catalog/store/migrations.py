@@ -64,8 +64,7 @@ def applied_migrations(database: Tables) -> int:
 def migrate(database: Tables, *, preserve: bool = True) -> None:
     """Create the tables, or apply all missing migrations in one transaction. `preserve`: back up older tables first.
 
-    Raises:
-        StoreError: the catalog is of a newer version, or empty although there was one before.
+    Raises StoreError if the catalog is of a newer version, or empty although there was one before.
     """
     if preserve and 0 < applied_migrations(database) < len(MIGRATIONS):
         _back_up(database)

@@ -29,11 +29,7 @@ def current_model(database: Database) -> Model | None:
 
 
 def require_current_model(database: Database) -> Model:
-    """Return the model in use.
-
-    Raises:
-        StoreError: nothing has been embedded yet.
-    """
+    """Return the model in use. Raises StoreError if nothing has been embedded yet."""
     model = current_model(database)
     if model is None:
         raise StoreError("the catalog has no vectors yet", "Start the service or run `catalogd --once` first.")

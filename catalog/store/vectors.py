@@ -49,8 +49,7 @@ def pack_vectors(vectors: Floats) -> list[bytes]:
 def unpack_vectors(rows: Sequence[bytes], dims: int) -> Floats:
     """Unpack N rows of finite values into float32 [N, D].
 
-    Raises:
-        ValueError: the rows do not have `dims` values each.
+    Raises ValueError if the rows do not have `dims` values each.
     """
     joined = b"".join(rows)
     if len(joined) != 2 * dims * len(rows):

@@ -83,10 +83,7 @@ def resolve_unfinished(
 ) -> int:
     """Resolve the unfinished records whose disk is present; return how many.
 
-    `on_refusal` is called with each record that the disk contradicts, and the reason.
-
-    Raises:
-        JournalError, StoreError.
+    `on_refusal` is called with each record that the disk contradicts, and the reason. Raises JournalError, StoreError.
     """
     count = 0
     for record in records:

@@ -38,9 +38,8 @@ class TrashEntryPaths(NamedTuple):
 def open_trash(record: TrashRecord) -> Iterator[TrashEntryPaths | None]:
     """Open the trash of a record; None where its directories do not exist.
 
-    Raises:
-        Refusal: it is not a trash of this user, or is reached through a symbolic link.
-        OSError: it cannot be opened.
+    Raises Refusal if it is not a trash of this user, or is reached through a symbolic link. Raises OSError if it cannot
+    be opened.
     """
     files, name = os.path.split(record.trash_path)
     trash, home = os.path.dirname(files), home_trash(xdg_data_home())
@@ -83,11 +82,8 @@ def open_restore_target(
     """Open the parent directory of `target`, and yield the target's path through it.
 
     The parent is `folder`, if the owner named one, or is in a root. Missing directories in a root are created, each
-    after a call of `before_mkdir`, which may raise Refusal.
-
-    Raises:
-        Refusal: `target` is in no root, or is reached through a symbolic link below it.
-        OSError: the directory cannot be opened or created.
+    after a call of `before_mkdir`, which may raise Refusal. Raises Refusal if `target` is in no root, or is reached
+    through a symbolic link below it. Raises OSError if the directory cannot be opened or created.
     """
     start, parts = (folder, []) if folder is not None else _split_at_root(target, roots)
     with ExitStack() as stack:
@@ -138,8 +134,7 @@ def _open_below(
 ) -> int:
     """Open a directory below an open one.
 
-    Raises:
-        NotADirectoryError: a component is a symbolic link, or is not a file name. OSError.
+    Raises NotADirectoryError if a component is a symbolic link or not a file name; OSError.
     """
     for part in parts:
         if part in (b"", b".", b".."):

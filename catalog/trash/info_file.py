@@ -40,8 +40,7 @@ def info_text(path_in_info: bytes, at: float, record_id: str) -> bytes:
 def write_info(path: bytes, text: bytes) -> None:
     """Create the info file, which claims the name in the trash. A failed write leaves no file.
 
-    Raises:
-        FileExistsError: the name is taken. OSError: the file cannot be written.
+    Raises FileExistsError if the name is taken, OSError if the file cannot be written.
     """
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:

@@ -45,10 +45,8 @@ class TrashSession:
 def trash_session(config: Config, clock: Callable[[], float], say: Callable[[str], None]) -> Iterator[TrashSession]:
     """Wait for other commands, recover what one left unfinished, and flush the log at the end.
 
-    `say` receives lines for a person.
-
-    Raises:
-        ResourceError: the state directory or the journal cannot be written. StoreError: the catalog cannot.
+    `say` receives lines for a person. Raises ResourceError if the state directory or the journal cannot be written,
+    StoreError if the catalog cannot.
     """
 
     def on_refusal(record: TrashRecord, reason: str) -> None:

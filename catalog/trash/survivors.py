@@ -20,8 +20,7 @@ class SurvivorVerifier:
     def require(self, groups: Iterable[Sequence[Survivor]], leaving: os.stat_result) -> list[Survivor]:
         """Return the first survivor of each group that has its bytes in another file than the one that leaves.
 
-        Raises:
-            Refusal: a group has none.
+        Raises Refusal if a group has none.
         """
         return [self._first(group, leaving) for group in groups]
 
