@@ -3,6 +3,10 @@
 A defect of a single image file is not among them: it is recorded (`models.decode.reason.DecodeError`).
 """
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from catalog import exit_codes
 
 
@@ -37,3 +41,17 @@ class ResourceError(CatalogError):
     """A problem of the environment: a full disk, an absent root, a missing model, an unreadable file."""
 
     exit_code = exit_codes.RESOURCE
+
+
+def error_text(error: OSError) -> str:
+    """Return the system's text for an error, in lower case."""
+    return os.strerror(error.errno or 0).lower()
+
+
+@contextmanager
+def resource_errors(problem: str, remedy: str) -> Iterator[None]:
+    """Raise an OSError of the body as a ResourceError: `problem`, followed by the system's text."""
+    try:
+        yield
+    except OSError as error:
+        raise ResourceError(f"{problem}: {error_text(error)}", remedy) from error

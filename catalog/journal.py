@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from catalog.errors import ResourceError
+from catalog.errors import ResourceError, error_text
 from catalog.filesystem.atomic_write import fsync_directory, inherit_owner
 from catalog.state_dir import JOURNAL
 
@@ -50,7 +50,7 @@ def append(state: Path, entries: Iterable[JournalEntry]) -> WrittenRange | None:
         return _append(path, lines)
     except OSError as error:
         raise JournalError(
-            f"your choice could not be written to {path}: {os.strerror(error.errno or 0).lower()}",
+            f"your choice could not be written to {path}: {error_text(error)}",
             f"Nothing was changed. Free some space in {state}, check that it is writable, and repeat the command.",
         ) from error
 
@@ -117,7 +117,7 @@ def read(state: Path) -> Iterator[JournalEntry]:
         return
     except OSError as error:
         raise JournalError(
-            f"the journal {path} cannot be read: {os.strerror(error.errno or 0).lower()}",
+            f"the journal {path} cannot be read: {error_text(error)}",
             "Make it readable for this user, or replace it with a copy.",
         ) from error
 

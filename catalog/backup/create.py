@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from catalog.backup.retention import expired_backups
 from catalog.config.settings import BackupSettings
-from catalog.errors import CatalogError, ResourceError, StoreError
+from catalog.errors import CatalogError, ResourceError, StoreError, resource_errors
 from catalog.filesystem.atomic_write import make_private_directory
 from catalog.journal import format_timestamp
 from catalog.state_dir import BACKUPS, backup_name, backup_time
@@ -124,12 +124,8 @@ def write_backup(database: Database, target: Path, should_stop: Callable[[], boo
 
 def require_free_space(folder: Path, size: int) -> None:
     """Raise ResourceError unless `size` bytes and a margin are free."""
-    try:
+    with resource_errors(f"cannot use {folder}", "Create it, or mount its disk."):
         free = shutil.disk_usage(folder).free
-    except OSError as error:
-        raise ResourceError(
-            f"cannot use {folder}: {os.strerror(error.errno or 0).lower()}", "Create it, or mount its disk."
-        ) from error
     needed = size + FREE_SPACE_MARGIN_BYTES
     if free < needed:
         raise ResourceError(

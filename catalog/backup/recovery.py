@@ -4,7 +4,6 @@ Only the index is deleted, which is a cache; the damaged files are kept. A kill 
 catalog or none, never an empty one, and the same command continues from there.
 """
 
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from catalog.choices.labels import (
     table_choices,
 )
 from catalog.config.load import Config
-from catalog.errors import CatalogError, ResourceError, StoreError
+from catalog.errors import CatalogError, ResourceError, StoreError, error_text
 from catalog.filesystem.atomic_write import (
     file_size,
     fsync_directory,
@@ -137,7 +136,7 @@ def _recovery_folder(state: Path) -> Iterator[Path]:
         yield folder
     except OSError as error:
         raise ResourceError(
-            f"the catalog cannot be replaced in {state}: {os.strerror(error.errno or 0).lower()}; nothing was lost",
+            f"the catalog cannot be replaced in {state}: {error_text(error)}; nothing was lost",
             "Free some space, make sure that it is writable, and run it again.",
         ) from error
     finally:

@@ -4,14 +4,13 @@ A line has six fields separated by tabs: keep or delete, SHA-256, bytes, time, s
 characters, bytes that are not UTF-8, and the backslash itself are written as \xNN.
 """
 
-import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from catalog.choices.labels import LabelChoice
-from catalog.errors import ResourceError, UsageError
+from catalog.errors import UsageError, resource_errors
 from catalog.filesystem.atomic_write import replace_durably
 from catalog.journal import format_timestamp, parse_timestamp
 
@@ -48,13 +47,12 @@ def write_label_file(path: Path, text: str) -> None:
     """Write the file completely, or leave an existing one unchanged. Raises ResourceError if it cannot be written."""
     draft = path.with_name(path.name + ".new")
     try:
-        draft.write_text(text, encoding="utf-8", newline="")
-        replace_durably(draft, path)
-    except OSError as error:
+        with resource_errors(f"cannot write {path}", "Name another file, or free some space."):
+            draft.write_text(text, encoding="utf-8", newline="")
+            replace_durably(draft, path)
+    finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
-        reason = os.strerror(error.errno or 0).lower()
-        raise ResourceError(f"cannot write {path}: {reason}", "Name another file, or free some space.") from error
 
 
 def parse_labels(text: str) -> list[LabelChoice]:

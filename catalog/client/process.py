@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from catalog.errors import ResourceError
+from catalog.errors import ResourceError, resource_errors
 from catalog.state_dir import LOCK
 
 
@@ -40,13 +40,8 @@ def service_running(state: Path) -> bool:
 @contextmanager
 def service_lock(state: Path) -> Iterator[bool]:
     """Hold the service's lock, so that no service starts; yield False if one is running. Raises ResourceError."""
-    try:
+    with resource_errors(f"cannot write in {state}", "Run it as the owner of the catalog."):
         handle = os.open(state / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise ResourceError(
-            f"cannot write in {state}: {os.strerror(error.errno or 0).lower()}",
-            "Run it as the owner of the catalog.",
-        ) from error
     try:
         yield _try_lock(handle)
     finally:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalog.config.load import Config, format_root, load_config, parse_root
-from catalog.errors import ResourceError, UsageError
+from catalog.errors import ResourceError, UsageError, error_text
 from catalog.filesystem.atomic_write import replace_durably
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _rewrite(place: Path, change: Callable[[str], str]) -> None:
         raise UsageError(problem, "Rename it, or choose another path.") from error
     except OSError as error:
         raise ResourceError(
-            f"cannot write {place}: {os.strerror(error.errno or 0).lower()}",
+            f"cannot write {place}: {error_text(error)}",
             "Check that its folder is writable for this user, or choose another file with --config FILE.",
         ) from error
 

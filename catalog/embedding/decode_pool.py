@@ -1,7 +1,6 @@
 """Decode images, under a root or not, in worker processes, so that a hostile file fails alone."""
 
 import hashlib
-import os
 import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -12,7 +11,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from catalog.errors import ResourceError
+from catalog.errors import ResourceError, error_text
 from catalog.files.results import ImageFacts
 from catalog.filesystem.safe_read import open_regular
 from catalog.python_process import forkserver_context
@@ -170,7 +169,7 @@ def decode_file(path: bytes) -> DecodeResult:
     try:
         return _decode(path)
     except OSError as error:
-        return DecodeResult(path, reason=RejectReason.UNREADABLE, detail=os.strerror(error.errno or 0).lower())
+        return DecodeResult(path, reason=RejectReason.UNREADABLE, detail=error_text(error))
     except DecodeError as error:
         return DecodeResult(path, reason=error.reason, detail=error.detail)
     except MemoryError:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from catalog.client.protocol import StatusAnswer
 from catalog.config.load import Config
 from catalog.embedding.selection import DEFAULT_BUNDLE, bundle_folder
-from catalog.errors import ResourceError, UsageError
+from catalog.errors import UsageError, resource_errors
 from catalog.state_dir import ENGINES, MODELS
 from catalog.store.database import Database
 from catalog.store.models import current_model, next_model
@@ -21,13 +21,8 @@ from models.bundle.folder import Bundle, BundleError, load_bundle
 if TYPE_CHECKING:
     from catalog.json_types.status import NextModelJson
 
-PIXEL_LIBRARIES = (
-    "numpy",
-    "pillow",
-    "simplejpeg",
-    "deflate",
-    "pillow-heif",
-)  # libraries that affect the pixels of an image
+# Libraries that affect the pixels of an image.
+PIXEL_LIBRARIES = ("numpy", "pillow", "simplejpeg", "deflate", "pillow-heif")
 VECTORS_PER_TRANSACTION = 10_000  # deleted per transaction, which blocks the service's writer
 
 
@@ -118,12 +113,8 @@ def remove_bundle(config: Config, name: str) -> bool:
     folder = bundle_folder(name, config.state)
     if folder.parent != config.state / MODELS or not folder.is_dir():
         return False
-    try:
+    with resource_errors(f"cannot remove {folder}", "Check the permissions of the folder."):
         shutil.rmtree(folder)
-    except OSError as error:
-        raise ResourceError(
-            f"cannot remove {folder}: {error.strerror}", "Check the permissions of the folder."
-        ) from error
     return True
 
 

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from catalog.errors import ResourceError
+from catalog.errors import resource_errors
 
 
 def replace_durably(part: Path, target: Path) -> None:
@@ -39,15 +39,10 @@ def inherit_owner(path: Path) -> None:
 
 def make_private_directory(path: Path) -> None:
     """Create a directory of mode 700 inside the state directory, unless it exists. Raises ResourceError."""
-    try:
+    with resource_errors(f"cannot create {path}", f"Check that {path.parent} is writable for this user."):
         if not path.is_dir():
             path.mkdir(mode=0o700)
             inherit_owner(path)
-    except OSError as error:
-        raise ResourceError(
-            f"cannot create {path}: {os.strerror(error.errno or 0).lower()}",
-            f"Check that {path.parent} is writable for this user.",
-        ) from error
 
 
 def file_size(path: Path) -> int | None:

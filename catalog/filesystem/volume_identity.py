@@ -8,6 +8,7 @@ import os
 import uuid
 from typing import NamedTuple
 
+from catalog.errors import error_text
 from catalog.filesystem.mounts import Mount, is_remote, mount_of
 
 MARKER_NAME = b".catalogd-root"
@@ -43,7 +44,7 @@ def observe_volume(path: bytes, mounts: list[Mount]) -> VolumeObservation:
             remote=is_remote(mount),
         )
     except OSError as error:
-        return VolumeObservation(problem=os.strerror(error.errno or 0).lower())
+        return VolumeObservation(problem=error_text(error))
 
 
 def _filesystem_identity(path: bytes, mount: Mount) -> str:

@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from catalog.errors import ResourceError
+from catalog.errors import ResourceError, resource_errors
 from catalog.formatting import printable_path
 
 RANK_DIGITS = 5
@@ -17,23 +17,16 @@ def write_links(folder: Path, paths: list[bytes], *, mtimes: bool, now: float | 
 
     `mtimes`: give the links themselves falling mtimes, for viewers that sort by nothing else. Raises ResourceError.
     """
-    try:
+    with resource_errors(f"cannot fill {folder}", "Name an empty folder elsewhere."):
         _clear_links(folder)
         start = time.time() if now is None else now
         for rank, path in enumerate(paths, 1):
-            name = b"%0*d %b" % (RANK_DIGITS, rank, _shorten(os.path.basename(path)))
-            link = os.path.join(os.fsencode(folder), name)
+            end_of_name = os.path.basename(path)[-MAX_NAME_BYTES:]  # viewers go by the extension
+            link = os.path.join(os.fsencode(folder), b"%0*d %b" % (RANK_DIGITS, rank, end_of_name))
             os.symlink(path, link)
             if mtimes:
                 os.utime(link, (start - rank, start - rank), follow_symlinks=False)
-    except OSError as error:
-        raise ResourceError(f"cannot fill {folder}: {error.strerror}", "Name an empty folder elsewhere.") from error
     return len(paths)
-
-
-def _shorten(name: bytes) -> bytes:
-    """Cut a long name at its start: viewers go by the extension."""
-    return name[-MAX_NAME_BYTES:]
 
 
 def _clear_links(folder: Path) -> None:
@@ -55,7 +48,5 @@ def _clear_links(folder: Path) -> None:
 def write_list(target: Path, paths: list[bytes], zero: bool) -> None:
     """Write one path per line, or NUL-terminated with `zero`, for names that hold newlines. Raises ResourceError."""
     end = b"\0" if zero else b"\n"
-    try:
+    with resource_errors(f"cannot write {target}", "Name another file."):
         target.write_bytes(b"".join(path + end for path in paths))
-    except OSError as error:
-        raise ResourceError(f"cannot write {target}: {error.strerror}", "Name another file.") from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.config.load import Config
-from catalog.errors import ResourceError, UsageError
+from catalog.errors import ResourceError, UsageError, error_text, resource_errors
 from catalog.formatting import printable_path
 
 
@@ -34,7 +34,7 @@ def service_account(root: bytes, user: str | None) -> ServiceAccount:
         ) from error
     except OSError as error:
         raise ResourceError(
-            f"cannot access {printable_path(root)}: {os.strerror(error.errno or 0).lower()}",
+            f"cannot access {printable_path(root)}: {error_text(error)}",
             "Mount its disk, or name a user who may read it: --run-as USER.",
         ) from error
     if account.pw_uid == 0 and not user:
@@ -73,16 +73,12 @@ def _chown_state(state: Path, account: ServiceAccount) -> None:
 
     `sudo catalog init` created them as root. Other users' files are left alone, and so is anything in subfolders.
     """
-    try:
+    remedy = "Do it by hand (chown), or set another `state` in the configuration."
+    with resource_errors(f"cannot give {state} to {account.user}", remedy):
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         for path in (state, *state.iterdir()):
             if os.lstat(path).st_uid == os.geteuid():
                 os.chown(path, account.uid, account.gid, follow_symlinks=False)
-    except OSError as error:
-        raise ResourceError(
-            f"cannot give {state} to {account.user}: {os.strerror(error.errno or 0).lower()}",
-            "Do it by hand (chown), or set another `state` in the configuration.",
-        ) from error
 
 
 def _succeeds(account: ServiceAccount, *command: str | Path) -> bool:

@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog.errors import ResourceError
+from catalog.errors import ResourceError, resource_errors
 
 SYSTEM_UNIT_FOLDER = Path("/etc/systemd/system")
 BOOTED_FOLDER = Path("/run/systemd/system")  # sd_booted(3)
@@ -55,30 +55,22 @@ class ServiceManager:
         Returns the copy's path, or None where there is nothing to save. systemd ignores names that end in `.bak`.
         """
         path = self.folder / name
-        try:
+        with resource_errors(f"cannot save a copy of {path}", "Free some space, or move the file away."):
             previous = path.read_bytes() if path.exists() else b""
             if previous in (b"", text.encode()):  # a masked unit, which is a link to /dev/null, reads as empty
                 return None
             return _copy_beside(path, previous)
-        except OSError as error:
-            raise ResourceError(
-                f"cannot save a copy of {path}: {error.strerror}", "Free some space, or move the file away."
-            ) from error
 
     def write(self, name: str, text: str) -> bool:
         """Write a file of the unit folder; return whether that changed it. Raises ResourceError."""
         path = self.folder / name
-        try:
+        with resource_errors(f"cannot write {path}", "Free some space, or check the permissions of its folder."):
             if path.exists() and path.read_text(encoding="utf-8", errors="replace") == text:
                 return False
             path.parent.mkdir(parents=True, exist_ok=True)
             draft = path.with_name(f".{path.name}.new")
             draft.write_text(text, encoding="utf-8")
             draft.replace(path)
-        except OSError as error:
-            raise ResourceError(
-                f"cannot write {path}: {error.strerror}", "Free some space, or check the permissions of its folder."
-            ) from error
         return True
 
 

@@ -4,7 +4,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
 
-from catalog.errors import ResourceError, UsageError
+from catalog.errors import UsageError, resource_errors
 from catalog.filesystem.ignore import IgnoreRules
 from catalog.formatting import printable_path
 
@@ -49,13 +49,8 @@ def class_folders(top: bytes, class_map: Mapping[str, str], ignore: IgnoreRules)
 
 
 def _scan_folder(top: bytes) -> "os._ScandirIterator[bytes]":
-    try:
+    with resource_errors(f"{printable_path(top)} cannot be read", "Check the path and its permissions."):
         return os.scandir(top)
-    except OSError as error:
-        raise ResourceError(
-            f"{printable_path(top)} cannot be read: {os.strerror(error.errno or 0).lower()}",
-            "Check the path and its permissions.",
-        ) from error
 
 
 def regular_files(folder: bytes, ignore: IgnoreRules, on_error: Callable[[OSError], None]) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from catalog.errors import error_text
 from catalog.files.queries import FileEntry, FileFilter, content_at, matching_entries
 from catalog.filesystem.safe_read import open_regular, read_whole
 from catalog.store.database import Database
@@ -109,7 +110,7 @@ def _read_sidecar(path: bytes, tally: ImportTally) -> XmpMarks | None:
     try:
         data = read_whole(path, MAX_PACKET_BYTES + 1)
     except OSError as error:
-        tally.unread.append((path, os.strerror(error.errno or 0).lower()))
+        tally.unread.append((path, error_text(error)))
         return None
     return _parse_marks(path, data, tally)
 
@@ -119,7 +120,7 @@ def _marks_from_packet(entry: FileEntry, tally: ImportTally) -> XmpMarks | None:
         with open_regular(entry.path) as opened:
             packet = read_xmp_packet(lambda start, length: os.pread(opened.handle, length, start), entry.size)
     except OSError as error:
-        tally.unread.append((entry.path, os.strerror(error.errno or 0).lower()))
+        tally.unread.append((entry.path, error_text(error)))
         return None
     return None if packet is None else _parse_marks(entry.path, packet, tally)
 

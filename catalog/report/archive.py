@@ -2,14 +2,13 @@
 
 import contextlib
 import json
-import os
 import re
 from calendar import timegm
 from pathlib import Path
 from time import strptime
 from typing import TYPE_CHECKING
 
-from catalog.errors import ResourceError
+from catalog.errors import resource_errors
 from catalog.filesystem.atomic_write import inherit_owner, make_private_directory, replace_durably
 from catalog.report.elements import Baseline, StoredReport
 from catalog.report.wording import DAY_SECONDS, format_local_date
@@ -74,14 +73,10 @@ def store_report(state: Path, day: str, record: "ReportJson", page: str, keep: i
     folder = report_folder(state)
     make_private_directory(folder)
     page_path = folder / f"report-{day}.html"
-    try:
+    remedy = "Free some space, or run the command as the catalog's owner."
+    with resource_errors(f"cannot store the report in {folder}", remedy):
         _write(page_path.with_suffix(".json"), json.dumps(record) + "\n")
         _write(page_path, page)
-    except OSError as error:
-        raise ResourceError(
-            f"cannot store the report in {folder}: {os.strerror(error.errno or 0).lower()}",
-            "Free some space, or run the command as the catalog's owner.",
-        ) from error
     for name in expired_reports([path.name for path in folder.iterdir()], keep):
         with contextlib.suppress(OSError):  # an extra file does no harm
             (folder / name).unlink()

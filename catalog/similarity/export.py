@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 from catalog.context import CatalogContext
 from catalog.embedding.inventory import describe_bundle
 from catalog.embedding.selection import serving_bundle
-from catalog.errors import ResourceError
+from catalog.errors import resource_errors
 from catalog.files.queries import files_with_content
 from catalog.formatting import path_text
 from catalog.store.models import Model, require_current_model
@@ -79,12 +79,9 @@ def _write_line(lines: IO[bytes], value: dict[str, Any]) -> None:
 def _atomic_file(path: Path) -> Iterator[IO[bytes]]:
     draft = path.with_name(path.name + ".new")
     try:
-        with draft.open("wb") as file:
-            yield file
-        os.replace(draft, path)
-    except OSError as error:
-        raise ResourceError(
-            f"cannot write {path}: {error.strerror}", "Name another file, or free some space."
-        ) from error
+        with resource_errors(f"cannot write {path}", "Name another file, or free some space."):
+            with draft.open("wb") as file:
+                yield file
+            os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)

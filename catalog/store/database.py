@@ -8,7 +8,7 @@ from typing import Any
 
 import apsw
 
-from catalog.errors import CatalogError, ResourceError, StoreError, UnstorableValueError
+from catalog.errors import CatalogError, ResourceError, StoreError, UnstorableValueError, resource_errors
 from catalog.filesystem.atomic_write import file_size, inherit_owner, replace_durably
 from catalog.store.migrations import (
     APPLICATION_ID,
@@ -185,18 +185,14 @@ class Database:
         """
         part = target.with_name(target.name + ".part")
         try:
-            os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
-            self._copy_pages(part, should_stop)
-            problems = database_problems(part, should_stop)
-            if problems:
-                raise StoreError(f"a copy of the catalog failed its check: {'; '.join(problems[:3])}", RECOVER_REMEDY)
-            inherit_owner(part)
-            replace_durably(part, target)
-        except OSError as error:
-            raise ResourceError(
-                f"cannot write {target}: {os.strerror(error.errno or 0).lower()}",
-                "Free some space, or choose another place.",
-            ) from error
+            with resource_errors(f"cannot write {target}", "Free some space, or choose another place."):
+                os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
+                self._copy_pages(part, should_stop)
+                problems = "; ".join(database_problems(part, should_stop)[:3])
+                if problems:
+                    raise StoreError(f"a copy of the catalog failed its check: {problems}", RECOVER_REMEDY)
+                inherit_owner(part)
+                replace_durably(part, target)
         finally:
             with suppress(OSError):
                 part.unlink(missing_ok=True)

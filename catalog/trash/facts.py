@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from catalog.config.load import Config
 from catalog.duplicates.best_copy import FileCopy
 from catalog.duplicates.copies import NOT_GONE_STATES, copies_by_content
-from catalog.errors import UsageError
+from catalog.errors import UsageError, error_text
 from catalog.filesystem.ignore import IgnoreRules
 from catalog.filesystem.mounts import read_mounts
 from catalog.filesystem.paths import inside, is_real_directory, split_path
@@ -87,7 +87,7 @@ def _path_facts(
     try:
         found = lstat_or_none(path)
     except OSError as error:
-        return PathFacts(path, "", 0, os.strerror(error.errno or 0).lower(), row)
+        return PathFacts(path, "", 0, error_text(error), row)
     if found is None:
         return PathFacts(path, "", 0, row=row)
     folder = os.path.dirname(path)

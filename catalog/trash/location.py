@@ -9,6 +9,7 @@ import pwd
 import stat
 from dataclasses import dataclass
 
+from catalog.errors import error_text
 from catalog.filesystem.mounts import Mount, mount_of
 from catalog.filesystem.stat_signature import lstat_or_none
 from catalog.formatting import printable_path
@@ -120,7 +121,7 @@ def _unusable_reason(folder: bytes, uid: int) -> str:
     try:
         found = lstat_or_none(folder)
     except OSError as error:
-        return _trash_problem(folder, os.strerror(error.errno or 0).lower())
+        return _trash_problem(folder, error_text(error))
     if found is None:
         problem = unwritable_reason(_nearest_existing(os.path.dirname(folder)))
         return _trash_problem(folder, f"cannot be created: {problem}") if problem else ""
@@ -149,7 +150,7 @@ def unwritable_reason(folder: bytes) -> str:
     try:
         return "read-only file system" if os.statvfs(folder).f_flag & os.ST_RDONLY else "permission denied"
     except OSError as error:
-        return os.strerror(error.errno or 0).lower()
+        return error_text(error)
 
 
 def _trash_problem(folder: bytes, problem: str) -> str:

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from catalog.crash_points import crash_point
+from catalog.errors import error_text
 from catalog.filesystem.rename import move_noreplace
 from catalog.filesystem.safe_read import hash_from_disk
 from catalog.filesystem.stat_signature import signature_of
 from catalog.trash.info_file import trash_names, write_info
 from catalog.trash.location import NOTHING_COPIED, make_trash
 from catalog.trash.log import TrashLog
-from catalog.trash.outcome import Refusal, TrashResult, error_text, result_of_move, result_of_record
+from catalog.trash.outcome import Refusal, TrashResult, result_of_move, result_of_record
 from catalog.trash.plan import PlannedMove
 from catalog.trash.records import Survivor, TrashRecord, begin_entry
 from catalog.trash.survivors import SurvivorVerifier

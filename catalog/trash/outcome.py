@@ -1,6 +1,5 @@
 """The result of a trash command for one file."""
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -57,8 +56,3 @@ def result_of_refused(refused: RefusedPath) -> TrashResult:
 def result_of_record(record: TrashRecord, to: bytes | None = None, **more: Any) -> TrashResult:
     """Return the result for a file that is or was in the trash."""
     return TrashResult(record.path, record.size, record.sha256, to, **more)
-
-
-def error_text(error: OSError) -> str:
-    """Return the system's text for an error, in lower case."""
-    return os.strerror(error.errno or 0).lower()

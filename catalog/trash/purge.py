@@ -7,13 +7,14 @@ from contextlib import suppress
 from catalog.crash_points import crash_point
 from catalog.duplicates.best_copy import copy_rank
 from catalog.duplicates.copies import NOT_GONE_STATES, copies_by_content
+from catalog.errors import error_text
 from catalog.filesystem.safe_read import hash_from_disk
 from catalog.filesystem.stat_signature import signature_of
 from catalog.store.database import Database
 from catalog.trash.folder import open_trash
 from catalog.trash.info_file import matches_record
 from catalog.trash.log import TrashLog
-from catalog.trash.outcome import Refusal, TrashResult, error_text, result_of_record
+from catalog.trash.outcome import Refusal, TrashResult, result_of_record
 from catalog.trash.records import Survivor, TrashRecord, step_entry
 from catalog.trash.survivors import SurvivorVerifier
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from catalog.crash_points import crash_point
+from catalog.errors import error_text
 from catalog.filesystem.paths import subtree_range
 from catalog.filesystem.rename import move_noreplace
 from catalog.filesystem.safe_read import hash_from_disk
@@ -20,7 +21,7 @@ from catalog.trash.folder import NOT_A_FILE, TrashEntryPaths, open_restore_targe
 from catalog.trash.info_file import InfoOwner, info_owner
 from catalog.trash.location import NOTHING_COPIED
 from catalog.trash.log import TrashLog
-from catalog.trash.outcome import Refusal, TrashResult, error_text, result_of_record
+from catalog.trash.outcome import Refusal, TrashResult, result_of_record
 from catalog.trash.records import TrashRecord, step_entry
 
 DISK_AWAY = "cannot be reached: its disk is away"

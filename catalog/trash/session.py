@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from catalog import journal
 from catalog.config.load import Config
-from catalog.errors import ResourceError
+from catalog.errors import resource_errors
 from catalog.filesystem.atomic_write import inherit_owner
 from catalog.formatting import printable_path
 from catalog.journal import JournalEntry
@@ -84,15 +84,11 @@ def _read_records(config: Config, foreign: list[JournalEntry] | None = None) -> 
 @contextmanager
 def _exclusive_lock(config: Config, say: Callable[[str], None]) -> Iterator[None]:
     path = config.state / TRASH_LOCK
-    try:
+    with resource_errors(f"cannot write in {config.state}", "Run it as the catalog's owner."):
         is_new = not path.exists()
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if is_new:
             inherit_owner(path)
-    except OSError as error:
-        raise ResourceError(
-            f"cannot write in {config.state}: {os.strerror(error.errno or 0).lower()}", "Run it as the catalog's owner."
-        ) from error
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

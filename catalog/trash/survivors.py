@@ -3,11 +3,12 @@
 import os
 from collections.abc import Iterable, Sequence
 
+from catalog.errors import error_text
 from catalog.filesystem.safe_read import Hashed, hash_from_disk
 from catalog.filesystem.stat_signature import signature_of
 from catalog.filesystem.transient import transient_reason
 from catalog.formatting import printable_path
-from catalog.trash.outcome import Refusal, error_text
+from catalog.trash.outcome import Refusal
 from catalog.trash.records import Survivor
 
 

@@ -10,7 +10,7 @@ from catalog.cli.options import config_option, named_config_file
 from catalog.cli.params import BytesPath
 from catalog.config.edit import write_config
 from catalog.config.load import Config, check_roots, config_paths, default_state_directory, load_config
-from catalog.errors import ResourceError, UsageError
+from catalog.errors import ResourceError, UsageError, resource_errors
 from catalog.files.mass_deletion import accept_loss
 from catalog.filesystem.mounts import mounts_below, read_mounts
 from catalog.filesystem.volume_identity import observe_volume, write_marker
@@ -48,7 +48,8 @@ def command(ctx: click.Context, roots: tuple[bytes, ...], state: Path | None, co
     all_roots = tuple(dict.fromkeys((*(old.roots if old else ()), *named_roots)))
     check_roots(all_roots)
     state = _state_directory(state, old)
-    _create_state_directory(state)
+    with resource_errors(f"cannot create {state}", "Choose another --state."):
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
     for root in named_roots:
         write_marker(root)
     write_config(config_path, state, all_roots)
@@ -69,15 +70,6 @@ def _state_directory(given: Path | None, old: Config | None) -> Path:
             "Omit --state, or use another configuration with --config FILE.",
         )
     return state
-
-
-def _create_state_directory(state: Path) -> None:
-    try:
-        state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise ResourceError(
-            f"cannot create {state}: {os.strerror(error.errno or 0).lower()}", "Choose another --state."
-        ) from error
 
 
 def _adopt_volumes(database_path: Path, roots: tuple[bytes, ...], mounts: tuple[bytes, ...]) -> None:

@@ -17,7 +17,7 @@ from catalog.choices.targets import LabelTarget, NamedFile, resolve_targets
 from catalog.cli.options import echo_json, echo_json_lines, json_option, with_catalog
 from catalog.cli.params import STDIN, BytesPath, ListedPath, collect_paths
 from catalog.context import CatalogContext
-from catalog.errors import ResourceError
+from catalog.errors import resource_errors
 from catalog.formatting import path_text, printable_path, printable_text
 from catalog.label_import.run import ImportResult
 from catalog.store.database import Database
@@ -282,11 +282,7 @@ def _read_source(sources: tuple[bytes, ...]) -> str:
     if len(sources) > 1:
         raise click.UsageError("import one FILE at a time")
     (source,) = sources
-    try:
+    remedy = "Name a file that `catalog label export` wrote, or folders with --keep and --delete."
+    with resource_errors(f"cannot read {printable_path(source)}", remedy):
         data = sys.stdin.buffer.read() if source == STDIN else Path(os.fsdecode(source)).read_bytes()
-    except OSError as error:
-        raise ResourceError(
-            f"cannot read {printable_path(source)}: {os.strerror(error.errno or 0).lower()}",
-            "Name a file that `catalog label export` wrote, or folders with --keep and --delete.",
-        ) from error
     return data.decode("utf-8", "surrogateescape")

@@ -11,7 +11,7 @@ from catalog import exit_codes
 from catalog.cli.options import echo_json, json_option, with_catalog
 from catalog.context import CatalogContext
 from catalog.entry_point import print_error
-from catalog.errors import CatalogError, ResourceError
+from catalog.errors import CatalogError, resource_errors
 
 if TYPE_CHECKING:
     from catalog.report.build import Report
@@ -59,7 +59,8 @@ def command(context: CatalogContext, file: Path | None, since: datetime | None, 
         return exit_codes.FINDINGS if report.alarms else exit_codes.OK
     page = html_page(report, make_thumbnails(report.thumbnail_paths, context.config.intake))
     if file is not None:
-        _write_page(file, page)
+        with resource_errors(f"cannot write {file}", "Choose another file."):
+            file.write_text(page, encoding="utf-8")
     unsent = since is None and not _store_and_send(context, report, page)
     return exit_codes.FINDINGS if report.alarms or unsent else exit_codes.OK
 
@@ -69,13 +70,6 @@ def _timestamp(local: datetime) -> float:
         return local.timestamp()
     except (OverflowError, ValueError):  # local time needs the neighbouring days, which years 1 and 9999 may lack
         return local.replace(tzinfo=UTC).timestamp()
-
-
-def _write_page(file: Path, page: str) -> None:
-    try:
-        file.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise ResourceError(f"cannot write {file}: {error.strerror}", "Choose another file.") from error
 
 
 def _store_and_send(context: CatalogContext, report: "Report", page: str) -> bool:
