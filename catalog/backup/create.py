@@ -166,15 +166,10 @@ def is_backup_due(newest: float | None, created: float | None, scheduled: float,
 def changed_since_backup(database: Database, backup: Backup) -> bool:
     """Return whether the catalog has anything that the backup lacks. A scan that found no change does not count."""
     try:
-        older = Database(backup.path, write=False)
+        with Database(backup.path, write=False) as older:
+            return _change_markers(database) != _change_markers(older)
     except CatalogError:
         return True
-    try:
-        return _change_markers(database) != _change_markers(older)
-    except CatalogError:
-        return True
-    finally:
-        older.close()
 
 
 def _change_markers(database: Database) -> list[Any]:

@@ -115,11 +115,8 @@ def _salvage_choices(databases: list[Path], state: Path) -> int:
     count = 0
     for path in databases:
         with suppress(CatalogError, TypeError, ValueError, AttributeError):  # a damaged file may yield any value
-            database = Database(path, write=False)
-            try:
+            with Database(path, write=False) as database:
                 missing = compare_choices(table_choices(database), journal_choices(state)).missing_in_journal
-            finally:
-                database.close()
             valid = [entry for choice in missing if choice_from_entry(entry := entry_from_choice(choice)) is not None]
             journal.append(state, valid)
             count += len(valid)
@@ -154,15 +151,12 @@ def _copy_with_wal(source: Path, target: Path) -> None:
 def _migrate_and_merge_choices(recovered: Path, state: Path, backup: Backup | None, now: float) -> int:
     """Migrate the recovered catalog to this version and add the owner's choices; return the number of labels."""
     detail = f"from {backup.path.name}" if backup else "new catalog"
-    database = Database(recovered, write=True, restoring=True)
-    try:
+    with Database(recovered, write=True, restoring=True) as database:
         with database.transaction():
             reconcile_with_journal(database, state)
             record_event(database, now, "recovered", detail=detail)
             labels = int(database.value("SELECT count(*) FROM label"))
         database.shrink_log()
-    finally:
-        database.close()
     if file_size(recovered.with_name(recovered.name + "-wal")):
         raise ResourceError(f"the new catalog in {recovered.parent} is incomplete", "Free some space and run it again.")
     return labels

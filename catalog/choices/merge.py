@@ -111,11 +111,8 @@ def import_choices(path: Path, state: Path, imported: Iterable[LabelChoice], ove
 
     After an error, labels written so far remain, and importing again writes the rest. Raises as `record_choices` does.
     """
-    database = Database(path, write=True)
-    try:
+    with Database(path, write=True) as database:
         plan = plan_label_import(effective_choices(database, state), imported, overwrite)
         for start in range(0, len(plan.to_write), LABELS_PER_TRANSACTION):
             record_choices(database, state, plan.to_write[start : start + LABELS_PER_TRANSACTION])
-    finally:
-        database.close()
     return plan

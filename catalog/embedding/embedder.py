@@ -95,14 +95,10 @@ class FileEmbedder:
         if not batch:
             return
         vectors = pack_vectors(self.session().run(np.stack([self.pixels(result) for result in batch])))
-        database = Database(self._context.config.database, write=True)
-        try:
-            with database.transaction():
-                self._begin_timeline(database)
-                for result, vector in zip(batch, vectors, strict=True):
-                    self._store_one(database, result, vector)
-        finally:
-            database.close()
+        with Database(self._context.config.database, write=True) as database, database.transaction():
+            self._begin_timeline(database)
+            for result, vector in zip(batch, vectors, strict=True):
+                self._store_one(database, result, vector)
 
     def _store_one(self, database: Database, result: DecodeResult, vector: bytes) -> None:
         content = ensure_content(database, result.sha256, result.size, result.facts, result.blocks)

@@ -44,14 +44,10 @@ def repair_catalog(config: Config, findings: list[CheckFinding]) -> list[str]:
     with service_lock(config.state) as owned:
         if not owned:
             return [_request_scan(config.state)]
-        database = Database(config.database, write=True)
-        try:
-            with database.transaction():
-                done = list(_repair_all(config, database, findings, time.time()))
-                for line in done:
-                    record_event(database, time.time(), "repaired", detail=line)
-        finally:
-            database.close()
+        with Database(config.database, write=True) as database, database.transaction():
+            done = list(_repair_all(config, database, findings, time.time()))
+            for line in done:
+                record_event(database, time.time(), "repaired", detail=line)
     return done
 
 

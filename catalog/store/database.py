@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import apsw
 
@@ -81,6 +81,12 @@ class Database:
                 migrate(self, preserve=not restoring)
             else:
                 require_current_version(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
 
     def _prepare(self) -> None:
         run = self._connection.execute

@@ -52,28 +52,24 @@ def trash_session(config: Config, clock: Callable[[], float], say: Callable[[str
     def on_refusal(record: TrashRecord, reason: str) -> None:
         say(f"refused: {printable_path(record.path)} {reason}")
 
-    with _exclusive_lock(config, say):
-        database = Database(config.database, write=True)
+    with _exclusive_lock(config, say), Database(config.database, write=True) as database:
+        log = TrashLog(config, database, clock)
+        foreign: list[JournalEntry] = []
+        records = _read_records(config, foreign)
+        for entry in foreign:
+            line = printable_path(json.dumps(entry).encode())[:MAX_LINE_CHARS]
+            say(f"skipped: a journal line that no command writes: {line}")
+            say(f"remedy: Find out what writes to {config.state}, and delete the line from {JOURNAL}.")
+        if resolve_unfinished(database, log, records, on_refusal):
+            say("recovered: what an interrupted command had left unfinished")
         try:
-            log = TrashLog(config, database, clock)
-            foreign: list[JournalEntry] = []
-            records = _read_records(config, foreign)
-            for entry in foreign:
-                line = printable_path(json.dumps(entry).encode())[:MAX_LINE_CHARS]
-                say(f"skipped: a journal line that no command writes: {line}")
-                say(f"remedy: Find out what writes to {config.state}, and delete the line from {JOURNAL}.")
-            if resolve_unfinished(database, log, records, on_refusal):
-                say("recovered: what an interrupted command had left unfinished")
-            try:
-                yield TrashSession(config, database, log, _read_records(config))
-            except KeyboardInterrupt:
-                log.flush()
-                resolve_unfinished(database, log, _read_records(config), on_refusal)
-                raise
-            finally:
-                log.flush()
+            yield TrashSession(config, database, log, _read_records(config))
+        except KeyboardInterrupt:
+            log.flush()
+            resolve_unfinished(database, log, _read_records(config), on_refusal)
+            raise
         finally:
-            database.close()
+            log.flush()
 
 
 def _read_records(config: Config, foreign: list[JournalEntry] | None = None) -> list[TrashRecord]:

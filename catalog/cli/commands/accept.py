@@ -30,11 +30,8 @@ def command(context: CatalogContext, paths: tuple[bytes, ...], as_json: bool) ->
       catalog accept ~/Pictures/2021/garden.jpg
     """
     entries = [_damaged_entry(context, path) for path in dict.fromkeys(paths)]
-    database = Database(context.config.database, write=True)
-    try:
+    with Database(context.config.database, write=True) as database:
         accept_content(database, context.config.state, entries, time.time())
-    finally:
-        database.close()
     if as_json:
         echo_json_lines(map(_record, entries))
     else:

@@ -34,9 +34,6 @@ def command(context: CatalogContext, paths: tuple[bytes, ...]) -> None:
         contents[content] = path
     if len(contents) < 2:
         raise UsageError("these files have the same bytes", "Name files that differ.")
-    database = Database(context.config.database, write=True)
-    try:
+    with Database(context.config.database, write=True) as database:
         count = mark_not_duplicates(database, context.config.state, list(contents), time.time())
-    finally:
-        database.close()
     click.echo(f"{count} pair{'' if count == 1 else 's'} marked as not duplicates", err=True)

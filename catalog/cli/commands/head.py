@@ -106,11 +106,8 @@ def use_(context: CatalogContext, number: int) -> None:
             f"head {number} was trained for the model {name} and cannot score vectors of {model.name}",
             "Choose a head of this model, or train one with `catalog train`.",
         )
-    database = Database(context.config.database, write=True)
-    try:
+    with Database(context.config.database, write=True) as database:
         with database.transaction():
             activate_head(database, number)
         if not service_running(context.config.state):
             click.echo(f"{score_remaining(database):,} scored", err=True)
-    finally:
-        database.close()

@@ -74,9 +74,8 @@ def _state_directory(given: Path | None, old: Config | None) -> Path:
 
 def _adopt_volumes(database_path: Path, roots: tuple[bytes, ...], mounts: tuple[bytes, ...]) -> None:
     """Take what is at these paths now as the right disks, and accept the loss of missing files of held ones."""
-    database = Database(database_path, write=True)
     all_mounts = read_mounts()
-    with database.transaction():
+    with Database(database_path, write=True) as database, database.transaction():
         for kind, paths in (("root", roots), ("mount", mounts)):
             for path in paths:
                 adopt_volume(database, path, kind, observe_volume(path, all_mounts), time.time())
@@ -84,4 +83,3 @@ def _adopt_volumes(database_path: Path, roots: tuple[bytes, ...], mounts: tuple[
                 if lost:
                     line = f"accepted: the next scan marks {lost:,} missing files of {printable_path(path)} as gone"
                     click.echo(line, err=True)
-    database.close()

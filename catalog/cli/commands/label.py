@@ -105,14 +105,11 @@ def _named_files(paths: tuple[bytes, ...], stdin: bool, nul: bool) -> list[Named
 
 
 def _apply_choice(context: CatalogContext, targets: list[LabelTarget], value: str) -> int:
-    database = Database(context.config.database, write=True)
-    try:
+    with Database(context.config.database, write=True) as database:
         effective = effective_choices(database, context.config.state)
         suspect = {label.sha256 for label in suspect_labels(database)}
         choices = choices_to_record(effective, suspect, targets, value, time.time())
         record_choices(database, context.config.state, choices)
-    finally:
-        database.close()
     return len(choices)
 
 

@@ -221,11 +221,8 @@ def drop(context: CatalogContext, name: str) -> None:
     config = context.config
     if bundle_folder(name, config.state) == bundle_folder(config.model.bundle, config.state):
         raise UsageError(f"{name} is the model in the configuration", "Choose another first: `catalog model use NAME`.")
-    database = Database(config.database, write=True)
-    try:
+    with Database(config.database, write=True) as database:
         count, kept = drop_vectors(database, digest) if digest else (0, 0)
-    finally:
-        database.close()
     if digest:
         remove_engines(config, digest)
         remove_snapshot(config.state, digest)

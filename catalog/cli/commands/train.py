@@ -1,7 +1,6 @@
 """`catalog train`: train the keep/delete head on your labels."""
 
 from collections.abc import Mapping
-from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -54,7 +53,7 @@ def command(context: CatalogContext, force: bool, seed: int, views: int, as_json
     """
     config = context.config
     bundle = serving_bundle(config, context.database)
-    with closing(Database(config.database, write=True)) as database:
+    with Database(config.database, write=True) as database:
         result = train_head(
             database,
             bundle,
