@@ -24,11 +24,6 @@ class JournalError(ResourceError):
     """The journal cannot be read or written. The database is unchanged."""
 
 
-def journal_path(state: Path) -> Path:
-    """Return the path of the journal in a state directory."""
-    return state / JOURNAL
-
-
 class WrittenRange(NamedTuple):
     """The range of appended entries: the size of the file before and after, in bytes."""
 
@@ -45,7 +40,7 @@ def append(state: Path, entries: Iterable[JournalEntry]) -> WrittenRange | None:
     lines = b"".join(json.dumps(entry).encode("ascii") + b"\n" for entry in entries)
     if not lines:
         return None
-    path = journal_path(state)
+    path = state / JOURNAL
     try:
         return _append(path, lines)
     except OSError as error:
@@ -62,7 +57,7 @@ def undo_append(state: Path, written: WrittenRange) -> bool:
     applies them. Never raises.
     """
     try:
-        with journal_path(state).open("rb+") as file:
+        with (state / JOURNAL).open("rb+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             if os.fstat(file.fileno()).st_size != written.end:
                 return False
@@ -106,7 +101,7 @@ def read(state: Path) -> Iterator[JournalEntry]:
 
     Raises JournalError if the file cannot be read.
     """
-    path = journal_path(state)
+    path = state / JOURNAL
     try:
         with path.open("rb") as file:
             for line in file:

@@ -58,16 +58,11 @@ class BackupEvent(NamedTuple):
     detail: str | None
 
 
-def backup_folder(state: Path) -> Path:
-    """Return the folder of the backups in a state directory."""
-    return state / BACKUPS
-
-
 def list_backups(state: Path) -> list[Backup]:
     """Return all backups, newest first. Each passed its check when it was made."""
     found: list[Backup] = []
     try:
-        for path in backup_folder(state).iterdir():
+        for path in (state / BACKUPS).iterdir():
             at = backup_time(path.name)
             if at is not None:
                 found.append(Backup(path, at, path.stat().st_size))
@@ -88,7 +83,7 @@ def create_backup(
     Raises StoreError or ResourceError if it could not be made; no older backup was deleted. Raises TaskStopped if
     `should_stop()` returned True.
     """
-    folder = backup_folder(state)
+    folder = state / BACKUPS
     make_private_directory(folder)
     target = folder / backup_name(now)
     with _exclusive_lock(folder):

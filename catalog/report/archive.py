@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 REPORT_NAME_PATTERN = re.compile(r"report-(?P<day>\d{4}-\d{2}-\d{2})\.(?:json|html)")
 
 
-def report_folder(state: Path) -> Path:
-    """Return the folder of the stored reports."""
-    return state / REPORTS
-
-
 def expired_reports(names: list[str], keep: int) -> set[str]:
     """Return the file names to delete: reports of all but the newest `keep` days, at least one. Pure.
 
@@ -38,9 +33,9 @@ def expired_reports(names: list[str], keep: int) -> set[str]:
 def read_reports(state: Path) -> tuple[StoredReport, ...]:
     """Return the stored reports, oldest first. Damaged ones are skipped: they must not prevent tonight's."""
     names = sorted(
-        path.name for path in report_folder(state).glob("report-*.json") if REPORT_NAME_PATTERN.fullmatch(path.name)
+        path.name for path in (state / REPORTS).glob("report-*.json") if REPORT_NAME_PATTERN.fullmatch(path.name)
     )
-    found = (_read_report(report_folder(state) / name) for name in names)
+    found = (_read_report(state / REPORTS / name) for name in names)
     return tuple(report for report in found if report is not None)
 
 
@@ -70,7 +65,7 @@ def choose_baseline(stored: tuple[StoredReport, ...], now: float, since: float |
 
 def store_report(state: Path, day: str, record: "ReportJson", page: str, keep: int) -> Path:
     """Store the day's report, delete expired ones, and return the path of the page. Raises ResourceError."""
-    folder = report_folder(state)
+    folder = state / REPORTS
     make_private_directory(folder)
     page_path = folder / f"report-{day}.html"
     remedy = "Free some space, or run the command as the catalog's owner."

@@ -7,8 +7,7 @@ from typing import Any, Protocol
 
 from catalog.errors import CatalogError, StoreError
 from catalog.filesystem.atomic_write import file_size, make_private_directory
-from catalog.journal import journal_path
-from catalog.state_dir import BACKUPS, INDEX_HEADS, backup_name, backup_time
+from catalog.state_dir import BACKUPS, INDEX_HEADS, JOURNAL, backup_name, backup_time
 from catalog.store.schema import MIGRATIONS
 
 
@@ -39,7 +38,7 @@ def catalog_traces(database: Path) -> str:
     try:
         if any(backup_time(path.name) is not None for path in (state / BACKUPS).glob("catalog-*.db")):
             return "its backups are"
-        if file_size(journal_path(state)):
+        if file_size(state / JOURNAL):
             return "its journal is"
         if any(state.glob(INDEX_HEADS)):
             return "its index is"

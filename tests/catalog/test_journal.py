@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import ResourceError
-from catalog.journal import append, format_timestamp, journal_path, parse_timestamp, read, undo_append
+from catalog.journal import append, format_timestamp, parse_timestamp, read, undo_append
+from catalog.state_dir import JOURNAL
 
 ONE = {"at": "2026-01-01T00:00:00.000Z", "kind": "label", "value": "keep", "path": "/r/na\udcffme\n.jpg"}
 TWO = {"at": "2026-01-02T00:00:00.000Z", "kind": "accept", "path": "/r"}
@@ -25,14 +26,14 @@ def test_appended_entries_are_read_in_order_from_a_private_file(tmp_path: Path) 
     append(tmp_path, [])
     assert list(read(tmp_path)) == [ONE, TWO, ONE]
     assert os.fsencode(str(ONE["path"])) == b"/r/na\xffme\n.jpg"
-    assert journal_path(tmp_path).read_bytes().count(b"\n") == 3
-    assert stat.S_IMODE(journal_path(tmp_path).stat().st_mode) == 0o600
+    assert (tmp_path / JOURNAL).read_bytes().count(b"\n") == 3
+    assert stat.S_IMODE((tmp_path / JOURNAL).stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("tail", [b'{"at": "20', b"\0\0\0\0", b'{"kind": 7}', b"[1]", b"\xff\xfe", b"{}"])
 def test_a_torn_line_does_not_affect_entries_before_and_after_it(tmp_path: Path, tail: bytes) -> None:
     append(tmp_path, [ONE])
-    with journal_path(tmp_path).open("ab") as file:
+    with (tmp_path / JOURNAL).open("ab") as file:
         file.write(tail)
     assert list(read(tmp_path)) == [ONE]
     append(tmp_path, [TWO])
@@ -42,7 +43,7 @@ def test_a_torn_line_does_not_affect_entries_before_and_after_it(tmp_path: Path,
 @pytest.mark.parametrize("room", [0, 40])
 def test_a_full_disk_raises_and_leaves_the_journal_unchanged(tmp_path: Path, room: int) -> None:
     append(tmp_path, [ONE])
-    before = journal_path(tmp_path).read_bytes()
+    before = (tmp_path / JOURNAL).read_bytes()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + room, limits[1]))
@@ -52,20 +53,20 @@ def test_a_full_disk_raises_and_leaves_the_journal_unchanged(tmp_path: Path, roo
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
-    assert journal_path(tmp_path).read_bytes() == before
+    assert (tmp_path / JOURNAL).read_bytes() == before
 
 
 def test_an_append_is_undone_unless_others_appended_meanwhile(tmp_path: Path) -> None:
     append(tmp_path, [ONE])
-    before = journal_path(tmp_path).read_bytes()
+    before = (tmp_path / JOURNAL).read_bytes()
     written = append(tmp_path, [TWO])
     assert written is not None and undo_append(tmp_path, written)
-    assert journal_path(tmp_path).read_bytes() == before
+    assert (tmp_path / JOURNAL).read_bytes() == before
     written = append(tmp_path, [TWO])
     append(tmp_path, [ONE])
     assert written is not None and not undo_append(tmp_path, written)
     assert list(read(tmp_path)) == [ONE, TWO, ONE]
-    journal_path(tmp_path).unlink()
+    (tmp_path / JOURNAL).unlink()
     assert not undo_append(tmp_path, written)
 
 
@@ -82,13 +83,13 @@ def test_two_writers_never_mix_lines(tmp_path: Path) -> None:
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, tmp_path, name]) for name in "ab"]
     assert [writer.wait(100) for writer in writers] == [0, 0]
     found = list(read(tmp_path))
-    assert len(journal_path(tmp_path).read_text().splitlines()) == 400
+    assert len((tmp_path / JOURNAL).read_text().splitlines()) == 400
     for name in "ab":
         assert [entry["number"] for entry in found if entry["by"] == name] == list(range(200))
 
 
 def test_an_unreadable_journal_raises(tmp_path: Path) -> None:
-    journal_path(tmp_path).mkdir()
+    (tmp_path / JOURNAL).mkdir()
     with pytest.raises(ResourceError, match="cannot be read"):
         list(read(tmp_path))
 

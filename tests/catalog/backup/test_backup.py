@@ -15,7 +15,6 @@ import pytest
 
 from catalog.backup.create import (
     BackupEvent,
-    backup_folder,
     backup_problem,
     changed_since_backup,
     create_backup,
@@ -27,6 +26,7 @@ from catalog.backup.create import (
 from catalog.choices.labels import LabelChoice, record_choices
 from catalog.config.settings import BackupSettings
 from catalog.errors import CatalogError, ResourceError, StoreError
+from catalog.state_dir import BACKUPS
 from catalog.store import database as db
 from catalog.store.database import Database, TaskStopped, database_problems
 from tests.support.catalog_rows import Shelf, directions
@@ -46,7 +46,7 @@ def shelf(tmp_path: Path) -> Iterator[Shelf]:
 
 
 def names(shelf: Shelf) -> list[str]:
-    return sorted(path.name for path in backup_folder(shelf.folder).iterdir())
+    return sorted(path.name for path in (shelf.folder / BACKUPS).iterdir())
 
 
 def test_a_backup_is_a_snapshot_although_the_writer_commits_during_each_step(

@@ -14,6 +14,7 @@ import pytest
 
 from catalog import journal
 from catalog.backup.create import list_backups
+from catalog.state_dir import JOURNAL
 from catalog.store.database import Database, database_problems
 from tests.support.mounts import mounted
 from tests.support.running_service import Household, picture, until
@@ -179,7 +180,7 @@ def test_after_a_rebuild_labels_wait_for_their_files(house: Household) -> None:
 
 def test_labels_that_only_the_damaged_file_has_are_salvaged(house: Household) -> None:
     """Journal and backups are lost; some pages of the damaged file can still be read."""
-    journal.journal_path(house.state).unlink()
+    (house.state / JOURNAL).unlink()
     shutil.rmtree(house.state / "backups")
     root = house.rows("SELECT rootpage FROM sqlite_schema WHERE name = 'event'")[0][0]
     with house.config.database.open("r+b") as file:

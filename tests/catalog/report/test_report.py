@@ -13,6 +13,7 @@ from catalog.report.build import SECTIONS
 from catalog.report.elements import StoredReport
 from catalog.report.sections.damage import first_history_row_after
 from catalog.report.sections.head import MeanScore, has_drifted
+from catalog.state_dir import REPORTS
 from tests.support.report_service import (
     COUNT,
     EVIL,
@@ -210,11 +211,11 @@ def test_a_report_since_a_date_is_not_stored(full: Household, day: str) -> None:
     assert past["sections"]["rejected"]["new"] == 1
     ahead = time.strftime("%Y-%m-%d", time.localtime(time.time() + 2 * DAY))
     assert json.loads(call(full, "report", "--json", "--since", ahead).stdout)["sections"]["rejected"]["new"] == 0
-    assert not archive.report_folder(full.state).exists()
+    assert not (full.state / REPORTS).exists()
 
 
 def test_reports_are_stored_as_page_and_json_and_damaged_ones_are_skipped(full: Household) -> None:
-    folder = archive.report_folder(full.state)
+    folder = full.state / REPORTS
     folder.mkdir()
     (folder / "report-2020-01-01.json").write_text('{"at": 5}')
     (folder / "report-2020-01-02.json").write_bytes(b"\xff\xfe")
@@ -241,7 +242,7 @@ def test_the_configured_number_of_reports_is_kept(full: Household) -> None:
             full.state, archive.format_local_date(time.time() - back * DAY), current_report(full).record(), "", 30
         )
     assert call(full, "report").exit_code == 0
-    assert len(list(archive.report_folder(full.state).iterdir())) == 4
+    assert len(list((full.state / REPORTS).iterdir())) == 4
 
 
 def test_a_report_from_the_future_is_no_baseline() -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import apsw
 import pytest
 
-from catalog.backup.create import backup_folder, list_backups
+from catalog.backup.create import list_backups
 from catalog.errors import ResourceError, StoreError, UnstorableValueError
+from catalog.state_dir import BACKUPS
 from catalog.store.database import Database, database_problems
 from catalog.store.migrations import APPLICATION_ID
 from catalog.store.schema import MIGRATIONS
@@ -99,11 +100,11 @@ def test_a_migrated_catalog_stores_times_of_any_size(tmp_path: Path) -> None:
 
 def test_nothing_is_migrated_if_the_backup_fails(tmp_path: Path) -> None:
     path = first_version(tmp_path)
-    backup_folder(tmp_path).write_text("in the way")
+    (tmp_path / BACKUPS).write_text("in the way")
     with pytest.raises(ResourceError):
         Database(path, write=True)
     assert schema_version(path) == 1
-    backup_folder(tmp_path).unlink()
+    (tmp_path / BACKUPS).unlink()
     Database(path, write=True).close()
     assert schema_version(path) == len(MIGRATIONS)
 
