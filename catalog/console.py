@@ -40,28 +40,17 @@ class FilesPerSecondColumn(ProgressColumn):
 
 def progress_bar() -> Progress:
     """Return a progress bar for files on stderr, with counts, rate and remaining time."""
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        FilesPerSecondColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
+    return _stderr_bar(MofNCompleteColumn(), FilesPerSecondColumn())
 
 
 def byte_progress_bar() -> Progress:
     """Return a progress bar for bytes on stderr, with rate and remaining time."""
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
+    return _stderr_bar(DownloadColumn(), TransferSpeedColumn())
+
+
+def _stderr_bar(*columns: ProgressColumn) -> Progress:
+    lead = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn())
+    return Progress(*lead, *columns, TimeRemainingColumn(), console=Console(stderr=True))
 
 
 @contextmanager
@@ -116,21 +105,12 @@ def _styled_cell(column: str, text: str) -> Text:
     return Text(text, style=STATE_STYLES.get(text, "") if column == "state" else "")
 
 
-def print_pairs(rows: Iterable[tuple[str, object]], title: str = "") -> None:
+def print_pairs(pairs: Sequence[tuple[str, object]]) -> None:
     """Print names and values, one pair per line."""
     console = stdout_console()
-    if title:
-        console.print(Text(title, style="bold"))
-    pairs = list(rows)
     width = max((len(name) for name, _ in pairs), default=0)
     for name, value in pairs:
-        text = value if isinstance(value, Text) else Text(str(value))
-        console.print(Text(f"{name:<{width}}  ", style="cyan") + text)
-
-
-def alarm_text(text: str) -> Text:
-    """Return a value that needs attention, in red."""
-    return Text(text, style="bold red")
+        console.print(Text(f"{name:<{width}}  ", style="cyan") + Text(str(value)))
 
 
 def format_count(number: float) -> str:

@@ -11,6 +11,17 @@ def format_utc(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
+def format_utc_or_none(seconds: float | None) -> str | None:
+    """Return a time as `format_utc` does; None for None."""
+    return None if seconds is None else format_utc(seconds)
+
+
+def format_interval(figure: list[float | None]) -> str:
+    """Return a metric [value, low, high] with its interval; `-` if it could not be computed."""
+    value, low, high = figure
+    return "-" if value is None else f"{value:.3f} ({low:.3f} … {high:.3f})"
+
+
 def printable_path(path: bytes) -> str:
     """Return a path for a terminal. Control characters and invalid bytes are escaped: no name can forge a line."""
     text = path.decode("utf-8", "surrogateescape")

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 from catalog import json_types
-from catalog.json_types import commands, report
+from catalog.json_types import backup, files, heads, integrity, labels, models, report, status, trash
 
 PAGE = Path(__file__).parents[1] / "docs" / "json.md"
 HEAD = """# JSON output
@@ -20,6 +20,57 @@ rely on keys and values; new keys may be added.
 
 *This page is generated from `catalog/json_types/` by `python -m tools.json_page`.*
 """
+
+# Commands that print a list print one such object per line.
+JSON_TYPES: dict[str, tuple[type, ...]] = {
+    "accept": (integrity.AcceptedFileJson,),
+    "backup": (backup.BackupJson,),
+    "candidates": (files.CandidateJson,),
+    "check": (integrity.CheckFindingJson,),
+    "damage": (integrity.DamagedFileJson,),
+    "doctor": (integrity.DoctorFindingJson,),
+    "dups": (files.DuplicateGroupJson,),
+    "head list": (heads.HeadJson,),
+    "label clear": (labels.LabelChangeJson,),
+    "label delete": (labels.LabelChangeJson,),
+    "label doubts": (labels.SuspectLabelJson,),
+    "label import": (labels.LabelImportJson,),
+    "label keep": (labels.LabelChangeJson,),
+    "label list": (labels.LabelJson,),
+    "ls": (files.FileJson,),
+    "model check": (models.BundleCheckJson,),
+    "model list": (models.BundleJson,),
+    "model show": (models.BundleDetailsJson,),
+    "next": (labels.LabelSuggestionJson,),
+    "recover": (backup.RecoveryJson,),
+    "rejected": (integrity.RejectedFileJson, integrity.DamageRateJson),
+    "report": (report.ReportJson,),
+    "restore": (trash.TrashResultJson,),
+    "scrub": (integrity.ScrubJson,),
+    "search": (files.SearchResultJson,),
+    "show": (files.FileDetailsJson,),
+    "similar": (files.SimilarFileJson,),
+    "status": (status.StatusJson,),
+    "train": (heads.TrainJson,),
+    "trash": (trash.TrashResultJson, trash.TrashedFileJson),
+}
+SECTION_TYPES: dict[str, type] = {
+    "damage": report.DamageSectionJson,
+    "roots": report.RootsSectionJson,
+    "changes": report.ChangesSectionJson,
+    "scrub": report.ScrubSectionJson,
+    "corruption": report.CorruptionSectionJson,
+    "suspects": report.SuspectsSectionJson,
+    "rejected": report.RejectedSectionJson,
+    "ingest": report.IngestSectionJson,
+    "candidates": report.CandidatesSectionJson,
+    "duplicates": report.DuplicatesSectionJson,
+    "doubts": report.DoubtsSectionJson,
+    "lessons": report.LessonsSectionJson,
+    "head": report.HeadSectionJson,
+    "model": report.ModelSectionJson,
+    "backups": report.BackupsSectionJson,
+}
 
 
 def json_page() -> str:
@@ -33,7 +84,7 @@ def json_page() -> str:
     parts.append("## Sections of `catalog report`\n")
     parts.append("Each section has these keys, and those listed below under the section's key.\n")
     parts.append(_object(report.SectionJson, outer, inner))
-    parts += [f"### `{name}`\n\n{_object(kind, outer, inner)}" for name, kind in report.SECTION_TYPES.items()]
+    parts += [f"### `{name}`\n\n{_object(kind, outer, inner)}" for name, kind in SECTION_TYPES.items()]
     parts.append("## Objects inside these\n")
     done: set[str] = set()
     while missing := sorted(set(inner) - done):
@@ -47,7 +98,7 @@ def json_page() -> str:
 def _titles() -> dict[str, tuple[type, ...]]:
     """Return the types under one heading for all commands that print the same."""
     grouped: dict[tuple[type, ...], list[str]] = {}
-    for command, types in commands.JSON_TYPES.items():
+    for command, types in JSON_TYPES.items():
         grouped.setdefault(types, []).append(f"`catalog {command}`")
     return {", ".join(names): types for types, names in grouped.items()}
 
@@ -110,7 +161,7 @@ def _defined_name(node: ast.stmt) -> str:
 
 
 def _type(name: str) -> type:
-    modules = [value for value in vars(commands).values() if isinstance(value, ModuleType)]
+    modules = [value for value in vars(json_types).values() if isinstance(value, ModuleType)]
     kind = next(getattr(module, name) for module in modules if hasattr(module, name))
     assert isinstance(kind, type)
     return kind

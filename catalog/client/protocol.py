@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 if TYPE_CHECKING:
     import numpy as np
 
-    from catalog.json_types.status import NextModelJson
+    from catalog.json_types.status import IndexJson, NextModelJson, WatchJson
 
 MAX_HITS = 10_000  # neighbours in one answer
 
@@ -71,14 +71,6 @@ class ErrorAnswer(TypedDict):
     remedy: str
 
 
-class IndexState(TypedDict):
-    """The nearest-neighbour index. `lag`: entries of the change log that are not applied yet."""
-
-    size: int
-    seq: int
-    lag: int
-
-
 class ModelState(TypedDict):
     """The model in use. `provider`: where it runs; `warning`, `problem`: texts, or empty."""
 
@@ -88,20 +80,6 @@ class ModelState(TypedDict):
 
 
 NO_MODEL_STATE: ModelState = {"provider": "", "warning": "", "problem": ""}  # without a service
-
-
-class UncoveredTree(TypedDict):
-    """A directory tree whose changes the kernel does not report."""
-
-    path: str
-    why: str
-
-
-class WatchState(TypedDict):
-    """The number of watched directories, and the trees that cannot be watched."""
-
-    directories: int
-    uncovered: list[UncoveredTree]
 
 
 class ScrubBegun(TypedDict):
@@ -125,9 +103,9 @@ class StatusAnswer(TypedDict):
     `in_work`: files being read; `done`: files read since the start.
     """
 
-    index: IndexState
+    index: "IndexJson"
     model: ModelState
-    watch: WatchState | None
+    watch: "WatchJson | None"
     scrub: ScrubAnswer
     next: "NextModelJson | None"
     training: bool

@@ -32,27 +32,9 @@ def copies_by_content(
         chunk = contents[start : start + CHUNK_CONTENTS]
         found: CopiesByContent = {}
         sql = COPIES_SQL.format(marks=",".join("?" * len(chunk)), states=states)
-        for content, *row in database.rows(sql, *chunk):
-            found.setdefault(content, []).append(_file_copy(*row))
+        for content, folder, name, *facts, away, mtime_ns, volume, inode, suspect in database.rows(sql, *chunk):
+            copy = FileCopy(
+                *(join_path(folder, name), *facts, bool(away), int(mtime_ns), volume, inode, bool(suspect)),
+            )
+            found.setdefault(content, []).append(copy)
         yield {content: found[content] for content in chunk if content in found}
-
-
-def _file_copy(
-    folder: bytes,
-    name: bytes,
-    size: int,
-    format: str | None,
-    width: int | None,
-    height: int | None,
-    camera: str | None,
-    state: str,
-    away: int,
-    mtime_ns: int,
-    volume: int,
-    inode: int,
-    suspect: int,
-) -> FileCopy:
-    return FileCopy(
-        *(join_path(folder, name), size, format, width, height, camera),
-        *(state, bool(away), int(mtime_ns), volume, inode, bool(suspect)),
-    )

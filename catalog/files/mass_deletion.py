@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from catalog.files.observe import record_missing_paths
 from catalog.filesystem.paths import join_path, split_path, subtree_range
-from catalog.filesystem.stat_signature import Nanoseconds, lstat_or_none, signature_of
+from catalog.filesystem.stat_signature import Nanoseconds, signature_at
 from catalog.store.database import Database
 from catalog.store.directories import directory_id, innermost_volume
 from catalog.store.events import record_event
@@ -105,14 +105,8 @@ def _exists_elsewhere(database: Database, volume: int, file: int) -> bool:
 
 
 def _file_matches(directory: bytes, name: bytes, inode: int, size: int, mtime_ns: Nanoseconds) -> bool:
-    try:
-        found = lstat_or_none(join_path(directory, name))
-    except OSError:
-        return False
-    if found is None:
-        return False
-    seen = signature_of(found)
-    return (seen.inode, seen.size, seen.mtime_ns) == (inode, size, mtime_ns)
+    seen = signature_at(join_path(directory, name))
+    return seen is not None and (seen.inode, seen.size, seen.mtime_ns) == (inode, size, mtime_ns)
 
 
 def recent_scan_counts(database: Database, path: bytes, now: float) -> tuple[int, int]:

@@ -8,7 +8,7 @@ import os
 from catalog.files.observe import Sighting, file_row, record_missing_path, record_sighting
 from catalog.files.results import declare_gone
 from catalog.filesystem.paths import join_path, split_path, subtree_range
-from catalog.filesystem.stat_signature import Signature, is_missing, lstat_or_none, signature_of
+from catalog.filesystem.stat_signature import Signature, is_missing, signature_at
 from catalog.store.database import Database
 from catalog.store.directories import directory_id, ensure_directory
 from catalog.store.volumes import move_volumes, reassign_directories
@@ -17,16 +17,12 @@ from catalog.verdict.case import VerdictKind
 
 def move_file_row(database: Database, source: bytes, target: bytes, now: float) -> bool:
     """Follow the rename of a file; return False if the file has to be read instead."""
-    try:
-        found = lstat_or_none(target)
-    except OSError:
-        return False
-    if found is None or not is_missing(source) or not os.access(target, os.R_OK):
+    seen = signature_at(target)
+    if seen is None or not is_missing(source) or not os.access(target, os.R_OK):
         return False  # an unreadable file: a rename changes ctime, and so hides a chmod shortly before it
     folder, name = split_path(source)
     directory = directory_id(database, folder)
     row = None if directory is None else file_row(database, directory, name)
-    seen = signature_of(found)
     if row is None or row.state not in ("ok", "rejected") or not _is_same_file(row.signature, seen):
         return False
     new_folder, new_name = split_path(target)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from catalog.filesystem.paths import at_or_inside, join_path, split_path, subtree_range
-from catalog.filesystem.stat_signature import Signature, lstat_or_none, signature_of
+from catalog.filesystem.stat_signature import Signature, signature_at
 from catalog.formatting import path_text
 from catalog.store.database import Database
 from catalog.store.directories import directory_id
@@ -31,11 +31,8 @@ def content_at(database: Database, path: bytes) -> tuple[bytes, int] | str:
         return "is not in the catalog"
     if state == "pending" or sha256 is None:
         return "was not read yet"
-    try:
-        found = lstat_or_none(path)
-    except OSError:
-        found = None
-    if found is not None and signature_of(found).stamp != Signature(*numbers).stamp:
+    seen = signature_at(path)
+    if seen is not None and seen.stamp != Signature(*numbers).stamp:
         return "changed since it was read"
     return sha256, size
 

@@ -17,7 +17,7 @@ def replace_durably(part: Path, target: Path) -> None:
     fsync_directory(target.parent)
 
 
-def fsync_directory(folder: Path) -> None:
+def fsync_directory(folder: Path | bytes) -> None:
     """Sync a directory: until then a new name in it may not survive a crash (fsync(2)). Raises OSError."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -62,6 +62,14 @@ def lstat_or_none(path: bytes) -> os.stat_result | None:
         return None
 
 
+def signature_at(path: bytes) -> Signature | None:
+    """Return the signature of what is at a path; None if nothing is, or it cannot be looked at."""
+    try:
+        return signature_of(os.lstat(path))
+    except OSError:
+        return None
+
+
 def is_missing(path: bytes) -> bool:
     """Return whether `path` certainly does not exist. One that cannot be looked at may exist."""
     try:

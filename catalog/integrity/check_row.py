@@ -48,14 +48,10 @@ def compare_row(path: bytes, entry: DiskEntry | None, row: CatalogRow | None, no
     elif entry is None:
         yield CheckFinding("missing", path, f"{row.state} in the catalog, not on disk")
     elif row.state == "pending":
-        yield from _compare_pending(path, row, now)
+        if row.due is not None and row.due <= now:
+            yield CheckFinding("unread", path, "not read yet")
     else:
         yield from _compare_read(path, entry, row)
-
-
-def _compare_pending(path: bytes, row: CatalogRow, now: float) -> Iterator[CheckFinding]:
-    if row.due is not None and row.due <= now:
-        yield CheckFinding("unread", path, "not read yet")
 
 
 def _compare_read(path: bytes, entry: DiskEntry, row: CatalogRow) -> Iterator[CheckFinding]:

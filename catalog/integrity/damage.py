@@ -41,11 +41,6 @@ class Damage(NamedTuple):
     copies: list[FileEntry]
 
 
-class _IntactContent(NamedTuple):
-    id: int
-    sha256: str  # in hex
-
-
 def count_damaged(database: Database) -> int:
     """Return the number of damaged files."""
     return int(database.value("SELECT count(*)" + CURRENT_DAMAGE_SQL))
@@ -57,17 +52,16 @@ def damaged_files(database: Database) -> Iterator[Damage]:
         "SELECT h.id, h.file, h.verdict, h.seen_at, h.evidence" + CURRENT_DAMAGE_SQL + " ORDER BY h.id DESC"
     )
     for row, file, verdict, at, evidence in rows:
-        entry, lost = entry_by_id(database, file), _last_intact_content(database, file, row)
-        if entry is not None and lost is not None:
-            links = _hard_link_ids(database, file)
-            copies = [
-                copy for copy in files_with_content(database, lost.id) if copy.state == "ok" and copy.id not in links
-            ]
-            yield Damage(entry, VerdictKind(verdict), at, evidence or "", lost.sha256, copies)
+        entry, intact = entry_by_id(database, file), _last_intact_content(database, file, row)
+        if entry is not None and intact is not None:
+            content, lost = intact
+            links, holders = _hard_link_ids(database, file), files_with_content(database, content)
+            copies = [copy for copy in holders if copy.state == "ok" and copy.id not in links]
+            yield Damage(entry, VerdictKind(verdict), at, evidence or "", lost, copies)
 
 
-def _last_intact_content(database: Database, file: int, last_row: int) -> _IntactContent | None:
-    """Return the last intact content in the history of a file, up to a row."""
+def _last_intact_content(database: Database, file: int, last_row: int) -> tuple[int, str] | None:
+    """Return the id and SHA-256 (in hex) of the last intact content in the history of a file, up to a row."""
     intact, damaged = None, False
     for content, sha256, verdict in database.rows(
         "SELECT c.id, lower(hex(c.sha256)), h.verdict FROM history h JOIN content c ON c.id = h.content"
@@ -75,7 +69,7 @@ def _last_intact_content(database: Database, file: int, last_row: int) -> _Intac
         *(file, last_row),
     ):
         damaged = verdict in DAMAGE_VERDICTS or (damaged and verdict in DAMAGE_PERSISTING_VERDICTS)
-        intact = intact if damaged else _IntactContent(content, sha256)
+        intact = intact if damaged else (content, sha256)
     return intact
 
 

@@ -5,7 +5,6 @@ They are deleted, or derived again from the disk. A deleted label comes back fro
 
 import os
 from collections.abc import Callable
-from typing import NamedTuple
 
 from catalog.store.database import Database
 from catalog.store.directories import innermost_volume
@@ -13,19 +12,11 @@ from catalog.store.directories import innermost_volume
 RowRepair = Callable[[Database, int, float], object]
 
 
-class _Violation(NamedTuple):
-    """A row with a broken foreign key: in `table`, to a missing row of `parent`."""
-
-    table: str
-    row: int
-    parent: str
-
-
 def repair_dangling_rows(database: Database, now: float) -> int:
     """Repair all dangling rows; return how many there were. In a transaction; tally and refs must be rebuilt after."""
-    found = {_Violation(*columns) for *columns, _ in database.rows("PRAGMA foreign_key_check")}
-    for (table, parent), repair in ROW_REPAIRS.items():
-        for row in sorted(one.row for one in found if (one.table, one.parent) == (table, parent)):
+    found = {(table, parent, row) for table, row, parent, _ in database.rows("PRAGMA foreign_key_check")}
+    for violated, repair in ROW_REPAIRS.items():
+        for row in sorted(row for *foreign_key, row in found if tuple(foreign_key) == violated):
             repair(database, row, now)
     return len(found)
 

@@ -9,7 +9,7 @@ from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 from catalog.files.queries import rejected_entries
-from catalog.formatting import path_text
+from catalog.formatting import format_utc_or_none, path_text
 from catalog.store.database import Database
 
 if TYPE_CHECKING:
@@ -38,11 +38,6 @@ def rejected_records(database: Database) -> "Iterator[RejectedFileJson]":
             "attempts": attempts,
             "next_try": format_utc_or_none(due),
         }
-
-
-def format_utc_or_none(seconds: float | None) -> str | None:
-    """Return a time as UTC in ISO 8601."""
-    return None if seconds is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 DAY_SECONDS = 86400.0

@@ -1,9 +1,10 @@
-"""The JSON of `report`. Each section has the keys of `SectionJson` and those of its type in `SECTION_TYPES`."""
+"""The JSON of `report`. Each section has the keys of `SectionJson` and those of its own type."""
 
 from typing import Any, TypedDict
 
 from catalog.json_types.files import CandidateJson
 from catalog.json_types.integrity import CoverageJson, DamageRateJson
+from catalog.json_types.labels import LabelSuggestionJson
 from catalog.json_types.status import BackupStatusJson, NextModelJson
 
 
@@ -202,20 +203,13 @@ class DoubtsSectionJson(TypedDict):
     files: list[ReportedDoubtJson]  # likeliest errors
 
 
-class ReportedSuggestionJson(TypedDict):
-    """Section `lessons`: a file."""
-
-    path: str  # absolute path
-    p_delete: float  # probability that you would delete it, 0 to 1
-
-
 class LessonsSectionJson(TypedDict):
     """Section `lessons`: images to label next."""
 
     labels: int  # labelled contents
     keep: int  # number of those that are keep
     delete: int  # number of those that are delete
-    files: list[ReportedSuggestionJson]  # images whose labels would help most
+    files: list[LabelSuggestionJson]  # images whose labels would help most
 
 
 class DriftJson(TypedDict):
@@ -256,22 +250,3 @@ class BackupsSectionJson(BackupStatusJson):
     """Section `backups`: backups of the catalog."""
 
     kept: int  # backups that are kept
-
-
-SECTION_TYPES: dict[str, type] = {
-    "damage": DamageSectionJson,
-    "roots": RootsSectionJson,
-    "changes": ChangesSectionJson,
-    "scrub": ScrubSectionJson,
-    "corruption": CorruptionSectionJson,
-    "suspects": SuspectsSectionJson,
-    "rejected": RejectedSectionJson,
-    "ingest": IngestSectionJson,
-    "candidates": CandidatesSectionJson,
-    "duplicates": DuplicatesSectionJson,
-    "doubts": DoubtsSectionJson,
-    "lessons": LessonsSectionJson,
-    "head": HeadSectionJson,
-    "model": ModelSectionJson,
-    "backups": BackupsSectionJson,
-}

@@ -51,12 +51,6 @@ class LoadedSnapshot(NamedTuple):
     header: SnapshotHeader
 
 
-class UnusableSnapshot(NamedTuple):
-    """The reason why no snapshot can be loaded."""
-
-    reason: str
-
-
 def _stem(digest: str) -> str:
     return "index-" + hashlib.sha256(digest.encode()).hexdigest()[:16]
 
@@ -101,39 +95,39 @@ def _read_header_file(path: Path, digest: str, *, with_states: bool) -> tuple[Sn
     return (header, states) if header.digest == digest else "it was made by another model"
 
 
-def load_snapshot(folder: Path, digest: str, dims: int, threads: int = 1) -> LoadedSnapshot | UnusableSnapshot:
-    """Return this model's saved index after verifying every byte. Never raises, whatever is on the disk."""
+def load_snapshot(folder: Path, digest: str, dims: int, threads: int = 1) -> LoadedSnapshot | str:
+    """Return this model's saved index after verifying every byte, or why none can be loaded. Never raises."""
     found = _read_header_file(header_path(folder, digest), digest, with_states=True)
     if isinstance(found, str):
-        return UnusableSnapshot(found)
+        return found
     header, states = found
     if header.dims != dims:
-        return UnusableSnapshot(f"it has {header.dims} dimensions, not {dims}")
+        return f"it has {header.dims} dimensions, not {dims}"
     if len(states) != header.states or hashlib.sha256(states).hexdigest() != header.states_sha256:
-        return UnusableSnapshot("its vector states are damaged")
+        return "its vector states are damaged"
     try:
         return _load_payload(payload_path(folder, digest, header.slot), header, states, threads)
     except OSError as error:
-        return UnusableSnapshot(f"its payload cannot be read: {error.strerror}")
+        return f"its payload cannot be read: {error.strerror}"
 
 
-def _load_payload(path: Path, header: SnapshotHeader, states: bytes, threads: int) -> LoadedSnapshot | UnusableSnapshot:
+def _load_payload(path: Path, header: SnapshotHeader, states: bytes, threads: int) -> LoadedSnapshot | str:
     import numpy as np
 
     from catalog.similarity.index import VectorIndex
 
     with path.open("rb") as payload:  # kept open, to load the bytes that were verified even if a save reuses the name
         if os.fstat(payload.fileno()).st_size != header.bytes:
-            return UnusableSnapshot("its payload is truncated")
+            return "its payload is truncated"
         if hashlib.file_digest(payload, "sha256").hexdigest() != header.sha256:
-            return UnusableSnapshot("its payload is damaged")
+            return "its payload is damaged"
         verified_path = Path(f"/proc/self/fd/{payload.fileno()}")
         try:
             index = VectorIndex.load(verified_path, np.frombuffer(states, np.uint8), header.dims, threads)
         except RuntimeError as error:
-            return UnusableSnapshot(f"hnswlib rejects it: {error}")
+            return f"hnswlib rejects it: {error}"
     if (index.live_count, index.deleted_count) != (header.count, header.deleted):
-        return UnusableSnapshot("its vector counts do not match its header")
+        return "its vector counts do not match its header"
     return LoadedSnapshot(index, header)
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from catalog.similarity.index import VectorIndex
-from catalog.similarity.index_file import LoadedSnapshot, SnapshotHeader, load_snapshot
+from catalog.similarity.index_file import SnapshotHeader, load_snapshot
 from catalog.store.change_log import timeline_contains
 from catalog.store.database import Database
 from catalog.store.vectors import VectorChange, unpack_vectors, vector_changes_after
@@ -24,8 +24,8 @@ class OpenedIndex(NamedTuple):
 def open_index(database: Database, folder: Path, model: int, digest: str, dims: int, threads: int = 1) -> OpenedIndex:
     """Return the saved index if it is intact and belongs to this catalog, else an empty one at seq 0."""
     snapshot = load_snapshot(folder, digest, dims, threads)
-    if not isinstance(snapshot, LoadedSnapshot):
-        return OpenedIndex(VectorIndex(dims, threads), 0, None, snapshot.reason)
+    if isinstance(snapshot, str):
+        return OpenedIndex(VectorIndex(dims, threads), 0, None, snapshot)
     index, header = snapshot
     if header.seq > last_seq(database, model) or not timeline_contains(database, header.timeline, header.seq):
         return OpenedIndex(VectorIndex(dims, threads), 0, None, "it was made from another catalog")

@@ -169,11 +169,6 @@ class Database:
             finally:
                 self._connection.execute("ROLLBACK")
 
-    @property
-    def data_version(self) -> int:
-        """A number that changes whenever another connection commits."""
-        return int(self.value("PRAGMA data_version"))
-
     def quick_check(self) -> list[str]:
         """Return what SQLite finds wrong with the file; empty if it is sound."""
         return _check_messages(self.rows("PRAGMA quick_check"))

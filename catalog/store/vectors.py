@@ -92,7 +92,10 @@ def cosines_to(vectors: Floats, query: Floats) -> Floats:
 
 
 def exact_nearest_each(database: Database, model: int, dims: int, queries: Floats, k: int) -> list[list[VectorHit]]:
-    """Return `exact_nearest` of each query (float32 [Q, D], unit length), in one pass over the stored vectors."""
+    """Return, for each query (float32 [Q, D], unit length), the k live vectors with the highest cosine, best first.
+
+    One pass over the stored vectors, block by block. Equal cosines come by ascending id.
+    """
     best: list[list[VectorHit]] = [[] for _ in queries]
     for ids, contents, vectors in live_vector_blocks(database, model, dims):
         for number, query in enumerate(queries):
@@ -101,14 +104,6 @@ def exact_nearest_each(database: Database, model: int, dims: int, queries: Float
             hits = map(VectorHit, ids[top].tolist(), contents[top].tolist(), cosines[top].tolist())
             best[number] = sorted([*best[number], *hits], key=lambda hit: (-hit.cosine, hit.id))[:k]
     return best
-
-
-def exact_nearest(database: Database, model: int, dims: int, query: Floats, k: int) -> list[VectorHit]:
-    """Return the k live vectors with the highest cosine to the query (float32 [D], unit length), best first.
-
-    Read every live vector, block by block. Equal cosines come by ascending id.
-    """
-    return exact_nearest_each(database, model, dims, query.reshape(1, dims), k)[0]
 
 
 def exact_ranking(database: Database, model: int, dims: int, query: Floats) -> Iterator[tuple[int, float]]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from catalog.filesystem.mounts import read_mounts
 from catalog.filesystem.paths import subtree_range
-from catalog.filesystem.stat_signature import Nanoseconds, signature_of
+from catalog.filesystem.stat_signature import Nanoseconds, signature_at
 from catalog.filesystem.volume_identity import VolumeObservation, absence_reason, observe_volume, volume_identity
 from catalog.store.database import Database
 from catalog.store.directories import assign_subtree, innermost_volume, rebuild_tally
@@ -155,11 +155,8 @@ def sample_matches(database: Database, volume: Volume) -> bool:
 
 
 def _file_matches(directory: bytes, name: bytes, size: int, mtime_ns: Nanoseconds) -> bool:
-    try:
-        seen = signature_of(os.lstat(os.path.join(directory, name)))
-    except OSError:
-        return False
-    return (seen.size, seen.mtime_ns) == (size, mtime_ns)
+    seen = signature_at(os.path.join(directory, name))
+    return seen is not None and (seen.size, seen.mtime_ns) == (size, mtime_ns)
 
 
 def block_directory(database: Database, path: bytes, problem: str, now: float) -> None:

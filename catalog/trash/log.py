@@ -13,7 +13,8 @@ from catalog import journal
 from catalog.config.load import Config
 from catalog.crash_points import crash_point
 from catalog.files.observe import Sighting, record_missing_paths, record_sighting
-from catalog.filesystem.stat_signature import lstat_or_none, signature_of
+from catalog.filesystem.atomic_write import fsync_directory
+from catalog.filesystem.stat_signature import signature_at
 from catalog.journal import JournalEntry
 from catalog.store.database import Database
 from catalog.store.events import record_event
@@ -61,7 +62,8 @@ class TrashLog:
             return
         now = self.clock()
         for folder in {folder for end in ends for folder in _affected_folders(end.record)}:
-            _sync_folder(folder)
+            with suppress(OSError):  # some filesystems cannot; a rename is on the disk once both directories are
+                fsync_directory(folder)
         with self._database.transaction():
             for end in ends:
                 self._update_catalog(end, now)
@@ -73,17 +75,13 @@ class TrashLog:
         if result == ("trash", "done"):
             record_missing_paths(self._database, [record.path], now)
         if result == ("restore", "done") and record.restore_target in (None, record.path):
-            self._record_sighting(record.path, now)
+            seen = signature_at(record.path)
+            if seen is not None:
+                record_sighting(self._database, Sighting(record.path, seen, now), now)
         event = EVENT_KINDS.get(result)
         detail = json.dumps({"id": record.id, "bytes": record.size, "sha256": record.sha256.hex()})
         if event and not (end.recovered and self._has_event(event, detail)):
             record_event(self._database, now, event, record.path, detail)
-
-    def _record_sighting(self, path: bytes, now: float) -> None:
-        with suppress(OSError):
-            found = lstat_or_none(path)
-            if found is not None:
-                record_sighting(self._database, Sighting(path, signature_of(found), now), now)
 
     def _has_event(self, event: str, detail: str) -> bool:
         return self._database.row("SELECT 1 FROM event WHERE kind = ? AND detail = ?", event, detail) is not None
@@ -92,15 +90,3 @@ class TrashLog:
 def _affected_folders(record: TrashRecord) -> set[bytes]:
     paths = (record.path, record.restore_target or record.path, record.trash_path, record.info_path)
     return {os.path.dirname(path) for path in paths}
-
-
-def _sync_folder(folder: bytes) -> None:
-    """Sync a directory: a rename is on the disk once both its directories are (fsync(2)). Ignore filesystems that
-    cannot.
-    """
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from catalog.client.connection import socket_address
+from catalog.client.service import socket_address
 
 BACKLOG = 64
 PEER_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid

@@ -11,8 +11,8 @@ from typing import Any
 
 import structlog
 
-from catalog.client.connection import CHUNK_BYTES
 from catalog.client.protocol import ErrorAnswer
+from catalog.client.service import CHUNK_BYTES
 from catalog.errors import CatalogError, ResourceError
 from daemon.api.listener import Listener, is_authorized, listen_at
 from daemon.api.requests import Operation

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
-from catalog.client.protocol import UncoveredTree, WatchState
 from catalog.config.load import Config
 from catalog.crash_points import crash_point
 from catalog.formatting import path_text
@@ -14,6 +13,7 @@ from daemon.scan.volume_monitor import VolumeMonitor
 from daemon.watch.hints import Hint
 
 if TYPE_CHECKING:
+    from catalog.json_types.status import UnwatchedTreeJson, WatchJson
     from daemon.watch.observer import WatchCoverage, Watcher
 
 CHECK_SECONDS = 5.0
@@ -104,9 +104,9 @@ class WatchReconciler:
             for gap in gaps:
                 self._rescan(gap.path, "not watched")
 
-    def status(self) -> WatchState:
+    def status(self) -> "WatchJson":
         """Return the state of the watches for `catalog status`."""
-        uncovered: list[UncoveredTree] = [{"path": path_text(gap.path), "why": gap.problem} for gap in self.gaps]
+        uncovered: list[UnwatchedTreeJson] = [{"path": path_text(gap.path), "why": gap.problem} for gap in self.gaps]
         return {"directories": self.directories, "uncovered": uncovered}
 
     def stop(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.client.connection import ask_service
+from catalog.client.service import ask_service
 from catalog.store.database import Database
 from tests.support.running_service import PATIENCE, Household, picture, until
 

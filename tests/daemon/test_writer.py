@@ -33,7 +33,7 @@ def test_waiting_changes_are_committed_together_before_on_commit(writer: Writer,
 
     def on_commit() -> None:
         seen.append(reader.value("SELECT count(*) FROM event"))
-        versions.add(reader.data_version)
+        versions.add(reader.value("PRAGMA data_version"))
 
     for number in range(50):
         writer.put(note(str(number)), on_commit=on_commit)

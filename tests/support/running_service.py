@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image
 
-from catalog.client.connection import ask_service
+from catalog.client.service import ask_service
 from catalog.config.edit import write_config
 from catalog.config.load import Config, load_config
 from catalog.filesystem.volume_identity import write_marker

@@ -16,7 +16,7 @@ from catalog.similarity import index_file as snapshot
 from catalog.similarity.index import VectorIndex
 from catalog.store.change_log import begin_timeline
 from catalog.store.database import Database
-from catalog.store.vectors import Floats, exact_nearest, exact_nearest_each, pack_vectors
+from catalog.store.vectors import Floats, exact_nearest_each, pack_vectors
 from daemon.followers.index import IndexFollower
 
 BATCH = 10_000
@@ -94,7 +94,7 @@ def measure_exact(database: Database, dims: int, queries: Floats) -> float:
         min(timed(lambda act=act: act()) for _ in range(3))  # type: ignore[misc]
         for act in (
             lambda: read_vectors(database),
-            lambda: exact_nearest(database, 1, dims, queries[0], NEIGHBOURS_ASKED),
+            lambda: exact_nearest_each(database, 1, dims, queries[:1], NEIGHBOURS_ASKED),
         )
     )
     print(f"exact query         {exact * 1e3:10.1f} ms   {exact / read:.2f} x only reading the vectors")

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from catalog.client.connection import ask_service
+from catalog.client.service import ask_service
 from catalog.store.database import Database
 from catalog.store.vectors import unpack_vectors
 

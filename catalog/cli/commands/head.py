@@ -9,7 +9,7 @@ from catalog.cli.options import echo_json_lines, json_option, with_catalog
 from catalog.client.process import service_running
 from catalog.context import CatalogContext
 from catalog.errors import UsageError
-from catalog.formatting import format_utc
+from catalog.formatting import format_interval, format_utc
 from catalog.heads.retraining import head_status, head_summary
 from catalog.heads.scoring import score_remaining
 from catalog.heads.stored_head import StoredHead, activate_head, all_heads
@@ -77,13 +77,8 @@ def _record(stored: StoredHead, names: dict[int, str]) -> "HeadJson":
 def _row(stored: StoredHead, names: dict[int, str]) -> tuple[object, ...]:
     record = stored.head.record
     trained = time.strftime("%Y-%m-%d %H:%M", time.localtime(stored.made_at))
-    metrics = (_format_interval(record["figures"][name]) for name in METRICS)
+    metrics = (format_interval(record["figures"][name]) for name in METRICS)
     return stored.id, trained, names[stored.model], "yes" if stored.used else "", f"{record['labels']:,}", *metrics
-
-
-def _format_interval(figure: list[float | None]) -> str:
-    value, low, high = figure
-    return "-" if value is None else f"{value:.3f} ({low:.3f} … {high:.3f})"
 
 
 @command.command("use")

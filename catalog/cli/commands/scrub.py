@@ -21,7 +21,7 @@ from catalog.integrity.scrub_runs import ScrubRun
 from catalog.store.volumes import all_volumes
 
 if TYPE_CHECKING:
-    from catalog.json_types.integrity import CoverageJson, HashMismatchJson, ScrubJson
+    from catalog.json_types.integrity import CoverageJson, ScrubJson
 
 
 @click.command("scrub")
@@ -80,12 +80,8 @@ def _require_roots_present(context: CatalogContext) -> None:
 
 
 def _record(run: ScrubRun, mismatches: list[HashMismatch], coverage: "CoverageJson") -> "ScrubJson":
-    fields = cast("ScrubJson", run._asdict())
-    return {**fields, "betrayed": [_mismatch_record(mismatch) for mismatch in mismatches], "verified": coverage}
-
-
-def _mismatch_record(mismatch: HashMismatch) -> "HashMismatchJson":
-    return cast("HashMismatchJson", asdict(mismatch) | {"path": path_text(mismatch.path)})
+    betrayed = [asdict(mismatch) | {"path": path_text(mismatch.path)} for mismatch in mismatches]
+    return cast("ScrubJson", {**run._asdict(), "betrayed": betrayed, "verified": coverage})
 
 
 def _print(run: ScrubRun, mismatches: list[HashMismatch], coverage: "CoverageJson", *, nightly_budget: bool) -> None:

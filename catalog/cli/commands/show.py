@@ -9,7 +9,7 @@ from catalog.cli.params import BytesPath
 from catalog.context import CatalogContext
 from catalog.errors import UsageError
 from catalog.files.queries import FileEntry, entry_at, files_with_content
-from catalog.formatting import format_utc, path_text, printable_path, printable_text
+from catalog.formatting import format_utc, format_utc_or_none, path_text, printable_path, printable_text
 from catalog.similarity.nearest import similar_files
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ def _record(context: CatalogContext, entry: FileEntry, count: int) -> "FileDetai
     near = similar_files(context, entry.path, count) if count and entry.state in ("ok", "unreachable") else ()
     return {
         **entry.record(),
-        "first_seen": _format_utc_or_none(entry.first_seen),
-        "last_verified": _format_utc_or_none(entry.last_verified),
+        "first_seen": format_utc_or_none(entry.first_seen),
+        "last_verified": format_utc_or_none(entry.last_verified),
         "taken_at": taken_at,
         "camera": camera,
         "note": _note(entry, note),
@@ -79,10 +79,6 @@ def _history(context: CatalogContext, entry: FileEntry) -> "list[HistoryJson]":
         {"seen_at": format_utc(at), "sha256": sha256, "bytes": size, "verdict": verdict, "evidence": evidence}
         for at, sha256, size, verdict, evidence in rows
     ]
-
-
-def _format_utc_or_none(seconds: float | None) -> str | None:
-    return None if seconds is None else format_utc(seconds)
 
 
 def _history_line(past: "HistoryJson") -> str:

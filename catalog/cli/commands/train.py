@@ -11,6 +11,7 @@ from catalog.client.process import service_running
 from catalog.client.text_vectors import TextEmbedder
 from catalog.context import CatalogContext
 from catalog.embedding.selection import serving_bundle
+from catalog.formatting import format_interval
 from catalog.heads.scoring import score_remaining
 from catalog.heads.training import TrainingResult, TrainingSet, train_head
 from catalog.store.database import Database
@@ -114,19 +115,14 @@ def _metric_rows(record: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
     for name, title in METRICS.items():
         value, *_ = figures[name]
         if value is not None:
-            interval, baseline = _format_interval(figures[name]), _format_interval(no_pixels[name])
+            interval, baseline = format_interval(figures[name]), format_interval(no_pixels[name])
             rows.append((title, interval, baseline, _format_chance_level(record, name)))
-    rows.append(("calibration error", _format_interval(figures["calibration_error"]), "", ""))
+    rows.append(("calibration error", format_interval(figures["calibration_error"]), "", ""))
     if figures["within_bursts"] is not None:
         rows.append(("within bursts", f"{figures['within_bursts']:.3f}", "", "0.500"))
     if record["newest"] is not None:
-        rows.append(("AUC on the newest", _format_interval(record["newest"]["auc"]), "", "0.500"))
+        rows.append(("AUC on the newest", format_interval(record["newest"]["auc"]), "", "0.500"))
     return rows
-
-
-def _format_interval(figure: list[float | None]) -> str:
-    value, low, high = figure
-    return "-" if value is None else f"{value:.3f} ({low:.3f} … {high:.3f})"
 
 
 def _format_chance_level(record: Mapping[str, Any], name: str) -> str:

@@ -18,7 +18,7 @@ from catalog.trash.crash_recovery import is_reachable, record_removals
 from catalog.trash.facts import gather_facts, require_survivor
 from catalog.trash.folder import location_problem
 from catalog.trash.mover import Mover
-from catalog.trash.outcome import TrashResult, result_of_move, result_of_refused
+from catalog.trash.outcome import TrashResult, result_of_move, result_of_record, result_of_refused
 from catalog.trash.plan import (
     COPIES_LOST,
     NO_OTHER_COPY,
@@ -165,7 +165,7 @@ def _print_list(listed: list[tuple[TrashRecord, str]]) -> None:
 
 
 def _json_record(record: TrashRecord, state: str) -> "TrashedFileJson":
-    result = TrashResult(record.path, record.size, record.sha256, record.trash_path, done=True).record()
+    result = result_of_record(record, record.trash_path, done=True).record()
     kept = None if record.kept_copy is None else path_text(record.kept_copy.path)
     return {**result, "at": format_utc(record.at), "state": state, "instead": kept}
 
@@ -178,9 +178,7 @@ def _purge(context: CatalogContext, age: float, last_copy: bool, yes: bool, dry_
         old = records_older_than(_reachable_records(session.reread()), age, time.time())
     print_purge_plan(old)
     if dry_run or not old or not confirm("Delete them? This cannot be undone.", yes=yes):
-        _print_results(
-            [TrashResult(record.path, record.size, record.sha256, record.trash_path) for record in old], as_json
-        )
+        _print_results([result_of_record(record, record.trash_path) for record in old], as_json)
         return exit_codes.OK
     results = _print_results(_purge_shown(context, {record.id for record in old}, last_copy), as_json, messages=True)
     print_summary("deleted", results, "")

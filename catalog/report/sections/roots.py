@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from catalog.context import CatalogContext
-from catalog.formatting import format_utc, path_text, printable_path
+from catalog.formatting import format_utc, format_utc_or_none, path_text, printable_path
 from catalog.report.elements import Baseline, Cell, Section, Table
 from catalog.report.wording import DAY_SECONDS, format_duration, format_local_date, pluralize
 from catalog.store.database import Database
@@ -44,7 +44,6 @@ def section(context: CatalogContext, now: float, baseline: Baseline) -> Section:
 
 
 def _record(volume: Volume, files: dict[int, int], scanned: ScanTimes) -> "VolumeJson":
-    scanned_at = scanned[volume.id]
     return {
         "path": path_text(volume.path),
         "kind": volume.kind,
@@ -52,7 +51,7 @@ def _record(volume: Volume, files: dict[int, int], scanned: ScanTimes) -> "Volum
         "away": volume.away,
         "held": volume.held,
         "since": format_utc(volume.since),
-        "scanned_at": None if scanned_at is None else format_utc(scanned_at),
+        "scanned_at": format_utc_or_none(scanned[volume.id]),
     }
 
 

@@ -13,11 +13,11 @@ import click
 import pytest
 
 from catalog.cli.main import COMMANDS, cli
-from catalog.json_types.commands import JSON_TYPES
 from catalog.json_types.models import BundleDetailsJson
-from catalog.json_types.report import SECTION_TYPES, SectionJson
+from catalog.json_types.report import SectionJson
 from tests.support.report_service import add_images, call, flip_byte, label_and_train, place, write
 from tests.support.running_service import Household
+from tools.json_page import JSON_TYPES, SECTION_TYPES
 
 OPEN_TYPES = (BundleDetailsJson,)  # have further keys, which the model's own description defines
 

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.store import vectors
-from catalog.store.vectors import exact_nearest, exact_nearest_each, pack_vectors, unpack_vectors, vector_changes_after
+from catalog.store.vectors import exact_nearest_each, pack_vectors, unpack_vectors, vector_changes_after
 from tests.support.catalog_rows import DIMS, Shelf, directions
+from tests.support.exact_search import exact_nearest
 
 
 def test_vectors_are_packed_as_little_endian_float16() -> None:

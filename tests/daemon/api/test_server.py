@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from catalog.client.connection import ask_service, socket_address
+from catalog.client.service import ask_service, socket_address
 from catalog.errors import ResourceError, UsageError
 from daemon.api import listener, server
 from daemon.api.server import MAX_CONNECTIONS, ApiServer

@@ -12,10 +12,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from catalog.errors import ResourceError, StoreError
 from catalog.similarity import index_file as snapshot
 from catalog.similarity import index_tail
-from catalog.store.vectors import Floats, exact_nearest, unpack_vectors
+from catalog.store.vectors import Floats, unpack_vectors
 from daemon.followers import index as follower_module
 from daemon.followers.index import IndexFollower
 from tests.support.catalog_rows import DIMS, Shelf, directions
+from tests.support.exact_search import exact_nearest
 
 
 class Clock:

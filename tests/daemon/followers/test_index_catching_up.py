@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from catalog.cli.main import cli
-from catalog.client.connection import ask_service
+from catalog.client.service import ask_service
 from catalog.context import CatalogContext
 from catalog.embedding.selection import configured_bundle
 from catalog.similarity.nearest import hits_per_vector
