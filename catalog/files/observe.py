@@ -4,14 +4,15 @@ Scans and hints may be out of date. Each is compared with the current row here, 
 of order does no harm.
 """
 
+from functools import partial
 from typing import NamedTuple
 
-from catalog.errors import UnstorableValueError
 from catalog.files.decision import FileRow, SightingAction, action_for, retry_delay
 from catalog.filesystem.paths import join_path, split_path, subtree_range
 from catalog.filesystem.stat_signature import UNKNOWN_SIGNATURE, Signature, file_kind, is_missing, lstat_or_none
 from catalog.store.database import Database
 from catalog.store.directories import ensure_directory
+from catalog.store.isolation import isolated
 from catalog.store.volumes import volume_is_present
 from models.decode.reason import RejectReason
 
@@ -43,13 +44,13 @@ def file_row(database: Database, directory: int, name: bytes) -> FileRow | None:
 
 
 def record_sighting(database: Database, seen: Sighting, now: float) -> bool:
-    """Record a sighting; return whether the file has to be read. Reject one with values that cannot be stored."""
-    try:
-        return _record_sighting(database, seen, now)
-    except UnstorableValueError as error:
-        return _record_sighting(
-            database, Sighting(seen.path, UNKNOWN_SIGNATURE, seen.due, RejectReason.UNREADABLE, error.problem), now
-        )
+    """Record a sighting; return whether the file has to be read. Reject one that cannot be recorded."""
+
+    def reject(problem: str) -> bool:
+        unreadable = Sighting(seen.path, UNKNOWN_SIGNATURE, seen.due, RejectReason.UNREADABLE, problem)
+        return _record_sighting(database, unreadable, now)
+
+    return isolated(database, partial(_record_sighting, database, seen, now), reject)
 
 
 def _record_sighting(database: Database, seen: Sighting, now: float) -> bool:
@@ -184,5 +185,12 @@ def _declare_gone(database: Database, files: list[tuple[int, int]]) -> int:
 
 
 def record_sightings(database: Database, batch: list[Sighting], now: float) -> int:
-    """Record many sightings; return how many files have to be read."""
-    return sum(record_sighting(database, seen, now) for seen in batch)
+    """Record many sightings; return how many files have to be read.
+
+    Only if the batch fails is each sighting isolated: a savepoint takes a fifth of the time of recording one.
+    """
+
+    def record_each(problem: str) -> int:
+        return sum(record_sighting(database, seen, now) for seen in batch)
+
+    return isolated(database, lambda: sum(_record_sighting(database, seen, now) for seen in batch), record_each)

@@ -98,7 +98,7 @@ def _stored_vector(context: CatalogContext, model: Model, entry: FileEntry) -> "
     if entry.state not in ("ok", "unreachable"):
         return None
     data = context.database.value("SELECT data FROM vector WHERE content = ? AND model = ?", entry.content, model.id)
-    if data is None:
+    if data is None or len(data) != 2 * model.dims:
         return None
     vector: np.ndarray
     (vector,) = unpack_vectors([data], model.dims)

@@ -49,11 +49,13 @@ def pack_vectors(vectors: Floats) -> list[bytes]:
 def unpack_vectors(rows: Sequence[bytes], dims: int) -> Floats:
     """Unpack N rows of finite values into float32 [N, D].
 
-    Raises ValueError if the rows do not have `dims` values each.
+    A row of another length, which only damage leaves, becomes zeros: it is like nothing, and its reader goes on with
+    the other rows. `catalog check` lists it.
     """
+    size = 2 * dims
+    if any(len(row) != size for row in rows):
+        rows = [row if len(row) == size else bytes(size) for row in rows]
     joined = b"".join(rows)
-    if len(joined) != 2 * dims * len(rows):
-        raise ValueError(f"stored vectors are not of {dims} dimensions")
     wide = np.frombuffer(joined, dtype="<i2").astype(np.int32)
     wide <<= 13
     wide &= _FLOAT_MASK

@@ -13,6 +13,7 @@ from catalog.crash_points import crash_point
 from catalog.errors import CatalogError
 from catalog.files.results import add_vector
 from catalog.store.database import Database
+from catalog.store.isolation import isolated
 from catalog.store.models import promote_next_model
 from daemon.embed.batcher import EmbeddingBatcher, run_embedding
 from daemon.embed.model_loader import LoadedModel
@@ -145,7 +146,12 @@ class NextModel:
     def _add_vector(self, result: Embedded, database: Database) -> None:
         content = database.value("SELECT id FROM content WHERE sha256 = ?", result.decoded.sha256)
         if content is not None:
-            add_vector(database, content, self._model, result.vector)
+            path = result.decoded.task.path
+            isolated(
+                database,
+                partial(add_vector, database, content, self._model, result.vector),
+                lambda problem: log.error("not_recorded", path=path, problem=problem),
+            )
 
 
 def _ignore_in_flight(slot: int, file: int) -> None:

@@ -9,7 +9,6 @@ from functools import partial
 import structlog
 
 from catalog.crash_points import crash_point
-from catalog.errors import UnstorableValueError
 from catalog.files.decision import retry_delay, too_many_crashes
 from catalog.files.observe import record_missing_path, record_sighting
 from catalog.files.results import (
@@ -25,6 +24,7 @@ from catalog.files.results import (
 from catalog.filesystem.stat_signature import lstat_or_none, signature_of
 from catalog.store.database import Database
 from catalog.store.events import record_event
+from catalog.store.isolation import isolated
 from catalog.verdict.case import DAMAGE_VERDICTS, Verdict
 from daemon.messages import (
     AlreadyEmbedded,
@@ -67,14 +67,11 @@ class ResultRecorder:
     def _record(self, result: FileResult, database: Database) -> None:
         crash_point("record")
         now = time.time()
-        try:
-            with database.savepoint():
-                self._apply(database, result, now)
-        except UnstorableValueError as error:
-            task = task_of(result)
-            due = now + retry_delay(task.attempts)
-            log.error("not_recorded", path=task.path, problem=error.problem)
-            reject_file(database, task.file, task.signature, RejectReason.UNREADABLE, error.problem, None, now, due)
+        isolated(
+            database,
+            partial(self._apply, database, result, now),
+            partial(reject_unrecorded, database, task_of(result), now),
+        )
 
     def _apply(self, database: Database, result: FileResult, now: float) -> None:
         if isinstance(result, Embedded):
@@ -114,6 +111,13 @@ class ResultRecorder:
             database, task.file, seen, result.reason, result.detail, content, now, due, result.comparison
         )
         report_verdict(database, task, verdict, now)
+
+
+def reject_unrecorded(database: Database, task: ReadTask, now: float, problem: str) -> None:
+    """Reject a file whose result cannot be recorded; it is tried again."""
+    log.error("not_recorded", path=task.path, problem=problem)
+    due = now + retry_delay(task.attempts)
+    reject_file(database, task.file, task.signature, RejectReason.UNREADABLE, problem, None, now, due)
 
 
 def record_already_embedded(database: Database, result: AlreadyEmbedded, now: float) -> None:

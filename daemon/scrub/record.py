@@ -13,6 +13,7 @@ from catalog.filesystem.stat_signature import lstat_or_none
 from catalog.integrity.scrub_results import record_first_hash, record_hash_mismatch, record_verified
 from catalog.integrity.scrub_runs import ScrubRun, save_run
 from catalog.store.database import Database
+from catalog.store.isolation import isolated
 from catalog.store.volumes import volume_is_present
 from daemon.scan.walk import make_sighting
 from daemon.scrub.reader import ScrubReading, ScrubResult, ScrubTarget
@@ -34,7 +35,11 @@ def _record_batch(
     readings: tuple[ScrubReading, ...], run: ScrubRun, now: float, due: float, database: Database
 ) -> None:
     for reading in readings:
-        _record_reading(database, reading, now, due)
+        isolated(
+            database,
+            partial(_record_reading, database, reading, now, due),
+            partial(_reject_unrecorded, database, reading.target, now),
+        )
     save_run(database, run, now)
     crash_point("scrub.record")
 
@@ -51,6 +56,13 @@ def _record_reading(database: Database, reading: ScrubReading, now: float, due: 
         _observe_again(database, target.path, now, due)
     elif reading.result is ScrubResult.UNREADABLE:
         _record_unreadable(database, target, reading.detail, now)
+
+
+def _reject_unrecorded(database: Database, target: ScrubTarget, now: float, problem: str) -> None:
+    """Reject a file whose reading cannot be recorded; it is tried again."""
+    log.error("not_recorded", path=target.path, problem=problem)
+    due = now + retry_delay(0)
+    reject_file(database, target.file, target.signature, RejectReason.UNREADABLE, problem, None, now, due)
 
 
 def _record_sound(database: Database, reading: ScrubReading, now: float) -> None:

@@ -18,9 +18,10 @@ from catalog.filesystem.ignore import IgnoreRules
 from catalog.filesystem.paths import inside
 from catalog.filesystem.stat_signature import lstat_or_none
 from catalog.store.database import Database
+from catalog.store.isolation import isolated
 from daemon.scan.walk import make_sighting
 from daemon.watch.hints import Dirty, Hint, Moved, Rescan, Vanished
-from daemon.writer import Writer
+from daemon.writer import Change, Writer
 
 MAX_WAITING_HINTS = 100_000  # beyond that one scan is cheaper than following them all
 FOLD_SECONDS = 0.05  # copying a file gives several hints within milliseconds
@@ -80,20 +81,20 @@ class HintFollower:
                 self._follow_dirty(hint, now)
         elif isinstance(hint, Vanished):
             if not self._ignored(hint.path):
-                self._writer.put(partial(record_missing_path, path=hint.path, now=now))
+                self._put(partial(record_missing_path, path=hint.path, now=now), hint.path)
         else:
             self._follow_moved(hint, now)
 
     def _follow_dirty(self, hint: Dirty, now: float) -> None:
         status = _stat_or_none(hint.path)
         if status is None:
-            self._writer.put(partial(record_missing_path, path=hint.path, now=now))
+            self._put(partial(record_missing_path, path=hint.path, now=now), hint.path)
         elif stat.S_ISDIR(status.st_mode):
-            self._writer.put(partial(record_missing_path, path=hint.path, now=now))  # the file it replaced
+            self._put(partial(record_missing_path, path=hint.path, now=now), hint.path)  # the file it replaced
             self._rescan(hint.path, "a directory where a file was told")
         else:
             seen = self._sighting(hint.path, status, hint.closed, now)
-            self._writer.put(partial(record_sighting, seen=seen, now=now))
+            self._put(partial(record_sighting, seen=seen, now=now), hint.path)
 
     def _sighting(self, path: bytes, status: os.stat_result, closed: bool, now: float) -> Sighting:
         watch = self._config.watch
@@ -105,12 +106,21 @@ class HintFollower:
         elif self._ignored(hint.source):
             self._follow(Rescan(hint.target, "moved in") if hint.directory else Dirty(hint.target, closed=True))
         elif hint.directory:
-            self._writer.put(partial(_move_directory, source=hint.source, target=hint.target, now=now))
+            self._put(partial(_move_directory, source=hint.source, target=hint.target, now=now), hint.source)
             self._rescan(hint.target, "directory moved")
         else:
             status = _stat_or_none(hint.target)
             seen = None if status is None else self._sighting(hint.target, status, True, now)
-            self._writer.put(partial(apply_file_rename, source=hint.source, seen=seen, target=hint.target, now=now))
+            change = partial(apply_file_rename, source=hint.source, seen=seen, target=hint.target, now=now)
+            self._put(change, hint.source)
+
+    def _put(self, change: Change, path: bytes) -> None:
+        """Queue a change. If it fails, a scan of the path's directory finds what the hint said."""
+        self._writer.put(lambda database: isolated(database, partial(change, database), partial(self._scan_for, path)))
+
+    def _scan_for(self, path: bytes, problem: str) -> None:
+        log.error("not_recorded", path=path, problem=problem)
+        self._rescan(os.path.dirname(path), "a change could not be recorded")
 
     def _ignored(self, path: bytes) -> bool:
         for root in self._config.roots:

@@ -22,9 +22,11 @@ def test_every_finite_float16_is_unpacked_exactly() -> None:
     assert np.array_equal(found.view(np.uint32), finite.astype(np.float32).view(np.uint32))
 
 
-def test_a_row_with_other_dimensions_raises() -> None:
-    with pytest.raises(ValueError, match="3 dimensions"):
-        unpack_vectors([b"\x00" * 8], 3)
+@pytest.mark.parametrize("damaged", [b"", b"\x00", b"\x00\x3c" * 2, b"\x00\x3c" * 4])
+def test_a_row_of_another_length_becomes_zeros_and_the_others_are_unpacked(damaged: bytes) -> None:
+    sound = b"\x00\x3c" * 3
+    assert unpack_vectors([sound, damaged, sound], 3).tolist() == [[1, 1, 1], [0, 0, 0], [1, 1, 1]]
+    assert unpack_vectors([b"\x00\x3c" * 2, b"\x00\x3c" * 4], 3).tolist() == [[0, 0, 0], [0, 0, 0]], "lengths in sum"
 
 
 @pytest.mark.parametrize("block", [1, 3, 1000])

@@ -67,6 +67,15 @@ def test_steps_apply_new_changes_and_report_the_lag(shelf: Shelf, monkeypatch: p
     assert follower.live_ids() == set(ids)
 
 
+def test_a_vector_of_another_length_does_not_end_the_follower(shelf: Shelf) -> None:
+    ids = shelf.pictures(directions(5))
+    shelf.db.run("UPDATE vector SET data = zeroblob(1) WHERE id = ?", ids[2])
+    follower = caught_up(shelf)
+    assert (follower.size, follower.lag) == (5, 0)
+    ((nearest, _),) = follower.search(directions(5)[1], 1).hits
+    assert nearest == ids[1]
+
+
 def test_a_dead_vector_is_skipped_until_it_is_live(shelf: Shelf) -> None:
     content = shelf.content("early")
     id = shelf.vector(content, directions(1)[0], live=False)

@@ -3,14 +3,18 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from catalog.errors import StoreError
 from catalog.files.observe import Sighting, record_sightings
 from catalog.files.results import ImageFacts
 from catalog.filesystem.stat_signature import Signature, signature_of
+from catalog.store.isolation import isolated
 from daemon.intake.record import ResultRecorder
-from daemon.messages import Decoded, Embedded, ReadTask
+from daemon.messages import Decoded, Embedded, ReadTask, Rejected
+from models.decode.reason import RejectReason
 from tests.support.catalog_on_disk import Shelf
 
 HUGE = 1 << 63
@@ -71,3 +75,41 @@ def test_a_result_with_an_unstorable_value_rejects_that_file_only(shelf: Shelf) 
     assert all(str(detail).startswith("the catalog cannot store this value") for _, _, detail in rejected(shelf))
     assert shelf.database.value("SELECT count(*) FROM content") == 2, "nothing is left of what was undone"
     assert shelf.database.rows("SELECT due > 0, attempts FROM file WHERE state = 'rejected'") == [(1, 1), (1, 1)]
+
+
+class _Unforeseen(NamedTuple):
+    """A value of a type that no statement takes: a fault of ours, which shows at one file."""
+
+    text: str
+
+
+def test_a_fault_of_ours_at_one_file_rejects_that_file_only(shelf: Shelf) -> None:
+    recorder, facts = ResultRecorder(shelf.model, 0.0), ImageFacts("png", 1, 1)
+    cameras = [None, _Unforeseen("camera"), None]
+    results = [
+        Embedded(Decoded(task(shelf, f"{at}"), bytes([at]) * 32, facts._replace(camera=camera), b""), b"\0<\0\0")  # type: ignore[arg-type]
+        for at, camera in enumerate(cameras)
+    ]
+    with shelf.database.transaction():
+        for result in results:
+            recorder.change(result)(shelf.database)
+    assert shelf.states() == {"0": "ok", "1": "rejected", "2": "ok"}
+    ((name, reason, detail),) = rejected(shelf)
+    assert (name, reason) == (b"1", "unreadable")
+    assert str(detail).startswith("the service failed at this file: TypeError")
+
+
+@pytest.mark.parametrize("undecodable", ["detail \udc80", "detail \ud800"])
+def test_a_detail_that_is_no_unicode_rejects_that_file_only(shelf: Shelf, undecodable: str) -> None:
+    rejection = Rejected(task(shelf, "a"), "decode", RejectReason.DAMAGED, undecodable, bytes(32))
+    with shelf.database.transaction():
+        ResultRecorder(shelf.model, 0.0).change(rejection)(shelf.database)
+    assert [(name, reason) for name, reason, _ in rejected(shelf)] == [(b"a", "unreadable")]
+
+
+def test_a_failure_of_the_catalog_itself_is_no_files_reason(shelf: Shelf) -> None:
+    def fail() -> None:
+        raise StoreError("the catalog is damaged", "Run `catalog recover`.")
+
+    with pytest.raises(StoreError), shelf.database.transaction():
+        isolated(shelf.database, fail, lambda problem: None)
