@@ -17,6 +17,7 @@ SOCKET = "socket"
 LOCK = "lock"
 TRASH_LOCK = "trash.lock"
 IN_FLIGHT = "in-hand"
+LAST_RUNS = "last-runs.json"
 
 BACKUP_NAME = re.compile(r"catalog-(?P<time>\d{8}T\d{6}Z)(?P<version>-v\d+)?\.db")
 BACKUP_STAMP = "%Y%m%dT%H%M%SZ"

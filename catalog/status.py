@@ -4,9 +4,8 @@ import time
 from typing import TYPE_CHECKING, cast
 
 from catalog.backup.create import backup_status
-from catalog.client.process import service_running
+from catalog.client.health import ServiceHealth, service_health
 from catalog.client.protocol import NO_MODEL_STATE, StatusAnswer
-from catalog.client.service import ServiceClient
 from catalog.context import CatalogContext
 from catalog.embedding.inventory import next_model_progress
 from catalog.embedding.selection import bundle_folder
@@ -47,7 +46,8 @@ def collect_status(context: CatalogContext) -> "StatusJson":
         volumes = [volume for volume in all_volumes(database) if volume.kind == "root" or volume.away]
         damage = [rate.record(limit) for rate in damage_rates(database, now, DAMAGE_DAYS)]
         rot, suspect = count_damaged(database), count_suspects(database)
-    live = ServiceClient(state).status() if service_running(state) else None
+    health = service_health(state, now)
+    live = health.live
     return {
         "files": files,
         "suspect": suspect,
@@ -61,7 +61,7 @@ def collect_status(context: CatalogContext) -> "StatusJson":
         },
         "head": head_status(database, live),
         "roots": [_root(volume) for volume in volumes],
-        "daemon": _service(context, live),
+        "daemon": _service(health),
         "watch": live["watch"] if live else None,
         "verified": verification_coverage(database, context.config.scrub.days, now),
         "scrub": _scrub(database, live),
@@ -136,11 +136,12 @@ def _root(volume: Volume) -> "RootJson":
     }
 
 
-def _service(context: CatalogContext, live: StatusAnswer | None) -> "ServiceJson":
-    running = service_running(context.config.state)
-    if live is None:
-        return {"running": running}
-    return {"running": running, "scanning": live["scanning"], "in_work": live["in_work"], "done": live["done"]}
+def _service(health: ServiceHealth) -> "ServiceJson":
+    known: ServiceJson = {"running": health.running, "problem": health.problem, "remedy": health.remedy}
+    if health.live is not None:
+        known["scanning"] = health.live["scanning"]
+        known["in_work"], known["done"] = health.live["in_work"], health.live["done"]
+    return known
 
 
 def _scrub(database: Database, live: StatusAnswer | None) -> "ScrubStatusJson":

@@ -1,6 +1,7 @@
 """The service: its stages, the order in which they start, and the order in which they stop."""
 
 import threading
+from collections.abc import Hashable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ from daemon.scan.scheduler import Scanner
 from daemon.scan.volume_monitor import VolumeMonitor
 from daemon.scrub.stage import Scrubber
 from daemon.stage import JOIN_SECONDS, Stages
+from daemon.stall import STALL_SECONDS, StallMonitor
 from daemon.watch.hint_follower import HintFollower
 from daemon.watch.reconciler import WatchReconciler
 from daemon.writer import Change, Writer
@@ -60,6 +62,7 @@ class Service:
         self.reload_requested = False
         self.model_changed = False
         self.read_count = 0
+        self.stall_monitor = StallMonitor(max(STALL_SECONDS, 2 * config.intake.seconds))
         self.writer = Writer(config.database)
         self.stages = Stages(self._stop)
         self.stages.run("write", self.writer.run)
@@ -211,7 +214,19 @@ class Service:
             "scanning": path_text(self.scanner.scanning),
             "in_work": self.queue.claimed_count,
             "done": self.read_count,
+            "stalled": self.stall_monitor.problem,
         }
+
+    def observe_progress(self) -> None:
+        """Look whether the work that waits has advanced; the supervisor calls this again and again."""
+        work: dict[str, Hashable] = {}
+        if self.queue.claimed_count and not self.loaded_model.problem:
+            work["reading files"] = (self.read_count, self.batcher.batches)
+        if self.scanner.scanning:
+            work[f"the scan of {path_text(self.scanner.scanning)}"] = self.scanner.files
+        if not self.writer.idle:
+            work["writing to the catalog"] = self.writer.commits
+        self.stall_monitor.observe(work)
 
     def next_model_progress(self) -> "NextModelJson | None":
         """Return the progress of the next model, if there is one."""

@@ -4,10 +4,13 @@ import gc
 import os
 import signal
 import time
+from contextlib import nullcontext
 from types import FrameType
 
 import structlog
 
+from catalog import exit_codes
+from catalog.client.run_record import recorded_run
 from catalog.config.load import Config, load_config
 from catalog.errors import CatalogError, ResourceError, StoreError
 from catalog.formatting import printable_path
@@ -61,16 +64,27 @@ def run_service(config_file: str | None, *, once: bool, verbose: bool, scrub: Sc
     if not once:
         lower_cpu_priority()
     try:
-        while True:
-            service = _run_one_service(config, once, scrub, signals)
-            if not service.model_changed:
-                return _exit_code(service, signals)
-            config = service.config
-            del service
-            gc.unfreeze()  # its objects form cycles that hold the old index: gigabytes for a large collection
-            gc.collect()
+        recorded = recorded_run(config.state, "pass" if once else "service", time.time)
+        with nullcontext() if scrub is not None else recorded:
+            service = _run_services(config, once, scrub, signals)
+            code = _exit_code(service, signals)
+        if code == exit_codes.OK:
+            _require_all_present(service)
+        return code
     finally:
         os.close(lock)
+
+
+def _run_services(config: Config, once: bool, scrub: ScrubBudget | None, signals: SignalFlags) -> Service:
+    """Run one service after the other, each for another model; return the last."""
+    while True:
+        service = _run_one_service(config, once, scrub, signals)
+        if not service.model_changed:
+            return service
+        config = service.config
+        del service
+        gc.unfreeze()  # its objects form cycles that hold the old index: gigabytes for a large collection
+        gc.collect()
 
 
 def _run_one_service(config: Config, once: bool, scrub: ScrubBudget | None, signals: SignalFlags) -> Service:
@@ -101,6 +115,7 @@ def _supervise(service: Service, signals: SignalFlags, config: Config) -> None:
         while not signals.stop and not service.stages.failed.is_set():
             time.sleep(ONCE_POLL_SECONDS if service.once else POLL_SECONDS)
             progress.update()
+            service.observe_progress()
             service.switch_model_if_ready()
             if service.model_changed:
                 return
@@ -140,10 +155,14 @@ def _exit_code(service: Service, signals: SignalFlags) -> int:
         return 128 + signals.stop
     if service.once and service.model_error is not None:
         raise service.model_error
+    return 0
+
+
+def _require_all_present(service: Service) -> None:
+    """Raise the error for a full pass during which volumes were away. The pass itself is complete."""
     away = service.volume_monitor.away() if service.once and service.scrub is None else []
     if away:
         raise _volumes_away_error(away)
-    return 0
 
 
 def _volumes_away_error(away: list[Volume]) -> ResourceError:

@@ -31,13 +31,17 @@ class QueuedChange(NamedTuple):
 
 
 class Writer:
-    """Owner of the service's read-write connection. Every thread may call `put` and `commit`."""
+    """Owner of the service's read-write connection. Every thread may call `put` and `commit`.
+
+    `commits`: transactions so far.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._queue: queue.Queue[QueuedChange | None] = queue.Queue(MAX_WAITING_CHANGES)
         self._listeners: list[threading.Event] = []
         self.closed = threading.Event()
+        self.commits = 0
 
     def wake_after_commit(self, event: threading.Event) -> None:
         """Set `event` after every commit."""
@@ -123,6 +127,7 @@ class Writer:
                 if queued.future is not None:
                     queued.future.set_exception(error)
             raise
+        self.commits += 1
         crash_point("write.committed")
         for queued, result in zip(changes, results, strict=True):
             if queued.on_commit is not None:

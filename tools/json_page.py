@@ -57,6 +57,7 @@ JSON_TYPES: dict[str, tuple[type, ...]] = {
 SECTION_TYPES: dict[str, type] = {
     "damage": report.DamageSectionJson,
     "roots": report.RootsSectionJson,
+    "service": report.ServiceSectionJson,
     "changes": report.ChangesSectionJson,
     "scrub": report.ScrubSectionJson,
     "corruption": report.CorruptionSectionJson,

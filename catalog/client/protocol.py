@@ -100,7 +100,8 @@ class ScrubAnswer(TypedDict):
 class StatusAnswer(TypedDict):
     """The state of the service. `next`: progress of the preparation of another model; `scanning`: a path, or "".
 
-    `in_work`: files being read; `done`: files read since the start.
+    `in_work`: files being read; `done`: files read since the start; `stalled`: the work that waits and has not advanced
+    for long, or "".
     """
 
     index: "IndexJson"
@@ -112,6 +113,7 @@ class StatusAnswer(TypedDict):
     scanning: str
     in_work: int
     done: int
+    stalled: str
 
 
 class SimilarAnswer(TypedDict):

@@ -73,6 +73,13 @@ class RootsSectionJson(TypedDict):
     volumes: list[VolumeJson]  # all roots, and absent mounts
 
 
+class ServiceSectionJson(TypedDict):
+    """Section `service`: whether the service guards the collection."""
+
+    running: bool  # whether the service runs
+    problem: str  # why it does not guard the collection; empty if nothing is wrong
+
+
 class ChangesSectionJson(TypedDict):
     """Section `changes`: counts."""
 

@@ -74,9 +74,11 @@ class RootJson(TypedDict):
 
 
 class ServiceJson(TypedDict):
-    """The service. Without a running service there is only `running`."""
+    """The service. The last three are there only while it runs."""
 
     running: bool  # whether the service runs
+    problem: str  # why it does not guard the collection: it ended, or makes no progress; empty if nothing is wrong
+    remedy: str  # what to do about it; empty if nothing
     scanning: NotRequired[str]  # path being scanned; empty if none
     in_work: NotRequired[int]  # files being read
     done: NotRequired[int]  # files read since the service started

@@ -21,6 +21,7 @@ from catalog.report.sections import (
     rejected,
     roots,
     scrub,
+    service,
     suspect_labels,
     suspects,
     to_label,
@@ -33,6 +34,7 @@ SectionBuilder = Callable[[CatalogContext, float, Baseline], Section]
 SECTIONS: dict[str, SectionBuilder] = {
     "damage": damage.section,
     "roots": roots.section,
+    "service": service.section,
     "changes": changes.section,
     "scrub": scrub.section,
     "corruption": ingest_damage.section,

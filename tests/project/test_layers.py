@@ -63,7 +63,7 @@ LAYERS = {
         ("cli",),
     ),
     "daemon": (
-        ("messages", "stage", "writer"),
+        ("messages", "stage", "stall", "writer"),
         ("host", "scan", "followers"),
         ("watch", "scrub", "intake"),
         ("embed",),

@@ -11,6 +11,7 @@ import click
 from catalog import exit_codes
 from catalog.backup.create import backup_status
 from catalog.cli.options import echo_json, json_option, with_catalog
+from catalog.client.health import service_health
 from catalog.context import CatalogContext
 from catalog.embedding.selection import configured_bundle
 from catalog.embedding.sessions import open_session, provider_advice, provider_summary
@@ -18,7 +19,7 @@ from catalog.embedding.throughput import measure_throughput, throughput_lines
 from catalog.errors import CatalogError
 from catalog.filesystem.mounts import mount_of, read_mounts
 from catalog.filesystem.volume_identity import observe_volume
-from catalog.formatting import printable_path
+from catalog.formatting import printable_path, printable_text
 from catalog.store.migrations import RECOVER_REMEDY
 from catalog.store.volumes import all_volumes, volume_remedy
 from models.runtime.provider import gpu_numbers
@@ -134,6 +135,13 @@ def _inotify_limit(name: str) -> int:
         return 0
 
 
+def check_service(context: CatalogContext) -> Iterator[DoctorFinding]:
+    """Check that the service runs, answers and makes progress; or without one, that the last full pass is complete."""
+    health = service_health(context.config.state, time.time())
+    message = health.problem or ("running" if health.running else "not running; no service was started here")
+    yield DoctorFinding("service", not health.problem, printable_text(message), health.remedy)
+
+
 def check_store(context: CatalogContext) -> Iterator[DoctorFinding]:
     """Check free space for the catalog, its integrity and its backups."""
     state = context.config.state
@@ -176,6 +184,7 @@ def _check_text_encoder(bundle: "Bundle") -> Iterator[DoctorFinding]:
 
 
 DOCTOR_CHECKS: dict[str, DoctorCheck] = {
+    "service": check_service,
     "roots": check_roots,
     "watches": check_watches,
     "store": check_store,

@@ -156,7 +156,9 @@ def _service(status: "StatusJson") -> list[StatusLine]:
     state = "running" if service["running"] else "not running"
     if service.get("in_work") or service.get("scanning"):
         state += f", reading {service['in_work']} files" + (", scanning" if service["scanning"] else "")
-    lines = [("service", state, False)]
+    lines = [("service", state, bool(service["problem"]) and not service["running"])]
+    if service["problem"]:
+        lines += [("  problem", printable_text(service["problem"]), True), ("", f"  {service['remedy']}", False)]
     if watch and watch["uncovered"]:
         first, *others = watch["uncovered"]
         count = "1 subtree is" if not others else f"{len(others) + 1} subtrees are"

@@ -29,7 +29,6 @@ def section(context: CatalogContext, now: float, baseline: Baseline) -> Section:
         _headline(model, vectors),
         alarm=" ".join(f"The model: {problem}." for problem in problems),
         lines=(
-            "The service is running" if running else "The service is not running",
             *([f"Next: {next_model_summary(following)}"] if following else []),
             *([state["warning"]] if state["warning"] else []),
         ),
