@@ -1,15 +1,14 @@
-"""Is memory flat? Peak memory of a pass over many small files against one over a tenth of them.
+"""Compare the peak memory of a pass over many small files with that of a pass over a tenth of them.
 
     python -m tools.bench.memory [--files 100000] [--json]
 
-The index holds every vector by design, so its own growth (vectors and graph) is taken off, and printed.
+The index holds every vector by design: the ratio is printed without its vectors and graph, and with them.
 """
 
 import argparse
 import io
 import json
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,13 +16,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-BYTES_PER_VECTOR = 256 * 4 + 150  # float32 plus the graph's links: what hnswlib holds for each
+from tools.bench.harness import SCRIPTS, init_catalog
 
+BYTES_PER_VECTOR = 256 * 4 + 150  # float32 plus the graph's links: what hnswlib holds for each
 FILES_PER_DIRECTORY = 1000
 
 
 def write_files(root: Path, files: int) -> None:
-    """Small PNG pictures, each of its own content."""
+    """Write small PNG files, each with different pixels."""
     for number in range(files):
         if number % FILES_PER_DIRECTORY == 0:
             folder = root / f"{number // FILES_PER_DIRECTORY:04}"
@@ -35,63 +35,60 @@ def write_files(root: Path, files: int) -> None:
 
 
 def peak_memory(process: "subprocess.Popen[bytes]") -> float:
-    """Wait for the end; returns the service's own greatest resident size, in bytes."""
-    most = 0
+    """Wait for the service to end; return the peak resident size of its main process, in bytes."""
+    peak = 0
     while process.poll() is None:
         try:
             lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
         except OSError:
             break
-        most = max([most, *(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))])
+        peak = max([peak, *(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))])
         time.sleep(0.05)
     process.wait()
-    return most * 1024.0
+    return peak * 1024.0
 
 
 def measure_pass(work: Path, files: int) -> tuple[float, float]:
-    """Peak bytes and seconds of one pass."""
-    root, state, config = work / "root", work / "state", work / "config.toml"
+    """Return the peak bytes and the seconds of one pass."""
+    root = work / "root"
     write_files(root, files)
-    scripts = Path(sys.executable).parent
-    subprocess.run(
-        [scripts / "catalog", "init", "--config", config, "--state", state, root], check=True, capture_output=True
-    )
+    config = init_catalog(work, root)
     started = time.perf_counter()
-    process = subprocess.Popen([scripts / "catalogd", "--once", "--config", config], stderr=subprocess.DEVNULL)
-    most = peak_memory(process)
+    process = subprocess.Popen([SCRIPTS / "catalogd", "--once", "--config", config], stderr=subprocess.DEVNULL)
+    peak = peak_memory(process)
     if process.returncode:
-        raise SystemExit(f"the pass ended with {process.returncode}")
-    return most, time.perf_counter() - started
+        raise SystemExit(f"`catalogd --once` failed with exit code {process.returncode}")
+    return peak, time.perf_counter() - started
 
 
 def main() -> None:
-    """Print both peaks and their ratio."""
+    """Print both peaks and their ratio, or JSON."""
     parser = argparse.ArgumentParser(description="Peak memory of a pass, by number of files.")
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
+    options = parser.parse_args()
+    counts = (options.files // 10, options.files)
     peaks, seconds = [], []
-    for files in (given.files // 10, given.files):
+    for files in counts:
         with tempfile.TemporaryDirectory() as folder:
-            most, took = measure_pass(Path(folder), files)
-        peaks.append(most)
-        seconds.append(took)
-    less = [
-        most - files * BYTES_PER_VECTOR for most, files in zip(peaks, (given.files // 10, given.files), strict=True)
-    ]
+            peak, elapsed = measure_pass(Path(folder), files)
+        peaks.append(peak)
+        seconds.append(elapsed)
+    without_index = [peak - files * BYTES_PER_VECTOR for peak, files in zip(peaks, counts, strict=True)]
     figures = {
-        "files": given.files,
+        "files": options.files,
         "small": peaks[0],
         "large": peaks[1],
-        "ratio": less[1] / less[0],
+        "ratio": without_index[1] / without_index[0],
         "ratio_with_index": peaks[1] / peaks[0],
-        "files_per_second": given.files / seconds[1],
+        "files_per_second": options.files / seconds[1],
     }
-    if given.json:
+    if options.json:
         print(json.dumps(figures))
         return
-    print(f"{given.files // 10} files: {peaks[0] / 1e6:.0f} MB at most; {given.files} files: {peaks[1] / 1e6:.0f} MB")
-    print(f"ratio {figures['ratio']:.2f} without the index's own vectors, {figures['ratio_with_index']:.2f} with them")
+    small, large = (f"{files} files: {peak / 1e6:.0f} MB" for files, peak in zip(counts, peaks, strict=True))
+    print(f"peak memory, {small}; {large}")
+    print(f"ratio {figures['ratio']:.2f} without the index's vectors, {figures['ratio_with_index']:.2f} with them")
     print(f"{figures['files_per_second']:.0f} files/s")
 
 

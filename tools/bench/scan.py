@@ -1,18 +1,17 @@
-"""Time a scan with nothing changed against `find -printf` over the same tree.
+"""Time a scan of unchanged files against `find -printf` over the same tree.
 
     python -m tools.bench.scan [--files 200000] [--rounds 5] [--json]
 
-The catalog's rows are written without reading the files, which are empty: a scan that finds nothing changed compares
-names, sizes, times and inodes, and never looks inside.
+The files are empty, and the catalog's rows are written without reading them: a scan of unchanged files compares
+names, sizes, times and inodes, and opens none.
 """
 
 import argparse
 import json
-import statistics
 import subprocess
-import sys
 import tempfile
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -24,12 +23,13 @@ from catalog.filesystem.volume_identity import observe_volume, write_marker
 from catalog.store.database import Database
 from catalog.store.volumes import adopt_volume
 from daemon.scan.walk import Scan
+from tools.bench.harness import SCRIPTS, medians, wall_seconds
 
 FILES_PER_DIRECTORY = 500
 
 
 def write_files(root: Path, files: int) -> None:
-    """Empty files, 500 a directory, two levels deep."""
+    """Create empty files, 500 per directory, two levels deep."""
     for number in range(0, files, FILES_PER_DIRECTORY):
         folder = root / f"{number // 20_000:03}" / f"{number:07}"
         folder.mkdir(parents=True)
@@ -38,7 +38,7 @@ def write_files(root: Path, files: int) -> None:
 
 
 def write_rows(root: Path, database: Database) -> None:
-    """Write the rows that a first scan would have led to."""
+    """Write the rows that a first pass would have written."""
     with database.transaction():
         adopt_volume(database, bytes(root), "root", observe_volume(bytes(root), read_mounts()), time.time())
     for _ in run_scan(root, database, partial(_write_batch, database)):
@@ -51,51 +51,49 @@ def _write_batch(database: Database, batch: list[Sighting]) -> None:
         record_sightings(database, batch, time.time())
 
 
-def run_scan(root: Path, database: Database, each: object = None) -> list[int]:
-    """One scan; returns how many files it met and how many differed."""
-    one = Scan(database, 1, frozenset(), IgnoreRules((), b"/nowhere"), lambda found: 0.0, lambda: False)
-    for batch in one.walk(bytes(root)):
-        if callable(each):
-            each(batch)
-    assert not one.vanished_directories(bytes(root))
-    return [one.result.files, one.result.changed]
+def run_scan(
+    root: Path, database: Database, on_batch: Callable[[list[Sighting]], None] | None = None
+) -> tuple[int, int]:
+    """Scan once; return the numbers of files found and of files changed."""
+    scan = Scan(database, 1, frozenset(), IgnoreRules((), b"/nowhere"), lambda path: 0.0, lambda: False)
+    for batch in scan.walk(bytes(root)):
+        if on_batch is not None:
+            on_batch(batch)
+    assert not scan.vanished_directories(bytes(root))
+    return scan.result.files, scan.result.changed
 
 
 def time_pass(config: Path) -> float:
-    """Seconds of a whole `catalogd --once`, start and all."""
-    started = time.perf_counter()
-    subprocess.run(
-        [Path(sys.executable).parent / "catalogd", "--once", "--config", config], check=True, capture_output=True
-    )
-    return time.perf_counter() - started
+    """Return the seconds of `catalogd --once`, including its start."""
+    command = [SCRIPTS / "catalogd", "--once", "--config", config]
+    return wall_seconds(lambda: subprocess.run(command, check=True, capture_output=True))
 
 
 def time_find(root: Path) -> float:
-    """Seconds of `find`, printing what a scan compares."""
-    started = time.perf_counter()
-    subprocess.run(["find", root, "-printf", "%p %s %T@ %C@ %i\\n"], check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - started
+    """Return the seconds of a `find` that prints what a scan compares."""
+    command = ["find", root, "-printf", "%p %s %T@ %C@ %i\\n"]
+    return wall_seconds(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
 
 
 def main() -> None:
-    """Print medians and the ratio of each round."""
-    parser = argparse.ArgumentParser(description="A scan with nothing changed, against find.")
+    """Print medians and their ratios, or JSON."""
+    parser = argparse.ArgumentParser(description="A scan of unchanged files against find.")
     parser.add_argument("--files", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        figures = measure(Path(folder), given.files, given.rounds)
-    if given.json:
+        figures = measure(Path(folder), options.files, options.rounds)
+    if options.json:
         print(json.dumps(figures))
         return
-    print(f"{given.files} files, {given.rounds} rounds; find {figures['find']:.2f} s, scan {figures['scan']:.2f} s")
-    print(f"a scan with nothing changed takes {figures['scan_ratio']:.2f} times find")
-    print(f"all of `catalogd --once` takes {figures['once']:.2f} s, {figures['once_ratio']:.2f} times find")
+    print(f"{options.files} files, {options.rounds} rounds; find {figures['find']:.2f} s, scan {figures['scan']:.2f} s")
+    print(f"a scan of unchanged files takes {figures['scan_ratio']:.2f} times find")
+    print(f"the whole of `catalogd --once` takes {figures['once']:.2f} s, {figures['once_ratio']:.2f} times find")
 
 
 def measure(work: Path, files: int, rounds: int) -> dict[str, float]:
-    """Build, learn, and time in turn."""
+    """Create the tree and its catalog; time all three in turn. Return medians without the first round, a warm-up."""
     root, state = work / "root", work / "state"
     root.mkdir()
     state.mkdir()
@@ -105,23 +103,17 @@ def measure(work: Path, files: int, rounds: int) -> dict[str, float]:
     config.path.write_text(f'state = "{state}"\nroots = ["{root}"]\n', encoding="utf-8")
     database = Database(config.database, write=True)
     write_rows(root, database)
-    rows = []
+    figures = []
     for _ in range(rounds + 1):
-        found = time_find(root)
+        find = time_find(root)
         started = time.perf_counter()
-        met, changed = run_scan(root, database)
-        scanned = time.perf_counter() - started
-        assert (met, changed) == (files, 0), (met, changed)
-        rows.append((found, scanned, time_pass(config.path)))
+        found, changed = run_scan(root, database)
+        scan = time.perf_counter() - started
+        assert (found, changed) == (files, 0), (found, changed)
+        once = time_pass(config.path)
+        figures.append({"find": find, "scan": scan, "once": once, "scan_ratio": scan / find, "once_ratio": once / find})
     database.close()
-    warm = rows[1:]
-    return {
-        "find": statistics.median(row[0] for row in warm),
-        "scan": statistics.median(row[1] for row in warm),
-        "once": statistics.median(row[2] for row in warm),
-        "scan_ratio": statistics.median(row[1] / row[0] for row in warm),
-        "once_ratio": statistics.median(row[2] / row[0] for row in warm),
-    }
+    return medians(figures[1:])
 
 
 if __name__ == "__main__":
