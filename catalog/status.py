@@ -17,8 +17,9 @@ from catalog.integrity.damage import count_damaged
 from catalog.integrity.rejected import damage_rates
 from catalog.integrity.scrub_runs import bytes_read_since, last_scrub_time, night_start
 from catalog.similarity.index_file import read_header
+from catalog.store.change_log import last_seq
 from catalog.store.database import Database
-from catalog.store.models import Model, current_model, next_model
+from catalog.store.models import Model, count_live_vectors, current_model, next_model
 from catalog.store.volumes import Volume, all_volumes
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def collect_status(context: CatalogContext) -> "StatusJson":
     with database.snapshot():
         files, reasons = _file_counts(database)
         current, following = current_model(database), next_model(database)
-        vectors, seq = _vectors(database, current.id if current else None)
+        vectors = count_live_vectors(database, current.id) if current else 0
+        seq = last_seq(database, current.id) if current else 0
         volumes = [volume for volume in all_volumes(database) if volume.kind == "root" or volume.away]
         damage = [rate.record(limit) for rate in damage_rates(database, now, DAMAGE_DAYS)]
         rot, suspect = count_damaged(database), count_suspects(database)
@@ -83,16 +85,6 @@ def _file_counts(database: Database) -> "tuple[FileCountsJson, dict[str, int]]":
         if state == "rejected" and not away:
             reasons[reason] = reasons.get(reason, 0) + files
     return cast("FileCountsJson", {"total": sum(states.values()), **states}), reasons
-
-
-def _vectors(database: Database, model: int | None) -> tuple[int, int]:
-    """Return the number of live vectors of the model, and its last position in the change log."""
-    if model is None:
-        return 0, 0
-    return (
-        int(database.value("SELECT count(*) FROM vector WHERE model = ? AND live = 1", model)),
-        int(database.value("SELECT coalesce(max(seq), 0) FROM vector WHERE model = ?", model)),
-    )
 
 
 def _saved_index(context: CatalogContext, digest: str, seq: int) -> "IndexJson":

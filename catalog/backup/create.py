@@ -87,7 +87,8 @@ def create_backup(
     make_private_directory(folder)
     target = folder / backup_name(now)
     with _exclusive_lock(folder):
-        _remove_partial_files(folder)
+        for part in folder.glob("*.part*"):  # what a kill left half-written: under the lock, no backup is being written
+            part.unlink(missing_ok=True)
         write_backup(database, target, should_stop)
         _delete_expired(folder, settings, now)
     return Backup(target, float(int(now)), target.stat().st_size)
@@ -103,12 +104,6 @@ def _exclusive_lock(folder: Path) -> Iterator[None]:
         raise StoreError(f"another backup is being made in {folder}", "Wait until it is done.") from error
     finally:
         os.close(handle)
-
-
-def _remove_partial_files(folder: Path) -> None:
-    """Remove what a kill left half-written. Under the lock, no other backup is being written."""
-    for part in folder.glob("*.part*"):
-        part.unlink(missing_ok=True)
 
 
 def write_backup(database: Database, target: Path, should_stop: Callable[[], bool] = lambda: False) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from catalog.choices.labels import LabelChoice
 from catalog.errors import UsageError, resource_errors
 from catalog.filesystem.atomic_write import replace_durably
+from catalog.formatting import path_text
 from catalog.journal import format_timestamp, parse_timestamp
 
 HEADER_LINE = "# labels of catalogd, version 1: label, sha256, bytes, when, source, path"
@@ -25,16 +26,9 @@ def format_labels(choices: Iterable[LabelChoice]) -> str:
 
 
 def _format_line(choice: LabelChoice) -> str:
-    return "\t".join(
-        (
-            *(choice.value, choice.sha256.hex(), str(choice.size)),
-            *(format_timestamp(choice.at), choice.source, _escape_path(choice.path)),
-        )
-    )
-
-
-def _escape_path(path: bytes) -> str:
-    return "".join(_escape_char(char) for char in path.decode("utf-8", "surrogateescape"))
+    path = "".join(map(_escape_char, path_text(choice.path)))
+    content = (choice.value, choice.sha256.hex(), str(choice.size))
+    return "\t".join((*content, format_timestamp(choice.at), choice.source, path))
 
 
 def _escape_char(char: str) -> str:
@@ -83,8 +77,5 @@ def _parse_line(line: str) -> LabelChoice:
     digest = bytes.fromhex(sha256)
     if len(digest) != 32 or int(size) < 0 or not source:
         raise ValueError("invalid SHA-256, size or source")
-    return LabelChoice(digest, int(size), value, source, parse_timestamp(at), _unescape_path(path))
-
-
-def _unescape_path(path: str) -> bytes:
-    return ESCAPE_SEQUENCE.sub(lambda match: bytes([int(match.group(1), 16)]), path.encode("utf-8"))
+    raw_path = ESCAPE_SEQUENCE.sub(lambda match: bytes.fromhex(match[1].decode()), path.encode("utf-8"))
+    return LabelChoice(digest, int(size), value, source, parse_timestamp(at), raw_path)

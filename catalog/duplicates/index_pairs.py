@@ -13,7 +13,6 @@ from catalog.store.vectors import Floats, Integers, live_vector_blocks, unpack_v
 NEIGHBOURS_PER_VECTOR = 16
 MAX_NEIGHBOURS = 65536  # near copies of one image in a group; the others form further groups
 CHANGES_PER_STEP = 8192
-CHUNK_VECTORS = 500
 
 
 class NearPairFinder:
@@ -59,11 +58,9 @@ class NearPairFinder:
 
     def contents(self, ids: Integers) -> Integers:
         """Return the content of each vector id: int64 [N] → int64 [N]."""
-        found: dict[int, int] = {}
-        for start in range(0, len(ids), CHUNK_VECTORS):
-            chunk = ids[start : start + CHUNK_VECTORS].tolist()
-            marks = ",".join("?" * len(chunk))
-            found.update(self._database.rows(f"SELECT id, content FROM vector WHERE id IN ({marks})", *chunk))
+        found: dict[int, int] = dict(
+            self._database.rows_in("SELECT id, content FROM vector WHERE id IN ({marks})", ids.tolist())
+        )
         return np.array([found[id] for id in ids.tolist()], np.int64)
 
 

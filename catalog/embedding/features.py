@@ -64,14 +64,10 @@ def load_features(database: Database, found: Sequence[tuple[int, bytes, bytes | 
 
 def _compute_missing(database: Database, contents: list[int]) -> list[ComputedFeatures]:
     fresh = []
-    for start in range(0, len(contents), 500):
-        part = contents[start : start + 500]
-        for content, format, width, height, size, camera, taken_at, detail, suspect, folder, name in database.rows(
-            FEATURE_INPUTS_SQL.format(marks=",".join("?" * len(part))), *part
-        ):
-            path = "" if folder is None else path_text(join_path(folder, name))
-            metadata = FileMetadata(format, width, height, size, camera, taken_at, detail, suspect is not None, path)
-            fresh.append(compute_features(metadata, int(content)))
+    for content, *facts, suspect, folder, name in database.rows_in(FEATURE_INPUTS_SQL, contents):
+        path = "" if folder is None else path_text(join_path(folder, name))
+        metadata = FileMetadata._make((*facts, suspect is not None, path))
+        fresh.append(compute_features(metadata, int(content)))
     return fresh
 
 

@@ -15,7 +15,7 @@ from catalog.embedding.selection import DEFAULT_BUNDLE, bundle_folder
 from catalog.errors import UsageError, resource_errors
 from catalog.state_dir import ENGINES, MODELS
 from catalog.store.database import Database
-from catalog.store.models import current_model, next_model
+from catalog.store.models import count_live_vectors, current_model, next_model
 from models.bundle.folder import Bundle, BundleError, load_bundle
 
 if TYPE_CHECKING:
@@ -146,9 +146,6 @@ def describe_bundle(bundle: Bundle) -> dict[str, Any]:
     }
 
 
-LIVE_COUNT_SQL = "SELECT count(*) FROM vector WHERE model = ? AND live = 1"
-
-
 def next_model_progress(database: Database, live: StatusAnswer | None) -> "NextModelJson | None":
     """Return the progress of the next model, or None without one: as the service reports it, else counted."""
     if live is not None and live["next"]:
@@ -156,7 +153,7 @@ def next_model_progress(database: Database, live: StatusAnswer | None) -> "NextM
     model, current = next_model(database), current_model(database)
     if model is None or current is None:
         return None
-    done, total = (int(database.value(LIVE_COUNT_SQL, counted.id)) for counted in (model, current))
+    done, total = (count_live_vectors(database, counted.id) for counted in (model, current))
     return {
         "id": model.digest,
         "name": model.name,

@@ -25,6 +25,7 @@ LAST_HISTORY_SQL = (
     "SELECT betrayed, (SELECT id FROM history WHERE file = file.id ORDER BY id DESC LIMIT 1)"
     f" FROM file WHERE {UNCHANGED_FILE}"
 )
+HELD_ELSEWHERE_SQL = "SELECT 1 FROM file WHERE content = ? AND id != ? AND state = 'ok' LIMIT 1"
 
 
 class ReadOutcome(NamedTuple):
@@ -59,7 +60,7 @@ def record_content_change(
         reason=outcome.reason,
         detail=outcome.detail,
         held_before=_held_before(database, file, content),
-        held_elsewhere=_held_elsewhere(database, file, content),
+        held_elsewhere=database.row(HELD_ELSEWHERE_SQL, content, file) is not None,
     )
     verdict = classify_change(change)
     add_history_row(database, file, seen, content, now, verdict)
@@ -116,7 +117,3 @@ def _held_before(database: Database, file: int, content: int) -> bool:
             *(file, content, *DAMAGE_VERDICTS),
         )
     )
-
-
-def _held_elsewhere(database: Database, file: int, content: int) -> bool:
-    return bool(database.value("SELECT 1 FROM file WHERE content = ? AND id != ? AND state = 'ok'", content, file))

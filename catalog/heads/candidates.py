@@ -19,7 +19,6 @@ from catalog.store.database import Database
 from catalog.store.models import Model, current_model
 from catalog.store.vectors import unpack_vectors
 from models.learn.file_features import path_words
-from models.learn.head import Head
 
 if TYPE_CHECKING:
     from catalog.json_types.files import CandidateJson
@@ -119,23 +118,22 @@ def deletion_candidates(context: CatalogContext, count: int, min_p_delete: float
     page = min(PAGE_ROWS, 2 * count)
     while rows := database.rows(RANKED_SQL, model.id, stored.id, page, offset):
         offset += page
-        ranked = [one for row in rows if _qualifies(one := RankedContent(*row), min_p_delete)]
+        page_contents = map(RankedContent._make, rows)
+        ranked = [one for one in page_contents if one.p_delete >= min_p_delete or one.label == "delete"]
         vectors = unpack_vectors([one.vector for one in ranked], model.dims)
         hits = hits_per_vector(context, model, vectors, COPY_NEIGHBOURS)
         for one, vector, neighbours in zip(ranked, vectors, hits, strict=True):
             near = [content for content, cosine in neighbours if cosine >= min_cosine]
             review = _files_to_review(database, one, near)
             if review is not None:
-                yield _candidate(stored.head, one, review, count_deleted_neighbours(vector, labelled))
+                reasons = deletion_reasons(one, review, count_deleted_neighbours(vector, labelled))
+                decision = stored.head.decision(one.p_delete)
+                yield DeletionCandidate(one.content, one.p_delete, decision, reasons, *review)
                 yielded += 1
                 if yielded == count:
                     return
         if len(rows) < page:
             return
-
-
-def _qualifies(ranked: RankedContent, min_p_delete: float) -> bool:
-    return ranked.p_delete >= min_p_delete or ranked.label == "delete"
 
 
 def labelled_vectors(database: Database, model: Model) -> LabelledVectors:
@@ -160,14 +158,6 @@ def _files_to_review(database: Database, ranked: RankedContent, near: list[int])
     if len(copies) > 1 and best in files and ranked.label != "delete":
         return None
     return ReviewFiles(tuple(files), best.path if best not in files and not best.transient else None)
-
-
-def _candidate(
-    head: Head, ranked: RankedContent, review: ReviewFiles, neighbours: NeighbourLabels
-) -> DeletionCandidate:
-    reasons = deletion_reasons(ranked, review, neighbours)
-    decision = head.decision(ranked.p_delete)
-    return DeletionCandidate(ranked.content, ranked.p_delete, decision, reasons, review.files, review.better)
 
 
 def count_deleted_neighbours(vector: Floats, labelled: LabelledVectors) -> NeighbourLabels:

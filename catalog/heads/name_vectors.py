@@ -10,7 +10,6 @@ from catalog.embedding.features import FeatureBatch, Floats
 from catalog.store.database import Database
 from catalog.store.vectors import pack_vectors, unpack_vectors
 
-CHUNK_VALUES = 500  # values in one query
 BATCH_NAMES = 32  # names in one request to the service, and in one transaction
 EMPTY_NAME = ""  # the text of a name without words; the tower has a vector for it, too
 
@@ -44,22 +43,14 @@ def name_texts(database: Database, batch: FeatureBatch) -> list[str]:
 
 def stored_name_texts(database: Database, contents: Sequence[int]) -> dict[int, str]:
     """Return the name texts of contents, "" where none was stored with the features."""
-    found: dict[int, str] = {}
-    for start in range(0, len(contents), CHUNK_VALUES):
-        part = contents[start : start + CHUNK_VALUES]
-        sql = f"SELECT id, coalesce(words, '') FROM content WHERE id IN ({_placeholders(part)})"
-        found.update(dict(database.rows(sql, *part)))
-    return found
+    return dict(database.rows_in("SELECT id, coalesce(words, '') FROM content WHERE id IN ({marks})", contents))
 
 
 def stored_name_vectors(database: Database, tower: TextTowerKey, texts: Iterable[str]) -> dict[str, bytes]:
     """Return the packed vectors of the texts that have one. A truncated one counts as missing, and is replaced."""
-    wanted, found = sorted(set(texts)), dict[str, bytes]()
-    for start in range(0, len(wanted), CHUNK_VALUES):
-        part = wanted[start : start + CHUNK_VALUES]
-        sql = f"SELECT words, data FROM wording WHERE model = ? AND tower = ? AND words IN ({_placeholders(part)})"
-        found.update((text, data) for text, data in database.rows(sql, tower.model, tower.id, *part))
-    return {text: data for text, data in found.items() if len(data) == 2 * tower.dims}
+    sql = "SELECT words, data FROM wording WHERE model = ? AND tower = ? AND words IN ({marks})"
+    found = database.rows_in(sql, sorted(set(texts)), tower.model, tower.id)
+    return {text: data for text, data in found if len(data) == 2 * tower.dims}
 
 
 def load_name_vectors(database: Database, tower: TextTowerKey, texts: Sequence[str]) -> NameVectors:
@@ -95,7 +86,3 @@ def store_name_vectors(database: Database, tower: TextTowerKey, texts: Sequence[
     """Store vectors, float32 [N, dims] of unit length. In a transaction."""
     rows = [(tower.model, tower.id, text, data) for text, data in zip(texts, pack_vectors(vectors), strict=True)]
     database.many("INSERT INTO wording VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET data = excluded.data", rows)
-
-
-def _placeholders(values: Sequence[object]) -> str:
-    return ",".join("?" * len(values))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from catalog.embedding.features import ComputedFeatures, FeatureBatch, load_features, store_features
 from catalog.heads.name_vectors import load_name_vectors, name_texts, stored_name_texts, stored_name_vectors
 from catalog.heads.stored_head import StoredHead, scoring_head
+from catalog.store.change_log import last_seq
 from catalog.store.database import Database
 
 BLOCK_ROWS = 8192
@@ -74,15 +75,15 @@ def score_next_block(database: Database, stored: StoredHead) -> ScoredBlock | No
     rows = database.rows(NEXT_ROWS_SQL, stored.model, stored.seq, BLOCK_ROWS)
     if not rows:
         return None
-    *_, last_seq, _ = rows[-1]
+    *_, last, _ = rows[-1]
     if len(rows) == BLOCK_ROWS:
-        rows = [(*content, seq, live) for *content, seq, live in rows if seq != last_seq]
-        rows += database.rows(ROWS_OF_SEQ_SQL, stored.model, last_seq)
+        rows = [(*content, seq, live) for *content, seq, live in rows if seq != last]
+        rows += database.rows(ROWS_OF_SEQ_SQL, stored.model, last)
     live_rows = [(content, vector, features) for content, vector, features, _, live in rows if live]
     if not live_rows:
-        return ScoredBlock(stored.id, last_seq, Scores([], [], []), [])
+        return ScoredBlock(stored.id, last, Scores([], [], []), [])
     batch = load_features(database, live_rows, stored.head.dims)
-    return ScoredBlock(stored.id, last_seq, score_batch(database, stored, batch), batch.fresh)
+    return ScoredBlock(stored.id, last, score_batch(database, stored, batch), batch.fresh)
 
 
 def score_batch(database: Database, stored: StoredHead, batch: FeatureBatch) -> Scores:
@@ -125,10 +126,7 @@ def _store_scores(database: Database, scores: Scores) -> None:
 def scoring_lag(database: Database) -> int:
     """Return how many entries of the change log the head in use has not scored."""
     stored = scoring_head(database)
-    if stored is None:
-        return 0
-    last_seq = database.value("SELECT coalesce(max(seq), 0) FROM vector WHERE model = ?", stored.model)
-    return max(0, int(last_seq) - stored.seq)
+    return 0 if stored is None else max(0, last_seq(database, stored.model) - stored.seq)
 
 
 def score_remaining(database: Database) -> int:

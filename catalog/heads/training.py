@@ -102,9 +102,7 @@ def train_head(
 
     `database`: a writable connection. `bundle`: the one that serves queries; `embed_texts` runs its text tower.
     `augment` returns views of the training images to train on as well. `on_progress` gets the number of file names to
-    embed, if any.
-
-    Raises UsageError for too few labels, StoreError if the catalog holds no vectors.
+    embed, if any. Raises UsageError for too few labels, StoreError if the catalog holds no vectors.
     """
     model = require_current_model(database)
     training_set = _load_training_set(database, model, bundle, embed_texts, on_progress)

@@ -58,9 +58,8 @@ def drop_in_path(unit: str) -> str:
 def user_unit_files(settings: UnitSettings) -> dict[str, str]:
     """Return the files for a user's own service manager, by path relative to the unit folder, in order of writing.
 
-    A drop-in comes before its unit, which would not start without it.
-
-    Raises UsageError for a path that a unit cannot contain.
+    A drop-in comes before its unit, which would not start without it. Raises UsageError for a path that a unit cannot
+    contain.
     """
     found = {}
     for unit in SERVICES:

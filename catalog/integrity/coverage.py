@@ -25,12 +25,12 @@ def verification_coverage(database: Database, days: float, now: float) -> "Cover
     `percent` is rounded down: 100 means every file. `oldest`: age in days of the oldest reading, None before the
     first. `never`: files that were never read completely. `overdue`: scrubs do not keep up, and the owner has to act.
     """
-    total, without_bytes = _file_counts(database)
+    total, pending, without_bytes = _file_counts(database)
     never = max(0, _count_settled(database, "= 0") - without_bytes)
     late = max(0, _count_settled(database, "< ?", now - days * DAY_SECONDS) - without_bytes) + _count_settled(
         database, "> ?", now + MAX_CLOCK_SKEW_SECONDS
     )
-    percent = 100 * (total - _pending_count(database) - late) / total if total else 100.0
+    percent = 100 * (total - pending - late) / total if total else 100.0
     oldest = _oldest_reading_days(database, now)
     return {
         "days": days,
@@ -41,18 +41,15 @@ def verification_coverage(database: Database, days: float, now: float) -> "Cover
     }
 
 
-def _file_counts(database: Database) -> tuple[int, int]:
-    """Return the number of files with bytes to read, and of entries without."""
-    (total, without_bytes), *_ = database.rows(
-        "SELECT coalesce(sum(files), 0), coalesce(sum(files) FILTER (WHERE state = 'rejected' AND reason IN (?, ?)), 0)"
+def _file_counts(database: Database) -> tuple[int, int, int]:
+    """Return the number of files with bytes to read, of those that are pending, and of entries without bytes."""
+    ((total, pending, without_bytes),) = database.rows(
+        "SELECT coalesce(sum(files), 0), coalesce(sum(files) FILTER (WHERE state = 'pending'), 0),"
+        " coalesce(sum(files) FILTER (WHERE state = 'rejected' AND reason IN (?, ?)), 0)"
         " FROM tally WHERE state != 'gone'",
         *NO_CONTENT_REASONS,
     )
-    return int(total) - int(without_bytes), int(without_bytes)
-
-
-def _pending_count(database: Database) -> int:
-    return int(database.value("SELECT coalesce(sum(files), 0) FROM tally WHERE state = 'pending'"))
+    return total - without_bytes, pending, without_bytes
 
 
 def _count_settled(database: Database, condition: str, *values: float) -> int:

@@ -1,7 +1,6 @@
 """Folders of images that are already sorted: their files, and the label that each folder stands for."""
 
 import os
-import stat
 from collections.abc import Callable, Iterator, Mapping
 
 from catalog.errors import UsageError, resource_errors
@@ -63,12 +62,5 @@ def regular_files(folder: bytes, ignore: IgnoreRules, on_error: Callable[[OSErro
         subfolders[:] = sorted(name for name in subfolders if not ignore.ignores_name(name))
         for name in sorted(names):
             path = os.path.join(directory, name)
-            if not ignore.ignores_name(name) and _is_regular(path):
+            if not ignore.ignores_name(name) and os.path.isfile(path) and not os.path.islink(path):
                 yield path
-
-
-def _is_regular(path: bytes) -> bool:
-    try:
-        return stat.S_ISREG(os.lstat(path).st_mode)
-    except OSError:
-        return False

@@ -7,7 +7,7 @@ import numpy as np
 
 from catalog.similarity.index import VectorIndex
 from catalog.similarity.index_file import SnapshotHeader, load_snapshot
-from catalog.store.change_log import timeline_contains
+from catalog.store.change_log import last_seq, timeline_contains
 from catalog.store.database import Database
 from catalog.store.vectors import VectorChange, unpack_vectors, vector_changes_after
 
@@ -30,11 +30,6 @@ def open_index(database: Database, folder: Path, model: int, digest: str, dims: 
     if header.seq > last_seq(database, model) or not timeline_contains(database, header.timeline, header.seq):
         return OpenedIndex(VectorIndex(dims, threads), 0, None, "it was made from another catalog")
     return OpenedIndex(index, header.seq, header, None)
-
-
-def last_seq(database: Database, model: int) -> int:
-    """Return the greatest seq in this model's change log, 0 if it is empty."""
-    return int(database.value("SELECT max(seq) FROM vector WHERE model = ?", model) or 0)
 
 
 def apply_changes(index: VectorIndex, changes: list[VectorChange]) -> None:

@@ -48,11 +48,6 @@ class SearchFilter:
     min_p_delete: float | None = None
     max_p_delete: float | None = None
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether it matches every file."""
-        return self == SearchFilter()
-
     def conditions(self) -> tuple[str, list[object]]:
         """Return SQL conditions on the tables of `catalog.files.queries.ENTRY_SQL`, with their values.
 
@@ -83,7 +78,7 @@ def search(
     nothing to look for.
     """
     model = require_current_model(context.database)
-    first = count + len(query.images) + SPARE_CONTENTS if conditions.is_empty else WIDEN_FACTOR * count
+    first = count + len(query.images) + SPARE_CONTENTS if conditions == SearchFilter() else WIDEN_FACTOR * count
     select = partial(_matches, context, query, conditions, count)
     return nearest_until(context, model, _query_vector(context, model, query), first, select)
 

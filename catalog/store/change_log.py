@@ -28,3 +28,8 @@ def timeline_contains(database: Database, token: str, seq: int) -> bool:
 def catalog_created_at(database: Database) -> float | None:
     """Return when a writer first started on this catalog, in seconds since the epoch; None if never."""
     return database.value("SELECT min(at) FROM timeline")  # type: ignore[no-any-return]
+
+
+def last_seq(database: Database, model: int) -> int:
+    """Return the last position of this model's change log, 0 if it is empty."""
+    return int(database.value("SELECT max(seq) FROM vector WHERE model = ?", model) or 0)

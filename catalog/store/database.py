@@ -1,7 +1,7 @@
 """The connection to the SQLite file. Only this module uses apsw; its errors are translated into ours here."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +21,7 @@ from catalog.store.migrations import (
 from catalog.store.schema import MIGRATIONS
 
 BUSY_TIMEOUT_MS = 15_000  # well above the longest transaction of the writer
+VALUES_PER_QUERY = 500
 COPY_STEP_PAGES = 256  # 4 MiB; a copy can be stopped between steps
 
 Row = tuple[Any, ...]
@@ -120,6 +121,12 @@ class Database:
         """Return the first column of the first row, or None."""
         first, *_ = self.row(sql, *values) or (None,)
         return first
+
+    def rows_in(self, sql: str, values: Sequence[object], *before: object) -> Iterator[Row]:
+        """Yield the rows of a query with `IN ({marks})`, for 500 values at a time; `before`: earlier parameters."""
+        for start in range(0, len(values), VALUES_PER_QUERY):
+            part = values[start : start + VALUES_PER_QUERY]
+            yield from self.rows(sql.format(marks=",".join("?" * len(part))), *before, *part)
 
     def run(self, sql: str, *values: object) -> int:
         """Execute a statement; return the number of rows it changed."""

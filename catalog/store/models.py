@@ -46,6 +46,11 @@ def _with_role(database: Database, role: str) -> Model | None:
     return None if row is None else Model(*row)
 
 
+def count_live_vectors(database: Database, model: int) -> int:
+    """Return how many vectors of a model belong to files that are not gone."""
+    return int(database.value("SELECT count(*) FROM vector WHERE model = ? AND live = 1", model))
+
+
 def set_current_model(database: Database, digest: str, name: str, dims: int, now: float, folder: str = "") -> int:
     """Make this model the current one at once; return its id. Call inside a transaction.
 

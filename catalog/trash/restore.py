@@ -47,9 +47,7 @@ def restore_all(
     """Restore each file to its original path, which has to be in one of `roots`, or into `folder`.
 
     `records`: in journal order, whatever a clock says. The last is restored first, so that of two files from one path
-    the later one wins.
-
-    Raises JournalError, StoreError.
+    the later one wins. Raises JournalError, StoreError.
     """
     for record in reversed(records):
         target = record.path if folder is None else os.path.join(folder, os.path.basename(record.path))

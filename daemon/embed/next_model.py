@@ -14,7 +14,7 @@ from catalog.errors import CatalogError
 from catalog.files.results import add_vector
 from catalog.store.database import Database
 from catalog.store.isolation import isolated
-from catalog.store.models import promote_next_model
+from catalog.store.models import count_live_vectors, promote_next_model
 from daemon.embed.batcher import EmbeddingBatcher, run_embedding
 from daemon.embed.model_loader import LoadedModel
 from daemon.embed.next_model_queue import NextModelQueue
@@ -28,7 +28,6 @@ from models.bundle.folder import Bundle
 if TYPE_CHECKING:
     from catalog.json_types.status import NextModelJson
 
-LIVE_VECTORS_SQL = "SELECT count(*) FROM vector WHERE model = ? AND live = 1"
 log = structlog.get_logger()
 
 
@@ -116,7 +115,7 @@ class NextModel:
 
     def _count_vectors(self, model: int) -> int:
         with self._database_lock:
-            return int(self._database.value(LIVE_VECTORS_SQL, model))
+            return count_live_vectors(self._database, model)
 
     def _run_pool(self) -> None:
         """Read nothing before the model is attested: a bundle that fails costs no work."""

@@ -134,7 +134,7 @@ def _check_label_counts(labelled: LabelledRows) -> None:
         if count < MIN_LABELS_PER_CLASS
     ]
     if missing:
-        raise TooFewLabels(f"{kept} labels say keep and {deleted} say delete; {' and '.join(missing)} are needed")
+        raise TooFewLabels(f"too few labels: {kept} keep and {deleted} delete; still needed: {' and '.join(missing)}")
 
 
 def _fit_scaling(labelled: LabelledRows) -> Scaling:

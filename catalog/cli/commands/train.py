@@ -116,14 +116,11 @@ def _metric_rows(record: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
         value, *_ = figures[name]
         if value is not None:
             interval, baseline = format_interval(figures[name]), format_interval(no_pixels[name])
-            rows.append((title, interval, baseline, _format_chance_level(record, name)))
+            chance = record["chance"].get(name, record["chance"]["average_precision"])
+            rows.append((title, interval, baseline, f"{chance:.3f}"))
     rows.append(("calibration error", format_interval(figures["calibration_error"]), "", ""))
     if figures["within_bursts"] is not None:
         rows.append(("within bursts", f"{figures['within_bursts']:.3f}", "", "0.500"))
     if record["newest"] is not None:
         rows.append(("AUC on the newest", format_interval(record["newest"]["auc"]), "", "0.500"))
     return rows
-
-
-def _format_chance_level(record: Mapping[str, Any], name: str) -> str:
-    return f"{record['chance'].get(name, record['chance']['average_precision']):.3f}"

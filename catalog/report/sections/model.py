@@ -9,7 +9,7 @@ from catalog.context import CatalogContext
 from catalog.embedding.inventory import next_model_progress, next_model_summary
 from catalog.report.elements import Baseline, Section
 from catalog.report.wording import pluralize
-from catalog.store.models import Model, current_model
+from catalog.store.models import Model, count_live_vectors, current_model
 
 if TYPE_CHECKING:
     from catalog.json_types.report import ModelSectionJson
@@ -22,7 +22,7 @@ def section(context: CatalogContext, now: float, baseline: Baseline) -> Section:
     live = ServiceClient(context.config.state).status() if running else None
     model, following = current_model(context.database), next_model_progress(context.database, live)
     state = live["model"] if live else NO_MODEL_STATE
-    vectors = _vectors(context, model)
+    vectors = count_live_vectors(context.database, model.id) if model else 0
     problems = [problem for problem in (state["problem"], following and following["problem"]) if problem]
     return Section(
         "Model",
@@ -55,12 +55,6 @@ def _record(
         "running": running,
         "problem": " ".join(problems),
     }
-
-
-def _vectors(context: CatalogContext, model: Model | None) -> int:
-    if model is None:
-        return 0
-    return int(context.database.value("SELECT count(*) FROM vector WHERE model = ? AND live = 1", model.id))
 
 
 def _headline(model: Model | None, vectors: int) -> str:

@@ -157,7 +157,7 @@ def test_one_scale_for_the_embedding_keeps_its_strong_directions() -> None:
 def test_too_few_labels_are_counted() -> None:
     labels = np.zeros(30, np.float32)
     labels[:4] = 1
-    with pytest.raises(TooFewLabels, match=r"26 labels say keep and 4 say delete; 6 more of delete"):
+    with pytest.raises(TooFewLabels, match=r"too few labels: 26 keep and 4 delete; still needed: 6 more of delete"):
         fit_head(replace(linear_task(30), labels=labels))
 
 
