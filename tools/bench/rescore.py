@@ -1,11 +1,11 @@
-"""Time a new head over a catalog: every vector streamed, scored and written down, beside the bare matrix product.
+"""Time a new head over a catalog: stream every vector, score it and store the score, against the bare matrix product.
 
     python -m tools.bench.rescore [--vectors 1000000] [--dims 512]
 
-"product" reads the same vectors in the same blocks and multiplies them by the same weights, and writes nothing;
-"rescore" is a head of one weight a feature, "network" one with a hidden layer. Each runs in a process of its own, which
-tells its peak of memory and its processor time. The catalog is made first, in a temporary folder (1.2 kB a vector), and
-takes longer than any of them.
+"product" reads the same vectors in the same blocks, multiplies them by as many weights, and writes nothing;
+"rescore" is a linear head, "network" one with a hidden layer. Each runs in its own process, which reports its peak
+memory and its CPU time. The catalog is made first, in a temporary folder (1.2 kB per vector), and takes longer than
+any of them.
 """
 
 import argparse
@@ -32,16 +32,16 @@ BATCH = 5000
 
 
 def fill_catalog(path: Path, vectors: int, dims: int) -> None:
-    """A catalog of random unit vectors, never scored."""
-    dice = np.random.default_rng(0)
+    """Write a catalog of random unit vectors without scores."""
+    rng = np.random.default_rng(0)
     database = Database(path, write=True)
     database.run("INSERT INTO model VALUES (1, 'bench', 'bench', ?, 'none', 1.0, 0.0, 'current', NULL)", dims)
     for start in range(0, vectors, BATCH):
         count = min(BATCH, vectors - start)
         ids = range(start + 1, start + count + 1)
-        rows = dice.normal(size=(count, dims)).astype(np.float32)
+        rows = rng.normal(size=(count, dims)).astype(np.float32)
         packed = pack_vectors(rows / np.linalg.norm(rows, axis=1, keepdims=True))
-        traits = dice.normal(size=(count, len(FILE_FEATURES))).astype("<f2")
+        traits = rng.normal(size=(count, len(FILE_FEATURES))).astype("<f2")
         with database.transaction():
             database.many(
                 "INSERT INTO content(id, sha256, bytes, refs, traits) VALUES (?, ?, 1, 1, ?)",
@@ -55,10 +55,10 @@ def fill_catalog(path: Path, vectors: int, dims: int) -> None:
 
 
 def activate_random_head(path: Path, dims: int, units: int) -> None:
-    """Put a new head to use; a network of so many units, or a line for 0."""
-    dice = np.random.default_rng(1)
-    hidden = HiddenLayer(*dice.normal(size=(2, units)).astype(np.float32)) if units else None
-    weights = dice.normal(size=(dims + len(FILE_FEATURES), *([units] if units else []))).astype(np.float32)
+    """Store and activate a head with random weights: linear for 0 `units`, else a network with a hidden layer."""
+    rng = np.random.default_rng(1)
+    hidden = HiddenLayer(*rng.normal(size=(2, units)).astype(np.float32)) if units else None
+    weights = rng.normal(size=(dims + len(FILE_FEATURES), *([units] if units else []))).astype(np.float32)
     database = Database(path, write=True)
     model = current_model(database)
     assert model is not None
@@ -73,62 +73,55 @@ def activate_random_head(path: Path, dims: int, units: int) -> None:
 
 
 def score_all(path: Path) -> int:
-    """What the service does when a new head comes into use."""
+    """Score all vectors, as the service does with a new head; return how many."""
     database = Database(path, write=True)
     return score_remaining(database)
 
 
 def multiply_all(path: Path, dims: int) -> int:
-    """The least that could be done: read every vector, multiply."""
+    """Read and multiply all vectors, the minimum of any scoring; return how many."""
     database = Database(path, write=False)
     weights = np.random.default_rng(0).normal(size=dims).astype(np.float32)
     return sum(len(vectors @ weights) for _, _, vectors in live_vector_blocks(database, 1, dims))
 
 
-def measure_in_process(what: str, path: Path, dims: int) -> dict[str, float]:
-    """One measurement in its own process: seconds, rows, peak of resident memory in MB."""
-    command = [
-        sys.executable,
-        "-m",
-        "tools.bench.rescore",
-        "--alone",
-        what,
-        "--catalog",
-        str(path),
-        "--dims",
-        str(dims),
-    ]
+def measure_in_process(name: str, path: Path, dims: int) -> dict[str, float]:
+    """Run one measurement in its own process; return seconds, rows, CPU seconds and peak resident MB."""
+    command = [sys.executable, "-m", "tools.bench.rescore", "--dims", str(dims)]
+    command += ["--alone", name, "--catalog", str(path)]
     return dict(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
 
 
 def main() -> None:
-    """Print them, and how many bare products each takes."""
-    parser = argparse.ArgumentParser(description="A new head over every vector, beside the bare matrix product.")
+    """Print the figures, and each time as a multiple of the bare product."""
+    parser = argparse.ArgumentParser(description="A new head over every vector, against the bare matrix product.")
     parser.add_argument("--vectors", type=int, default=1_000_000)
     parser.add_argument("--dims", type=int, default=512)
     parser.add_argument("--alone", help=argparse.SUPPRESS)
     parser.add_argument("--catalog", type=Path, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.alone:
+    options = parser.parse_args()
+    if options.alone:
         started = time.perf_counter()
-        rows = multiply_all(given.catalog, given.dims) if given.alone == "product" else score_all(given.catalog)
+        rows = multiply_all(options.catalog, options.dims) if options.alone == "product" else score_all(options.catalog)
         seconds = time.perf_counter() - started
         used = resource.getrusage(resource.RUSAGE_SELF)
-        told = {"processor": used.ru_utime + used.ru_stime, "megabytes": used.ru_maxrss / 1000}
-        print(json.dumps({"seconds": seconds, "rows": rows, **told}))
+        cpu_seconds = used.ru_utime + used.ru_stime
+        megabytes = used.ru_maxrss / 1000
+        print(json.dumps({"seconds": seconds, "rows": rows, "processor": cpu_seconds, "megabytes": megabytes}))
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "catalog.db"
-        fill_catalog(path, given.vectors, given.dims)
-        found = {"product": measure_in_process("product", path, given.dims)}
+        fill_catalog(path, options.vectors, options.dims)
+        figures = {"product": measure_in_process("product", path, options.dims)}
         for name, units in (("rescore", 0), ("network", HIDDEN_UNITS)):
-            activate_random_head(path, given.dims, units)
-            found[name] = measure_in_process(name, path, given.dims)
-    bare = found["product"]["seconds"]
-    for name, one in found.items():
+            activate_random_head(path, options.dims, units)
+            figures[name] = measure_in_process(name, path, options.dims)
+    bare = figures["product"]["seconds"]
+    for name, figure in figures.items():
+        rows, seconds = figure["rows"], figure["seconds"]
         print(
-            f"{name:<8} {one['rows']:,.0f} vectors {one['seconds']:6.2f} s {one['rows'] / one['seconds']:10,.0f}/s"
-            f" {one['processor']:6.2f} s of processors {one['megabytes']:6.0f} MB {one['seconds'] / bare:6.2f} products"
+            f"{name:<8} {rows:,.0f} vectors {seconds:6.2f} s {rows / seconds:10,.0f}/s"
+            f" {figure['processor']:6.2f} s CPU {figure['megabytes']:6.0f} MB {seconds / bare:6.2f} products"
         )
 
 

@@ -1,6 +1,6 @@
-"""What happens to pictures in a year, each deed a function of the bytes: for `tools.bench.verdicts`.
+"""Changes that happen to image files in a year, each a function of the bytes, for `tools.bench.verdicts`.
 
-Metadata are written by hand, as exiftool does: segments and chunks are put in or overwritten, and no pixel is touched.
+Metadata is written byte by byte, as exiftool does: segments and chunks are inserted or overwritten, pixels stay.
 """
 
 import io
@@ -18,37 +18,37 @@ pillow_heif.register_heif_opener()
 
 XMP = b"http://ns.adobe.com/xap/1.0/\0"
 PADDING_BYTES = 2048
-MIN_SIDE = 48  # pixels a side: less is an icon, of which a crop may leave all and a patch nothing
-LOSSY_OPTIONS = {"JPEG": "quality", "WEBP": "quality", "HEIF": "quality", "AVIF": "quality"}
+MIN_SIDE = 48  # pixels per side: in a smaller icon, a crop may keep everything and a patch cover everything
+LOSSY_FORMATS = ("JPEG", "WEBP", "HEIF", "AVIF")
 
 
 @dataclass(slots=True)
 class ScriptedFile:
-    """A file as it should be. `versions`: all healthy bytes it ever had, the last one is the present."""
+    """A file as it should be. `versions`: all intact contents so far, the current one last."""
 
     name: str
     versions: list[bytes] = field(default_factory=list)
 
     @property
     def data(self) -> bytes:
-        """The present healthy bytes."""
+        """The current intact bytes."""
         return self.versions[-1]
 
 
 ChangeFunction = Callable[[bytes, Random], bytes | None]
 
 
-def _opened(data: bytes) -> Image.Image:
+def _load(data: bytes) -> Image.Image:
     image = Image.open(io.BytesIO(data))
     image.load()
     return image
 
 
 def _encode(image: Image.Image, like: Image.Image, rng: Random, quality: int = 0) -> bytes | None:
-    """In the format of `like`, mostly with its EXIF, as most programs do."""
+    """Encode in the format of `like`, in 80 % of cases with its EXIF; None where Pillow cannot write it."""
     kind = like.format or ""
     options: dict[str, object] = {}
-    if kind in LOSSY_OPTIONS:
+    if kind in LOSSY_FORMATS:
         options["quality"] = quality or rng.choice((80, 88, 92, 95))
         image = image.convert("RGB")
     if kind in ("JPEG", "PNG", "WEBP", "HEIF", "AVIF") and rng.random() < 0.8 and like.info.get("exif"):
@@ -62,13 +62,13 @@ def _encode(image: Image.Image, like: Image.Image, rng: Random, quality: int = 0
 
 
 def _edit_function(change: Callable[[Image.Image, Random], Image.Image]) -> ChangeFunction:
-    def deed(data: bytes, rng: Random) -> bytes | None:
-        image = _opened(data)
+    def edit(data: bytes, rng: Random) -> bytes | None:
+        image = _load(data)
         if getattr(image, "n_frames", 1) > 1 or image.mode not in ("RGB", "RGBA", "L") or min(image.size) < MIN_SIDE:
             return None
         return _encode(change(image, rng), image, rng)
 
-    return deed
+    return edit
 
 
 def _cropped(image: Image.Image, rng: Random) -> Image.Image:
@@ -95,14 +95,14 @@ def _lettered(image: Image.Image, rng: Random) -> Image.Image:
 
 
 def saved_again(data: bytes, rng: Random) -> bytes | None:
-    """Lossy, of another quality."""
-    image = _opened(data)
-    return _encode(image, image, rng, rng.choice((60, 75, 85, 93))) if image.format in LOSSY_OPTIONS else None
+    """Encode a lossy file again at another quality."""
+    image = _load(data)
+    return _encode(image, image, rng, rng.choice((60, 75, 85, 93))) if image.format in LOSSY_FORMATS else None
 
 
 def packed_again(data: bytes, rng: Random) -> bytes | None:
-    """A PNG's data compressed anew: all bytes are others, and every pixel is the same."""
-    image = _opened(data)
+    """Compress a PNG's data again: every pixel stays the same."""
+    image = _load(data)
     if image.format != "PNG" or getattr(image, "n_frames", 1) > 1:
         return None
     chunks = list(_chunks(data))
@@ -114,13 +114,13 @@ def packed_again(data: bytes, rng: Random) -> bytes | None:
     return data[:8] + b"".join(_chunk(*chunk) for chunk in [*kept[:first], (b"IDAT", pixels), *kept[first:]])
 
 
-def _chunks(data: bytes) -> "list[tuple[bytes, bytes]]":
-    at, found = 8, []
+def _chunks(data: bytes) -> list[tuple[bytes, bytes]]:
+    at, chunks = 8, []
     while at + 12 <= len(data):
         length = int.from_bytes(data[at : at + 4], "big")
-        found.append((data[at + 4 : at + 8], data[at + 8 : at + 8 + length]))
+        chunks.append((data[at + 4 : at + 8], data[at + 8 : at + 8 + length]))
         at += 12 + length
-    return found
+    return chunks
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:
@@ -128,45 +128,45 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def tagged(data: bytes, rng: Random) -> bytes | None:
-    """XMP, a text chunk, a comment: put in, the picture's data move along."""
-    words = b"<rating>%d</rating>" % rng.randrange(10**6)
+    """Insert XMP, a text chunk or a comment; the image data moves."""
+    tag = b"<rating>%d</rating>" % rng.randrange(10**6)
     if data[:2] == b"\xff\xd8":
-        packet = XMP + words.ljust(PADDING_BYTES)
+        packet = XMP + tag.ljust(PADDING_BYTES)
         return data[:2] + b"\xff\xe1" + struct.pack(">H", len(packet) + 2) + packet + data[2:]
     if data[:8] == b"\x89PNG\r\n\x1a\n":
-        return data[:33] + _chunk(b"tEXt", b"Comment\0" + words.ljust(64)) + data[33:]
+        return data[:33] + _chunk(b"tEXt", b"Comment\0" + tag.ljust(64)) + data[33:]
     if data[:4] == b"GIF8":
         table = 13 + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)
-        return data[:table] + b"!\xfe" + bytes([len(words)]) + words + b"\0" + data[table:]
+        return data[:table] + b"!\xfe" + bytes([len(tag)]) + tag + b"\0" + data[table:]
     if data[:4] == b"RIFF" and data[12:16] == b"VP8X":
-        body = data[12:] + b"XMP " + struct.pack("<I", len(words) + len(words) % 2) + words + b"\0" * (len(words) % 2)
+        body = data[12:] + b"XMP " + struct.pack("<I", len(tag) + len(tag) % 2) + tag + b"\0" * (len(tag) % 2)
         return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
     return None
 
 
 def tagged_in_place(data: bytes, rng: Random) -> bytes | None:
-    """Into the padding that an earlier tag left: as many bytes as before."""
-    words = b"<label>%d</label>" % rng.randrange(10**6)
+    """Overwrite the padding of an earlier tag; the length stays the same."""
+    tag = b"<label>%d</label>" % rng.randrange(10**6)
     at = data.find(XMP, 0, 1 << 18)
     if data[:2] == b"\xff\xd8" and at > 0:
         end = at + int.from_bytes(data[at - 2 : at], "big") - 2
-        return data[: end - len(words)] + words + data[end:]
+        return data[: end - len(tag)] + tag + data[end:]
     at = data.find(b"tEXtComment\0", 0, 1 << 18)
     if at > 0:
         length = int.from_bytes(data[at - 4 : at], "big")
-        body = data[at + 4 : at + 4 + length - len(words)] + words
+        body = data[at + 4 : at + 4 + length - len(tag)] + tag
         return data[: at - 4] + _chunk(b"tEXt", body) + data[at + 8 + length :]
     return None
 
 
 def turned_by_tag(data: bytes, rng: Random) -> bytes | None:
-    """The lossless rotation of a JPEG: its EXIF says another orientation."""
-    image = _opened(data)
+    """Rotate a JPEG without loss: change the orientation in its EXIF."""
+    image = _load(data)
     if image.format != "JPEG":
         return None
     exif = Image.Exif()
     exif.load(image.info.get("exif", b""))
-    exif[0x0112] = rng.choice([way for way in (3, 6, 8) if way != exif.get(0x0112)])
+    exif[0x0112] = rng.choice([value for value in (3, 6, 8) if value != exif.get(0x0112)])
     block = exif.tobytes()
     if len(block) > 65000:
         return None
@@ -184,12 +184,12 @@ def _without_exif(data: bytes) -> bytes:
 
 
 def webpage(data: bytes, rng: Random) -> bytes:
-    """What a broken download leaves."""
+    """Replace the file by an error page, as a broken download does."""
     return b"<!DOCTYPE html><html><body>404 not found %d</body></html>" % rng.randrange(10**6)
 
 
 def emptied(data: bytes, rng: Random) -> bytes:
-    """What a full disk leaves."""
+    """Empty the file, as a full disk does."""
     return b""
 
 
@@ -214,9 +214,9 @@ METADATA_CHANGES: dict[str, ChangeFunction] = {
 
 
 def same_pixels_shown(before: bytes, after: bytes) -> bool:
-    """Whether Pillow shows the same pixels for both."""
+    """Return whether Pillow decodes both to the same pixels."""
     try:
-        one, other = _opened(before), _opened(after)
+        one, other = _load(before), _load(after)
         return one.size == other.size and np.array_equal(np.asarray(one), np.asarray(other))
-    except Exception:  # hostile bytes raise anything
+    except Exception:  # damaged bytes raise anything
         return False
