@@ -1,4 +1,4 @@
-"""The script for whoever has a GPU runs to its end without one, on the CPU, and says that there is none."""
+"""The GPU benchmark runs on a CPU, and reports a missing GPU."""
 
 import json
 import os
@@ -21,7 +21,7 @@ HOME = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle with a golden, and a few JPEGs of which one cannot be read."""
+    """Return a folder with a bundle that has a golden, five JPEGs, and a truncated one."""
     folder = tmp_path_factory.mktemp("bench")
     write_tiny_bundle(folder / "bundle", {"golden.png": picture(-1)})
     (folder / "jpegs").mkdir()
@@ -31,13 +31,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def bench(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    call = [sys.executable, "-m", "tools.bench.gpu", "--bundles", str(folder / "bundle"), "--workers", "2"]
-    call += ["--pictures", str(folder / "jpegs"), "--seconds", "0.2", "--rounds", "2", *words]
-    return subprocess.run(call, cwd=HOME, capture_output=True, text=True, timeout=110)
+def bench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tools.bench.gpu", "--bundles", str(folder / "bundle"), "--workers", "2"]
+    command += ["--pictures", str(folder / "jpegs"), "--seconds", "0.2", "--rounds", "2", *arguments]
+    return subprocess.run(command, cwd=HOME, capture_output=True, text=True, timeout=110)
 
 
-def test_all_figures_come_out_on_a_cpu(folder: Path) -> None:
+def test_it_measures_everything_on_a_cpu(folder: Path) -> None:
     done = bench(folder, "--provider", "cpu", "--json")
     assert done.returncode == 0, done.stderr
     row = json.loads(done.stdout)
@@ -50,13 +50,13 @@ def test_all_figures_come_out_on_a_cpu(folder: Path) -> None:
 
 
 @pytest.mark.skipif(has_gpu(), reason="this machine has an NVIDIA device")
-def test_without_a_gpu_it_names_the_remedy(folder: Path) -> None:
+def test_it_names_the_remedy_without_a_gpu(folder: Path) -> None:
     done = bench(folder, "--no-tests")
     assert (done.returncode, done.stdout) == (4, "")
     assert "no GPU was found" in done.stderr and "catalogd[cuda]" in done.stderr
 
 
-def test_a_picture_that_is_lost_on_the_way_is_no_rate(folder: Path) -> None:
+def test_a_rejected_image_is_an_error(folder: Path) -> None:
     class Broken(Session):
         def run(self, pixels: np.ndarray) -> np.ndarray:
             raise RuntimeError("CUDA error 700")
@@ -65,8 +65,8 @@ def test_a_picture_that_is_lost_on_the_way_is_no_rate(folder: Path) -> None:
     loader = Loader(bundle, [os.fsencode(path) for path in sorted((folder / "jpegs").iterdir())], 1)
     try:
         read = list(loader.read(6))
-        assert [one.shape for one in read] == [(SIDE, SIDE, 3)] * 5
-        with pytest.raises(RuntimeError, match=r"5 pictures were not embedded: CUDA error 700"):
+        assert [pixels.shape for pixels in read] == [(SIDE, SIDE, 3)] * 5
+        with pytest.raises(RuntimeError, match=r"5 images were not embedded: CUDA error 700"):
             pipeline_rate(Broken(bundle, provider="cpu"), bundle, loader, 6)
     finally:
         loader.close()

@@ -1,18 +1,17 @@
-"""How like PyTorch, and how fast, an exported network is: fp32, fp16, int8 beside PyTorch eager, in one run.
+"""Compare exported networks (fp32, fp16, int8) with eager PyTorch: accuracy, speed and size.
 
     python -m tools.bench.export [--only NAME ...] [--seconds 2] [--rounds 3] [--pictures DIR] [--json]
 
-Each model is built at full size with seeded random weights: timing and likeness hardly depend on them. All variants get
-the same bytes of pixels and include their normalisation. They take turns, and the best turn of each counts: what else
-the machine does then disturbs all of them alike. The cosine is that of the worst picture to PyTorch in float32, "lost"
-the variance of its vectors that is not explained (untrained networks lie close together, which makes that strict).
+Each model is built at full size with seeded random weights: neither timing nor accuracy depends much on them. All
+variants get the same uint8 pixels and include the normalisation. They take turns, and the best turn of each counts, so
+that other load on the machine affects all alike. "cosine" is the lowest of any image to PyTorch in float32, "lost" the
+unexplained variance of the vectors (a strict measure: vectors of untrained networks are close to each other).
 """
 
 import argparse
 import copy
 import json
 import tempfile
-import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from PIL import Image
 from models.bundle.folder import Bundle, load_bundle
 from models.runtime.attestation import row_cosines, unexplained_variance
 from models.runtime.session import Session
+from tools.bench.harness import images_per_second
 from tools.default_model.drawing.pictures import picture
 from tools.export.describe import preprocess_description, write_description
 from tools.export.families import load_source
@@ -58,7 +58,7 @@ class ExportRow:
 
 
 def random_source(model: str, folder: Path) -> ExportSource:
-    """A source with random weights; what has no configuration inside its package gets one here."""
+    """Return a source with random weights; DINOv2, which has no configuration in its package, gets one in `folder`."""
     if model.startswith("transformers:"):
         from transformers import BitImageProcessor, Dinov2Config
 
@@ -73,18 +73,19 @@ def random_source(model: str, folder: Path) -> ExportSource:
 
 
 def sample_pixels(recipe: Any, folder: Path | None) -> np.ndarray:
-    """uint8 [COUNT, H, W, 3]: real pictures where there is a folder of them, else drawn ones."""
+    """Return uint8 [PICTURE_COUNT, H, W, 3]: JPEGs of `folder`, or drawn pictures without any."""
     size = (recipe.width, recipe.height)
     files = jpegs_below(folder) if folder else []
-    some = files[:: max(1, len(files) // PICTURE_COUNT)][:PICTURE_COUNT]
-    drawn = [] if some else [Image.fromarray(picture(SEED, index)) for index in range(PICTURE_COUNT)]
-    images = [Image.open(path).convert("RGB") for path in some] or drawn
+    sample = files[:: max(1, len(files) // PICTURE_COUNT)][:PICTURE_COUNT]
+    images = [Image.open(path).convert("RGB") for path in sample] or [
+        Image.fromarray(picture(SEED, index)) for index in range(PICTURE_COUNT)
+    ]
     return np.stack([np.asarray(image.resize(size, Image.Resampling.BICUBIC)) for image in images])
 
 
-def eager_model(source: ExportSource, kind: torch.dtype) -> RunModel:
-    """PyTorch as it comes, the network in `kind`, branches merged as in the export."""
-    network = source.image if kind is torch.float32 else Bfloat16Network(source.image)
+def eager_model(source: ExportSource, dtype: torch.dtype) -> RunModel:
+    """Return the network in eager PyTorch as `dtype`, float32 or bfloat16, with branches merged as in the export."""
+    network = source.image if dtype is torch.float32 else Bfloat16Network(source.image)
     graph = ImageGraph(network, source.preprocess).eval()
 
     def run(pixels: np.ndarray) -> np.ndarray:
@@ -96,14 +97,14 @@ def eager_model(source: ExportSource, kind: torch.dtype) -> RunModel:
 
 
 class Bfloat16Network(torch.nn.Module):
-    """A network in bfloat16 between float32 in and out."""
+    """A network in bfloat16 with float32 input and output."""
 
     def __init__(self, network: torch.nn.Module) -> None:
         super().__init__()
         self.network = copy.deepcopy(network).bfloat16()
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """float32 in, float32 out."""
+        """Embed float32 values; return float32 features."""
         features: torch.Tensor = self.network(values.bfloat16())
         return features.float()
 
@@ -111,10 +112,10 @@ class Bfloat16Network(torch.nn.Module):
 def exported_model(
     source: ExportSource, folder: Path, precision: Any, dims: int, threads: int
 ) -> tuple[RunModel, float]:
-    """The service's own session on an exported graph, and its megabytes."""
+    """Export the network; return the service's session on it, and the graph's size in MB."""
     folder.mkdir()
     write_image(source, folder, precision)
-    said = {
+    description = {
         "name": folder.name,
         "licence": "",
         "dims": dims,
@@ -127,40 +128,36 @@ def exported_model(
         "golden_decibels": 50.0,
         "attested": {},
     }
-    write_description(folder, source, said)
+    write_description(folder, source, description)
     bundle: Bundle = load_bundle(folder)
     session = Session(bundle, provider="cpu", threads=threads)
     return session.run, bundle.graph.stat().st_size / 1e6
 
 
-def rates(runs: dict[str, RunModel], pixels: np.ndarray, seconds: float, rounds: int) -> dict[str, float]:
-    """Images/s of each, the best of all turns and batches."""
+def best_rates(runs: dict[str, RunModel], pixels: np.ndarray, seconds: float, rounds: int) -> dict[str, float]:
+    """Return images/s of each variant, the best of all turns and batch sizes."""
     best = dict.fromkeys(runs, 0.0)
     for _ in range(rounds):
         for name, run in runs.items():
             for batch in BATCHES:
-                done, began = 0, time.perf_counter()
-                while (took := time.perf_counter() - began) < seconds / len(BATCHES) or not done:
-                    run(pixels[:batch])
-                    done += batch
-                best[name] = max(best[name], done / took)
+                best[name] = max(best[name], images_per_second(run, pixels[:batch], seconds / len(BATCHES)))
     return best
 
 
-def measure(name: str, given: argparse.Namespace) -> list[ExportRow]:
-    """All variants of one model."""
+def measure(name: str, options: argparse.Namespace) -> list[ExportRow]:
+    """Measure all variants of one model."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         source = random_source(MODELS[name], folder)
-        pixels = sample_pixels(source.preprocess.recipe, given.pictures)
+        pixels = sample_pixels(source.preprocess.recipe, options.pictures)
         runs = {"PyTorch f32": eager_model(source, torch.float32), "PyTorch bf16": eager_model(source, torch.bfloat16)}
         reference = runs["PyTorch f32"](pixels)
         sizes = dict.fromkeys(runs, 0.0)
         for precision in ("fp32", "fp16", "int8"):
             runs[precision], sizes[precision] = exported_model(
-                source, folder / precision, precision, reference.shape[1], given.threads
+                source, folder / precision, precision, reference.shape[1], options.threads
             )
-        best = rates(runs, pixels, given.seconds, given.rounds)
+        best = best_rates(runs, pixels, options.seconds, options.rounds)
         vectors = {variant: run(pixels) for variant, run in runs.items()}
     return [
         ExportRow(
@@ -176,28 +173,28 @@ def measure(name: str, given: argparse.Namespace) -> list[ExportRow]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Print a row per variant, or JSON lines."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", choices=list(MODELS), default=list(MODELS))
-    parser.add_argument("--seconds", type=float, default=2.0, help="a turn")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of one turn")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--pictures", type=Path, help="folder of JPEGs; drawn pictures if not given")
+    parser.add_argument("--pictures", type=Path, help="folder of JPEGs (default: drawn pictures)")
     parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
+    options = parser.parse_args()
     warnings.simplefilter("ignore")
-    torch.set_num_threads(given.threads)
-    if not given.json:
+    torch.set_num_threads(options.threads)
+    if not options.json:
         print(f"{'model':18} {'variant':13} {'images/s':>9} {'of f32':>7} {'cosine':>9} {'lost':>8} {'MB':>6}")
-    for name in given.only:
-        rows = measure(name, given)
+    for name in options.only:
+        rows = measure(name, options)
         for row in rows:
-            if given.json:
+            if options.json:
                 print(json.dumps({field: getattr(row, field) for field in ExportRow.__slots__}), flush=True)
             else:
-                told = f"{row.model:18} {row.variant:13} {row.rate:9.1f} {row.rate / rows[0].rate:6.2f}x"
+                speed = f"{row.model:18} {row.variant:13} {row.rate:9.1f} {row.rate / rows[0].rate:6.2f}x"
                 size = f"{row.megabytes:6.0f}" if row.megabytes else ""
-                print(f"{told} {row.cosine:9.5f} {row.lost:8.1e} {size}", flush=True)
+                print(f"{speed} {row.cosine:9.5f} {row.lost:8.1e} {size}", flush=True)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ SCRIPTS = Path(sys.executable).parent  # the folder of `catalog` and `catalogd`
 def init_catalog(folder: Path, root: Path, scripts: Path = SCRIPTS) -> Path:
     """Run `catalog init` for `root`, with state and configuration in `folder`; return the configuration file."""
     config = folder / "config.toml"
-    command = [scripts / "catalog", "init", "--config", config, "--state", folder / "state", root]
+    command: list[str | Path] = [scripts / "catalog", "init", "--config", config, "--state", folder / "state", root]
     subprocess.run(command, check=True, capture_output=True)
     return config
 

@@ -1,4 +1,4 @@
-"""Images a second: of the reading processes, of the network, and of both through the service's own embedding stage."""
+"""Images per second of the reader processes, and of the service's embedding stage fed by them."""
 
 import threading
 import time
@@ -22,7 +22,7 @@ NO_FACTS, NO_SIGNATURE = ImageFacts("jpeg", 1, 1), Signature(0, 0, 0, 0)
 
 
 class Loader:
-    """The reading processes of one recipe."""
+    """Reader processes that decode files by the recipe of a bundle, again and again."""
 
     def __init__(self, bundle: Bundle, paths: list[bytes], workers: int) -> None:
         self._read = partial(load_pixels, recipe=bundle.recipe)
@@ -30,37 +30,30 @@ class Loader:
         self._paths = paths
 
     def read(self, count: int) -> Iterator[np.ndarray]:
-        """So many pictures, those that can be read, over and over."""
-        made = self._pool.map(self._read, islice(cycle(self._paths), count), chunksize=4)
-        return (one for one in made if one is not None)
+        """Read `count` files; yield the pixels of those that can be decoded."""
+        decoded = self._pool.map(self._read, islice(cycle(self._paths), count), chunksize=4)
+        return (pixels for pixels in decoded if pixels is not None)
 
     def rate(self, count: int) -> float:
-        """Alone."""
-        began = time.perf_counter()
-        return sum(1 for _ in self.read(count)) / (time.perf_counter() - began)
+        """Return images/s of reading `count` files."""
+        started = time.perf_counter()
+        return sum(1 for _ in self.read(count)) / (time.perf_counter() - started)
 
     def close(self) -> None:
-        """End the processes."""
+        """Stop the processes."""
         self._pool.shutdown()
 
 
-def model_rate(session: ModelSession, batch: np.ndarray, seconds: float) -> float:
-    """The network alone, in its own batches."""
-    done, began = 0, time.perf_counter()
-    while (took := time.perf_counter() - began) < seconds or not done:
-        session.run(batch)
-        done += len(batch)
-    return done / took
-
-
 def pipeline_rate(session: ModelSession, bundle: Bundle, loader: Loader, count: int) -> float:
-    """Reading processes, the service's queue and its embedding thread, from the end of the first batch on: while that
-    is being filled nothing can be embedded. Raises RuntimeError for a picture that fails, or too few of them.
+    """Return images/s through reader processes, the service's queue and its embedding thread.
+
+    Measured from the end of the first batch on: nothing can be embedded while that fills. Raises RuntimeError where an
+    image is not embedded, or too few can be read.
     """
-    stop, results, moments = threading.Event(), list[Embedded | Rejected](), list[float]()
+    stop, results, times = threading.Event(), list[Embedded | Rejected](), list[float]()
 
     def deliver(result: Embedded | Rejected) -> None:
-        moments.append(time.perf_counter())
+        times.append(time.perf_counter())
         results.append(result)
 
     first = session.batch
@@ -69,19 +62,19 @@ def pipeline_rate(session: ModelSession, bundle: Bundle, loader: Loader, count: 
     thread = threading.Thread(target=embedder.run, args=(session, shape))
     thread.start()
     try:
-        given = 0
-        for one in loader.read(count):
-            embedder.put(Decoded(ReadTask(given, b"", NO_SIGNATURE, 0), bytes(32), NO_FACTS, one.tobytes()))
-            given += 1
-        while len(results) < given:
+        submitted = 0
+        for pixels in loader.read(count):
+            embedder.put(Decoded(ReadTask(submitted, b"", NO_SIGNATURE, 0), bytes(32), NO_FACTS, pixels.tobytes()))
+            submitted += 1
+        while len(results) < submitted:
             time.sleep(0.001)
     finally:
         stop.set()
         embedder.wake()
         thread.join()
-    lost = [result for result in results if isinstance(result, Rejected)]
-    if lost:
-        raise RuntimeError(f"{len(lost)} pictures were not embedded: {lost[0].detail}")
-    if given <= first:
-        raise RuntimeError(f"{given} pictures can be read; more than {first} are needed")
-    return (given - first) / (moments[-1] - moments[first - 1])
+    rejected = [result for result in results if isinstance(result, Rejected)]
+    if rejected:
+        raise RuntimeError(f"{len(rejected)} images were not embedded: {rejected[0].detail}")
+    if submitted <= first:
+        raise RuntimeError(f"only {submitted} images can be read; more than {first} are needed")
+    return (submitted - first) / (times[-1] - times[first - 1])

@@ -118,9 +118,9 @@ def main() -> None:
             figures[name] = measure_in_process(name, path, options.dims)
     bare = figures["product"]["seconds"]
     for name, figure in figures.items():
-        rows, seconds = figure["rows"], figure["seconds"]
+        count, seconds = figure["rows"], figure["seconds"]
         print(
-            f"{name:<8} {rows:,.0f} vectors {seconds:6.2f} s {rows / seconds:10,.0f}/s"
+            f"{name:<8} {count:,.0f} vectors {seconds:6.2f} s {count / seconds:10,.0f}/s"
             f" {figure['processor']:6.2f} s CPU {figure['megabytes']:6.0f} MB {seconds / bare:6.2f} products"
         )
 

@@ -65,13 +65,13 @@ def run_scan(
 
 def time_pass(config: Path) -> float:
     """Return the seconds of `catalogd --once`, including its start."""
-    command = [SCRIPTS / "catalogd", "--once", "--config", config]
+    command: list[str | Path] = [SCRIPTS / "catalogd", "--once", "--config", config]
     return wall_seconds(lambda: subprocess.run(command, check=True, capture_output=True))
 
 
 def time_find(root: Path) -> float:
     """Return the seconds of a `find` that prints what a scan compares."""
-    command = ["find", root, "-printf", "%p %s %T@ %C@ %i\\n"]
+    command: list[str | Path] = ["find", root, "-printf", "%p %s %T@ %C@ %i\\n"]
     return wall_seconds(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
 
 

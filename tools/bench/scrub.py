@@ -94,7 +94,7 @@ def time_command(command: list[str], paths: list[Path]) -> float:
 def time_scrub(config: Config, paths: list[Path]) -> tuple[float, float]:
     """Return the seconds of a scrub of all files, none cached, and those of its whole process."""
     drop_page_cache(paths)
-    command = [SCRIPTS / "catalogd", "--scrub", "--budget", "1TB", "--config", config.path]
+    command: list[str | Path] = [SCRIPTS / "catalogd", "--scrub", "--budget", "1TB", "--config", config.path]
     seconds = wall_seconds(lambda: subprocess.run(command, check=True, capture_output=True))
     database = Database(config.database, write=False)
     run = latest_requested_run(database)
