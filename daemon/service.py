@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Hashable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from daemon.followers.scorer import Scorer
 from daemon.followers.trainer import Trainer
 from daemon.host.wall_clock import ClockMonitor
 from daemon.intake.in_flight import InFlightFiles
+from daemon.intake.outdated_rejections import queue_outdated_rejections
 from daemon.intake.pool import WorkerPool, worker_settings
 from daemon.intake.queue import PendingQueue
 from daemon.intake.record import FileResult, ResultRecorder, outcome_router, service_crash_change, task_of
@@ -50,8 +52,8 @@ YOUNG_FACTOR = 2  # times `open_seconds`: a file younger than that may still be 
 class Service:
     """All stages of one catalog.
 
-    `once`: watch nothing; `is_done` tells when the full pass, or the scrub of `scrub`, is finished. `model_changed`:
-    this service has to stop, and another one be assembled for the new model.
+    `once`: watch nothing; `is_done` tells when the full pass, or the scrub of `scrub`, is finished. `must_restart`:
+    this service has to stop, and another one be assembled for a new model or new limits.
     """
 
     def __init__(self, config: Config, once: bool, scrub: ScrubBudget | None = None) -> None:
@@ -60,7 +62,7 @@ class Service:
         self.scrub = scrub
         self._stop = threading.Event()
         self.reload_requested = False
-        self.model_changed = False
+        self.must_restart = False
         self.read_count = 0
         self.stall_monitor = StallMonitor(max(STALL_SECONDS, 2 * config.intake.seconds))
         self.writer = Writer(config.database)
@@ -80,6 +82,7 @@ class Service:
         self.loaded_model = LoadedModel(bundle, config, self.model, self.writer)
         self.in_flight = InFlightFiles(config.state)
         self._commit(service_crash_change(self.in_flight.pop_leftover()))
+        queue_outdated_rejections(self._commit, config.intake)
         self.volume_monitor = VolumeMonitor(config, self.writer)
         self.scanner = Scanner(config, self.writer, once)
         self.hint_follower = HintFollower(config, self.writer, self.scanner.request)
@@ -169,11 +172,13 @@ class Service:
         Raises:
             ResourceError: the configured bundle cannot be opened; nothing has changed.
         """
-        if (config.state, config.intake) != (self.config.state, self.config.intake):
-            log.warning("restart_needed", why="changes to `state` and [intake] take effect after a restart")
+        if config.state != self.config.state:
+            log.warning("restart_needed", why="a change to `state` takes effect after a restart")
+            config = replace(config, state=self.config.state)  # the lock is held on this one
         if config.model != self.config.model:
             configured_bundle(config)  # a bundle that cannot be opened must not stop the service that runs
-            self.model_changed = True
+        if (config.model, config.intake) != (self.config.model, self.config.intake):
+            self.must_restart = True
         self.config = config
         for stage in (self.hint_follower, self.scanner, self.reconciler, self.scrubber, self.nightly_backup):
             stage.reconfigure(config)
@@ -236,7 +241,7 @@ class Service:
         """Make the next model the current one, once it has caught up."""
         if self.next_model is not None and self.next_model.caught_up:
             self.next_model.promote()
-            self.model_changed = True
+            self.must_restart = True
 
     @property
     def model_error(self) -> CatalogError | None:

@@ -79,7 +79,7 @@ def _run_services(config: Config, once: bool, scrub: ScrubBudget | None, signals
     """Run one service after the other, each for another model; return the last."""
     while True:
         service = _run_one_service(config, once, scrub, signals)
-        if not service.model_changed:
+        if not service.must_restart:
             return service
         config = service.config
         del service
@@ -98,9 +98,7 @@ def _run_one_service(config: Config, once: bool, scrub: ScrubBudget | None, sign
         gc.enable()
         _supervise(service, signals, config)
     finally:
-        notify(
-            "EXTEND_TIMEOUT_USEC=120000000" if service.model_changed else "STOPPING=1\nEXTEND_TIMEOUT_USEC=120000000"
-        )
+        notify("EXTEND_TIMEOUT_USEC=120000000" if service.must_restart else "STOPPING=1\nEXTEND_TIMEOUT_USEC=120000000")
         service.stop()
         log.debug("service_ended", core_seconds=round(time.process_time(), 3))
     return service
@@ -117,7 +115,7 @@ def _supervise(service: Service, signals: SignalFlags, config: Config) -> None:
             progress.update()
             service.observe_progress()
             service.switch_model_if_ready()
-            if service.model_changed:
+            if service.must_restart:
                 return
             if service.once and service.is_done():
                 return

@@ -11,6 +11,7 @@ from pathlib import Path
 from catalog.choices.labels import LabelDifference, compare_choices, journal_choices, table_choices
 from catalog.client.process import service_running
 from catalog.config.load import Config
+from catalog.files.outdated_rejections import count_outdated, current_limits
 from catalog.integrity.check_disk import DiskCheck
 from catalog.integrity.check_row import CheckFinding
 from catalog.integrity.check_store import store_findings
@@ -32,7 +33,7 @@ def check_catalog(config: Config, database: Database, *, disk: bool = True) -> l
     snapshot is not checked.
     """
     busy = service_running(config.state)
-    found = [*store_findings(database), *journal_findings(database, config.state)]
+    found = [*store_findings(database), *journal_findings(database, config.state), *limit_findings(config, database)]
     if not busy:
         found += index_findings(database, config.state)
     if disk:
@@ -60,6 +61,14 @@ def journal_findings(database: Database, state: Path) -> Iterator[CheckFinding]:
         for choice in missing:
             detail = f"the {holder} lacks the choice to {choice.value} {choice.sha256.hex()}"
             yield CheckFinding("journal", choice.path or None, detail)
+
+
+def limit_findings(config: Config, database: Database) -> Iterator[CheckFinding]:
+    """Yield one finding for the files that were rejected under other limits or by other decoders than now."""
+    count = count_outdated(database, current_limits(config.intake))
+    if count:
+        detail = f"rejected under other limits or by other decoders than now, and to be read again: {count}"
+        yield CheckFinding("limits", None, detail)
 
 
 def index_findings(database: Database, state: Path) -> Iterator[CheckFinding]:

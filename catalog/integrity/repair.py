@@ -14,6 +14,7 @@ from catalog.errors import StoreError
 from catalog.files.history import add_history_row
 from catalog.files.mass_deletion import hold_volumes
 from catalog.files.observe import Sighting, record_missing_path, record_sighting
+from catalog.files.outdated_rejections import current_limits, queue_all_outdated
 from catalog.filesystem.mounts import read_mounts
 from catalog.filesystem.paths import split_path
 from catalog.filesystem.stat_signature import Signature, file_kind, lstat_or_none, signature_of
@@ -96,8 +97,9 @@ def _repair_files(config: Config, database: Database, paths: dict[str, list[byte
     completed = {path for path in paths.get("history", ()) if _append_history(database, path, now)}
     if completed:
         yield f"added the current content to the history of {len(completed)} files"
+    outdated = queue_all_outdated(database, current_limits(config.intake), now) if "limits" in paths else 0
     queued = {path for kind in (*REREAD_KINDS, "history") for path in paths.get(kind, ())} - completed
-    count = sum(_queue_reread(database, path, now) for path in sorted(queued))
+    count = outdated + sum(_queue_reread(database, path, now) for path in sorted(queued))
     if count:
         yield f"{count} files will be read again: run `catalogd --once`, or start the service"
     missing = paths.get("missing", [])

@@ -247,4 +247,15 @@ PRAGMA writable_schema = ON;
 UPDATE sqlite_schema SET sql = replace(sql, 'time_ns INTEGER', 'time_ns ANY') WHERE name IN ('file', 'history');
 PRAGMA writable_schema = RESET;
 """
-MIGRATIONS: tuple[str, ...] = (INITIAL_TABLES, VERDICT_AND_LABEL_TABLES, UNBOUNDED_TIMES)
+
+# One row: the limits and decoders that the rejected files were last compared with. Whatever a lower limit or an older
+# decoder rejected is read again.
+READ_LIMITS = """
+CREATE TABLE read_limits(
+  max_megapixels REAL NOT NULL,
+  memory_mb INTEGER NOT NULL,
+  seconds REAL NOT NULL,
+  decoders TEXT NOT NULL
+) STRICT;
+"""
+MIGRATIONS: tuple[str, ...] = (INITIAL_TABLES, VERDICT_AND_LABEL_TABLES, UNBOUNDED_TIMES, READ_LIMITS)

@@ -19,7 +19,7 @@ DUE_SQL = (
 )
 DUE_SOON_SQL = (
     "SELECT 1 FROM file f JOIN directory d ON d.id = f.directory JOIN volume v ON v.id = d.volume"
-    " WHERE f.due <= ? AND f.state = 'pending' AND v.away IS NULL LIMIT 1"
+    " WHERE f.due <= ? AND (f.state = 'pending' OR f.due <= ?) AND v.away IS NULL LIMIT 1"
 )
 
 
@@ -70,6 +70,7 @@ class PendingQueue(ClaimTracker):
         self._path = path
         self._database = Database(path, write=False)
         self._supervisor_database: Database | None = None
+        self._started_at = time.time()
         self._waiting: list[ReadTask] = []
 
     def take(self) -> ReadTask | None:
@@ -88,7 +89,10 @@ class PendingQueue(ClaimTracker):
         self._waiting = self.claim(tasks, claimed)[::-1]
 
     def exhausted(self) -> bool:
-        """Return whether no pending file is due within the next half minute."""
+        """Return whether no pending file is due within the next half minute, and none due at the start is left.
+
+        A rejected file whose next try comes later is not waited for.
+        """
         if self._supervisor_database is None:
             self._supervisor_database = Database(self._path, write=False)
-        return not self._supervisor_database.rows(DUE_SOON_SQL, time.time() + SOON_SECONDS)
+        return not self._supervisor_database.rows(DUE_SOON_SQL, time.time() + SOON_SECONDS, self._started_at)

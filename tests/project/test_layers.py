@@ -82,6 +82,7 @@ MEDIA_FREE_PARTS = (
     "models.decode.pixel_digest",
     "models.decode.extension",
     "models.decode.formats",
+    "models.decode.versions",
 )
 MEDIA_USERS = (
     "catalog/embedding/",
