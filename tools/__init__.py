@@ -1,1 +1,1 @@
-"""Tools for makers of catalogd: samples, the default model, benchmarks. Never imported by the product."""
+"""Tools for developers of catalogd: samples, the default model, benchmarks. Never imported by the product."""

@@ -1,12 +1,12 @@
-"""Where others see a folder of pictures otherwise: to find our mistakes on files that nobody here has seen.
+"""List the files of a folder on which catalogd and other programs disagree, to find mistakes on new files.
 
     python -m tools.disagree FOLDER [--levels 6] [--json]
 
-Every file that is recognised as a picture is judged by us and by each program of `tools.bench.other_validators` that
-is installed and knows its format. Listed are the files that we reject and all others read, those that we pass (not
-even suspect) and all others refuse, and those whose pixels, at the default model's size, are further from Pillow's
-than `--levels` of 255 on average. Each is a question, not an answer: ImageMagick calls metadata a fault, and Pillow
-shows some TIFF wrong.
+Every file that is recognised as an image is checked by catalogd and by each program of `tools.bench.other_validators`
+that is installed and knows its format. Listed are the files that catalogd rejects and all others accept, those that
+catalogd passes (not even suspect) and all others refuse, and those whose pixels, at the default model's size, differ
+from Pillow's by more than `--levels` of 255 on average. Look at each: ImageMagick refuses some files for their
+metadata, and Pillow decodes some TIFF files wrongly.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pillow_heif
@@ -29,23 +30,30 @@ from tools.bench.other_validators import VALIDATORS, Validator
 from tools.goldens import to_rgb
 
 RECIPE = Recipe(128, 128, "squash", "bilinear", 0)
-BATCH_FILES = 40  # files that a command is asked about in one call
+BATCH_FILES = 40  # files in one call of a command
 PASSED, SUSPECT, REJECTED = "passed", "suspect", "rejected"
 
 
 @dataclass(frozen=True, slots=True)
 class ValidationResult:
-    """`verdict` and our `words`; `apart`: mean levels of 255 from Pillow's pixels, None where it shows none."""
+    """catalogd's result; `apart`: mean difference to Pillow's pixels in levels of 255, None where Pillow fails."""
 
     path: Path
     format: str
     verdict: str
-    words: str
+    reason: str
     apart: float | None = None
 
 
+class Refusals(NamedTuple):
+    """How many validators checked a file, and how many refused it."""
+
+    checked: int
+    refused: int
+
+
 def validate(path: Path) -> ValidationResult | None:
-    """Ours; None for what is no picture."""
+    """Return catalogd's result; None where the file is no image."""
     data = path.read_bytes()
     try:
         name = identify_format(data).name
@@ -53,77 +61,87 @@ def validate(path: Path) -> ValidationResult | None:
         return None
     try:
         picture = read_picture(data, RECIPE)
-    except DecodeError as unfit:
-        return ValidationResult(path, name, REJECTED, str(unfit))
+    except DecodeError as error:
+        return ValidationResult(path, name, REJECTED, str(error))
     return ValidationResult(
         path, name, SUSPECT if picture.suspect else PASSED, picture.suspect, pixel_difference(data, picture)
     )
 
 
 def pixel_difference(data: bytes, picture: Picture) -> float | None:
-    """How far our pixels are from what a plain script makes of the same bytes."""
+    """Return the mean difference to Pillow's pixels of the same bytes; None where Pillow cannot decode them."""
     try:
         with capture_libtiff_messages(), Image.open(io.BytesIO(data)) as opened:
-            shown = to_rgb(ImageOps.exif_transpose(opened)).resize((128, 128), Image.Resampling.BILINEAR)
+            expected = to_rgb(ImageOps.exif_transpose(opened)).resize((128, 128), Image.Resampling.BILINEAR)
     except Exception:
         return None
-    return float(np.abs(np.asarray(shown).astype(float) - picture.pixels).mean())
+    return float(np.abs(np.asarray(expected).astype(float) - picture.pixels).mean())
 
 
-def refusals(judged: list[ValidationResult], rivals: tuple[Validator, ...]) -> dict[Path, tuple[int, int]]:
-    """Of each file: how many were asked, and how many of them refused it.
+def refusals(results: list[ValidationResult], validators: tuple[Validator, ...]) -> dict[Path, Refusals]:
+    """Return, for each file, how many validators checked it and how many of them refused it.
 
-    They get links with plain names: a space in a path, or a wrong ending, would be what they complain of.
+    They get links with plain names: they would complain of a space in a path or a wrong extension.
     """
-    asked: Counter[Path] = Counter()
+    checked: Counter[Path] = Counter()
     refused: Counter[Path] = Counter()
     with tempfile.TemporaryDirectory() as folder:
-        for batch in _batches(judged):
-            links = {Path(folder) / f"{number:02d}.{one.format}": one for number, one in enumerate(batch)}
-            for link, one in links.items():
-                link.symlink_to(one.path.resolve())
-            for rival in rivals:
-                known = [link for link, one in links.items() if not rival.formats or one.format in rival.formats]
+        for batch in _batches(results):
+            links = {Path(folder) / f"{number:02d}.{result.format}": result for number, result in enumerate(batch)}
+            for link, result in links.items():
+                link.symlink_to(result.path.resolve())
+            for validator in validators:
+                known = [
+                    link
+                    for link, result in links.items()
+                    if not validator.formats or result.format in validator.formats
+                ]
                 with capture_libtiff_messages():
-                    flagged = rival.flagged(known) if known else set()
-                asked.update(links[link].path for link in known)
+                    flagged = validator.flagged(known) if known else set()
+                checked.update(links[link].path for link in known)
                 refused.update(links[link].path for link in flagged)
             for link in links:
                 link.unlink()
-    return {path: (asked[path], refused[path]) for path in asked}
+    return {path: Refusals(checked[path], refused[path]) for path in checked}
 
 
-def _batches(judged: list[ValidationResult]) -> Iterator[list[ValidationResult]]:
-    for at in range(0, len(judged), BATCH_FILES):
-        yield judged[at : at + BATCH_FILES]
+def _batches(results: list[ValidationResult]) -> Iterator[list[ValidationResult]]:
+    for at in range(0, len(results), BATCH_FILES):
+        yield results[at : at + BATCH_FILES]
 
 
 def main() -> None:
-    """Command line."""
+    """Print the three lists, or JSON lines."""
     parser = argparse.ArgumentParser(prog="tools.disagree", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--levels", type=float, default=6)
-    parser.add_argument("--json", action="store_true", help="one object a line")
-    given = parser.parse_args()
+    parser.add_argument("--json", action="store_true", help="one object per line")
+    options = parser.parse_args()
     pillow_heif.register_heif_opener()
-    judged = [one for path in sorted(given.folder.rglob("*")) if path.is_file() and (one := validate(path))]
-    said = refusals(judged, tuple(rival for rival in VALIDATORS if rival.present() and rival.name != "Pillow verify"))
+    results = [result for path in sorted(options.folder.rglob("*")) if path.is_file() and (result := validate(path))]
+    validators = tuple(one for one in VALIDATORS if one.is_installed() and one.name != "Pillow verify")
+    refused_by = refusals(results, validators)
     lists = {
-        "rejected here, read by all others": [
-            one for one in judged if one.verdict == REJECTED and said[one.path][1] == 0
+        "rejected by catalogd, accepted by all others": [
+            result for result in results if result.verdict == REJECTED and refused_by[result.path].refused == 0
         ],
-        "passed here, refused by all others": [
-            one for one in judged if one.verdict == PASSED and said[one.path][0] == said[one.path][1]
+        "passed by catalogd, refused by all others": [
+            result
+            for result in results
+            if result.verdict == PASSED and refused_by[result.path].checked == refused_by[result.path].refused
         ],
-        "shown otherwise than by Pillow": [one for one in judged if (one.apart or 0) > given.levels],
+        "decoded differently from Pillow": [result for result in results if (result.apart or 0) > options.levels],
     }
     for title, found in lists.items():
-        if not given.json:
-            print(f"\n{title}: {len(found)} of {len(judged)}")
-        for one in found:
-            told = {"list": title, "path": str(one.path), "format": one.format, "words": one.words, "apart": one.apart}
-            levels = f" {one.apart:.0f} levels" if one.apart is not None else ""
-            print(json.dumps(told) if given.json else f"  {one.path}  {one.words or one.verdict}{levels}")
+        if not options.json:
+            print(f"\n{title}: {len(found)} of {len(results)}")
+        for result in found:
+            if options.json:
+                keys = {"list": title, "path": str(result.path), "format": result.format}
+                print(json.dumps(keys | {"words": result.reason, "apart": result.apart}))
+            else:
+                levels = f" {result.apart:.0f} levels" if result.apart is not None else ""
+                print(f"  {result.path}  {result.reason or result.verdict}{levels}")
 
 
 if __name__ == "__main__":

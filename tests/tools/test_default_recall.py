@@ -1,4 +1,4 @@
-"""The bundle finds changed copies of real pictures."""
+"""The default bundle finds changed copies of real images."""
 
 from functools import partial
 from pathlib import Path
@@ -15,8 +15,8 @@ from tools.bench.recall import mean_recall
 def test_changed_copies_are_found(bundle_folder: Path, real_files: Path) -> None:
     bundle = load_bench_bundle(bundle_folder)
     paths = [path for name in ("photo", "meme", "screenshot") for path in sorted((real_files / name).iterdir())[::25]]
-    described = map(partial(make_queries, bundle.side, bundle.filter), paths)
-    files = [file for file in described if file is not None]
+    queries = map(partial(make_queries, bundle.side, bundle.filter), paths)
+    files = [file for file in queries if file is not None]
     assert len(files) > 10
     figures = measure(bundle, files, 2)
     assert len(CHANGES) == 19
@@ -27,16 +27,16 @@ def test_changed_copies_are_found(bundle_folder: Path, real_files: Path) -> None
     assert text.count("\n| ") >= 20
 
 
-def test_a_tie_counts_by_its_share() -> None:
-    alike = np.array([[1, 1, 0], [0, 1, 0], [1, 0, 0.5]], np.float32)
-    assert mean_recall(alike) == pytest.approx((0.5 + 1 + 0) / 3)
+def test_tied_entries_share_the_hit() -> None:
+    similarity = np.array([[1, 1, 0], [0, 1, 0], [1, 0, 0.5]], np.float32)
+    assert mean_recall(similarity) == pytest.approx((0.5 + 1 + 0) / 3)
 
 
-def test_a_vector_of_no_numbers_is_no_hit() -> None:
+def test_nan_is_no_hit() -> None:
     assert mean_recall(np.full((2, 2), np.nan, np.float32)) == 0
 
 
-def test_a_damaged_file_is_left_out(tmp_path: Path, bundle_folder: Path) -> None:
+def test_a_damaged_file_is_skipped(tmp_path: Path, bundle_folder: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xff\xe0 not a picture")
     bundle = load_bench_bundle(bundle_folder)
     assert make_queries(bundle.side, bundle.filter, tmp_path / "a.jpg") is None

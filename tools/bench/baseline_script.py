@@ -1,9 +1,9 @@
-"""The script that people write first: what `catalogd --once` has to beat.
+"""A plain script, as people write it first: the baseline for `catalogd --once`.
 
     python tools/bench/baseline_script.py FOLDER MODEL.onnx DATABASE
 
-One process and one file after another: `Image.verify`, open it again, convert, resize, a batch of one, sha256, and one
-row that is committed at once. What does not open is left out.
+One process, file by file: `Image.verify`, open again, convert, resize, a batch of one, sha256, and one row in its own
+transaction. Files that Pillow cannot open are skipped.
 """
 
 import hashlib
@@ -15,16 +15,16 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
-SIZE = (128, 128)  # of the default bundle
+SIZE = (128, 128)  # the input of the default bundle
 
 
 def main() -> None:
-    """Embed all of a folder."""
-    root, model, database = map(Path, sys.argv[1:])
+    """Embed all files of a folder."""
+    root, model, database_path = map(Path, sys.argv[1:])
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
-    rows = sqlite3.connect(database)
-    rows.execute("CREATE TABLE image(path TEXT, sha256 TEXT, vector BLOB)")
+    database = sqlite3.connect(database_path)
+    database.execute("CREATE TABLE image(path TEXT, sha256 TEXT, vector BLOB)")
     for path in sorted(root.rglob("*")):
         try:
             with Image.open(path) as image:
@@ -35,8 +35,8 @@ def main() -> None:
             continue
         vector = session.run(None, {name: pixels[None]})[0][0]
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        rows.execute("INSERT INTO image VALUES (?, ?, ?)", (str(path), digest, vector.tobytes()))
-        rows.commit()
+        database.execute("INSERT INTO image VALUES (?, ?, ?)", (str(path), digest, vector.tobytes()))
+        database.commit()
 
 
 if __name__ == "__main__":

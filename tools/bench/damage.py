@@ -1,11 +1,10 @@
-"""Damage every clean real file in every way, and count who sees it.
+"""Damage every clean real file in every way, and count which validators detect it.
 
     python -m tools.bench.damage [--corpus DIR] [--limit N] [--seed 0] [--processes 2] [--json]
 
-Clean is a file that we accept undamaged. Each gets every kind of `tools.bench.damage_kinds`, by a generator seeded
-with seed, file and kind; formats of which few real files are at hand get several draws. A rival is measured on the
-files that it passes undamaged: one that complains of a sound file has not found the damage in it. False alarms are
-counted apart.
+A clean file is one that catalogd accepts undamaged. Each gets every kind of `tools.bench.damage_kinds`, from a
+generator seeded with seed, file and kind; formats with few real files get several draws. Another validator is measured
+only on files that it accepts undamaged: flagging an intact file is no detection. False alarms are counted separately.
 """
 
 import argparse
@@ -26,12 +25,12 @@ from typing import Any
 
 from models.picture import DecodeError, Recipe, read_picture
 from tools.bench.damage_kinds import APPENDED, DAMAGE_KINDS
+from tools.bench.harness import CORPUS
 from tools.bench.other_validators import VALIDATORS, Validator
 
-CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 SETS = ("photo", "meme", "camera", "screenshot", "exif", "formats", "edge_pillow")
-ENOUGH_FILES = 40  # files of a format from which one draw a kind is enough
-SCARCE_DRAWS, LARGE_BYTES = 8, 250_000  # draws of a scarce format; bytes above which three must do
+ENOUGH_FILES = 40  # files of a format from which on one draw per kind is enough
+SCARCE_DRAWS, LARGE_BYTES = 8, 250_000  # draws for a scarce format; file size above which there are only three
 RECIPE = Recipe(128, 128, "squash", "bilinear", 2.0)  # the default model's
 REJECTED, REJECTED_OR_SUSPECT, UNDAMAGED = "rejected", "or suspect", "undamaged"
 OURS_ON_FILES_OF = "ours against "
@@ -39,7 +38,7 @@ OURS_ON_FILES_OF = "ours against "
 
 @dataclass(frozen=True, slots=True)
 class CleanFile:
-    """A clean file, and how often chance is asked."""
+    """A clean file, and the number of draws of each random kind of damage."""
 
     path: Path
     format: str
@@ -48,31 +47,31 @@ class CleanFile:
 
 @dataclass(slots=True)
 class DetectionTally:
-    """Cases and hits by (format, kind, judge)."""
+    """Cases and hits by (format, kind, validator)."""
 
     cases: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     hits: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 
     def add(self, format_: str, kind: str, judge: str, hit: bool) -> None:
-        """One verdict."""
+        """Count one result."""
         self.cases[format_, kind, judge] += 1
         self.hits[format_, kind, judge] += hit
 
-    def join(self, other: "DetectionTally") -> None:
-        """Take another's counts in."""
+    def merge(self, other: "DetectionTally") -> None:
+        """Add the counts of another tally."""
         self.cases.update(other.cases)
         self.hits.update(other.hits)
 
     def share(self, judge: str, format_: str | None = None, kind: str | None = None) -> tuple[int, int]:
-        """(hits, cases); None: all formats; None: all kinds of damage."""
-        wanted = [
-            key
-            for key in self.cases
-            if key[2] == judge
-            and format_ in (None, key[0])
-            and (key[1] == kind or (kind is None and _is_harmful(key[1])))
+        """Return (hits, cases) of a validator; None stands for all formats, and for all kinds of damage."""
+        keys = [
+            (a_format, a_kind, a_judge)
+            for a_format, a_kind, a_judge in self.cases
+            if a_judge == judge
+            and format_ in (None, a_format)
+            and (a_kind == kind or (kind is None and _is_harmful(a_kind)))
         ]
-        return sum(self.hits[key] for key in wanted), sum(self.cases[key] for key in wanted)
+        return sum(self.hits[key] for key in keys), sum(self.cases[key] for key in keys)
 
 
 def _is_harmful(kind: str) -> bool:
@@ -80,7 +79,7 @@ def _is_harmful(kind: str) -> bool:
 
 
 def our_result(data: bytes) -> str:
-    """Ours: "ok", "suspect" or "rejected"."""
+    """Return catalogd's result: "ok", "suspect" or "rejected"."""
     try:
         return "suspect" if read_picture(data, RECIPE).suspect else "ok"
     except DecodeError:
@@ -88,18 +87,19 @@ def our_result(data: bytes) -> str:
 
 
 def clean_files(corpus: Path, limit: int) -> list[CleanFile]:
-    """The clean files, those of `edge_pillow` only where the other sets have few of the format."""
-    found: dict[str, list[Path]] = defaultdict(list)
+    """Return the clean files; those of `edge_pillow` only for formats of which the other sets have few."""
+    by_format: dict[str, list[Path]] = defaultdict(list)
     for name in SETS:
         for path in sorted(path for path in (corpus / name).rglob("*") if path.is_file()):
             format_ = _format(path.read_bytes())
-            if format_ and (name != SETS[-1] or len(found[format_]) < ENOUGH_FILES) and len(found[format_]) < limit:
-                found[format_].append(path)
+            count = len(by_format[format_])
+            if format_ and count < (min(limit, ENOUGH_FILES) if name == SETS[-1] else limit):
+                by_format[format_].append(path)
     return [
         CleanFile(
             path, format_, 1 if len(paths) >= ENOUGH_FILES else 3 if path.stat().st_size > LARGE_BYTES else SCARCE_DRAWS
         )
-        for format_, paths in found.items()
+        for format_, paths in by_format.items()
         for path in paths
     ]
 
@@ -109,10 +109,10 @@ def _format(data: bytes) -> str:
         name = read_picture(data, RECIPE).format
     except DecodeError:
         return ""
-    return "jpeg progressive" if name == "jpeg" and _progressive(data) else name
+    return "jpeg progressive" if name == "jpeg" and _is_progressive(data) else name
 
 
-def _progressive(data: bytes) -> bool:
+def _is_progressive(data: bytes) -> bool:
     from io import BytesIO
 
     from PIL import Image
@@ -120,21 +120,21 @@ def _progressive(data: bytes) -> bool:
     return "progressive" in Image.open(BytesIO(data)).info
 
 
-def measure_file(sound: CleanFile, seed: int, rivals: tuple[Validator, ...]) -> DetectionTally:
-    """Damages one file in every way and asks everybody."""
-    data, tally = sound.path.read_bytes(), DetectionTally()
+def measure_file(clean: CleanFile, seed: int, validators: tuple[Validator, ...]) -> DetectionTally:
+    """Damage one file in every way; return the results of all validators."""
+    data, tally = clean.path.read_bytes(), DetectionTally()
     with tempfile.TemporaryDirectory(dir=_memory_folder()) as folder:
-        cases = list(_cases(data, sound, seed, Path(folder)))
-        seen = set()
+        cases = list(_cases(data, clean, seed, Path(folder)))
+        flagged = set()
         for kind, path in cases:
-            said = our_result(path.read_bytes())
-            if said != "ok":
-                seen.add(path)
-            tally.add(sound.format, kind, REJECTED, said == "rejected")
-            tally.add(sound.format, kind, REJECTED_OR_SUSPECT, said != "ok")
-        for rival in rivals:
-            if not rival.formats or sound.format in rival.formats:
-                _ask_validator(rival, cases, seen, sound.format, tally)
+            result = our_result(path.read_bytes())
+            if result != "ok":
+                flagged.add(path)
+            tally.add(clean.format, kind, REJECTED, result == "rejected")
+            tally.add(clean.format, kind, REJECTED_OR_SUSPECT, result != "ok")
+        for validator in validators:
+            if not validator.formats or clean.format in validator.formats:
+                _tally_validator(validator, cases, flagged, clean.format, tally)
     return tally
 
 
@@ -142,38 +142,38 @@ def _memory_folder() -> str | None:
     return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
-def _cases(data: bytes, sound: CleanFile, seed: int, folder: Path) -> Iterator[tuple[str, Path]]:
-    """Written out under the file's own extension, the undamaged one first."""
-    suffix = sound.path.suffix.lower()
-    for count, (kind, changed) in enumerate([(UNDAMAGED, data), *_damaged(data, sound, seed)]):
+def _cases(data: bytes, clean: CleanFile, seed: int, folder: Path) -> Iterator[tuple[str, Path]]:
+    """Write all versions under the file's extension, the undamaged one first."""
+    suffix = clean.path.suffix.lower()
+    for count, (kind, changed) in enumerate([(UNDAMAGED, data), *_damaged(data, clean, seed)]):
         path = folder / f"{count:04}{suffix}"
         path.write_bytes(changed)
         yield kind, path
 
 
-def _damaged(data: bytes, sound: CleanFile, seed: int) -> Iterator[tuple[str, bytes]]:
+def _damaged(data: bytes, clean: CleanFile, seed: int) -> Iterator[tuple[str, bytes]]:
     for kind in DAMAGE_KINDS:
-        for draw in range(sound.draws if kind.chance else 1):
-            rng = Random(f"{seed} {sound.path.name} {kind.name} {draw}")
+        for draw in range(clean.draws if kind.chance else 1):
+            rng = Random(f"{seed} {clean.path.name} {kind.name} {draw}")
             if changed := kind.damage(data, rng):
                 yield kind.name, changed
 
 
-def _ask_validator(
-    rival: Validator, cases: list[tuple[str, Path]], seen: set[Path], format_: str, tally: DetectionTally
+def _tally_validator(
+    validator: Validator, cases: list[tuple[str, Path]], flagged_by_us: set[Path], format_: str, tally: DetectionTally
 ) -> None:
-    """`seen`: what we flagged; counted again over the very cases that the rival is measured on."""
-    flagged = rival.flagged([path for _, path in cases])
+    """Count the validator's results, and ours once more over the cases that it is measured on."""
+    flagged = validator.flagged([path for _, path in cases])
     false_alarm = cases[0][1] in flagged
-    tally.add(format_, UNDAMAGED, rival.name, false_alarm)
+    tally.add(format_, UNDAMAGED, validator.name, false_alarm)
     for kind, path in cases[1:]:
         if not false_alarm:
-            tally.add(format_, kind, rival.name, path in flagged)
-            tally.add(format_, kind, OURS_ON_FILES_OF + rival.name, path in seen)
+            tally.add(format_, kind, validator.name, path in flagged)
+            tally.add(format_, kind, OURS_ON_FILES_OF + validator.name, path in flagged_by_us)
 
 
 def _initialise_worker() -> None:
-    """Damaged headers ask for absurd memory; libtiff mutters; HEIC is open to Pillow as to us."""
+    """Limit memory (damaged headers ask for absurd sizes), silence libtiff, and let Pillow read HEIC."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
     with suppress(ImportError):
@@ -182,28 +182,28 @@ def _initialise_worker() -> None:
         pillow_heif.register_heif_opener()
 
 
-def measure(sounds: list[CleanFile], seed: int, processes: int) -> DetectionTally:
-    """All files by all present rivals."""
-    rivals = tuple(number for number, rival in enumerate(VALIDATORS) if rival.present())
-    jobs = [(sound, seed, rivals) for sound in sorted(sounds, key=lambda sound: -sound.path.stat().st_size)]
+def measure(files: list[CleanFile], seed: int, processes: int) -> DetectionTally:
+    """Measure all files with all installed validators."""
+    validators = tuple(number for number, validator in enumerate(VALIDATORS) if validator.is_installed())
+    jobs = [(clean, seed, validators) for clean in sorted(files, key=lambda clean: -clean.path.stat().st_size)]
     tally = DetectionTally()
     with ProcessPoolExecutor(processes, initializer=_initialise_worker) as pool:
         for done, part in enumerate(pool.map(_measure_job, jobs), 1):
-            tally.join(part)
+            tally.merge(part)
             if sys.stderr.isatty():
                 print(f"\r{done} of {len(jobs)} files", end="", file=sys.stderr)
     return tally
 
 
 def _measure_job(job: tuple[CleanFile, int, tuple[int, ...]]) -> DetectionTally:
-    sound, seed, rivals = job
-    return measure_file(sound, seed, tuple(VALIDATORS[number] for number in rivals))
+    clean, seed, validators = job
+    return measure_file(clean, seed, tuple(VALIDATORS[number] for number in validators))
 
 
 def share_table(
     tally: DetectionTally, rows: Iterable[tuple[str, str | None, str | None]], judges: list[str]
 ) -> Iterator[str]:
-    """A Markdown table of shares; each row is (title, format, kind)."""
+    """Yield a Markdown table of shares in percent; each row is (title, format, kind)."""
     yield "| | cases | " + " | ".join(judges) + " |"
     yield "|---" * (len(judges) + 2) + "|"
     for title, format_, kind in rows:
@@ -217,7 +217,7 @@ def _percent(hits: int, cases: int) -> str:
 
 
 def where_behind(tally: DetectionTally, formats: list[str], judges: list[str]) -> Iterator[str]:
-    """Where a rival sees more than we do, by kind and format."""
+    """Yield a line for each format and kind in which another validator detects more than catalogd."""
     for format_ in formats:
         for kind in DAMAGE_KINDS:
             for judge in judges if _is_harmful(kind.name) else ():
@@ -228,10 +228,10 @@ def where_behind(tally: DetectionTally, formats: list[str], judges: list[str]) -
 
 
 def report(tally: DetectionTally) -> Iterator[str]:
-    """All tables."""
-    rivals = [rival.name for rival in VALIDATORS if rival.present()]
-    judges, formats = [REJECTED, REJECTED_OR_SUSPECT, *rivals], sorted({key[0] for key in tally.cases})
-    yield from ("Damaged files that are seen, percent, by kind", "")
+    """Yield all tables."""
+    validators = [validator.name for validator in VALIDATORS if validator.is_installed()]
+    judges, formats = [REJECTED, REJECTED_OR_SUSPECT, *validators], sorted({format_ for format_, _, _ in tally.cases})
+    yield from ("Damaged files detected, percent, by kind", "")
     yield from share_table(
         tally, [(kind.name, None, kind.name) for kind in DAMAGE_KINDS if _is_harmful(kind.name)], judges
     )
@@ -239,69 +239,71 @@ def report(tally: DetectionTally) -> Iterator[str]:
     yield from share_table(tally, [(name, name, None) for name in formats], judges)
     yield from ("", "False alarms on undamaged files, percent", "")
     yield from share_table(tally, [("all", None, UNDAMAGED), *((name, name, UNDAMAGED) for name in formats)], judges)
-    yield from ("", "Alarms for junk appended after a sound picture, percent", "")
+    yield from ("", "Files with appended junk flagged, percent", "")
     yield from share_table(tally, [("all", None, APPENDED), *((name, name, APPENDED) for name in formats)], judges)
-    yield from ("", "Ours (rejected or suspect) and the best rival, percent, by format and kind", "")
-    yield from format_matrix(tally, formats, rivals)
-    yield from ("", "A rival is ahead in:", *(where_behind(tally, formats, rivals) or ("nothing",)))
-    yield "absent: " + (", ".join(rival.name for rival in VALIDATORS if not rival.present()) or "none")
+    yield from ("", "catalogd (rejected or suspect) / the best other validator, percent, by format and kind", "")
+    yield from format_matrix(tally, formats, validators)
+    yield from ("", "Another validator is ahead in:", *(list(where_behind(tally, formats, validators)) or ["nothing"]))
+    yield "not installed: " + (
+        ", ".join(validator.name for validator in VALIDATORS if not validator.is_installed()) or "none"
+    )
 
 
-def format_matrix(tally: DetectionTally, formats: list[str], rivals: list[str]) -> Iterator[str]:
-    """Ours / best rival, both on the files that this rival passes undamaged; a row a kind and a column a format."""
+def format_matrix(tally: DetectionTally, formats: list[str], validators: list[str]) -> Iterator[str]:
+    """Yield a table of kinds by formats: catalogd / best validator, on the files that the latter accepts undamaged."""
     yield "| | " + " | ".join(formats) + " |"
     yield "|---" * (len(formats) + 1) + "|"
     for kind in DAMAGE_KINDS:
         yield (
             f"| {kind.name} | "
-            + " | ".join(_best_comparison(tally, name, kind.name, rivals) for name in formats)
+            + " | ".join(_best_comparison(tally, name, kind.name, validators) for name in formats)
             + " |"
         )
 
 
-def _best_comparison(tally: DetectionTally, format_: str, kind: str, rivals: list[str]) -> str:
-    asked = [judge for judge in rivals if tally.share(judge, format_, kind)[1]]
-    if not asked:
+def _best_comparison(tally: DetectionTally, format_: str, kind: str, validators: list[str]) -> str:
+    measured = [judge for judge in validators if tally.share(judge, format_, kind)[1]]
+    if not measured:
         return "–"
 
     def rate(judge: str) -> float:
         hits, cases = tally.share(judge, format_, kind)
         return hits / cases
 
-    best = max(asked, key=lambda judge: rate(judge) - rate(OURS_ON_FILES_OF + judge))
+    best = max(measured, key=lambda judge: rate(judge) - rate(OURS_ON_FILES_OF + judge))
     ours, theirs = (tally.share(judge, format_, kind) for judge in (OURS_ON_FILES_OF + best, best))
     return f"{_percent(*ours)} / {_percent(*theirs)}"
 
 
 def counts_as_json(tally: DetectionTally) -> list[dict[str, Any]]:
-    """For --json: every count."""
+    """Return every count, for --json."""
     return [
-        {"format": key[0], "kind": key[1], "judge": key[2], "cases": count, "seen": tally.hits[key]}
-        for key, count in sorted(tally.cases.items())
+        {"format": format_, "kind": kind, "judge": judge, "cases": count, "seen": tally.hits[format_, kind, judge]}
+        for (format_, kind, judge), count in sorted(tally.cases.items())
     ]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line."""
+    """Print the tables, or JSON."""
     parser = argparse.ArgumentParser(prog="python -m tools.bench.damage", description=__doc__)
     parser.add_argument("--corpus", type=Path, default=CORPUS)
-    parser.add_argument("--limit", type=int, default=sys.maxsize, help="files of each format at most")
+    parser.add_argument("--limit", type=int, default=sys.maxsize, help="most files of each format")
     parser.add_argument("--format", default="", help="only this format")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--json", action="store_true")
-    given = parser.parse_args(arguments)
-    if not given.corpus.is_dir():
-        print(f"no corpus at {given.corpus}", file=sys.stderr)
+    options = parser.parse_args(arguments)
+    if not options.corpus.is_dir():
+        print(f"{options.corpus} is not a folder\nName the folder of real files with --corpus.", file=sys.stderr)
         return 2
     started = time.monotonic()
-    sounds = [sound for sound in clean_files(given.corpus, given.limit) if given.format in ("", sound.format)]
-    tally = measure(sounds, given.seed, given.processes)
-    if given.json:
-        print(json.dumps({"seed": given.seed, "files": len(sounds), "counts": counts_as_json(tally)}))
+    files = [clean for clean in clean_files(options.corpus, options.limit) if options.format in ("", clean.format)]
+    tally = measure(files, options.seed, options.processes)
+    if options.json:
+        print(json.dumps({"seed": options.seed, "files": len(files), "counts": counts_as_json(tally)}))
         return 0
     print("\n".join(report(tally)))
-    print(f"{len(sounds)} files, seed {given.seed}, {time.monotonic() - started:.0f} s")
+    print(f"{len(files)} files, seed {options.seed}, {time.monotonic() - started:.0f} s")
     return 0
 
 

@@ -1,9 +1,9 @@
-"""The ways in which stored files die, each a pure function of the bytes and of one seeded generator.
+"""Kinds of damage to stored files, each a pure function of the bytes and a seeded generator.
 
 Cuts are interrupted copies; zeroed tails are downloads that were allocated and never filled; zeroed, overwritten and
-swapped blocks of 4096 bytes on their own grid are what disks and filesystems lose; the rest is what cables, memory and
-programs do. Damage that would fall on the header is kept behind the first 512 bytes, since that is trivial to see;
-"header" does the trivial thing on purpose.
+swapped blocks of 4096 bytes, aligned, are losses of disks and filesystems; all others come from cables, memory and
+programs. Random damage stays behind the first 512 bytes, since a damaged header is trivial to detect; the "header"
+kinds cover that case.
 """
 
 from collections.abc import Callable
@@ -11,21 +11,21 @@ from dataclasses import dataclass
 from random import Random
 
 SECTOR_BYTES, HEADER_BYTES = 4096, 512
-APPENDED = "junk appended"  # the picture itself is whole: telling it apart is the point, and no fault of the picture
+APPENDED = "junk appended"  # the image itself is intact: a validator may or may not flag it
 
 DamageFunction = Callable[[bytes, Random], bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
 class DamageKind:
-    """`inflict` gives None where the file is too small for it; `chance`: another draw gives another place."""
+    """One kind. `inflict` returns None where the file is too small; `chance`: another draw gives another result."""
 
     name: str
     inflict: DamageFunction
     chance: bool = True
 
     def damage(self, data: bytes, rng: Random) -> bytes | None:
-        """Bytes that differ from `data`, or None where this kind cannot harm it (eight draws changed nothing)."""
+        """Return damaged bytes, or None where `data` is too small or eight draws change nothing."""
         for _ in range(8):
             changed = self.inflict(data, rng)
             if changed is None or changed != data:
@@ -34,7 +34,7 @@ class DamageKind:
 
 
 def _random_offset(data: bytes, length: int, rng: Random) -> int | None:
-    """Where `length` bytes may be hit, wherever they fall behind the header."""
+    """Return a random offset for `length` bytes behind the header, or None where `data` is too small."""
     first = min(HEADER_BYTES, len(data) // 4)
     return rng.randint(first, len(data) - length) if len(data) >= first + 2 * length else None
 
@@ -60,7 +60,7 @@ def _zero_tail(share: float) -> DamageFunction:
 
 
 def _random_sector_offset(data: bytes, rng: Random) -> int | None:
-    """The place of a whole sector that is not the first."""
+    """Return the offset of a random whole sector other than the first, or None without one."""
     return SECTOR_BYTES * rng.randrange(1, len(data) // SECTOR_BYTES) if len(data) >= 2 * SECTOR_BYTES else None
 
 

@@ -1,4 +1,4 @@
-"""The 19 changes that a picture has to be found again after, for `tools.bench.model`."""
+"""The 19 changes after which an image has to be found again, for `tools.bench.model`."""
 
 import io
 from collections.abc import Callable
@@ -11,18 +11,18 @@ Change = Callable[[Image.Image, Generator], Image.Image]
 
 
 def jpeg(quality: int) -> Change:
-    """Write and read as JPEG."""
+    """Return a change that encodes as JPEG and decodes again."""
 
     def change(image: Image.Image, rng: Generator) -> Image.Image:
-        written = io.BytesIO()
-        image.save(written, "JPEG", quality=quality)
-        return Image.open(written).convert("RGB")
+        stream = io.BytesIO()
+        image.save(stream, "JPEG", quality=quality)
+        return Image.open(stream).convert("RGB")
 
     return change
 
 
 def crop(kept: float, centred: bool) -> Change:
-    """Keep a share of each side, from the middle or from anywhere."""
+    """Return a change that keeps a share of each side, centred or at random."""
 
     def change(image: Image.Image, rng: Generator) -> Image.Image:
         width, height = round(image.width * kept), round(image.height * kept)
@@ -34,28 +34,28 @@ def crop(kept: float, centred: bool) -> Change:
 
 
 def quartered(image: Image.Image, rng: Generator) -> Image.Image:
-    """A quarter of each side."""
+    """Shrink each side to a quarter."""
     return image.resize((max(1, image.width // 4), max(1, image.height // 4)), Image.Resampling.BICUBIC)
 
 
 def noisy(image: Image.Image, rng: Generator) -> Image.Image:
-    """Gaussian noise, standard deviation 20 of 255."""
+    """Add Gaussian noise, standard deviation 20 of 255."""
     values = np.asarray(image) + rng.normal(0, 20, (image.height, image.width, 3))
     return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
 
 
 def captioned(image: Image.Image, rng: Generator) -> Image.Image:
-    """A white band above, 18 % of the height, with two lines of text."""
+    """Add a white band above, 18 % of the height, with two lines of text."""
     band = max(8, round(image.height * 0.18))
     sheet = Image.new("RGB", (image.width, image.height + band), "white")
     sheet.paste(image, (0, band))
-    face = ImageFont.load_default(max(6, band // 3))
-    ImageDraw.Draw(sheet).text((4, 2), "When you see it again\nand it looks the same", "black", face)
+    font = ImageFont.load_default(max(6, band // 3))
+    ImageDraw.Draw(sheet).text((4, 2), "When you see it again\nand it looks the same", "black", font)
     return sheet
 
 
 def badged(image: Image.Image, rng: Generator) -> Image.Image:
-    """An opaque badge of a fifth of the short side in a random corner."""
+    """Draw an opaque badge of a fifth of the short side in a random corner."""
     side = max(6, round(min(image.size) * 0.2))
     left, top = (round(end * (length - side)) for end, length in zip(rng.integers(2, size=2), image.size, strict=True))
     changed = image.copy()
@@ -66,7 +66,7 @@ def badged(image: Image.Image, rng: Generator) -> Image.Image:
 
 
 def blurred(image: Image.Image, rng: Generator) -> Image.Image:
-    """Gaussian blur, radius 1 % of the long side."""
+    """Blur with a Gaussian, radius 1 % of the long side."""
     return image.filter(ImageFilter.GaussianBlur(max(image.size) * 0.01))
 
 

@@ -1,8 +1,7 @@
-"""What else people ask whether a picture is damaged, each behind the same question: which of these files?
+"""Other programs that detect damaged images, each behind one function: files to flagged files.
 
-Every rival is used as its own documentation says. A rival is asked only about formats that it can read; ImageMagick's
-`identify` decodes in full as soon as warnings count. A command is run over many files at once, or its start would be
-most of its time.
+Each is used as its own documentation says, and only for formats that it can read. ImageMagick's `identify` decodes in
+full with `-regard-warnings`. A command gets many files in one call, or its start would take most of the time.
 """
 
 import re
@@ -15,20 +14,20 @@ from pathlib import Path
 
 from PIL import Image
 
-TIMEOUT_SECONDS = 120  # for one call over some dozens of files
+TIMEOUT_SECONDS = 120  # for one call with dozens of files
 
 
 @dataclass(frozen=True, slots=True)
 class Validator:
-    """`flagged` names the damaged ones among these files. `formats`: those it is asked about; empty: all."""
+    """`flagged` returns the damaged files among those given. `formats`: those that it can read; empty for all."""
 
     name: str
     flagged: Callable[[list[Path]], set[Path]]
     command: str = ""
     formats: frozenset[str] = frozenset()
 
-    def present(self) -> bool:
-        """Whether it is installed here."""
+    def is_installed(self) -> bool:
+        """Return whether it is installed."""
         return not self.command or shutil.which(self.command) is not None
 
 
@@ -51,20 +50,20 @@ def _passes(path: Path, check: Callable[[Image.Image], object]) -> bool:
 
 
 def _run(command: list[str], paths: Iterable[Path]) -> subprocess.CompletedProcess[str]:
-    """Both outputs, whatever the exit status: it speaks of all files together."""
+    """Return both outputs; the exit status is about all files together, so it is not checked."""
     try:
         return subprocess.run(
             [*command, *map(str, paths)], capture_output=True, errors="replace", timeout=TIMEOUT_SECONDS
         )
-    except subprocess.TimeoutExpired as late:
-        said = late.stdout or b""
-        return subprocess.CompletedProcess(command, 124, said.decode("utf-8", "replace"), "")
+    except subprocess.TimeoutExpired as error:
+        output = error.stdout or b""
+        return subprocess.CompletedProcess(command, 124, output.decode("utf-8", "replace"), "")
 
 
 def _identify(paths: list[Path]) -> set[Path]:
-    """Flagged: JPEG and PNG by the warnings that name the file, or no line for it; the others, which stop at the first
+    """Flag JPEG and PNG files that a warning names or that get no line; all others by the exit status, one by one.
 
-    error and do not always name it, one by one, by the exit status.
+    With other formats `identify` stops at the first error and does not always name the file.
     """
     alone = {path for path in paths if path.suffix not in (".jpg", ".jpeg", ".png")}
     flagged = {path for path in alone if _run(["identify", "-regard-warnings"], [path]).returncode}
@@ -76,14 +75,14 @@ def _identify(paths: list[Path]) -> set[Path]:
 
 
 def _jpeginfo(paths: list[Path]) -> set[Path]:
-    """Flagged: everything whose line does not end in OK."""
-    sound = re.compile(r"^(\S+) .*\bOK\s*$")
-    found = {match[1] for line in _run(["jpeginfo", "-c"], paths).stdout.splitlines() if (match := sound.match(line))}
-    return {path for path in paths if str(path) not in found}
+    """Flag files whose line does not end in OK."""
+    ok_line = re.compile(r"^(\S+) .*\bOK\s*$")
+    sound = {match[1] for line in _run(["jpeginfo", "-c"], paths).stdout.splitlines() if (match := ok_line.match(line))}
+    return {path for path in paths if str(path) not in sound}
 
 
 def _pngcheck(paths: list[Path]) -> set[Path]:
-    """Flagged: everything that is not called OK."""
+    """Flag files without an OK line."""
     lines = _run(["pngcheck"], paths).stdout.splitlines()
     sound = {line[4:].split(" (", 1)[0] for line in lines if line.startswith("OK: ")}
     return {path for path in paths if str(path) not in sound}

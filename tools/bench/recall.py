@@ -1,4 +1,4 @@
-"""recall@1: how often the entry nearest to a query is its original. For `tools.bench.model`."""
+"""recall@1, the share of queries whose nearest entry is their original, for `tools.bench.model`."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,58 +13,59 @@ _originals: NDArray[np.uint8]
 
 
 def share_originals(originals: NDArray[np.uint8]) -> None:
-    """Give this process the pictures, uint8 [entries, S, S, 3], that `similar_hit` is about."""
+    """Keep the originals, uint8 [entries, S, S, 3], for `recall_of_similar` in this process."""
     global _originals
     _originals = originals
 
 
-def recall_of_similar(right: int, query: NDArray[np.uint8], alike: Vectors) -> float:
-    """recall@1 of one query by the rule of catalog.similarity.rerank, from its likeness to each entry, float32
-    [entries].
+def recall_of_similar(right: int, query: NDArray[np.uint8], cosines: Vectors) -> float:
+    """Return recall@1 of one query with the reranking of catalog.similarity.rerank.
+
+    `right`: index of the original; `cosines`: to each entry, float32 [entries]. Entries that tie share the hit.
     """
-    order = np.argsort(-alike, kind="stable")
-    count = rerank_depth(alike[order].tolist())
+    order = np.argsort(-cosines, kind="stable")
+    count = rerank_depth(cosines[order].tolist())
     if count:
-        told = explained_shares(query, _originals[order[:count]])
-        if told.max() >= SAME_IMAGE_SHARE:
-            best = order[:count][told == told.max()]
+        shares = explained_shares(query, _originals[order[:count]])
+        if shares.max() >= SAME_IMAGE_SHARE:
+            best = order[:count][shares == shares.max()]
             return float(right in best) / len(best)
-    level = int((alike == alike[right]).sum())
-    return 0.0 if level == 0 or (alike > alike[right]).any() else 1 / level
+    tied = int((cosines == cosines[right]).sum())
+    return 0.0 if tied == 0 or (cosines > cosines[right]).any() else 1 / tied
 
 
 def recalls(alike: Vectors) -> NDArray[np.float64]:
-    """recall@1 of each query of a square [queries, entries] of similarities; the right answers are on the diagonal."""
+    """Return recall@1 of each query from similarities [queries, entries], with the originals on the diagonal."""
     right = np.diag(alike)[:, None]
-    ahead, level = (alike > right).sum(1), (alike == right).sum(1)
-    # A vector that is no number equals nothing, itself included: no hit.
-    hits: NDArray[np.float64] = ((ahead == 0) & (level > 0)) / np.maximum(level, 1)
+    ahead, tied = (alike > right).sum(1), (alike == right).sum(1)
+    # NaN equals nothing, not even itself: no hit.
+    hits: NDArray[np.float64] = ((ahead == 0) & (tied > 0)) / np.maximum(tied, 1)
     return hits
 
 
 def mean_recall(alike: Vectors) -> float:
-    """The mean of `hits_first`."""
+    """Return the mean of `recalls`."""
     return float(np.mean(recalls(alike)))
 
 
 def find_twins(originals: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Which originals [n, S, S, 3] are the same picture but for less than `TWINS`: bool [n, n]."""
+    """Return which originals [n, S, S, 3] differ by less than TWIN_LEVELS: bool [n, n]."""
     flat = originals.reshape(len(originals), -1).astype(np.float32)
     squares = (flat**2).sum(1)
-    apart = np.maximum(squares[:, None] + squares - 2 * flat @ flat.T, 0) / flat.shape[1]
-    alike: NDArray[np.bool_] = np.sqrt(apart) < TWIN_LEVELS
+    squared_error = np.maximum(squares[:, None] + squares - 2 * flat @ flat.T, 0) / flat.shape[1]
+    alike: NDArray[np.bool_] = np.sqrt(squared_error) < TWIN_LEVELS
     np.fill_diagonal(alike, True)
     return alike
 
 
 def mean_twin_recall(alike: Vectors, same: NDArray[np.bool_]) -> float:
-    """The share of queries whose nearest entry is their original or a twin of it."""
+    """Return the share of queries whose nearest entry is their original or a twin of it."""
     own, other = np.where(same, alike, -np.inf).max(1), np.where(same, -np.inf, alike).max(1)
     return float(np.mean(own > other))
 
 
-def code_likeness(queries: Codes, entries: Codes) -> Vectors:
-    """Minus the Hamming distances: float32 [queries, entries]."""
+def code_similarity(queries: Codes, entries: Codes) -> Vectors:
+    """Return a similarity that falls with the Hamming distance: float32 [queries, entries]."""
     signs, others = queries.astype(np.float32) * 2 - 1, entries.astype(np.float32) * 2 - 1
-    likeness: Vectors = np.rint(signs @ others.T)
-    return likeness
+    similarity: Vectors = np.rint(signs @ others.T)
+    return similarity
