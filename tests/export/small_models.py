@@ -18,8 +18,8 @@ CLIP_TEXT = {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 2,
 
 def open_clip_folder(folder: Path, preprocess: dict[str, Any], **model: Any) -> str:
     """The layout that open_clip writes itself."""
-    said = {"model_cfg": model, "preprocess_cfg": preprocess}
-    (folder / "open_clip_config.json").write_text(json.dumps(said))
+    config = {"model_cfg": model, "preprocess_cfg": preprocess}
+    (folder / "open_clip_config.json").write_text(json.dumps(config))
     return f"open_clip:local-dir:{folder}"
 
 
@@ -202,10 +202,10 @@ def gemma(folder: Path, side: str, **options: Any) -> None:
     every = [f"<0x{byte:02X}>" for byte in range(256)]
     trainer = trainers.BpeTrainer(vocab_size=600, special_tokens=[*SPECIAL, *every], show_progress=False)
     made.train_from_iterator([text.lower() for text in GOLDEN_STRINGS[:20]], trainer)
-    said = json.loads(made.to_str())["model"]
-    merges = [tuple(pair) for pair in said["merges"]]
+    config = json.loads(made.to_str())["model"]
+    merges = [tuple(pair) for pair in config["merges"]]
     tokenizer = GemmaTokenizer(
-        vocab=said["vocab"],
+        vocab=config["vocab"],
         merges=merges,
         add_bos_token=False,
         add_eos_token=True,
@@ -229,8 +229,8 @@ def byte_pairs() -> tuple[dict[str, int], list[tuple[str, str]]]:
         show_progress=False,
     )
     made.train_from_iterator([text.lower() for text in GOLDEN_STRINGS[:20]], trainer)
-    said = json.loads(made.to_str())["model"]
-    return said["vocab"], [tuple(pair) for pair in said["merges"]]
+    config = json.loads(made.to_str())["model"]
+    return config["vocab"], [tuple(pair) for pair in config["merges"]]
 
 
 def word_pieces() -> Tokenizer:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.parametrize("family", FAMILIES)
 
 
 def readable(paths: list[Path], recipe: Recipe) -> list[Path]:
-    """Without those that the service rejects: the corpus holds damaged files, too."""
+    """Return the files that the service does not reject: the corpus has damaged ones, too."""
     found = []
     for path in paths:
         try:
@@ -39,21 +39,21 @@ def test_real_files_get_the_sources_vectors(family: str, made: Callable[[str], M
     assert len(paths) > 15
     _, reference = picture_vectors(source, paths)
     exact = bundle.recipe._replace(scaled_jpeg=0.0)
-    for recipe, least in ((exact, 0.9999), (bundle.recipe, 0.999)):
+    for recipe, min_cosine in ((exact, 0.9999), (bundle.recipe, 0.999)):
         pixels = np.stack([read_picture(path.read_bytes(), recipe).pixels for path in paths])
         vectors = session.run(pixels)
         cosines = np.sum(vectors * reference, axis=1)
-        assert cosines.min() >= least, (paths[int(cosines.argmin())], cosines.min())
+        assert cosines.min() >= min_cosine, (paths[int(cosines.argmin())], cosines.min())
         assert unexplained_variance(vectors, reference) < 0.02
 
 
 def test_it_is_attested_and_says_where_it_came_from(family: str, made: Callable[[str], Made]) -> None:
     source, bundle = made(family)
     session = Session(bundle, provider=PROVIDER, threads=2)
-    said = attest(bundle, session)
-    assert said.ok, said.message
-    assert said.cosine > 0.999
-    assert said.pixels > 50
+    attestation = attest(bundle, session)
+    assert attestation.ok, attestation.message
+    assert attestation.cosine > 0.999
+    assert attestation.pixels > 50
     assert bundle.source.family == source.family
     assert bundle.source.revision == "random seed 7"
     assert (bundle.version, bundle.opset, bundle.precision) == (2, 20, "fp32")
@@ -70,7 +70,7 @@ def test_hard_strings_get_the_sources_tokens_and_vectors(family: str, made: Call
     source, bundle = made(family)
     if source.words is None:
         assert bundle.text is None
-        pytest.skip("knows pictures only")
+        pytest.skip("has no text tower")
     encoder = TextEncoder(bundle, threads=2)
     expected, reference = text_vectors(source.words, list(GOLDEN_STRINGS))
     ids, _ = encoder.tokens(list(GOLDEN_STRINGS))
@@ -90,6 +90,6 @@ def test_a_wrong_order_of_colours_is_refused(family: str, made: Callable[[str], 
             return super().run(np.ascontiguousarray(pixels[..., ::-1]))
 
     _, bundle = made(family)
-    said = attest(bundle, Reversed(bundle, provider="cpu", threads=2))
-    assert not said.ok
-    assert "the network differs" in said.message
+    attestation = attest(bundle, Reversed(bundle, provider="cpu", threads=2))
+    assert not attestation.ok
+    assert "the network differs" in attestation.message

@@ -1,4 +1,4 @@
-"""Whether what the exporter needs is there."""
+"""The packages that the exporter needs are installed."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A source's transform is followed to the pixel, or refused: shapes that are hard to halve, every way of resizing."""
+"""A source's transform is reproduced to the pixel or refused, for odd sizes and every way of resizing."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -25,8 +25,8 @@ def picture(size: tuple[int, int]) -> Image.Image:
     return Image.fromarray(coarse.astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)
 
 
-def likeness(preprocess: Preprocessing, transform: Callable[[Image.Image], Any]) -> float:
-    """The least, in dB, of our pixels to the source's, over all sizes; 99 where all are equal."""
+def min_psnr(preprocess: Preprocessing, transform: Callable[[Image.Image], Any]) -> float:
+    """Return the lowest PSNR, in dB, of our pixels to the source's over all sizes; 99 where all are equal."""
     worst = 99.0
     for size in SIZES:
         image = picture(size)
@@ -51,7 +51,7 @@ def test_timm(crop_mode: str, crop_pct: float, interpolation: str) -> None:
         preprocess = read_compose(transform)
         assert (preprocess.recipe.height, preprocess.recipe.width) == size[1:]
         assert preprocess.mean == pytest.approx((0.485, 0.456, 0.406))
-        assert likeness(preprocess, transform) == 99
+        assert min_psnr(preprocess, transform) == 99
 
 
 @pytest.mark.parametrize("resize_mode", ["shortest", "longest", "squash"])
@@ -63,7 +63,7 @@ def test_open_clip(resize_mode: str, interpolation: str) -> None:
         transform = image_transform(
             size, is_train=False, resize_mode=resize_mode, interpolation=interpolation, fill_color=9
         )
-        assert likeness(read_compose(transform), transform) == 99
+        assert min_psnr(read_compose(transform), transform) == 99
 
 
 def test_uform() -> None:
@@ -71,7 +71,7 @@ def test_uform() -> None:
 
     config = {"image_size": 33, "normalization_means": [0.5] * 3, "normalization_deviations": [0.25] * 3}
     transform = ImageProcessor(config)._image_transform
-    assert likeness(read_compose(transform), transform) == 99
+    assert min_psnr(read_compose(transform), transform) == 99
 
 
 @pytest.mark.parametrize("resample", [2, 3])
@@ -82,18 +82,18 @@ def test_transformers(resample: int, edge: int) -> None:
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
     crop = {"height": 33, "width": 32}
-    for kind, least in ((CLIPImageProcessorPil, 99), (CLIPImageProcessor, 50), (BitImageProcessor, 50)):
+    for kind, min_db in ((CLIPImageProcessorPil, 99), (CLIPImageProcessor, 50), (BitImageProcessor, 50)):
         processor = kind(size={"shortest_edge": edge}, crop_size=crop, resample=resample)
-        assert likeness(read_processor(processor), processed(processor)) >= least
+        assert min_psnr(read_processor(processor), processed(processor)) >= min_db
     squashing = SiglipImageProcessor(size={"height": edge, "width": 24}, resample=resample)
-    assert likeness(read_processor(squashing), processed(squashing)) >= 50
+    assert min_psnr(read_processor(squashing), processed(squashing)) >= 50
 
 
 def test_dinov3() -> None:
     from transformers import DINOv3ViTImageProcessor
 
     processor = DINOv3ViTImageProcessor(size={"height": 32, "width": 32})
-    assert likeness(read_processor(processor), processed(processor)) >= 50
+    assert min_psnr(read_processor(processor), processed(processor)) >= 50
 
 
 def processed(processor: Any) -> Callable[[Image.Image], Any]:

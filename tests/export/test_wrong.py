@@ -1,4 +1,4 @@
-"""A deliberately wrong bundle is refused, and the word names the step that is wrong."""
+"""A deliberately wrong bundle is refused, and the message names the wrong step."""
 
 import json
 import shutil
@@ -29,10 +29,10 @@ def copied(made: Made, folder: Path) -> Path:
 
 
 def redescribed(folder: Path, source: ExportSource, precision: str = "fp32", **preprocess: Any) -> Path:
-    """bundle.json anew, so that every digest fits what lies there."""
-    said = json.loads((folder / "bundle.json").read_text()) | {"precision": precision}
-    said["preprocess"] |= preprocess
-    write_description(folder, source, said)
+    """Rewrite bundle.json so that every digest matches."""
+    description = json.loads((folder / "bundle.json").read_text()) | {"precision": precision}
+    description["preprocess"] |= preprocess
+    write_description(folder, source, description)
     return folder
 
 
@@ -56,9 +56,9 @@ def test_blue_first(made: Callable[[str], Made], tmp_path: Path) -> None:
     right = made("timm_vit")
     folder = copied(right, tmp_path / "wrong")
     write_image(replace(right.source, image=BlueFirst(right.source.image)), folder, "fp32")
-    said = verdict(redescribed(folder, right.source))
-    assert not said.ok
-    assert "the network differs" in said.message
+    attestation = verdict(redescribed(folder, right.source))
+    assert not attestation.ok
+    assert "the network differs" in attestation.message
 
 
 @pytest.mark.parametrize("family", ["timm_vit", "transformers_siglip2", "transformers_dinov3"])
@@ -67,9 +67,9 @@ def test_missing_deviation(family: str, made: Callable[[str], Made], tmp_path: P
     folder = copied(right, tmp_path / "wrong")
     forgetful = replace(right.source.preprocess, std=(1.0, 1.0, 1.0))
     write_image(replace(right.source, preprocess=forgetful), folder, "fp32")
-    said = verdict(redescribed(folder, right.source))
-    assert not said.ok
-    assert "the network differs" in said.message
+    attestation = verdict(redescribed(folder, right.source))
+    assert not attestation.ok
+    assert "the network differs" in attestation.message
 
 
 @pytest.mark.parametrize(
@@ -87,9 +87,9 @@ def test_missing_deviation(family: str, made: Callable[[str], Made], tmp_path: P
 )
 def test_other_pixels(family: str, change: dict[str, Any], made: Callable[[str], Made], tmp_path: Path) -> None:
     right = made(family)
-    said = verdict(redescribed(copied(right, tmp_path / "wrong"), right.source, **change))
-    assert not said.ok
-    assert "the pixels differ" in said.message
+    attestation = verdict(redescribed(copied(right, tmp_path / "wrong"), right.source, **change))
+    assert not attestation.ok
+    assert "the pixels differ" in attestation.message
 
 
 def test_sixteen_bits_read_as_eight(made: Callable[[str], Made], tmp_path: Path) -> None:
@@ -105,9 +105,9 @@ def test_sixteen_bits_read_as_eight(made: Callable[[str], Made], tmp_path: Path)
     deep_only = replace(right.source, transform=lambda _: clipped)
     pixels[row : row + 1], vectors[row : row + 1] = picture_vectors(deep_only, [folder / "goldens" / "deep.png"])
     np.savez(folder / "goldens" / "reference.npz", pixels=pixels, vectors=vectors)
-    said = verdict(folder)
-    assert not said.ok
-    assert said.message.startswith("deep.png: the pixels differ")
+    attestation = verdict(folder)
+    assert not attestation.ok
+    assert attestation.message.startswith("deep.png: the pixels differ")
 
 
 def test_nothing_is_left_of_a_bundle_that_is_refused(made: Callable[[str], Made], tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_nothing_is_left_of_a_bundle_that_is_refused(made: Callable[[str], Made]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_eight_bits_that_do_not_hold_are_refused(made: Callable[[str], Made], tmp_path: Path) -> None:
+def test_inaccurate_int8_is_refused(made: Callable[[str], Made], tmp_path: Path) -> None:
     source = made("timm_vit").source
     with pytest.raises(ExportError, match=r"refused: .*the network differs"):
         make_bundle(source, tmp_path / "out", ExportOptions(precision="int8", threshold=0.9999999, strangers=16))
@@ -128,19 +128,19 @@ def test_eight_bits_that_do_not_hold_are_refused(made: Callable[[str], Made], tm
 @pytest.mark.parametrize(
     ("family", "precision"), [("timm_vit", "fp16"), ("timm_vit", "int8"), ("open_clip_clip", "fp16")]
 )
-def test_smaller_numbers_that_hold(family: str, precision: Any, made: Callable[[str], Made], tmp_path: Path) -> None:
+def test_accurate_smaller_precisions(family: str, precision: Any, made: Callable[[str], Made], tmp_path: Path) -> None:
     right = made(family)
     before = [parameter.dtype for parameter in right.source.image.parameters()]
     folder = copied(right, tmp_path / "smaller")
     write_image(right.source, folder, precision)
-    said = verdict(redescribed(folder, right.source, precision))
-    assert said.ok, said.message
+    attestation = verdict(redescribed(folder, right.source, precision))
+    assert attestation.ok, attestation.message
     assert (folder / "model.onnx").stat().st_size < 0.6 * right.bundle.graph.stat().st_size
     assert [parameter.dtype for parameter in right.source.image.parameters()] == before
 
 
 @pytest.mark.parametrize(
-    ("wound", "words"),
+    ("damage", "words"),
     [
         (lambda folder: (folder / "model.onnx").write_bytes(b"\0"), "altered or cut"),
         (lambda folder: (folder / "tokenizer.json").unlink(), r"tokenizer\.json cannot be read"),
@@ -148,11 +148,11 @@ def test_smaller_numbers_that_hold(family: str, precision: Any, made: Callable[[
         (lambda folder: (folder / "goldens" / "huge.jpg").unlink(), "cannot be attested"),
     ],
 )
-def test_a_bundle_with_a_wound(
-    wound: Callable[[Path], object], words: str, made: Callable[[str], Made], tmp_path: Path
+def test_a_damaged_bundle(
+    damage: Callable[[Path], object], words: str, made: Callable[[str], Made], tmp_path: Path
 ) -> None:
     folder = copied(made("open_clip_clip"), tmp_path / "wrong")
-    wound(folder)
+    damage(folder)
     with pytest.raises(BundleError, match=words):
         load_bundle(folder)
 
@@ -160,7 +160,7 @@ def test_a_bundle_with_a_wound(
 def test_other_dims(made: Callable[[str], Made], tmp_path: Path) -> None:
     right = made("timm_vit")
     folder = copied(right, tmp_path / "wrong")
-    said = json.loads((folder / "bundle.json").read_text())
-    (folder / "bundle.json").write_text(json.dumps(said | {"dims": 100}))
+    description = json.loads((folder / "bundle.json").read_text())
+    (folder / "bundle.json").write_text(json.dumps(description | {"dims": 100}))
     with pytest.raises(BundleError, match="gives 192 numbers, its bundle says 100"):
         Session(load_bundle(folder), provider="cpu")

@@ -1,4 +1,4 @@
-"""`python -m tools.export FAMILY:NAME --out FOLDER`: a model from PyTorch as a bundle that catalogd runs and proves.
+"""`python -m tools.export FAMILY:NAME --out FOLDER`: export a PyTorch model as an attested bundle for catalogd.
 
 FAMILY:NAME is one of
   open_clip:ViT-B-32@laion2b_s34b_b79k      a configuration and a pretrained tag
@@ -20,41 +20,41 @@ from tools.export.shortcut import jpegs_below
 from tools.export.source import ExportError
 
 
-def parse_options(words: list[str] | None = None) -> argparse.Namespace:
-    """Reads the command line."""
+def parse_options(command_line: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("model", metavar="FAMILY:NAME", help=f"the family is one of {', '.join(FAMILIES)}")
     parser.add_argument("--out", type=Path, required=True, help="folder of the bundle; must not exist")
     parser.add_argument("--weights", type=Path, help="a checkpoint on disk, instead of the published weights")
-    parser.add_argument("--seed", type=int, help="random weights instead: for trying things out")
+    parser.add_argument("--seed", type=int, help="random weights with this seed, for tests")
     parser.add_argument("--precision", choices=get_args(Precision), default="fp32")
-    parser.add_argument("--threshold", type=float, default=0.999, help="least cosine to PyTorch in float32")
-    parser.add_argument("--pictures-only", action="store_true", help="leave the text tower out")
-    parser.add_argument("--licence", default="", help="of the weights, where the source does not say it")
-    parser.add_argument("--jpegs", type=Path, help="folder of your own JPEGs that decide on fast decoding")
-    parser.add_argument("--strangers", type=int, default=200, help="drawn pictures that calibrate near copies")
-    return parser.parse_args(words)
+    parser.add_argument("--threshold", type=float, default=0.999, help="minimum cosine to PyTorch in float32")
+    parser.add_argument("--pictures-only", action="store_true", help="without the text tower")
+    parser.add_argument("--licence", default="", help="of the weights, where the source does not name it")
+    parser.add_argument("--jpegs", type=Path, help="folder of your own JPEGs that decide on scaled decoding")
+    parser.add_argument("--strangers", type=int, default=200, help="drawn pictures that calibrate near duplicates")
+    return parser.parse_args(command_line)
 
 
-def main(words: list[str] | None = None) -> int:
-    """0 done, 2 refused; the reason is on stderr."""
-    given = parse_options(words)
+def main(command_line: list[str] | None = None) -> int:
+    """Export; return 0, or 2 with the reason on stderr."""
+    arguments = parse_options(command_line)
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("export").setLevel(logging.INFO)
-    wish = ExportOptions(
-        precision=given.precision,
-        threshold=given.threshold,
-        strangers=given.strangers,
-        licence=given.licence,
-        jpegs=tuple(jpegs_below(given.jpegs)) if given.jpegs else (),
+    options = ExportOptions(
+        precision=arguments.precision,
+        threshold=arguments.threshold,
+        strangers=arguments.strangers,
+        licence=arguments.licence,
+        jpegs=tuple(jpegs_below(arguments.jpegs)) if arguments.jpegs else (),
     )
     try:
-        source = load_source(given.model, given.weights, given.seed, words=not given.pictures_only)
-        bundle = make_bundle(source, given.out, wish)
+        source = load_source(arguments.model, arguments.weights, arguments.seed, words=not arguments.pictures_only)
+        bundle = make_bundle(source, arguments.out, options)
     except ExportError as error:
-        print(f"{given.model}: {error}", file=sys.stderr)
+        print(f"{arguments.model}: {error}", file=sys.stderr)
         return 2
     text = f", text of {bundle.text.length} tokens" if bundle.text else ""
     print(f"{bundle.folder}: {bundle.id}, {bundle.dims} numbers a picture{text}")

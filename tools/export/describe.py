@@ -1,4 +1,4 @@
-"""bundle.json, version 2: what the service reads before it trusts a graph."""
+"""bundle.json, version 2: the description of a bundle."""
 
 import json
 import platform
@@ -15,8 +15,8 @@ from tools.export.source import ExportSource, Preprocessing, TextSource
 MADE_WITH = ("torch", "onnx", "onnxscript", "onnxruntime", "numpy", "pillow")
 
 
-def write_description(folder: Path, source: ExportSource, said: dict[str, Any]) -> None:
-    """Writes the description of a folder that holds everything else; `said`: what only the caller knows."""
+def write_description(folder: Path, source: ExportSource, fields: dict[str, Any]) -> None:
+    """Write the description of a folder that has everything else; `fields`: what only the caller knows."""
     recipe = source.preprocess.recipe
     packages = (*MADE_WITH, *source.packages)
     description = {
@@ -29,14 +29,14 @@ def write_description(folder: Path, source: ExportSource, said: dict[str, Any]) 
         "source": {"family": source.family, "name": source.name, "revision": source.revision},
         "made_with": {name: _version(name) for name in packages} | {"python": platform.python_version()},
     }
-    (folder / "bundle.json").write_text(json.dumps(said | description, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    (folder / "bundle.json").write_text(json.dumps(fields | description, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
 def preprocess_description(preprocess: Preprocessing, scaled_jpeg: float) -> dict[str, Any]:
-    """The part "preprocess": only what differs from a plain recipe is said."""
+    """Return the part "preprocess"; optional keys only where they differ from a plain recipe."""
     recipe = preprocess.recipe
     plain = Recipe(recipe.height, recipe.width)
-    words: dict[str, Any] = {
+    part: dict[str, Any] = {
         "resize": recipe.resize,
         "interpolation": recipe.interpolation,
         "scaled_jpeg": scaled_jpeg,
@@ -45,18 +45,18 @@ def preprocess_description(preprocess: Preprocessing, scaled_jpeg: float) -> dic
         "std": list(preprocess.std),
     }
     if recipe.edge and recipe.edge != (recipe.height, recipe.width):
-        words["edge"] = list(recipe.edge)
+        part["edge"] = list(recipe.edge)
     if recipe.rounding:
-        words["rounding"] = recipe.rounding
+        part["rounding"] = recipe.rounding
     if recipe.centre != plain.centre:
-        words["centre"] = recipe.centre
+        part["centre"] = recipe.centre
     if recipe.fill:
-        words["fill"] = list(recipe.fill)
-    return words
+        part["fill"] = list(recipe.fill)
+    return part
 
 
 def text_description(folder: Path, words: TextSource, goldens: list[str]) -> dict[str, Any]:
-    """The part "text"."""
+    """Return the part "text"."""
     return describe_text_tower(
         folder,
         clean=words.clean,
@@ -74,4 +74,4 @@ def _version(name: str) -> str:
     try:
         return version(name)
     except PackageNotFoundError:
-        return version(f"{name}-gpu")  # ONNX Runtime goes by two names
+        return version(f"{name}-gpu")  # ONNX Runtime has two package names

@@ -1,4 +1,4 @@
-"""From a PyTorch module to one ONNX file, with the pixels' layout and normalisation, and unit length, inside."""
+"""Export a PyTorch module to one ONNX file that includes the pixel layout, normalisation and unit length."""
 
 import copy
 from pathlib import Path
@@ -12,8 +12,8 @@ from torch.nn import functional
 from tools.export.source import ExportError, Preprocessing
 
 OPSET = 20
-PIXELS, IDS, MASK, OUTPUT = "pixels", "token_ids", "token_mask", "unit_vector"  # no module's own names
-MAX_PROTOBUF_BYTES = 2**31 - 1  # bytes of one protobuf message
+PIXELS, IDS, MASK, OUTPUT = "pixels", "token_ids", "token_mask", "unit_vector"  # none of them a name inside a module
+MAX_PROTOBUF_BYTES = 2**31 - 1  # the limit of one protobuf message
 
 
 class ImageGraph(nn.Module):
@@ -36,9 +36,9 @@ class ImageGraph(nn.Module):
 
 
 def merge_branches(network: nn.Module) -> nn.Module:
-    """The same function in the form that is made to be run: branches that were trained side by side become one.
+    """Return the same network with branches that exist only for training merged.
 
-    MobileCLIP and its like need half the operations then. Left as it is where there are no such branches.
+    This halves the operations of MobileCLIP and similar models. Other networks are returned unchanged.
     """
     if not any(hasattr(module, "reparameterize") for module in network.modules()):
         return network
@@ -64,7 +64,7 @@ class TextGraph(nn.Module):
 def write_graph(
     module: nn.Module, example: tuple[Tensor, ...], names: list[str], path: Path, output: str = OUTPUT
 ) -> None:
-    """Writes `module` with a dynamic batch and its weights inside the file. Raises ExportError above 2 GB."""
+    """Write `module` with a dynamic batch and its weights inside the file. Raises ExportError above 2 GB."""
     batch = torch.export.Dim("batch")
     shapes = tuple({0: batch} for _ in example)
     with torch.inference_mode():
@@ -79,22 +79,22 @@ def write_graph(
             verbose=False,
         )
     if program is None:
-        raise ExportError("torch.onnx.export gave no program; another version of torch may")
+        raise ExportError("torch.onnx.export returned no program: try another version of torch")
     graph = program.model_proto
     strip_metadata(graph)
     save_graph(graph, path)
 
 
 def save_graph(graph: onnx.ModelProto, path: Path) -> None:
-    """Checks and writes. Raises ExportError for a graph that one file cannot hold."""
+    """Check and write a graph. Raises ExportError for one that is too large for a file."""
     if graph.ByteSize() > MAX_PROTOBUF_BYTES:
-        raise ExportError("the weights take more than 2 GB, which one ONNX file cannot hold: export with fp16 or int8")
+        raise ExportError("the weights take more than 2 GB, too much for one ONNX file: export with fp16 or int8")
     onnx.checker.check_model(graph)
     path.write_bytes(graph.SerializeToString())
 
 
 def strip_metadata(graph: onnx.ModelProto) -> None:
-    """Removes where each node came from in the source: names this machine's folders, and is half of a small file."""
+    """Remove the source locations of nodes: they name folders of this machine, and are half of a small file."""
     nodes: list[Any] = list(graph.graph.node)
     for function in graph.functions:
         nodes.extend(function.node)

@@ -1,4 +1,4 @@
-"""A bundle from a source: graphs, goldens, description; and nothing at all where the result is not attested."""
+"""Make a bundle from a source: graphs, goldens, description. A result that is not attested is removed."""
 
 import logging
 import shutil
@@ -28,15 +28,15 @@ from tools.export.strings import GOLDEN_STRINGS
 from tools.goldens import GOLDEN_FILES, SHARP_GOLDEN_FILES, write_pictures
 
 LOG = logging.getLogger("export")
-MAX_NEAR_COSINE = 0.99  # a model whose strangers are closer still tells nothing apart that far up
+MAX_NEAR_COSINE = 0.99  # above it, no threshold separates near duplicates from different images
 
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
-    """`threshold`: least cosine of a golden to PyTorch in float32. `decibels`: least likeness of exact pixels.
+    """`threshold`: minimum cosine of a golden to PyTorch in float32. `decibels`: minimum PSNR of exact pixels.
 
-    `strangers`: drawn pictures that calibrate what counts as near copies. `jpegs`: real ones to measure the decoder's
-    shortcut with; drawn ones where there are none.
+    `strangers`: number of drawn pictures that calibrate the near-duplicate threshold. `jpegs`: files to measure scaled
+    decoding with; drawn ones where there are none.
     """
 
     precision: Precision = "fp32"
@@ -48,71 +48,71 @@ class ExportOptions:
     jpegs: Sequence[Path] = ()
 
 
-def make_bundle(source: ExportSource, out: Path, wish: ExportOptions) -> Bundle:
-    """Writes `out`, which must not exist. Raises ExportError, and leaves nothing, where the goldens do not hold."""
+def make_bundle(source: ExportSource, out: Path, options: ExportOptions) -> Bundle:
+    """Write `out`, which must not exist. Raises ExportError and removes everything where the goldens do not match."""
     if out.exists():
         raise ExportError(f"{out} exists already: name another folder, or remove it")
     part = out.with_name(f"{out.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     try:
-        _make(source, part, out.name, wish)
+        _make(source, part, out.name, options)
         part.rename(out)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return load_bundle(out)
 
 
-def _make(source: ExportSource, folder: Path, name: str, wish: ExportOptions) -> None:
-    said = _write_goldens(source, folder, wish) | {"name": name}
-    LOG.info("exporting the network of %s:%s in %s", source.family, source.name, wish.precision)
+def _make(source: ExportSource, folder: Path, name: str, options: ExportOptions) -> None:
+    description = _write_goldens(source, folder, options) | {"name": name}
+    LOG.info("exporting the network of %s:%s in %s", source.family, source.name, options.precision)
     if source.words:
-        write_text(source.words, folder, wish.precision)
-        said["text"] = text_description(folder, source.words, list(GOLDEN_STRINGS))
-    write_image(source, folder, wish.precision)
-    write_description(folder, source, said)
+        write_text(source.words, folder, options.precision)
+        description["text"] = text_description(folder, source.words, list(GOLDEN_STRINGS))
+    write_image(source, folder, options.precision)
+    write_description(folder, source, description)
     bundle = load_bundle(folder)
     session = Session(bundle, provider="cpu")
     measured = _require_attestation(bundle, session)
-    LOG.info("measuring shortcuts and near copies")
+    LOG.info("measuring scaled decoding and the near-duplicate threshold")
     with TemporaryDirectory() as drawn:
-        jpegs = wish.jpegs or draw_jpegs(Path(drawn), wish.seed)
+        jpegs = options.jpegs or draw_jpegs(Path(drawn), options.seed)
         factor, by_factor = measure_shortcuts(bundle, session, jpegs)
-    said["attested"] = measured | {"scaled_jpeg": by_factor}
-    said["preprocess"] = preprocess_description(source.preprocess, factor)
-    said["near_duplicate_cosine"] = _near_duplicate_cosine(bundle, session, wish)
-    write_description(folder, source, said)
+    description["attested"] = measured | {"scaled_jpeg": by_factor}
+    description["preprocess"] = preprocess_description(source.preprocess, factor)
+    description["near_duplicate_cosine"] = _near_duplicate_cosine(bundle, session, options)
+    write_description(folder, source, description)
     final = load_bundle(folder)
     _require_attestation(final, Session(final, provider="cpu"))
 
 
-def _write_goldens(source: ExportSource, folder: Path, wish: ExportOptions) -> dict[str, Any]:
-    """The goldens and what the source makes of them; the description as far as it is known."""
+def _write_goldens(source: ExportSource, folder: Path, options: ExportOptions) -> dict[str, Any]:
+    """Write the goldens with the source's vectors; return the description as far as it is known."""
     goldens = folder / "goldens"
-    names = write_pictures(goldens, wish.seed, GOLDEN_FILES) + write_pictures(
-        goldens, wish.seed + 100, SHARP_GOLDEN_FILES
+    names = write_pictures(goldens, options.seed, GOLDEN_FILES) + write_pictures(
+        goldens, options.seed + 100, SHARP_GOLDEN_FILES
     )
     pixels, vectors = picture_vectors(source, [goldens / name for name in names])
     np.savez_compressed(goldens / "reference.npz", pixels=pixels, vectors=vectors)
     if source.words:
-        ids, said = text_vectors(source.words, list(GOLDEN_STRINGS))
-        np.savez_compressed(goldens / "text.npz", ids=ids, vectors=said)
+        ids, text_reference = text_vectors(source.words, list(GOLDEN_STRINGS))
+        np.savez_compressed(goldens / "text.npz", ids=ids, vectors=text_reference)
     return {
-        "licence": wish.licence or source.licence or "as the source states",
+        "licence": options.licence or source.licence or "as the source states",
         "dims": vectors.shape[1],
-        "precision": wish.precision,
+        "precision": options.precision,
         "preprocess": preprocess_description(source.preprocess, 0.0),
         "near_duplicate_cosine": MAX_NEAR_COSINE,
-        "seed": wish.seed,
+        "seed": options.seed,
         "goldens": names,
-        "golden_threshold": wish.threshold,
-        "golden_decibels": wish.decibels,
+        "golden_threshold": options.threshold,
+        "golden_decibels": options.decibels,
         "attested": {},
     }
 
 
 def write_image(source: ExportSource, folder: Path, precision: Precision) -> None:
-    """model.onnx."""
+    """Write model.onnx."""
     recipe = source.preprocess.recipe
     example = torch.randint(0, 256, (2, recipe.height, recipe.width, 3), dtype=torch.uint8)
     graph = ImageGraph(source.image, source.preprocess, half=precision == "fp16")
@@ -122,7 +122,7 @@ def write_image(source: ExportSource, folder: Path, precision: Precision) -> Non
 
 
 def write_text(words: TextSource, folder: Path, precision: Precision) -> None:
-    """text.onnx and tokenizer.json."""
+    """Write text.onnx and tokenizer.json."""
     (folder / "tokenizer.json").write_text(words.tokenizer, "utf-8")
     ids = torch.zeros((2, words.length), dtype=torch.int64)
     example = (ids, torch.ones_like(ids)) if words.masked else (ids,)
@@ -133,22 +133,22 @@ def write_text(words: TextSource, folder: Path, precision: Precision) -> None:
 
 
 def _require_attestation(bundle: Bundle, session: Session) -> dict[str, float]:
-    found = attest(bundle, session)
-    if not found.ok:
-        raise ExportError(f"refused: {found.message}")
-    LOG.info("%s", found.message)
-    measured = {"cosine": found.cosine, "unexplained": found.unexplained, "decibels": found.pixels}
+    result = attest(bundle, session)
+    if not result.ok:
+        raise ExportError(f"refused: {result.message}")
+    LOG.info("%s", result.message)
+    measured = {"cosine": result.cosine, "unexplained": result.unexplained, "decibels": result.pixels}
     if bundle.text:
-        said = attest_text(bundle, TextEncoder(bundle))
-        if not said.ok:
-            raise ExportError(f"refused: {said.message}")
-        LOG.info("%s", said.message)
-        measured |= {"text_cosine": said.cosine, "text_unexplained": said.unexplained}
+        text_result = attest_text(bundle, TextEncoder(bundle))
+        if not text_result.ok:
+            raise ExportError(f"refused: {text_result.message}")
+        LOG.info("%s", text_result.message)
+        measured |= {"text_cosine": text_result.cosine, "text_unexplained": text_result.unexplained}
     return {name: float(f"{value:.6g}") for name, value in measured.items()}
 
 
-def _near_duplicate_cosine(bundle: Bundle, session: Session, wish: ExportOptions) -> float:
+def _near_duplicate_cosine(bundle: Bundle, session: Session, options: ExportOptions) -> float:
     recipe = bundle.recipe
-    drawn = pictures(wish.seed + 2, wish.strangers, max(recipe.height, recipe.width))
+    drawn = pictures(options.seed + 2, options.strangers, max(recipe.height, recipe.width))
     vectors = session.run(np.ascontiguousarray(drawn[:, : recipe.height, : recipe.width]))
     return min(MAX_NEAR_COSINE, near_duplicate_cosine(vectors))

@@ -1,4 +1,4 @@
-"""torchvision without its compiled operators: a wheel that was built for another PyTorch still transforms pictures."""
+"""Import torchvision without its compiled operators: a wheel built for another PyTorch still transforms images."""
 
 import sys
 from importlib import import_module
@@ -10,7 +10,7 @@ MISSING_OPERATORS = ("nms", "qnms")
 
 
 def import_torchvision() -> None:
-    """Imports torchvision, and declares the operators that its library would have brought where that cannot be loaded.
+    """Import torchvision; declare the operators of its library where that cannot be loaded.
 
     No transform uses one of them. Raises what the import raises for any other reason.
     """

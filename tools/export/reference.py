@@ -1,4 +1,4 @@
-"""What the source itself makes of the goldens: Pillow, its own transform, PyTorch in float32."""
+"""Reference vectors of the goldens by the source itself: Pillow, its transform, PyTorch in float32."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,10 +14,10 @@ BATCH = 4
 
 
 def picture_vectors(source: ExportSource, paths: Iterable[Path]) -> tuple[np.ndarray, np.ndarray]:
-    """(pixels uint8 [N, H, W, 3], unit vectors float32 [N, d]) of files.
+    """Return (pixels uint8 [N, H, W, 3], unit vectors float32 [N, d]) of files.
 
-    The transform starts from what a person sees: upright, over the background, eight bits. What Pillow's own
-    `convert("RGB")` makes of sixteen bits (white) and of transparency (hidden colours) is not part of any model.
+    The transform gets the image as a viewer shows it: upright, over the background, eight bits. Pillow's own
+    `convert("RGB")` turns sixteen bits white and shows hidden colours; no model depends on that.
     """
     values = torch.stack([source.transform(open_as_displayed(path)) for path in paths])
     with torch.inference_mode():
@@ -26,11 +26,11 @@ def picture_vectors(source: ExportSource, paths: Iterable[Path]) -> tuple[np.nda
 
 
 def text_vectors(words: TextSource, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """(ids int64 [N, length], unit vectors float32 [N, d]) of strings, by the source's own tokeniser."""
+    """Return (ids int64 [N, length], unit vectors float32 [N, d]) of strings, by the source's own tokeniser."""
     ids, mask = words.tokenise(texts)
-    given = None if mask is None else torch.from_numpy(mask)
+    mask_tensor = None if mask is None else torch.from_numpy(mask)
     with torch.inference_mode():
-        features = words.module(torch.from_numpy(ids), given)
+        features = words.module(torch.from_numpy(ids), mask_tensor)
     return ids, _unit(features)
 
 

@@ -1,4 +1,4 @@
-"""What a family of models hands to the exporter: PyTorch modules, and the source's own way to them."""
+"""The models that a family passes to the exporter: PyTorch modules, with the source's own preprocessing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ Tokenise = Callable[[list[str]], tuple[np.ndarray, np.ndarray | None]]
 
 
 class ExportError(Exception):
-    """A model that cannot be exported as it is; the message says which part, and what to do."""
+    """A model that cannot be exported; the message names the part, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Preprocessing:
 class TextSource:
     """The text tower. `module`: (ids, mask) int64 [N, length] to [N, d]; it may ignore the mask.
 
-    `tokenise`: the source's own, strings to (ids, mask or None where the source makes none). `tokenizer`: the same as
-    tokenizer.json, after the steps of `clean`. `pad`: the id that fills a row up, at `side`.
+    `tokenise`: the source's own, strings to (ids, mask or None without one). `tokenizer`: the same as
+    tokenizer.json, after the steps of `clean`. `pad`: the id of padding, at `side`.
     """
 
     module: nn.Module
@@ -56,7 +56,7 @@ class TextSource:
 class ExportSource:
     """`image`: float [N, 3, H, W] as `transform` gives them, to [N, d]. `transform`: the source's own, from RGB.
 
-    `revision`: of the weights, or "random seed N". `packages`: whose versions belong to what made the vectors.
+    `revision`: of the weights, or "random seed N". `packages`: those whose versions go into `made_with`.
     """
 
     family: str
@@ -71,7 +71,7 @@ class ExportSource:
 
 
 def revision(weights: Path | None, seed: int | None, published: str) -> str:
-    """Which weights: "random seed N", the digest of a file of one's own, or what their publisher calls them."""
+    """Return the name of the weights: "random seed N", the digest of a local file, or the published revision."""
     if seed is not None:
         return f"random seed {seed}"
     if weights is None:

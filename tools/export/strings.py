@@ -1,4 +1,4 @@
-"""Strings that are hard on a tokeniser: what a source makes of each has to be made here, to the number."""
+"""Strings that are hard for a tokeniser: the token ids of each have to equal the source's."""
 
 LONG_SENTENCE = "a very long story of a shrine under a full moon, told twice and once again, "
 

@@ -1,4 +1,4 @@
-"""A source's tokeniser as tokenizer.json and steps of cleaning. What cannot be said so is an error."""
+"""Convert a source's tokeniser to tokenizer.json and cleaning steps, or raise an error."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from models.bundle.text_cleaning import CleaningStep
 from tools.export.source import ExportError
 
 BASIC_CLEANING: tuple[CleaningStep, ...] = ("tidy", "html")
-# open_clip's names for what it does to a string before it is tokenised.
+# open_clip's functions that clean a string before tokenisation.
 CLEANING: dict[str, tuple[CleaningStep, ...]] = {
     "_clean_lower": (*BASIC_CLEANING, "spaces", "lower"),
     "_clean_whitespace": (*BASIC_CLEANING, "spaces"),
@@ -18,7 +18,7 @@ TOKEN_PATTERN = r"(?i:{special}|'s|'t|'re|'ve|'m|'ll|'d)|[\p{{L}}]+|[\p{{N}}]|[^
 
 
 def cleaning_steps(clean: Any) -> tuple[CleaningStep, ...]:
-    """The steps of an open_clip cleaning function. Raises ExportError for another function."""
+    """Return the steps of an open_clip cleaning function. Raises ExportError for another function."""
     name = getattr(clean, "__name__", repr(clean))
     if name not in CLEANING:
         raise ExportError(f"the tokeniser cleans its strings by {name}, which is not known here")
@@ -26,7 +26,7 @@ def cleaning_steps(clean: Any) -> tuple[CleaningStep, ...]:
 
 
 def tokenizer_from_backend(tokenizer: Any, length: int) -> str:
-    """tokenizer.json of a transformers tokeniser that runs on `tokenizers`, cut at `length`. Raises ExportError."""
+    """Return tokenizer.json of a transformers tokeniser, cut at `length`. Raises ExportError without a fast one."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         raise ExportError(f"{type(tokenizer).__name__} does not run on `tokenizers`, and is not known here")
@@ -37,7 +37,7 @@ def tokenizer_from_backend(tokenizer: Any, length: int) -> str:
 
 
 def tokenizer_from_simple(tokenizer: Any, length: int) -> str:
-    """tokenizer.json of open_clip's SimpleTokenizer: CLIP's byte pairs, to the same ids. Raises ExportError."""
+    """Return tokenizer.json of open_clip's SimpleTokenizer: CLIP's byte pairs, to the same ids. Raises ExportError."""
     if tokenizer.reduction_fn is not None:
         raise ExportError("the tokeniser drops words by chance (reduction_mask): leave that option out")
     start, end = ((tokenizer.decoder[at], at) for at in (tokenizer.sot_token_id, tokenizer.eot_token_id))
