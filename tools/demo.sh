@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What a person sees of the catalog: `tools/demo.sh [DIR]`, with `catalog` and `catalogd` on PATH (see `make demo`).
-# Everything it writes lies in ./demo; in a DIR of your own it adds the marker .catalogd-root and nothing else.
+# Show the catalog on sample images or your own: `tools/demo.sh [DIR]`, with `catalog` and `catalogd` on PATH (see `make demo`).
+# It writes to ./demo; in a DIR of your own it only adds the marker file .catalogd-root.
 set -euo pipefail
 
 if [ -t 1 ]; then bold=$'\e[1m' dim=$'\e[2m' off=$'\e[0m'; else bold='' dim='' off=''; fi
@@ -8,7 +8,7 @@ if [ -t 1 ]; then bold=$'\e[1m' dim=$'\e[2m' off=$'\e[0m'; else bold='' dim='' o
 section() { printf '\n%s== %s ==%s\n' "$bold" "$1" "$off"; }
 say() { printf '%s%s%s\n' "$dim" "$1" "$off"; }
 
-# A command line as one would type it.
+# Print a command line as a user would type it.
 show() {
   local word
   printf '%s$' "$bold"
@@ -27,10 +27,10 @@ typed() {
   "$@"
 }
 
-# Run it, but show only the first, or the last, lines of what it prints.
+# Run a command, but show only the first, or the last, lines of its output.
 first() {
   show "${@:2}"
-  "${@:2}" 2>&1 | awk -v most="$1" 'NR <= most { print } END { if (NR > most) print "… and " NR - most " lines more" }'
+  "${@:2}" 2>&1 | awk -v most="$1" 'NR <= most { print } END { if (NR > most) print "… and " NR - most " more lines" }'
 }
 
 last() {
@@ -60,21 +60,21 @@ export CATALOG_CONFIG=$PWD/$place/config.toml
 say "\$ export CATALOG_CONFIG=$place/config.toml"
 typed catalog init --state "$place/state" "$images"
 
-section "One full pass: find, read, prove, embed, index"
+section "One full pass: find, read, verify, embed, index"
 typed catalogd --once
 
-section "How does it stand?"
+section "What is in the catalog?"
 typed catalog status
 
-section "What cannot be read, and why?"
+section "Which files were rejected, and why?"
 first 20 catalog rejected
 
-section "Which files are there twice, or almost?"
+section "Which files are duplicates, or nearly?"
 first 9 catalog dups
 last 14 catalog dups --near
 
-section "What is like this one?"
-# One that has a near copy shows most; else any.
+section "Which images are similar to this one?"
+# Prefer an image that has a near duplicate.
 example=$( { catalog dups --near --json && catalog ls --state ok --json; } | python -c '
 import json, os, sys
 rows = [json.loads(line) for line in sys.stdin]
@@ -89,15 +89,15 @@ else
 fi
 
 if [ $# -eq 0 ]; then
-  section "Some memes go, some photos stay: what else would?"
+  section "Label some memes and photos: which other images would you delete?"
   typed catalog label delete "$images/Memes/*2[0-4]*"
   typed catalog label keep "$images/Photos/*/*"
   typed catalog train
-  # What was labelled `delete` leads the list; below it stands what nobody has looked at.
+  # Images labelled `delete` come first, then unlabelled ones.
   last 8 catalog candidates -n 20
 fi
 
-section "The nightly report, also as a page with pictures"
+section "The nightly report, also as an HTML page with thumbnails"
 first 24 catalog report --html "$place/report.html" || true
 say "$place/report.html"
 

@@ -48,15 +48,15 @@ class Collection:
             "TZ": "UTC",
         }
         _run(sys.executable, "-m", "tools.samples", str(self.photos))
-        self.ask(f"catalog init --state {shlex.quote(str(folder / 'state'))} {SHOWN_AS}")
-        self.ask("catalogd --once")
+        self.run(f"catalog init --state {shlex.quote(str(folder / 'state'))} {SHOWN_AS}")
+        self.run("catalogd --once")
 
-    def ask(self, command: str) -> str:
-        """Run `command` on the collection; return what it prints to a terminal, with the paths that are shown."""
-        words = shlex.split(command.replace(SHOWN_AS, str(self.photos)))
-        words[0] = str(Path(sys.executable).with_name(words[0]))
+    def run(self, command: str) -> str:
+        """Run `command` on the collection; return what it prints to a terminal, with SHOWN_AS in its paths."""
+        arguments = shlex.split(command.replace(SHOWN_AS, str(self.photos)))
+        arguments[0] = str(Path(sys.executable).with_name(arguments[0]))
         ours, theirs = pty.openpty()  # colours are for terminals only
-        with subprocess.Popen(words, env=self._environment, stdout=theirs, stderr=subprocess.PIPE) as process:
+        with subprocess.Popen(arguments, env=self._environment, stdout=theirs, stderr=subprocess.PIPE) as process:
             os.close(theirs)
             printed = _read_terminal(ours)
             problem = (process.stderr.read() if process.stderr else b"").decode()
@@ -66,12 +66,12 @@ class Collection:
 
     def prepare(self) -> None:
         """Label, train, and damage one file that has an intact copy."""
-        self.ask(f'catalog label keep "{SHOWN_AS}/Photos/**" "{SHOWN_AS}/Camera/**" "{SHOWN_AS}/Phone/**"')
-        self.ask(f'catalog label delete "{SHOWN_AS}/Memes/*2[0-4]*"')
-        self.ask("catalog train")
-        victim = next((self.photos / "Backup").rglob("*.jpg"))
-        self._overwrite(victim)
-        self.ask("catalogd --once")
+        self.run(f'catalog label keep "{SHOWN_AS}/Photos/**" "{SHOWN_AS}/Camera/**" "{SHOWN_AS}/Phone/**"')
+        self.run(f'catalog label delete "{SHOWN_AS}/Memes/*2[0-4]*"')
+        self.run("catalog train")
+        damaged = next((self.photos / "Backup").rglob("*.jpg"))
+        self._overwrite(damaged)
+        self.run("catalogd --once")
 
     def _overwrite(self, file: Path) -> None:
         before = file.stat()
@@ -82,11 +82,11 @@ class Collection:
 
 
 def terminal_picture(collection: Collection, target: Path) -> None:
-    """Write an SVG of a terminal in which SESSION was typed."""
+    """Write an SVG of a terminal that shows SESSION."""
     console = Console(record=True, width=TERMINAL_COLUMNS, file=io.StringIO(), force_terminal=True)
     for command, lines in SESSION:
         console.print(Text.assemble(("$ ", "bold green"), (command, "bold")))
-        printed = collection.ask(command).rstrip("\n").splitlines()
+        printed = collection.run(command).rstrip("\n").splitlines()
         for line in printed[:lines]:
             console.print(Text.from_ansi(line), no_wrap=True, overflow="ellipsis")
         if len(printed) > lines:
@@ -100,7 +100,7 @@ def terminal_picture(collection: Collection, target: Path) -> None:
 def report_picture(collection: Collection, folder: Path, target: Path) -> None:
     """Write a PNG of the top of the report page."""
     page = folder / "report.html"
-    collection.ask(f"catalog report --html {shlex.quote(str(page))}")
+    collection.run(f"catalog report --html {shlex.quote(str(page))}")
     page.write_text(page.read_text(encoding="utf-8").replace(str(collection.photos), SHOWN_AS), encoding="utf-8")
     _run(
         *CHROMIUM,
@@ -123,10 +123,10 @@ def _read_terminal(descriptor: int) -> str:
     return b"".join(parts).decode().replace("\r\n", "\n")
 
 
-def _run(*words: str) -> None:
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{words[0]}: {done.stderr}")
+def _run(*command: str) -> None:
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        sys.exit(f"{command[0]}: {result.stderr}")
 
 
 def main() -> None:

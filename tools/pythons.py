@@ -1,6 +1,6 @@
 """Run the tests on every CPython from 3.11 on that is installed: `python -m tools.pythons`.
 
-Interpreters are looked for on PATH and where pyenv keeps them. Missing versions are named. Each interpreter gets an
+Interpreters are searched on PATH and among those of pyenv. Missing versions are listed. Each interpreter gets an
 environment of its own in `build/`.
 """
 
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 OLDEST = (3, 11)
-NEWEST = (3, 15)  # the newest release that is looked for
+NEWEST = (3, 15)  # the newest release to look for
 HOME = Path(__file__).parents[1]
 MINOR_VERSION = "import sys; print(sys.implementation.name, *sys.version_info[:2])"
 
@@ -25,12 +25,12 @@ def find_interpreters() -> dict[tuple[int, int], Path]:
         if on_path := shutil.which(name):
             candidates.append(Path(on_path))
         for candidate in candidates:
-            if _says(candidate) == ("cpython", 3, minor):
+            if _version(candidate) == ("cpython", 3, minor):
                 found.setdefault((3, minor), candidate)
     return found
 
 
-def _says(interpreter: Path) -> tuple[str, int, int] | None:
+def _version(interpreter: Path) -> tuple[str, int, int] | None:
     done = subprocess.run([str(interpreter), "-c", MINOR_VERSION], capture_output=True, text=True, check=False)
     if done.returncode:
         return None
@@ -41,14 +41,14 @@ def _says(interpreter: Path) -> tuple[str, int, int] | None:
 def run_tests(interpreter: Path, environment: Path, arguments: list[str]) -> str:
     """Install into `environment` and run the tests; return "passed" or what failed."""
     python = environment / "bin" / "python"
-    constraints = [] if environment.name == "python3.11" else ["--prefer-binary"]  # the constraints are of 3.11
+    constraints = [] if environment.name == "python3.11" else ["--prefer-binary"]  # constraints are pinned for 3.11
     steps = {
         "no environment": [str(interpreter), "-m", "venv", str(environment)],
         "not installable": [*(str(python), "-m", "pip", "install", "-q"), *constraints, "--editable", ".[test]"],
         "tests failed": [str(python), "-m", "pytest", "--numprocesses", "3", "--dist", "loadfile", *arguments],
     }
-    for problem, words in steps.items():
-        if subprocess.run(words, cwd=HOME, check=False).returncode:
+    for problem, command in steps.items():
+        if subprocess.run(command, cwd=HOME, check=False).returncode:
             return problem
     return "passed"
 
@@ -64,7 +64,7 @@ def main() -> None:
         for version, interpreter in interpreters.items()
     }
     for minor in range(OLDEST[1], NEWEST[1] + 1):
-        print(f"CPython 3.{minor}: {results.get((3, minor), 'not installed, not tried')}")
+        print(f"CPython 3.{minor}: {results.get((3, minor), 'not installed, not tested')}")
     sys.exit(0 if results and set(results.values()) == {"passed"} else 1)
 
 

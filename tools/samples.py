@@ -1,7 +1,7 @@
-"""Makes a small image collection out of nothing, as people have them: `python -m tools.samples DIR`.
+"""Generate a small image collection like those that people have: `python -m tools.samples DIR`.
 
 Photo-like scenes, screenshots, memes and wallpapers in every format, exact copies under other names, near copies,
-pictures lying on their side, and damaged files. No network; the same seed gives the same pictures.
+rotated images, and damaged files. No network; the same seed gives the same images.
 """
 
 import argparse
@@ -25,7 +25,7 @@ CAMERAS = (("Canon", "Canon PowerShot G11"), ("NIKON CORPORATION", "NIKON D60"),
 
 
 def clouds(rng: np.random.Generator, width: int, height: int, slope: float) -> np.ndarray:
-    """float64 [height, width] in 0..1 with a 1/f^slope spectrum, as natural scenes have (Field 1987)."""
+    """Return float64 [height, width] in 0..1 with a 1/f^slope spectrum, as natural scenes have (Field 1987)."""
     rows, columns = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :]
     radius = np.hypot(rows, columns)
     radius[0, 0] = 1
@@ -36,7 +36,7 @@ def clouds(rng: np.random.Generator, width: int, height: int, slope: float) -> n
 
 
 def landscape(rng: np.random.Generator) -> Image.Image:
-    """Sky, and ranges of hills that darken towards the front."""
+    """Draw sky, and ranges of hills that darken towards the front."""
     width, height = (640, 480) if rng.random() < 0.7 else (480, 640)
     sky = clouds(rng, width, height, 1.8)[..., None]
     pixels = sky * rng.uniform(150, 250, 3) + (1 - sky) * rng.uniform(60, 220, 3)
@@ -49,7 +49,7 @@ def landscape(rng: np.random.Generator) -> Image.Image:
 
 
 def dead_leaves(rng: np.random.Generator) -> Image.Image:
-    """Ellipses of power-law sizes over each other: occlusion and edges as in photographs (Lee et al. 2001)."""
+    """Draw overlapping ellipses of power-law sizes: occlusion and edges as in photographs (Lee et al. 2001)."""
     image = Image.new("RGB", (640, 427))
     draw = ImageDraw.Draw(image)
     base = rng.uniform(30, 225, 3)
@@ -63,7 +63,7 @@ def dead_leaves(rng: np.random.Generator) -> Image.Image:
 
 
 def screenshot(rng: np.random.Generator) -> Image.Image:
-    """A window, or a phone's chat, with text."""
+    """Draw a window, or a chat on a phone, with text."""
     phone = rng.random() < 0.4
     width, height = (360, 740) if phone else (960, 600)
     dark = rng.random() < 0.3
@@ -82,7 +82,7 @@ def screenshot(rng: np.random.Generator) -> Image.Image:
 
 
 def meme(rng: np.random.Generator) -> Image.Image:
-    """A scene with shouted words above and below."""
+    """Draw a scene with capitals at the top and the bottom."""
     image = (landscape if rng.random() < 0.5 else dead_leaves)(rng)
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(40)
     for y in (10, image.height - 60):
@@ -92,7 +92,7 @@ def meme(rng: np.random.Generator) -> Image.Image:
 
 
 def wallpaper(rng: np.random.Generator) -> Image.Image:
-    """A smooth gradient between four corners."""
+    """Draw a smooth gradient between four corners."""
     corners = rng.uniform(0, 255, (2, 2, 3)).astype(np.uint8)
     return Image.fromarray(corners).resize((800, 500), Image.Resampling.BICUBIC)
 
@@ -102,7 +102,7 @@ def _sentence(rng: np.random.Generator, count: int) -> str:
 
 
 def encode(image: Image.Image, kind: str, rng: np.random.Generator, orientation: int = 1) -> bytes:
-    """The bytes of one file; `kind` is an extension, or "progressive" for such a JPEG, or "photo" for one with EXIF."""
+    """Return the bytes of a file; `kind`: an extension, "progressive" (JPEG), or "photo" (JPEG with EXIF)."""
     out = BytesIO()
     if kind == "tif":
         deep = np.asarray(image.convert("L")).astype(np.uint16) * 257
@@ -134,7 +134,7 @@ def _exif(rng: np.random.Generator, orientation: int) -> Image.Exif:
 
 @dataclass
 class Collection:
-    """What has been written so far. `counts`: files by kind; `photos`: scenes and their bytes, to be copied later."""
+    """The collection as written so far. `counts`: files by kind; `photos`: name, image and bytes, to copy later."""
 
     root: Path
     rng: np.random.Generator
@@ -142,14 +142,14 @@ class Collection:
     photos: list[tuple[str, Image.Image, bytes]] = field(default_factory=list)
 
     def put(self, kind: str, name: str, data: bytes) -> None:
-        """Writes one file under the root."""
+        """Write a file under the root, and count it."""
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
         self.counts[kind] = self.counts.get(kind, 0) + 1
 
     def originals(self, count: int) -> None:
-        """The greater part: a mixture of scenes, formats and folders."""
+        """Write the originals, a mixture of scenes, formats and folders."""
         recipes = _sample_kinds()
         for i in range(count):
             make, folder, stem, kind = recipes[i % len(recipes)]
@@ -161,13 +161,13 @@ class Collection:
                 self.photos.append((name, image, data))
 
     def copies(self, count: int) -> None:
-        """Exact copies under other names, as backups and downloads make them."""
+        """Write exact copies under other names, like those of backups and downloads."""
         for i in range(count):
             name, _, data = self.photos[i % len(self.photos)]
             self.put("copies", f"Backup/old phone/{i:02} {Path(name).name} (1).jpg", data)
 
     def near_copies(self, count: int) -> None:
-        """The same scene resized, recompressed, cropped or brightened."""
+        """Write photos again, resized, recompressed, cropped or brightened."""
         changes: tuple[tuple[str, Callable[[Image.Image], Image.Image], int], ...] = (
             ("small", lambda image: image.resize((image.width // 2, image.height // 2)), 85),
             ("whatsapp", lambda image: image, 35),
@@ -176,20 +176,20 @@ class Collection:
         )
         for i in range(count):
             name, image, _ = self.photos[i // 2 % len(self.photos)]
-            word, change, quality = changes[i % len(changes)]
+            suffix, change, quality = changes[i % len(changes)]
             out = BytesIO()
             change(image).save(out, "JPEG", quality=quality)
-            self.put("near copies", f"Edited/{Path(name).name}_{word}_{i}.jpg", out.getvalue())
+            self.put("near copies", f"Edited/{Path(name).name}_{suffix}_{i}.jpg", out.getvalue())
 
     def turned(self) -> None:
-        """One scene stored in all eight EXIF orientations: shown, they are four turns and their mirror images."""
+        """Write one scene in all eight EXIF orientations, which viewers show rotated and mirrored."""
         image = landscape(self.rng)
         for orientation in range(1, 9):
             data = encode(image, "photo", self.rng, orientation)
             self.put("turned", f"Camera/DSC_{4100 + orientation}.JPG", data)
 
     def damaged(self) -> None:
-        """One of each way in which files die."""
+        """Write one file for each kind of damage."""
         sound = encode(dead_leaves(self.rng), "photo", self.rng)
         picture = encode(screenshot(self.rng), "png", self.rng)
         half, middle = len(sound) // 2, len(picture) // 2
@@ -208,7 +208,7 @@ class Collection:
 
 
 def _sample_kinds() -> tuple[tuple[DrawScene, str, str, str], ...]:
-    """(scene, folder, name, kind) of the originals, in turn; some builds of Pillow cannot write AVIF."""
+    """Return (scene, folder, name, kind) of the originals, in turn; some builds of Pillow cannot write AVIF."""
     photos: tuple[tuple[DrawScene, str, str, str], ...] = (
         (landscape, "Photos/{}", "IMG_{:04}", "photo"),
         (dead_leaves, "Photos/{}", "DSC{:05}", "photo"),
@@ -231,7 +231,7 @@ def _sample_kinds() -> tuple[tuple[DrawScene, str, str, str], ...]:
 
 
 def _decompression_bomb() -> bytes:
-    """A PNG of 60,000 x 60,000 black pixels in some kilobytes."""
+    """Return a PNG of 60,000 x 60,000 black pixels in a few kilobytes."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -242,7 +242,7 @@ def _decompression_bomb() -> bytes:
 
 
 def make_samples(folder: Path, count: int = 200, seed: int = 1) -> dict[str, int]:
-    """Writes about `count` files (at least 40) below `folder` and returns how many of each kind."""
+    """Write about `count` files (at least 40) below `folder`; return how many of each kind."""
     collection = Collection(folder, np.random.default_rng(seed))
     copies, near, fixed = count // 12, count // 6, 16  # 8 turned and 8 damaged
     collection.originals(max(10, count - copies - near - fixed))
@@ -254,15 +254,15 @@ def make_samples(folder: Path, count: int = 200, seed: int = 1) -> dict[str, int
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line."""
+    """Write the collection and print what it holds."""
     parser = argparse.ArgumentParser(prog="python -m tools.samples", description=__doc__)
-    parser.add_argument("dir", type=Path, help="folder to write to; made where it is absent")
-    parser.add_argument("--count", type=int, default=200, help="number of files, about (default 200)")
-    parser.add_argument("--seed", type=int, default=1, help="another seed, other pictures (default 1)")
-    wanted = parser.parse_args(arguments)
-    counts = make_samples(wanted.dir, wanted.count, wanted.seed)
+    parser.add_argument("dir", type=Path, help="folder to write to; created if missing")
+    parser.add_argument("--count", type=int, default=200, help="approximate number of files (default 200)")
+    parser.add_argument("--seed", type=int, default=1, help="another seed gives other images (default 1)")
+    options = parser.parse_args(arguments)
+    counts = make_samples(options.dir, options.count, options.seed)
     parts = ", ".join(f"{number} {kind}" for kind, number in counts.items())
-    print(f"{sum(counts.values())} files in {wanted.dir}: {parts}")
+    print(f"{sum(counts.values())} files in {options.dir}: {parts}")
     return 0
 
 

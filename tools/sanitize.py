@@ -37,8 +37,8 @@ def build(folder: Path) -> None:
     for source in sorted((folder / NATIVE).glob("*.c")):
         include = f"-I{sysconfig.get_paths()['include']}"
         module = source.with_suffix(".abi3.so")
-        done = subprocess.run(["gcc", *FLAGS, include, str(source), "-lm", "-o", str(module)], check=False)
-        if done.returncode:
+        gcc = subprocess.run(["gcc", *FLAGS, include, str(source), "-lm", "-o", str(module)], check=False)
+        if gcc.returncode:
             sys.exit(f"gcc cannot build {source.name} with sanitizers\nInstall gcc with libasan and libubsan.")
 
 
@@ -48,13 +48,13 @@ def run_fuzz(folder: Path, seconds: float, seed: int) -> int:
         subprocess.run(["gcc", f"-print-file-name={name}"], capture_output=True, text=True, check=True).stdout.strip()
         for name in ("libasan.so", "libubsan.so")
     ]
-    # CPython leaves objects to the operating system at its end; leaks would all be its own.
+    # CPython does not free all objects at exit: every leak reported would be its own.
     environment = {
         **os.environ,
         "LD_PRELOAD": " ".join(libraries),
         "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
         "UBSAN_OPTIONS": "print_stacktrace=1",
-        "PYTHONMALLOC": "malloc",  # otherwise small overruns end in Python's own pools, unseen
+        "PYTHONMALLOC": "malloc",  # otherwise small overruns stay undetected inside Python's pools
         "PYTHONPATH": str(folder),
     }
     call = [sys.executable, "-m", "tools.sanitize", "--fuzz", "--seconds", str(seconds), "--seed", str(seed)]
@@ -74,7 +74,7 @@ def fuzz(seconds: float, seed: int) -> None:
 
 
 def fuzz_targets(rng: Random) -> list[Target]:
-    """One function for each entry point of the C extensions."""
+    """Return a function for each entry point of the C extensions."""
     walk = importlib.import_module("models.native.entropy").walk
     seeds = jpeg_seeds(rng)
     targets: list[Target] = [lambda r: walk(mutate(r, r.choice(seeds)), MAX_PIXELS, r.choice(EIGHTHS))]
@@ -143,19 +143,19 @@ def mutate(rng: Random, data: bytes) -> bytes:
 
 
 def main() -> None:
-    """Build and fuzz; `--fuzz` is the second process."""
+    """Build and fuzz; `--fuzz` is for the second process."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=600)
-    parser.add_argument("--seed", type=int, default=None, help="of the mutations; default: the time")
+    parser.add_argument("--seed", type=int, default=None, help="of the mutations (default: the time)")
     parser.add_argument("--fuzz", action="store_true", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    seed = given.seed if given.seed is not None else time.time_ns() % (1 << 32)
-    if given.fuzz:
-        fuzz(given.seconds, seed)
+    options = parser.parse_args()
+    seed = options.seed if options.seed is not None else time.time_ns() % (1 << 32)
+    if options.fuzz:
+        fuzz(options.seconds, seed)
         return
     with tempfile.TemporaryDirectory() as name:
         build(Path(name))
-        sys.exit(1 if run_fuzz(Path(name), given.seconds, seed) else 0)
+        sys.exit(1 if run_fuzz(Path(name), options.seconds, seed) else 0)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the tests of the tools share."""
+"""Fixtures of the tests of the tools."""
 
 import sys
 from pathlib import Path
@@ -13,13 +13,13 @@ sys.path.insert(0, str(ROOT))
 
 @pytest.fixture(scope="session")
 def bundle_folder() -> Path:
-    """The embedded default bundle."""
+    """Return the folder of the embedded default bundle."""
     return ROOT / "models" / "default"
 
 
 @pytest.fixture(scope="session")
 def real_files() -> Path:
-    """The folder of real files beside the repository; the test is skipped where it is absent."""
+    """Return the folder of real files beside the repository; skip the test without it."""
     if not CORPUS.is_dir():
         pytest.skip("the corpus of real files (../shared/corpus) is absent")
     return CORPUS

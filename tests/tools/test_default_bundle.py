@@ -1,4 +1,4 @@
-"""The embedded bundle is what its description says, and gives the vectors that PyTorch gave."""
+"""The embedded bundle matches its description, and gives PyTorch's vectors."""
 
 import hashlib
 import json
@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 
 
 @pytest.fixture(scope="module")
-def told(bundle_folder: Path) -> dict[str, Any]:
-    """The description."""
+def description(bundle_folder: Path) -> dict[str, Any]:
+    """Return the description of the bundle."""
     read: dict[str, Any] = json.loads((bundle_folder / "bundle.json").read_text())
     return read
 
 
 @pytest.fixture(scope="module")
-def session(bundle_folder: Path, told: dict[str, Any]) -> onnxruntime.InferenceSession:
+def session(bundle_folder: Path, description: dict[str, Any]) -> onnxruntime.InferenceSession:
     """The graph on the CPU."""
-    return onnxruntime.InferenceSession(bundle_folder / told["graph"], providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(bundle_folder / description["graph"], providers=["CPUExecutionProvider"])
 
 
 @pytest.fixture(scope="module")
@@ -37,56 +37,56 @@ def embed(session: onnxruntime.InferenceSession, pixels: NDArray[np.uint8]) -> N
     return vectors
 
 
-def test_the_description_fits_the_graph(bundle_folder: Path, told: dict[str, Any]) -> None:
-    data = (bundle_folder / told["graph"]).read_bytes()
-    assert hashlib.sha256(data).hexdigest() == told["graph_sha256"]
+def test_the_description_fits_the_graph(bundle_folder: Path, description: dict[str, Any]) -> None:
+    data = (bundle_folder / description["graph"]).read_bytes()
+    assert hashlib.sha256(data).hexdigest() == description["graph_sha256"]
     assert len(data) <= 6_000_000
 
 
-def test_input_and_output_are_as_described(told: dict[str, Any], session: onnxruntime.InferenceSession) -> None:
-    (taken,), (given,) = session.get_inputs(), session.get_outputs()
-    assert taken.name == told["input"]["name"] and taken.type == "tensor(uint8)"
-    assert isinstance(taken.shape[0], str), "the batch is dynamic"
-    assert taken.shape[1:] == [told["input"]["height"], told["input"]["width"], 3]
-    assert given.name == told["output"]["name"] and given.shape[1] == told["dims"]
+def test_input_and_output_are_as_described(description: dict[str, Any], session: onnxruntime.InferenceSession) -> None:
+    (image,), (vector,) = session.get_inputs(), session.get_outputs()
+    assert image.name == description["input"]["name"] and image.type == "tensor(uint8)"
+    assert isinstance(image.shape[0], str), "the batch is dynamic"
+    assert image.shape[1:] == [description["input"]["height"], description["input"]["width"], 3]
+    assert vector.name == description["output"]["name"] and vector.shape[1] == description["dims"]
 
 
-def test_the_graph_names_no_place_it_was_made_at(bundle_folder: Path, told: dict[str, Any]) -> None:
-    data = (bundle_folder / told["graph"]).read_bytes()
-    # A whole file name: three bytes such as ".py" stand among five million of weights by chance, every fourth time.
+def test_the_graph_names_no_source_files(bundle_folder: Path, description: dict[str, Any]) -> None:
+    data = (bundle_folder / description["graph"]).read_bytes()
+    # A whole file name: three bytes such as ".py" occur among five million of weights by chance, in every fourth file.
     assert not re.search(rb"site-packages|/tools/|stack_trace|[\w/]{3}\.py\b", data)
 
 
-def test_goldens_are_there_and_small(bundle_folder: Path, told: dict[str, Any]) -> None:
-    files = [bundle_folder / "goldens" / name for name in told["goldens"]]
+def test_goldens_exist_and_are_small(bundle_folder: Path, description: dict[str, Any]) -> None:
+    files = [bundle_folder / "goldens" / name for name in description["goldens"]]
     assert all(file.is_file() for file in files)
     assert sum(file.stat().st_size for file in (bundle_folder / "goldens").iterdir()) < 600_000
 
 
 def test_goldens_are_reproduced(
-    told: dict[str, Any],
+    description: dict[str, Any],
     session: onnxruntime.InferenceSession,
     reference: tuple[NDArray[np.uint8], NDArray[np.float32]],
 ) -> None:
     pixels, vectors = reference
-    assert len(pixels) == len(vectors) == len(told["goldens"])
+    assert len(pixels) == len(vectors) == len(description["goldens"])
     assert np.sum(embed(session, pixels) * vectors, 1).min() >= 0.9999
 
 
 def test_goldens_differ_from_each_other(reference: tuple[NDArray[np.uint8], NDArray[np.float32]]) -> None:
-    """Goldens that were all alike would prove nothing."""
+    """Goldens with equal vectors would attest nothing."""
     cosines = reference[1] @ reference[1].T
     assert (cosines - np.eye(len(cosines))).max() < 0.9
 
 
 def test_plain_pillow_gives_the_goldens_pixels(
-    bundle_folder: Path, told: dict[str, Any], reference: tuple[NDArray[np.uint8], NDArray[np.float32]]
+    bundle_folder: Path, description: dict[str, Any], reference: tuple[NDArray[np.uint8], NDArray[np.float32]]
 ) -> None:
     from tools.default_model.reference import reference_pixels
 
-    for name, pixels in zip(told["goldens"], reference[0], strict=True):
-        made = reference_pixels(bundle_folder / "goldens" / name, told["input"]["height"])
-        # JPEG decoders may differ by a rounding from one Pillow to the next.
+    for name, pixels in zip(description["goldens"], reference[0], strict=True):
+        made = reference_pixels(bundle_folder / "goldens" / name, description["input"]["height"])
+        # JPEG decoders may differ by a rounding from one version of Pillow to the next.
         assert np.abs(made.astype(int) - pixels).max() <= 3, name
 
 
@@ -108,9 +108,9 @@ def test_flat_pictures_have_vectors(session: onnxruntime.InferenceSession, level
 
 def test_a_mirrored_picture_has_nearly_the_same_vector(
     session: onnxruntime.InferenceSession,
-    told: dict[str, Any],
+    description: dict[str, Any],
     reference: tuple[NDArray[np.uint8], NDArray[np.float32]],
 ) -> None:
     pixels = np.ascontiguousarray(reference[0][:, :, ::-1])
     cosines = np.sum(embed(session, pixels) * reference[1], 1)
-    assert np.median(cosines) > told["near_duplicate_cosine"]
+    assert np.median(cosines) > description["near_duplicate_cosine"]

@@ -1,4 +1,4 @@
-"""The parts of the model that need PyTorch: invariances, whitening, changes, the way to ONNX."""
+"""The parts of the model that need PyTorch: invariances, whitening, augmentation, export to ONNX."""
 
 from pathlib import Path
 
@@ -28,11 +28,11 @@ def test_half_of_the_statistics_do_not_see_quarter_turns() -> None:
     assert 0.3 < float((apart < 1e-2).float().mean()) < 0.9
 
 
-def test_whitening_keeps_what_differs_and_drops_what_wavers() -> None:
+def test_whitening_keeps_stable_features_and_drops_unstable_ones() -> None:
     rng = np.random.default_rng(0)
-    told = rng.normal(0, 1, (400, 1, 3))
-    wavering = rng.normal(0, 5, (400, 6, 3))
-    found = np.concatenate([np.repeat(told, 6, 1) + rng.normal(0, 0.1, (400, 6, 3)), wavering], 2).astype(np.float32)
+    stable = rng.normal(0, 1, (400, 1, 3))
+    unstable = rng.normal(0, 5, (400, 6, 3))
+    found = np.concatenate([np.repeat(stable, 6, 1) + rng.normal(0, 0.1, (400, 6, 3)), unstable], 2).astype(np.float32)
     _, projection = whitening(found, 3, 1e-3, 0.3)
     assert projection[:3].norm() > 20 * projection[3:].norm()
 
@@ -71,7 +71,7 @@ def test_the_graph_gives_what_torch_gives(tmp_path: Path) -> None:
     with torch.no_grad():
         mean = features(image).mean(0)
         model = Embedder(features, mean, torch.randn(len(mean), 16)).eval()
-        wanted = model(image).numpy()
+        expected = model(image).numpy()
     export(model, tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
-    assert np.abs(session.run(None, {"image": image.numpy()})[0] - wanted).max() < 1e-3
+    assert np.abs(session.run(None, {"image": image.numpy()})[0] - expected).max() < 1e-3

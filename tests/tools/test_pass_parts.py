@@ -1,4 +1,4 @@
-"""What a pass says of itself, and what the kernel counts of it, come to one sum."""
+"""The core seconds of a pass by its log and by the kernel add up."""
 
 import json
 import os
@@ -17,8 +17,8 @@ print(json.dumps(pass_core_seconds(command, os.environ)))
 """
 
 
-def test_the_parts_of_a_pass_are_all_of_it(tmp_path: Path) -> None:
-    """In a process of its own: it takes all orphans for its children."""
+def test_the_parts_of_a_pass_add_up(tmp_path: Path) -> None:
+    """Runs in its own process, since it becomes a subreaper."""
     house = Household(tmp_path)
     for seed in range(12):
         (tmp_path / "root0" / f"{seed}.png").write_bytes(picture(seed))
@@ -28,10 +28,10 @@ def test_the_parts_of_a_pass_are_all_of_it(tmp_path: Path) -> None:
     everything = sum(seconds for name, seconds in parts.items() if name != "wall")
     assert abs(everything - len(os.sched_getaffinity(0)) * parts["wall"]) < 0.01
     assert parts["start"] > 0 and parts["embed"] > 0
-    assert parts["readers"] > 0.05, "the nursery alone takes longer to start"
+    assert parts["readers"] > 0.05, "the forkserver alone takes longer to start"
 
 
-def test_what_is_left_is_what_the_same_work_does_not_take_alone() -> None:
+def test_overhead_is_without_the_work_itself() -> None:
     parts = dict.fromkeys([*STAGE_TITLES.values(), "start", "other stages", "idle", "wall"], 0.5) | {
         "embed": 1.0,
         "readers": 3.0,

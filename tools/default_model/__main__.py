@@ -19,7 +19,7 @@ from .network import Trunk
 from .train import Schedule, train
 from .whitening import as_bytes, as_floats, view_features, whitening
 
-LOG = logging.getLogger(__package__)  # and of all that is below it: the training tells how far it is
+LOG = logging.getLogger(__package__)  # parent of the loggers in this package
 STORED_SIDE = 160
 TRAINING_PICTURES, WHITENING_PICTURES, CALIBRATION_PICTURES = 24_000, 4_096, 1_000
 QUARTER_TURNS = 0.06
@@ -38,21 +38,21 @@ def parse_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def make_trunk(given: argparse.Namespace, augment: Augmenter) -> Trunk | None:
-    """Train the trunk, or load it, or do without."""
-    if given.trunk is not None:
+def make_trunk(options: argparse.Namespace, augment: Augmenter) -> Trunk | None:
+    """Train the trunk or load it; return None for statistics only."""
+    if options.trunk is not None:
         trunk = Trunk()
-        trunk.load_state_dict(torch.load(given.trunk, weights_only=True))
+        trunk.load_state_dict(torch.load(options.trunk, weights_only=True))
         return trunk.eval()
-    if given.steps == 0:
+    if options.steps == 0:
         return None
     LOG.info("drawing %d pictures to train on", TRAINING_PICTURES)
-    drawn = pictures(given.seed, TRAINING_PICTURES, STORED_SIDE, given.workers)
-    torch.set_num_threads(max(1, given.workers // 2))
-    trunk = train(drawn, augment, replace(Schedule(), steps=given.steps), given.seed, given.checkpoint)
-    torch.set_num_threads(given.workers)
-    if given.checkpoint is not None:
-        torch.save(trunk.state_dict(), given.checkpoint)
+    drawn = pictures(options.seed, TRAINING_PICTURES, STORED_SIDE, options.workers)
+    torch.set_num_threads(max(1, options.workers // 2))
+    trunk = train(drawn, augment, replace(Schedule(), steps=options.steps), options.seed, options.checkpoint)
+    torch.set_num_threads(options.workers)
+    if options.checkpoint is not None:
+        torch.save(trunk.state_dict(), options.checkpoint)
     return trunk
 
 
@@ -65,23 +65,23 @@ def embed_held_out(model: Embedder, seed: int, workers: int) -> torch.Tensor:
 
 def main() -> None:
     """Make the bundle."""
-    given = parse_options()
+    options = parse_options()
     logging.basicConfig(format="%(asctime)s %(message)s")
-    LOG.setLevel(logging.INFO)  # the exporter has hundreds of lines of its own to say
-    torch.set_num_threads(given.workers)
-    cover = overlays(given.seed, 600, SIZE)
-    trunk = make_trunk(given, Augmenter(given.seed, cover, QUARTER_TURNS))
+    LOG.setLevel(logging.INFO)  # not for the exporter, which logs hundreds of lines
+    torch.set_num_threads(options.workers)
+    cover = overlays(options.seed, 600, SIZE)
+    trunk = make_trunk(options, Augmenter(options.seed, cover, QUARTER_TURNS))
     features = Features(trunk).eval()
     LOG.info("whitening on %d pictures", WHITENING_PICTURES)
-    drawn = pictures(given.seed + 1, WHITENING_PICTURES, STORED_SIDE, given.workers)
-    found = view_features(features, drawn, Augmenter(given.seed + 1, cover, QUARTER_TURNS), SIZE)
+    drawn = pictures(options.seed + 1, WHITENING_PICTURES, STORED_SIDE, options.workers)
+    found = view_features(features, drawn, Augmenter(options.seed + 1, cover, QUARTER_TURNS), SIZE)
     model = Embedder(features, *whitening(found, DIMENSIONS, RIDGE, SIBLINGS)).eval()
-    threshold = near_duplicate_cosine(embed_held_out(model, given.seed + 2, given.workers).numpy())
-    given.out.mkdir(parents=True, exist_ok=True)
-    export(model, given.out / "model.onnx")
-    names = write_goldens(model, given.out / "goldens", given.seed, SIZE)
-    write_description(given.out, given.seed, threshold, names)
-    LOG.info("wrote %s: near duplicates from %.2f", given.out, threshold)
+    threshold = near_duplicate_cosine(embed_held_out(model, options.seed + 2, options.workers).numpy())
+    options.out.mkdir(parents=True, exist_ok=True)
+    export(model, options.out / "model.onnx")
+    names = write_goldens(model, options.out / "goldens", options.seed, SIZE)
+    write_description(options.out, options.seed, threshold, names)
+    LOG.info("wrote %s: near duplicates from %.2f", options.out, threshold)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The whole model: bytes of pixels in, features of trunk and statistics, one linear layer, unit out."""
+"""The whole model: uint8 pixels, features of trunk and statistics, one linear layer, unit vectors."""
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ DIMENSIONS = 256
 
 
 class Features(nn.Module):
-    """uint8 [B, S, S, 3] -> what the last layer weighs, float32 [B, n]."""
+    """uint8 [B, S, S, 3] -> input of the last layer, float32 [B, n]."""
 
     def __init__(self, trunk: Trunk | None) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Hand-made statistics of a picture: the half of the default embedding that nothing had to learn.
+"""Fixed statistics of a picture: the half of the default embedding that is not trained.
 
 All are unchanged when the picture is mirrored. Most exist a second time in a form that is unchanged
 by quarter turns too; the whitening decides how far to trust each.
@@ -79,7 +79,7 @@ class Statistics(nn.Module):
         brightness = ycc(picture, 1)
         for _ in range(3):
             groups += self.contrast(brightness)
-            # Edges at full size are mostly noise and the costliest of all.
+            # Edges at full size are mostly noise and the most expensive.
             brightness = pooled(brightness, brightness.shape[-1] // 2)
             groups += self.gradients(brightness)
         return torch.cat(groups, 1)
@@ -96,7 +96,7 @@ class Statistics(nn.Module):
         chroma = (basis[:5] @ small[:, 1:] @ basis[:5].T).abs()
         groups = []
         for magnitudes in (luma * 0.6, chroma):
-            # A quarter turn swaps (i, j) and (j, i); greater and lesser do not care.
+            # A quarter turn swaps (i, j) and (j, i); the greater and the lesser of both stay the same.
             other = magnitudes.transpose(-1, -2)
             greater, lesser = torch.maximum(magnitudes, other), torch.minimum(magnitudes, other)
             rows, columns = np.triu_indices(magnitudes.shape[-1])
@@ -117,7 +117,7 @@ class Statistics(nn.Module):
         """Oriented gradients and the share of flat pixels at one scale."""
         edges = functional.conv2d(functional.pad(brightness, (1, 1, 1, 1), mode="replicate"), self.get_buffer("sobel"))
         across, down = edges[:, :1], edges[:, 1:]
-        # The exporter takes a smaller addend for zero and drops it: a flat picture would divide by zero.
+        # The exporter treats a smaller addend as zero and drops it: a flat picture would divide by zero.
         squared = across * across + down * down + 1e-6
         strength = squared.sqrt()
         # The doubled angle makes an edge the same from either side.

@@ -1,4 +1,4 @@
-"""The goldens of the default model: the pictures, and what PyTorch makes of them."""
+"""The goldens of the default model: image files, and their pixels and vectors by PyTorch."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from .reference import reference_pixels
 
 
 def write_goldens(model: nn.Module, folder: Path, seed: int, size: int) -> list[str]:
-    """Write the files and `reference.npz`; returns the files' names in the order of the arrays."""
+    """Write the files and `reference.npz`; return the files' names in the order of the arrays."""
     names = write_pictures(folder, seed, GOLDEN_FILES)
     stacked = np.stack([reference_pixels(folder / name, size) for name in names])
     with torch.inference_mode():

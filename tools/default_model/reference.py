@@ -1,4 +1,4 @@
-"""From a file to the default model's input with plain Pillow: what every faster path has to agree with."""
+"""Decode a file to the default model's input with plain Pillow: the reference for every faster decoder."""
 
 from pathlib import Path
 
@@ -12,5 +12,5 @@ BACKGROUND = WHITE
 
 
 def reference_pixels(path: Path, size: int) -> Pixels:
-    """Decode in full, turn by EXIF, convert and squash: uint8 [size, size, 3]."""
+    """Decode in full, rotate by EXIF, convert and squash: uint8 [size, size, 3]."""
     return squash(np.asarray(open_as_displayed(path)), size)

@@ -48,7 +48,7 @@ class Schedule:
 
 
 class Projector(nn.Module):
-    """Features -> two unit vectors to compare by; thrown away after training."""
+    """Features -> two unit vectors to compare by; discarded after training."""
 
     def __init__(self, size: int) -> None:
         super().__init__()

@@ -60,6 +60,6 @@ def whitening(found: ViewFeatures, dimensions: int, ridge: float, siblings: floa
     spread, directions = np.linalg.eigh(white.T @ between @ white)
     leading = directions[:, np.argsort(spread)[::-1][:dimensions]]
     projection = white @ leading
-    # An eigenvector's sign is arbitrary: without a rule, rounding elsewhere turned vectors of the same seed around.
+    # An eigenvector's sign is arbitrary: without a rule, rounding elsewhere flipped vectors of the same seed.
     projection *= np.sign(projection[np.abs(projection).argmax(0), np.arange(projection.shape[1])])
     return torch.tensor(mean).float(), torch.tensor(projection).float()
