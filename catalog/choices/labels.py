@@ -189,18 +189,23 @@ LABEL_PAGE_SQL = (
 )
 
 
-def label_records(database: Database, known: dict[bytes, LabelChoice]) -> "Iterator[LabelJson]":
-    """Yield the JSON objects that `label list --json` documents, page by page.
+def labelled_paths(
+    database: Database, content: int, sha256: bytes, known: dict[bytes, LabelChoice]
+) -> tuple[str, list[str]]:
+    """Return the files of a content, and before them the one to show: the labelled file if there is none any more."""
+    paths = [path_text(entry.path) for entry in files_with_content(database, content)]
+    labelled_path = path_text(known[sha256].path) if sha256 in known else ""
+    return next(iter(paths), labelled_path), paths
 
-    `path` is one of `paths`, or the labelled file if the content has no file any more.
-    """
+
+def label_records(database: Database, known: dict[bytes, LabelChoice]) -> "Iterator[LabelJson]":
+    """Yield the JSON objects that `label list --json` documents, page by page."""
     after = 0
     while rows := database.rows(LABEL_PAGE_SQL, after, PAGE_ROWS):
         for content, sha256, value, source, at in rows:
-            paths = [path_text(entry.path) for entry in files_with_content(database, content)]
-            labelled_path = path_text(known[sha256].path) if sha256 in known else ""
+            path, paths = labelled_paths(database, content, sha256, known)
             yield {
-                "path": next(iter(paths), labelled_path),
+                "path": path,
                 "label": value,
                 "source": source,
                 "at": format_timestamp(at),

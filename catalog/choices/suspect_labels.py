@@ -9,9 +9,7 @@ classes that do. Labels are ranked by normalised margin: the probability of the 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from catalog.choices.labels import LabelChoice
-from catalog.files.queries import files_with_content
-from catalog.formatting import path_text
+from catalog.choices.labels import LabelChoice, labelled_paths
 from catalog.store.database import Database
 
 if TYPE_CHECKING:
@@ -93,14 +91,10 @@ def has_held_out_scores(database: Database) -> bool:
 def suspect_label_record(
     database: Database, suspect: SuspectLabel, known: dict[bytes, LabelChoice]
 ) -> "SuspectLabelJson":
-    """Return the JSON object that `doubts --json` documents.
-
-    `path` is one of `paths`, or the labelled file if the content has no file any more.
-    """
-    paths = [path_text(entry.path) for entry in files_with_content(database, suspect.content)]
-    labelled_path = path_text(known[suspect.sha256].path) if suspect.sha256 in known else ""
+    """Return the JSON object that `doubts --json` documents."""
+    path, paths = labelled_paths(database, suspect.content, suspect.sha256, known)
     return {
-        "path": next(iter(paths), labelled_path),
+        "path": path,
         "label": suspect.label,
         "p_delete": round(suspect.p_delete, 6),
         "sure": suspect.confident,

@@ -1,5 +1,6 @@
 """Messages about plans and results of `trash` and `restore`, for people; all go to stderr."""
 
+from collections.abc import Callable
 from typing import TypeVar
 
 from catalog.cli.options import say
@@ -15,9 +16,7 @@ MAX_LINES = 50  # longer lists end with a count
 
 def print_plan(plan: TrashPlan, *, whole: bool) -> None:
     """Print each file with the copy that remains, and the refused paths. `whole`: however long the list is."""
-    for move in _limited(plan.moves, whole):
-        say(f"  {format_size(move.size):>9}  {printable_path(move.path)}  {_surviving_copy(move)}")
-    _print_rest(len(plan.moves), whole)
+    _say_each(plan.moves, _move_line, whole)
     print_refused(plan.refused, whole=whole)
     if plan.moves:
         say(f"to the trash: {_file_count(len(plan.moves))}, {format_size(plan.size)}")
@@ -35,9 +34,7 @@ def move_question(plan: TrashPlan) -> str:
 
 def print_refused(refused: list[RefusedPath], *, whole: bool = False) -> None:
     """Print one refused path per line, with the reason."""
-    for one in _limited(refused, whole):
-        say(f"refused: {printable_path(one.path)} {one.reason}")
-    _print_rest(len(refused), whole)
+    _say_each(refused, lambda one: f"refused: {printable_path(one.path)} {one.reason}", whole)
 
 
 def print_result(result: TrashResult) -> None:
@@ -59,28 +56,25 @@ def print_summary(verb: str, results: list[TrashResult], hint: str) -> None:
 
 def print_purge_plan(records: list[TrashRecord]) -> None:
     """Print what would be deleted."""
-    for record in _limited(records, False):
-        say(f"  {format_size(record.size):>9}  {printable_path(record.path)}")
-    _print_rest(len(records), False)
+    _say_each(records, lambda record: f"  {format_size(record.size):>9}  {printable_path(record.path)}", False)
     total = format_size(sum(record.size for record in records))
     say(f"to be deleted permanently: {_file_count(len(records))}, {total}")
 
 
-def _surviving_copy(move: PlannedMove) -> str:
+def _move_line(move: PlannedMove) -> str:
+    survivor = "no other copy" + transient_note(move)
     if move.named_survivor is not None:
-        return f"survivor: {printable_path(move.named_survivor.path)}"
-    if move.copies:
-        return f"copy kept: {printable_path(move.copies[0].path)}"
-    return "no other copy" + transient_note(move)
+        survivor = f"survivor: {printable_path(move.named_survivor.path)}"
+    elif move.copies:
+        survivor = f"copy kept: {printable_path(move.copies[0].path)}"
+    return f"  {format_size(move.size):>9}  {printable_path(move.path)}  {survivor}"
 
 
-def _limited(items: list[Item], whole: bool) -> list[Item]:
-    return items if whole else items[:MAX_LINES]
-
-
-def _print_rest(count: int, whole: bool) -> None:
-    if count > MAX_LINES and not whole:
-        say(f"  … and {format_count(count - MAX_LINES)} more; --dry-run shows all")
+def _say_each(items: list[Item], line: Callable[[Item], str], whole: bool) -> None:
+    for item in items if whole else items[:MAX_LINES]:
+        say(line(item))
+    if len(items) > MAX_LINES and not whole:
+        say(f"  … and {format_count(len(items) - MAX_LINES)} more; --dry-run shows all")
 
 
 def _file_count(count: int) -> str:

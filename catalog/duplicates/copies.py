@@ -33,8 +33,6 @@ def copies_by_content(
         found: CopiesByContent = {}
         sql = COPIES_SQL.format(marks=",".join("?" * len(chunk)), states=states)
         for content, folder, name, *facts, away, mtime_ns, volume, inode, suspect in database.rows(sql, *chunk):
-            copy = FileCopy(
-                *(join_path(folder, name), *facts, bool(away), int(mtime_ns), volume, inode, bool(suspect)),
-            )
+            copy = FileCopy(*(join_path(folder, name), *facts, bool(away), int(mtime_ns), volume, inode, bool(suspect)))
             found.setdefault(content, []).append(copy)
         yield {content: found[content] for content in chunk if content in found}

@@ -4,15 +4,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from catalog.filesystem.paths import join_path
 from catalog.formatting import path_text
 from catalog.store.database import Database
-from catalog.store.vectors import unpack_vectors
+from catalog.store.vectors import Floats, unpack_vectors
 from models.learn.file_features import FILE_FEATURES, FileMetadata, file_features, name_text
 
-Floats = NDArray[np.float32]
 FEATURE_INPUTS_SQL = (
     "SELECT c.id, c.format, c.width, c.height, c.bytes, c.camera, c.taken_at, c.detail, c.suspect,"
     " (SELECT d.path FROM file f JOIN directory d ON d.id = f.directory WHERE f.content = c.id ORDER BY f.id LIMIT 1),"

@@ -167,23 +167,20 @@ def record_full_scan(database: Database, volume: int, now: float) -> None:
 def hold_volume(database: Database, volume: int, loss: Loss, now: float) -> None:
     """Hold a volume, or update how much is missing. Call inside a transaction."""
     reason = hold_reason(loss.missed, loss.known)
-    if database.run(
+    path = database.value(
         "UPDATE volume SET since = iif(missed IS NULL, ?, since), missed = ?, known = ?, away = ?, accepted = NULL"
-        " WHERE id = ? AND (away IS NULL OR missed IS NOT NULL) AND (missed, known) IS NOT (?, ?)",
+        " WHERE id = ? AND (away IS NULL OR missed IS NOT NULL) AND (missed, known) IS NOT (?, ?) RETURNING path",
         *(now, loss.missed, loss.known, reason, volume, loss.missed, loss.known),
-    ):
-        record_event(database, now, "held", _volume_path(database, volume), reason)
+    )
+    if path is not None:
+        record_event(database, now, "held", path, reason)
 
 
 def release_volume(database: Database, volume: int, now: float) -> None:
     """Release a volume whose files are back. Call inside a transaction."""
-    database.run("UPDATE volume SET missed = NULL, known = NULL, away = NULL, since = ? WHERE id = ?", now, volume)
-    record_event(database, now, "volume back", _volume_path(database, volume))
-
-
-def _volume_path(database: Database, volume: int) -> bytes | None:
-    path: bytes | None = database.value("SELECT path FROM volume WHERE id = ?", volume)
-    return path
+    cleared = "missed = NULL, known = NULL, away = NULL, since = ?"
+    path = database.value(f"UPDATE volume SET {cleared} WHERE id = ? RETURNING path", now, volume)
+    record_event(database, now, "volume back", path)
 
 
 def accept_loss(database: Database, path: bytes, now: float) -> int:

@@ -8,18 +8,18 @@ from catalog.errors import resource_errors
 
 def replace_durably(part: Path, target: Path) -> None:
     """Sync a file and rename it to `target`, on the same filesystem. Raises OSError; `target` is unchanged then."""
-    handle = os.open(part, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    _fsync(part)
     part.replace(target)
     fsync_directory(target.parent)
 
 
 def fsync_directory(folder: Path | bytes) -> None:
     """Sync a directory: until then a new name in it may not survive a crash (fsync(2)). Raises OSError."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    _fsync(folder, os.O_DIRECTORY)
+
+
+def _fsync(path: Path | bytes, flags: int = 0) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
     try:
         os.fsync(handle)
     finally:

@@ -3,15 +3,13 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from catalog.files.queries import FileEntry, files_with_content
 from catalog.heads.stored_head import require_head
 from catalog.store.database import Database
 from catalog.store.models import current_model
-from catalog.store.vectors import unpack_vectors
+from catalog.store.vectors import Floats, unpack_vectors
 
-Floats = NDArray[np.float32]
 POOL_FACTOR = 20  # uncertain images per requested one, so that different ones can be chosen
 UNCERTAIN_SQL = (
     "SELECT s.content, s.p_delete, v.data FROM score s JOIN vector v ON v.content = s.content AND v.model = ?"

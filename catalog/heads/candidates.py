@@ -17,13 +17,12 @@ from catalog.heads.stored_head import require_head
 from catalog.similarity.nearest import hits_per_vector
 from catalog.store.database import Database
 from catalog.store.models import Model, current_model
-from catalog.store.vectors import unpack_vectors
+from catalog.store.vectors import Floats, unpack_vectors
 from models.learn.file_features import path_words
 
 if TYPE_CHECKING:
     from catalog.json_types.files import CandidateJson
 
-Floats = NDArray[np.float32]
 BLURRED_BELOW = 0.7  # of `detail` (models.fit): sharp photos are above 1, those blurred by 3 pixels of 500 below 0.7
 SMALL_MEGAPIXELS = 0.15
 DELETED_SHARE = 0.6  # of the labelled neighbours, for "looks like" to be a reason

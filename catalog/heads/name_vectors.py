@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.embedding.features import FeatureBatch, Floats
+from catalog.embedding.features import FeatureBatch
 from catalog.store.database import Database
-from catalog.store.vectors import pack_vectors, unpack_vectors
+from catalog.store.vectors import Floats, pack_vectors, unpack_vectors
 
 BATCH_NAMES = 32  # names in one request to the service, and in one transaction
 EMPTY_NAME = ""  # the text of a name without words; the tower has a vector for it, too

@@ -20,13 +20,9 @@ SCORES_PER_STEP = 1024  # scores without a name vector that one step looks at
 CHUNK_CONTENTS = 500  # contents rescored in one step
 
 # Always all rows of a seq: a block that ended within one would lose the rest for ever.
-NEXT_ROWS_SQL = (
+LOG_ROWS_SQL = (
     "SELECT v.content, v.data, c.traits, v.seq, v.live FROM vector v JOIN content c ON c.id = v.content"
-    " WHERE v.model = ? AND v.seq > ? ORDER BY v.seq LIMIT ?"
-)
-ROWS_OF_SEQ_SQL = (
-    "SELECT v.content, v.data, c.traits, v.seq, v.live FROM vector v JOIN content c ON c.id = v.content"
-    " WHERE v.model = ? AND v.seq = ?"
+    " WHERE v.model = ? AND v.seq"
 )
 STORE_SCORE_SQL = (
     "INSERT INTO score(content, head, p_delete) VALUES (?, ?, ?)"
@@ -72,13 +68,13 @@ class NameStep(NamedTuple):
 
 def score_next_block(database: Database, stored: StoredHead) -> ScoredBlock | None:
     """Score the next block of the change log; return None at its end. Reads only, and never waits for a name vector."""
-    rows = database.rows(NEXT_ROWS_SQL, stored.model, stored.seq, BLOCK_ROWS)
+    rows = database.rows(f"{LOG_ROWS_SQL} > ? ORDER BY v.seq LIMIT ?", stored.model, stored.seq, BLOCK_ROWS)
     if not rows:
         return None
     *_, last, _ = rows[-1]
     if len(rows) == BLOCK_ROWS:
         rows = [(*content, seq, live) for *content, seq, live in rows if seq != last]
-        rows += database.rows(ROWS_OF_SEQ_SQL, stored.model, last)
+        rows += database.rows(f"{LOG_ROWS_SQL} = ?", stored.model, last)
     live_rows = [(content, vector, features) for content, vector, features, _, live in rows if live]
     if not live_rows:
         return ScoredBlock(stored.id, last, Scores([], [], []), [])

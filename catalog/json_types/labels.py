@@ -48,12 +48,7 @@ class LabelCountsJson(TypedDict):
 
 
 # `import` is a Python keyword, hence the functional form.
-ImportedLabelJson = TypedDict(
-    "ImportedLabelJson",
-    {
-        "import": str,  # the label in the import
-    },
-)
+ImportedLabelJson = TypedDict("ImportedLabelJson", {"import": str})  # the label in the import
 
 
 class LabelConflictJson(ImportedLabelJson):

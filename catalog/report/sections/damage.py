@@ -51,13 +51,8 @@ def _alarm(total: int, new: int) -> str:
 
 
 def _row(damage: Damage) -> tuple[Cell, ...]:
-    return (
-        format_local_date(damage.at),
-        damage.verdict,
-        damage.entry.path,
-        damage.evidence,
-        _intact_copies(damage),
-    )
+    found = format_local_date(damage.at)
+    return found, damage.verdict, damage.entry.path, damage.evidence, _intact_copies(damage)
 
 
 def _thumbnail(damage: Damage) -> Thumbnail:
