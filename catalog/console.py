@@ -144,15 +144,10 @@ class TextPage:
         """Write the first line."""
         self._console.print(Text(text, style="bold") + Text(f"  {subtitle}", style="not bold dim"))
 
-    def alarm(self, text: str) -> None:
-        """Write a line in red."""
+    def summary(self, text: str, *, alarm: bool) -> None:
+        """Write a line in green, or an alarm in red."""
         self._console.print()
-        self._console.print(Text(text, style="bold red"))
-
-    def all_clear(self, text: str) -> None:
-        """Write a line in green."""
-        self._console.print()
-        self._console.print(Text(text, style="green"))
+        self._console.print(Text(text, style="bold red" if alarm else "green"))
 
     def item(self, name: str, text: str) -> None:
         """Write a list item with a name in bold."""

@@ -97,10 +97,7 @@ def _write_all(handle: int, data: bytes) -> None:
 
 
 def read(state: Path) -> Iterator[JournalEntry]:
-    """Yield all entries, oldest first; none if there is no journal. Skip torn or damaged lines.
-
-    Raises JournalError if the file cannot be read.
-    """
+    """Yield all entries but torn or damaged lines, oldest first. Raises JournalError if the file is unreadable."""
     path = state / JOURNAL
     try:
         with path.open("rb") as file:

@@ -108,10 +108,7 @@ def _current_model(model: Model | None, live: StatusAnswer | None) -> "CurrentMo
 
 
 def _unprepared_bundle(context: CatalogContext, current: Model | None, following: Model | None) -> str | None:
-    """Return the configured bundle if it is neither in use nor being prepared.
-
-    Bundles are compared by their folder: reading one would hash its weights.
-    """
+    """Return the configured bundle if it is neither in use nor next, by folder: reading it would hash its weights."""
     bundle = context.config.model.bundle
     folders = {model.folder for model in (current, following) if model is not None}
     return None if not folders or str(bundle_folder(bundle, context.config.state)) in folders else bundle

@@ -108,10 +108,7 @@ def _summary(problems: list[str]) -> str:
 
 
 def _salvage_choices(databases: list[Path], state: Path) -> int:
-    """Copy choices that the journal lacks from damaged databases, as far as they can be read, into the journal.
-
-    Returns how many.
-    """
+    """Copy choices that the journal lacks from damaged databases, as far as readable, into it; return how many."""
     count = 0
     for path in databases:
         with suppress(CatalogError, TypeError, ValueError, AttributeError):  # a damaged file may yield any value

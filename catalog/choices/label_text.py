@@ -50,10 +50,7 @@ def write_label_file(path: Path, text: str) -> None:
 
 
 def parse_labels(text: str) -> list[LabelChoice]:
-    """Return the labels in a text that `format_labels` wrote.
-
-    Raises UsageError if a line is invalid; the message has its number.
-    """
+    """Return the labels in a text of `format_labels`. Raises UsageError, with the number of a line that is invalid."""
     choices = []
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip() and not line.startswith("#"):

@@ -119,7 +119,7 @@ def table_choices(database: Database) -> list[LabelChoice]:
 
 
 def journal_choices(state: Path) -> list[LabelChoice]:
-    """Return the choices in the journal, oldest first. Raises JournalError if the journal cannot be read."""
+    """Return the choices in the journal, oldest first. Raises JournalError if it cannot be read."""
     return [choice for entry in journal.read(state) if (choice := choice_from_entry(entry)) is not None]
 
 
@@ -170,10 +170,7 @@ def record_choices(database: Database, state: Path, choices: list[LabelChoice]) 
 
 
 def reconcile_with_journal(database: Database, state: Path) -> LabelDifference:
-    """Add what table and journal lack of each other; return what was missing. Call in a transaction.
-
-    Raises JournalError if the journal cannot be read or written.
-    """
+    """Add what table and journal lack of each other; return what was missing. In a transaction. Raises JournalError."""
     restore_from_journal(database, state)
     difference = compare_choices(table_choices(database), journal_choices(state))
     for choice in difference.missing_in_table:

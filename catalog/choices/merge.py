@@ -83,10 +83,7 @@ class LabelImportPlan:
 def plan_label_import(
     current: Mapping[bytes, LabelChoice], imported: Iterable[LabelChoice], overwrite: bool
 ) -> LabelImportPlan:
-    """Return what an import would write. Pure.
-
-    It replaces the labels of earlier imports, but labels given by the owner only with `overwrite`.
-    """
+    """Return what an import writes. It replaces earlier imports, and the owner's labels only with `overwrite`. Pure."""
     plan = LabelImportPlan()
     by_content: dict[bytes, dict[str, LabelChoice]] = {}
     for choice in imported:

@@ -36,10 +36,7 @@ def mark_not_duplicates(database: Database, state: Path, contents: list[ContentK
 
 
 def restore_from_journal(database: Database, state: Path) -> None:
-    """Add the pairs in the journal that the table lacks. Call in a transaction.
-
-    Raises JournalError if the journal cannot be read.
-    """
+    """Add the pairs in the journal that the table lacks. Call in a transaction. Raises JournalError."""
     for one, other, at in _journal_pairs(state):
         _store_pair(database, one, other, at)
 

@@ -37,10 +37,7 @@ class ListedPath(BytesPath):
 
 
 def collect_paths(paths: tuple[bytes, ...], nul: bool) -> ExpectedHashes:
-    """Return each path once, in order, with its SHA-256 if the list on stdin names one.
-
-    `nul`: paths on stdin end with NUL, as written by `find -print0`.
-    """
+    """Return each path once, in order, with its SHA-256 if stdin names one. `nul`: paths on stdin end with NUL."""
     found: ExpectedHashes = {path: None for path in paths if path != STDIN}
     if nul or STDIN in paths:
         from catalog.choices.targets import parse_named_files  # imports the database, which `catalogd --help` avoids

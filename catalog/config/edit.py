@@ -26,10 +26,7 @@ LIST_INDENT = re.compile(r"\n([ \t]*)(?=[\"'])")
 
 
 def with_setting(text: str, section: str, key: str, value: str) -> str:
-    """Return the TOML text with `[section] key = "value"`. Pure.
-
-    Raises UsageError if the layout of the text does not allow the change.
-    """
+    """Return the TOML text with `[section] key = "value"`. Pure. Raises UsageError if the layout does not allow it."""
     import tomlkit
 
     line = tomlkit.dumps({key: value})
@@ -67,10 +64,7 @@ def _set_key(table: Any, key: str, value: str) -> None:
 
 
 def with_roots(text: str, state: Path, roots: Iterable[bytes]) -> str:
-    """Return the TOML text with these roots added, and with `state` if it has none. Pure.
-
-    Raises UsageError if the layout of the text does not allow the change.
-    """
+    """Return the TOML text with these roots, and `state` if it has none. Pure. Raises as `with_setting` does."""
     import tomlkit
 
     document, old = _parse_toml(text)

@@ -24,10 +24,7 @@ CopiesByContent = dict[int, list[FileCopy]]
 def copies_by_content(
     database: Database, contents: Sequence[int], states: str = OK_STATES
 ) -> Iterator[CopiesByContent]:
-    """Yield the files of these contents by content id, up to 500 contents at a time. Skip contents without files.
-
-    `states`: OK_STATES or NOT_GONE_STATES.
-    """
+    """Yield the files of contents by content id, 500 contents at a time. `states`: OK_STATES or NOT_GONE_STATES."""
     for start in range(0, len(contents), CHUNK_CONTENTS):
         chunk = contents[start : start + CHUNK_CONTENTS]
         found: CopiesByContent = {}

@@ -31,10 +31,7 @@ EMBEDDED_SQL = (
 
 @dataclass(frozen=True, slots=True)
 class DecodeSettings:
-    """Settings of a worker. `seconds` and `memory_bytes` are limits for one file.
-
-    Files that already have a vector of `model` are hashed, not decoded.
-    """
+    """Settings of a worker; limits are for one file. Files that have a vector of `model` are hashed, not decoded."""
 
     database: Path
     model: int

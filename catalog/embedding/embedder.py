@@ -41,10 +41,7 @@ class FileEmbedder:
     """Decodes, embeds and stores files. The model is loaded and attested when the first image needs it."""
 
     def __init__(self, context: CatalogContext) -> None:
-        """Open the bundle of the current model.
-
-        Raises StoreError if the catalog has no vectors, ResourceError if the model's bundle cannot be opened.
-        """
+        """Open the bundle of the current model. Raises StoreError without vectors, ResourceError without the bundle."""
         self._context, self._model = context, require_current_model(context.database)
         self._bundle = bundle_of(context.config, context.database, self._model)
         self._session: ModelSession | None = None
@@ -112,10 +109,7 @@ class FileEmbedder:
         return np.frombuffer(result.pixels, np.uint8).reshape(recipe.height, recipe.width, 3)
 
     def session(self) -> "ModelSession":
-        """Return the model's session, loaded and attested once.
-
-        Raises ResourceError if the model cannot be loaded or fails its attestation.
-        """
+        """Return the model's session, loaded and attested once. Raises ResourceError if either fails."""
         from models.runtime.attestation import attest
 
         if self._session is None:

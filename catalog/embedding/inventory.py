@@ -106,10 +106,7 @@ def drop_vectors(database: Database, digest: str) -> tuple[int, int]:
 
 
 def remove_bundle(config: Config, name: str) -> bool:
-    """Delete a bundle that was pulled into the state directory; return whether there was one.
-
-    Bundles elsewhere belong to the owner and are not deleted.
-    """
+    """Delete a bundle if it was pulled into the state directory; others are the owner's. Return whether it was."""
     folder = bundle_folder(name, config.state)
     if folder.parent != config.state / MODELS or not folder.is_dir():
         return False

@@ -1,7 +1,4 @@
-"""Find model bundles, and select the one that serves queries.
-
-That is the bundle that made the vectors, even while another model is being prepared.
-"""
+"""Find model bundles, and select the one that serves queries: the one that made the vectors, until another is ready."""
 
 import os
 from pathlib import Path
@@ -24,10 +21,7 @@ def bundle_folder(name: str, state: Path) -> Path:
 
 
 def named_bundle(name: str, state: Path) -> Bundle:
-    """Return the bundle that the user named.
-
-    Raises ResourceError if there is none of this name; the remedy suggests what may have been meant.
-    """
+    """Return the bundle that the user named. Raises ResourceError; the remedy suggests what may have been meant."""
     folder = bundle_folder(name, state)
     if not folder.is_dir():
         hint = f"For the folder, write ./{name}. " if Path(name).is_dir() else ""
@@ -67,10 +61,7 @@ def serving_bundle(config: Config, database: Database) -> Bundle:
 
 
 def bundle_of(config: Config, database: Database, model: Model) -> Bundle:
-    """Return the bundle that made this model's vectors; vectors of other bundles are not comparable.
-
-    Raises ResourceError if it is missing.
-    """
+    """Return the bundle that made this model's vectors; no other bundle's are comparable. Raises ResourceError."""
     bundle = serving_bundle(config, database)
     if bundle.id != model.digest:
         raise ResourceError(

@@ -1,7 +1,4 @@
-"""Follow renames that were watched: rows get a new path and keep everything else.
-
-Call inside the writer's transaction.
-"""
+"""Follow watched renames, inside the writer's transaction: rows get a new path and keep everything else."""
 
 import os
 

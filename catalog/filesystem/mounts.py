@@ -1,7 +1,4 @@
-"""The mount table: which mount holds a path, and whether the kernel reports every change on it.
-
-The format is described in proc_pid_mountinfo(5).
-"""
+"""The mount table (proc_pid_mountinfo(5)): which mount holds a path, and whether the kernel reports its changes."""
 
 import os
 import re

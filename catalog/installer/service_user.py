@@ -46,10 +46,7 @@ def service_account(root: bytes, user: str | None) -> ServiceAccount:
 
 
 def prepare_account(account: ServiceAccount, program: Path, config_file: Path, config: Config) -> None:
-    """Give the account the state directory, and check that it can read everything else it needs.
-
-    Raises ResourceError where it cannot.
-    """
+    """Give the account the state directory, and check that it can read everything else. Raises ResourceError."""
     _chown_state(config.state, account)
     if not _succeeds(account, os.fspath(program), "--version"):
         raise ResourceError(

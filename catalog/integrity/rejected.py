@@ -47,10 +47,7 @@ NORMAL_DAMAGE_RATE = "0.5 %"  # of a healthy collection
 
 
 class DamageRate(NamedTuple):
-    """The images of one root on one day: those read for the first time, or with new bytes.
-
-    `day`: UTC, in days since the epoch.
-    """
+    """The images of one root that were new or had new bytes on one `day`: UTC, in days since the epoch."""
 
     path: bytes
     day: int

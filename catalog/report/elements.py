@@ -97,8 +97,5 @@ class Baseline:
 
 
 def printable_cell(cell: Cell) -> str:
-    """Return a cell or a sentence as one printable line.
-
-    A decoder's message about a hostile file may contain bytes of that file.
-    """
+    """Return a cell or a sentence as one printable line: a decoder's message may contain bytes of a hostile file."""
     return printable_path(cell if isinstance(cell, bytes) else cell.encode("utf-8", "surrogateescape"))

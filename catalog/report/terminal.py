@@ -11,11 +11,11 @@ def write_report(report: Report, page: TextPage) -> None:
     page.title("catalogd report", f"{format_local_time(report.at)}, {period_text(report.baseline.since)}")
     alarms = report.alarms
     if alarms:
-        page.alarm(attention_summary(len(alarms)))
+        page.summary(attention_summary(len(alarms)), alarm=True)
         for section in alarms.values():
             page.item(printable_cell(section.title), printable_cell(section.alarm))
     else:
-        page.all_clear(f"{attention_summary(0)}.")
+        page.summary(f"{attention_summary(0)}.", alarm=False)
     for section in report.ordered.values():
         _section(section, page)
 

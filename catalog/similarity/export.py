@@ -63,10 +63,7 @@ def _vector_rows(context: CatalogContext, model: Model) -> Iterator[VectorRow]:
 
 
 def _npy_header(rows: int, dims: int) -> bytes:
-    """Return a header in NumPy's format 1.0 (NEP 1).
-
-    Its length does not depend on the number of rows, because it is overwritten at the end.
-    """
+    """Return a header in NumPy's format 1.0 (NEP 1), equally long for any number of rows: it is overwritten later."""
     description = f"{{'descr': '<f2', 'fortran_order': False, 'shape': ({rows}, {dims}), }}"
     return b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + description.ljust(117).encode() + b"\n"
 

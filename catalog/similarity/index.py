@@ -30,7 +30,8 @@ class VectorIndex:
     """Unit vectors by id, searched by cosine. Every method may be called from any thread.
 
     Ids are those of vector rows: positive, dense, never reused. The index holds one byte of state per id.
-    `threads` limits the threads that `add` uses; a query of a few vectors uses one.
+    `threads` limits the threads that `add` uses; a query of a few vectors uses one. `live_count`: vectors that queries
+    can return; `deleted_count`: vectors that are marked as deleted and still cost memory and time.
     """
 
     def __init__(self, dims: int, threads: int = 1) -> None:
@@ -59,8 +60,8 @@ class VectorIndex:
     def _prepare(self) -> None:
         self._graph.set_num_threads(self._threads)
         self._graph.set_ef(QUERY_EF)  # hnswlib does not save it
-        self._live = int(np.count_nonzero(self._states == LIVE))
-        self._deleted = int(np.count_nonzero(self._states == DELETED))
+        self.live_count = int(np.count_nonzero(self._states == LIVE))
+        self.deleted_count = int(np.count_nonzero(self._states == DELETED))
 
     def save(self, path: Path) -> tuple[int, States]:
         """Write the graph to `path`; return the expected file size in bytes, and a copy of the matching states.
@@ -75,16 +76,6 @@ class VectorIndex:
     def parameters(self) -> dict[str, int | str]:
         """The parameters that the graph was built with."""
         return {"space": "ip", "M": LINKS, "ef_construction": BUILD_EF}
-
-    @property
-    def live_count(self) -> int:
-        """Number of vectors that queries can return."""
-        return self._live
-
-    @property
-    def deleted_count(self) -> int:
-        """Number of vectors that are marked as deleted and still cost memory and time."""
-        return self._deleted
 
     def live_ids(self) -> Integers:
         """Return the ids of live vectors, int64, ascending."""
@@ -127,7 +118,7 @@ class VectorIndex:
                 self._graph.set_ef(QUERY_EF)
 
     def _nearest(self, vectors: Floats, k: int) -> tuple[Integers, Floats]:
-        k = min(k, self._live)
+        k = min(k, self.live_count)
         if k <= 0:
             return np.empty((len(vectors), 0), np.int64), np.empty((len(vectors), 0), np.float32)
         try:
@@ -162,7 +153,7 @@ class VectorIndex:
             self._graph.resize_index(max(needed, capacity + max(MIN_GROWTH, capacity // 4)))
         self._graph.add_items(vectors[new], ids[new])
         self._states[ids[new]] = LIVE
-        self._live += int(new.sum())
+        self.live_count += int(new.sum())
 
     def _revive(self, ids: Integers) -> None:
         for id in set(ids.tolist()):
@@ -172,8 +163,8 @@ class VectorIndex:
     def _set_state(self, id: int, state: int) -> None:
         step = 1 if state == LIVE else -1
         self._states[id] = state
-        self._live += step
-        self._deleted -= step
+        self.live_count += step
+        self.deleted_count -= step
 
     def _grow_states(self, ids: Integers) -> None:
         needed = int(ids.max(initial=0)) + 1

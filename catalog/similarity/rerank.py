@@ -20,10 +20,7 @@ SAME_IMAGE_SHARE = 0.85  # explained share: changes of one image have 0.89 and m
 
 
 class SimilarContent(NamedTuple):
-    """A content near the query.
-
-    `explained_share`: how much of the query it explains (models.registration.align), None if not compared.
-    """
+    """A content near the query. `explained_share`: of the query (models.registration.align), None if not compared."""
 
     content: int
     cosine: float

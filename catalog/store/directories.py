@@ -21,10 +21,7 @@ def innermost_volume(database: Database, path: bytes) -> int | None:
 
 
 def ensure_directory(database: Database, path: bytes, volume: int | None = None) -> int:
-    """Return the id of a directory's row; create the row if needed. Call inside a transaction.
-
-    Raises LookupError outside all roots.
-    """
+    """Return the id of a directory's row, created if needed. In a transaction. Raises LookupError outside all roots."""
     known = directory_id(database, path)
     if known is not None:
         return known

@@ -30,10 +30,7 @@ class Tables(Protocol):
 
 
 def catalog_traces(database: Path) -> str:
-    """Return the evidence that a catalog existed at this path, as the subject and verb of a sentence; "" if none.
-
-    Never raises.
-    """
+    """Return the evidence of an earlier catalog here, as subject and verb of a sentence, or "". Never raises."""
     state = database.parent
     try:
         if any(backup_time(path.name) is not None for path in (state / BACKUPS).glob("catalog-*.db")):

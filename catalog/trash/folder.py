@@ -54,10 +54,7 @@ def open_trash(record: TrashRecord) -> Iterator[TrashEntryPaths | None]:
 
 
 def untrusted_location(record: TrashRecord, problem: str) -> Refusal:
-    """Return the refusal of a record that the disk contradicts, with its remedy.
-
-    `problem`: the mismatch, worded to follow the path in the trash.
-    """
+    """Return the refusal of a record that the disk contradicts. `problem`: worded to follow the path in the trash."""
     return Refusal(
         f"was left alone: the journal says it was moved to {printable_path(record.trash_path)}, which {problem};"
         f" if no command of yours wrote that, delete the lines with id {record.id} from journal.jsonl"
@@ -132,10 +129,7 @@ def _open_directory(stack: ExitStack, path: bytes, flags: int = 0, parent: int |
 def _open_below(
     stack: ExitStack, directory: int, parts: Sequence[bytes], before_mkdir: Callable[[], None] | None = None
 ) -> int:
-    """Open a directory below an open one.
-
-    Raises NotADirectoryError if a component is a symbolic link or not a file name; OSError.
-    """
+    """Open a directory below an open one. Raises NotADirectoryError for a symbolic link or no file name; OSError."""
     for part in parts:
         if part in (b"", b".", b".."):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), part)

@@ -56,10 +56,7 @@ def write_info(path: bytes, text: bytes) -> None:
 
 
 def info_owner(path: bytes, text: bytes, record_id: str) -> InfoOwner:
-    """Return whose info file is at `path`. One that a kill truncated is ours: a prefix of `text`.
-
-    Raises OSError where the file cannot be read.
-    """
+    """Return whose info file is at `path`; one that a kill truncated, a prefix of `text`, is ours. Raises OSError."""
     try:
         found = _read_info(path)
     except (FileNotFoundError, NotADirectoryError):

@@ -19,10 +19,7 @@ class SurvivorVerifier:
         self._verified: dict[bytes, Hashed] = {}
 
     def require(self, groups: Iterable[Sequence[Survivor]], leaving: os.stat_result) -> list[Survivor]:
-        """Return the first survivor of each group that has its bytes in another file than the one that leaves.
-
-        Raises Refusal if a group has none.
-        """
+        """Return each group's first survivor with its bytes in another file than `leaving`. Raises Refusal without."""
         return [self._first(group, leaving) for group in groups]
 
     def first_changed(self, survivors: list[Survivor]) -> Survivor | None:
