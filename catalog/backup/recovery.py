@@ -40,19 +40,12 @@ MAX_PROBLEMS_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
-class SkippedBackup:
-    """A backup that did not pass its check, and the reason."""
-
-    path: Path
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class RecoveryResult:
     """The result of a recovery.
 
     `source`: the backup that was restored, None for a new catalog. `source_time`: everything after it is lost, except
     labels. `labels`: in the catalog; `salvaged`: found only in a damaged file. `damaged_file`: its new path.
+    `skipped`: backups that did not pass their check, with the reason.
     """
 
     source: Path | None
@@ -60,7 +53,7 @@ class RecoveryResult:
     labels: int
     salvaged: int
     damaged_file: Path | None
-    skipped: list[SkippedBackup]
+    skipped: list[tuple[Path, str]]
 
 
 def recover_catalog(config: Config, source: Path | None, *, rebuild: bool, now: float) -> RecoveryResult:
@@ -69,9 +62,9 @@ def recover_catalog(config: Config, source: Path | None, *, rebuild: bool, now: 
     The caller holds the lock of the service. Raises StoreError if `source` is not sound, ResourceError if there is no
     space, or the state directory cannot be written.
     """
-    skipped: list[SkippedBackup] = []
+    skipped: list[tuple[Path, str]] = []
     backup = None if rebuild else _choose_backup(config.state, source, skipped)
-    salvaged = _salvage_choices([config.database, *(one.path for one in skipped)], config.state)
+    salvaged = _salvage_choices([config.database, *(path for path, _ in skipped)], config.state)
     with _recovery_folder(config.state) as folder:
         recovered = folder / config.database.name
         if backup is not None:
@@ -88,7 +81,7 @@ def recover_catalog(config: Config, source: Path | None, *, rebuild: bool, now: 
     )
 
 
-def _choose_backup(state: Path, source: Path | None, skipped: list[SkippedBackup]) -> Backup | None:
+def _choose_backup(state: Path, source: Path | None, skipped: list[tuple[Path, str]]) -> Backup | None:
     if source is not None:
         problems = database_problems(source)
         if problems:
@@ -99,7 +92,7 @@ def _choose_backup(state: Path, source: Path | None, skipped: list[SkippedBackup
         problems = database_problems(backup.path)
         if not problems:
             return backup
-        skipped.append(SkippedBackup(backup.path, _summary(problems)))
+        skipped.append((backup.path, _summary(problems)))
     return None
 
 

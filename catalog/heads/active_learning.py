@@ -1,7 +1,5 @@
 """Active learning: choose the images whose labels would improve the head most."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from catalog.files.queries import FileEntry, files_with_content
@@ -11,20 +9,13 @@ from catalog.store.models import current_model
 from catalog.store.vectors import Floats, unpack_vectors
 
 POOL_FACTOR = 20  # uncertain images per requested one, so that different ones can be chosen
+# Unlabelled contents, closest to the middle of the head's undecided range first.
 UNCERTAIN_SQL = (
     "SELECT s.content, s.p_delete, v.data FROM score s JOIN vector v ON v.content = s.content AND v.model = ?"
     " JOIN content c ON c.id = s.content WHERE s.head = ? AND c.refs > 0"
     " AND NOT EXISTS (SELECT 1 FROM label l WHERE l.content = s.content)"
     " ORDER BY abs(s.p_delete - ?) LIMIT ?"
 )
-
-
-class UncertainContent(NamedTuple):
-    """An unlabelled content close to the middle of the head's undecided range. `vector`: packed."""
-
-    content: int
-    p_delete: float
-    vector: bytes
 
 
 def most_informative(database: Database, count: int) -> list[tuple[FileEntry, float]]:
@@ -37,14 +28,13 @@ def most_informative(database: Database, count: int) -> list[tuple[FileEntry, fl
     if model is None:
         return []
     middle = (stored.head.keep_below + stored.head.delete_above) / 2
-    rows = database.rows(UNCERTAIN_SQL, model.id, stored.id, middle, POOL_FACTOR * count)
-    pool = [UncertainContent(*row) for row in rows]
-    chosen = farthest_first(unpack_vectors([one.vector for one in pool], model.dims), count) if pool else []
+    pool = database.rows(UNCERTAIN_SQL, model.id, stored.id, middle, POOL_FACTOR * count)
     found = []
-    for index in chosen:
-        files = [entry for entry in files_with_content(database, pool[index].content) if entry.state == "ok"]
+    for index in farthest_first(unpack_vectors([vector for _, _, vector in pool], model.dims), count):
+        content, p_delete, _ = pool[index]
+        files = [entry for entry in files_with_content(database, content) if entry.state == "ok"]
         if files:
-            found.append((files[0], float(pool[index].p_delete)))
+            found.append((files[0], float(p_delete)))
     return found
 
 

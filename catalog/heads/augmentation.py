@@ -5,7 +5,6 @@ Views are not stored: those of a million labels would outgrow the catalog, and t
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import NamedTuple
 
 import numpy as np
 
@@ -24,13 +23,6 @@ FILE_OF_CONTENT_SQL = (
 )
 
 
-class LabelledImage(NamedTuple):
-    """A labelled image that was read again: its row in the training set, and its pixels as the model expects them."""
-
-    row: int
-    pixels: np.ndarray
-
-
 def embed_augmented_views(
     database: Database, embedder: FileEmbedder, training_set: TrainingSet, count: int, seed: int
 ) -> AugmentedViews:
@@ -44,14 +36,17 @@ def embed_augmented_views(
     batches, sources = [np.empty((0, features.shape[1]), np.float32)], [np.empty(0, np.int64)]
     images = _decode_labelled(database, embedder, training_set.contents)
     while batch := list(islice(images, BATCH_IMAGES)):
-        pixels = np.stack([view for image in batch for view in augmented_views(image.pixels, count, rng)])
-        rows = np.repeat(np.array([image.row for image in batch], np.int64), count)
+        pixels = np.stack([view for _, image in batch for view in augmented_views(image, count, rng)])
+        rows = np.repeat(np.array([row for row, _ in batch], np.int64), count)
         batches.append(np.hstack([embedder.session().run(pixels), features[rows, dims:]]))
         sources.append(rows)
     return AugmentedViews(np.vstack(batches), np.concatenate(sources))
 
 
-def _decode_labelled(database: Database, embedder: FileEmbedder, contents: list[int]) -> Iterator[LabelledImage]:
+def _decode_labelled(
+    database: Database, embedder: FileEmbedder, contents: list[int]
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the row of each labelled image in the training set, and its pixels as the model expects them."""
     expected = {}
     for row, content in enumerate(contents):
         for sha256, folder, name in database.rows(FILE_OF_CONTENT_SQL, content):
@@ -59,4 +54,4 @@ def _decode_labelled(database: Database, embedder: FileEmbedder, contents: list[
     for decoded in decode_files(expected, embedder.decode_settings(skip_embedded=False)):
         row, sha256 = expected[decoded.path]
         if decoded.facts is not None and decoded.sha256 == sha256:
-            yield LabelledImage(row, embedder.pixels(decoded))
+            yield row, embedder.pixels(decoded)

@@ -74,14 +74,14 @@ def _record(result: RecoveryResult) -> "RecoveryJson":
         "labels": result.labels,
         "salvaged": result.salvaged,
         "aside": None if result.damaged_file is None else os.fspath(result.damaged_file),
-        "passed": [{"path": os.fspath(skipped.path), "why": skipped.reason} for skipped in result.skipped],
+        "passed": [{"path": os.fspath(path), "why": reason} for path, reason in result.skipped],
         "next": NEXT_COMMAND,
     }
 
 
 def _print(result: RecoveryResult) -> None:
-    for skipped in result.skipped:
-        click.echo(f"skipped: {printable_path(os.fsencode(skipped.path))}: {skipped.reason}", err=True)
+    for path, reason in result.skipped:
+        click.echo(f"skipped: {printable_path(os.fsencode(path))}: {reason}", err=True)
     if result.source is None or result.source_time is None:
         click.echo("created a new catalog: all files will be read again; their history starts over", err=True)
     else:
