@@ -1,9 +1,9 @@
 """Messages about plans and results of `trash` and `restore`, for people; all go to stderr."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from catalog.cli.options import say
+from catalog.cli.options import echo_json, say
 from catalog.console import format_count, format_size
 from catalog.formatting import printable_path
 from catalog.trash.outcome import TrashResult
@@ -37,12 +37,18 @@ def print_refused(refused: list[RefusedPath], *, whole: bool = False) -> None:
     _say_each(refused, lambda one: f"refused: {printable_path(one.path)} {one.reason}", whole)
 
 
-def print_result(result: TrashResult) -> None:
-    """Print a refusal or a warning; a file that was moved without either is not mentioned."""
-    if result.refused:
-        say(f"refused: {printable_path(result.path)} {result.refused}")
-    if result.warning:
-        say(f"warning: {printable_path(result.to or result.path)}: {result.warning}")
+def print_results(results: Iterable[TrashResult], as_json: bool, *, messages: bool = True) -> list[TrashResult]:
+    """Print each result as soon as it is known, and return all: as JSON, and with `messages` refusals and warnings."""
+    shown: list[TrashResult] = []
+    for result in results:
+        shown.append(result)
+        if as_json:
+            echo_json(result.record())
+        if messages and result.refused:
+            say(f"refused: {printable_path(result.path)} {result.refused}")
+        if messages and result.warning:
+            say(f"warning: {printable_path(result.to or result.path)}: {result.warning}")
+    return shown
 
 
 def print_summary(verb: str, results: list[TrashResult], hint: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import click
 
 from catalog import exit_codes
-from catalog.cli.options import echo_json, json_option, say, with_catalog
+from catalog.cli.options import json_option, say, with_catalog
 from catalog.cli.params import BytesPath
 from catalog.context import CatalogContext
 from catalog.errors import UsageError
@@ -40,19 +40,14 @@ def command(
       catalog restore ~/Pictures/2021
       catalog restore --all --to ~/Pictures/restored
     """
-    from catalog.cli.trash_messages import print_result, print_summary
+    from catalog.cli.trash_messages import print_results, print_summary
 
     context.database.close()
     if bool(paths) + last + everything != 1:
         raise UsageError("name files, or use one of --last and --all", "`catalog trash --list` shows what there is.")
     if folder is not None and not os.path.isdir(folder):
         raise UsageError(f"{printable_path(folder)} is not a folder", "Create it first.")
-    results: list[TrashResult] = []
-    for result in _restore(context, paths, last, folder):
-        results.append(result)
-        if as_json:
-            echo_json(result.record())
-        print_result(result)
+    results = print_results(_restore(context, paths, last, folder), as_json)
     print_summary("restored", results, "")
     complete = all(result.done and not result.warning for result in results)
     return exit_codes.OK if complete else exit_codes.FINDINGS

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from catalog import exit_codes
-from catalog.cli.options import echo_json, echo_json_lines, json_option, say, with_catalog
+from catalog.cli.options import echo_json_lines, json_option, say, with_catalog
 from catalog.cli.params import STDIN, BytesPath, Duration, ListedPath, collect_paths
 from catalog.cli.prompt import confirm
 from catalog.context import CatalogContext
@@ -108,15 +108,15 @@ def _move_to_trash(
     stdin_used: bool,
     as_json: bool,
 ) -> int:
-    from catalog.cli.trash_messages import move_question, print_plan, print_summary
+    from catalog.cli.trash_messages import move_question, print_plan, print_results, print_summary
 
     print_plan(plan, whole=dry_run)
     refused = [result_of_refused(path) for path in plan.refused]
     if dry_run or not plan.moves or not confirm(move_question(plan), yes=yes, stdin_used=stdin_used):
-        _print_results([*refused, *map(result_of_move, plan.moves)], as_json)
+        print_results([*refused, *map(result_of_move, plan.moves)], as_json, messages=False)
         return exit_codes.FINDINGS if refused else exit_codes.OK
-    _print_results(refused, as_json)
-    results = refused + _print_results(_move(context, plan, survivor), as_json, messages=True)
+    print_results(refused, as_json, messages=False)
+    results = refused + print_results(_move(context, plan, survivor), as_json)
     print_summary("moved to the trash", results, RESTORE_HINT)
     return _exit_code(results)
 
@@ -171,16 +171,16 @@ def _json_record(record: TrashRecord, state: str) -> "TrashedFileJson":
 
 
 def _purge(context: CatalogContext, age: float, last_copy: bool, yes: bool, dry_run: bool, as_json: bool) -> int:
-    from catalog.cli.trash_messages import print_purge_plan, print_summary
+    from catalog.cli.trash_messages import print_purge_plan, print_results, print_summary
 
     with trash_session(context.config, time.time, say) as session:
         record_removals(session.database, session.log, session.trashed)
         old = records_older_than(_reachable_records(session.reread()), age, time.time())
     print_purge_plan(old)
     if dry_run or not old or not confirm("Delete them? This cannot be undone.", yes=yes):
-        _print_results([result_of_record(record, record.trash_path) for record in old], as_json)
+        print_results([result_of_record(record, record.trash_path) for record in old], as_json, messages=False)
         return exit_codes.OK
-    results = _print_results(_purge_shown(context, {record.id for record in old}, last_copy), as_json, messages=True)
+    results = print_results(_purge_shown(context, {record.id for record in old}, last_copy), as_json)
     print_summary("deleted", results, "")
     return _exit_code(results)
 
@@ -193,19 +193,6 @@ def _purge_shown(context: CatalogContext, shown: set[str], last_copy: bool) -> I
 
 def _reachable_records(session: TrashSession) -> list[TrashRecord]:
     return [record for record in session.trashed if is_reachable(session.database, record)]
-
-
-def _print_results(results: Iterable[TrashResult], as_json: bool, messages: bool = False) -> list[TrashResult]:
-    from catalog.cli.trash_messages import print_result
-
-    shown: list[TrashResult] = []
-    for result in results:
-        shown.append(result)
-        if as_json:
-            echo_json(result.record())
-        if messages:
-            print_result(result)
-    return shown
 
 
 def _exit_code(results: list[TrashResult]) -> int:
