@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,12 +84,16 @@ def decode_files(paths: Iterable[bytes], settings: DecodeSettings) -> Iterator[D
 def _decode_until_crash(
     remaining: Iterator[bytes], settings: DecodeSettings, lost: list[bytes]
 ) -> Iterator[DecodeResult]:
-    """Yield results until a worker dies; append the unfinished files to `lost`, as any of them may be the cause."""
+    """Yield results until a worker dies; append the unfinished files to `lost`, as any of them may be the cause.
+
+    Results that were ready by then are yielded, too.
+    """
     pending: deque[tuple[bytes, Future[DecodeResult]]] = deque()
     pool = ProcessPoolExecutor(settings.workers, forkserver_context(), start_worker, (settings,))
     try:
         while True:
-            while len(pending) < TASKS_PER_WORKER * settings.workers and (path := next(remaining, None)) is not None:
+            room = 0 if lost else TASKS_PER_WORKER * settings.workers - len(pending)
+            for path in islice(remaining, room):
                 try:
                     pending.append((path, pool.submit(decode_file, path)))
                 except BrokenProcessPool:
@@ -101,22 +106,8 @@ def _decode_until_crash(
                 yield future.result()
             except BrokenProcessPool:
                 lost.append(path)
-            if lost:
-                yield from _finished_results(pending, lost)
-                return
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _finished_results(
-    pending: deque[tuple[bytes, "Future[DecodeResult]"]], lost: list[bytes]
-) -> Iterator[DecodeResult]:
-    """Yield the results that were ready when the pool broke; append the other files to `lost`."""
-    for path, future in pending:
-        try:
-            yield future.result()
-        except BrokenProcessPool:
-            lost.append(path)
 
 
 def _decode_alone(path: bytes, settings: DecodeSettings) -> DecodeResult:

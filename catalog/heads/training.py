@@ -109,7 +109,11 @@ def train_head(
     if augment is not None:
         views = augment(training_set)
         training_set = replace(training_set, labelled=replace(training_set.labelled, views=views))
-    fitted = _fit(training_set, seed)
+    try:
+        fitted = fit_head(training_set.labelled, seed)
+    except TooFewLabels as error:
+        remedy = "Label more: `catalog label keep|delete PATH…`; `catalog next` suggests images."
+        raise UsageError(str(error), remedy) from error
     active = scoring_head(database)
     comparison = Comparison(True, "asked for") if force else compare_heads(active, fitted, training_set)
     with database.transaction():
@@ -162,15 +166,6 @@ def _image_time(row: LabelledContent) -> float:
         return datetime.fromisoformat(row.taken_at or "").timestamp()
     except (ValueError, OverflowError, OSError):
         return int(row.mtime_ns or 0) / 1e9
-
-
-def _fit(training_set: TrainingSet, seed: int) -> FittedHead:
-    try:
-        return fit_head(training_set.labelled, seed)
-    except TooFewLabels as error:
-        raise UsageError(
-            str(error), "Label more: `catalog label keep|delete PATH…`; `catalog next` suggests images."
-        ) from error
 
 
 def compare_heads(active: StoredHead | None, fitted: FittedHead, training_set: TrainingSet) -> Comparison:

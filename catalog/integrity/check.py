@@ -81,14 +81,9 @@ def index_findings(database: Database, state: Path) -> Iterator[CheckFinding]:
         if opened.reason != NO_SNAPSHOT:
             yield CheckFinding("index", None, f"the snapshot cannot be used: {opened.reason}")
         return
-    yield from compare_index_ids(
-        set(opened.vector_index.live_ids().tolist()), _vector_states(database, model.id), opened.seq
-    )
-
-
-def _vector_states(database: Database, model: int) -> dict[int, tuple[int, bool]]:
-    rows = database.rows("SELECT id, seq, live FROM vector WHERE model = ?", model)
-    return {id_: (seq, bool(live)) for id_, seq, live in rows}
+    rows = database.rows("SELECT id, seq, live FROM vector WHERE model = ?", model.id)
+    vectors = {id_: (seq, bool(live)) for id_, seq, live in rows}
+    yield from compare_index_ids(set(opened.vector_index.live_ids().tolist()), vectors, opened.seq)
 
 
 def compare_index_ids(ids: set[int], vectors: dict[int, tuple[int, bool]], seq: int) -> Iterator[CheckFinding]:
