@@ -44,22 +44,13 @@ def ask_service(state: Path, request: Mapping[str, Any], timeout: float = 5.0) -
             connection.settimeout(timeout)
             connection.connect(socket_address(folder))
             connection.sendall(json.dumps(request).encode() + b"\n")
-            answer = json.loads(_read_line(connection))
+            with connection.makefile("rb", CHUNK_BYTES) as stream:
+                answer = json.loads(stream.readline())
     except (OSError, ValueError):
         return None
     finally:
         os.close(folder)
     return answer if isinstance(answer, dict) else None
-
-
-def _read_line(connection: socket.socket) -> bytes:
-    parts: list[bytes] = []
-    while not parts or not parts[-1].endswith(b"\n"):
-        part = connection.recv(CHUNK_BYTES)
-        if not part:
-            raise ConnectionError("the service closed the connection")
-        parts.append(part)
-    return b"".join(parts)
 
 
 class ServiceClient:
