@@ -96,14 +96,14 @@ def _published_preprocessing(config: str, tag: str) -> dict[str, Any]:
     from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
 
     tags = [tag] if tag else list_pretrained_tags_by_model(config)
-    said = [get_pretrained_cfg(config, one) for one in tags]
-    if tag and not said[0]:
+    published = [get_pretrained_cfg(config, one) for one in tags]
+    if tag and not published[0]:
         raise ExportError(f"open_clip knows no tag {tag} of {config}")
     keys = ("mean", "std", "interpolation", "resize_mode")
-    ways = {tuple(each.get(key) for key in keys) for each in said}
-    if len(ways) != 1:
+    options = {tuple(each.get(key) for key in keys) for each in published}
+    if len(options) != 1:
         raise ExportError(f"which preprocessing? name the tag whose kind the weights are of: open_clip:{config}@TAG")
-    return {f"image_{key}": value for key, value in zip(keys, ways.pop(), strict=True)}
+    return {f"image_{key}": value for key, value in zip(keys, options.pop(), strict=True)}
 
 
 def _text_source(model: Any, name: str) -> TextSource:

@@ -35,8 +35,8 @@ class TextModule(nn.Module):
 
     def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
         """int64 [N, length] to [N, d]."""
-        given = {} if mask is None else {"attention_mask": mask}
-        return _pooled(self.model.get_text_features(input_ids=ids, **given))
+        inputs = {} if mask is None else {"attention_mask": mask}
+        return _pooled(self.model.get_text_features(input_ids=ids, **inputs))
 
 
 def load(name: str, weights: Path | None, seed: int | None, *, words: bool = True) -> ExportSource:
@@ -117,8 +117,8 @@ def _float_or_none(parameter: Any, to: Any = float) -> float | None:
     return None if parameter is None else float(to(parameter.detach().item()))
 
 
-def _pooled(given: Any) -> Tensor:
-    found = given if isinstance(given, Tensor) else given.pooler_output
+def _pooled(output: Any) -> Tensor:
+    found = output if isinstance(output, Tensor) else output.pooler_output
     if found is None:
         raise ExportError("the model gives no single vector for a picture (no pooled output)")
     pooled: Tensor = found
