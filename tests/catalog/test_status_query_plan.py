@@ -9,15 +9,15 @@ import pytest
 from catalog.context import CatalogContext
 from catalog.status import collect_status
 from catalog.store.database import Database
-from tests.support.running_service import Household
+from tests.support.running_service import RunningService
 
 FULL_SCAN = re.compile(r"SCAN (\w+)(?! USING (COVERING )?INDEX)")
 SMALL_TABLES = {"tally", "t", "volume", "v", "model", "head", "h", "clock", "event", "intake", "i", "l", "label", "m"}
 
 
 def test_status_scans_no_table_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    house = Household(tmp_path)
-    assert house.once().returncode == 0
+    service = RunningService(tmp_path)
+    assert service.once().returncode == 0
     queries: list[tuple[str, tuple[Any, ...]]] = []
     rows = Database.rows
 
@@ -25,7 +25,7 @@ def test_status_scans_no_table_of_files(tmp_path: Path, monkeypatch: pytest.Monk
         queries.append((sql, values))
         return rows(self, sql, *values)
 
-    context = CatalogContext(house.config)
+    context = CatalogContext(service.config)
     monkeypatch.setattr(Database, "rows", recording)
     collect_status(context)
     assert len(queries) > 10

@@ -1,16 +1,16 @@
-"""A household in the test's own directory, its service ended whatever happens."""
+"""A service on a collection in the test's temporary directory."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.running_service import Household
+from tests.support.running_service import RunningService
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[Household]:
-    """Limits are short, so that a decoder that hangs or grows is ended soon."""
-    made = Household(tmp_path, "[intake]\nworkers = 1\nseconds = 2.0\nmemory_mb = 400\n")
+def service(tmp_path: Path) -> Iterator[RunningService]:
+    """Yield a service with tight limits, so that a decoder that hangs or grows is killed soon."""
+    made = RunningService(tmp_path, "[intake]\nworkers = 1\nseconds = 2.0\nmemory_mb = 400\n")
     yield made
     made.close()

@@ -9,7 +9,7 @@ import shutil
 import time
 from pathlib import Path
 
-from tests.support.running_service import PATIENCE, Household, picture, until
+from tests.support.running_service import TIMEOUT_SECONDS, RunningService, picture, until
 
 # Where to die, and how often a day passes there at most: in the service itself, or in a worker of it.
 POINTS = {
@@ -36,8 +36,8 @@ DAY = 8.0  # seconds until a day ends that does not come to its point: then the 
 class Life:
     """One collection; `dice` decides all that happens."""
 
-    def __init__(self, house: Household, dice: random.Random) -> None:
-        self.house, self.dice = house, dice
+    def __init__(self, service: RunningService, dice: random.Random) -> None:
+        self.service, self.dice = service, dice
         self.files: dict[str, bytes] = {}  # what stands on disk, by its path below the root
         self.seed = 0
         self.deaths: dict[str, int] = {}
@@ -46,7 +46,7 @@ class Life:
             self.create()
 
     def place(self, name: str) -> Path:
-        return Path(os.fsdecode(self.house.root), name)
+        return Path(os.fsdecode(self.service.root), name)
 
     def put(self, name: str, data: bytes) -> None:
         place = self.place(name)
@@ -116,35 +116,35 @@ class Life:
         before, during = self.dice.randrange(4), self.dice.randrange(1, 5)
         for _ in range(before):
             self.something()
-        self.house.start(ready=False, CATALOGD_KILL_AT=f"{point}:{count}")
+        self.service.start(ready=False, CATALOGD_KILL_AT=f"{point}:{count}")
         deadline = time.monotonic() + DAY
-        while self.house.alive and time.monotonic() < deadline:
+        while self.service.alive and time.monotonic() < deadline:
             if during:
                 self.something()
                 during -= 1
-            elif self.dice.random() < 0.3 and self.house.live() is not None:
-                self.house.signal(1)  # SIGHUP: another scan, another look at the volumes
+            elif self.dice.random() < 0.3 and self.service.live() is not None:
+                self.service.signal(1)  # SIGHUP: another scan, another look at the volumes
             time.sleep(self.dice.uniform(0.0, 0.3))
-        word = point if not self.house.alive else "from outside"
+        word = point if not self.service.alive else "from outside"
         self.deaths[word] = self.deaths.get(word, 0) + 1
-        self.house.kill()
+        self.service.kill()
 
     def quiet(self) -> None:
         """The next start brings all in order."""
-        self.house.start()
-        house = self.house
-        assert until(lambda: not house.busy() and not house.findings(), 2 * PATIENCE), (
-            house.busy(),
-            house.findings(),
-            house.tail(),
+        self.service.start()
+        service = self.service
+        assert until(lambda: not service.busy() and not service.findings(), 2 * TIMEOUT_SECONDS), (
+            service.busy(),
+            service.findings(),
+            service.tail(),
         )
         self.judge()
-        assert house.stop() == 0
-        assert house.findings() == []
+        assert service.stop() == 0
+        assert service.findings() == []
 
     def given_up(self) -> list[bytes]:
         """Files that were in hand at three deaths in a row: taken for the cause of them, and tried again in a day."""
-        rows = self.house.rows(
+        rows = self.service.rows(
             "SELECT d.path, f.name FROM file f JOIN directory d ON d.id = f.directory"
             " WHERE f.reason = 'crashes the decoder' AND f.due > unixepoch()"
         )
@@ -152,20 +152,22 @@ class Life:
 
     def judge(self) -> None:
         """Nothing is lost, nothing is there twice."""
-        root = len(self.house.root) + 1
-        states = {os.fsdecode(path[root:]): state for path, state in self.house.states().items() if state[0] != "gone"}
+        root = len(self.service.root) + 1
+        states = {
+            os.fsdecode(path[root:]): state for path, state in self.service.states().items() if state[0] != "gone"
+        }
         assert states.keys() == self.files.keys()
         struck = {os.fsdecode(path[root:]) for path in self.given_up()}
         for name, data in self.files.items():
             state, sha256, reason = states[name]
             assert state in ("ok", "rejected"), (name, reason)
             assert name in struck or sha256 == hashlib.sha256(data).digest(), (name, state, reason)
-        vectors = self.house.vectors()
+        vectors = self.service.vectors()
         assert {sha256 for state, sha256, _ in states.values() if state == "ok"} <= vectors.keys()
         assert {sha256: vectors.get(sha256) for sha256 in self.vectors} == self.vectors  # none was made a second time
         self.vectors = vectors
-        assert self.house.rows("SELECT content, model FROM vector GROUP BY 1, 2 HAVING count(*) > 1") == []
-        doubled = self.house.rows(
+        assert self.service.rows("SELECT content, model FROM vector GROUP BY 1, 2 HAVING count(*) > 1") == []
+        doubled = self.service.rows(
             "SELECT file, content FROM (SELECT file, content, verdict,"
             " lag(content) OVER (PARTITION BY file ORDER BY id) AS last FROM history) WHERE content = last"
         )

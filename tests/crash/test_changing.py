@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.running_service import Household, until
+from tests.support.running_service import RunningService, until
 
 SLOW = str(Path(__file__).parents[1] / "injected" / "slow_decoder")
 # Writes pictures over one another, in place and in pieces, and says of each piece what the whole file was after it.
@@ -42,40 +42,40 @@ with open(sys.argv[1], "ab", buffering=0) as file:
 
 
 @pytest.mark.timeout(300)
-def test_every_recorded_hash_is_of_bytes_that_were_on_disk(house: Household) -> None:
-    house.start(PYTHONPATH=SLOW)
-    paths = [os.path.join(os.fsdecode(house.root), f"{number}.ppm") for number in range(3)]
+def test_every_recorded_hash_is_of_bytes_that_were_on_disk(service: RunningService) -> None:
+    service.start(PYTHONPATH=SLOW)
+    paths = [os.path.join(os.fsdecode(service.root), f"{number}.ppm") for number in range(3)]
     writers = [
         subprocess.Popen([sys.executable, "-c", WRITER, path, "12", str(seed)], stdout=subprocess.PIPE, text=True)
         for seed, path in enumerate(paths)
     ]
     states = [set(writer.communicate()[0].split()) for writer in writers]
-    assert until(lambda: len(house.states()) == 3 and not house.busy() and not house.findings()), house.tail()
+    assert until(lambda: len(service.states()) == 3 and not service.busy() and not service.findings()), service.tail()
     for path, stood in zip(paths, states, strict=True):
-        state, sha256, _ = house.states()[os.fsencode(path)]
+        state, sha256, _ = service.states()[os.fsencode(path)]
         assert (state, sha256) == ("ok", hashlib.sha256(Path(path).read_bytes()).digest())
-        taken = house.rows(
+        taken = service.rows(
             "SELECT lower(hex(c.sha256)) FROM history h JOIN content c ON c.id = h.content JOIN file f ON f.id = h.file"
             " WHERE f.name = ?",
             os.fsencode(os.path.basename(path)),
         )
         assert {sha256 for (sha256,) in taken} <= stood
-    assert house.stop() == 0
+    assert service.stop() == 0
 
 
 @pytest.mark.timeout(300)
-def test_a_pass_over_files_that_keep_changing_ends(house: Household) -> None:
+def test_a_pass_over_files_that_keep_changing_ends(service: RunningService) -> None:
     """They are checked several times and left pending: no pass waits for a download."""
-    path = Path(os.fsdecode(house.root), "growing.ppm")
+    path = Path(os.fsdecode(service.root), "growing.ppm")
     writer = subprocess.Popen([sys.executable, "-c", GROWING, path])
     try:
         assert until(lambda: path.exists() and path.stat().st_size > 5000)
-        done = house.once()
+        done = service.once()
         assert done.returncode == 0, done.stderr
-        ((state, _, _),) = house.states().values()
+        ((state, _, _),) = service.states().values()
         assert state in ("pending", "rejected")
     finally:
         writer.kill()
         writer.wait()
-    assert house.once().returncode == 0
-    assert house.findings() == []
+    assert service.once().returncode == 0
+    assert service.findings() == []

@@ -10,7 +10,7 @@ import pytest
 
 from catalog.client.service import ask_service
 from catalog.store.database import Database
-from tests.support.running_service import PATIENCE, Household, picture, until
+from tests.support.running_service import TIMEOUT_SECONDS, RunningService, picture, until
 
 FILES = 12
 # The point, and at which of its passages to die.
@@ -18,46 +18,46 @@ OF_SCRUBS = {"scrub.read": 7, "scrub.record": 1}
 AND_AFTER = {"intake.collect": 1, "record": 1}  # the file that differs is read once more
 
 
-def furnish(house: Household) -> None:
+def furnish(service: RunningService) -> None:
     """Files that one pass has read; in one of them a bit has flipped since, with its size and dates unchanged."""
     for seed in range(FILES):
-        Path(os.fsdecode(house.root), f"{seed}.png").write_bytes(picture(seed))
-    assert house.once().returncode == 0
-    spoilt = Path(os.fsdecode(house.root), "3.png")
+        Path(os.fsdecode(service.root), f"{seed}.png").write_bytes(picture(seed))
+    assert service.once().returncode == 0
+    spoilt = Path(os.fsdecode(service.root), "3.png")
     data = bytearray(spoilt.read_bytes())
     data[-20] ^= 1
     spoilt.write_bytes(data)
     found = spoilt.stat()
-    database = Database(house.config.database, write=True)
+    database = Database(service.config.database, write=True)
     database.run(
         "UPDATE file SET mtime_ns = ?, ctime_ns = ? WHERE name = x'332e706e67'", found.st_mtime_ns, found.st_ctime_ns
     )
     database.close()
 
 
-def account(house: Household) -> dict[str, int]:
-    (detail,) = house.rows("SELECT detail FROM event WHERE kind = 'scrubbed'")[-1]
+def account(service: RunningService) -> dict[str, int]:
+    (detail,) = service.rows("SELECT detail FROM event WHERE kind = 'scrubbed'")[-1]
     found: dict[str, int] = json.loads(detail)
     return found
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("point", OF_SCRUBS | AND_AFTER)
-def test_a_killed_scrub_continues_at_the_next_start(house: Household, point: str) -> None:
-    furnish(house)
+def test_a_killed_scrub_continues_at_the_next_start(service: RunningService, point: str) -> None:
+    furnish(service)
     began = time.time()
-    house.start(CATALOGD_KILL_AT=f"{point}:{(OF_SCRUBS | AND_AFTER)[point]}")
-    ask_service(house.state, {"op": "scrub", "begin": True, "limit": 1_000_000})
-    assert until(lambda: not house.alive), house.tail()
-    assert house.service is not None and house.service.returncode == -signal.SIGKILL, house.tail()
-    house.start()
-    assert until(lambda: account(house)["ended"], PATIENCE), house.tail()
-    assert until(lambda: not house.busy()), house.tail()
-    assert house.rows("SELECT count(*) FROM file WHERE last_verified < ?", began) == [(0,)]
-    found = account(house)
+    service.start(CATALOGD_KILL_AT=f"{point}:{(OF_SCRUBS | AND_AFTER)[point]}")
+    ask_service(service.state, {"op": "scrub", "begin": True, "limit": 1_000_000})
+    assert until(lambda: not service.alive), service.tail()
+    assert service.process is not None and service.process.returncode == -signal.SIGKILL, service.tail()
+    service.start()
+    assert until(lambda: account(service)["ended"], TIMEOUT_SECONDS), service.tail()
+    assert until(lambda: not service.busy()), service.tail()
+    assert service.rows("SELECT count(*) FROM file WHERE last_verified < ?", began) == [(0,)]
+    found = account(service)
     assert (found["files"], found["sound"], found["different"]) == (FILES, FILES - 1, 1), "each is counted once"
-    assert len(house.rows("SELECT id FROM event WHERE kind = 'scrubbed'")) == 1
-    assert len(house.rows("SELECT id FROM event WHERE kind = 'betrayed'")) == 1
-    assert house.rows("SELECT count(*) FROM history") == [(FILES + 1,)]
-    assert house.stop() == 0
-    assert house.findings() == []
+    assert len(service.rows("SELECT id FROM event WHERE kind = 'scrubbed'")) == 1
+    assert len(service.rows("SELECT id FROM event WHERE kind = 'betrayed'")) == 1
+    assert service.rows("SELECT count(*) FROM history") == [(FILES + 1,)]
+    assert service.stop() == 0
+    assert service.findings() == []

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import ResourceError
-from tests.support.running_service import Household, picture
+from tests.support.running_service import RunningService, picture
 
 START = "from daemon.main import main; main()"
 
@@ -30,9 +30,9 @@ def start(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_pass_leaves_no_temporary_file(tmp_path: Path, short: Path) -> None:
     """It exits without tearing the interpreter down; functions registered with atexit run all the same."""
-    house = Household(tmp_path)
+    service = RunningService(tmp_path)
     (tmp_path / "root0" / "a.png").write_bytes(picture(1))
-    done = start(short, "--once", "--config", str(house.config_path))
+    done = start(short, "--once", "--config", str(service.config_path))
     assert done.returncode == 0, done.stderr
     assert os.listdir(short) == []
 
@@ -50,7 +50,7 @@ def test_the_exit_code_is_that_of_the_command(short: Path, words: list[str], cod
 def test_a_temporary_directory_with_too_long_a_path_is_reported(tmp_path: Path) -> None:
     deep = tmp_path / ("x" * 100)
     deep.mkdir()
-    done = start(deep, "--once", "--config", str(Household(tmp_path).config_path))
+    done = start(deep, "--once", "--config", str(RunningService(tmp_path).config_path))
     assert done.returncode == ResourceError.exit_code, done.stderr
     assert "error: cannot start the process that image workers are forked from: AF_UNIX path too long" in done.stderr
     assert "remedy: " in done.stderr and "TMPDIR" in done.stderr and "Traceback" not in done.stderr
@@ -58,10 +58,10 @@ def test_a_temporary_directory_with_too_long_a_path_is_reported(tmp_path: Path) 
 
 def test_a_pass_with_nothing_to_embed_opens_no_model(tmp_path: Path, short: Path) -> None:
     """A second copy is recognised by its hash, so reading it needs no model."""
-    house, root = Household(tmp_path), tmp_path / "root0"
+    service, root = RunningService(tmp_path), tmp_path / "root0"
     (root / "a.png").write_bytes(picture(1))
-    first = start(short, "--once", "--config", str(house.config_path))
+    first = start(short, "--once", "--config", str(service.config_path))
     (root / "b.png").write_bytes(picture(1))
-    second = start(short, "--once", "--config", str(house.config_path))
+    second = start(short, "--once", "--config", str(service.config_path))
     assert "model_ready" in first.stderr and '"read": 1' in second.stderr, second.stderr
     assert "model_ready" not in second.stderr

@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 
 from daemon.service import Service
-from tests.support.running_service import Household
+from tests.support.running_service import RunningService
 
 
 def test_watches_are_removed_after_the_thread_that_maintains_them_has_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise the thread finds a root unwatched, watches it again, and fails: once in some hundred stops."""
-    home = Household(tmp_path)
-    home.state.mkdir()
-    service = Service(home.config, once=False)
+    running = RunningService(tmp_path)
+    running.state.mkdir()
+    service = Service(running.config, once=False)
     service.start()
     tending: list[bool] = []
     give_back = service.reconciler.stop

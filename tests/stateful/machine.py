@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from tests.stateful.collection import Blob, Collection, Item, Link, within
-from tests.support.running_service import PATIENCE, Household, State, drop_powers, picture
+from tests.support.running_service import TIMEOUT_SECONDS, RunningService, State, drop_powers, picture
 
 NAMES = [b"a.png", b"b.png", b"c.jpg", b"\xff\xfe.png", b"new\nline.png", b"\x1b[31m.png", b"x" * 200 + b".png"]
 DIRECTORIES = [b"", b"d", b"d/e", b"f\xff", b"g"]
@@ -34,7 +34,7 @@ class Machine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="catalogd-machine-"))
-        self.house = Household(self.folder)
+        self.service = RunningService(self.folder)
         self.files = Collection()
         self.outside: dict[bytes, Item] = {}
         self.absent = False
@@ -53,7 +53,7 @@ class Machine(RuleBasedStateMachine):
     # -- the disk
 
     def _real(self, path: bytes) -> bytes:
-        return os.path.join(self.house.root, path)
+        return os.path.join(self.service.root, path)
 
     def _write(self, path: bytes, data: bytes, healthy: bool | None) -> None:
         """Write in place: the inode and all links to it change."""
@@ -252,18 +252,18 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: not self.absent)
     @rule(leave_empty=st.booleans())
     def root_goes_away(self, leave_empty: bool) -> None:
-        os.rename(self.house.root, self.house.root + b".away")
+        os.rename(self.service.root, self.service.root + b".away")
         if leave_empty:
-            os.mkdir(self.house.root)
+            os.mkdir(self.service.root)
         self.absent = True
         self.quiet()
 
     @precondition(lambda self: self.absent)
     @rule()
     def root_comes_back(self) -> None:
-        if os.path.isdir(self.house.root):
-            os.rmdir(self.house.root)
-        os.rename(self.house.root + b".away", self.house.root)
+        if os.path.isdir(self.service.root):
+            os.rmdir(self.service.root)
+        os.rename(self.service.root + b".away", self.service.root)
         self.absent = False
 
     @precondition(lambda self: not self.absent and os.geteuid() == 0)
@@ -282,11 +282,11 @@ class Machine(RuleBasedStateMachine):
     def write_on_the_disk(self, name: bytes, seed: int) -> None:
         self._write(os.path.join(DISK, name), picture(seed), True)
 
-    @precondition(lambda self: not self.absent and self.house.alive)
+    @precondition(lambda self: not self.absent and self.service.alive)
     @rule(directory=directories, name=names, seed=seeds)
     def overflow(self, directory: bytes, name: bytes, seed: int) -> None:
         """More events than the queue holds, then changes whose events are lost."""
-        self.house.signal(signal.SIGSTOP)
+        self.service.signal(signal.SIGSTOP)
         one, other = self._real(b"._flood"), self._real(b"._flood2")
         open(one, "wb").close()
         for _ in range(FLOOD // 2):
@@ -295,42 +295,42 @@ class Machine(RuleBasedStateMachine):
         self.replace(directory, name, seed)
         self.write(b"d/new", name, seed)
         os.unlink(one)
-        self.house.signal(signal.SIGCONT)
+        self.service.signal(signal.SIGCONT)
 
-    @precondition(lambda self: self.house.alive)
+    @precondition(lambda self: self.service.alive)
     @rule(restart=st.booleans())
     def kill(self, restart: bool) -> None:
-        self.house.kill()
+        self.service.kill()
         if restart:
             self._start()
 
-    @precondition(lambda self: self.house.alive)
+    @precondition(lambda self: self.service.alive)
     @rule(restart=st.booleans())
     def stop(self, restart: bool) -> None:
-        assert self.house.stop() == 0, self.house.tail()
+        assert self.service.stop() == 0, self.service.tail()
         if restart:
             self._start()
 
-    @precondition(lambda self: not self.house.alive)
+    @precondition(lambda self: not self.service.alive)
     @rule()
     def start(self) -> None:
         self._start()
 
-    @precondition(lambda self: self.house.alive)
+    @precondition(lambda self: self.service.alive)
     @rule()
     def reload(self) -> None:
-        self.house.signal(signal.SIGHUP)
+        self.service.signal(signal.SIGHUP)
 
-    @precondition(lambda self: not self.house.alive)
+    @precondition(lambda self: not self.service.alive)
     @rule()
     def one_pass(self) -> None:
         """`catalogd --once` leaves nothing open, and says by its exit code that something is out of reach."""
-        done = self.house.once(preexec=self._powers())
+        done = self.service.once(preexec=self._powers())
         out_of_reach = self.absent or self.files.closed or self.files.away
         assert done.returncode == (4 if out_of_reach else 0), done.stderr
-        wrong = self.files.wrong(self._states(), self.absent) + [str(finding) for finding in self.house.findings()]
+        wrong = self.files.wrong(self._states(), self.absent) + [str(finding) for finding in self.service.findings()]
         self.broken = bool(wrong)
-        assert not wrong, "\n".join([*wrong, self.house.tail()])
+        assert not wrong, "\n".join([*wrong, self.service.tail()])
         self.blind = False
 
     @rule()
@@ -338,7 +338,7 @@ class Machine(RuleBasedStateMachine):
         self.quiet()
 
     def _start(self) -> None:
-        self.house.start(preexec=self._powers())
+        self.service.start(preexec=self._powers())
 
     def _powers(self) -> Callable[[], None] | None:
         return drop_powers if os.geteuid() == 0 else None
@@ -348,26 +348,26 @@ class Machine(RuleBasedStateMachine):
         self.files.away.discard(DISK)
 
     def _states(self) -> dict[bytes, State]:
-        top = len(self.house.root) + 1
-        return {path[top:]: state for path, state in self.house.states().items()}
+        top = len(self.service.root) + 1
+        return {path[top:]: state for path, state in self.service.states().items()}
 
     # -- what must hold
 
     def quiet(self) -> None:
         """Wait until the service has nothing to do; then nothing may be wrong."""
-        if not self.house.alive:
+        if not self.service.alive:
             self._start()
         if self.blind:
             time.sleep(0.2)  # a reload may overtake the events of what was done before
-            self.house.signal(signal.SIGHUP)
+            self.service.signal(signal.SIGHUP)
             self.blind = False
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while wrong := self.wrong():
-            assert self.house.alive, f"the service ended\n{self.house.tail()}"
+            assert self.service.alive, f"the service ended\n{self.service.tail()}"
             if time.monotonic() > deadline:
                 self.broken = True
                 listed = "\n".join(wrong)
-                raise AssertionError(f"not in order after {PATIENCE:g} s:\n{listed}\n{self.house.tail()}")
+                raise AssertionError(f"not in order after {TIMEOUT_SECONDS:g} s:\n{listed}\n{self.service.tail()}")
             time.sleep(0.1)
         if not self.absent:
             self.files.meet()
@@ -375,33 +375,33 @@ class Machine(RuleBasedStateMachine):
 
     def wrong(self) -> list[str]:
         """All that is not as it should be; empty once quiet."""
-        busy = self.house.busy()
+        busy = self.service.busy()
         if busy:
             return [busy]
-        found = self.files.wrong(self._states(), self.absent) + [str(finding) for finding in self.house.findings()]
-        live = self.house.live()
-        vectors = self.house.rows("SELECT count(*) FROM vector WHERE live = 1")[0][0]
+        found = self.files.wrong(self._states(), self.absent) + [str(finding) for finding in self.service.findings()]
+        live = self.service.live()
+        vectors = self.service.rows("SELECT count(*) FROM vector WHERE live = 1")[0][0]
         if live is not None and live["index"]["size"] != vectors:
             found.append(f"the index has {live['index']['size']} vectors, {vectors} live")
         return found
 
     def _keep_vectors(self) -> None:
         """No content is ever embedded a second time."""
-        now = self.house.vectors()
+        now = self.service.vectors()
         lost = {sha256: (id_, now.get(sha256)) for sha256, id_ in self.vectors.items() if now.get(sha256) != id_}
         assert not lost, f"vectors were made anew: {lost}"
         self.vectors = now
 
     def teardown(self) -> None:
-        if not hasattr(self, "house"):
+        if not hasattr(self, "service"):
             return
         try:
             if not self.broken:
                 self.quiet()
                 self._end()
         finally:
-            self.house.close()
-            for root in (self.house.root, self.house.root + b".away"):
+            self.service.close()
+            for root in (self.service.root, self.service.root + b".away"):
                 subprocess.run(["umount", "-l", os.path.join(root, DISK)], stderr=subprocess.DEVNULL)
             for folder, directories, _ in os.walk(os.fsencode(self.folder)):
                 for name in directories:
@@ -410,6 +410,6 @@ class Machine(RuleBasedStateMachine):
 
     def _end(self) -> None:
         """After an orderly stop the saved index is compared too, and a full pass has nothing to read."""
-        assert self.house.stop() == 0, self.house.tail()
-        found = self.house.findings()
+        assert self.service.stop() == 0, self.service.tail()
+        found = self.service.findings()
         assert not found, "\n".join(map(str, found))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.running_service import Household, picture, until
+from tests.support.running_service import RunningService, picture, until
 
 PROCESSES, ROUNDS = 4, 42_000
 EVENTS = 6 * PROCESSES * ROUNDS  # create, modify, close, moved from, moved to, delete
@@ -34,11 +34,11 @@ for n in range(rounds):
 
 
 @pytest.fixture
-def house() -> Iterator[Household]:
+def service() -> Iterator[RunningService]:
     """Yield a service in memory: a disk would be slower than the storm."""
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     folder = Path(tempfile.mkdtemp(prefix="catalogd-storm-", dir=memory))
-    made = Household(folder)
+    made = RunningService(folder)
     root = Path(os.fsdecode(made.root))
     for number in range(200):
         (root / str(number)).mkdir()
@@ -48,32 +48,34 @@ def house() -> Iterator[Household]:
     shutil.rmtree(folder)
 
 
-def test_a_million_events(house: Household) -> None:
-    house.start()
-    assert until(lambda: len(house.vectors()) == 200 and not house.busy(), 120), house.tail()
-    vectors = house.vectors()
+def test_a_million_events(service: RunningService) -> None:
+    service.start()
+    assert until(lambda: len(service.vectors()) == 200 and not service.busy(), 120), service.tail()
+    vectors = service.vectors()
     began = time.monotonic()
-    command = [sys.executable, "-c", STORM, os.fsdecode(house.root)]
+    command = [sys.executable, "-c", STORM, os.fsdecode(service.root)]
     storms = [subprocess.Popen([*command, str(seed), str(ROUNDS)]) for seed in range(PROCESSES)]
     slowest, asked = 0.0, 0
     while any(storm.poll() is None for storm in storms):
         before = time.monotonic()
-        assert house.live() is not None, house.tail()
+        assert service.live() is not None, service.tail()
         slowest, asked = max(slowest, time.monotonic() - before), asked + 1
         time.sleep(0.2)
     assert [storm.returncode for storm in storms] == [0] * PROCESSES
     ended = time.monotonic()
-    expected = {os.path.join(top, name) for top, _, names in os.walk(house.root) for name in names if name[:1] != b"."}
+    expected = {
+        os.path.join(top, name) for top, _, names in os.walk(service.root) for name in names if name[:1] != b"."
+    }
 
     def known() -> set[bytes]:
-        return {path for path, (state, _, _) in house.states().items() if state != "gone"}
+        return {path for path, (state, _, _) in service.states().items() if state != "gone"}
 
-    assert until(lambda: not house.busy() and known() == expected, 900), (house.busy(), house.tail())
-    assert until(lambda: house.findings() == [], 120), house.findings()[:5]
+    assert until(lambda: not service.busy() and known() == expected, 900), (service.busy(), service.tail())
+    assert until(lambda: service.findings() == [], 120), service.findings()[:5]
     print(
         f"{EVENTS:,} events in {ended - began:.0f} s; {asked} answers meanwhile, the slowest in {slowest:.2f} s;"
         f" all in order {time.monotonic() - ended:.0f} s later"
     )
-    assert vectors.items() <= house.vectors().items()
-    assert house.stop() == 0
-    assert house.findings() == []
+    assert vectors.items() <= service.vectors().items()
+    assert service.stop() == 0
+    assert service.findings() == []

@@ -1,4 +1,4 @@
-"""The parts that answer, in the process of a test: an index at the socket of a household whose service does not run."""
+"""An index served in the test's own process, at the socket of a service that does not run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,25 +11,25 @@ from daemon.api.server import ApiServer
 from daemon.embed.model_loader import LoadedModel
 from daemon.followers.index import IndexFollower
 from daemon.writer import Writer
-from tests.support.running_service import Household
+from tests.support.running_service import RunningService
 
 
 @contextmanager
-def answering(catalog: Path, house: Household) -> Iterator[IndexFollower]:
-    """The index of the first model of a catalog, caught up."""
-    bundle = configured_bundle(house.config)
+def serve_index(catalog: Path, service: RunningService) -> Iterator[IndexFollower]:
+    """Yield the index of the first model of a catalog, caught up and answering at the socket."""
+    bundle = configured_bundle(service.config)
     follower = IndexFollower(catalog, catalog.parent, 1, bundle.id, bundle.dims)
     follower.start()
     while follower.step():
         pass
-    model = LoadedModel(bundle, house.config, 1, Writer(catalog))
-    answerer = ApiServer(
-        house.state / "socket",
+    model = LoadedModel(bundle, service.config, 1, Writer(catalog))
+    server = ApiServer(
+        service.state / "socket",
         {"similar": lambda request: search_by_vector(follower.search, model, similar_request(request))},
     )
-    answerer.start()
+    server.start()
     try:
         yield follower
     finally:
-        answerer.stop()
+        server.stop()
         follower.close()

@@ -12,7 +12,7 @@ import pytest
 
 SYSTEMD = Path("/lib/systemd/systemd")
 REPOSITORY = Path(__file__).parents[2]
-PATIENCE = 90.0
+TIMEOUT_SECONDS = 90.0
 BOOT = """
 set -e
 mount --make-rprivate /
@@ -61,13 +61,15 @@ class Managed:
         inside = ["nsenter", "-t", str(self._init()), "-m", "-p", "-u", "-i", "-r", "-w"]
         path = f"{Path(sys.executable).parent}:/usr/sbin:/usr/bin:/sbin:/bin"
         environment = ["env", "-i", f"PATH={path}", "HOME=/root", "LC_ALL=C.UTF-8"]
-        return subprocess.run([*inside, *environment, *command], capture_output=True, text=True, timeout=PATIENCE)
+        return subprocess.run(
+            [*inside, *environment, *command], capture_output=True, text=True, timeout=TIMEOUT_SECONDS
+        )
 
     def ask(self, *words: str) -> str:
         """What `systemctl` says, whether it is content or not."""
         return self.run("systemctl", *words).stdout.strip()
 
-    def until(self, condition: Callable[[], bool], seconds: float = PATIENCE) -> bool:
+    def until(self, condition: Callable[[], bool], seconds: float = TIMEOUT_SECONDS) -> bool:
         """Whether it came to be in time."""
         end = time.monotonic() + seconds
         while time.monotonic() < end and self._process.poll() is None:

@@ -14,16 +14,16 @@ from catalog.report.archive import choose_baseline, read_reports
 from catalog.report.build import Report, build_report
 from catalog.report.elements import Baseline
 from catalog.store.database import Database
-from tests.support.running_service import Household, picture
+from tests.support.running_service import RunningService, picture
 
 COUNT = 24
 EVIL = b"<script>alert(1)<b>&\"'\n\xff.png"  # a slash would end the name
 NO_BASELINE = Baseline(0.0)
 
 
-def place(house: Household, name: str | bytes = "", root: int = 0) -> Path:
+def place(service: RunningService, name: str | bytes = "", root: int = 0) -> Path:
     """Return the path of a file in a root."""
-    return Path(os.fsdecode(house.roots[root]), os.fsdecode(name))
+    return Path(os.fsdecode(service.roots[root]), os.fsdecode(name))
 
 
 def shot(seed: int, bad: bool) -> bytes:
@@ -40,42 +40,42 @@ def shot(seed: int, bad: bool) -> bytes:
     return buffer.getvalue()
 
 
-def add_images(house: Household) -> None:
+def add_images(service: RunningService) -> None:
     """Add images of two kinds, a copy, a damaged one and one with a hostile name, and make a pass over them."""
     for number in range(COUNT):
         kind = "b" if number % 2 else "a"
-        place(house, f"{kind}{number:03}.png").write_bytes(shot(number, bad=kind == "b"))
-    place(house, "copy.png").write_bytes(shot(0, bad=False))
-    place(house, EVIL).write_bytes(picture(999))
-    place(house, "cut.jpg").write_bytes(picture(7, "JPEG")[:-200])
-    assert house.once().returncode == 0, house.tail()
+        place(service, f"{kind}{number:03}.png").write_bytes(shot(number, bad=kind == "b"))
+    place(service, "copy.png").write_bytes(shot(0, bad=False))
+    place(service, EVIL).write_bytes(picture(999))
+    place(service, "cut.jpg").write_bytes(picture(7, "JPEG")[:-200])
+    assert service.once().returncode == 0, service.tail()
 
 
-def label_and_train(house: Household) -> None:
+def label_and_train(service: RunningService) -> None:
     """Label images and train a head; the file with the hostile name is labelled delete."""
     for label, kind in (("keep", "a"), ("delete", "b")):
-        named = [*map(str, sorted(place(house).glob(f"{kind}*.png"))[:11])]
+        named = [*map(str, sorted(place(service).glob(f"{kind}*.png"))[:11])]
         if label == "delete":
-            named.append(os.fsdecode(house.root + b"/" + EVIL))
-        assert call(house, "label", label, *named).exit_code == 0
-    assert call(house, "train", "--force").exit_code == 0
+            named.append(os.fsdecode(service.root + b"/" + EVIL))
+        assert call(service, "label", label, *named).exit_code == 0
+    assert call(service, "train", "--force").exit_code == 0
 
 
-def flip_byte(house: Household, name: str | bytes) -> None:
+def flip_byte(service: RunningService, name: str | bytes) -> None:
     """Flip a byte, keep size and mtime, and let a scrub find it."""
-    path = place(house, name)
+    path = place(service, name)
     before, data = path.stat(), bytearray(path.read_bytes())
     data[len(data) // 2] ^= 0x10
     with path.open("r+b") as file:
         file.write(data)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    call(house, "scrub")
-    house.once()
+    call(service, "scrub")
+    service.once()
 
 
-def call(house: Household, *words: str) -> Result:
+def call(service: RunningService, *words: str) -> Result:
     """Run a `catalog` command and return its result with the exit code that its process would have."""
-    result = CliRunner().invoke(cli, ["--config", str(house.config_path), *words], standalone_mode=False)
+    result = CliRunner().invoke(cli, ["--config", str(service.config_path), *words], standalone_mode=False)
     if isinstance(result.exception, CatalogError):
         result.exit_code = result.exception.exit_code
     elif result.exception is None:
@@ -83,20 +83,20 @@ def call(house: Household, *words: str) -> Result:
     return result
 
 
-def open_catalog(house: Household) -> CatalogContext:
+def open_catalog(service: RunningService) -> CatalogContext:
     """Open the catalog."""
-    return CatalogContext(house.config)
+    return CatalogContext(service.config)
 
 
-def current_report(house: Household, now: float | None = None) -> Report:
+def current_report(service: RunningService, now: float | None = None) -> Report:
     """Build a report, compared with the stored ones."""
     at = time.time() if now is None else now
-    return build_report(open_catalog(house), at, choose_baseline(read_reports(house.state), at))
+    return build_report(open_catalog(service), at, choose_baseline(read_reports(service.state), at))
 
 
-def write(house: Household, sql: str, *values: object) -> None:
+def write(service: RunningService, sql: str, *values: object) -> None:
     """Change the catalog without the service."""
-    database = Database(house.config.database, write=True)
+    database = Database(service.config.database, write=True)
     try:
         with database.transaction():
             database.run(sql, *values)

@@ -22,7 +22,7 @@ from catalog.integrity.check import CheckFinding, check_catalog
 from catalog.store.database import Database
 from tests.support.tiny_bundle import write_tiny_bundle
 
-PATIENCE = 60.0  # seconds; only a failing test waits as long
+TIMEOUT_SECONDS = 60.0  # seconds; only a failing test waits as long
 STATES = """
 SELECT d.path, f.name, iif(v.away IS NULL, f.state, iif(f.state = 'gone', 'gone', 'unreachable')), c.sha256, f.reason
 FROM file f JOIN directory d ON d.id = f.directory JOIN volume v ON v.id = d.volume
@@ -41,7 +41,7 @@ def picture(seed: int, format: str = "PNG") -> bytes:
     return buffer.getvalue()
 
 
-def until(true: Callable[[], object], seconds: float = PATIENCE) -> bool:
+def until(true: Callable[[], object], seconds: float = TIMEOUT_SECONDS) -> bool:
     """Poll until something holds; False when it did not in time."""
     deadline = time.monotonic() + seconds
     while not true():
@@ -58,7 +58,7 @@ def drop_powers() -> None:
     prctl(CAPBSET_DROP, DAC_READ_SEARCH)
 
 
-class Household:
+class RunningService:
     """A root, a state directory, a configuration, and at most one service."""
 
     def __init__(self, folder: Path, settings: str = "", roots: int = 1) -> None:
@@ -77,7 +77,7 @@ class Household:
             file.write("[watch]\nclosed_seconds = 0.1\nopen_seconds = 0.3\n")
             file.write(settings or "[intake]\nworkers = 1\n")
         self.log = folder / "log"
-        self.service: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
 
     @property
     def config(self) -> Config:
@@ -93,7 +93,7 @@ class Household:
     def start(self, ready: bool = True, preexec: Callable[[], None] | None = None, **environment: str) -> None:
         """Start the service; with `ready`, wait until it answers."""
         with self.log.open("ab") as log:
-            self.service = subprocess.Popen(
+            self.process = subprocess.Popen(
                 self._call(),
                 stderr=log,
                 stdout=log,
@@ -111,7 +111,7 @@ class Household:
             env=self._environment(environment),
             capture_output=True,
             text=True,
-            timeout=2 * PATIENCE,
+            timeout=2 * TIMEOUT_SECONDS,
             preexec_fn=preexec,
         )
         with self.log.open("a") as log:
@@ -121,26 +121,26 @@ class Household:
     @property
     def alive(self) -> bool:
         """Whether the service process runs."""
-        return self.service is not None and self.service.poll() is None
+        return self.process is not None and self.process.poll() is None
 
     def signal(self, number: int) -> None:
         """Send the service a signal."""
-        assert self.service is not None
-        self.service.send_signal(number)
+        assert self.process is not None
+        self.process.send_signal(number)
 
     def kill(self) -> None:
         """End the service as a power cut would."""
-        if self.service is not None:
-            self.service.kill()
-            self.service.wait(PATIENCE)
-            self.service = None
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(TIMEOUT_SECONDS)
+            self.process = None
 
     def stop(self) -> int:
         """Stop the service in order; returns its exit code."""
-        assert self.service is not None
+        assert self.process is not None
         self.signal(signal.SIGTERM)
-        code = self.service.wait(PATIENCE)
-        self.service = None
+        code = self.process.wait(TIMEOUT_SECONDS)
+        self.process = None
         return code
 
     def live(self) -> dict[str, Any] | None:

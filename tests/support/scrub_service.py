@@ -10,85 +10,85 @@ from typing import Any
 
 from catalog.filesystem.stat_signature import signature_of
 from catalog.store.database import Database
-from tests.support.running_service import PATIENCE, Household, picture
+from tests.support.running_service import TIMEOUT_SECONDS, RunningService, picture
 
 DAY = 86400.0
 
 
-def path(house: Household, name: str) -> Path:
-    return Path(os.fsdecode(house.root), name)
+def path(service: RunningService, name: str) -> Path:
+    return Path(os.fsdecode(service.root), name)
 
 
-def furnish(house: Household, count: int) -> list[str]:
+def furnish(service: RunningService, count: int) -> list[str]:
     """Healthy pictures, all of them read by one pass."""
     names = [f"{seed:02}.png" for seed in range(count)]
     for seed, name in enumerate(names):
-        path(house, name).write_bytes(picture(seed))
-    done = house.once()
+        path(service, name).write_bytes(picture(seed))
+    done = service.once()
     assert done.returncode == 0, done.stderr
     return names
 
 
-def change(house: Household, sql: str, *values: object) -> None:
+def change(service: RunningService, sql: str, *values: object) -> None:
     """Write in the catalog, while no service runs."""
-    database = Database(house.config.database, write=True)
+    database = Database(service.config.database, write=True)
     database.run(sql, *values)
     database.close()
 
 
-def believe(house: Household, name: str) -> None:
+def believe(service: RunningService, name: str) -> None:
     """Have the row take the file's times for known: ctime cannot be set on a disk, and rot does not change it."""
-    found = signature_of(path(house, name).stat())
+    found = signature_of(path(service, name).stat())
     change(
-        house,
+        service,
         "UPDATE file SET mtime_ns = ?, ctime_ns = ? WHERE name = ?",
         *(found.mtime_ns, found.ctime_ns, name.encode()),
     )
 
 
-def rot(house: Household, name: str, at: int = -20) -> None:
+def rot(service: RunningService, name: str, at: int = -20) -> None:
     """Flip one bit, and nothing else that a stamp tells."""
-    file = path(house, name)
+    file = path(service, name)
     before = file.stat()
     data = bytearray(file.read_bytes())
     data[at] ^= 1
     with file.open("r+b") as handle:
         handle.write(data)
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
-    believe(house, name)
+    believe(service, name)
 
 
-def age(house: Household, days: dict[str, float]) -> None:
+def age(service: RunningService, days: dict[str, float]) -> None:
     """Date the last reading of files back."""
     for name, ago in days.items():
-        change(house, "UPDATE file SET last_verified = ? WHERE name = ?", time.time() - ago * DAY, name.encode())
+        change(service, "UPDATE file SET last_verified = ? WHERE name = ?", time.time() - ago * DAY, name.encode())
 
 
-def verified(house: Household) -> dict[str, float]:
+def verified(service: RunningService) -> dict[str, float]:
     """When each file was read last."""
-    rows = house.rows("SELECT name, coalesce(last_verified, 0) FROM file WHERE state != 'gone'")
+    rows = service.rows("SELECT name, coalesce(last_verified, 0) FROM file WHERE state != 'gone'")
     return {os.fsdecode(name): when for name, when in rows}
 
 
-def states(house: Household) -> dict[str, str]:
+def states(service: RunningService) -> dict[str, str]:
     """State and reason of each file by its name."""
-    found = house.states().items()
+    found = service.states().items()
     return {
         os.fsdecode(os.path.basename(path)): f"{state} {reason or ''}".strip() for path, (state, _, reason) in found
     }
 
 
-def catalog(house: Household, *words: str) -> subprocess.Popen[str]:
+def catalog(service: RunningService, *words: str) -> subprocess.Popen[str]:
     """The `catalog` command, started."""
     program = str(Path(sys.executable).with_name("catalog"))
-    call = [program, "--config", str(house.config_path), *words]
+    call = [program, "--config", str(service.config_path), *words]
     return subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def scrub(house: Household, *words: str, code: int = 0) -> dict[str, Any]:
+def scrub(service: RunningService, *words: str, code: int = 0) -> dict[str, Any]:
     """`catalog scrub --json`, to its end."""
-    started = catalog(house, "scrub", "--json", *words)
-    said, talk = started.communicate(timeout=2 * PATIENCE)
-    assert started.returncode == code, (started.returncode, said, talk, house.tail())
+    started = catalog(service, "scrub", "--json", *words)
+    said, talk = started.communicate(timeout=2 * TIMEOUT_SECONDS)
+    assert started.returncode == code, (started.returncode, said, talk, service.tail())
     found: dict[str, Any] = json.loads(said)
     return found

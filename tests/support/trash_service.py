@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.support.running_service import PATIENCE, Household, picture
+from tests.support.running_service import TIMEOUT_SECONDS, RunningService, picture
 
 NAMES = ("one.png", "copy.png", "alone.png", "name.png", "hard.png", "bad.png")
 
@@ -18,8 +18,8 @@ NAMES = ("one.png", "copy.png", "alone.png", "name.png", "hard.png", "bad.png")
 class Room:
     """`one` and `copy` are copies, `name` and `hard` one file by two names, `bad` is cut off, `alone` is just that."""
 
-    def __init__(self, house: "TrashHouse", number: int) -> None:
-        self.house, self.folder = house, Path(os.fsdecode(house.root), f"room {number}")
+    def __init__(self, service: "TrashService", number: int) -> None:
+        self.service, self.folder = service, Path(os.fsdecode(service.root), f"room {number}")
         self.folder.mkdir()
         one, alone, name, bad = (picture(1000 * number + seed) for seed in range(1, 5))
         for file, data in zip(NAMES, (one, one, alone, name, b"", bad[:-30]), strict=True):
@@ -40,12 +40,12 @@ class Room:
         folder = os.fsencode(self.folder) + b"/"
         return {
             os.fsdecode(path[len(folder) :]): state
-            for path, (state, *_) in self.house.states().items()
+            for path, (state, *_) in self.service.states().items()
             if path.startswith(folder)
         }
 
 
-class TrashHouse(Household):
+class TrashService(RunningService):
     """Its home trash is in `data`; `catalog` runs the command."""
 
     def __init__(self, folder: Path, rooms: int = 0, settings: str = "", roots: int = 1) -> None:
@@ -78,7 +78,7 @@ class TrashHouse(Household):
             capture_output=True,
             encoding="utf-8",
             errors="surrogateescape",
-            timeout=2 * PATIENCE,
+            timeout=2 * TIMEOUT_SECONDS,
             env=self.environment | environment,
             preexec_fn=preexec,
             start_new_session=True,
@@ -104,7 +104,7 @@ class TrashHouse(Household):
 
 
 def on_terminal(
-    house: TrashHouse,
+    service: TrashService,
     *words: str | bytes | Path,
     answer: bytes,
     meanwhile: Callable[[], None] = lambda: None,
@@ -116,16 +116,16 @@ def on_terminal(
     source, drain = os.pipe()
     child, terminal = pty.fork()
     if child == 0:
-        os.environ.update(house.environment)
+        os.environ.update(service.environment)
         if stdin is not None:
             os.dup2(source, 0)
         os.close(source)
         os.close(drain)
-        os.execv(sys.executable, [os.fspath(word) for word in house.command(*words)])
+        os.execv(sys.executable, [os.fspath(word) for word in service.command(*words)])
     os.close(source)
     os.write(drain, stdin or b"")
     os.close(drain)
-    said, asked, deadline = b"", False, time.monotonic() + PATIENCE
+    said, asked, deadline = b"", False, time.monotonic() + TIMEOUT_SECONDS
     try:
         while time.monotonic() < deadline:
             if b"[y/N]" in said and not asked:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from catalog.python_process import module_command
 from daemon.followers.trainer import run_train_command
-from tests.support.running_service import Household, until
+from tests.support.running_service import RunningService, until
 from tests.support.source_tree import modules
 
 OURS = ("catalog", "daemon", "models")
@@ -28,8 +28,8 @@ ADDED = COUNT + 4
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Household]:
-    made = Household(tmp_path_factory.mktemp("house"))
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    made = RunningService(tmp_path_factory.mktemp("service"))
     for kind in ("keep", "delete"):
         folder = Path(os.fsdecode(made.root), kind)
         folder.mkdir()
@@ -40,9 +40,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Household]:
 
 
 @pytest.fixture
-def traps(house: Household) -> Iterator[Path]:
+def traps(service: RunningService) -> Iterator[Path]:
     """A directory with a trap for every module that a process of ours could want to import; none may go off."""
-    folder, log = house.folder / "traps", house.folder / "gone_off"
+    folder, log = service.folder / "traps", service.folder / "gone_off"
     folder.mkdir(exist_ok=True)
     text = TRAP.format(log=str(log))
     for name in EVERY:
@@ -63,16 +63,16 @@ def shot(seed: int, kind: str) -> bytes:
     return buffer.getvalue()
 
 
-def typed(traps: Path, house: Household, program: str, *words: str) -> str:
+def typed(traps: Path, service: RunningService, program: str, *words: str) -> str:
     """What an installed program says when it is typed in the directory of the traps."""
-    call = [Path(sys.executable).with_name(program), "--config", house.config_path, *words]
+    call = [Path(sys.executable).with_name(program), "--config", service.config_path, *words]
     done = subprocess.run(call, cwd=traps, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
 
 
-def test_the_traps_work(traps: Path, house: Household) -> None:
-    log = house.folder / "gone_off"
+def test_the_traps_work(traps: Path, service: RunningService) -> None:
+    log = service.folder / "gone_off"
     for words in (("-c", "import simplejpeg"), ("-m", "daemon.cli")):
         subprocess.run([sys.executable, *words], cwd=traps, capture_output=True, check=False)
         assert log.exists(), words
@@ -80,47 +80,47 @@ def test_the_traps_work(traps: Path, house: Household) -> None:
 
 
 def test_no_command_executes_what_lies_where_it_is_typed(
-    traps: Path, house: Household, monkeypatch: pytest.MonkeyPatch
+    traps: Path, service: RunningService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root, foreign = Path(os.fsdecode(house.root)), house.folder / "foreign.png"
+    root, foreign = Path(os.fsdecode(service.root)), service.folder / "foreign.png"
     foreign.write_bytes(shot(COUNT, "keep"))
-    typed(traps, house, "catalog", "init", str(root))
-    typed(traps, house, "catalogd", "--once")
-    assert house.rows("SELECT count(*) FROM vector") == [(2 * COUNT,)]
+    typed(traps, service, "catalog", "init", str(root))
+    typed(traps, service, "catalogd", "--once")
+    assert service.rows("SELECT count(*) FROM vector") == [(2 * COUNT,)]
     for number in range(COUNT, ADDED):  # read by processes of its own, since the catalog does not know them yet
         (root / "keep" / f"{number}.png").write_bytes(shot(number, "keep"))
     folders = ("--keep", str(root / "keep"), "--delete", str(root / "delete"))
-    typed(traps, house, "catalog", "label", "import", *folders)
-    assert house.rows("SELECT count(*) FROM label") == [(COUNT + ADDED,)]
-    typed(traps, house, "catalog", "train", "--json")
-    assert str(root) in typed(traps, house, "catalog", "similar", str(foreign))
-    typed(traps, house, "catalog", "report", "--html", str(house.folder / "page.html"))
-    assert "data:image/jpeg" in (house.folder / "page.html").read_text("utf-8")
-    typed(traps, house, "catalog", "scrub")
-    assert "images/s" in typed(traps, house, "catalog", "doctor")
-    typed(traps, house, "catalog", "status", "--json")
+    typed(traps, service, "catalog", "label", "import", *folders)
+    assert service.rows("SELECT count(*) FROM label") == [(COUNT + ADDED,)]
+    typed(traps, service, "catalog", "train", "--json")
+    assert str(root) in typed(traps, service, "catalog", "similar", str(foreign))
+    typed(traps, service, "catalog", "report", "--html", str(service.folder / "page.html"))
+    assert "data:image/jpeg" in (service.folder / "page.html").read_text("utf-8")
+    typed(traps, service, "catalog", "scrub")
+    assert "images/s" in typed(traps, service, "catalog", "doctor")
+    typed(traps, service, "catalog", "status", "--json")
     monkeypatch.chdir(traps)
-    outcome = run_train_command(house.config, threading.Event())  # as the service starts it
+    outcome = run_train_command(service.config, threading.Event())  # as the service starts it
     assert outcome is not None and outcome.output is not None, outcome
 
 
-def test_the_service_and_a_forkserver_that_it_starts_anew(traps: Path, house: Household) -> None:
-    house.start(preexec=lambda: os.chdir(traps))
-    assert house.service is not None
-    assert until(lambda: not house.busy()), house.tail()
-    (before,) = forkservers(house.service.pid)
+def test_the_service_and_a_forkserver_that_it_starts_anew(traps: Path, service: RunningService) -> None:
+    service.start(preexec=lambda: os.chdir(traps))
+    assert service.process is not None
+    assert until(lambda: not service.busy()), service.tail()
+    (before,) = forkservers(service.process.pid)
     os.kill(before, signal.SIGKILL)
-    assert until(lambda: before not in forkservers(house.service.pid)), house.tail()
-    Path(os.fsdecode(house.root), "late.png").write_bytes(shot(ADDED, "delete"))
+    assert until(lambda: before not in forkservers(service.process.pid)), service.tail()
+    Path(os.fsdecode(service.root), "late.png").write_bytes(shot(ADDED, "delete"))
     late = "SELECT count(*) FROM file WHERE name = CAST('late.png' AS BLOB) AND state = 'ok'"
-    assert until(lambda: house.rows(late) == [(1,)]), house.tail()
-    assert forkservers(house.service.pid) not in ([], [before])
-    assert house.stop() == 0
+    assert until(lambda: service.rows(late) == [(1,)]), service.tail()
+    assert forkservers(service.process.pid) not in ([], [before])
+    assert service.stop() == 0
 
 
-def forkservers(service: int) -> list[int]:
+def forkservers(pid: int) -> list[int]:
     """The service's living children that others are forked from."""
-    children = Path(f"/proc/{service}/task").glob("*/children")
+    children = Path(f"/proc/{pid}/task").glob("*/children")
     every = [int(word) for one in children for word in one.read_text().split()]
     return [pid for pid in every if b"multiprocessing.forkserver" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 

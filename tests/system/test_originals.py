@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.mounts import mounted
-from tests.support.running_service import Household, picture, until
+from tests.support.running_service import RunningService, picture, until
 
 pytestmark = pytest.mark.timeout(300)
 BIN = Path(sys.executable).parent
@@ -43,9 +43,9 @@ CALL = re.compile(r"^\d+ +(?:<\.\.\. )?(\w+)")
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[Household]:
+def service(tmp_path: Path) -> Iterator[RunningService]:
     """Healthy files, copies, a damaged one, text, a link, a folder."""
-    made = Household(tmp_path)
+    made = RunningService(tmp_path)
     furnish(Path(os.fsdecode(made.root)))
     yield made
     made.close()
@@ -102,31 +102,31 @@ def writes(lines: list[str], root: bytes) -> list[str]:
         "os.chdir(os.path.dirname(path)); os.unlink(os.path.basename(path))",
     ],
 )
-def test_the_trace_sees_every_kind_of_writing(house: Household, deed: str) -> None:
-    path = os.path.join(os.fsdecode(house.root), "copy.png")
+def test_the_trace_sees_every_kind_of_writing(service: RunningService, deed: str) -> None:
+    path = os.path.join(os.fsdecode(service.root), "copy.png")
     program = f"import os, contextlib\npath = {path!r}\nwith contextlib.suppress(OSError):\n    {deed}"
-    assert writes(traced(house.folder / "trace", sys.executable, "-c", program), house.root)
+    assert writes(traced(service.folder / "trace", sys.executable, "-c", program), service.root)
 
 
-def test_no_call_asks_for_more_than_to_look(house: Household) -> None:
-    before = snapshot(house.root)
-    catalog, config = BIN / "catalog", ("--config", house.config_path)
+def test_no_call_asks_for_more_than_to_look(service: RunningService) -> None:
+    before = snapshot(service.root)
+    catalog, config = BIN / "catalog", ("--config", service.config_path)
     for number, command in enumerate(
         (
             (BIN / "catalogd", *config, "--once"),
             (catalog, "scrub", *config),
             (catalog, "check", "--fix", *config),
             (catalog, "dups", "--near", *config),
-            (catalog, "similar", os.path.join(os.fsdecode(house.root), "3.jpg"), *config),
+            (catalog, "similar", os.path.join(os.fsdecode(service.root), "3.jpg"), *config),
             (catalog, "rejected", *config),
         )
     ):
-        lines = traced(house.folder / f"trace{number}", *command)
+        lines = traced(service.folder / f"trace{number}", *command)
         assert number or len([line for line in lines if "folder/3.png" in line and "O_RDONLY" in line]) >= 1
-        assert writes(lines, house.root) == [], command
-    assert len(house.vectors()) == 12
-    assert snapshot(house.root) == before  # not even the time of reading has changed
-    assert writes(traced(house.folder / "trace", catalog, "doctor", *config), house.root) == []
+        assert writes(lines, service.root) == [], command
+    assert len(service.vectors()) == 12
+    assert snapshot(service.root) == before  # not even the time of reading has changed
+    assert writes(traced(service.folder / "trace", catalog, "doctor", *config), service.root) == []
 
 
 def snapshot(root: bytes) -> list[tuple[object, ...]]:
@@ -141,29 +141,33 @@ def snapshot(root: bytes) -> list[tuple[object, ...]]:
     return sorted(found, key=repr)
 
 
-def test_all_of_the_service_runs_on_a_disk_that_cannot_be_written(house: Household) -> None:
+def test_all_of_the_service_runs_on_a_disk_that_cannot_be_written(service: RunningService) -> None:
     """The owner changes files at another place of the same disk; to the service it is read-only."""
-    root = Path(os.fsdecode(house.root))
-    disk = house.folder / "disk"
+    root = Path(os.fsdecode(service.root))
+    disk = service.folder / "disk"
     root.rename(disk)
     root.mkdir()
-    with mounted(house.root, "--bind", str(disk)):
+    with mounted(service.root, "--bind", str(disk)):
         subprocess.run(["mount", "-o", "remount,ro,bind", root], check=True)
         with pytest.raises(OSError, match="Read-only"):
             (root / "x").touch()
-        house.start()
-        assert until(lambda: len(house.vectors()) == 12 and not house.busy() and not house.findings()), house.tail()
+        service.start()
+        assert until(lambda: len(service.vectors()) == 12 and not service.busy() and not service.findings()), (
+            service.tail()
+        )
         (disk / "new.png").write_bytes(picture(50))
         (disk / "folder" / "1.png").write_bytes(picture(51))
         (disk / "2.jpg").write_bytes(picture(2, "JPEG")[:200])
         (disk / "folder" / "5.png").unlink()
         (disk / "folder").rename(disk / "moved")
-        assert until(lambda: len(house.vectors()) == 14 and not house.busy() and not house.findings()), house.tail()
+        assert until(lambda: len(service.vectors()) == 14 and not service.busy() and not service.findings()), (
+            service.tail()
+        )
         done = subprocess.run(
-            [BIN / "catalog", "scrub", "--config", house.config_path], capture_output=True, text=True, timeout=120
+            [BIN / "catalog", "scrub", "--config", service.config_path], capture_output=True, text=True, timeout=120
         )
         assert done.returncode in (0, 1), done.stderr
-        assert house.stop() == 0
-        assert house.once().returncode == 0
-        assert "Read-only" not in house.log.read_text("utf-8", "replace")
-        assert "read-only" not in house.log.read_text("utf-8", "replace")
+        assert service.stop() == 0
+        assert service.once().returncode == 0
+        assert "Read-only" not in service.log.read_text("utf-8", "replace")
+        assert "read-only" not in service.log.read_text("utf-8", "replace")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.running_service import Household, picture
+from tests.support.running_service import RunningService, picture
 from tests.support.source_tree import imports, modules
 
 NETWORK = {"ftplib", "http", "httpx", "requests", "smtplib", "ssl", "telnetlib", "urllib.request", "urllib3", "xmlrpc"}
@@ -44,12 +44,12 @@ def test_a_full_pass_leaves_no_trace_in_the_home_and_opens_no_connection(
     for name in (*SUPPRESSES, "XDG_CACHE_HOME", "XDG_DATA_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(home))
-    house = Household(tmp_path)
-    (Path(os.fsdecode(house.root)) / "a.png").write_bytes(picture(1))
+    service = RunningService(tmp_path)
+    (Path(os.fsdecode(service.root)) / "a.png").write_bytes(picture(1))
     trace = ["strace", "-f", "-e", "trace=connect", "-o", str(tmp_path / "trace")] if shutil.which("strace") else []
-    done = subprocess.run([*trace, *house._call("--once")], capture_output=True, text=True, check=False)
+    done = subprocess.run([*trace, *service._call("--once")], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert [row[0] for row in house.states().values()] == ["ok"]
+    assert [row[0] for row in service.states().values()] == ["ok"]
     assert list(home.rglob("*")) == []
     if trace:
         calls = (tmp_path / "trace").read_text()

@@ -24,7 +24,7 @@ from catalog.installer.unit_files import (
     system_unit_files,
     user_unit_files,
 )
-from tests.support.running_service import Household, picture, until
+from tests.support.running_service import RunningService, picture, until
 
 PR_SET_MDWE, PR_GET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN = 65, 66, 1  # linux/prctl.h, since 6.3
 SHIPPED = Path(__file__).parents[2] / "systemd"
@@ -190,16 +190,16 @@ def test_the_service_works_where_no_memory_may_be_both_written_and_executed(tmp_
     """MemoryDenyWriteExecute, by the kernel's own switch of the same meaning, for the service and its workers."""
     if ctypes.CDLL(None).prctl(PR_GET_MDWE, 0, 0, 0, 0) < 0:
         pytest.skip("this kernel has no PR_SET_MDWE")
-    house = Household(tmp_path)
+    service = RunningService(tmp_path)
     for name in ("a.JPEG", "b.PNG", "c.WEBP", "d.TIFF", "e.GIF", "f.BMP"):
-        (Path(os.fsdecode(house.root)) / name).write_bytes(picture(ord(name[0]), name[2:]))
-    house.start(preexec=deny_write_execute)
+        (Path(os.fsdecode(service.root)) / name).write_bytes(picture(ord(name[0]), name[2:]))
+    service.start(preexec=deny_write_execute)
     try:
-        assert until(lambda: [state for state, _, _ in house.states().values()] == ["ok"] * 6), house.tail()
-        assert until(lambda: (house.live() or {})["index"]["size"] == 6), house.tail()
-        assert house.stop() == 0
+        assert until(lambda: [state for state, _, _ in service.states().values()] == ["ok"] * 6), service.tail()
+        assert until(lambda: (service.live() or {})["index"]["size"] == 6), service.tail()
+        assert service.stop() == 0
     finally:
-        house.close()
+        service.close()
 
 
 def deny_write_execute() -> None:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.running_service import Household, picture
+from tests.support.running_service import RunningService, picture
 from tools.bench.stage_times import STAGE_TITLES, overhead_text
 
 SCRIPT = """
@@ -19,10 +19,12 @@ print(json.dumps(pass_core_seconds(command, os.environ)))
 
 def test_the_parts_of_a_pass_add_up(tmp_path: Path) -> None:
     """Runs in its own process, since it becomes a subreaper."""
-    house = Household(tmp_path)
+    service = RunningService(tmp_path)
     for seed in range(12):
         (tmp_path / "root0" / f"{seed}.png").write_bytes(picture(seed))
-    done = subprocess.run([sys.executable, "-c", SCRIPT, house.config_path], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, service.config_path], capture_output=True, text=True, check=True
+    )
     parts = json.loads(done.stdout)
     assert set(parts) == {*STAGE_TITLES.values(), "start", "embed", "other stages", "readers", "idle", "wall"}
     everything = sum(seconds for name, seconds in parts.items() if name != "wall")

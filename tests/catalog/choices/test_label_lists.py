@@ -12,96 +12,100 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.running_service import Household, picture
+from tests.support.running_service import RunningService, picture
 
 NAMES = (b"a.png", b"sub/b.png", b"sub/deep/c \xff\n.png", b"d[1].png", b"e.jpg")
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Household]:
-    house = Household(tmp_path_factory.mktemp("lists"))
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    service = RunningService(tmp_path_factory.mktemp("lists"))
     for number, name in enumerate(NAMES):
-        path = os.path.join(house.root, name)
+        path = os.path.join(service.root, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
             file.write(picture(number, "JPEG" if name.endswith(b"jpg") else "PNG"))
-    assert house.once().returncode == 0
-    yield house
-    house.close()
+    assert service.once().returncode == 0
+    yield service
+    service.close()
 
 
-def catalog(house: Household, *arguments: str | bytes, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
-    command = [str(Path(sys.executable).with_name("catalog")), "--config", str(house.config_path), *arguments]
+def catalog(
+    service: RunningService, *arguments: str | bytes, stdin: bytes = b""
+) -> "subprocess.CompletedProcess[bytes]":
+    command = [str(Path(sys.executable).with_name("catalog")), "--config", str(service.config_path), *arguments]
     return subprocess.run(command, capture_output=True, input=stdin, timeout=100)
 
 
-def labels(house: Household) -> dict[bytes, str]:
-    result = catalog(house, "label", "list", "--json")
+def labels(service: RunningService) -> dict[bytes, str]:
+    result = catalog(service, "label", "list", "--json")
     assert result.returncode == 0, result.stderr
     lines = map(json.loads, result.stdout.splitlines())
     return {
-        os.path.relpath(os.fsencode(path), house.root): label["label"] for label in lines for path in label["paths"]
+        os.path.relpath(os.fsencode(path), service.root): label["label"] for label in lines for path in label["paths"]
     }
 
 
 @pytest.fixture(autouse=True)
-def clear_labels(house: Household) -> Iterator[None]:
+def clear_labels(service: RunningService) -> Iterator[None]:
     yield
-    result = catalog(house, "label", "list", "--json")
-    assert catalog(house, "label", "clear", "--stdin", stdin=result.stdout).returncode == 0
-    assert labels(house) == {}
+    result = catalog(service, "label", "list", "--json")
+    assert catalog(service, "label", "clear", "--stdin", stdin=result.stdout).returncode == 0
+    assert labels(service) == {}
 
 
-def test_the_output_of_ls_can_be_labelled(house: Household) -> None:
-    listed = catalog(house, "ls", "--json", os.path.join(house.root, b"sub")).stdout
-    result = catalog(house, "label", "delete", "--stdin", stdin=listed)
+def test_the_output_of_ls_can_be_labelled(service: RunningService) -> None:
+    listed = catalog(service, "ls", "--json", os.path.join(service.root, b"sub")).stdout
+    result = catalog(service, "label", "delete", "--stdin", stdin=listed)
     assert result.returncode == 0, result.stderr
-    assert labels(house) == {b"sub/b.png": "delete", b"sub/deep/c \xff\n.png": "delete"}
+    assert labels(service) == {b"sub/b.png": "delete", b"sub/deep/c \xff\n.png": "delete"}
 
 
 @pytest.mark.parametrize(("option", "end"), [("-", b"\n"), ("-0", b"\0")])
-def test_lists_of_paths_can_be_labelled(house: Household, option: str, end: bytes) -> None:
+def test_lists_of_paths_can_be_labelled(service: RunningService, option: str, end: bytes) -> None:
     names = NAMES[:2] if option == "-" else NAMES[:3]
-    result = catalog(house, "label", "keep", option, stdin=end.join(os.path.join(house.root, name) for name in names))
+    result = catalog(
+        service, "label", "keep", option, stdin=end.join(os.path.join(service.root, name) for name in names)
+    )
     assert result.returncode == 0, result.stderr
-    assert labels(house) == dict.fromkeys(names, "keep")
+    assert labels(service) == dict.fromkeys(names, "keep")
 
 
-def test_patterns_match_files_in_the_catalog(house: Household) -> None:
-    assert catalog(house, "label", "keep", house.root + b"/**/*.png").returncode == 0
-    assert labels(house) == dict.fromkeys(NAMES[:4], "keep")
+def test_patterns_match_files_in_the_catalog(service: RunningService) -> None:
+    assert catalog(service, "label", "keep", service.root + b"/**/*.png").returncode == 0
+    assert labels(service) == dict.fromkeys(NAMES[:4], "keep")
     assert (
-        catalog(house, "label", "delete", house.root + b"/d[1].png").returncode == 0
+        catalog(service, "label", "delete", service.root + b"/d[1].png").returncode == 0
     )  # an existing file name takes precedence
-    assert labels(house)[b"d[1].png"] == "delete"
-    result = catalog(house, "label", "keep", house.root + b"/*.gif", house.root + b"/e.jpg")
+    assert labels(service)[b"d[1].png"] == "delete"
+    result = catalog(service, "label", "keep", service.root + b"/*.gif", service.root + b"/e.jpg")
     assert result.returncode == 2 and b"nothing was labelled" in result.stderr
-    assert b"e.jpg" not in labels(house)
+    assert b"e.jpg" not in labels(service)
 
 
-def test_repeating_a_label_writes_nothing(house: Household) -> None:
-    assert catalog(house, "label", "keep", house.root + b"/*.png").returncode == 0
-    journal = (house.state / "journal.jsonl").read_bytes()
-    result = catalog(house, "label", "keep", house.root + b"/*.png")
+def test_repeating_a_label_writes_nothing(service: RunningService) -> None:
+    assert catalog(service, "label", "keep", service.root + b"/*.png").returncode == 0
+    journal = (service.state / "journal.jsonl").read_bytes()
+    result = catalog(service, "label", "keep", service.root + b"/*.png")
     assert b"2 unchanged" in result.stderr
-    assert (house.state / "journal.jsonl").read_bytes() == journal
+    assert (service.state / "journal.jsonl").read_bytes() == journal
 
 
-def test_export_and_import_round_trip(house: Household, tmp_path: Path) -> None:
-    assert catalog(house, "label", "keep", house.root + b"/**/c*").returncode == 0
-    assert catalog(house, "label", "delete", house.root + b"/a.png").returncode == 0
+def test_export_and_import_round_trip(service: RunningService, tmp_path: Path) -> None:
+    assert catalog(service, "label", "keep", service.root + b"/**/c*").returncode == 0
+    assert catalog(service, "label", "delete", service.root + b"/a.png").returncode == 0
     first, second = tmp_path / "labels.txt", tmp_path / "again.txt"
-    assert catalog(house, "label", "export", str(first)).returncode == 0
-    assert catalog(house, "label", "clear", house.root + b"/**").returncode == 0
-    assert labels(house) == {}
-    result = catalog(house, "label", "import", str(first), "--json")
+    assert catalog(service, "label", "export", str(first)).returncode == 0
+    assert catalog(service, "label", "clear", service.root + b"/**").returncode == 0
+    assert labels(service) == {}
+    result = catalog(service, "label", "import", str(first), "--json")
     assert json.loads(result.stdout)["labelled"] == {"keep": 1, "delete": 1}
-    again = catalog(house, "label", "import", "-", "--json", stdin=first.read_bytes())
+    again = catalog(service, "label", "import", "-", "--json", stdin=first.read_bytes())
     assert json.loads(again.stdout)["unchanged"] == 2 and json.loads(again.stdout)["labelled"]["keep"] == 0
-    assert catalog(house, "label", "export", str(second)).returncode == 0
+    assert catalog(service, "label", "export", str(second)).returncode == 0
     assert first.read_bytes() == second.read_bytes()
-    assert catalog(house, "label", "export", "-").stdout == first.read_bytes()
-    result = catalog(house, "label", "export", str(tmp_path / "no folder" / "labels.txt"))
+    assert catalog(service, "label", "export", "-").stdout == first.read_bytes()
+    result = catalog(service, "label", "export", str(tmp_path / "no folder" / "labels.txt"))
     assert result.returncode == 4 and b"remedy" in result.stderr
 
 
@@ -115,36 +119,36 @@ def tinted(seed: int, red: bool) -> bytes:
 
 
 def test_wrong_labels_are_suspected_until_they_are_confirmed(tmp_path: Path) -> None:
-    house = Household(tmp_path)
-    root = Path(os.fsdecode(house.root))
+    service = RunningService(tmp_path)
+    root = Path(os.fsdecode(service.root))
     for number in range(80):
         (root / f"{number % 2}{number:03}.png").write_bytes(tinted(number, red=bool(number % 2)))
-    assert house.once().returncode == 0
+    assert service.once().returncode == 0
     wrong = {f"{number % 2}{number:03}.png" for number in (3, 20, 41, 66)}
     for value, kind in (("keep", "0"), ("delete", "1")):
         names = [path for path in sorted(root.iterdir()) if (path.name[0] == kind) != (path.name in wrong)]
-        assert catalog(house, "label", value, *map(str, names)).returncode == 0
-    assert b"catalog train" in catalog(house, "label", "doubts").stderr
-    assert catalog(house, "train").returncode == 0
+        assert catalog(service, "label", value, *map(str, names)).returncode == 0
+    assert b"catalog train" in catalog(service, "label", "doubts").stderr
+    assert catalog(service, "train").returncode == 0
 
     def doubts(*arguments: str) -> list[str]:
-        lines = catalog(house, "label", "doubts", "--json", *arguments).stdout.splitlines()
+        lines = catalog(service, "label", "doubts", "--json", *arguments).stdout.splitlines()
         return [Path(json.loads(line)["path"]).name for line in lines]
 
     assert wrong <= set(doubts("--all", "-n", "8"))  # the first tenth of eighty
     assert wrong <= set(doubts())
     confirmed, *_, flipped = sorted(wrong)
-    assert catalog(house, "label", "delete", str(root / flipped)).returncode == 0
+    assert catalog(service, "label", "delete", str(root / flipped)).returncode == 0
     assert (
-        catalog(house, "label", "delete", str(root / confirmed)).returncode == 0
+        catalog(service, "label", "delete", str(root / confirmed)).returncode == 0
     )  # looks like keep, but meant as delete
     assert not {flipped, confirmed} & set(doubts("--all", "-n", "80"))
-    assert catalog(house, "train", "--force").returncode == 0
+    assert catalog(service, "train", "--force").returncode == 0
     assert not {flipped, confirmed} & set(doubts("--all", "-n", "80"))
     assert wrong - {flipped, confirmed} <= set(doubts("--all", "-n", "8"))
     sources = {
         Path(line["path"]).name: (line["label"], line["source"])
-        for line in map(json.loads, catalog(house, "label", "list", "--json").stdout.splitlines())
+        for line in map(json.loads, catalog(service, "label", "list", "--json").stdout.splitlines())
     }
     assert sources[flipped] == sources[confirmed] == ("delete", "confirmed")
-    house.close()
+    service.close()

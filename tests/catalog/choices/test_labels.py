@@ -27,7 +27,7 @@ from catalog.journal import read
 from catalog.state_dir import JOURNAL
 from catalog.store.database import Database
 from tests.support.catalog_rows import Shelf
-from tests.support.running_service import Household, picture
+from tests.support.running_service import RunningService, picture
 
 
 def choice(name: str, value: str, at: float = 1.0) -> LabelChoice:
@@ -115,60 +115,63 @@ def test_an_unwritable_journal_leaves_the_table_unchanged(tmp_path: Path) -> Non
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Household]:
-    """Yield a household with two images, a copy of one of them, and a damaged image."""
-    house = Household(tmp_path_factory.mktemp("labels"))
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    """Yield a service whose root holds two images, a copy of one of them, and a damaged image."""
+    service = RunningService(tmp_path_factory.mktemp("labels"))
     for name, data in {"a": picture(1), "b": picture(2), "copy of a": picture(1), "cut": picture(3)[:90]}.items():
-        Path(os.fsdecode(house.root), f"{name}.png").write_bytes(data)
-    assert house.once().returncode == 0
-    yield house
-    house.close()
+        Path(os.fsdecode(service.root), f"{name}.png").write_bytes(data)
+    assert service.once().returncode == 0
+    yield service
+    service.close()
 
 
-def catalog(house: Household, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [str(Path(sys.executable).with_name("catalog")), "--config", str(house.config_path), *arguments]
+def catalog(service: RunningService, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [str(Path(sys.executable).with_name("catalog")), "--config", str(service.config_path), *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=100)
 
 
-def at(house: Household, name: str) -> str:
-    return os.path.join(os.fsdecode(house.root), name)
+def at(service: RunningService, name: str) -> str:
+    return os.path.join(os.fsdecode(service.root), name)
 
 
-def labels(house: Household) -> dict[str, str | None]:
-    lines = catalog(house, "ls", "--json").stdout.splitlines()
+def labels(service: RunningService) -> dict[str, str | None]:
+    lines = catalog(service, "ls", "--json").stdout.splitlines()
     return {Path(record["path"]).name: record["label"] for record in map(json.loads, lines)}
 
 
-def test_copies_share_a_label_and_it_can_be_cleared(house: Household) -> None:
-    result = catalog(house, "label", "delete", "--json", at(house, "a.png"))
+def test_copies_share_a_label_and_it_can_be_cleared(service: RunningService) -> None:
+    result = catalog(service, "label", "delete", "--json", at(service, "a.png"))
     assert result.returncode == 0, result.stderr
     (line,) = map(json.loads, result.stdout.splitlines())
-    assert (line["path"], line["label"]) == (at(house, "a.png"), "delete")
-    assert labels(house) == {"a.png": "delete", "copy of a.png": "delete", "b.png": None, "cut.png": None}
+    assert (line["path"], line["label"]) == (at(service, "a.png"), "delete")
+    assert labels(service) == {"a.png": "delete", "copy of a.png": "delete", "b.png": None, "cut.png": None}
     assert (
-        json.loads(catalog(house, "show", "-k", "0", "--json", at(house, "copy of a.png")).stdout)["label"] == "delete"
+        json.loads(catalog(service, "show", "-k", "0", "--json", at(service, "copy of a.png")).stdout)["label"]
+        == "delete"
     )
-    assert catalog(house, "label", "keep", at(house, "copy of a.png"), at(house, "cut.png")).returncode == 0
-    assert labels(house) == {"a.png": "keep", "copy of a.png": "keep", "b.png": None, "cut.png": "keep"}
-    assert catalog(house, "label", "clear", at(house, "a.png"), at(house, "cut.png")).returncode == 0
-    assert set(labels(house).values()) == {None}
-    assert [entry["value"] for entry in read(house.state)] == ["delete", "keep", "keep", "clear", "clear"]
+    assert catalog(service, "label", "keep", at(service, "copy of a.png"), at(service, "cut.png")).returncode == 0
+    assert labels(service) == {"a.png": "keep", "copy of a.png": "keep", "b.png": None, "cut.png": "keep"}
+    assert catalog(service, "label", "clear", at(service, "a.png"), at(service, "cut.png")).returncode == 0
+    assert set(labels(service).values()) == {None}
+    assert [entry["value"] for entry in read(service.state)] == ["delete", "keep", "keep", "clear", "clear"]
 
 
-def test_unknown_or_changed_files_are_named_and_nothing_is_labelled(house: Household) -> None:
-    Path(at(house, "new.png")).write_bytes(picture(8))
-    before = Path(at(house, "b.png")).read_bytes()
-    Path(at(house, "b.png")).write_bytes(picture(9))
+def test_unknown_or_changed_files_are_named_and_nothing_is_labelled(service: RunningService) -> None:
+    Path(at(service, "new.png")).write_bytes(picture(8))
+    before = Path(at(service, "b.png")).read_bytes()
+    Path(at(service, "b.png")).write_bytes(picture(9))
     try:
-        result = catalog(house, "label", "keep", *(at(house, name) for name in ("a.png", "new.png", "b.png", "no.png")))
+        result = catalog(
+            service, "label", "keep", *(at(service, name) for name in ("a.png", "new.png", "b.png", "no.png"))
+        )
         assert result.returncode == 2
         assert "new.png is not in the catalog" in result.stderr and "no.png is not in the catalog" in result.stderr
         assert "b.png changed since it was read" in result.stderr
-        assert set(labels(house).values()) == {None}
+        assert set(labels(service).values()) == {None}
     finally:
-        os.unlink(at(house, "new.png"))
-        Path(at(house, "b.png")).write_bytes(before)
-        assert house.once().returncode == 0
+        os.unlink(at(service, "new.png"))
+        Path(at(service, "b.png")).write_bytes(before)
+        assert service.once().returncode == 0
 
 
 KILLED_AT_APPEND = """
@@ -188,16 +191,16 @@ entry_point.run_command(cli.cli, "catalog")
 
 @pytest.mark.parametrize(("moment", "label"), [("before", None), ("after", "keep")])
 def test_a_kill_around_the_journal_write_loses_or_keeps_the_whole_choice(
-    house: Household, moment: str, label: str | None
+    service: RunningService, moment: str, label: str | None
 ) -> None:
     """After the next start, the choice is either complete or absent."""
-    arguments = ["--config", str(house.config_path), "label", "keep", at(house, "b.png")]
+    arguments = ["--config", str(service.config_path), "label", "keep", at(service, "b.png")]
     result = subprocess.run([sys.executable, "-c", KILLED_AT_APPEND, moment, *arguments], timeout=100)
     assert result.returncode == -signal.SIGKILL
-    assert labels(house)["b.png"] is None
-    assert house.once().returncode == 0
-    assert labels(house)["b.png"] == label
-    assert catalog(house, "label", "clear", at(house, "b.png")).returncode == 0
+    assert labels(service)["b.png"] is None
+    assert service.once().returncode == 0
+    assert labels(service)["b.png"] == label
+    assert catalog(service, "label", "clear", at(service, "b.png")).returncode == 0
 
 
 LABELLER = """

@@ -16,7 +16,7 @@ from catalog.cli.main import COMMANDS, cli
 from catalog.json_types.models import BundleDetailsJson
 from catalog.json_types.report import SectionJson
 from tests.support.report_service import add_images, call, flip_byte, label_and_train, place, write
-from tests.support.running_service import Household
+from tests.support.running_service import RunningService
 from tools.json_page import JSON_TYPES, SECTION_TYPES
 
 OPEN_TYPES = (BundleDetailsJson,)  # have further keys, which the model's own description defines
@@ -55,9 +55,9 @@ def json_commands() -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Household]:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     """A catalog with labels, a head, bit rot, a suspect label, a rejected file, and files in the trash."""
-    made = Household(tmp_path_factory.mktemp("json"))
+    made = RunningService(tmp_path_factory.mktemp("json"))
     add_images(made)
     label_and_train(made)
     write(made, "UPDATE label SET held_out = iif(value = 'keep', 0.95, 0.9)")
@@ -68,9 +68,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Household]:
     made.close()
 
 
-def objects(house: Household, *words: str) -> list[dict[str, Any]]:
+def objects(service: RunningService, *words: str) -> list[dict[str, Any]]:
     """Run a command with `--json` and return what it printed; it must print something."""
-    result = call(house, *words, "--json")
+    result = call(service, *words, "--json")
     assert result.exception is None, result.exception
     found = [json.loads(line) for line in result.stdout.splitlines()]
     assert found, result.stderr
@@ -89,58 +89,58 @@ def test_every_command_with_json_has_a_type() -> None:
         *("recover", "rejected", "scrub", "status", "train --force"),
     ],
 )
-def test_the_output_has_the_keys_of_its_type(house: Household, words: str) -> None:
+def test_the_output_has_the_keys_of_its_type(service: RunningService, words: str) -> None:
     name = max((name for name in JSON_TYPES if f"{words} ".startswith(f"{name} ")), key=len)
     kind, *_ = JSON_TYPES[name]
-    for value in objects(house, *words.split()):
+    for value in objects(service, *words.split()):
         assert problems(value, kind, name) == []
 
 
 @pytest.mark.parametrize("name", ["show", "similar", "label keep", "label delete", "label clear"])
-def test_the_output_about_a_file_has_the_keys_of_its_type(house: Household, name: str) -> None:
+def test_the_output_about_a_file_has_the_keys_of_its_type(service: RunningService, name: str) -> None:
     (kind,) = JSON_TYPES[name]
-    for value in objects(house, *name.split(), str(place(house, "a004.png"))):
+    for value in objects(service, *name.split(), str(place(service, "a004.png"))):
         assert problems(value, kind, name) == []
 
 
-def test_search_results_have_the_keys_of_their_type(house: Household) -> None:
+def test_search_results_have_the_keys_of_their_type(service: RunningService) -> None:
     (kind,) = JSON_TYPES["search"]
-    for value in objects(house, "search", "--like", str(place(house, "a004.png"))):
+    for value in objects(service, "search", "--like", str(place(service, "a004.png"))):
         assert problems(value, kind, "search") == []
 
 
-def test_damage_rates_have_the_keys_of_their_type(house: Household) -> None:
+def test_damage_rates_have_the_keys_of_their_type(service: RunningService) -> None:
     _, kind = JSON_TYPES["rejected"]
-    for value in objects(house, "rejected", "--rates"):
+    for value in objects(service, "rejected", "--rates"):
         assert problems(value, kind, "rejected") == []
 
 
-def test_check_findings_have_the_keys_of_their_type(house: Household) -> None:
+def test_check_findings_have_the_keys_of_their_type(service: RunningService) -> None:
     (kind,) = JSON_TYPES["check"]
-    write(house, "UPDATE tally SET files = files + 1 WHERE state = 'rejected'")
+    write(service, "UPDATE tally SET files = files + 1 WHERE state = 'rejected'")
     try:
-        for value in objects(house, "check"):
+        for value in objects(service, "check"):
             assert problems(value, kind, "check") == []
     finally:
-        call(house, "check", "--fix")
+        call(service, "check", "--fix")
 
 
-def test_an_import_has_the_keys_of_its_type(house: Household, tmp_path: Path) -> None:
+def test_an_import_has_the_keys_of_its_type(service: RunningService, tmp_path: Path) -> None:
     (kind,) = JSON_TYPES["label import"]
     labels = tmp_path / "labels.txt"
-    assert call(house, "label", "export", str(labels)).exit_code == 0
+    assert call(service, "label", "export", str(labels)).exit_code == 0
     text = labels.read_text()
     first = next(line for line in text.splitlines() if line.startswith("keep\t"))
     labels.write_text(text.replace(first, first.replace("keep", "delete", 1)))
-    (value,) = objects(house, "label", "import", str(labels))
+    (value,) = objects(service, "label", "import", str(labels))
     assert len(value["conflicts"]) == 1
     assert problems(value, kind, "label import") == []
 
 
-def test_trash_and_restore_have_the_keys_of_their_types(house: Household) -> None:
+def test_trash_and_restore_have_the_keys_of_their_types(service: RunningService) -> None:
     moved, listed = JSON_TYPES["trash"]
     (restored,) = JSON_TYPES["restore"]
-    path = str(place(house, "copy.png"))
+    path = str(place(service, "copy.png"))
     steps = (
         (("trash", "--yes", path), moved),
         (("trash", "--list"), listed),
@@ -149,20 +149,20 @@ def test_trash_and_restore_have_the_keys_of_their_types(house: Household) -> Non
         (("trash", "--dry-run", path + ".missing"), moved),
     )
     for words, kind in steps:
-        for value in objects(house, *words):
+        for value in objects(service, *words):
             assert problems(value, kind, words[0]) == []
 
 
-def test_accepted_files_have_the_keys_of_their_type(house: Household) -> None:
+def test_accepted_files_have_the_keys_of_their_type(service: RunningService) -> None:
     (kind,) = JSON_TYPES["accept"]
-    flip_byte(house, "a006.png")
-    for value in objects(house, "accept", str(place(house, "a006.png"))):
+    flip_byte(service, "a006.png")
+    for value in objects(service, "accept", str(place(service, "a006.png"))):
         assert problems(value, kind, "accept") == []
 
 
-def test_the_report_has_the_keys_of_its_types(house: Household) -> None:
+def test_the_report_has_the_keys_of_its_types(service: RunningService) -> None:
     (kind,) = JSON_TYPES["report"]
-    (value,) = objects(house, "report", "--since", "2001-01-01")
+    (value,) = objects(service, "report", "--since", "2001-01-01")
     assert problems(value, kind, "report") == []
     assert value["sections"].keys() == SECTION_TYPES.keys()
     for name, section in value["sections"].items():
@@ -171,23 +171,23 @@ def test_the_report_has_the_keys_of_its_types(house: Household) -> None:
         assert problems(section, SECTION_TYPES[name], name) == []
 
 
-def test_status_has_the_keys_of_its_type_while_the_service_runs(house: Household) -> None:
+def test_status_has_the_keys_of_its_type_while_the_service_runs(service: RunningService) -> None:
     (kind,) = JSON_TYPES["status"]
-    house.start()
+    service.start()
     try:
-        (value,) = objects(house, "status")
+        (value,) = objects(service, "status")
         assert value["daemon"]["running"] and value["watch"]
         assert problems(value, kind, "status") == []
     finally:
-        assert house.stop() == 0
+        assert service.stop() == 0
 
 
 def test_a_recovery_has_the_keys_of_its_type(tmp_path: Path) -> None:
     (kind,) = JSON_TYPES["recover"]
-    household = Household(tmp_path)
-    assert household.once().returncode == 0
-    os.truncate(household.config.database, 5000)
-    (value,) = objects(household, "recover")
+    service = RunningService(tmp_path)
+    assert service.once().returncode == 0
+    os.truncate(service.config.database, 5000)
+    (value,) = objects(service, "recover")
     assert problems(value, kind, "recover") == []
     assert not value["sound"] and kind.__annotations__.keys() == value.keys()
 

@@ -16,7 +16,7 @@ from catalog.client.protocol import StatusAnswer
 from catalog.client.run_record import RunRecord, read_runs, recorded_run
 from catalog.errors import ResourceError
 from catalog.state_dir import LAST_RUNS
-from tests.support.running_service import Household, until
+from tests.support.running_service import RunningService, until
 
 START = 1_800_000_000.0
 ANSWER = cast("StatusAnswer", {"stalled": ""})
@@ -33,14 +33,14 @@ class Clock:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[Household]:
-    made = Household(tmp_path)
+def service(tmp_path: Path) -> Iterator[RunningService]:
+    made = RunningService(tmp_path)
     yield made
     made.close()
 
 
-def problem(house: Household) -> str:
-    return service_health(house.state, START).problem
+def problem(service: RunningService) -> str:
+    return service_health(service.state, START).problem
 
 
 def fail(state: Path, clock: Clock, seconds: float) -> None:
@@ -62,21 +62,21 @@ def test_where_nothing_ever_ran_no_service_is_missed(tmp_path: Path) -> None:
     assert service_health(tmp_path, START)[:3] == (False, None, "")
 
 
-def test_a_complete_pass_is_fine_and_a_stopped_service_is_not(house: Household) -> None:
-    assert house.once().returncode == 0
-    assert problem(house) == ""
-    house.start()
-    assert problem(house) == ""
-    assert house.stop() == 0
-    assert problem(house).startswith("the service was stopped at ")
-    assert house.once().returncode == 0
-    assert problem(house) == "", "full passes took over"
+def test_a_complete_pass_is_fine_and_a_stopped_service_is_not(service: RunningService) -> None:
+    assert service.once().returncode == 0
+    assert problem(service) == ""
+    service.start()
+    assert problem(service) == ""
+    assert service.stop() == 0
+    assert problem(service).startswith("the service was stopped at ")
+    assert service.once().returncode == 0
+    assert problem(service) == "", "full passes took over"
 
 
-def test_a_killed_service_is_missed(house: Household) -> None:
-    house.start()
-    house.kill()
-    assert "it was killed, or the machine stopped" in problem(house)
+def test_a_killed_service_is_missed(service: RunningService) -> None:
+    service.start()
+    service.kill()
+    assert "it was killed, or the machine stopped" in problem(service)
 
 
 def test_a_killed_pass_is_not_complete(tmp_path: Path) -> None:
@@ -107,16 +107,16 @@ def test_a_service_that_fails_again_and_again_is_red_even_while_it_runs(tmp_path
     assert recorded(tmp_path, clock)["service"].failures == 0, "the last run was no short one"
 
 
-def test_a_service_that_does_not_answer_is_red_once_it_had_time_to_start(house: Household) -> None:
-    house.start()
-    started = read_runs(house.state)["service"].started
-    house.signal(signal.SIGSTOP)
+def test_a_service_that_does_not_answer_is_red_once_it_had_time_to_start(service: RunningService) -> None:
+    service.start()
+    started = read_runs(service.state)["service"].started
+    service.signal(signal.SIGSTOP)
     try:
-        assert service_health(house.state, started + 10)[::2] == (True, "")
-        assert service_health(house.state, started + 400).problem == "the service runs, but does not answer"
+        assert service_health(service.state, started + 10)[::2] == (True, "")
+        assert service_health(service.state, started + 400).problem == "the service runs, but does not answer"
     finally:
-        house.signal(signal.SIGCONT)
-    assert until(lambda: service_health(house.state, started + 400).problem == "")
+        service.signal(signal.SIGCONT)
+    assert until(lambda: service_health(service.state, started + 400).problem == "")
 
 
 def test_work_that_does_not_advance_is_named() -> None:

@@ -15,8 +15,8 @@ from catalog.trash.records import Survivor
 from catalog.trash.survivors import SurvivorVerifier
 from tests.catalog.trash.test_plan import facts
 from tests.support.report_service import current_report, place
-from tests.support.running_service import Household, picture
-from tests.support.trash_service import TrashHouse
+from tests.support.running_service import RunningService, picture
+from tests.support.trash_service import TrashService
 
 USAGE = 2
 
@@ -145,18 +145,18 @@ def test_a_transient_survivor_is_refused_by_any_path(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrashHouse]:
-    made = TrashHouse(tmp_path_factory.mktemp("transient"))
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrashService]:
+    made = TrashService(tmp_path_factory.mktemp("transient"))
     write_kinds(made)
     assert made.once().returncode == 0, made.tail()
     yield made
     made.close()
 
 
-def write_kinds(house: Household) -> None:
+def write_kinds(service: RunningService) -> None:
     """Write an image in `album` and an older copy for each kind of place, and a group only in recycle bins."""
-    house.config_path.write_text("ignore = []\n" + house.config_path.read_text())
-    root = place(house)
+    service.config_path.write_text("ignore = []\n" + service.config_path.read_text())
+    root = place(service)
     (root / "album").mkdir()
     for number, kind in enumerate(KINDS):
         (root / "album" / f"{number}.png").write_bytes(picture(number))
@@ -174,70 +174,70 @@ def write_old(path: Path, data: bytes) -> None:
     os.utime(path, (1577833200, 1577833200))
 
 
-def test_dups_keeps_a_transient_copy_only_without_another(house: TrashHouse) -> None:
-    lines = house.lines("dups")
+def test_dups_keeps_a_transient_copy_only_without_another(service: TrashService) -> None:
+    lines = service.lines("dups")
     assert len(lines) == len(KINDS) + 2
     for line in lines:
-        kept = line["keep"].removeprefix(f"{place(house)}/")
+        kept = line["keep"].removeprefix(f"{place(service)}/")
         assert line["stays"] == kept.startswith("album/") == ("alone" not in kept), line
         assert line["paths"][0] == line["keep"]
 
 
-def test_dups_says_if_all_copies_are_transient(house: TrashHouse) -> None:
-    said = house.catalog("dups").stdout.split("exact")
+def test_dups_says_if_all_copies_are_transient(service: TrashService) -> None:
+    said = service.catalog("dups").stdout.split("exact")
     (alone,) = [group for group in said if "alone.bmp" in group]
     assert alone.startswith("; none to keep: all are in recycle bins") and "  keep  " not in alone
     assert all(group.count("  keep  ") == 1 for group in said if group and group is not alone)
 
 
-def test_the_report_never_keeps_a_transient_copy(house: TrashHouse) -> None:
-    section = current_report(house).sections["duplicates"]
+def test_the_report_never_keeps_a_transient_copy(service: TrashService) -> None:
+    section = current_report(service).sections["duplicates"]
     assert section.table and {one["stays"] for one in section.record["most"]} == {True, False}
     for row, one in zip(section.table.rows, section.record["most"], strict=True):
         assert one["stays"] is (b"/album/" in os.fsencode(one["keep"]))
         assert row[2] == os.fsencode(one["keep"]) if one["stays"] else str(row[2]).startswith("none: ")
 
 
-def test_the_last_copy_labelled_keep_is_refused_despite_a_transient_copy(house: TrashHouse) -> None:
-    named = [place(house, f"album/{number}.png") for number in range(len(KINDS))]
-    assert house.catalog("label", "keep", *named).returncode == 0
-    lines = house.lines("trash", "--yes", "--last-copy", *named, code=1)
+def test_the_last_copy_labelled_keep_is_refused_despite_a_transient_copy(service: TrashService) -> None:
+    named = [place(service, f"album/{number}.png") for number in range(len(KINDS))]
+    assert service.catalog("label", "keep", *named).returncode == 0
+    lines = service.lines("trash", "--yes", "--last-copy", *named, code=1)
     assert len(lines) == len(KINDS)
     for line in lines:
         kind = KINDS[int(Path(line["path"]).stem)]
-        assert line["refused"].startswith(f"{LABELLED_KEEP} ({place(house, kind)} "), line
+        assert line["refused"].startswith(f"{LABELLED_KEEP} ({place(service, kind)} "), line
     assert all(path.exists() for path in named)
-    assert house.catalog("label", "clear", *named).returncode == 0
-    lines = house.lines("trash", "--yes", *named, code=1)
+    assert service.catalog("label", "clear", *named).returncode == 0
+    lines = service.lines("trash", "--yes", *named, code=1)
     assert all(line["refused"].startswith("has no other copy: use --last-copy to give it up (") for line in lines)
-    assert "no other copy (" in house.catalog("trash", "--dry-run", named[0]).stderr
+    assert "no other copy (" in service.catalog("trash", "--dry-run", named[0]).stderr
 
 
-def test_a_transient_copy_is_trashed_if_another_copy_exists(house: TrashHouse) -> None:
-    (line,) = house.lines("trash", "--yes", place(house, "#recycle/kept.png"))
+def test_a_transient_copy_is_trashed_if_another_copy_exists(service: TrashService) -> None:
+    (line,) = service.lines("trash", "--yes", place(service, "#recycle/kept.png"))
     assert line["done"]
-    assert house.catalog("restore", "--last").returncode == 0
+    assert service.catalog("restore", "--last").returncode == 0
 
 
-def test_a_transient_copy_is_refused_as_survivor(house: TrashHouse) -> None:
-    survivor = place(house, ".recycle/alone.bmp")
-    done = house.catalog("trash", "--yes", "--survivor", survivor, place(house, "album/0.png"))
+def test_a_transient_copy_is_refused_as_survivor(service: TrashService) -> None:
+    survivor = place(service, ".recycle/alone.bmp")
+    done = service.catalog("trash", "--yes", "--survivor", survivor, place(service, "album/0.png"))
     assert done.returncode == USAGE and "is in .recycle, where files do not stay: nothing was moved" in done.stderr
-    assert place(house, "album/0.png").exists()
+    assert place(service, "album/0.png").exists()
 
 
-def test_a_purge_does_not_rely_on_a_transient_copy(house: TrashHouse) -> None:
+def test_a_purge_does_not_rely_on_a_transient_copy(service: TrashService) -> None:
     """The kept copy was moved into a recycle bin meanwhile."""
-    first, second = place(house, "album/kept.png"), place(house, "album/second.png")
-    assert house.catalog("label", "keep", first).returncode == 0
-    assert house.lines("trash", "--yes", first)[0]["done"]
-    second.rename(place(house, ".recycle/second.png"))
-    assert house.once().returncode == 0
+    first, second = place(service, "album/kept.png"), place(service, "album/second.png")
+    assert service.catalog("label", "keep", first).returncode == 0
+    assert service.lines("trash", "--yes", first)[0]["done"]
+    second.rename(place(service, ".recycle/second.png"))
+    assert service.once().returncode == 0
     words = ("trash", "--purge", "--older-than", "0s", "--yes", "--last-copy")
-    (line,) = house.lines(*words, code=1)
+    (line,) = service.lines(*words, code=1)
     assert line["refused"].startswith("is labelled keep, and no other copy can be verified")
-    assert house.catalog("label", "clear", place(house, ".recycle/second.png")).returncode == 0
-    (line,) = house.lines(*words[:-1], code=1)
+    assert service.catalog("label", "clear", place(service, ".recycle/second.png")).returncode == 0
+    (line,) = service.lines(*words[:-1], code=1)
     assert line["refused"].startswith("the copy kept instead of it can no longer be verified")
-    assert house.entries() == {"kept.png": "whole"}
-    assert house.catalog("restore", "--last").returncode == 0
+    assert service.entries() == {"kept.png": "whole"}
+    assert service.catalog("restore", "--last").returncode == 0

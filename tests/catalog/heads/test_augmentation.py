@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from catalog.cli.main import cli
-from tests.support.running_service import Household
+from tests.support.running_service import RunningService
 
 COUNT = 24
 
@@ -27,8 +27,8 @@ def smooth_image(seed: int, reddish: bool) -> bytes:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[Household]:
-    made = Household(tmp_path)
+def service(tmp_path: Path) -> Iterator[RunningService]:
+    made = RunningService(tmp_path)
     root = Path(os.fsdecode(made.root))
     for number in range(COUNT):
         (root / f"{'ab'[number % 2]}{number:02}.png").write_bytes(smooth_image(number, reddish=number % 2 == 1))
@@ -39,35 +39,35 @@ def house(tmp_path: Path) -> Iterator[Household]:
     made.close()
 
 
-def call(house: Household, *arguments: str) -> Result:
-    return CliRunner().invoke(cli, ["--config", str(house.config_path), *arguments])
+def call(service: RunningService, *arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["--config", str(service.config_path), *arguments])
 
 
-def test_only_files_that_are_present_and_unchanged_have_views(house: Household) -> None:
-    root = Path(os.fsdecode(house.root))
+def test_only_files_that_are_present_and_unchanged_have_views(service: RunningService) -> None:
+    root = Path(os.fsdecode(service.root))
     (root / "a00.png").unlink()
     (root / "b01.png").write_bytes(smooth_image(900, reddish=False))  # not the bytes that were labelled
     (root / "b03.png").write_bytes(b"not an image")
-    before = house.rows("SELECT count(*), max(seq) FROM vector")
-    result = call(house, "train", "--views", "4", "--json")
+    before = service.rows("SELECT count(*), max(seq) FROM vector")
+    result = call(service, "train", "--views", "4", "--json")
     assert result.exception is None, result.output
     record = json.loads(result.stdout)
     assert record["labels"] == COUNT and record["views"] == 4 * (COUNT - 3)
     assert record["figures"]["auc"][0] > 0.9
-    assert house.rows("SELECT count(*), max(seq) FROM vector") == before  # views are not stored
-    assert house.rows("SELECT count(*) FROM label WHERE held_out IS NOT NULL") == [(COUNT,)]
-    assert "84 augmented views" in call(house, "train", "--views", "4").stdout
+    assert service.rows("SELECT count(*), max(seq) FROM vector") == before  # views are not stored
+    assert service.rows("SELECT count(*) FROM label WHERE held_out IS NOT NULL") == [(COUNT,)]
+    assert "84 augmented views" in call(service, "train", "--views", "4").stdout
 
 
-def test_training_without_views_reads_no_file(house: Household) -> None:
-    for path in Path(os.fsdecode(house.root)).glob("*.png"):
+def test_training_without_views_reads_no_file(service: RunningService) -> None:
+    for path in Path(os.fsdecode(service.root)).glob("*.png"):
         path.unlink()
-    record = json.loads(call(house, "train", "--json").stdout)
+    record = json.loads(call(service, "train", "--json").stdout)
     assert record["views"] == 0 and record["figures"]["auc"][0] > 0.9
 
 
-def test_training_without_any_readable_file_has_no_views(house: Household) -> None:
-    for path in Path(os.fsdecode(house.root)).glob("*.png"):
+def test_training_without_any_readable_file_has_no_views(service: RunningService) -> None:
+    for path in Path(os.fsdecode(service.root)).glob("*.png"):
         path.unlink()
-    record = json.loads(call(house, "train", "--views", "2", "--json").stdout)
+    record = json.loads(call(service, "train", "--views", "2", "--json").stdout)
     assert record["views"] == 0 and record["labels"] == COUNT

@@ -14,7 +14,7 @@ from PIL import Image
 from catalog.cli.main import cli
 from catalog.errors import UsageError
 from catalog.store.database import Database
-from tests.support.running_service import Household, until
+from tests.support.running_service import RunningService, until
 
 COUNT = 40
 
@@ -30,8 +30,8 @@ def noisy_image(seed: int, reddish: bool) -> bytes:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[Household]:
-    made = Household(tmp_path)
+def service(tmp_path: Path) -> Iterator[RunningService]:
+    made = RunningService(tmp_path)
     for number in range(COUNT):
         kind = "b" if number % 2 else "a"
         Path(os.fsdecode(made.root), f"{kind}{number:03}.png").write_bytes(noisy_image(number, reddish=kind == "b"))
@@ -40,135 +40,137 @@ def house(tmp_path: Path) -> Iterator[Household]:
     made.close()
 
 
-def call(house: Household, *arguments: str) -> Result:
-    return CliRunner().invoke(cli, ["--config", str(house.config_path), *arguments])
+def call(service: RunningService, *arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["--config", str(service.config_path), *arguments])
 
 
-def label_images(house: Household) -> None:
-    root = Path(os.fsdecode(house.root))
+def label_images(service: RunningService) -> None:
+    root = Path(os.fsdecode(service.root))
     for label, kind in (("keep", "a"), ("delete", "b")):
-        result = call(house, "label", label, *map(str, sorted(root.glob(f"{kind}*.png"))[:16]))
+        result = call(service, "label", label, *map(str, sorted(root.glob(f"{kind}*.png"))[:16]))
         assert result.exception is None, result.exception
 
 
-def test_training_without_labels_names_the_command_to_label(house: Household) -> None:
-    result = call(house, "train")
+def test_training_without_labels_names_the_command_to_label(service: RunningService) -> None:
+    result = call(service, "train")
     assert isinstance(result.exception, UsageError)
     assert "label keep|delete" in result.exception.remedy
 
 
-def test_a_head_ranks_unlabelled_images(house: Household) -> None:
-    label_images(house)
-    result = json.loads(call(house, "train", "--json").stdout)
+def test_a_head_ranks_unlabelled_images(service: RunningService) -> None:
+    label_images(service)
+    result = json.loads(call(service, "train", "--json").stdout)
     assert result["used"] and result["scored"] == COUNT
     assert result["figures"]["auc"][0] > 0.95
-    lines = [json.loads(line) for line in call(house, "ls", "--json").stdout.splitlines()]
+    lines = [json.loads(line) for line in call(service, "ls", "--json").stdout.splitlines()]
     unlabelled = [(line["p_delete"], Path(line["path"]).name[0]) for line in lines if line["label"] is None]
     assert len(unlabelled) == 8
     assert min(p for p, kind in unlabelled if kind == "b") > max(p for p, kind in unlabelled if kind == "a")
 
 
-def test_p_delete_limits_filter_lists_and_require_a_head(house: Household) -> None:
-    result = call(house, "ls", "--least", "0.5")
+def test_p_delete_limits_filter_lists_and_require_a_head(service: RunningService) -> None:
+    result = call(service, "ls", "--least", "0.5")
     assert isinstance(result.exception, UsageError) and "catalog train" in result.exception.remedy
-    label_images(house)
-    call(house, "train")
+    label_images(service)
+    call(service, "train")
     for least, most, kind in (("0.5", "1", "b"), ("0", "0.5", "a")):
-        lines = call(house, "ls", "--least", least, "--most", most, "--json").stdout.splitlines()
+        lines = call(service, "ls", "--least", least, "--most", most, "--json").stdout.splitlines()
         assert {Path(json.loads(line)["path"]).name[0] for line in lines} == {kind}
-    anywhere = str(next(Path(os.fsdecode(house.root)).glob("a*.png")))
+    anywhere = str(next(Path(os.fsdecode(service.root)).glob("a*.png")))
     # `--most` would match the image itself, which is left out.
     for limit, kind, matches in (("--least", "b", COUNT // 2), ("--most", "a", COUNT // 2 - 1)):
-        lines = call(house, "search", "--like", anywhere, limit, "0.5", "-k", str(COUNT), "--json").stdout.splitlines()
+        lines = call(
+            service, "search", "--like", anywhere, limit, "0.5", "-k", str(COUNT), "--json"
+        ).stdout.splitlines()
         assert len(lines) == matches
         assert {Path(json.loads(line)["path"]).name[0] for line in lines} == {kind}
 
 
-def test_a_new_file_is_scored_by_the_running_service(house: Household) -> None:
-    label_images(house)
-    call(house, "train")
-    house.start()
+def test_a_new_file_is_scored_by_the_running_service(service: RunningService) -> None:
+    label_images(service)
+    call(service, "train")
+    service.start()
     for name, reddish in (("new-b.png", True), ("new-a.png", False)):
-        Path(os.fsdecode(house.root), name).write_bytes(noisy_image(1000 + reddish, reddish))
+        Path(os.fsdecode(service.root), name).write_bytes(noisy_image(1000 + reddish, reddish))
     scores = (
         "SELECT f.name, s.p_delete FROM file f JOIN score s ON s.content = f.content"
         " WHERE f.name IN (CAST('new-a.png' AS BLOB), CAST('new-b.png' AS BLOB))"
     )
-    assert until(lambda: len(house.rows(scores)) == 2), house.tail()
-    found = dict(house.rows(scores))
+    assert until(lambda: len(service.rows(scores)) == 2), service.tail()
+    found = dict(service.rows(scores))
     assert found[b"new-b.png"] > found[b"new-a.png"]
-    assert house.stop() == 0
-    assert house.findings() == []
+    assert service.stop() == 0
+    assert service.findings() == []
 
 
-def test_the_running_service_rescores_everything_with_a_new_head(house: Household) -> None:
-    label_images(house)
-    house.start()
-    result = json.loads(call(house, "train", "--json").stdout)
+def test_the_running_service_rescores_everything_with_a_new_head(service: RunningService) -> None:
+    label_images(service)
+    service.start()
+    result = json.loads(call(service, "train", "--json").stdout)
     scored = "SELECT count(*) FROM score WHERE head = ?"
-    assert until(lambda: house.rows(scored, result["head"]) == [(COUNT,)]), house.tail()
-    again = json.loads(call(house, "train", "--force", "--seed", "5", "--json").stdout)
-    assert until(lambda: house.rows(scored, again["head"]) == [(COUNT,)]), house.tail()
+    assert until(lambda: service.rows(scored, result["head"]) == [(COUNT,)]), service.tail()
+    again = json.loads(call(service, "train", "--force", "--seed", "5", "--json").stdout)
+    assert until(lambda: service.rows(scored, again["head"]) == [(COUNT,)]), service.tail()
 
 
-def test_a_kill_while_scoring_loses_nothing(house: Household) -> None:
-    label_images(house)
-    house.start()
-    house.kill()
-    call(house, "train")
-    house.rows("SELECT 1")
-    Path(os.fsdecode(house.root), "late.png").write_bytes(noisy_image(77, True))
-    house.once(CATALOGD_KILL_AT="score")
-    assert house.once().returncode == 0
-    assert house.rows("SELECT count(*) FROM score") == [(COUNT + 1,)]
+def test_a_kill_while_scoring_loses_nothing(service: RunningService) -> None:
+    label_images(service)
+    service.start()
+    service.kill()
+    call(service, "train")
+    service.rows("SELECT 1")
+    Path(os.fsdecode(service.root), "late.png").write_bytes(noisy_image(77, True))
+    service.once(CATALOGD_KILL_AT="score")
+    assert service.once().returncode == 0
+    assert service.rows("SELECT count(*) FROM score") == [(COUNT + 1,)]
 
 
-def candidates(house: Household, *arguments: str) -> list[dict[str, object]]:
-    return [json.loads(line) for line in call(house, "candidates", "--json", *arguments).stdout.splitlines()]
+def candidates(service: RunningService, *arguments: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in call(service, "candidates", "--json", *arguments).stdout.splitlines()]
 
 
 def file_name(line: dict[str, object]) -> str:
     return Path(str(line["path"])).name
 
 
-def test_candidates_start_with_delete_labels_and_exclude_keep_labels(house: Household) -> None:
-    label_images(house)
-    call(house, "train")
-    found = candidates(house)
+def test_candidates_start_with_delete_labels_and_exclude_keep_labels(service: RunningService) -> None:
+    label_images(service)
+    call(service, "train")
+    found = candidates(service)
     assert [file_name(line)[0] for line in found[:16]] == ["b"] * 16  # labelled delete
     assert all("you labelled it delete" in line["why"] for line in found[:16])
     assert {file_name(line)[0] for line in found[16:20]} == {"b"}  # unlabelled
     assert all(any("that you deleted" in why for why in line["why"]) for line in found[16:20])
-    kept = {path.name for path in sorted(Path(os.fsdecode(house.root)).glob("a*.png"))[:16]}
+    kept = {path.name for path in sorted(Path(os.fsdecode(service.root)).glob("a*.png"))[:16]}
     assert not kept & {file_name(line) for line in found}
 
 
-def test_candidates_are_the_same_with_and_without_the_service_for_any_count(house: Household) -> None:
-    label_images(house)
-    call(house, "train")
-    without_service = candidates(house)
+def test_candidates_are_the_same_with_and_without_the_service_for_any_count(service: RunningService) -> None:
+    label_images(service)
+    call(service, "train")
+    without_service = candidates(service)
     for count in (1, 3, 17):
-        assert candidates(house, "-n", str(count)) == without_service[:count]
-    house.start()
-    assert until(lambda: not house.busy()), house.tail()
-    assert candidates(house) == without_service
+        assert candidates(service, "-n", str(count)) == without_service[:count]
+    service.start()
+    assert until(lambda: not service.busy()), service.tail()
+    assert candidates(service) == without_service
 
 
-def test_the_best_of_several_near_duplicates_is_not_a_candidate(house: Household) -> None:
-    root = Path(os.fsdecode(house.root))
+def test_the_best_of_several_near_duplicates_is_not_a_candidate(service: RunningService) -> None:
+    root = Path(os.fsdecode(service.root))
     image = Image.open(BytesIO(noisy_image(501, True)))
     image.resize((96, 64), Image.Resampling.NEAREST).save(root / "large.png")
     image.save(root / "small.png")
-    assert house.once().returncode == 0
-    label_images(house)
-    call(house, "train")
-    found = {file_name(line): line for line in candidates(house)}
+    assert service.once().returncode == 0
+    label_images(service)
+    call(service, "train")
+    found = {file_name(line): line for line in candidates(service)}
     assert "large.png" not in found
     assert found["small.png"]["better"] == str(root / "large.png")
 
 
-def test_a_copy_in_a_recycle_bin_is_never_the_better_one(house: Household) -> None:
-    root = Path(os.fsdecode(house.root))
+def test_a_copy_in_a_recycle_bin_is_never_the_better_one(service: RunningService) -> None:
+    root = Path(os.fsdecode(service.root))
     for folder in ("$RECYCLE.BIN", "@Recycle"):
         (root / folder).mkdir()
     for seed, small in ((501, "small.png"), (503, "@Recycle/small too.png")):
@@ -176,104 +178,106 @@ def test_a_copy_in_a_recycle_bin_is_never_the_better_one(house: Household) -> No
         image.resize((96, 64), Image.Resampling.NEAREST).save(root / "$RECYCLE.BIN" / f"large {seed}.png")
         image.save(root / small)
     (root / "$RECYCLE.BIN" / "b001.png").write_bytes((root / "b001.png").read_bytes())
-    assert house.once().returncode == 0
-    label_images(house)
-    call(house, "train")
-    found = {file_name(line): line for line in candidates(house)}
+    assert service.once().returncode == 0
+    label_images(service)
+    call(service, "train")
+    found = {file_name(line): line for line in candidates(service)}
     assert "small.png" not in found and found["large 501.png"]["better"] == str(root / "small.png")
     assert "large 503.png" not in found and found["small too.png"]["better"] is None
     assert found["b001.png"]["path"] == str(root / "b001.png")
     assert found["b001.png"]["copies"] == [str(root / "$RECYCLE.BIN" / "b001.png")]
 
 
-def test_links_follow_the_order_of_the_list_and_originals_are_untouched(house: Household, tmp_path: Path) -> None:
-    label_images(house)
-    call(house, "train")
-    before = {path: os.stat(path).st_mtime_ns for path in Path(os.fsdecode(house.root)).iterdir()}
+def test_links_follow_the_order_of_the_list_and_originals_are_untouched(
+    service: RunningService, tmp_path: Path
+) -> None:
+    label_images(service)
+    call(service, "train")
+    before = {path: os.stat(path).st_mtime_ns for path in Path(os.fsdecode(service.root)).iterdir()}
     folder = tmp_path / "list"
-    assert call(house, "candidates", "-n", "7", "--links", str(folder), "--mtimes").exception is None
+    assert call(service, "candidates", "-n", "7", "--links", str(folder), "--mtimes").exception is None
     links = sorted(path for path in folder.iterdir() if path.is_symlink())
-    assert [os.readlink(link) for link in links] == [str(line["path"]) for line in candidates(house, "-n", "7")]
+    assert [os.readlink(link) for link in links] == [str(line["path"]) for line in candidates(service, "-n", "7")]
     times = [os.lstat(link).st_mtime for link in links]
     assert times == sorted(times, reverse=True)
-    assert call(house, "candidates", "-n", "3", "--links", str(folder)).exception is None  # replaces the links
+    assert call(service, "candidates", "-n", "3", "--links", str(folder)).exception is None  # replaces the links
     assert sum(path.is_symlink() for path in folder.iterdir()) == 3
     assert {path: os.stat(path).st_mtime_ns for path in before} == before
 
 
-def test_links_are_not_written_to_a_folder_with_other_files(house: Household, tmp_path: Path) -> None:
-    label_images(house)
-    call(house, "train")
+def test_links_are_not_written_to_a_folder_with_other_files(service: RunningService, tmp_path: Path) -> None:
+    label_images(service)
+    call(service, "train")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
-    assert "not empty" in str(call(house, "candidates", "--links", str(tmp_path / "mine")).exception)
+    assert "not empty" in str(call(service, "candidates", "--links", str(tmp_path / "mine")).exception)
     assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
 
 
-def test_suggested_images_are_unlabelled_and_distinct(house: Household) -> None:
-    label_images(house)
-    call(house, "train")
-    lines = [json.loads(line) for line in call(house, "next", "-n", "5", "--json").stdout.splitlines()]
+def test_suggested_images_are_unlabelled_and_distinct(service: RunningService) -> None:
+    label_images(service)
+    call(service, "train")
+    lines = [json.loads(line) for line in call(service, "next", "-n", "5", "--json").stdout.splitlines()]
     assert len(lines) == 5 == len({line["path"] for line in lines})
-    assert all(json.loads(call(house, "show", line["path"], "--json").stdout)["label"] is None for line in lines)
+    assert all(json.loads(call(service, "show", line["path"], "--json").stdout)["label"] is None for line in lines)
 
 
-def test_commands_report_a_damaged_head(house: Household) -> None:
-    label_images(house)
-    call(house, "train")
-    database = Database(house.config.database, write=True)
+def test_commands_report_a_damaged_head(service: RunningService) -> None:
+    label_images(service)
+    call(service, "train")
+    database = Database(service.config.database, write=True)
     database.run("UPDATE head SET data = substr(data, 1, 100)")
     database.close()
     for command in ("candidates", "next"):
-        assert "damaged" in str(call(house, command).exception)
+        assert "damaged" in str(call(service, command).exception)
 
 
-def test_commands_that_need_a_head_name_the_command_to_train_one(house: Household) -> None:
+def test_commands_that_need_a_head_name_the_command_to_train_one(service: RunningService) -> None:
     for command in ("candidates", "next"):
-        assert "catalog train" in call(house, command).exception.remedy  # type: ignore[union-attr]
+        assert "catalog train" in call(service, command).exception.remedy  # type: ignore[union-attr]
 
 
-def test_heads_are_listed_and_an_earlier_one_can_be_used(house: Household) -> None:
-    label_images(house)
-    first = json.loads(call(house, "train", "--json").stdout)["head"]
-    second = json.loads(call(house, "train", "--force", "--seed", "3", "--json").stdout)["head"]
-    lines = [json.loads(line) for line in call(house, "head", "list", "--json").stdout.splitlines()]
+def test_heads_are_listed_and_an_earlier_one_can_be_used(service: RunningService) -> None:
+    label_images(service)
+    first = json.loads(call(service, "train", "--json").stdout)["head"]
+    second = json.loads(call(service, "train", "--force", "--seed", "3", "--json").stdout)["head"]
+    lines = [json.loads(line) for line in call(service, "head", "list", "--json").stdout.splitlines()]
     assert [(line["head"], line["used"]) for line in lines] == [(second, True), (first, False)]
-    assert call(house, "head", "use", str(first)).exception is None
-    assert house.rows("SELECT DISTINCT head FROM score") == [(first,)]
-    assert isinstance(call(house, "head", "use", "99").exception, UsageError)
+    assert call(service, "head", "use", str(first)).exception is None
+    assert service.rows("SELECT DISTINCT head FROM score") == [(first,)]
+    assert isinstance(call(service, "head", "use", "99").exception, UsageError)
 
 
-def test_images_marked_as_no_duplicates_are_never_paired_again(house: Household) -> None:
-    root = Path(os.fsdecode(house.root))
+def test_images_marked_as_no_duplicates_are_never_paired_again(service: RunningService) -> None:
+    root = Path(os.fsdecode(service.root))
     image = Image.open(BytesIO(noisy_image(501, True)))
     image.resize((96, 64), Image.Resampling.NEAREST).save(root / "large.png")
     image.save(root / "small.png")
-    assert house.once().returncode == 0
+    assert service.once().returncode == 0
     pair = {str(root / "large.png"), str(root / "small.png")}
 
     def near_duplicates() -> list[list[str]]:
-        lines = call(house, "dups", "--near", "--json").stdout.splitlines()
+        lines = call(service, "dups", "--near", "--json").stdout.splitlines()
         return [group["paths"] for group in map(json.loads, lines)]
 
     assert any(pair <= set(paths) for paths in near_duplicates())
-    assert call(house, "apart", *pair).exception is None
+    assert call(service, "apart", *pair).exception is None
     assert not any(pair <= set(paths) for paths in near_duplicates())
-    label_images(house)
-    call(house, "train")
-    found = {file_name(line): line for line in candidates(house)}
+    label_images(service)
+    call(service, "train")
+    found = {file_name(line): line for line in candidates(service)}
     assert found["small.png"]["better"] is None and "large.png" in found
-    (house.state / "catalog.db").unlink()
-    assert call(house, "recover", "--rebuild").exception is None
-    assert house.once().returncode == 0
+    (service.state / "catalog.db").unlink()
+    assert call(service, "recover", "--rebuild").exception is None
+    assert service.once().returncode == 0
     assert not any(pair <= set(paths) for paths in near_duplicates())  # the journal has the pair
 
 
-def test_files_with_dates_out_of_range_are_trained_on(house: Household) -> None:
-    label_images(house)
-    database = Database(house.config.database, write=True)
+def test_files_with_dates_out_of_range_are_trained_on(service: RunningService) -> None:
+    label_images(service)
+    database = Database(service.config.database, write=True)
     database.run("UPDATE file SET mtime_ns = ? WHERE id % 8 = 1", str(-11_644_473_600 * 10**9))
     database.run("UPDATE file SET mtime_ns = ? WHERE id % 8 = 2", str(((1 << 63) - 1) * 10**9))
     database.close()
-    result = json.loads(call(house, "train", "--json").stdout)
+    result = json.loads(call(service, "train", "--json").stdout)
     assert result["used"] and result["figures"]["auc"][0] > 0.95

@@ -17,18 +17,18 @@ from catalog.integrity.check import compare_index_ids
 from catalog.integrity.check_row import CatalogRow, CheckFinding, DiskEntry, compare_row
 from catalog.integrity.repair import repair_catalog
 from catalog.journal import append
-from tests.support.running_service import Household, picture, until
+from tests.support.running_service import RunningService, picture, until
 
-Corrupt = Callable[[Household, apsw.Connection], object]
+Corrupt = Callable[[RunningService, apsw.Connection], object]
 OK = "(SELECT max(id) FROM file WHERE state = 'ok')"
 SIGNATURE = Signature(10, 1, 2, 3)
 HEALTHY_ROW = CatalogRow("ok", SIGNATURE, None, None, 7, 10, True, 7)
 
 
 @pytest.fixture(scope="module")
-def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Household]:
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     """A collection that a full pass has read: four files in two directories."""
-    made = Household(tmp_path_factory.mktemp("check"))
+    made = RunningService(tmp_path_factory.mktemp("check"))
     for seed in range(4):
         write(made, b"d%d/%d.png" % (seed % 2, seed), picture(seed))
     assert made.once().returncode == 0
@@ -36,31 +36,31 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Household]:
     made.close()
 
 
-def write(house: Household, name: bytes, data: bytes) -> None:
+def write(service: RunningService, name: bytes, data: bytes) -> None:
     """Write a file below the root."""
-    path = os.path.join(house.root, name)
+    path = os.path.join(service.root, name)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb") as file:
         file.write(data)
 
 
-def check(house: Household, *options: str) -> "subprocess.CompletedProcess[str]":
+def check(service: RunningService, *options: str) -> "subprocess.CompletedProcess[str]":
     """Run `catalog check`."""
-    command = [str(Path(sys.executable).with_name("catalog")), "check", "--config", str(house.config_path), *options]
+    command = [str(Path(sys.executable).with_name("catalog")), "check", "--config", str(service.config_path), *options]
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
 def sql(text: str) -> Corrupt:
     """Corrupt the catalog with an SQL statement."""
-    return lambda house, connection: connection.execute(text)
+    return lambda service, connection: connection.execute(text)
 
 
-def lose_label(house: Household, connection: apsw.Connection) -> None:
+def lose_label(service: RunningService, connection: apsw.Connection) -> None:
     """Add a choice that only the journal has."""
-    append(house.state, [entry_from_choice(LabelChoice(bytes(32), 9, "keep", "owner", 5.0, b"/p"))])
+    append(service.state, [entry_from_choice(LabelChoice(bytes(32), 9, "keep", "owner", 5.0, b"/p"))])
 
 
-def add_dangling_rows(house: Household, connection: apsw.Connection) -> None:
+def add_dangling_rows(service: RunningService, connection: apsw.Connection) -> None:
     """Add one dangling row of each kind, as a catalog recovered from damage may have."""
     for statement in (
         "PRAGMA foreign_keys = OFF",
@@ -76,9 +76,9 @@ def add_dangling_rows(house: Household, connection: apsw.Connection) -> None:
 
 
 WRONG: dict[str, Corrupt] = {
-    "unknown": lambda house, _: write(house, b"d0/new.png", picture(20)),
-    "changed": lambda house, _: write(house, b"d0/0.png", picture(21)),
-    "missing": lambda house, _: os.unlink(os.path.join(house.root, b"d1/3.png")),
+    "unknown": lambda service, _: write(service, b"d0/new.png", picture(20)),
+    "changed": lambda service, _: write(service, b"d0/0.png", picture(21)),
+    "missing": lambda service, _: os.unlink(os.path.join(service.root, b"d1/3.png")),
     "unread": sql(f"UPDATE file SET state = 'pending', due = 0 WHERE id = {OK}"),
     "kind": sql(f"UPDATE file SET state = 'rejected', reason = 'symbolic link', content = NULL WHERE id = {OK}"),
     "content": sql(f"UPDATE content SET bytes = bytes + 7 WHERE id = (SELECT content FROM file WHERE id = {OK})"),
@@ -94,7 +94,7 @@ WRONG: dict[str, Corrupt] = {
     ),
     "vector": sql("UPDATE vector SET data = zeroblob(length(data)) WHERE id = 2"),
     "unembedded": sql("DELETE FROM vector WHERE id = (SELECT max(id) FROM vector)"),
-    "index": lambda house, _: next(house.state.glob("index-*.hnsw")).write_bytes(b"spoilt"),
+    "index": lambda service, _: next(service.state.glob("index-*.hnsw")).write_bytes(b"spoilt"),
     "volume": sql("UPDATE volume SET away = 'not mounted' WHERE kind = 'root'"),
     "journal": lose_label,
     "reference": add_dangling_rows,
@@ -102,7 +102,7 @@ WRONG: dict[str, Corrupt] = {
 
 
 @pytest.mark.parametrize("kind", WRONG)
-def test_each_kind_of_finding_is_found_and_repaired(ready: Household, kind: str) -> None:
+def test_each_kind_of_finding_is_found_and_repaired(ready: RunningService, kind: str) -> None:
     assert check(ready).returncode == 0
     connection = apsw.Connection(str(ready.config.database))
     WRONG[kind](ready, connection)
@@ -128,7 +128,7 @@ def test_every_kind_of_finding_is_tried() -> None:
     assert found == {*WRONG, *tested_elsewhere}
 
 
-def test_an_unlistable_directory_counts_as_away_until_it_can_be_listed(ready: Household) -> None:
+def test_an_unlistable_directory_counts_as_away_until_it_can_be_listed(ready: RunningService) -> None:
     path = os.path.join(ready.root, b"d0")
     (word,) = repair_catalog(
         ready.config, [CheckFinding("unreadable", path, "the directory cannot be listed: no permission")]
@@ -139,7 +139,7 @@ def test_an_unlistable_directory_counts_as_away_until_it_can_be_listed(ready: Ho
     assert check(ready).stdout == ""
 
 
-def test_a_running_service_is_told_to_scan_instead(ready: Household) -> None:
+def test_a_running_service_is_told_to_scan_instead(ready: RunningService) -> None:
     connection = apsw.Connection(str(ready.config.database))
     ready.start()
     try:

@@ -16,7 +16,7 @@ from catalog.filesystem.stat_signature import Signature
 from catalog.integrity.rejected import DAY_SECONDS, DamageRate, damage_rates, wilson_lower_bound
 from models.decode.reason import RejectReason
 from tests.support.catalog_on_disk import Shelf
-from tests.support.running_service import Household, picture
+from tests.support.running_service import RunningService, picture
 
 NOW = 20_000 * DAY_SECONDS + 4000.0
 
@@ -132,12 +132,12 @@ def test_rates_are_by_utc_day_within_the_range(shelf: Shelf) -> None:
 
 @pytest.mark.timeout(300)
 def test_status_warns_of_a_high_damage_rate(tmp_path: Path) -> None:
-    house = Household(tmp_path)
-    root = Path(os.fsdecode(house.root))
+    service = RunningService(tmp_path)
+    root = Path(os.fsdecode(service.root))
     for seed in range(40):
         (root / f"{seed}.png").write_bytes(picture(seed)[: -20 if seed % 4 == 0 else None])
-    assert house.once().returncode == 0
-    command = [str(Path(sys.executable).with_name("catalog")), "--config", str(house.config_path)]
+    assert service.once().returncode == 0
+    command = [str(Path(sys.executable).with_name("catalog")), "--config", str(service.config_path)]
 
     def said(*words: str) -> str:
         return subprocess.run([*command, *words], capture_output=True, text=True, timeout=60, check=True).stdout
@@ -148,4 +148,4 @@ def test_status_warns_of_a_high_damage_rate(tmp_path: Path) -> None:
     assert f"{root}: 25 % of 40 images read on {day} are damaged (0.5 % is normal)" in said("status")
     assert json.loads(said("rejected", "--rates", "--json")) == found
     assert "check how images get there" in said("rejected", "--rates")
-    house.close()
+    service.close()

@@ -13,7 +13,7 @@ from PIL import Image
 from catalog.duplicates.groups import near_duplicates
 from catalog.files.queries import FileFilter, count_suspects, matching_entries
 from tests.support.catalog_rows import DIMS, Shelf
-from tests.support.running_service import Household, picture
+from tests.support.running_service import RunningService, picture
 
 REASON = "grey from row 300 of 3000"
 
@@ -52,19 +52,19 @@ def test_of_two_near_duplicates_the_sound_one_is_kept(tmp_path: Path) -> None:
 
 
 def test_a_damaged_bitmap_is_embedded_listed_and_counted(tmp_path: Path) -> None:
-    home = Household(tmp_path)
+    service = RunningService(tmp_path)
     try:
         out = BytesIO()
         Image.open(BytesIO(picture(1))).convert("RGB").save(out, "BMP")
         sound = out.getvalue()
-        root = Path(os.fsdecode(home.root))
+        root = Path(os.fsdecode(service.root))
         (root / "sound.bmp").write_bytes(sound)
         (root / "shifted.bmp").write_bytes(sound[:900] + b"x" + sound[900:])
-        done = home.once()
+        done = service.once()
         assert done.returncode == 0, done.stderr
 
         def ask(*words: str) -> str:
-            call = [sys.executable, "-m", "catalog.cli.main", "--config", str(home.config_path), *words]
+            call = [sys.executable, "-m", "catalog.cli.main", "--config", str(service.config_path), *words]
             done = subprocess.run(call, capture_output=True, text=True, timeout=60, check=True)
             return done.stdout + done.stderr
 
@@ -78,4 +78,4 @@ def test_a_damaged_bitmap_is_embedded_listed_and_counted(tmp_path: Path) -> None
         assert "0 rejected; 1 suspect" in ask("rejected")
         assert json.loads(ask("show", str(root / "shifted.bmp"), "--json"))["detail"] == line["detail"]
     finally:
-        home.close()
+        service.close()

@@ -15,25 +15,25 @@ import pytest
 from PIL import Image
 
 from tests.models.test_xmp import darktable, digikam, lightroom
-from tests.support.running_service import Household, picture, until
+from tests.support.running_service import RunningService, picture, until
 
 Result = subprocess.CompletedProcess[bytes]
 
 
-def catalog(house: Household, *arguments: str | bytes | Path, **environment: str) -> Result:
-    command = [str(Path(sys.executable).with_name("catalog")), "--config", str(house.config_path), *arguments]
+def catalog(service: RunningService, *arguments: str | bytes | Path, **environment: str) -> Result:
+    command = [str(Path(sys.executable).with_name("catalog")), "--config", str(service.config_path), *arguments]
     return subprocess.run(command, capture_output=True, timeout=300, env=os.environ | environment)
 
 
-def import_labels(house: Household, *arguments: str | bytes | Path) -> dict[str, Any]:
-    result = catalog(house, "label", "import", "--json", *arguments)
+def import_labels(service: RunningService, *arguments: str | bytes | Path) -> dict[str, Any]:
+    result = catalog(service, "label", "import", "--json", *arguments)
     assert result.returncode == 0, result.stderr
     record: dict[str, Any] = json.loads(result.stdout)
     return record
 
 
-def labels(house: Household) -> dict[bytes, tuple[str, str, list[str]]]:
-    lines = map(json.loads, catalog(house, "label", "list", "--json").stdout.splitlines())
+def labels(service: RunningService) -> dict[bytes, tuple[str, str, list[str]]]:
+    lines = map(json.loads, catalog(service, "label", "list", "--json").stdout.splitlines())
     return {os.fsencode(label["path"]): (label["label"], label["source"], label["paths"]) for label in lines}
 
 
@@ -46,104 +46,105 @@ def fill(folder: bytes | Path, contents: dict[bytes, bytes]) -> None:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[Household]:
-    house = Household(tmp_path)
-    fill(house.root, {b"here.png": picture(1), b"there.png": picture(2)})
-    assert house.once().returncode == 0
-    yield house
-    house.close()
+def service(tmp_path: Path) -> Iterator[RunningService]:
+    service = RunningService(tmp_path)
+    fill(service.root, {b"here.png": picture(1), b"there.png": picture(2)})
+    assert service.once().returncode == 0
+    yield service
+    service.close()
 
 
-def vectors(house: Household) -> dict[bytes, tuple[int, int]]:
+def vectors(service: RunningService) -> dict[bytes, tuple[int, int]]:
     """Return, by sha256, whether the vector is live and how many files hold its content."""
     query = "SELECT c.sha256, v.live, c.refs FROM vector v JOIN content c ON c.id = v.content"
-    return {sha256: (live, refs) for sha256, live, refs in house.rows(query)}
+    return {sha256: (live, refs) for sha256, live, refs in service.rows(query)}
 
 
-def test_labels_survive_the_deletion_of_their_folders(house: Household, tmp_path: Path) -> None:
+def test_labels_survive_the_deletion_of_their_folders(service: RunningService, tmp_path: Path) -> None:
     keep = {b"a\xff\n.png": picture(10), b"deep/b.jpg": picture(11, "JPEG"), b"copy of here.png": picture(1)}
     delete = {b"c.png": picture(12), b"cut.png": picture(13)[:90], b"note.txt": b"dear diary", b"empty.jpg": b""}
     fill(tmp_path / "good", keep)
     fill(tmp_path / "junk", delete)
     os.symlink(tmp_path / "good", tmp_path / "junk" / "link")
-    found = import_labels(house, "--keep", tmp_path / "good", "--delete", tmp_path / "junk")
+    found = import_labels(service, "--keep", tmp_path / "good", "--delete", tmp_path / "junk")
     assert found["labelled"] == {"keep": 3, "delete": 1}
     refused = {os.path.basename(file["path"]): file["reason"] for file in found["refused"]}
     assert sorted(refused) == ["cut.png", "empty.jpg", "note.txt"]
     assert refused["empty.jpg"] == "empty"
     shutil.rmtree(tmp_path / "good")
     shutil.rmtree(tmp_path / "junk")
-    assert labels(house) == {
-        os.path.join(house.root, b"here.png"): ("keep", "folder", [os.fsdecode(house.root) + "/here.png"]),
+    assert labels(service) == {
+        os.path.join(service.root, b"here.png"): ("keep", "folder", [os.fsdecode(service.root) + "/here.png"]),
         os.fsencode(tmp_path) + b"/good/a\xff\n.png": ("keep", "folder", []),
         os.fsencode(tmp_path) + b"/good/deep/b.jpg": ("keep", "folder", []),
         os.fsencode(tmp_path) + b"/junk/c.png": ("delete", "folder", []),
     }
-    stored = vectors(house)
+    stored = vectors(service)
     without_files = [
         hashlib.sha256(data).digest() for data in (keep[b"a\xff\n.png"], keep[b"deep/b.jpg"], delete[b"c.png"])
     ]
     assert [stored[sha256] for sha256 in without_files] == [(0, 0)] * 3
-    assert house.findings() == []
-    assert house.once().returncode == 0  # the index and everything else that follows the change log
-    assert house.findings() == []
-    assert len(labels(house)) == 4
+    assert service.findings() == []
+    assert service.once().returncode == 0  # the index and everything else that follows the change log
+    assert service.findings() == []
+    assert len(labels(service)) == 4
 
 
-def test_a_vector_without_a_file_becomes_live_when_a_file_appears(house: Household, tmp_path: Path) -> None:
+def test_a_vector_without_a_file_becomes_live_when_a_file_appears(service: RunningService, tmp_path: Path) -> None:
     fill(tmp_path / "junk", {b"x.png": picture(20)})
-    house.start()  # the service runs while the import writes
-    assert import_labels(house, "--delete", tmp_path / "junk")["labelled"]["delete"] == 1
+    service.start()  # the service runs while the import writes
+    assert import_labels(service, "--delete", tmp_path / "junk")["labelled"]["delete"] == 1
     sha256 = hashlib.sha256(picture(20)).digest()
-    before = house.vectors()[sha256]
-    fill(house.root, {b"arrived.png": picture(20)})
-    assert until(lambda: vectors(house)[sha256] == (1, 1)), house.tail()
-    assert house.vectors()[sha256] == before  # it was not computed again
-    assert until(lambda: not house.busy()), house.busy()
+    before = service.vectors()[sha256]
+    fill(service.root, {b"arrived.png": picture(20)})
+    assert until(lambda: vectors(service)[sha256] == (1, 1)), service.tail()
+    assert service.vectors()[sha256] == before  # it was not computed again
+    assert until(lambda: not service.busy()), service.busy()
     near = json.loads(
-        catalog(house, "similar", "-k", "1", "--json", tmp_path / "junk" / "x.png").stdout.splitlines()[0]
+        catalog(service, "similar", "-k", "1", "--json", tmp_path / "junk" / "x.png").stdout.splitlines()[0]
     )
     assert near["path"].endswith("arrived.png")
-    assert house.stop() == 0
-    assert house.findings() == []
+    assert service.stop() == 0
+    assert service.findings() == []
 
 
-def test_a_second_import_changes_nothing_and_owner_labels_are_kept(house: Household, tmp_path: Path) -> None:
+def test_a_second_import_changes_nothing_and_owner_labels_are_kept(service: RunningService, tmp_path: Path) -> None:
     fill(tmp_path / "good", {b"1.png": picture(1), b"30.png": picture(30)})
     fill(tmp_path / "junk", {b"2.png": picture(2), b"31.png": picture(31)})
-    assert catalog(house, "label", "delete", house.root + b"/here.png").returncode == 0
+    assert catalog(service, "label", "delete", service.root + b"/here.png").returncode == 0
     arguments: tuple[str | Path, ...] = ("--keep", tmp_path / "good", "--delete", tmp_path / "junk")
-    first = import_labels(house, *arguments)
+    first = import_labels(service, *arguments)
     assert first["labelled"] == {"keep": 1, "delete": 2}
     (conflict,) = first["conflicts"]
     assert (conflict["label"], conflict["import"], Path(conflict["path"]).name) == ("delete", "keep", "1.png")
-    journal, stored = (house.state / "journal.jsonl").read_bytes(), house.vectors()
-    again = import_labels(house, *arguments)
+    journal, stored = (service.state / "journal.jsonl").read_bytes(), service.vectors()
+    again = import_labels(service, *arguments)
     assert (again["labelled"], again["unchanged"]) == ({"keep": 0, "delete": 0}, 3)
-    assert ((house.state / "journal.jsonl").read_bytes(), house.vectors()) == (journal, stored)
-    assert import_labels(house, *arguments, "--overwrite")["labelled"] == {"keep": 1, "delete": 0}
+    assert ((service.state / "journal.jsonl").read_bytes(), service.vectors()) == (journal, stored)
+    assert import_labels(service, *arguments, "--overwrite")["labelled"] == {"keep": 1, "delete": 0}
     fill(tmp_path / "junk", {b"30 again.png": picture(30)})
-    (contradiction,) = import_labels(house, *arguments)["contradictory"]
+    (contradiction,) = import_labels(service, *arguments)["contradictory"]
     assert Path(contradiction["delete"]).name == "30 again.png"
 
 
-def test_unknown_classes_are_named(house: Household, tmp_path: Path) -> None:
+def test_unknown_classes_are_named(service: RunningService, tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     fill(tree, {b"good/a.png": picture(40), b"bad/x/b.png": picture(41), b".DS_Store/c.png": picture(42)})
-    assert import_labels(house, "--classes", tree)["labelled"] == {"keep": 1, "delete": 1}
+    assert import_labels(service, "--classes", tree)["labelled"] == {"keep": 1, "delete": 1}
     fill(tree, {b"m\xc3\xbcll/d.png": picture(43)})
-    result = catalog(house, "label", "import", "--classes", tree)
+    result = catalog(service, "label", "import", "--classes", tree)
     assert result.returncode == 2 and "unknown meaning: müll".encode() in result.stderr
-    result = catalog(house, "label", "import", "--classes", tree, "--map", "good=keep,bad=delete")
+    result = catalog(service, "label", "import", "--classes", tree, "--map", "good=keep,bad=delete")
     assert result.returncode == 2 and "müll".encode() in result.stderr
     assert (
-        import_labels(house, "--classes", tree, "--map", "good=keep,bad=delete,müll=delete")["labelled"]["delete"] == 1
+        import_labels(service, "--classes", tree, "--map", "good=keep,bad=delete,müll=delete")["labelled"]["delete"]
+        == 1
     )
-    assert catalog(house, "label", "import", "--classes", tree, "--map", "good=perhaps").returncode == 2
-    assert catalog(house, "label", "import", "--classes", tmp_path / "none").returncode == 4
+    assert catalog(service, "label", "import", "--classes", tree, "--map", "good=perhaps").returncode == 2
+    assert catalog(service, "label", "import", "--classes", tmp_path / "none").returncode == 4
 
 
-def test_a_worker_that_crashes_or_hangs_costs_one_file(house: Household, tmp_path: Path) -> None:
+def test_a_worker_that_crashes_or_hangs_costs_one_file(service: RunningService, tmp_path: Path) -> None:
     """Workers are made to kill themselves, or to sleep, at files of a certain size."""
     (tmp_path / "sitecustomize.py").write_text(
         "import os, signal, sys, time\n"
@@ -159,11 +160,11 @@ def test_a_worker_that_crashes_or_hangs_costs_one_file(house: Household, tmp_pat
         "            formats.identify_format = identify_format\n"
         "sys.meta_path.insert(0, Hook())\n"
     )
-    config = house.config_path.read_text().replace("[intake]", "[intake]\nseconds = 4")
-    house.config_path.write_text(config)
+    config = service.config_path.read_text().replace("[intake]", "[intake]\nseconds = 4")
+    service.config_path.write_text(config)
     good = {f"{number:02}.png".encode(): picture(50 + number) for number in range(12)}
     fill(tmp_path / "keep", good | {b"05 kills.png": b"k" * 77, b"07 hangs.png": b"h" * 78})
-    result = catalog(house, "label", "import", "--json", "--keep", tmp_path / "keep", PYTHONPATH=str(tmp_path))
+    result = catalog(service, "label", "import", "--json", "--keep", tmp_path / "keep", PYTHONPATH=str(tmp_path))
     assert result.returncode == 0, result.stderr
     found = json.loads(result.stdout)
     refused = {Path(file["path"]).name: file["reason"].partition(":")[0] for file in found["refused"]}
@@ -177,10 +178,10 @@ def embedded(seed: int, xml: bytes, format: str) -> bytes:
     return buffer.getvalue()
 
 
-def test_xmp_of_three_programs_is_imported(house: Household) -> None:
+def test_xmp_of_three_programs_is_imported(service: RunningService) -> None:
     hostile = b'<!DOCTYPE x [<!ENTITY a "haha">]><x>&a;</x>'
     fill(
-        house.root,
+        service.root,
         {
             b"lr1.jpg": embedded(60, lightroom(-1), "JPEG"),
             b"lr5.webp": embedded(61, lightroom(5), "WEBP"),
@@ -200,9 +201,11 @@ def test_xmp_of_three_programs_is_imported(house: Household) -> None:
             b"sub/two.jpg": embedded(69, lightroom(2), "JPEG"),
         },
     )
-    assert house.once().returncode == 0
-    found = import_labels(house, "--xmp")
-    by_name = {os.path.relpath(path, house.root): (value, source) for path, (value, source, _) in labels(house).items()}
+    assert service.once().returncode == 0
+    found = import_labels(service, "--xmp")
+    by_name = {
+        os.path.relpath(path, service.root): (value, source) for path, (value, source, _) in labels(service).items()
+    }
     assert by_name == {
         b"lr1.jpg": ("delete", "xmp"),
         b"lr5.webp": ("keep", "xmp"),
@@ -214,14 +217,14 @@ def test_xmp_of_three_programs_is_imported(house: Household) -> None:
     assert found["seen"] == {"2 stars": 1, "3 stars": 1, "4 stars": 1, "5 stars": 1, "accepted": 1, "rejected": 3}
     (refused,) = found["refused"]
     assert refused["path"].endswith("hostile.png.xmp") and "DOCTYPE" in refused["reason"]
-    assert import_labels(house, "--xmp")["unchanged"] == 6
-    below = import_labels(house, "--xmp", house.root + b"/sub", "--delete-at-most", "2")
+    assert import_labels(service, "--xmp")["unchanged"] == 6
+    below = import_labels(service, "--xmp", service.root + b"/sub", "--delete-at-most", "2")
     assert (below["files"], below["labelled"]) == (1, {"keep": 0, "delete": 1})
-    assert import_labels(house, "--xmp", "--keep-at-least", "3")["labelled"] == {"keep": 1, "delete": 0}
-    assert catalog(house, "label", "import", "--xmp", "/nowhere").returncode == 2
-    assert catalog(house, "label", "import", "--xmp", "--delete-at-most", "4").returncode == 2
+    assert import_labels(service, "--xmp", "--keep-at-least", "3")["labelled"] == {"keep": 1, "delete": 0}
+    assert catalog(service, "label", "import", "--xmp", "/nowhere").returncode == 2
+    assert catalog(service, "label", "import", "--xmp", "--delete-at-most", "4").returncode == 2
 
 
 @pytest.mark.parametrize("arguments", [(), ("--xmp", "--keep", "/"), ("a", "b"), ("--keep", "/r", "--delete", "/r")])
-def test_several_kinds_of_source_are_refused(house: Household, arguments: tuple[str, ...]) -> None:
-    assert catalog(house, "label", "import", *arguments).returncode == 2
+def test_several_kinds_of_source_are_refused(service: RunningService, arguments: tuple[str, ...]) -> None:
+    assert catalog(service, "label", "import", *arguments).returncode == 2

@@ -10,12 +10,12 @@ import pytest
 from catalog.errors import ResourceError, UsageError
 from catalog.report.delivery import send_report
 from tests.support.report_service import add_images, call
-from tests.support.running_service import Household, until
+from tests.support.running_service import RunningService, until
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[Household]:
-    made = Household(tmp_path)
+def service(tmp_path: Path) -> Iterator[RunningService]:
+    made = RunningService(tmp_path)
     add_images(made)
     yield made
     made.close()
@@ -29,18 +29,18 @@ def script(folder: Path, body: str) -> str:
     return f"'{file}' '{folder}'"
 
 
-def configure_command(house: Household, command: str) -> None:
-    with house.config_path.open("a") as file:
+def configure_command(service: RunningService, command: str) -> None:
+    with service.config_path.open("a") as file:
         file.write(f'[report]\ncommand = "{command}"\n')
 
 
-def test_the_command_receives_the_path_of_the_page_and_the_text(house: Household) -> None:
-    configure_command(house, script(house.folder, 'cat > "$1/text"; printf %s "$2" > "$1/path"'))
-    assert call(house, "report").exit_code == 0
-    page = Path((house.folder / "path").read_text())
-    assert page.parent == house.state / "reports"
+def test_the_command_receives_the_path_of_the_page_and_the_text(service: RunningService) -> None:
+    configure_command(service, script(service.folder, 'cat > "$1/text"; printf %s "$2" > "$1/path"'))
+    assert call(service, "report").exit_code == 0
+    page = Path((service.folder / "path").read_text())
+    assert page.parent == service.state / "reports"
     assert page.read_text().startswith("<!DOCTYPE html>")
-    text = (house.folder / "text").read_text()
+    text = (service.folder / "text").read_text()
     assert text.startswith("catalogd report")
     assert "\x1b" not in text
     prose = [line for line in text.splitlines() if not line.lstrip().startswith("/")]
@@ -50,14 +50,14 @@ def test_the_command_receives_the_path_of_the_page_and_the_text(house: Household
 @pytest.mark.parametrize(
     "command", ["false", "/no/such/program", "an 'open quote", "sh -c 'echo no such host >&2; exit 7'"]
 )
-def test_a_failing_command_is_reported_and_the_report_is_stored(house: Household, command: str) -> None:
-    configure_command(house, command)
-    result = call(house, "report")
+def test_a_failing_command_is_reported_and_the_report_is_stored(service: RunningService, command: str) -> None:
+    configure_command(service, command)
+    result = call(service, "report")
     assert result.exit_code == 1
     assert "Nothing needs your attention." in result.stdout
     assert "command" in result.stderr and "remedy:" in result.stderr
     assert ("no such host" in result.stderr) == ("no such host" in command)
-    assert len(list((house.state / "reports").iterdir())) == 2
+    assert len(list((service.state / "reports").iterdir())) == 2
 
 
 def test_a_command_that_takes_too_long_is_killed_with_its_children(tmp_path: Path) -> None:
@@ -85,10 +85,10 @@ def test_unbalanced_quotes_are_a_usage_error(tmp_path: Path) -> None:
         send_report('mail "alice', tmp_path / "page", "text")
 
 
-def test_a_report_since_a_date_is_not_sent(house: Household) -> None:
-    configure_command(house, script(house.folder, 'touch "$1/sent"'))
-    assert call(house, "report", "--since", "2001-01-01").exit_code == 0
-    assert not (house.folder / "sent").exists()
+def test_a_report_since_a_date_is_not_sent(service: RunningService) -> None:
+    configure_command(service, script(service.folder, 'touch "$1/sent"'))
+    assert call(service, "report", "--since", "2001-01-01").exit_code == 0
+    assert not (service.folder / "sent").exists()
 
 
 def alive(process: int) -> bool:

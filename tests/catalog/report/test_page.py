@@ -26,7 +26,7 @@ from catalog.report.terminal import write_report
 from catalog.report.thumbnail_worker import MAX_EDGE_PIXELS, thumbnail_jpeg
 from catalog.report.thumbnails import make_thumbnails
 from tests.support.report_service import EVIL, add_images, call, current_report, flip_byte, label_and_train, place
-from tests.support.running_service import Household, picture
+from tests.support.running_service import RunningService, picture
 
 CORPUS = Path(__file__).parents[4] / "shared" / "corpus"
 LIMITS = IntakeSettings()
@@ -40,8 +40,8 @@ ALLOWED = {
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[Household]:
-    made = Household(tmp_path, roots=2)
+def service(tmp_path: Path) -> Iterator[RunningService]:
+    made = RunningService(tmp_path, roots=2)
     yield made
     made.close()
 
@@ -75,35 +75,35 @@ class ElementNames(HTMLParser):
         self.seen.add(tag)
 
 
-def test_the_page_of_a_full_catalog_is_well_formed_and_self_contained(house: Household) -> None:
-    add_images(house)
-    label_and_train(house)
-    flip_byte(house, "a002.png")
-    file = house.folder / "page.html"
-    assert call(house, "report", "--html", str(file)).exit_code == 1
+def test_the_page_of_a_full_catalog_is_well_formed_and_self_contained(service: RunningService) -> None:
+    add_images(service)
+    label_and_train(service)
+    flip_byte(service, "a002.png")
+    file = service.folder / "page.html"
+    assert call(service, "report", "--html", str(file)).exit_code == 1
     text = file.read_text()
     assert_self_contained(text)
     assert content_security_policy() in text
     assert text.count("data:image/jpeg;base64,") > 10
     assert "&lt;script&gt;alert(1)&lt;b&gt;&amp;&quot;&#x27;\\n\\xff.png" in text
     assert "script" not in ElementNames(text).seen
-    stored = next((house.state / "reports").glob("*.html"))
+    stored = next((service.state / "reports").glob("*.html"))
     assert stored.read_text() == text
     assert stat.S_IMODE(stored.parent.stat().st_mode) == 0o700
 
 
-def test_the_page_of_an_empty_catalog_is_well_formed(house: Household) -> None:
-    assert house.once().returncode == 0
-    text = html_page(current_report(house), {})
+def test_the_page_of_an_empty_catalog_is_well_formed(service: RunningService) -> None:
+    assert service.once().returncode == 0
+    text = html_page(current_report(service), {})
     assert_self_contained(text)
     assert "Nothing needs your attention" in text
 
 
-def test_sections_with_alarms_come_first(house: Household) -> None:
-    add_images(house)
-    os.rename(house.roots[1], house.roots[1] + b".away")
-    house.once()
-    text = html_page(current_report(house), {})
+def test_sections_with_alarms_come_first(service: RunningService) -> None:
+    add_images(service)
+    os.rename(service.roots[1], service.roots[1] + b".away")
+    service.once()
+    text = html_page(current_report(service), {})
     ids = re.findall(r'<section id="(\w+)"', text)
     assert ids[0] == "roots"
     assert sorted(ids) == sorted(set(ids)), "a section is repeated"
@@ -251,8 +251,8 @@ def test_files_of_the_corpus_get_thumbnails() -> None:
         assert len(make_thumbnails(files, LIMITS)) >= min_share * len(files), folder
 
 
-def test_a_file_with_a_hostile_name_gets_a_thumbnail(house: Household) -> None:
-    add_images(house)
-    path = house.root + b"/" + EVIL
-    assert place(house, EVIL).exists()
+def test_a_file_with_a_hostile_name_gets_a_thumbnail(service: RunningService) -> None:
+    add_images(service)
+    path = service.root + b"/" + EVIL
+    assert place(service, EVIL).exists()
     assert set(make_thumbnails([path], LIMITS)) == {path}

@@ -27,36 +27,36 @@ from tests.support.report_service import (
     place,
     write,
 )
-from tests.support.running_service import Household, picture, until
+from tests.support.running_service import RunningService, picture, until
 
 DAY = 86400.0
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[Household]:
-    made = Household(tmp_path, roots=2)
+def service(tmp_path: Path) -> Iterator[RunningService]:
+    made = RunningService(tmp_path, roots=2)
     yield made
     made.close()
 
 
 @pytest.fixture
-def full(house: Household) -> Household:
-    add_images(house)
-    return house
+def full(service: RunningService) -> RunningService:
+    add_images(service)
+    return service
 
 
-def test_every_section_of_an_empty_catalog_has_a_headline_and_no_alarm(house: Household) -> None:
-    assert house.once().returncode == 0
-    report = current_report(house)
+def test_every_section_of_an_empty_catalog_has_a_headline_and_no_alarm(service: RunningService) -> None:
+    assert service.once().returncode == 0
+    report = current_report(service)
     assert list(report.sections) == list(SECTIONS)
     assert report.alarms == {}
     assert all(section.headline for section in report.sections.values())
     assert [name for name, section in report.sections.items() if section.thumbnails] == []
-    result = call(house, "report")
+    result = call(service, "report")
     assert (result.exit_code, "Nothing needs your attention." in result.stdout) == (0, True), result.exception
 
 
-def test_without_a_head_the_other_sections_are_complete(full: Household) -> None:
+def test_without_a_head_the_other_sections_are_complete(full: RunningService) -> None:
     report = current_report(full)
     assert report.alarms == {}
     sections = {name: section.record for name, section in report.sections.items()}
@@ -73,7 +73,7 @@ def test_without_a_head_the_other_sections_are_complete(full: Household) -> None
     assert "No head yet" in report.sections["candidates"].headline
 
 
-def test_with_a_head_candidates_and_images_to_label_are_listed(full: Household) -> None:
+def test_with_a_head_candidates_and_images_to_label_are_listed(full: RunningService) -> None:
     label_and_train(full)
     report = current_report(full)
     candidates, to_label = report.sections["candidates"], report.sections["lessons"]
@@ -89,7 +89,7 @@ def test_with_a_head_candidates_and_images_to_label_are_listed(full: Household) 
     assert report.sections["doubts"].record["doubts"] >= 0
 
 
-def test_a_label_that_looks_wrong_is_listed(full: Household) -> None:
+def test_a_label_that_looks_wrong_is_listed(full: RunningService) -> None:
     label_and_train(full)
     write(full, "UPDATE label SET held_out = iif(value = 'keep', 0.05, 0.9)")
     write(
@@ -99,7 +99,7 @@ def test_a_label_that_looks_wrong_is_listed(full: Household) -> None:
     assert (doubts.record["doubts"], doubts.record["files"][0]["label"]) == (1, "keep")
 
 
-def test_bit_rot_is_an_alarm_until_it_is_accepted(full: Household) -> None:
+def test_bit_rot_is_an_alarm_until_it_is_accepted(full: RunningService) -> None:
     flip_byte(full, "a002.png")
     report = current_report(full)
     damage = report.sections["damage"]
@@ -114,7 +114,7 @@ def test_bit_rot_is_an_alarm_until_it_is_accepted(full: Household) -> None:
     assert call(full, "report").exit_code == 0
 
 
-def test_a_suspect_is_new_once_and_counted_afterwards(full: Household) -> None:
+def test_a_suspect_is_new_once_and_counted_afterwards(full: RunningService) -> None:
     sha = "SELECT content FROM file WHERE name = CAST('a004.png' AS BLOB)"
     write(full, f"UPDATE content SET suspect = 'it breaks at row 3' WHERE id = ({sha})")
     now = time.time()
@@ -127,7 +127,7 @@ def test_a_suspect_is_new_once_and_counted_afterwards(full: Household) -> None:
     assert (later.record["new"], later.record["total"]) == (0, 1)
 
 
-def test_an_absent_root_is_an_alarm(full: Household) -> None:
+def test_an_absent_root_is_an_alarm(full: RunningService) -> None:
     os.rename(full.roots[1], full.roots[1] + b".away")
     full.once()
     report = current_report(full)
@@ -137,18 +137,18 @@ def test_an_absent_root_is_an_alarm(full: Household) -> None:
     assert call(full, "report").exit_code == 1
 
 
-def test_a_held_root_is_an_alarm_with_its_remedy(full: Household) -> None:
+def test_a_held_root_is_an_alarm_with_its_remedy(full: RunningService) -> None:
     write(full, "UPDATE volume SET missed = 30, known = 40, away = 'a scan missed 30 of 40 files' WHERE id = 1")
     section = current_report(full).sections["roots"]
     assert "is held since" in section.alarm
     assert "catalog init" in section.alarm
 
 
-def test_a_root_that_is_no_longer_scanned_is_an_alarm(full: Household) -> None:
+def test_a_root_that_is_no_longer_scanned_is_an_alarm(full: RunningService) -> None:
     assert "has not been scanned for 4 days" in current_report(full, time.time() + 4 * DAY).sections["roots"].alarm
 
 
-def test_overdue_scrubs_failed_backups_and_damaged_arrivals_are_alarms(full: Household) -> None:
+def test_overdue_scrubs_failed_backups_and_damaged_arrivals_are_alarms(full: RunningService) -> None:
     now = time.time()
     write(full, "UPDATE file SET last_verified = ?", now - 120 * DAY)
     write(full, "INSERT INTO event(at, kind, detail) VALUES (?, 'backup failed', 'the disk is full')", now)
@@ -160,13 +160,13 @@ def test_overdue_scrubs_failed_backups_and_damaged_arrivals_are_alarms(full: Hou
     assert "60 % of 100 images" in alarms["corruption"].alarm
 
 
-def test_the_backups_are_counted(full: Household) -> None:
+def test_the_backups_are_counted(full: RunningService) -> None:
     assert call(full, "backup").exit_code == 0
     section = current_report(full).sections["backups"]
     assert (section.record["kept"], "1 copy kept" in section.headline) == (1, True)
 
 
-def test_a_section_that_fails_shows_its_error_and_the_others_are_complete(full: Household) -> None:
+def test_a_section_that_fails_shows_its_error_and_the_others_are_complete(full: RunningService) -> None:
     label_and_train(full)
     (full.folder / "bundle").rename(full.folder / "away")
     report = current_report(full)
@@ -174,7 +174,7 @@ def test_a_section_that_fails_shows_its_error_and_the_others_are_complete(full: 
     assert report.sections["changes"].record["files"] == COUNT + 3
 
 
-def test_the_report_is_the_same_while_the_service_runs(full: Household) -> None:
+def test_the_report_is_the_same_while_the_service_runs(full: RunningService) -> None:
     label_and_train(full)
     stopped = current_report(full).record()["sections"]
     full.start()
@@ -190,7 +190,7 @@ def test_the_report_is_the_same_while_the_service_runs(full: Household) -> None:
     assert full.alive
 
 
-def test_counts_are_compared_with_the_last_report_of_an_earlier_day(full: Household) -> None:
+def test_counts_are_compared_with_the_last_report_of_an_earlier_day(full: RunningService) -> None:
     now = time.time()
     before = current_report(full, now - DAY)
     archive.store_report(full.state, archive.format_local_date(now - DAY), before.record(), "", 30)
@@ -206,7 +206,7 @@ def test_counts_are_compared_with_the_last_report_of_an_earlier_day(full: Househ
 
 
 @pytest.mark.parametrize("day", ["2001-01-01", "0001-01-01"])
-def test_a_report_since_a_date_is_not_stored(full: Household, day: str) -> None:
+def test_a_report_since_a_date_is_not_stored(full: RunningService, day: str) -> None:
     past = json.loads(call(full, "report", "--json", "--since", day).stdout)
     assert past["sections"]["rejected"]["new"] == 1
     ahead = time.strftime("%Y-%m-%d", time.localtime(time.time() + 2 * DAY))
@@ -214,7 +214,7 @@ def test_a_report_since_a_date_is_not_stored(full: Household, day: str) -> None:
     assert not (full.state / REPORTS).exists()
 
 
-def test_reports_are_stored_as_page_and_json_and_damaged_ones_are_skipped(full: Household) -> None:
+def test_reports_are_stored_as_page_and_json_and_damaged_ones_are_skipped(full: RunningService) -> None:
     folder = full.state / REPORTS
     folder.mkdir()
     (folder / "report-2020-01-01.json").write_text('{"at": 5}')
@@ -234,7 +234,7 @@ def test_only_the_oldest_reports_expire() -> None:
     assert archive.expired_reports(names, 0) == {name for name in names if name[7:17] != days[-1]}, "the newest is kept"
 
 
-def test_the_configured_number_of_reports_is_kept(full: Household) -> None:
+def test_the_configured_number_of_reports_is_kept(full: RunningService) -> None:
     with full.config_path.open("a") as file:
         file.write("[report]\nkeep = 2\n")
     for back in (3, 2, 1):
@@ -266,7 +266,7 @@ def test_drift_is_a_significant_and_relevant_difference(new: MeanScore, old: Mea
     assert has_drifted(new, old) == moved
 
 
-def test_the_first_history_row_after_a_time_is_found(full: Household) -> None:
+def test_the_first_history_row_after_a_time_is_found(full: RunningService) -> None:
     database = open_catalog(full).database
     rows = database.rows("SELECT id, seen_at FROM history ORDER BY id")
     for id_, at in rows[::5]:
@@ -277,7 +277,7 @@ def test_the_first_history_row_after_a_time_is_found(full: Household) -> None:
     assert first_history_row_after(database, 0.0) == 1
 
 
-def test_a_hostile_name_cannot_forge_a_line(full: Household) -> None:
+def test_a_hostile_name_cannot_forge_a_line(full: RunningService) -> None:
     label_and_train(full)
     flip_byte(full, EVIL)
     text = call(full, "report").stdout

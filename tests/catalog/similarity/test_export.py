@@ -10,18 +10,18 @@ from click.testing import CliRunner
 
 from catalog.cli.main import cli
 from catalog.errors import ResourceError
-from tests.support.running_service import Household, picture
+from tests.support.running_service import RunningService, picture
 
 
 def test_every_row_lists_its_files_and_their_hash(tmp_path: Path) -> None:
-    house = Household(tmp_path)
-    root = Path(os.fsdecode(house.root))
+    service = RunningService(tmp_path)
+    root = Path(os.fsdecode(service.root))
     for seed in range(5):
         (root / f"{seed}.png").write_bytes(picture(seed))
     (root / "copy.png").write_bytes(picture(3))
-    assert house.once().returncode == 0
+    assert service.once().returncode == 0
     manifest, array = tmp_path / "manifest.jsonl", tmp_path / "vectors.npy"
-    call = ["--config", str(house.config_path), "export", "--manifest", str(manifest), "--vectors", str(array)]
+    call = ["--config", str(service.config_path), "export", "--manifest", str(manifest), "--vectors", str(array)]
     assert CliRunner().invoke(cli, call).exception is None
     header, *rows = [json.loads(line) for line in manifest.read_text().splitlines()]
     vectors = np.load(array)
@@ -31,16 +31,16 @@ def test_every_row_lists_its_files_and_their_hash(tmp_path: Path) -> None:
     assert sum(len(row["paths"]) for row in rows) == 6
     for row in rows:
         assert {hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in row["paths"]} == {row["sha256"]}
-        ((stored,),) = house.rows("SELECT data FROM vector WHERE id = ?", row["vector"])
+        ((stored,),) = service.rows("SELECT data FROM vector WHERE id = ?", row["vector"])
         assert stored == vectors[row["row"]].tobytes()
 
 
 def test_a_failed_export_leaves_no_files(tmp_path: Path) -> None:
-    house = Household(tmp_path)
-    Path(os.fsdecode(house.root), "1.png").write_bytes(picture(1))
-    assert house.once().returncode == 0
+    service = RunningService(tmp_path)
+    Path(os.fsdecode(service.root), "1.png").write_bytes(picture(1))
+    assert service.once().returncode == 0
     manifest = tmp_path / "manifest.jsonl"
-    call = ["--config", str(house.config_path), "export", "--manifest", str(manifest)]
+    call = ["--config", str(service.config_path), "export", "--manifest", str(manifest)]
     result = CliRunner().invoke(cli, [*call, "--vectors", str(tmp_path / "nowhere" / "v.npy")])
     assert isinstance(result.exception, ResourceError)
     assert not manifest.exists() and not list(tmp_path.glob("*.new"))

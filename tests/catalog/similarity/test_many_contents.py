@@ -18,8 +18,8 @@ from catalog.store.change_log import begin_timeline
 from catalog.store.database import Database
 from catalog.store.models import current_model
 from catalog.store.vectors import Floats, pack_vectors, unpack_vectors
-from tests.support.index_over_socket import answering
-from tests.support.running_service import Household, picture
+from tests.support.index_over_socket import serve_index
+from tests.support.running_service import RunningService, picture
 
 COUNT, UNREADABLE, FAR = 12_000, 40, 1_500
 DIRECTORIES = (b"/many", b"/many/deep", b"/few")
@@ -40,9 +40,9 @@ class File(NamedTuple):
 
 
 class LargeCatalog(NamedTuple):
-    """A household with synthetic contents around one query image; `files` by descending cosine."""
+    """A catalog of synthetic contents around one query image; `files` by descending cosine."""
 
-    house: Household
+    service: RunningService
     query: bytes
     files: list[File]
 
@@ -80,17 +80,17 @@ def files_of(rank: int, cosine: float) -> list[File]:
 @pytest.fixture(scope="module")
 def large_catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LargeCatalog]:
     folder = tmp_path_factory.mktemp("large")
-    house = Household(folder)
-    house.state.mkdir()
+    service = RunningService(folder)
+    service.state.mkdir()
     (folder / "query.png").write_bytes(picture(7))
     query = os.fsencode(folder / "query.png")
-    database = Database(house.config.database, write=True)
-    yield LargeCatalog(house, query, fill(house, database, query))
+    database = Database(service.config.database, write=True)
+    yield LargeCatalog(service, query, fill(service, database, query))
     database.close()
 
 
-def fill(house: Household, database: Database, query: bytes) -> list[File]:
-    bundle = configured_bundle(house.config)
+def fill(service: RunningService, database: Database, query: bytes) -> list[File]:
+    bundle = configured_bundle(service.config)
     with database.transaction():
         begin_timeline(database, "many", 0.0)
         database.run(
@@ -99,7 +99,7 @@ def fill(house: Household, database: Database, query: bytes) -> list[File]:
         )
         database.run("INSERT INTO volume(id, path, kind, identity, since) VALUES (1, x'2f', 'root', 'i', 0.0)")
         database.many("INSERT INTO directory(volume, path) VALUES (1, ?)", ((directory,) for directory in DIRECTORIES))
-    context, model = CatalogContext(house.config), current_model(database)
+    context, model = CatalogContext(service.config), current_model(database)
     assert model is not None
     query_vector = embed_file(context, model, query)
     stored = vectors(query_vector)
@@ -140,7 +140,7 @@ def searched(request: pytest.FixtureRequest, large_catalog: LargeCatalog) -> Ite
     """Yield the large catalog, with and without an index that answers."""
     with ExitStack() as stack:
         if request.param == "index":
-            stack.enter_context(answering(large_catalog.house.config.database, large_catalog.house))
+            stack.enter_context(serve_index(large_catalog.service.config.database, large_catalog.service))
         yield large_catalog
 
 
@@ -177,13 +177,13 @@ def test_search_returns_the_best_matches(searched: LargeCatalog, name: str, coun
     conditions, matches = FILTERS[name]
     matching = [file for file in searched.files if file.readable and matches(file)]
     assert bool(matching) == (name != "no match")
-    found = search(CatalogContext(searched.house.config), SearchQuery(images=(searched.query,)), conditions, count)
+    found = search(CatalogContext(searched.service.config), SearchQuery(images=(searched.query,)), conditions, count)
     assert_best([(entry.path, cosine) for entry, cosine in found], matching, count)
 
 
 @pytest.mark.parametrize("count", [1, 30, MAX_HITS])
 def test_similar_returns_the_nearest_readable_files(searched: LargeCatalog, count: int) -> None:
     """The forty nearest contents have no readable file."""
-    found = list(similar_files(CatalogContext(searched.house.config), searched.query, count))
+    found = list(similar_files(CatalogContext(searched.service.config), searched.query, count))
     matching = [file for file in searched.files if file.readable]
     assert_best([(similar.entry.path, similar.cosine) for similar in found], matching, count)

@@ -15,7 +15,7 @@ from catalog.embedding.download import pull
 from catalog.errors import UsageError
 from models.bundle.folder import load_bundle
 from models.runtime.text_encoder import TextEncoder
-from tests.support.running_service import Household, picture
+from tests.support.running_service import RunningService, picture
 from tests.support.tiny_repository import CONFIG, repository
 
 SIDE = 32
@@ -33,29 +33,29 @@ def image_near(text_vector: object) -> bytes:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[Household]:
-    house = Household(tmp_path)
+def service(tmp_path: Path) -> Iterator[RunningService]:
+    service = RunningService(tmp_path)
     assert CONFIG["embed_dim"] == 48
     for name, data in repository().items():
         (tmp_path / "prepared" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "prepared" / name).write_bytes(data)
-    bundle = pull(house.state, str(tmp_path / "prepared"), "tiny", "", False, "")
+    bundle = pull(service.state, str(tmp_path / "prepared"), "tiny", "", False, "")
     encoder = TextEncoder(load_bundle(bundle.folder))
-    root = Path(os.fsdecode(house.root))
+    root = Path(os.fsdecode(service.root))
     (root / "night").mkdir()
     for word in ("red", "blue", "moon"):
         (root / "night" / f"{word}.png").write_bytes(image_near(encoder.encode([word])[0]))
     (root / "other.png").write_bytes(picture(7))
-    lines = house.config_path.read_text().splitlines()
+    lines = service.config_path.read_text().splitlines()
     configured = ['bundle = "tiny"' if line.startswith("bundle") else line for line in lines]
-    house.config_path.write_text("\n".join(configured) + "\n")
-    assert house.once().returncode == 0
-    yield house
-    house.close()
+    service.config_path.write_text("\n".join(configured) + "\n")
+    assert service.once().returncode == 0
+    yield service
+    service.close()
 
 
-def run_search(house: Household, *arguments: str) -> Result:
-    return CliRunner().invoke(cli, ["--config", str(house.config_path), "search", *arguments])
+def run_search(service: RunningService, *arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["--config", str(service.config_path), "search", *arguments])
 
 
 def names(result: Result) -> list[str]:
@@ -64,52 +64,52 @@ def names(result: Result) -> list[str]:
 
 
 @pytest.mark.parametrize("word", ["red", "blue", "moon"])
-def test_the_image_that_matches_the_text_comes_first(house: Household, word: str) -> None:
-    assert names(run_search(house, word, "-k", "2", "--json"))[0] == f"{word}.png"
+def test_the_image_that_matches_the_text_comes_first(service: RunningService, word: str) -> None:
+    assert names(run_search(service, word, "-k", "2", "--json"))[0] == f"{word}.png"
 
 
-def test_the_service_gives_the_same_results_as_the_command_alone(house: Household) -> None:
-    without_service = names(run_search(house, "full moon", "-k", "4", "--json"))
-    house.start()
-    assert names(run_search(house, "full moon", "-k", "4", "--json")) == without_service
+def test_the_service_gives_the_same_results_as_the_command_alone(service: RunningService) -> None:
+    without_service = names(run_search(service, "full moon", "-k", "4", "--json"))
+    service.start()
+    assert names(run_search(service, "full moon", "-k", "4", "--json")) == without_service
 
 
-def test_a_negative_text_moves_its_image_to_the_end(house: Household) -> None:
-    assert names(run_search(house, "a", "--not", "red", "-k", "4", "--json"))[-1] == "red.png"
+def test_a_negative_text_moves_its_image_to_the_end(service: RunningService) -> None:
+    assert names(run_search(service, "a", "--not", "red", "-k", "4", "--json"))[-1] == "red.png"
 
 
-def test_text_and_image_combine_and_the_query_image_is_no_result(house: Household) -> None:
-    blue = os.path.join(os.fsdecode(house.root), "night", "blue.png")
-    found = names(run_search(house, "moon", "--like", blue, "-k", "4", "--json"))
+def test_text_and_image_combine_and_the_query_image_is_no_result(service: RunningService) -> None:
+    blue = os.path.join(os.fsdecode(service.root), "night", "blue.png")
+    found = names(run_search(service, "moon", "--like", blue, "-k", "4", "--json"))
     assert found[0] == "moon.png" and "blue.png" not in found
 
 
-def test_filters_exclude_images_that_do_not_match(house: Household) -> None:
-    night = os.path.join(os.fsdecode(house.root), "night")
-    assert len(names(run_search(house, "red", "-k", "9", "--json"))) == 4
-    assert "other.png" not in names(run_search(house, "red", "--below", night, "-k", "9", "--json"))
-    assert names(run_search(house, "red", "--format", "JPG", "--json")) == []
-    assert len(names(run_search(house, "red", "--format", "png", "--json"))) == 4
-    assert "no image found" in run_search(house, "red", "--format", "jpeg").stderr
-    assert names(run_search(house, "red", "--larger", "1MB", "--json")) == []
-    assert names(run_search(house, "red", "--since", "2020", "--json")) == []  # no image has a date
+def test_filters_exclude_images_that_do_not_match(service: RunningService) -> None:
+    night = os.path.join(os.fsdecode(service.root), "night")
+    assert len(names(run_search(service, "red", "-k", "9", "--json"))) == 4
+    assert "other.png" not in names(run_search(service, "red", "--below", night, "-k", "9", "--json"))
+    assert names(run_search(service, "red", "--format", "JPG", "--json")) == []
+    assert len(names(run_search(service, "red", "--format", "png", "--json"))) == 4
+    assert "no image found" in run_search(service, "red", "--format", "jpeg").stderr
+    assert names(run_search(service, "red", "--larger", "1MB", "--json")) == []
+    assert names(run_search(service, "red", "--since", "2020", "--json")) == []  # no image has a date
 
 
-def test_without_a_text_encoder_the_remedy_names_models_that_have_one(house: Household, tmp_path: Path) -> None:
-    text = house.config_path.read_text().replace('bundle = "tiny"', f'bundle = "{tmp_path / "bundle"}"')
-    house.config_path.write_text(text)
-    assert house.once().returncode == 0
-    result = run_search(house, "red")
+def test_without_a_text_encoder_the_remedy_names_models_that_have_one(service: RunningService, tmp_path: Path) -> None:
+    text = service.config_path.read_text().replace('bundle = "tiny"', f'bundle = "{tmp_path / "bundle"}"')
+    service.config_path.write_text(text)
+    assert service.once().returncode == 0
+    result = run_search(service, "red")
     assert isinstance(result.exception, UsageError)
     assert "These models have one: tiny" in result.exception.remedy
 
 
-def test_a_query_without_anything_to_look_for_is_refused(house: Household) -> None:
-    assert isinstance(run_search(house).exception, UsageError)
-    assert isinstance(run_search(house, " ", "").exception, UsageError)
-    assert isinstance(run_search(house, "--like", "/nowhere", "--not", "red").exception, Exception)
+def test_a_query_without_anything_to_look_for_is_refused(service: RunningService) -> None:
+    assert isinstance(run_search(service).exception, UsageError)
+    assert isinstance(run_search(service, " ", "").exception, UsageError)
+    assert isinstance(run_search(service, "--like", "/nowhere", "--not", "red").exception, Exception)
 
 
-def test_p_delete_limits_require_a_head(house: Household) -> None:
-    result = run_search(house, "red", "--least", "0.5")
+def test_p_delete_limits_require_a_head(service: RunningService) -> None:
+    result = run_search(service, "red", "--least", "0.5")
     assert isinstance(result.exception, UsageError) and "p_delete" in result.exception.problem

@@ -15,7 +15,7 @@ from catalog.state_dir import BACKUPS
 from catalog.store.database import Database, database_problems
 from catalog.store.migrations import APPLICATION_ID
 from catalog.store.schema import MIGRATIONS
-from tests.support.running_service import Household, picture
+from tests.support.running_service import RunningService, picture
 
 ROWS = """
 INSERT INTO volume(id, path, kind, identity, since) VALUES (1, x'2f72', 'root', 'marker=m', 1.0);
@@ -143,26 +143,26 @@ def test_a_migration_killed_after_any_step_completes_at_the_next_start(tmp_path:
 
 
 def test_the_service_migrates_an_old_catalog(tmp_path: Path) -> None:
-    house = Household(tmp_path)
-    Path(os.fsdecode(house.root), "a.png").write_bytes(picture(1))
-    house.state.mkdir()
-    first_version(house.state, "INSERT INTO event(at, kind) VALUES (1.0, 'old')")
-    done = house.once()
+    service = RunningService(tmp_path)
+    Path(os.fsdecode(service.root), "a.png").write_bytes(picture(1))
+    service.state.mkdir()
+    first_version(service.state, "INSERT INTO event(at, kind) VALUES (1.0, 'old')")
+    done = service.once()
     assert done.returncode == 0, done.stderr
-    assert house.findings() == []
-    assert house.rows("SELECT count(*) FROM event WHERE kind = 'old'") == [(1,)]
-    assert [backup.path.name.endswith("-v1.db") for backup in list_backups(house.state)] == [True]
+    assert service.findings() == []
+    assert service.rows("SELECT count(*) FROM event WHERE kind = 'old'") == [(1,)]
+    assert [backup.path.name.endswith("-v1.db") for backup in list_backups(service.state)] == [True]
 
 
 def test_a_backup_of_the_first_version_can_be_restored(tmp_path: Path) -> None:
-    house = Household(tmp_path)
-    Path(os.fsdecode(house.root), "a.png").write_bytes(picture(1))
-    house.state.mkdir()
-    old = first_version(house.state, "INSERT INTO event(at, kind) VALUES (1.0, 'old')")
+    service = RunningService(tmp_path)
+    Path(os.fsdecode(service.root), "a.png").write_bytes(picture(1))
+    service.state.mkdir()
+    old = first_version(service.state, "INSERT INTO event(at, kind) VALUES (1.0, 'old')")
     old.rename(tmp_path / "old.db")
-    command = [str(Path(sys.executable).with_name("catalog")), "--config", str(house.config_path), "recover"]
+    command = [str(Path(sys.executable).with_name("catalog")), "--config", str(service.config_path), "recover"]
     done = subprocess.run([*command, "--from", str(tmp_path / "old.db")], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert house.once().returncode == 0
-    assert house.findings() == []
-    assert house.rows("SELECT count(*) FROM event WHERE kind = 'old'") == [(1,)]
+    assert service.once().returncode == 0
+    assert service.findings() == []
+    assert service.rows("SELECT count(*) FROM event WHERE kind = 'old'") == [(1,)]

@@ -14,7 +14,7 @@ from catalog.trash.location import Trash, make_trash, trash_of
 from tests.support.fuse import view
 from tests.support.mounts import mounted, unmount
 from tests.support.running_service import drop_powers, picture, until
-from tests.support.trash_service import TrashHouse
+from tests.support.trash_service import TrashService
 
 PLACE = 4
 UID = os.geteuid()
@@ -22,20 +22,20 @@ MINE = b".Trash-%d" % UID
 
 
 @contextmanager
-def house_on_own_disk(folder: Path, *how: str | bytes) -> Iterator[tuple[TrashHouse, Path]]:
-    """A house whose root is its own disk with three files, two of them copies."""
-    house = TrashHouse(folder)
-    root = Path(os.fsdecode(house.root))
+def service_on_own_disk(folder: Path, *how: str | bytes) -> Iterator[tuple[TrashService, Path]]:
+    """Return a service whose root is a disk of its own with three files, two of them copies."""
+    service = TrashService(folder)
+    root = Path(os.fsdecode(service.root))
     (root / ".catalogd-root").unlink()
-    with mounted(house.root, *(how or ("-t", "tmpfs", "none"))):
-        write_marker(house.root)
+    with mounted(service.root, *(how or ("-t", "tmpfs", "none"))):
+        write_marker(service.root)
         for name, seed in (("a.png", 1), ("copy of a.png", 1), ("b.png", 2)):
             (root / name).write_bytes(picture(seed))
-        assert house.once().returncode == 0, house.tail()
+        assert service.once().returncode == 0, service.tail()
         try:
-            yield house, root
+            yield service, root
         finally:
-            house.close()
+            service.close()
 
 
 def locate(folder: Path, data: Path, uid: int = UID) -> Trash | str:
@@ -119,81 +119,81 @@ def test_the_refusal_names_the_trash_that_is_needed(tmp_path: Path) -> None:
 
 
 def test_a_disk_has_its_own_trash_which_is_not_catalogued(tmp_path: Path) -> None:
-    with house_on_own_disk(tmp_path) as (house, root):
-        (line,) = house.lines("trash", "--yes", root / "a.png")
+    with service_on_own_disk(tmp_path) as (service, root):
+        (line,) = service.lines("trash", "--yes", root / "a.png")
         trash = root / os.fsdecode(MINE)
         assert line["to"] == str(trash / "files" / "a.png")
         assert b"\nPath=a.png\n" in (trash / "info" / "a.png.trashinfo").read_bytes()
-        assert house.once().returncode == 0
-        assert {Path(os.fsdecode(path)).name: state[0] for path, state in house.states().items()} == {
+        assert service.once().returncode == 0
+        assert {Path(os.fsdecode(path)).name: state[0] for path, state in service.states().items()} == {
             "a.png": "gone",
             "copy of a.png": "ok",
             "b.png": "ok",
         }
-        assert house.findings() == []
-        assert house.lines("restore", "--last")[0]["done"] and (root / "a.png").exists()
+        assert service.findings() == []
+        assert service.lines("restore", "--last")[0]["done"] and (root / "a.png").exists()
 
 
 def test_the_live_service_sees_a_move_into_the_trash_of_its_own_root(tmp_path: Path) -> None:
-    with house_on_own_disk(tmp_path) as (house, root):
-        house.start()
-        assert until(lambda: not house.busy())
-        assert house.catalog("trash", "--yes", root / "a.png").returncode == 0
-        assert until(lambda: not house.busy() and not house.findings()), house.findings()
-        assert len(house.states()) == 3
-        assert house.catalog("restore", "--last").returncode == 0
-        assert until(lambda: house.states()[os.fsencode(root / "a.png")][0] == "ok" and not house.busy())
-        assert house.findings() == []
-        assert house.stop() == 0
+    with service_on_own_disk(tmp_path) as (service, root):
+        service.start()
+        assert until(lambda: not service.busy())
+        assert service.catalog("trash", "--yes", root / "a.png").returncode == 0
+        assert until(lambda: not service.busy() and not service.findings()), service.findings()
+        assert len(service.states()) == 3
+        assert service.catalog("restore", "--last").returncode == 0
+        assert until(lambda: service.states()[os.fsencode(root / "a.png")][0] == "ok" and not service.busy())
+        assert service.findings() == []
+        assert service.stop() == 0
 
 
 def test_the_home_trash_inside_a_root_is_not_catalogued(tmp_path: Path) -> None:
     """As for an owner whose root is the home directory."""
-    house = TrashHouse(tmp_path)
-    root = Path(os.fsdecode(house.root))
-    house.data = root / ".local" / "share"
+    service = TrashService(tmp_path)
+    root = Path(os.fsdecode(service.root))
+    service.data = root / ".local" / "share"
     (root / "a.png").write_bytes(picture(1))
-    assert house.once().returncode == 0
-    assert house.catalog("trash", "--yes", "--last-copy", root / "a.png").returncode == 0
-    assert (house.trash / "files" / "a.png").exists()
-    assert house.once().returncode == 0
-    assert [state[0] for state in house.states().values()] == ["gone"] and house.findings() == []
-    assert house.catalog("restore", "--last").returncode == 0
-    with house.config_path.open("r+") as file:
+    assert service.once().returncode == 0
+    assert service.catalog("trash", "--yes", "--last-copy", root / "a.png").returncode == 0
+    assert (service.trash / "files" / "a.png").exists()
+    assert service.once().returncode == 0
+    assert [state[0] for state in service.states().values()] == ["gone"] and service.findings() == []
+    assert service.catalog("restore", "--last").returncode == 0
+    with service.config_path.open("r+") as file:
         text = file.read()
         file.seek(0)
         file.write('ignore = [".Trash-*"]\n' + text)
-    assert house.once().returncode == 0
-    (line,) = house.lines("trash", "--yes", "--last-copy", root / "a.png", code=1)
+    assert service.once().returncode == 0
+    (line,) = service.lines("trash", "--yes", "--last-copy", root / "a.png", code=1)
     assert line["refused"].startswith("would be catalogued again in")
 
 
 def test_a_file_on_a_read_only_disk_is_refused(tmp_path: Path) -> None:
-    with house_on_own_disk(tmp_path) as (house, root):
-        with mounted(house.root, "-o", "remount,ro"):
-            (line,) = house.lines("trash", "--yes", root / "a.png", code=1)
+    with service_on_own_disk(tmp_path) as (service, root):
+        with mounted(service.root, "-o", "remount,ro"):
+            (line,) = service.lines("trash", "--yes", root / "a.png", code=1)
             assert line["refused"] == "is in a directory that cannot be changed: read-only file system"
             assert (root / "a.png").exists()
-        assert house.lines("trash", "--list") == []
+        assert service.lines("trash", "--list") == []
 
 
 def test_a_file_in_a_directory_without_write_permission_is_refused(tmp_path: Path) -> None:
-    house = TrashHouse(tmp_path)
-    root = Path(os.fsdecode(house.root))
+    service = TrashService(tmp_path)
+    root = Path(os.fsdecode(service.root))
     for name in ("a.png", "copy.png"):
         (root / name).write_bytes(picture(1))
-    assert house.once().returncode == 0
+    assert service.once().returncode == 0
     root.chmod(0o555)
     try:
-        (line,) = house.lines("trash", "--yes", root / "a.png", code=1, preexec=drop_powers)
+        (line,) = service.lines("trash", "--yes", root / "a.png", code=1, preexec=drop_powers)
         assert line["refused"] == "is in a directory that cannot be changed: permission denied"
     finally:
         root.chmod(0o755)
-    assert (root / "a.png").exists() and house.entries() == {}
+    assert (root / "a.png").exists() and service.entries() == {}
 
 
 def test_on_a_full_disk_nothing_is_moved_and_nothing_is_left(tmp_path: Path) -> None:
-    with house_on_own_disk(tmp_path, "-t", "tmpfs", "-o", "size=1m", "none") as (house, root):
+    with service_on_own_disk(tmp_path, "-t", "tmpfs", "-o", "size=1m", "none") as (service, root):
         trash = root / os.fsdecode(MINE)
         for part in ("files", "info"):
             (trash / part).mkdir(parents=True, mode=0o700)
@@ -202,79 +202,79 @@ def test_on_a_full_disk_nothing_is_moved_and_nothing_is_left(tmp_path: Path) -> 
         with (ballast / "x").open("wb", buffering=0) as file, pytest.raises(OSError):
             while True:
                 file.write(bytes(4096))
-        (line,) = house.lines("trash", "--yes", root / "a.png", code=1)
+        (line,) = service.lines("trash", "--yes", root / "a.png", code=1)
         assert line["refused"] == "cannot be moved: no space left on device"
         assert (root / "a.png").read_bytes() == picture(1)
         assert list((trash / "files").iterdir()) == list((trash / "info").iterdir()) == []
         (ballast / "x").unlink()
-        assert house.lines("trash", "--yes", root / "a.png")[0]["done"]
-        assert house.lines("restore", "--last")[0]["done"]
+        assert service.lines("trash", "--yes", root / "a.png")[0]["done"]
+        assert service.lines("restore", "--last")[0]["done"]
 
 
 def test_without_a_writable_journal_nothing_is_moved(tmp_path: Path) -> None:
-    house = TrashHouse(tmp_path)
-    root = Path(os.fsdecode(house.root))
+    service = TrashService(tmp_path)
+    root = Path(os.fsdecode(service.root))
     for name in ("a.png", "copy.png"):
         (root / name).write_bytes(picture(1))
-    assert house.once().returncode == 0
-    journal = house.state / "journal.jsonl"
+    assert service.once().returncode == 0
+    journal = service.state / "journal.jsonl"
     aside = journal.read_bytes() if journal.exists() else b""
     journal.unlink(missing_ok=True)
     journal.mkdir()
-    done = house.catalog("trash", "--yes", root / "a.png")
+    done = service.catalog("trash", "--yes", root / "a.png")
     assert done.returncode == PLACE and "remedy: " in done.stderr
-    assert (root / "a.png").exists() and house.entries() == {}
+    assert (root / "a.png").exists() and service.entries() == {}
     journal.rmdir()
     journal.write_bytes(aside)
-    assert house.lines("trash", "--yes", root / "a.png")[0]["done"]
+    assert service.lines("trash", "--yes", root / "a.png")[0]["done"]
 
 
 def test_nothing_is_copied_to_another_filesystem(tmp_path: Path) -> None:
-    with house_on_own_disk(tmp_path) as (house, root):
+    with service_on_own_disk(tmp_path) as (service, root):
         (root / os.fsdecode(MINE)).write_bytes(b"in the way")
-        (line,) = house.lines("trash", "--yes", root / "a.png", code=1)
+        (line,) = service.lines("trash", "--yes", root / "a.png", code=1)
         assert line["refused"] == (
             f"needs the trash {root / os.fsdecode(MINE)}: is not a directory; nothing is copied to another filesystem"
         )
         (root / os.fsdecode(MINE)).unlink()
-        assert house.lines("trash", "--yes", root / "a.png")[0]["done"]
+        assert service.lines("trash", "--yes", root / "a.png")[0]["done"]
         elsewhere = tmp_path / "elsewhere"
         elsewhere.mkdir()
-        (line,) = house.lines("restore", "--last", "--to", elsewhere, code=1)
+        (line,) = service.lines("restore", "--last", "--to", elsewhere, code=1)
         assert line["refused"] == "is in a trash on another filesystem; nothing is copied to another filesystem"
-        assert house.lines("trash", "--list") and not list(elsewhere.iterdir())
-        assert house.lines("restore", "--last")[0]["done"]
+        assert service.lines("trash", "--list") and not list(elsewhere.iterdir())
+        assert service.lines("restore", "--last")[0]["done"]
 
 
 def test_a_file_on_a_disk_mounted_twice_is_not_a_copy_of_itself(tmp_path: Path) -> None:
-    house = TrashHouse(tmp_path, roots=2)
-    first, second = (Path(os.fsdecode(root)) for root in house.roots)
+    service = TrashService(tmp_path, roots=2)
+    first, second = (Path(os.fsdecode(root)) for root in service.roots)
     (first / "sub").mkdir()
     (second / "sub").mkdir()
     (first / "sub" / "a.png").write_bytes(picture(1))
     with mounted(os.fsencode(second / "sub"), "--bind", os.fsencode(first / "sub")):
-        assert house.once().returncode == 0
-        assert [state[0] for state in house.states().values()] == ["ok", "ok"]
-        (line,) = house.lines("trash", "--yes", first / "sub" / "a.png", code=1)
+        assert service.once().returncode == 0
+        assert [state[0] for state in service.states().values()] == ["ok", "ok"]
+        (line,) = service.lines("trash", "--yes", first / "sub" / "a.png", code=1)
         assert "is the same file under another name" in line["refused"]
         assert (first / "sub" / "a.png").exists()
 
 
 def test_a_file_that_is_its_own_survivor_through_another_device_is_put_back(tmp_path: Path) -> None:
     """A network share of a local folder: device and inode differ, and only that both files vanish at once shows it."""
-    house = TrashHouse(tmp_path, roots=2)
-    first, second = (Path(os.fsdecode(root)) for root in house.roots)
+    service = TrashService(tmp_path, roots=2)
+    first, second = (Path(os.fsdecode(root)) for root in service.roots)
     (first / "sub").mkdir()
     (second / "sub").mkdir()
     (first / "sub" / "a.png").write_bytes(picture(1))
     try:
         with view(os.fsencode(first / "sub"), os.fsencode(second / "sub"), tmp_path / "control"):
-            assert house.once().returncode == 0
-            assert [state[0] for state in house.states().values()] == ["ok", "ok"]
-            (line,) = house.lines("trash", "--yes", first / "sub" / "a.png", code=1)
+            assert service.once().returncode == 0
+            assert [state[0] for state in service.states().values()] == ["ok", "ok"]
+            (line,) = service.lines("trash", "--yes", first / "sub" / "a.png", code=1)
             assert line["refused"].startswith("is the same file as the copy to keep")
-            assert (first / "sub" / "a.png").read_bytes() == picture(1) and house.entries() == {}
-            assert house.lines("trash", "--list") == []
+            assert (first / "sub" / "a.png").read_bytes() == picture(1) and service.entries() == {}
+            assert service.lines("trash", "--list") == []
     except OSError:
         pytest.skip("FUSE cannot be mounted here")
 
@@ -283,37 +283,37 @@ def test_files_in_the_trash_of_an_absent_disk_stay_recorded(tmp_path: Path) -> N
     """Absence proves nothing: no file is recorded as gone, or restored below an empty mount point."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    with house_on_own_disk(tmp_path, "--bind", os.fsencode(disk)) as (house, root):
+    with service_on_own_disk(tmp_path, "--bind", os.fsencode(disk)) as (service, root):
         (root / "sub").mkdir()
         (root / "sub" / "c.png").write_bytes(picture(3))
-        assert house.once().returncode == 0
-        assert house.catalog("trash", "--yes", "--last-copy", root / "sub" / "c.png", root / "a.png").returncode == 0
-        unmount(house.root)
-        assert {line["state"] for line in house.lines("trash", "--list")} == {"its disk is away"}
-        assert house.lines("trash", "--purge", "--older-than", "0s", "--yes") == []
-        for line in house.lines("restore", "--last", code=1):
+        assert service.once().returncode == 0
+        assert service.catalog("trash", "--yes", "--last-copy", root / "sub" / "c.png", root / "a.png").returncode == 0
+        unmount(service.root)
+        assert {line["state"] for line in service.lines("trash", "--list")} == {"its disk is away"}
+        assert service.lines("trash", "--purge", "--older-than", "0s", "--yes") == []
+        for line in service.lines("restore", "--last", code=1):
             assert line["refused"] == "cannot be reached: its disk is away"
         assert list(root.iterdir()) == []
-        (line,) = house.lines("trash", "--yes", "--last-copy", root / "b.png", code=1)
+        (line,) = service.lines("trash", "--yes", "--last-copy", root / "b.png", code=1)
         assert line["refused"] in ("does not exist",) or "its disk is away" in line["refused"]
-        with mounted(house.root, "--bind", os.fsencode(disk)):
-            assert {line["state"] for line in house.lines("trash", "--list")} == {"in the trash"}
-            assert all(line["done"] for line in house.lines("restore", "--last"))
+        with mounted(service.root, "--bind", os.fsencode(disk)):
+            assert {line["state"] for line in service.lines("trash", "--list")} == {"in the trash"}
+            assert all(line["done"] for line in service.lines("restore", "--last"))
             assert (root / "sub" / "c.png").read_bytes() == picture(3)
-            assert house.once().returncode == 0 and house.findings() == []
+            assert service.once().returncode == 0 and service.findings() == []
 
 
 def test_a_copy_on_an_absent_disk_does_not_count(tmp_path: Path) -> None:
-    house = TrashHouse(tmp_path, roots=2)
-    first, second = (Path(os.fsdecode(root)) for root in house.roots)
+    service = TrashService(tmp_path, roots=2)
+    first, second = (Path(os.fsdecode(root)) for root in service.roots)
     (first / "a.png").write_bytes(picture(1))
     (second / "a.png").write_bytes(picture(1))
-    assert house.once().returncode == 0
+    assert service.once().returncode == 0
     second.rename(tmp_path / "away")
     second.mkdir()
-    (line,) = house.lines("trash", "--yes", first / "a.png", code=1)
+    (line,) = service.lines("trash", "--yes", first / "a.png", code=1)
     assert f"the copy to keep is not verified: {second / 'a.png'} does not exist" == line["refused"]
-    house.once()
-    (line,) = house.lines("trash", "--yes", first / "a.png", code=1)
+    service.once()
+    (line,) = service.lines("trash", "--yes", first / "a.png", code=1)
     assert line["refused"] == "has no other copy: use --last-copy to give it up"
     assert (first / "a.png").exists()

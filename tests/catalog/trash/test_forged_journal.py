@@ -27,7 +27,7 @@ from catalog.trash.records import RecordState, Survivor, TrashRecord, begin_entr
 from catalog.trash.survivors import SurvivorVerifier
 from tests.support.mounts import mounted
 from tests.support.running_service import picture
-from tests.support.trash_service import TrashHouse
+from tests.support.trash_service import TrashService
 
 LIST = ("trash", "--list")
 PURGE = ("trash", "--purge", "--older-than", "0s", "--yes", "--last-copy")
@@ -38,7 +38,7 @@ Seen = dict[str, tuple[int, int, bytes]]
 class Scene:
     """A folder of a root with two originals, `a` and `b`; a folder outside of all roots; and the home trash."""
 
-    house: TrashHouse
+    service: TrashService
     room: Path
     outside: Path
 
@@ -52,7 +52,7 @@ class Scene:
 
     @property
     def trash(self) -> Path:
-        return self.house.trash
+        return self.service.trash
 
     def record(self, path: Path | str, to: Path | str, of: Path | None = None, id: str = "f0-1") -> TrashRecord:
         """Return a record as a forger would write it, with the hash of `of`."""
@@ -61,7 +61,7 @@ class Scene:
         return TrashRecord(id, 1.0, told, hashlib.sha256(data).digest(), len(data), os.fsencode(to), told, None)
 
     def forge(self, *lines: JournalEntry) -> None:
-        with (self.house.state / "journal.jsonl").open("ab") as file:
+        with (self.service.state / "journal.jsonl").open("ab") as file:
             file.writelines(json.dumps(line).encode() + b"\n" for line in lines)
 
     def forge_state(self, record: TrashRecord, state: RecordState) -> None:
@@ -77,7 +77,7 @@ class Scene:
     def originals(self) -> Seen:
         """Return everything outside the trash by path: type, inode, and bytes or link target."""
         found: Seen = {}
-        for top in (self.house.folder / "root0", self.outside):
+        for top in (self.service.folder / "root0", self.outside):
             for folder, folders, names in os.walk(top):
                 for name in (*folders, *names):
                     path = Path(folder, name)
@@ -87,15 +87,15 @@ class Scene:
 
     def run_all(self) -> str:
         """Run every command that acts on the journal; return their messages."""
-        elsewhere = self.house.folder / "to"
+        elsewhere = self.service.folder / "to"
         elsewhere.mkdir(exist_ok=True)
         commands = (LIST, PURGE, ("restore", "--all"), ("restore", f"{self.room}", "--to", f"{elsewhere}"))
         return "".join(map(self.say, commands))
 
     def say(self, words: tuple[str, ...]) -> str:
         """Run a command in this process, which is ten times as fast; return its stderr."""
-        runner = CliRunner(env={"XDG_DATA_HOME": str(self.house.data)})
-        result = runner.invoke(cli, ["--config", str(self.house.config_path), *words])
+        runner = CliRunner(env={"XDG_DATA_HOME": str(self.service.data)})
+        result = runner.invoke(cli, ["--config", str(self.service.config_path), *words])
         assert result.exception is None or isinstance(result.exception, CatalogError | SystemExit), result.exception
         return result.stderr
 
@@ -107,8 +107,8 @@ def seen(path: Path) -> tuple[int, int, bytes]:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrashHouse]:
-    made = TrashHouse(tmp_path_factory.mktemp("forged"))
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrashService]:
+    made = TrashService(tmp_path_factory.mktemp("forged"))
     for part in ("files", "info"):
         (made.trash / part).mkdir(parents=True, mode=0o700)
     assert made.once().returncode == 0
@@ -117,18 +117,18 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrashHouse]:
 
 
 @pytest.fixture
-def scene(house: TrashHouse, request: pytest.FixtureRequest) -> Iterator[Scene]:
+def scene(service: TrashService, request: pytest.FixtureRequest) -> Iterator[Scene]:
     name = f"room {abs(hash(request.node.name))}"
-    room, outside = Path(os.fsdecode(house.root), name), house.folder / f"outside {name}"
+    room, outside = Path(os.fsdecode(service.root), name), service.folder / f"outside {name}"
     (room / "album").mkdir(parents=True)
     outside.mkdir()
-    made = Scene(house, room, outside)
+    made = Scene(service, room, outside)
     for number, path in enumerate((made.a, made.b, outside / "c.png")):
         path.write_bytes(picture(number))
     yield made
-    (house.state / "journal.jsonl").unlink(missing_ok=True)
+    (service.state / "journal.jsonl").unlink(missing_ok=True)
     for part in ("files", "info"):
-        for path in (house.trash / part).iterdir():
+        for path in (service.trash / part).iterdir():
             path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
@@ -240,7 +240,7 @@ def test_a_real_second_name_is_unlinked(scene: Scene) -> None:
     os.link(record.path, record.trash_path)
     scene.forge_state(record, RecordState.TRASHING)
     assert "recovered" in scene.say(LIST)
-    assert scene.a.stat().st_nlink == 1 and scene.house.entries() == {}
+    assert scene.a.stat().st_nlink == 1 and scene.service.entries() == {}
 
 
 # -- purge
@@ -255,7 +255,7 @@ def test_an_empty_info_file_proves_nothing(scene: Scene) -> None:
     scene.forge_state(scene.record(scene.a, scene.room / "files" / "a.png", id="f0-1"), RecordState.TRASHED)
     scene.forge_state(scene.record(scene.a, scene.trash / "files" / "a.png", id="f0-2"), RecordState.TRASHED)
     before = scene.originals()
-    lines = scene.house.lines(*PURGE, code=1)
+    lines = scene.service.lines(*PURGE, code=1)
     assert "is not in a trash" in lines[0]["refused"]
     assert lines[1]["refused"] == "is no longer ours: its info file is missing or another program's"
     assert scene.originals() == before and (scene.trash / "files" / "a.png").exists()
@@ -268,7 +268,7 @@ def test_an_info_file_of_another_record_or_path_proves_nothing(scene: Scene) -> 
     record = scene.record(scene.a, place)
     write_info(record.info_path, info_text(b"/somewhere/else.png", record.at, record.id))
     scene.forge_state(record, RecordState.TRASHED)
-    (line,) = scene.house.lines(*PURGE, code=1)
+    (line,) = scene.service.lines(*PURGE, code=1)
     assert line["refused"].startswith("is no longer ours") and place.exists()
 
 
@@ -299,17 +299,17 @@ def test_a_survivor_lost_at_the_last_moment_is_noticed(tmp_path: Path) -> None:
 
 def trashed(scene: Scene) -> TrashRecord:
     """Trash `b` by the real command; return its record."""
-    assert scene.house.once().returncode == 0
-    (line,) = scene.house.lines("trash", "--yes", "--last-copy", scene.b)
+    assert scene.service.once().returncode == 0
+    (line,) = scene.service.lines("trash", "--yes", "--last-copy", scene.b)
     assert line["done"]
-    return list(records_from_journal(read(scene.house.state)).values())[-1]
+    return list(records_from_journal(read(scene.service.state)).values())[-1]
 
 
 TARGETS = {
     "outside": (lambda scene: scene.outside / "new.png", "was not in a root of this catalog"),
     "over a file outside": (lambda scene: scene.outside / "c.png", "was not in a root of this catalog"),
     "a root's name and more": (
-        lambda scene: f"{os.fsdecode(scene.house.root)}elsewhere/new.png",
+        lambda scene: f"{os.fsdecode(scene.service.root)}elsewhere/new.png",
         "was not in a root of this catalog",
     ),
     "over an original": (lambda scene: scene.a, "another file is at its path now: name a folder with --to"),
@@ -331,29 +331,29 @@ def test_restore_never_leaves_the_roots_or_overwrites(scene: Scene, target: str)
     scene.forge_state(replace(record, path=path), RecordState.TRASHED)
     before = scene.originals()
     for words in (("restore", "--last"), ("restore", "--all")):
-        (line,) = scene.house.lines(*words, code=1)
+        (line,) = scene.service.lines(*words, code=1)
         assert why in line["refused"] and not line["done"], line
-    assert scene.originals() == before and scene.house.entries() == {"b.png": "whole"}
+    assert scene.originals() == before and scene.service.entries() == {"b.png": "whole"}
     elsewhere = scene.outside / "to"
     elsewhere.mkdir()
-    (line,) = scene.house.lines("restore", "--all", "--to", elsewhere)
+    (line,) = scene.service.lines("restore", "--all", "--to", elsewhere)
     assert os.fsencode(line["to"]) == os.path.join(os.fsencode(elsewhere), os.path.basename(path))
     assert Path(line["to"]).read_bytes() == picture(1)
 
 
 def test_restore_follows_a_symlinked_root_and_recreates_directories(tmp_path: Path) -> None:
-    house = TrashHouse(tmp_path)
-    root = Path(os.fsdecode(house.root))
+    service = TrashService(tmp_path)
+    root = Path(os.fsdecode(service.root))
     root.rename(tmp_path / "real")
     root.symlink_to(tmp_path / "real")
     deep = root / "a" / "b" / "c.png"
     deep.parent.mkdir(parents=True)
     deep.write_bytes(picture(1))
-    assert house.once().returncode == 0, house.tail()
-    assert house.catalog("trash", "--yes", "--last-copy", deep).returncode == 0
+    assert service.once().returncode == 0, service.tail()
+    assert service.catalog("trash", "--yes", "--last-copy", deep).returncode == 0
     deep.parent.rmdir()
     deep.parent.parent.rmdir()
-    assert house.lines("restore", "--last")[0]["done"]
+    assert service.lines("restore", "--last")[0]["done"]
     assert deep.read_bytes() == picture(1)
 
 
@@ -383,7 +383,7 @@ def test_directories_links_and_pipes_are_left_alone(
     scene.run_all()
     assert scene.originals() == before and seen(inside) == odd
     scene.forge_state(scene.record(scene.room / "new", inside, id="f0-2"), RecordState.TRASHED)
-    (line,) = scene.house.lines("restore", scene.room / "new", code=1)
+    (line,) = scene.service.lines("restore", scene.room / "new", code=1)
     assert "is not a regular file" in line["refused"] and seen(inside) == odd
 
 
@@ -429,7 +429,7 @@ def test_a_forged_restore_target_is_skipped(scene: Scene) -> None:
     record = trashed(scene)
     scene.forge(step_entry(record, "restore", "begin", 2.0) | {"path": "new.png"})
     assert "skipped: " in scene.say(LIST)
-    assert scene.house.lines("restore", "--last")[0]["done"] and scene.b.exists()
+    assert scene.service.lines("restore", "--last")[0]["done"] and scene.b.exists()
 
 
 def test_a_forged_line_cannot_control_the_terminal(scene: Scene) -> None:
@@ -475,17 +475,17 @@ def test_a_trash_of_another_user_is_refused() -> None:
 
 
 def test_a_trash_with_a_symlinked_files_directory_is_not_used(tmp_path: Path) -> None:
-    house = TrashHouse(tmp_path)
-    (Path(os.fsdecode(house.root)) / "a.png").write_bytes(picture(1))
-    assert house.once().returncode == 0
+    service = TrashService(tmp_path)
+    (Path(os.fsdecode(service.root)) / "a.png").write_bytes(picture(1))
+    assert service.once().returncode == 0
     (tmp_path / "elsewhere").mkdir()
-    house.trash.mkdir(parents=True)
-    (house.trash / "files").symlink_to(tmp_path / "elsewhere")
-    (line,) = house.lines("trash", "--yes", "--last-copy", Path(os.fsdecode(house.root)) / "a.png", code=1)
+    service.trash.mkdir(parents=True)
+    (service.trash / "files").symlink_to(tmp_path / "elsewhere")
+    (line,) = service.lines("trash", "--yes", "--last-copy", Path(os.fsdecode(service.root)) / "a.png", code=1)
     assert "its files is not a directory" in line["refused"]
 
 
 def test_the_list_reports_a_record_outside_a_trash(scene: Scene) -> None:
     scene.forge_state(scene.record(scene.b, scene.a), RecordState.TRASHED)
-    (line,) = scene.house.lines("trash", "--list", code=1)
+    (line,) = scene.service.lines("trash", "--list", code=1)
     assert (line["path"], line["state"]) == (path_text(os.fsencode(scene.b)), "in no trash")

@@ -15,7 +15,7 @@ from catalog.client.service import ask_service, socket_address
 from catalog.errors import ResourceError, UsageError
 from daemon.api import listener, server
 from daemon.api.server import MAX_CONNECTIONS, ApiServer
-from tests.support.running_service import Household
+from tests.support.running_service import RunningService
 
 
 def echo(request: dict[str, Any]) -> dict[str, Any]:
@@ -231,16 +231,16 @@ def test_a_missing_state_directory_is_an_error_for_the_server_and_no_service_for
 
 def test_a_pass_that_cannot_listen_reports_the_cause(tmp_path: Path) -> None:
     """And it ends in order: stages that had started are stopped."""
-    house = Household(tmp_path)
-    socket_path = house.config.state / "socket"
+    service = RunningService(tmp_path)
+    socket_path = service.config.state / "socket"
     (socket_path / "in the way").mkdir(parents=True)
-    done = house.once()
+    done = service.once()
     assert done.returncode == 4
     assert f"error: cannot listen at {socket_path}: is a directory" in done.stderr
     assert "Traceback" not in done.stderr
     (socket_path / "in the way").rmdir()
     socket_path.rmdir()
-    assert house.once().returncode == 0
+    assert service.once().returncode == 0
 
 
 @pytest.mark.parametrize("says", [b"", b"garbage\n", b"[1]\n", b'{"ok": true'])

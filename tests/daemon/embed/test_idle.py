@@ -3,22 +3,24 @@
 import os
 from pathlib import Path
 
-from tests.support.running_service import Household, picture, until
+from tests.support.running_service import RunningService, picture, until
 
 
 def test_an_idle_model_is_unloaded_and_loaded_again(tmp_path: Path) -> None:
-    house = Household(tmp_path)
-    text = house.config_path.read_text().replace("[model]\n", "[model]\nidle_minutes = 0.01\n")
-    house.config_path.write_text(text)
-    root = Path(os.fsdecode(house.root))
+    service = RunningService(tmp_path)
+    text = service.config_path.read_text().replace("[model]\n", "[model]\nidle_minutes = 0.01\n")
+    service.config_path.write_text(text)
+    root = Path(os.fsdecode(service.root))
     try:
-        house.start()
+        service.start()
         for number in range(2):
             (root / f"{number}.png").write_bytes(picture(number))
-            assert until(lambda number=number: len(house.vectors()) == number + 1), house.tail()
-            assert until(lambda number=number: house.log.read_text().count("model_let_go") == number + 1), house.tail()
-        assert house.log.read_text().count("model_ready") == 2
-        assert house.stop() == 0
-        assert house.findings() == []
+            assert until(lambda number=number: len(service.vectors()) == number + 1), service.tail()
+            assert until(lambda number=number: service.log.read_text().count("model_let_go") == number + 1), (
+                service.tail()
+            )
+        assert service.log.read_text().count("model_ready") == 2
+        assert service.stop() == 0
+        assert service.findings() == []
     finally:
-        house.close()
+        service.close()

@@ -26,8 +26,8 @@ from daemon.followers.trainer import (
     run_train_command,
 )
 from models.learn.head import unpack_head
-from tests.support.model_switch import choose, other_bundle
-from tests.support.running_service import Household, until
+from tests.support.model_switch import configure_bundle, other_bundle
+from tests.support.running_service import RunningService, until
 
 COUNT, LABELLED = 32, 12  # images; labels of each kind
 HEADS = "SELECT m.name, h.role FROM head h JOIN model m ON m.id = h.model ORDER BY h.id"
@@ -47,28 +47,28 @@ def noisy_image(seed: int, reddish: bool) -> bytes:
     return buffer.getvalue()
 
 
-def call(house: Household, *arguments: str) -> Result:
-    return CliRunner().invoke(cli, ["--config", str(house.config_path), *arguments])
+def call(service: RunningService, *arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["--config", str(service.config_path), *arguments])
 
 
-def root(house: Household) -> Path:
-    return Path(os.fsdecode(house.root))
+def root(service: RunningService) -> Path:
+    return Path(os.fsdecode(service.root))
 
 
-def head_status(house: Household) -> dict[str, Any]:
+def head_status(service: RunningService) -> dict[str, Any]:
     """The head's part of `catalog status --json`."""
-    status: dict[str, Any] = json.loads(call(house, "status", "--json").stdout)["head"]
+    status: dict[str, Any] = json.loads(call(service, "status", "--json").stdout)["head"]
     return status
 
 
-def scored(house: Household) -> int:
+def scored(service: RunningService) -> int:
     """How many contents the head of the model `other` has scored."""
-    return int(house.rows(SCORED)[0][0])
+    return int(service.rows(SCORED)[0][0])
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[Household]:
-    made = Household(tmp_path)
+def service(tmp_path: Path) -> Iterator[RunningService]:
+    made = RunningService(tmp_path)
     for number in range(COUNT):
         kind = "b" if number % 2 else "a"
         (root(made) / f"{kind}{number:03}.png").write_bytes(noisy_image(number, reddish=kind == "b"))
@@ -81,21 +81,21 @@ def house(tmp_path: Path) -> Iterator[Household]:
 
 
 @pytest.fixture
-def trained(house: Household, tmp_path: Path) -> Household:
+def trained(service: RunningService, tmp_path: Path) -> RunningService:
     """A catalog with a head in use, and another model configured."""
-    assert call(house, "train").exception is None
-    choose(house, other_bundle(tmp_path / "other"))
-    return house
+    assert call(service, "train").exception is None
+    configure_bundle(service, other_bundle(tmp_path / "other"))
+    return service
 
 
-def test_one_pass_trains_a_head_for_the_new_model_and_scores_everything(trained: Household) -> None:
+def test_one_pass_trains_a_head_for_the_new_model_and_scores_everything(trained: RunningService) -> None:
     assert trained.once().returncode == 0
     assert trained.rows(HEADS) == [("tiny", None), ("other", "current")]
     assert scored(trained) == COUNT
     assert head_status(trained)["state"] == "in use"
 
 
-def test_the_running_service_trains_while_the_old_scores_remain(trained: Household) -> None:
+def test_the_running_service_trains_while_the_old_scores_remain(trained: RunningService) -> None:
     trained.start()
     assert until(lambda: scored(trained) == COUNT), trained.tail()
     assert trained.alive and head_status(trained)["state"] == "in use"
@@ -107,15 +107,15 @@ def test_the_running_service_trains_while_the_old_scores_remain(trained: Househo
     assert trained.findings() == []
 
 
-def test_no_head_is_trained_if_none_was_in_use(house: Household, tmp_path: Path) -> None:
-    choose(house, other_bundle(tmp_path / "other"))
-    assert house.once().returncode == 0
-    assert house.rows(HEADS) == []
-    assert head_status(house)["state"] == "none"
+def test_no_head_is_trained_if_none_was_in_use(service: RunningService, tmp_path: Path) -> None:
+    configure_bundle(service, other_bundle(tmp_path / "other"))
+    assert service.once().returncode == 0
+    assert service.rows(HEADS) == []
+    assert head_status(service)["state"] == "none"
 
 
 @pytest.mark.parametrize("place", ["switched", "train", "trained"])
-def test_the_head_is_trained_at_the_next_start_after_a_kill(trained: Household, place: str) -> None:
+def test_the_head_is_trained_at_the_next_start_after_a_kill(trained: RunningService, place: str) -> None:
     assert trained.once(CATALOGD_KILL_AT=place).returncode == -signal.SIGKILL
     if place != "trained":
         assert head_status(trained)["state"] == "owed"
@@ -128,7 +128,7 @@ def test_the_head_is_trained_at_the_next_start_after_a_kill(trained: Household, 
     assert scored(trained) == COUNT
 
 
-def test_too_few_labels_are_reported_and_the_service_keeps_running(trained: Household) -> None:
+def test_too_few_labels_are_reported_and_the_service_keeps_running(trained: RunningService) -> None:
     call(trained, "label", "clear", *map(str, sorted(root(trained).glob("b*.png"))[:LABELLED]))
     done = trained.once()
     assert done.returncode == 0 and "not_trained" in done.stderr
@@ -140,7 +140,7 @@ def test_too_few_labels_are_reported_and_the_service_keeps_running(trained: Hous
     assert until(lambda: scored(trained) == COUNT), trained.tail()
 
 
-def test_a_head_of_another_model_cannot_be_used(trained: Household) -> None:
+def test_a_head_of_another_model_cannot_be_used(trained: RunningService) -> None:
     assert trained.once().returncode == 0
     (old,), _ = trained.rows("SELECT id FROM head ORDER BY id")
     result = call(trained, "head", "use", str(old))
@@ -149,7 +149,7 @@ def test_a_head_of_another_model_cannot_be_used(trained: Household) -> None:
     assert names == ["other", "tiny"]
 
 
-def test_training_waits_until_the_labelled_files_are_embedded(trained: Household, tmp_path: Path) -> None:
+def test_training_waits_until_the_labelled_files_are_embedded(trained: RunningService, tmp_path: Path) -> None:
     """The old bundle is gone, so the new model takes over at once, before it has made any vector."""
     (tmp_path / "bundle" / "model.onnx").unlink()
     assert trained.once().returncode == 0
@@ -158,33 +158,33 @@ def test_training_waits_until_the_labelled_files_are_embedded(trained: Household
     assert json.loads(line)["labels"] == 2 * LABELLED
 
 
-def test_a_head_that_cannot_score_is_replaced(house: Household) -> None:
-    call(house, "train")
-    ((data,),) = house.rows("SELECT data FROM head")
+def test_a_head_that_cannot_score_is_replaced(service: RunningService) -> None:
+    call(service, "train")
+    ((data,),) = service.rows("SELECT data FROM head")
     old = unpack_head(data)
     for broken in (old._replace(features=(*old.features[:-1], "of another version")).pack(), b"no head"):
-        database = Database(house.config.database, write=True)
+        database = Database(service.config.database, write=True)
         database.run("UPDATE head SET data = ? WHERE role = 'current'", broken)
         database.close()
-        done = house.once()
+        done = service.once()
         assert done.returncode == 0, done.stderr
-        assert unpack_head(house.rows("SELECT data FROM head WHERE role = 'current'")[0][0]).features == old.features
-    assert house.rows("SELECT count(*) FROM head") == [(3,)]
+        assert unpack_head(service.rows("SELECT data FROM head WHERE role = 'current'")[0][0]).features == old.features
+    assert service.rows("SELECT count(*) FROM head") == [(3,)]
 
 
-def test_a_failed_training_returns_the_problem(house: Household) -> None:
-    config, stop = house.config, threading.Event()
+def test_a_failed_training_returns_the_problem(service: RunningService) -> None:
+    config, stop = service.config, threading.Event()
     result = run_train_command(config, stop)
     assert result is not None and result.output is not None and result.output["used"]
-    house.config_path.unlink()
+    service.config_path.unlink()
     result = run_train_command(config, stop)
-    assert result is not None and result.output is None and str(house.config_path) in result.problem
+    assert result is not None and result.output is None and str(service.config_path) in result.problem
 
 
-def test_a_stop_terminates_the_training(house: Household) -> None:
+def test_a_stop_terminates_the_training(service: RunningService) -> None:
     stop = threading.Event()
     stop.set()
-    result = run_train_command(house.config, stop)
+    result = run_train_command(service.config, stop)
     assert result is None or result.output is not None  # terminated, or done before the first check
 
 

@@ -14,8 +14,8 @@ from catalog.cli.main import cli
 from catalog.store.database import Database
 from models.learn.file_features import FILE_FEATURES
 from models.learn.head import NAME_PREFIX, unpack_head
-from tests.support.model_switch import choose, other_bundle
-from tests.support.running_service import Household, picture, until
+from tests.support.model_switch import configure_bundle, other_bundle
+from tests.support.running_service import RunningService, picture, until
 from tests.support.tiny_bundle import DIMS
 from tests.support.tiny_text import write_talking_bundle
 
@@ -40,12 +40,12 @@ def vocabulary() -> dict[str, dict[str, np.ndarray]]:
 WORDS = vocabulary()
 
 
-def call(house: Household, *arguments: str) -> Result:
-    return CliRunner().invoke(cli, ["--config", str(house.config_path), *arguments])
+def call(service: RunningService, *arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["--config", str(service.config_path), *arguments])
 
 
-def train(house: Household, *arguments: str) -> dict[str, object]:
-    result = call(house, "train", "--json", *arguments)
+def train(service: RunningService, *arguments: str) -> dict[str, object]:
+    result = call(service, "train", "--json", *arguments)
     assert result.exception is None, result.output
     record: dict[str, object] = json.loads(result.stdout)
     return record
@@ -55,9 +55,9 @@ def auc(record: dict[str, object]) -> float:
     return float(record["figures"]["auc"][0])  # type: ignore[index]
 
 
-def scores_with_name(house: Household) -> dict[str, float]:
+def scores_with_name(service: RunningService) -> dict[str, float]:
     """p_delete by file name, of scores made with the name's vector."""
-    return {os.fsdecode(name): p for name, p in house.rows(WITH_NAME_SQL)}
+    return {os.fsdecode(name): p for name, p in service.rows(WITH_NAME_SQL)}
 
 
 def separated(scores: dict[str, float]) -> bool:
@@ -66,60 +66,60 @@ def separated(scores: dict[str, float]) -> bool:
     return max(low) < min(high)
 
 
-def all_named(house: Household) -> bool:
+def all_named(service: RunningService) -> bool:
     """Whether every content has a score made with its name's vector."""
-    vectors = house.rows("SELECT 1 FROM vector v JOIN model m ON m.id = v.model AND m.role > ''")
-    return len(scores_with_name(house)) == len(vectors)
+    vectors = service.rows("SELECT 1 FROM vector v JOIN model m ON m.id = v.model AND m.role > ''")
+    return len(scores_with_name(service)) == len(vectors)
 
 
-def with_labels(house: Household) -> Household:
+def with_labels(service: RunningService) -> RunningService:
     """Add random images whose kind only the name tells, and label some; no word occurs in two names."""
-    root = Path(os.fsdecode(house.root))
+    root = Path(os.fsdecode(service.root))
     for at, kind in enumerate(KINDS):
         for number, word in enumerate(WORDS[kind]):
             (root / f"{word}_{number:02}.png").write_bytes(picture(1000 * at + number))
-    assert house.once().returncode == 0
+    assert service.once().returncode == 0
     for kind in KINDS:
         paths = [str(next(root.glob(f"{word}_*.png"))) for word in list(WORDS[kind])[:LABELLED]]
-        assert call(house, "label", kind, *paths).exception is None
-    return house
+        assert call(service, "label", kind, *paths).exception is None
+    return service
 
 
-def use_text_bundle(house: Household, folder: Path, shift: int = 0) -> None:
+def use_text_bundle(service: RunningService, folder: Path, shift: int = 0) -> None:
     """Configure a bundle that knows the words. `shift`: other text vectors, beside the same image vectors."""
     words = {word: np.roll(row, shift) for kind in KINDS for word, row in WORDS[kind].items()}
-    choose(house, write_talking_bundle(folder, {"golden.png": picture(-1)}, words))
+    configure_bundle(service, write_talking_bundle(folder, {"golden.png": picture(-1)}, words))
 
 
 @pytest.fixture
-def bare(tmp_path: Path) -> Iterator[Household]:
-    made = Household(tmp_path)
+def bare(tmp_path: Path) -> Iterator[RunningService]:
+    made = RunningService(tmp_path)
     yield made
     made.close()
 
 
 @pytest.fixture
-def house(bare: Household, tmp_path: Path) -> Household:
+def service(bare: RunningService, tmp_path: Path) -> RunningService:
     use_text_bundle(bare, tmp_path / "talking")
     return with_labels(bare)
 
 
-def test_a_head_learns_from_name_vectors_alone(house: Household) -> None:
-    result = call(house, "train")
+def test_a_head_learns_from_name_vectors_alone(service: RunningService) -> None:
+    result = call(service, "train")
     assert result.exception is None, result.output
     assert "names" in result.stdout and f"{2 * LABELLED + 1} file names" in result.stderr  # one is the empty name
-    record = train(house, "--force")
+    record = train(service, "--force")
     assert record["named"] and auc(record) > 0.95
-    assert house.rows("SELECT count(*) FROM wording") == [(2 * LABELLED + 1,)]  # none was embedded again
-    scores = scores_with_name(house)
+    assert service.rows("SELECT count(*) FROM wording") == [(2 * LABELLED + 1,)]  # none was embedded again
+    scores = scores_with_name(service)
     assert len(scores) == 2 * LABELLED and separated(scores)  # the service embeds the others
-    assert house.rows("SELECT count(*) FROM bare") == [(2 * (COUNT - LABELLED),)]
-    assert house.once().returncode == 0
-    scores = scores_with_name(house)
+    assert service.rows("SELECT count(*) FROM bare") == [(2 * (COUNT - LABELLED),)]
+    assert service.once().returncode == 0
+    scores = scores_with_name(service)
     assert len(scores) == 2 * COUNT and separated(scores)
 
 
-def test_without_a_text_tower_names_are_no_features(bare: Household) -> None:
+def test_without_a_text_tower_names_are_no_features(bare: RunningService) -> None:
     record = train(with_labels(bare))
     assert not record["named"] and auc(record) < 0.75  # or the test above proves nothing
     head = unpack_head(bare.rows("SELECT data FROM head")[0][0])
@@ -129,91 +129,93 @@ def test_without_a_text_tower_names_are_no_features(bare: Household) -> None:
     assert bare.rows("SELECT count(*) FROM score") == [(2 * COUNT,)]
 
 
-def test_the_running_service_scores_new_files_with_their_names(house: Household) -> None:
-    train(house)
-    house.start()
-    assert until(lambda: all_named(house)), house.tail()
-    root, new_words = Path(os.fsdecode(house.root)), {kind: list(WORDS[kind])[-1] for kind in KINDS}
+def test_the_running_service_scores_new_files_with_their_names(service: RunningService) -> None:
+    train(service)
+    service.start()
+    assert until(lambda: all_named(service)), service.tail()
+    root, new_words = Path(os.fsdecode(service.root)), {kind: list(WORDS[kind])[-1] for kind in KINDS}
     for number, word in enumerate(new_words.values()):
         (root / f"{word}_new.png").write_bytes(picture(9000 + number))
     new_files = WITH_NAME_SQL + " AND CAST(f.name AS TEXT) LIKE '%new.png'"
-    assert until(lambda: len(house.rows(new_files)) == 2), house.tail()
-    found = scores_with_name(house)
+    assert until(lambda: len(service.rows(new_files)) == 2), service.tail()
+    found = scores_with_name(service)
     assert found[f"{new_words['delete']}_new.png"] > 0.5 > found[f"{new_words['keep']}_new.png"]
-    record = train(house, "--force")  # asks the service, and finds all names embedded
+    record = train(service, "--force")  # asks the service, and finds all names embedded
     assert record["named"] and auc(record) > 0.95
-    assert until(lambda: all_named(house)), house.tail()
-    assert house.stop() == 0
-    assert house.findings() == []
+    assert until(lambda: all_named(service)), service.tail()
+    assert service.stop() == 0
+    assert service.findings() == []
 
 
-def test_training_beside_the_service_uses_its_text_model(house: Household) -> None:
-    house.start()
-    assert train(house)["named"]
-    assert until(lambda: all_named(house)), house.tail()
-    assert separated(scores_with_name(house))
+def test_training_beside_the_service_uses_its_text_model(service: RunningService) -> None:
+    service.start()
+    assert train(service)["named"]
+    assert until(lambda: all_named(service)), service.tail()
+    assert separated(scores_with_name(service))
 
 
 @pytest.mark.parametrize("place", ["score.words", "score.words:2", "score.named"])
-def test_names_are_embedded_after_a_kill_at_any_point(house: Household, place: str) -> None:
-    train(house)
-    assert house.once(CATALOGD_KILL_AT=place).returncode == -signal.SIGKILL
-    assert house.rows("SELECT 1 FROM bare")
-    assert house.once().returncode == 0
-    assert len(scores_with_name(house)) == 2 * COUNT and separated(scores_with_name(house))
+def test_names_are_embedded_after_a_kill_at_any_point(service: RunningService, place: str) -> None:
+    train(service)
+    assert service.once(CATALOGD_KILL_AT=place).returncode == -signal.SIGKILL
+    assert service.rows("SELECT 1 FROM bare")
+    assert service.once().returncode == 0
+    assert len(scores_with_name(service)) == 2 * COUNT and separated(scores_with_name(service))
 
 
-def test_a_truncated_name_vector_is_embedded_again(house: Household) -> None:
-    train(house)
-    database = Database(house.config.database, write=True)
+def test_a_truncated_name_vector_is_embedded_again(service: RunningService) -> None:
+    train(service)
+    database = Database(service.config.database, write=True)
     database.run("UPDATE wording SET data = substr(data, 1, 10)")
     database.close()
-    assert auc(train(house, "--force")) > 0.95
-    assert house.rows("SELECT count(DISTINCT length(data)) FROM wording") == [(1,)]
+    assert auc(train(service, "--force")) > 0.95
+    assert service.rows("SELECT count(DISTINCT length(data)) FROM wording") == [(1,)]
 
 
-def test_name_vectors_follow_a_change_of_model_and_are_dropped_with_it(bare: Household, tmp_path: Path) -> None:
-    choose(bare, other_bundle(tmp_path / "other"))
+def test_name_vectors_follow_a_change_of_model_and_are_dropped_with_it(bare: RunningService, tmp_path: Path) -> None:
+    configure_bundle(bare, other_bundle(tmp_path / "other"))
     train(with_labels(bare))
     use_text_bundle(bare, tmp_path / "talking")
     assert bare.once().returncode == 0
     head = unpack_head(bare.rows("SELECT data FROM head WHERE role = 'current'")[0][0])
     assert head.features == (*FILE_FEATURES, NAME_PREFIX + head.tower) and head.tower and head.dims == DIMS
     assert len(scores_with_name(bare)) == 2 * COUNT and separated(scores_with_name(bare))
-    choose(bare, tmp_path / "other")
+    configure_bundle(bare, tmp_path / "other")
     assert bare.once().returncode == 0
     assert bare.rows("SELECT count(*) FROM bare") == [(0,)]
     assert call(bare, "model", "drop", str(tmp_path / "talking")).exception is None
     assert bare.rows("SELECT count(*) FROM wording") == [(0,)]
 
 
-def test_another_text_tower_of_the_same_model_needs_a_new_head(house: Household, tmp_path: Path) -> None:
-    train(house)
-    assert house.once().returncode == 0
-    use_text_bundle(house, tmp_path / "shifted", shift=7)
-    assert house.once().returncode == 0  # the old scores stay
-    assert len(scores_with_name(house)) == 2 * COUNT and separated(scores_with_name(house))
-    Path(os.fsdecode(house.root), f"{next(iter(WORDS['keep']))}_late.png").write_bytes(picture(9000))
-    assert house.once().returncode == 0
-    assert house.rows("SELECT count(*) FROM score") == [(2 * COUNT + 1,)]
-    record = train(house)
+def test_another_text_tower_of_the_same_model_needs_a_new_head(service: RunningService, tmp_path: Path) -> None:
+    train(service)
+    assert service.once().returncode == 0
+    use_text_bundle(service, tmp_path / "shifted", shift=7)
+    assert service.once().returncode == 0  # the old scores stay
+    assert len(scores_with_name(service)) == 2 * COUNT and separated(scores_with_name(service))
+    Path(os.fsdecode(service.root), f"{next(iter(WORDS['keep']))}_late.png").write_bytes(picture(9000))
+    assert service.once().returncode == 0
+    assert service.rows("SELECT count(*) FROM score") == [(2 * COUNT + 1,)]
+    record = train(service)
     assert record["used"] and auc(record) > 0.95
-    assert house.rows("SELECT count(DISTINCT tower) FROM wording") == [(2,)]
-    assert house.once().returncode == 0
-    assert len(scores_with_name(house)) == 2 * COUNT + 1 and separated(scores_with_name(house))
+    assert service.rows("SELECT count(DISTINCT tower) FROM wording") == [(2,)]
+    assert service.once().returncode == 0
+    assert len(scores_with_name(service)) == 2 * COUNT + 1 and separated(scores_with_name(service))
 
 
-def test_a_text_tower_that_fails_attestation_is_logged_and_the_scores_stay(house: Household, tmp_path: Path) -> None:
-    train(house)
+def test_a_text_tower_that_fails_attestation_is_logged_and_the_scores_stay(
+    service: RunningService, tmp_path: Path
+) -> None:
+    train(service)
     goldens = tmp_path / "talking" / "goldens" / "text.npz"
     good = goldens.read_bytes()
     with np.load(goldens) as stored:
         wrong = {"ids": stored["ids"], "vectors": -stored["vectors"]}
     np.savez(goldens, **wrong)
-    done = house.once()
+    done = service.once()
     assert done.returncode == 0 and "names_not_embedded" in done.stderr
-    assert house.rows("SELECT count(*) FROM score") == [(2 * COUNT,)]
-    assert len(scores_with_name(house)) == 2 * LABELLED
+    assert service.rows("SELECT count(*) FROM score") == [(2 * COUNT,)]
+    assert len(scores_with_name(service)) == 2 * LABELLED
     goldens.write_bytes(good)
-    assert house.once().returncode == 0
-    assert len(scores_with_name(house)) == 2 * COUNT
+    assert service.once().returncode == 0
+    assert len(scores_with_name(service)) == 2 * COUNT

@@ -21,7 +21,7 @@ from tests.support.catalog_rows import Shelf
 DAY = 86400.0
 
 
-class House:
+class BackupHarness:
     """A writer, a nightly backup, and a clock that the test controls."""
 
     def __init__(self, folder: Path) -> None:
@@ -62,84 +62,84 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    made = House(tmp_path)
+def harness(tmp_path: Path) -> Iterator[BackupHarness]:
+    made = BackupHarness(tmp_path)
     yield made
     made.writer.stop()
     made.thread.join(30)
 
 
-def test_each_night_has_its_backup_and_old_ones_are_deleted(house: House) -> None:
-    house.night(0.1)
-    assert list_backups(house.folder) == [], "born today, it has nothing to lose"
+def test_each_night_has_its_backup_and_old_ones_are_deleted(harness: BackupHarness) -> None:
+    harness.night(0.1)
+    assert list_backups(harness.folder) == [], "born today, it has nothing to lose"
     for day in range(1, 40):
-        house.night(day)
-        house.night(day + 0.2)
-    found = list_backups(house.folder)
+        harness.night(day)
+        harness.night(day + 0.2)
+    found = list_backups(harness.folder)
     assert 8 <= len(found) <= 11
-    assert [round((house.began + 39 * DAY - one.at) / DAY) for one in found[:7]] == [0, 1, 2, 3, 4, 5, 6]
+    assert [round((harness.began + 39 * DAY - one.at) / DAY) for one in found[:7]] == [0, 1, 2, 3, 4, 5, 6]
     assert all(database_problems(one.path) == [] for one in found)
-    assert house.events() == [("backup", None)] * 39
-    assert house.problem() == ""
+    assert harness.events() == [("backup", None)] * 39
+    assert harness.problem() == ""
 
 
-def test_a_night_without_changes_makes_no_backup_and_is_no_problem(house: House) -> None:
-    house.night(1)
+def test_a_night_without_changes_makes_no_backup_and_is_no_problem(harness: BackupHarness) -> None:
+    harness.night(1)
     for day in range(2, 30):
-        house.night(day, change=False)
-    assert len(list_backups(house.folder)) == 1
-    assert house.problem() == ""
-    house.now += 8 * DAY
-    assert "none for 8 days" in house.problem(), "nobody looked for so long"
+        harness.night(day, change=False)
+    assert len(list_backups(harness.folder)) == 1
+    assert harness.problem() == ""
+    harness.now += 8 * DAY
+    assert "none for 8 days" in harness.problem(), "nobody looked for so long"
 
 
-def test_a_failed_backup_is_recorded_and_retried_after_an_hour(house: House) -> None:
-    (house.folder / "backups").write_text("in the way")
-    house.night(2)
-    assert [kind for kind, _ in house.events()] == ["backup failed"]
-    assert "backups" in house.problem()
-    (house.folder / "backups").unlink()
-    house.night(2 + (RETRY_SECONDS - 60) / DAY)
-    assert list_backups(house.folder) == []
-    house.night(2 + (RETRY_SECONDS + 60) / DAY)
-    assert len(list_backups(house.folder)) == 1
-    assert house.problem() == ""
+def test_a_failed_backup_is_recorded_and_retried_after_an_hour(harness: BackupHarness) -> None:
+    (harness.folder / "backups").write_text("in the way")
+    harness.night(2)
+    assert [kind for kind, _ in harness.events()] == ["backup failed"]
+    assert "backups" in harness.problem()
+    (harness.folder / "backups").unlink()
+    harness.night(2 + (RETRY_SECONDS - 60) / DAY)
+    assert list_backups(harness.folder) == []
+    harness.night(2 + (RETRY_SECONDS + 60) / DAY)
+    assert len(list_backups(harness.folder)) == 1
+    assert harness.problem() == ""
 
 
-def test_a_clock_set_back_does_not_end_the_backups(house: House) -> None:
-    house.night(100)
+def test_a_clock_set_back_does_not_end_the_backups(harness: BackupHarness) -> None:
+    harness.night(100)
     for day in range(50, 60):
-        house.night(day)
-    assert [kind for kind, _ in house.events()] == ["backup"] * 11
-    assert len([one for one in list_backups(house.folder) if one.at < house.began + 61 * DAY]) >= 7
+        harness.night(day)
+    assert [kind for kind, _ in harness.events()] == ["backup"] * 11
+    assert len([one for one in list_backups(harness.folder) if one.at < harness.began + 61 * DAY]) >= 7
 
 
-def test_no_backups_are_made_if_none_are_configured(house: House) -> None:
-    house.backup = house.another(BackupSettings(0, 0))
-    house.night(3)
-    assert list_backups(house.folder) == [] and house.events() == []
+def test_no_backups_are_made_if_none_are_configured(harness: BackupHarness) -> None:
+    harness.backup = harness.another(BackupSettings(0, 0))
+    harness.night(3)
+    assert list_backups(harness.folder) == [] and harness.events() == []
 
 
-def test_a_stop_leaves_no_partial_backup(house: House) -> None:
-    house.stop.set()
-    house.night(3)
-    assert os.listdir(house.folder / "backups") == [] and house.events() == []
+def test_a_stop_leaves_no_partial_backup(harness: BackupHarness) -> None:
+    harness.stop.set()
+    harness.night(3)
+    assert os.listdir(harness.folder / "backups") == [] and harness.events() == []
 
 
-def test_choices_are_restored_from_the_journal_at_start_up(house: House) -> None:
-    journal.append(house.folder, [entry_from_choice(LabelChoice(bytes(32), 7, "keep", "owner", 1.0, b"/p"))])
-    house.night(0.1)
-    database = Database(house.folder / "catalog.db", write=False)
+def test_choices_are_restored_from_the_journal_at_start_up(harness: BackupHarness) -> None:
+    journal.append(harness.folder, [entry_from_choice(LabelChoice(bytes(32), 7, "keep", "owner", 1.0, b"/p"))])
+    harness.night(0.1)
+    database = Database(harness.folder / "catalog.db", write=False)
     assert [(one.sha256, one.value) for one in table_choices(database)] == [(bytes(32), "keep")]
     database.close()
 
 
-def test_an_unreadable_journal_ends_neither_the_writer_nor_the_backups(house: House) -> None:
-    (house.folder / JOURNAL).mkdir()
-    house.night(2)
-    assert [kind for kind, _ in house.events()] == ["backup failed"]
-    assert "cannot be read" in house.problem()
-    (house.folder / JOURNAL).rmdir()
-    house.night(3)
-    assert house.problem() == ""
-    assert house.thread.is_alive()
+def test_an_unreadable_journal_ends_neither_the_writer_nor_the_backups(harness: BackupHarness) -> None:
+    (harness.folder / JOURNAL).mkdir()
+    harness.night(2)
+    assert [kind for kind, _ in harness.events()] == ["backup failed"]
+    assert "cannot be read" in harness.problem()
+    (harness.folder / JOURNAL).rmdir()
+    harness.night(3)
+    assert harness.problem() == ""
+    assert harness.thread.is_alive()

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from daemon.host.systemd_notify import notify, watchdog_seconds
-from tests.support.running_service import Household, picture
+from tests.support.running_service import RunningService, picture
 
 WATCHDOG_USEC = 2_000_000
-PATIENCE = 30.0
+TIMEOUT_SECONDS = 30.0
 
 
 class ManagerSocket:
@@ -36,7 +36,7 @@ class ManagerSocket:
     def receive_until(self, line: str) -> list[list[str]]:
         """Return all messages up to the first that contains this line."""
         heard: list[list[str]] = []
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT_SECONDS
         while time.monotonic() < end:
             heard.append(self.receive(end - time.monotonic()))
             if line in heard[-1]:
@@ -57,60 +57,60 @@ def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ManagerS
 
 
 def test_the_messages_from_start_to_stop(tmp_path: Path, manager: ManagerSocket) -> None:
-    house = Household(tmp_path)
-    (Path(os.fsdecode(house.root)) / "a.png").write_bytes(picture(1))
-    house.start(ready=False, NOTIFY_SOCKET=manager.address, WATCHDOG_USEC=str(WATCHDOG_USEC))
-    assert house.service is not None
+    service = RunningService(tmp_path)
+    (Path(os.fsdecode(service.root)) / "a.png").write_bytes(picture(1))
+    service.start(ready=False, NOTIFY_SOCKET=manager.address, WATCHDOG_USEC=str(WATCHDOG_USEC))
+    assert service.process is not None
     try:
         ready = manager.receive_until("READY=1")
-        assert ready == [["READY=1", f"MAINPID={house.service.pid}"]], "the first word is that it is ready"
+        assert ready == [["READY=1", f"MAINPID={service.process.pid}"]], "the first word is that it is ready"
 
         beats = [time.monotonic() for _ in range(3) if manager.receive_until("WATCHDOG=1")]
         assert max(b - a for a, b in pairwise(beats)) < WATCHDOG_USEC / 1e6
 
         before = time.monotonic_ns() // 1000
-        house.signal(signal.SIGHUP)
+        service.signal(signal.SIGHUP)
         begun = manager.receive_until("RELOADING=1")[-1]
         stamp = int(begun[1].removeprefix("MONOTONIC_USEC="))
         assert before <= stamp <= time.monotonic_ns() // 1000
         manager.receive_until("READY=1")
 
-        house.signal(signal.SIGTERM)
+        service.signal(signal.SIGTERM)
         stopping = manager.receive_until("STOPPING=1")[-1]
         assert any(line.startswith("EXTEND_TIMEOUT_USEC=") for line in stopping)
-        assert house.service.wait(PATIENCE) == 0
+        assert service.process.wait(TIMEOUT_SECONDS) == 0
         assert manager.receive(0.1) == [], "no message after the end"
     finally:
-        house.close()
+        service.close()
 
 
 def test_the_status_is_updated_more_often_than_the_watchdog_requires(tmp_path: Path) -> None:
     manager = ManagerSocket(str(tmp_path / "notify"))
-    house = Household(tmp_path)
-    (Path(os.fsdecode(house.root)) / "a.png").write_bytes(picture(1))
-    house.start(ready=False, NOTIFY_SOCKET=manager.address, WATCHDOG_USEC=str(600 * 10**6))
+    service = RunningService(tmp_path)
+    (Path(os.fsdecode(service.root)) / "a.png").write_bytes(picture(1))
+    service.start(ready=False, NOTIFY_SOCKET=manager.address, WATCHDOG_USEC=str(600 * 10**6))
     try:
         said = [lines for _ in range(2) for lines in manager.receive_until("WATCHDOG=1")]
         assert said[-1] == ["WATCHDOG=1", "STATUS=1 files read since the start"]
     finally:
-        house.close()
+        service.close()
         manager.close()
 
 
 def test_a_reload_of_an_invalid_configuration_is_refused_and_the_service_continues(tmp_path: Path) -> None:
     manager = ManagerSocket(str(tmp_path / "notify"))
-    house = Household(tmp_path)
-    house.start(ready=False, NOTIFY_SOCKET=manager.address)
+    service = RunningService(tmp_path)
+    service.start(ready=False, NOTIFY_SOCKET=manager.address)
     try:
         manager.receive_until("READY=1")
-        house.config_path.write_text(house.config_path.read_text() + "worker = 9\n")
-        house.signal(signal.SIGHUP)
+        service.config_path.write_text(service.config_path.read_text() + "worker = 9\n")
+        service.signal(signal.SIGHUP)
         manager.receive_until("RELOADING=1")
         manager.receive_until("READY=1")
-        assert house.alive
-        assert "reload_refused" in house.tail()
+        assert service.alive
+        assert "reload_refused" in service.tail()
     finally:
-        house.close()
+        service.close()
         manager.close()
 
 

@@ -14,7 +14,7 @@ from catalog.store.events import record_event
 from daemon.host.wall_clock import ClockMonitor
 from tests.support.catalog_on_disk import Shelf
 from tests.support.fuse import view
-from tests.support.running_service import Household, picture, until
+from tests.support.running_service import RunningService, picture, until
 
 HOUR, YEAR = 3600.0, 365 * 86400.0
 NOW = 2_000_000_000.0
@@ -104,17 +104,17 @@ def test_a_running_service_notices_at_the_next_check(shelf: Shelf) -> None:
 @pytest.mark.parametrize("running", [True, False])
 def test_a_file_waiting_for_its_next_try_is_not_postponed(tmp_path: Path, offset: float, running: bool) -> None:
     """It cannot be read while the clock is ahead, and no event reports that it can be again: only its due time does."""
-    house = Household(tmp_path)
+    service = RunningService(tmp_path)
     disk, control = os.fsencode(tmp_path) + b"/disk", tmp_path / "control"
-    os.rename(house.root, disk)
-    os.mkdir(house.root)
+    os.rename(service.root, disk)
+    os.mkdir(service.root)
     for seed in range(4):
         Path(os.fsdecode(disk), f"{seed}.png").write_bytes(picture(seed))
     if os.geteuid() or not os.access("/dev/fuse", os.R_OK | os.W_OK):
         pytest.skip("this user may not mount a FUSE filesystem")
 
     def states() -> list[str]:
-        return sorted(state for state, _, _ in house.states().values())
+        return sorted(state for state, _, _ in service.states().values())
 
     told = tmp_path / "clock"
     environment = {"PYTHONPATH": SET_CLOCK, "SET_CLOCK": str(told)}
@@ -124,22 +124,22 @@ def test_a_file_waiting_for_its_next_try_is_not_postponed(tmp_path: Path, offset
         draft.write_text(str(seconds))
         draft.rename(told)
 
-    with view(disk, house.root, control):
+    with view(disk, service.root, control):
         control.write_text("eio 0.png\n")
         tell(offset)
-        house.start(**environment)
-        assert until(lambda: states() == ["ok", "ok", "ok", "rejected"]), house.tail()
-        ((due, read),) = house.rows("SELECT max(due), max(last_verified) FROM file")
+        service.start(**environment)
+        assert until(lambda: states() == ["ok", "ok", "ok", "rejected"]), service.tail()
+        ((due, read),) = service.rows("SELECT max(due), max(last_verified) FROM file")
         if not running:
-            assert house.stop() == 0
+            assert service.stop() == 0
         control.write_text("")
         tell(0)
         if not running:
-            house.start(**environment)
-        assert until(lambda: states() == ["ok"] * 4), (states(), house.tail())
-        ((later, read_later),) = house.rows("SELECT coalesce(max(due), 0), max(last_verified) FROM file")
+            service.start(**environment)
+        assert until(lambda: states() == ["ok"] * 4), (states(), service.tail())
+        ((later, read_later),) = service.rows("SELECT coalesce(max(due), 0), max(last_verified) FROM file")
         assert later < due - 3000 and read_later < read - 3000  # an hour is 3600 s, and this test took some of them
-        assert house.rows("SELECT count(*) FROM event WHERE kind = 'clock set back'") == [(1,)]
-        assert until(lambda: not house.busy() and not house.findings())
-        assert house.stop() == 0
-    house.close()
+        assert service.rows("SELECT count(*) FROM event WHERE kind = 'clock set back'") == [(1,)]
+        assert until(lambda: not service.busy() and not service.findings())
+        assert service.stop() == 0
+    service.close()

@@ -9,7 +9,7 @@ from catalog.store.database import Database
 from daemon.intake.pool import WorkerPool, worker_settings
 from daemon.messages import Decoded, ReadTask, WorkerOutcome
 from models.recipe import Recipe
-from tests.support.running_service import Household, picture
+from tests.support.running_service import RunningService, picture
 
 
 class TaskList:
@@ -25,10 +25,10 @@ class TaskList:
 
 def test_on_idle_is_called_once_when_all_files_are_read(tmp_path: Path) -> None:
     """So that the last decoded images do not wait for more."""
-    house, source, outcomes, idle_calls = Household(tmp_path), TaskList(), list[WorkerOutcome](), list[int]()
-    house.state.mkdir()
-    Database(house.config.database, write=True).close()
-    given = (source, worker_settings(house.config, 1, Recipe(16, 16)), lambda slot, file: None, 2, 60.0)
+    service, source, outcomes, idle_calls = RunningService(tmp_path), TaskList(), list[WorkerOutcome](), list[int]()
+    service.state.mkdir()
+    Database(service.config.database, write=True).close()
+    given = (source, worker_settings(service.config, 1, Recipe(16, 16)), lambda slot, file: None, 2, 60.0)
     pool = WorkerPool(*given, outcomes.append, lambda: idle_calls.append(len(outcomes)))
     for first in (0, 3):
         for seed in range(first, first + 3):

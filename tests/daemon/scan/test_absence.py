@@ -15,16 +15,16 @@ import pytest
 
 from tests.support.fuse import view
 from tests.support.mounts import mounted, unmount
-from tests.support.running_service import Household, picture, until
+from tests.support.running_service import RunningService, picture, until
 
 FILES = 30
 pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[Household]:
+def service(tmp_path: Path) -> Iterator[RunningService]:
     """Yield a disk with a marked collection, not mounted yet; remote volumes are scanned often."""
-    made = Household(tmp_path, "[intake]\nworkers = 2\n")
+    made = RunningService(tmp_path, "[intake]\nworkers = 2\n")
     text = made.config_path.read_text("utf-8")
     made.config_path.write_text(text.replace("[watch]\n", "[watch]\nremote_scan_minutes = 0.02\n"), "utf-8")
     os.rename(made.root, disk(made))
@@ -37,32 +37,36 @@ def house(tmp_path: Path) -> Iterator[Household]:
     made.close()
 
 
-def disk(house: Household) -> bytes:
-    return os.fsencode(house.folder) + b"/disk"
+def disk(service: RunningService) -> bytes:
+    return os.fsencode(service.folder) + b"/disk"
 
 
-def counts(house: Household) -> dict[str, int]:
-    return Counter(state for state, _, _ in house.states().values())
+def counts(service: RunningService) -> dict[str, int]:
+    return Counter(state for state, _, _ in service.states().values())
 
 
-def readings(house: Household) -> list[tuple[object, ...]]:
+def readings(service: RunningService) -> list[tuple[object, ...]]:
     """Return what every read and every embedding changes."""
-    return house.rows("SELECT id, content, last_verified FROM file ORDER BY id") + house.rows(
+    return service.rows("SELECT id, content, last_verified FROM file ORDER BY id") + service.rows(
         "SELECT id, content, seq FROM vector ORDER BY id"
     )
 
 
-def settles(house: Household, expected: dict[str, int]) -> None:
+def settles(service: RunningService, expected: dict[str, int]) -> None:
     """Assert that the running service settles with these states."""
-    assert until(lambda: counts(house) == expected and not house.busy()), (counts(house), house.busy(), house.tail())
+    assert until(lambda: counts(service) == expected and not service.busy()), (
+        counts(service),
+        service.busy(),
+        service.tail(),
+    )
 
 
-def passes(house: Household, code: int, expected: dict[str, int], word: str = "") -> None:
+def passes(service: RunningService, code: int, expected: dict[str, int], word: str = "") -> None:
     """Assert that one pass ends with this exit code and these states."""
-    done = house.once()
+    done = service.once()
     assert done.returncode == code, done.stderr
     assert word in done.stderr
-    assert counts(house) == expected
+    assert counts(service) == expected
 
 
 ALL, AWAY = {"ok": 2 * FILES}, {"unreachable": 2 * FILES}
@@ -71,71 +75,71 @@ ALL, AWAY = {"ok": 2 * FILES}, {"unreachable": 2 * FILES}
 # -- disks that are mounted or not
 
 
-def test_files_of_an_unmounted_root_are_kept(house: Household) -> None:
-    with mounted(house.root, "--bind", disk(house)):
-        passes(house, 0, ALL)
-        before = readings(house)
-    passes(house, 4, AWAY, "its marker .catalogd-root is missing")
-    with mounted(house.root, "--bind", disk(house)):
-        passes(house, 0, ALL)
-        assert readings(house) == before
-        assert house.findings() == []
+def test_files_of_an_unmounted_root_are_kept(service: RunningService) -> None:
+    with mounted(service.root, "--bind", disk(service)):
+        passes(service, 0, ALL)
+        before = readings(service)
+    passes(service, 4, AWAY, "its marker .catalogd-root is missing")
+    with mounted(service.root, "--bind", disk(service)):
+        passes(service, 0, ALL)
+        assert readings(service) == before
+        assert service.findings() == []
 
 
-def test_an_empty_filesystem_over_the_root_of_a_running_service(house: Household) -> None:
-    with mounted(house.root, "--bind", disk(house)):
-        house.start()
-        settles(house, ALL)
-        before = readings(house)
-        with mounted(house.root, "-t", "tmpfs", "none"):
-            settles(house, AWAY)
-            os.unlink(os.path.join(disk(house), b"a/0.png"))  # the watches still hear it: it proves nothing now
-            Path(os.fsdecode(house.root), "stray.png").write_bytes(picture(99))  # of another disk
-            assert not until(lambda: counts(house) != AWAY, 3)
-        settles(house, {"ok": 2 * FILES - 1, "gone": 1})
-        assert len(set(before) - set(readings(house))) == 1  # the vector of the one that was deleted
-        assert until(lambda: house.findings() == [])
-        assert house.stop() == 0
+def test_an_empty_filesystem_over_the_root_of_a_running_service(service: RunningService) -> None:
+    with mounted(service.root, "--bind", disk(service)):
+        service.start()
+        settles(service, ALL)
+        before = readings(service)
+        with mounted(service.root, "-t", "tmpfs", "none"):
+            settles(service, AWAY)
+            os.unlink(os.path.join(disk(service), b"a/0.png"))  # the watches still hear it: it proves nothing now
+            Path(os.fsdecode(service.root), "stray.png").write_bytes(picture(99))  # of another disk
+            assert not until(lambda: counts(service) != AWAY, 3)
+        settles(service, {"ok": 2 * FILES - 1, "gone": 1})
+        assert len(set(before) - set(readings(service))) == 1  # the vector of the one that was deleted
+        assert until(lambda: service.findings() == [])
+        assert service.stop() == 0
 
 
-def test_a_mount_inside_the_root_goes_and_comes_back(house: Household) -> None:
-    inner, inside = os.path.join(disk(house), b"inner"), os.path.join(house.root, b"inner")
+def test_a_mount_inside_the_root_goes_and_comes_back(service: RunningService) -> None:
+    inner, inside = os.path.join(disk(service), b"inner"), os.path.join(service.root, b"inner")
     os.mkdir(inner)
-    with mounted(house.root, "--bind", disk(house)), mounted(inside, "-t", "tmpfs", "none"):
+    with mounted(service.root, "--bind", disk(service)), mounted(inside, "-t", "tmpfs", "none"):
         for seed in range(100, 100 + FILES):
             Path(os.fsdecode(inside), f"{seed}.png").write_bytes(picture(seed))
-        shelter = os.fsencode(house.folder) + b"/shelter"
+        shelter = os.fsencode(service.folder) + b"/shelter"
         os.mkdir(shelter)
-        house.start()
-        settles(house, {"ok": 3 * FILES})
-        before = readings(house)
+        service.start()
+        settles(service, {"ok": 3 * FILES})
+        before = readings(service)
         with mounted(shelter, "--bind", inside):  # keeps the filesystem alive while it is away
             unmount(inside)
-            settles(house, ALL | {"unreachable": FILES})
+            settles(service, ALL | {"unreachable": FILES})
             with mounted(inside, "-t", "tmpfs", "none"):  # an empty one in its place
-                assert not until(lambda: counts(house) != ALL | {"unreachable": FILES}, 3)
+                assert not until(lambda: counts(service) != ALL | {"unreachable": FILES}, 3)
             with mounted(inside, "--bind", shelter):
-                settles(house, {"ok": 3 * FILES})
-                assert readings(house) == before
-                assert until(lambda: house.findings() == [])
-                assert house.stop() == 0
+                settles(service, {"ok": 3 * FILES})
+                assert readings(service) == before
+                assert until(lambda: service.findings() == [])
+                assert service.stop() == 0
 
 
-def test_another_collection_is_mounted_over_the_root(house: Household) -> None:
-    other = os.fsencode(house.folder) + b"/other"
-    shutil.copytree(disk(house), other)
+def test_another_collection_is_mounted_over_the_root(service: RunningService) -> None:
+    other = os.fsencode(service.folder) + b"/other"
+    shutil.copytree(disk(service), other)
     Path(os.fsdecode(other), ".catalogd-root").write_text("another\n")
     shutil.rmtree(os.path.join(other, b"a"))
-    with mounted(house.root, "--bind", disk(house)):
-        passes(house, 0, ALL)
-        before = readings(house)
-        with mounted(house.root, "--bind", other):
+    with mounted(service.root, "--bind", disk(service)):
+        passes(service, 0, ALL)
+        before = readings(service)
+        with mounted(service.root, "--bind", other):
             # Half of it is not half of a sample of the files, so it is another collection and no copy of ours.
             for name in os.listdir(os.path.join(other, b"b")):
                 os.utime(os.path.join(other, b"b", name))
-            passes(house, 4, AWAY, "another collection is mounted there")
-        passes(house, 0, ALL)
-        assert readings(house) == before
+            passes(service, 4, AWAY, "another collection is mounted there")
+        passes(service, 0, ALL)
+        assert readings(service) == before
 
 
 # -- a network filesystem
@@ -144,9 +148,9 @@ def test_another_collection_is_mounted_over_the_root(house: Household) -> None:
 class Share:
     """The disk as a FUSE filesystem at the root; a file lists its faults."""
 
-    def __init__(self, house: Household, server: "subprocess.Popen[bytes]") -> None:
+    def __init__(self, service: RunningService, server: "subprocess.Popen[bytes]") -> None:
         self.server = server
-        self.control = house.folder / "control"
+        self.control = service.folder / "control"
 
     def say(self, *words: str) -> None:
         self.control.write_text("".join(f"{word}\n" for word in words))
@@ -164,115 +168,115 @@ class Share:
 
 
 @contextmanager
-def share(house: Household) -> Iterator[Share]:
+def share(service: RunningService) -> Iterator[Share]:
     if os.geteuid() or not os.access("/dev/fuse", os.R_OK | os.W_OK):
         pytest.skip("this user may not mount a FUSE filesystem")
-    server = view(disk(house), house.root, house.folder / "control")
+    server = view(disk(service), service.root, service.folder / "control")
     try:
         process = server.__enter__()
     except OSError as error:
         pytest.skip(str(error))
     try:
-        yield Share(house, process)
+        yield Share(service, process)
     finally:
         server.__exit__(None, None, None)
 
 
-def test_a_share_that_lists_half_of_its_files(house: Household) -> None:
+def test_a_share_that_lists_half_of_its_files(service: RunningService) -> None:
     """A pool that lost a member keeps its marker and identity. When it comes back, no file is opened."""
-    with share(house) as disk_:
-        house.start()
-        settles(house, ALL)
+    with share(service) as disk_:
+        service.start()
+        settles(service, ALL)
         assert len(disk_.opened()) == 2 * FILES
-        before = readings(house)
+        before = readings(service)
         disk_.say("hide a", *(f"hide {seed}.png" for seed in range(FILES, FILES + 5)))
-        settles(house, AWAY)
-        (volume,) = house.rows("SELECT missed, known FROM volume")
+        settles(service, AWAY)
+        (volume,) = service.rows("SELECT missed, known FROM volume")
         assert volume == (FILES + 5, 2 * FILES)
         disk_.say()
-        settles(house, ALL)
+        settles(service, ALL)
         assert disk_.opened() == []
-        assert readings(house) == before
-        assert house.stop() == 0
+        assert readings(service) == before
+        assert service.stop() == 0
 
 
-def test_known_files_due_for_reading_do_not_count_as_gone_when_not_found(house: Household) -> None:
+def test_known_files_due_for_reading_do_not_count_as_gone_when_not_found(service: RunningService) -> None:
     """As after a chmod of everything: the readers are faster than the scan and do not know the volume as a whole."""
-    with share(house) as disk_:
-        passes(house, 0, ALL)
-        vectors = house.vectors()
+    with share(service) as disk_:
+        passes(service, 0, ALL)
+        vectors = service.vectors()
         disk_.say("hide a", *(f"hide {seed}.png" for seed in range(FILES, FILES + 5)))
-        connection = apsw.Connection(str(house.config.database))
+        connection = apsw.Connection(str(service.config.database))
         connection.execute("UPDATE file SET state = 'pending', due = 1.0")
         connection.close()
-        passes(house, 4, AWAY, "is held")
-        assert house.rows("SELECT count(*) FROM file WHERE state = 'gone'") == [(0,)]
+        passes(service, 4, AWAY, "is held")
+        assert service.rows("SELECT count(*) FROM file WHERE state = 'gone'") == [(0,)]
         disk_.say()
-        connection = apsw.Connection(str(house.config.database))
+        connection = apsw.Connection(str(service.config.database))
         connection.execute("UPDATE file SET due = 1.0 WHERE state = 'pending'")  # the minute until the next try
         connection.close()
-        passes(house, 0, ALL)
-        assert house.vectors() == vectors
+        passes(service, 0, ALL)
+        assert service.vectors() == vectors
 
 
-def test_a_share_that_fails_during_a_scan(house: Household) -> None:
-    with share(house) as disk_:
-        passes(house, 0, ALL)
+def test_a_share_that_fails_during_a_scan(service: RunningService) -> None:
+    with share(service) as disk_:
+        passes(service, 0, ALL)
         assert len(disk_.opened()) == 2 * FILES
-        before = readings(house)
+        before = readings(service)
         disk_.say("stall b")
         result = []
-        scan = threading.Thread(target=lambda: result.append(house.once()))
+        scan = threading.Thread(target=lambda: result.append(service.once()))
         scan.start()
         threading.Event().wait(3)  # a scan that has not come to the directory yet finds it dead: the same has to hold
         disk_.die()
         scan.join()
         assert result[0].returncode == 4, result[0].stderr
-        assert counts(house) == AWAY
-        assert house.rows("SELECT path FROM volume WHERE kind = 'blocked'") == []
+        assert counts(service) == AWAY
+        assert service.rows("SELECT path FROM volume WHERE kind = 'blocked'") == []
         disk_.say()
-    with share(house) as disk_:
-        passes(house, 0, ALL)
-        assert readings(house) == before
+    with share(service) as disk_:
+        passes(service, 0, ALL)
+        assert readings(service) == before
         assert disk_.opened() == []
-        assert house.findings() == []
+        assert service.findings() == []
 
 
-def test_a_share_that_fails_while_the_service_runs(house: Household) -> None:
-    with share(house) as disk_:
-        house.start()
-        settles(house, ALL)
+def test_a_share_that_fails_while_the_service_runs(service: RunningService) -> None:
+    with share(service) as disk_:
+        service.start()
+        settles(service, ALL)
         assert len(disk_.opened()) == 2 * FILES
-        before = readings(house)
+        before = readings(service)
         disk_.die()
-        settles(house, AWAY)
-    with share(house) as disk_:
-        settles(house, ALL)
-        assert readings(house) == before
+        settles(service, AWAY)
+    with share(service) as disk_:
+        settles(service, ALL)
+        assert readings(service) == before
         assert disk_.opened() == []
-        assert house.stop() == 0
+        assert service.stop() == 0
 
 
-def test_files_that_the_disk_cannot_read_are_tried_again_until_they_can_be_read(house: Household) -> None:
-    with share(house) as disk_:
+def test_files_that_the_disk_cannot_read_are_tried_again_until_they_can_be_read(service: RunningService) -> None:
+    with share(service) as disk_:
         disk_.say("eio 3.png", "sick 4.png")
-        house.start()
-        settles(house, {"ok": 2 * FILES - 2, "rejected": 2})
-        ill = {os.path.basename(path): reason for path, (state, _, reason) in house.states().items() if state != "ok"}
+        service.start()
+        settles(service, {"ok": 2 * FILES - 2, "rejected": 2})
+        ill = {os.path.basename(path): reason for path, (state, _, reason) in service.states().items() if state != "ok"}
         assert ill == {b"3.png": "unreadable", b"4.png": "unreadable"}
-        assert house.rows("SELECT count(*) FROM file WHERE state = 'rejected' AND due IS NOT NULL") == [(2,)]
+        assert service.rows("SELECT count(*) FROM file WHERE state = 'rejected' AND due IS NOT NULL") == [(2,)]
         disk_.say()
-        settles(house, ALL)
+        settles(service, ALL)
         # A known one falls ill: it keeps its content, and only it is read again.
-        vectors = house.vectors()
+        vectors = service.vectors()
         disk_.opened()
         disk_.say("sick 5.png")
-        settles(house, {"ok": 2 * FILES - 1, "rejected": 1})
-        ((content,),) = house.rows("SELECT content FROM file WHERE state = 'rejected'")
+        settles(service, {"ok": 2 * FILES - 1, "rejected": 1})
+        ((content,),) = service.rows("SELECT content FROM file WHERE state = 'rejected'")
         assert content is not None
         disk_.say()
-        settles(house, ALL)
+        settles(service, ALL)
         assert set(disk_.opened()) == {"5.png"}
-        assert house.vectors() == vectors
-        assert house.findings() == []
-        house.signal(signal.SIGTERM)
+        assert service.vectors() == vectors
+        assert service.findings() == []
+        service.signal(signal.SIGTERM)

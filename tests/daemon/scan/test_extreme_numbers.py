@@ -17,7 +17,7 @@ from catalog.store.volumes import all_volumes, sample_matches
 from tests.support.catalog_on_disk import Shelf
 from tests.support.fuse import view
 from tests.support.mounts import mounted
-from tests.support.running_service import Household, picture, until
+from tests.support.running_service import RunningService, picture, until
 from tests.support.scrub_service import catalog, path, rot, scrub, states
 
 pytestmark = pytest.mark.timeout(300)
@@ -39,115 +39,115 @@ DATES = {
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[Household]:
-    made = Household(tmp_path)
+def service(tmp_path: Path) -> Iterator[RunningService]:
+    made = RunningService(tmp_path)
     yield made
     made.close()
 
 
 @contextmanager
-def disk(house: Household, *how: str | bytes) -> Iterator[None]:
+def disk(service: RunningService, *how: str | bytes) -> Iterator[None]:
     """Mount another filesystem at the root; the service ends before it is unmounted."""
     with ExitStack() as stack:
-        stack.enter_context(mounted(house.root, *(how or ("-t", "tmpfs", "none"))))
-        stack.callback(house.close)
-        write_marker(house.root)
+        stack.enter_context(mounted(service.root, *(how or ("-t", "tmpfs", "none"))))
+        stack.callback(service.close)
+        write_marker(service.root)
         yield
 
 
-def put(house: Household, name: str, seed: int, mtime_ns: int | None = None) -> Path:
-    path(house, name).write_bytes(picture(seed))
+def put(service: RunningService, name: str, seed: int, mtime_ns: int | None = None) -> Path:
+    path(service, name).write_bytes(picture(seed))
     if mtime_ns is not None:
-        date(house, name, mtime_ns)
-    return path(house, name)
+        date(service, name, mtime_ns)
+    return path(service, name)
 
 
-def date(house: Household, name: str, mtime_ns: int) -> None:
-    os.utime(path(house, name), ns=(0, mtime_ns))
-    if path(house, name).stat().st_mtime_ns != mtime_ns:
+def date(service: RunningService, name: str, mtime_ns: int) -> None:
+    os.utime(path(service, name), ns=(0, mtime_ns))
+    if path(service, name).stat().st_mtime_ns != mtime_ns:
         pytest.skip(f"this filesystem keeps no date of {mtime_ns} ns")
 
 
-def reads(house: Household) -> dict[str, float]:
+def reads(service: RunningService) -> dict[str, float]:
     """Return when each file was last read."""
-    return {os.fsdecode(name): at for name, at in house.rows("SELECT name, last_verified FROM file")}
+    return {os.fsdecode(name): at for name, at in service.rows("SELECT name, last_verified FROM file")}
 
 
-def well(house: Household) -> dict[str, float]:
+def well(service: RunningService) -> dict[str, float]:
     """Run one pass without findings; return when each file was read."""
-    done = house.once()
+    done = service.once()
     assert done.returncode == 0, done.stderr
-    assert set(states(house).values()) == {"ok"}, states(house)
-    assert house.findings() == []
-    return reads(house)
+    assert set(states(service).values()) == {"ok"}, states(service)
+    assert service.findings() == []
+    return reads(service)
 
 
-def test_files_of_every_date_are_read_once_and_again_when_it_changes(house: Household) -> None:
-    with disk(house):
+def test_files_of_every_date_are_read_once_and_again_when_it_changes(service: RunningService) -> None:
+    with disk(service):
         for seed, (name, mtime_ns) in enumerate(DATES.items()):
-            put(house, name, seed, mtime_ns)
-        first = well(house)
+            put(service, name, seed, mtime_ns)
+        first = well(service)
         assert first.keys() == DATES.keys()
-        assert well(house) == first
-        date(house, "1601", LAST)
-        date(house, "last", EMPTY)
-        again = well(house)
+        assert well(service) == first
+        date(service, "1601", LAST)
+        date(service, "last", EMPTY)
+        again = well(service)
         assert {name for name in first if again[name] != first[name]} == {"1601", "last"}
 
 
-def test_the_same_on_ext4(house: Household, tmp_path: Path) -> None:
+def test_the_same_on_ext4(service: RunningService, tmp_path: Path) -> None:
     image = tmp_path / "image"
     image.touch()
     os.truncate(image, 16 << 20)
     if shutil.which("mkfs.ext4") is None:
         pytest.skip("there is no mkfs.ext4")
     subprocess.run(["mkfs.ext4", "-q", "-I", "256", image], check=True)
-    with disk(house, "-o", "loop", os.fsencode(image)):
-        shutil.rmtree(path(house, "lost+found"))
-        put(house, "a.png", 1, LAST)
-        put(house, "b.png", 2)
-        first = well(house)
-        assert well(house) == first
-        date(house, "a.png", LAST - 1)
-        again = well(house)
+    with disk(service, "-o", "loop", os.fsencode(image)):
+        shutil.rmtree(path(service, "lost+found"))
+        put(service, "a.png", 1, LAST)
+        put(service, "b.png", 2)
+        first = well(service)
+        assert well(service) == first
+        date(service, "a.png", LAST - 1)
+        again = well(service)
         assert (again["a.png"] > first["a.png"], again["b.png"]) == (True, first["b.png"])
 
 
-def test_a_running_service_handles_such_dates(house: Household) -> None:
-    with disk(house):
-        put(house, "a.png", 1)
-        os.mkdir(path(house, "new"))
-        house.start()
-        assert until(lambda: states(house) == {"a.png": "ok"} and not house.busy())
-        put(house, "new/b.png", 2, LAST)
-        assert until(lambda: states(house) == {"a.png": "ok", "b.png": "ok"} and not house.busy()), house.tail()
-        os.rename(path(house, "new/b.png"), path(house, "c.png"))
-        assert until(lambda: states(house).get("c.png") == "ok" and not house.busy()), house.tail()
-        date(house, "a.png", EMPTY)
-        house.signal(signal.SIGHUP)  # have it scan: a new date alone is no event
-        assert until(lambda: house.findings() == [] and not house.busy()), house.tail()
-        assert house.alive and states(house) == {"a.png": "ok", "c.png": "ok"}
-        assert house.stop() == 0
+def test_a_running_service_handles_such_dates(service: RunningService) -> None:
+    with disk(service):
+        put(service, "a.png", 1)
+        os.mkdir(path(service, "new"))
+        service.start()
+        assert until(lambda: states(service) == {"a.png": "ok"} and not service.busy())
+        put(service, "new/b.png", 2, LAST)
+        assert until(lambda: states(service) == {"a.png": "ok", "b.png": "ok"} and not service.busy()), service.tail()
+        os.rename(path(service, "new/b.png"), path(service, "c.png"))
+        assert until(lambda: states(service).get("c.png") == "ok" and not service.busy()), service.tail()
+        date(service, "a.png", EMPTY)
+        service.signal(signal.SIGHUP)  # have it scan: a new date alone is no event
+        assert until(lambda: service.findings() == [] and not service.busy()), service.tail()
+        assert service.alive and states(service) == {"a.png": "ok", "c.png": "ok"}
+        assert service.stop() == 0
 
 
-def test_a_move_while_nothing_watched_keeps_the_history(house: Household) -> None:
-    with disk(house):
-        put(house, "a.png", 1, EMPTY)
-        well(house)
-        before = house.rows("SELECT id FROM file")
-        os.rename(path(house, "a.png"), path(house, "b.png"))
-        assert well(house).keys() == {"b.png"}
-        assert house.rows("SELECT id FROM file") == before
+def test_a_move_while_nothing_watched_keeps_the_history(service: RunningService) -> None:
+    with disk(service):
+        put(service, "a.png", 1, EMPTY)
+        well(service)
+        before = service.rows("SELECT id FROM file")
+        os.rename(path(service, "a.png"), path(service, "b.png"))
+        assert well(service).keys() == {"b.png"}
+        assert service.rows("SELECT id FROM file") == before
 
 
-def test_rot_behind_such_a_date_is_found(house: Household) -> None:
-    with disk(house):
-        put(house, "a.png", 1, EMPTY)
-        well(house)
-        rot(house, "a.png", at=60)
-        assert scrub(house, code=1)["different"] == 1
-        assert house.once().returncode == 0
-        talk, _ = catalog(house, "damage", "--json").communicate()
+def test_rot_behind_such_a_date_is_found(service: RunningService) -> None:
+    with disk(service):
+        put(service, "a.png", 1, EMPTY)
+        well(service)
+        rot(service, "a.png", at=60)
+        assert scrub(service, code=1)["different"] == 1
+        assert service.once().returncode == 0
+        talk, _ = catalog(service, "damage", "--json").communicate()
         assert "size, mtime and ctime are as they were" in json.loads(talk)["evidence"]
 
 
@@ -169,34 +169,34 @@ def test_files_of_such_dates_identify_their_volume_and_are_found_under_another_n
         shelf.database.close()
 
 
-def test_the_copy_without_a_date_in_the_future_is_kept(house: Household) -> None:
-    with disk(house):
-        put(house, "a.png", 1, LAST)
-        put(house, "b.png", 1)
-        well(house)
-        talk, _ = catalog(house, "dups", "--json").communicate()
-        assert json.loads(talk)["keep"] == os.fsdecode(house.root) + "/b.png"
+def test_the_copy_without_a_date_in_the_future_is_kept(service: RunningService) -> None:
+    with disk(service):
+        put(service, "a.png", 1, LAST)
+        put(service, "b.png", 1)
+        well(service)
+        talk, _ = catalog(service, "dups", "--json").communicate()
+        assert json.loads(talk)["keep"] == os.fsdecode(service.root) + "/b.png"
 
 
-def test_files_of_such_dates_go_to_the_trash_and_back(house: Household) -> None:
-    with disk(house):
-        put(house, "a.png", 1, LAST)
-        put(house, "b.png", 1, EMPTY)
-        first = well(house)
-        for words in (["trash", "--yes", path(house, "a.png")], ["restore", path(house, "a.png")]):
-            process = catalog(house, *map(str, words))
+def test_files_of_such_dates_go_to_the_trash_and_back(service: RunningService) -> None:
+    with disk(service):
+        put(service, "a.png", 1, LAST)
+        put(service, "b.png", 1, EMPTY)
+        first = well(service)
+        for words in (["trash", "--yes", path(service, "a.png")], ["restore", path(service, "a.png")]):
+            process = catalog(service, *map(str, words))
             out, err = process.communicate()
             assert process.returncode == 0, (words, out, err)
-        assert path(house, "a.png").stat().st_mtime_ns == LAST
-        assert well(house).keys() == first.keys()
+        assert path(service, "a.png").stat().st_mtime_ns == LAST
+        assert well(service).keys() == first.keys()
 
 
 @contextmanager
-def network(house: Household) -> Iterator["Network"]:
+def network(service: RunningService) -> Iterator["Network"]:
     """Yield a network disk at the root."""
-    made = Network(house)
+    made = Network(service)
     try:
-        mount = view(os.fsencode(made.source), house.root, made.control)
+        mount = view(os.fsencode(made.source), service.root, made.control)
         mount.__enter__()
     except OSError:
         pytest.skip("FUSE cannot be mounted here")
@@ -209,10 +209,10 @@ def network(house: Household) -> Iterator["Network"]:
 class Network:
     """A share that reports `numbers` (inode, mtime and ctime in ns) for its files."""
 
-    def __init__(self, house: Household) -> None:
-        self.source, self.control = house.folder / "disk", house.folder / "control"
-        os.rename(house.root, self.source)
-        os.mkdir(house.root)
+    def __init__(self, service: RunningService) -> None:
+        self.source, self.control = service.folder / "disk", service.folder / "control"
+        os.rename(service.root, self.source)
+        os.mkdir(service.root)
         self.numbers: dict[str, list[int]] = {}
 
     def set_numbers(self, name: str, *numbers: int) -> None:
@@ -228,33 +228,33 @@ class Network:
         return names & self.numbers.keys()
 
 
-def test_inodes_and_dates_as_a_network_disk_may_give_them(house: Household) -> None:
+def test_inodes_and_dates_as_a_network_disk_may_give_them(service: RunningService) -> None:
     """mergerfs hashes its inodes. Only the number under test changes, not even a ctime."""
-    with network(house) as share:
+    with network(service) as share:
         for seed, name in enumerate("abc"):
             (share.source / name).write_bytes(picture(seed))
         share.set_numbers("a", 14_920_808_378_658_256_559, 1, 1)
         share.set_numbers("b", WRAP - 1, EMPTY, EMPTY)
         share.set_numbers("c", 1 << 63, LAST, ((1 << 63) - 1) * S)
-        found = path(house, "c").stat()
+        found = path(service, "c").stat()
         assert [found.st_ino, found.st_mtime_ns, found.st_ctime_ns] == share.numbers["c"]
-        first = well(house)
+        first = well(service)
         assert share.opened() == {"a", "b", "c"}
         share.set_numbers("a", 14_920_808_378_658_256_558, 1, 1)
-        assert (well(house), share.opened()) == (first, set()), "another inode alone is no reason to read"
+        assert (well(service), share.opened()) == (first, set()), "another inode alone is no reason to read"
         for name, *numbers in (
             ("a", 1 << 63, 1 + WRAP, 1),
             ("b", WRAP - 1, LAST, EMPTY),
             ("c", 1 << 63, LAST, ((1 << 63) - 1) * S - WRAP),
         ):
             share.set_numbers(name, *numbers)
-            well(house)
+            well(service)
             assert share.opened() == {name}
 
 
-def test_a_damaged_file_with_such_dates_is_rejected_for_its_damage(house: Household) -> None:
-    with network(house) as share:
+def test_a_damaged_file_with_such_dates_is_rejected_for_its_damage(service: RunningService) -> None:
+    with network(service) as share:
         (share.source / "a").write_bytes(picture(1)[:-30])
         share.set_numbers("a", 1, EMPTY, LAST)
-        assert house.once().returncode == 0, house.tail()
-        assert states(house) == {"a": "rejected truncated"}
+        assert service.once().returncode == 0, service.tail()
+        assert states(service) == {"a": "rejected truncated"}

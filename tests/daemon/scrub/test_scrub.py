@@ -18,7 +18,7 @@ from daemon.scrub.queue import ScrubQueue
 from daemon.scrub.stage import Scrubber
 from daemon.writer import Writer
 from models.decode.reason import VALIDATOR_VERSION
-from tests.support.running_service import PATIENCE, Household, picture, until
+from tests.support.running_service import TIMEOUT_SECONDS, RunningService, picture, until
 from tests.support.scrub_service import age, catalog, change, furnish, path, rot, scrub, states, verified
 
 pytestmark = pytest.mark.timeout(300)
@@ -26,280 +26,282 @@ BY = {"by the service": True, "by one of its own": False}
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Iterator[Callable[..., Household]]:
-    """Build households with given settings; their processes are ended afterwards."""
-    made: list[Household] = []
+def make(tmp_path: Path) -> Iterator[Callable[..., RunningService]]:
+    """Build services with given settings; their processes are ended afterwards."""
+    made: list[RunningService] = []
 
-    def build(settings: str = "", roots: int = 1) -> Household:
-        made.append(Household(tmp_path, "[intake]\nworkers = 1\n" + settings, roots))
+    def build(settings: str = "", roots: int = 1) -> RunningService:
+        made.append(RunningService(tmp_path, "[intake]\nworkers = 1\n" + settings, roots))
         return made[-1]
 
     yield build
-    for house in made:
-        house.close()
+    for service in made:
+        service.close()
 
 
-@pytest.mark.parametrize("service", BY.values(), ids=BY)
+@pytest.mark.parametrize("running", BY.values(), ids=BY)
 def test_one_flipped_bit_in_an_otherwise_unchanged_file_is_found_and_nothing_else(
-    make: Callable[..., Household], service: bool
+    make: Callable[..., RunningService], running: bool
 ) -> None:
-    house = make()
-    names = furnish(house, 12)
-    rot(house, "07.png")
-    before = verified(house)
-    if service:
-        house.start()
-        assert until(lambda: not house.busy())
-        assert verified(house) == before, "nobody else would have noticed"
-    found = scrub(house, code=1)
+    service = make()
+    names = furnish(service, 12)
+    rot(service, "07.png")
+    before = verified(service)
+    if running:
+        service.start()
+        assert until(lambda: not service.busy())
+        assert verified(service) == before, "nobody else would have noticed"
+    found = scrub(service, code=1)
     assert (found["files"], found["sound"], found["different"]) == (12, 11, 1)
     assert [one["path"].rpartition("/")[2] for one in found["betrayed"]] == ["07.png"]
     assert (found["betrayed"][0]["state"], found["betrayed"][0]["verdict"]) == ("rejected", "rot")
-    assert states(house) == dict.fromkeys(names, "ok") | {"07.png": "rejected bad checksum"}
-    assert all(verified(house)[name] > before[name] for name in names)
-    assert house.rows("SELECT betrayed FROM file WHERE betrayed != 0") == []
-    histories = dict(house.rows("SELECT f.name, count(*) FROM history h JOIN file f ON f.id = h.file GROUP BY 1"))
+    assert states(service) == dict.fromkeys(names, "ok") | {"07.png": "rejected bad checksum"}
+    assert all(verified(service)[name] > before[name] for name in names)
+    assert service.rows("SELECT betrayed FROM file WHERE betrayed != 0") == []
+    histories = dict(service.rows("SELECT f.name, count(*) FROM history h JOIN file f ON f.id = h.file GROUP BY 1"))
     assert histories == {name.encode(): 1 for name in names} | {b"07.png": 2}
-    if service:
-        assert house.stop() == 0
-    assert house.findings() == []
-    assert scrub(house)["sound"] == 12, "what is known is not rot again"
+    if running:
+        assert service.stop() == 0
+    assert service.findings() == []
+    assert scrub(service)["sound"] == 12, "what is known is not rot again"
 
 
-def test_a_bit_that_no_decoder_sees_is_found_by_its_hash(make: Callable[..., Household]) -> None:
+def test_a_bit_that_no_decoder_sees_is_found_by_its_hash(make: Callable[..., RunningService]) -> None:
     """A text chunk may contain anything if its checksum fits; so may the pixels of a BMP."""
-    house = make()
-    path(house, "a.bmp").write_bytes(picture(1, "BMP"))
-    assert house.once().returncode == 0
-    rot(house, "a.bmp")
-    found = scrub(house, code=1)
+    service = make()
+    path(service, "a.bmp").write_bytes(picture(1, "BMP"))
+    assert service.once().returncode == 0
+    rot(service, "a.bmp")
+    found = scrub(service, code=1)
     assert (found["different"], found["betrayed"][0]["state"]) == (1, "ok")
     assert found["betrayed"][0]["verdict"] == "rot"
 
 
-def test_bytes_that_match_when_read_again_are_not_reported(make: Callable[..., Household]) -> None:
+def test_bytes_that_match_when_read_again_are_not_reported(make: Callable[..., RunningService]) -> None:
     """As after a bad cable: the catalog has another hash, and the file is unchanged."""
-    house = make()
-    furnish(house, 2)
-    known = house.rows("SELECT sha256 FROM content WHERE id = (SELECT content FROM file WHERE name = ?)", b"01.png")
-    house.start()
-    assert until(lambda: not house.busy())
-    change(house, "UPDATE content SET sha256 = zeroblob(32) WHERE sha256 = ?", known[0][0])
-    started = catalog(house, "scrub", "--json")
-    assert until(lambda: b"betrayed" in house.log.read_bytes(), PATIENCE), house.tail()
-    said, _ = started.communicate(timeout=PATIENCE)
+    service = make()
+    furnish(service, 2)
+    known = service.rows("SELECT sha256 FROM content WHERE id = (SELECT content FROM file WHERE name = ?)", b"01.png")
+    service.start()
+    assert until(lambda: not service.busy())
+    change(service, "UPDATE content SET sha256 = zeroblob(32) WHERE sha256 = ?", known[0][0])
+    started = catalog(service, "scrub", "--json")
+    assert until(lambda: b"betrayed" in service.log.read_bytes(), TIMEOUT_SECONDS), service.tail()
+    said, _ = started.communicate(timeout=TIMEOUT_SECONDS)
     assert json.loads(said)["different"] == 1
-    assert states(house) == {"00.png": "ok", "01.png": "ok"}
+    assert states(service) == {"00.png": "ok", "01.png": "ok"}
 
 
-def test_files_are_read_oldest_first_until_the_budget_is_used_up(make: Callable[..., Household]) -> None:
-    house = make()
-    furnish(house, 8)
+def test_files_are_read_oldest_first_until_the_budget_is_used_up(make: Callable[..., RunningService]) -> None:
+    service = make()
+    furnish(service, 8)
     ages = {"05.png": 80.0, "02.png": 70.0, "07.png": 60.0, "00.png": 50.0}
-    age(house, ages)
-    before = verified(house)
-    sizes = [path(house, name).stat().st_size for name in ages]
-    found = scrub(house, "--budget", f"{sum(sizes[:2])}B")
+    age(service, ages)
+    before = verified(service)
+    sizes = [path(service, name).stat().st_size for name in ages]
+    found = scrub(service, "--budget", f"{sum(sizes[:2])}B")
     assert (found["files"], found["bytes"]) == (2, sum(sizes[:2]))
-    assert {name for name, when in verified(house).items() if when != before[name]} == {"05.png", "02.png"}
-    found = scrub(house, "--budget", f"{sum(sizes[2:]) + 1}B")
-    assert {name for name, when in verified(house).items() if when != before[name]} == ages.keys()
+    assert {name for name, when in verified(service).items() if when != before[name]} == {"05.png", "02.png"}
+    found = scrub(service, "--budget", f"{sum(sizes[2:]) + 1}B")
+    assert {name for name, when in verified(service).items() if when != before[name]} == ages.keys()
     assert found["verified"]["percent"] == 100.0
 
 
-def test_two_requests_in_a_night_do_not_exceed_its_budget(make: Callable[..., Household]) -> None:
-    house = make("[scrub]\nbudget_gb = 0.0000006\n")  # 600 bytes: two files
-    furnish(house, 6)
-    first, second = scrub(house), scrub(house)
+def test_two_requests_in_a_night_do_not_exceed_its_budget(make: Callable[..., RunningService]) -> None:
+    service = make("[scrub]\nbudget_gb = 0.0000006\n")  # 600 bytes: two files
+    furnish(service, 6)
+    first, second = scrub(service), scrub(service)
     assert 0 < first["bytes"] <= 600
     assert (second["files"], second["before"]) == (0, first["bytes"])
-    assert scrub(house, "--budget", "1MB")["files"] == 6
-    started = catalog(house, "scrub")
-    assert "earlier scrubs; --budget SIZE reads more" in started.communicate(timeout=PATIENCE)[1]
+    assert scrub(service, "--budget", "1MB")["files"] == 6
+    started = catalog(service, "scrub")
+    assert "earlier scrubs; --budget SIZE reads more" in started.communicate(timeout=TIMEOUT_SECONDS)[1]
 
 
-@pytest.mark.parametrize("service", BY.values(), ids=BY)
+@pytest.mark.parametrize("running", BY.values(), ids=BY)
 def test_a_file_that_changed_or_vanished_unnoticed_is_recorded_as_by_a_scan(
-    make: Callable[..., Household], service: bool
+    make: Callable[..., RunningService], running: bool
 ) -> None:
-    house = make()
-    furnish(house, 5)
-    if service:
-        house.start()
-        assert until(lambda: not house.busy())
-        house.signal(signal.SIGSTOP)  # so that the watcher cannot be first; what it would tell is told twice
-    path(house, "01.png").write_bytes(picture(77))
-    path(house, "02.png").unlink()
-    path(house, "03.png").unlink()
-    path(house, "03.png").mkdir()
-    if service:
-        house.signal(signal.SIGCONT)
-        scrub(house)
-        assert until(lambda: not house.busy())
-        assert until(lambda: states(house)["01.png"] == "ok")
+    service = make()
+    furnish(service, 5)
+    if running:
+        service.start()
+        assert until(lambda: not service.busy())
+        service.signal(signal.SIGSTOP)  # so that the watcher cannot be first; what it would tell is told twice
+    path(service, "01.png").write_bytes(picture(77))
+    path(service, "02.png").unlink()
+    path(service, "03.png").unlink()
+    path(service, "03.png").mkdir()
+    if running:
+        service.signal(signal.SIGCONT)
+        scrub(service)
+        assert until(lambda: not service.busy())
+        assert until(lambda: states(service)["01.png"] == "ok")
     else:
-        found = scrub(house)
+        found = scrub(service)
         assert (found["sound"], found["changed"], found["gone"], found["different"]) == (2, 2, 1, 0)
-    assert states(house) == {"00.png": "ok", "01.png": "ok", "02.png": "gone", "03.png": "gone", "04.png": "ok"}
-    if service:
-        assert house.stop() == 0
-    assert house.findings() == []
+    assert states(service) == {"00.png": "ok", "01.png": "ok", "02.png": "gone", "03.png": "gone", "04.png": "ok"}
+    if running:
+        assert service.stop() == 0
+    assert service.findings() == []
 
 
-def test_damage_with_a_new_mtime_is_reported_too(make: Callable[..., Household]) -> None:
-    house = make()
-    names = furnish(house, 5)
-    data = bytearray(path(house, "03.png").read_bytes())
+def test_damage_with_a_new_mtime_is_reported_too(make: Callable[..., RunningService]) -> None:
+    service = make()
+    names = furnish(service, 5)
+    data = bytearray(path(service, "03.png").read_bytes())
     data[-20] ^= 1
-    path(house, "03.png").write_bytes(data)
-    found = scrub(house, code=1)
+    path(service, "03.png").write_bytes(data)
+    found = scrub(service, code=1)
     assert (found["sound"], found["changed"], found["different"]) == (4, 1, 0)
     assert [(one["path"].rpartition("/")[2], one["verdict"]) for one in found["betrayed"]] == [("03.png", "rot?")]
-    assert states(house) == dict.fromkeys(names, "ok") | {"03.png": "rejected bad checksum"}
+    assert states(service) == dict.fromkeys(names, "ok") | {"03.png": "rejected bad checksum"}
 
 
-def test_a_root_that_is_away_is_skipped_and_reported(make: Callable[..., Household]) -> None:
-    house = make(roots=2)
-    furnish(house, 2)
-    other = Path(os.fsdecode(house.roots[1]), "other.png")
+def test_a_root_that_is_away_is_skipped_and_reported(make: Callable[..., RunningService]) -> None:
+    service = make(roots=2)
+    furnish(service, 2)
+    other = Path(os.fsdecode(service.roots[1]), "other.png")
     other.write_bytes(picture(50))
-    assert house.once().returncode == 0
-    rows = house.rows("SELECT * FROM file WHERE name = ?", b"other.png")
-    os.rename(house.roots[1], house.folder / "unplugged")
-    found = scrub(house, code=4)
+    assert service.once().returncode == 0
+    rows = service.rows("SELECT * FROM file WHERE name = ?", b"other.png")
+    os.rename(service.roots[1], service.folder / "unplugged")
+    found = scrub(service, code=4)
     assert (found["files"], found["gone"], found["unreadable"]) == (2, 0, 0)
-    assert house.rows("SELECT * FROM file WHERE name = ?", b"other.png") == rows
-    os.rename(house.folder / "unplugged", house.roots[1])
-    assert scrub(house)["sound"] == 3
+    assert service.rows("SELECT * FROM file WHERE name = ?", b"other.png") == rows
+    os.rename(service.folder / "unplugged", service.roots[1])
+    assert scrub(service)["sound"] == 3
 
 
-def test_contents_that_older_validators_passed_are_decoded_again(make: Callable[..., Household]) -> None:
-    house = make()
-    furnish(house, 3)
-    change(house, "UPDATE content SET proof = 0, width = NULL WHERE id <= 2")
-    vectors = house.vectors()
-    assert scrub(house)["sound"] == 3
-    assert house.rows("SELECT DISTINCT proof, width FROM content") == [(VALIDATOR_VERSION, 48)]
-    assert (states(house), house.vectors()) == (dict.fromkeys(("00.png", "01.png", "02.png"), "ok"), vectors)
-    assert house.rows("SELECT count(*) FROM history") == [(3,)]
+def test_contents_that_older_validators_passed_are_decoded_again(make: Callable[..., RunningService]) -> None:
+    service = make()
+    furnish(service, 3)
+    change(service, "UPDATE content SET proof = 0, width = NULL WHERE id <= 2")
+    vectors = service.vectors()
+    assert scrub(service)["sound"] == 3
+    assert service.rows("SELECT DISTINCT proof, width FROM content") == [(VALIDATOR_VERSION, 48)]
+    assert (states(service), service.vectors()) == (dict.fromkeys(("00.png", "01.png", "02.png"), "ok"), vectors)
+    assert service.rows("SELECT count(*) FROM history") == [(3,)]
 
 
-def test_a_file_that_crashes_decoders_gets_its_hash(make: Callable[..., Household]) -> None:
-    house = make()
-    furnish(house, 2)
-    change(house, "DELETE FROM history WHERE file = (SELECT id FROM file WHERE name = ?)", b"01.png")
+def test_a_file_that_crashes_decoders_gets_its_hash(make: Callable[..., RunningService]) -> None:
+    service = make()
+    furnish(service, 2)
+    change(service, "DELETE FROM history WHERE file = (SELECT id FROM file WHERE name = ?)", b"01.png")
     change(
-        house,
+        service,
         "UPDATE file SET state = 'rejected', reason = 'crashes the decoder', content = NULL, last_verified = NULL,"
         " due = 4e9 WHERE name = ?",
         b"01.png",
     )
-    found = scrub(house)
+    found = scrub(service)
     assert (found["sound"], found["verified"]["percent"], found["verified"]["never"]) == (2, 100.0, 0)
-    assert states(house)["01.png"] == "rejected crashes the decoder"
-    rot(house, "01.png")
-    assert scrub(house, code=1)["different"] == 1
+    assert states(service)["01.png"] == "rejected crashes the decoder"
+    rot(service, "01.png")
+    assert scrub(service, code=1)["different"] == 1
 
 
-def test_a_reading_dated_in_the_future_is_repeated(make: Callable[..., Household]) -> None:
-    house = make()
-    furnish(house, 2)
-    age(house, {"01.png": -3650.0})
-    assert scrub(house)["sound"] == 2
-    assert scrub(house)["verified"]["percent"] == 100.0
+def test_a_reading_dated_in_the_future_is_repeated(make: Callable[..., RunningService]) -> None:
+    service = make()
+    furnish(service, 2)
+    age(service, {"01.png": -3650.0})
+    assert scrub(service)["sound"] == 2
+    assert scrub(service)["verified"]["percent"] == 100.0
 
 
-def test_ctrl_c_ends_the_scrub_and_not_the_service(make: Callable[..., Household]) -> None:
-    house = make("[scrub]\nrate_mb = 0.000001\n")  # a byte a second
-    furnish(house, 9)
-    house.start()
-    assert until(lambda: not house.busy())
-    started = catalog(house, "scrub")
-    assert until(lambda: (house.live() or {})["scrub"]["run"] is not None)
-    second = catalog(house, "scrub")
+def test_ctrl_c_ends_the_scrub_and_not_the_service(make: Callable[..., RunningService]) -> None:
+    service = make("[scrub]\nrate_mb = 0.000001\n")  # a byte a second
+    furnish(service, 9)
+    service.start()
+    assert until(lambda: not service.busy())
+    started = catalog(service, "scrub")
+    assert until(lambda: (service.live() or {})["scrub"]["run"] is not None)
+    second = catalog(service, "scrub")
     assert second.stderr is not None and "showing its progress" in second.stderr.readline()
     second.send_signal(signal.SIGINT)
-    assert second.wait(PATIENCE) == 130
-    assert (house.live() or {})["scrub"]["run"] is not None, "it was the other's"
+    assert second.wait(TIMEOUT_SECONDS) == 130
+    assert (service.live() or {})["scrub"]["run"] is not None, "it was the other's"
     started.send_signal(signal.SIGTERM)
-    assert started.wait(PATIENCE) == 130
-    assert until(lambda: (house.live() or {})["scrub"]["run"] is None)
+    assert started.wait(TIMEOUT_SECONDS) == 130
+    assert until(lambda: (service.live() or {})["scrub"]["run"] is None)
     assert "verified" in started.communicate()[0]
-    assert house.stop() == 0
+    assert service.stop() == 0
 
 
-def test_a_stop_does_not_wait_for_the_rate_limit_and_the_next_start_resumes(make: Callable[..., Household]) -> None:
-    house = make("[scrub]\nrate_mb = 0.000001\n")
-    furnish(house, 9)
-    before = verified(house)
-    house.start()
-    started = catalog(house, "scrub", "--json")
-    assert until(lambda: (house.live() or {})["scrub"]["run"] is not None)
-    assert house.stop() == 0
-    config = house.config_path.read_text()
-    house.config_path.write_text(config.replace("rate_mb = 0.000001", "rate_mb = 0"))
-    house.start()
-    said, talk = started.communicate(timeout=PATIENCE)
+def test_a_stop_does_not_wait_for_the_rate_limit_and_the_next_start_resumes(
+    make: Callable[..., RunningService],
+) -> None:
+    service = make("[scrub]\nrate_mb = 0.000001\n")
+    furnish(service, 9)
+    before = verified(service)
+    service.start()
+    started = catalog(service, "scrub", "--json")
+    assert until(lambda: (service.live() or {})["scrub"]["run"] is not None)
+    assert service.stop() == 0
+    config = service.config_path.read_text()
+    service.config_path.write_text(config.replace("rate_mb = 0.000001", "rate_mb = 0"))
+    service.start()
+    said, talk = started.communicate(timeout=TIMEOUT_SECONDS)
     assert started.returncode == 0, talk
     assert json.loads(said)["sound"] == 9
-    assert all(when > before[name] for name, when in verified(house).items())
-    assert len(house.rows("SELECT id FROM event WHERE kind = 'scrubbed'")) == 1
+    assert all(when > before[name] for name, when in verified(service).items())
+    assert len(service.rows("SELECT id FROM event WHERE kind = 'scrubbed'")) == 1
 
 
-def test_the_continuous_scrub_reads_everything_within_the_configured_days(make: Callable[..., Household]) -> None:
-    house = make("[scrub]\ncontinuous = true\ndays = 0.00005\n")  # 4.3 s
-    furnish(house, 9)
-    before = verified(house)
-    rot(house, "04.png")
-    house.start()
-    assert until(lambda: all(when > before[name] for name, when in verified(house).items())), house.tail()
-    assert until(lambda: states(house)["04.png"] == "rejected bad checksum")
-    assert len(house.rows("SELECT id FROM event WHERE kind = 'scrubbed'")) == 1
-    assert house.stop() == 0
-    assert house.findings() == []
+def test_the_continuous_scrub_reads_everything_within_the_configured_days(make: Callable[..., RunningService]) -> None:
+    service = make("[scrub]\ncontinuous = true\ndays = 0.00005\n")  # 4.3 s
+    furnish(service, 9)
+    before = verified(service)
+    rot(service, "04.png")
+    service.start()
+    assert until(lambda: all(when > before[name] for name, when in verified(service).items())), service.tail()
+    assert until(lambda: states(service)["04.png"] == "rejected bad checksum")
+    assert len(service.rows("SELECT id FROM event WHERE kind = 'scrubbed'")) == 1
+    assert service.stop() == 0
+    assert service.findings() == []
 
 
-def test_a_budget_without_its_unit_is_refused(make: Callable[..., Household]) -> None:
-    house = make()
-    furnish(house, 1)
-    done = catalog(house, "scrub", "--budget", "5")
-    assert "write it like 500MB" in done.communicate(timeout=PATIENCE)[1]
+def test_a_budget_without_its_unit_is_refused(make: Callable[..., RunningService]) -> None:
+    service = make()
+    furnish(service, 1)
+    done = catalog(service, "scrub", "--budget", "5")
+    assert "write it like 500MB" in done.communicate(timeout=TIMEOUT_SECONDS)[1]
     assert done.returncode == 2
 
 
-def test_a_full_pass_refuses_a_scrub(make: Callable[..., Household]) -> None:
-    house = make()
-    furnish(house, 1)
+def test_a_full_pass_refuses_a_scrub(make: Callable[..., RunningService]) -> None:
+    service = make()
+    furnish(service, 1)
     idle = Scrubber(
-        *(house.config, Writer(house.config.database), threading.Event(), lambda: False), once=True, budget=None
+        *(service.config, Writer(service.config.database), threading.Event(), lambda: False), once=True, budget=None
     )
     with pytest.raises(StoreError, match="another pass"):
         operations.control_scrub(idle, {"op": "scrub", "begin": True})
 
 
-def test_a_scrub_that_cannot_start_reports_the_cause(make: Callable[..., Household]) -> None:
-    house = make()
-    furnish(house, 1)
-    shutil.rmtree(house.folder / "bundle")
-    started = catalog(house, "scrub")
-    said, talk = started.communicate(timeout=PATIENCE)
+def test_a_scrub_that_cannot_start_reports_the_cause(make: Callable[..., RunningService]) -> None:
+    service = make()
+    furnish(service, 1)
+    shutil.rmtree(service.folder / "bundle")
+    started = catalog(service, "scrub")
+    said, talk = started.communicate(timeout=TIMEOUT_SECONDS)
     assert (started.returncode, said) == (4, ""), talk
     assert "bundle" in talk and "remedy:" in talk and "Traceback" not in talk
 
 
-def test_status_reports_verification_and_warns_when_it_is_late(make: Callable[..., Household]) -> None:
-    house = make("[scrub]\ndays = 30\n")
-    furnish(house, 4)
+def test_status_reports_verification_and_warns_when_it_is_late(make: Callable[..., RunningService]) -> None:
+    service = make("[scrub]\ndays = 30\n")
+    furnish(service, 4)
 
     def status(*words: str) -> str:
-        return catalog(house, "status", *words).communicate(timeout=PATIENCE)[0]
+        return catalog(service, "status", *words).communicate(timeout=TIMEOUT_SECONDS)[0]
 
-    age(house, {"01.png": 36.0})
+    age(service, {"01.png": 36.0})
     assert "verified     75 % within 30 days\n" in status(), "a scrub may be late by a week"
-    age(house, {"01.png": 38.0})
+    age(service, {"01.png": 38.0})
     assert "the oldest reading is 38 days old" in status()
     assert "run `catalog scrub`" in status()
-    done = scrub(house)
+    done = scrub(service)
     assert "verified     100 % within 30 days\n" in status()
     found = json.loads(status("--json"))
     assert found["verified"] | {"oldest": 0} == done["verified"] | {"oldest": 0}
@@ -307,10 +309,10 @@ def test_status_reports_verification_and_warns_when_it_is_late(make: Callable[..
     assert found["scrub"]["last_at"] == pytest.approx(done["ended"])
 
 
-def test_the_bytes_of_a_round_are_counted_for_sparse_files_of_any_size(make: Callable[..., Household]) -> None:
-    house = make()
-    furnish(house, 2)
-    change(house, "UPDATE file SET size = ?", (1 << 63) - 1)
-    database = Database(house.config.database, write=False)
+def test_the_bytes_of_a_round_are_counted_for_sparse_files_of_any_size(make: Callable[..., RunningService]) -> None:
+    service = make()
+    furnish(service, 2)
+    change(service, "UPDATE file SET size = ?", (1 << 63) - 1)
+    database = Database(service.config.database, write=False)
     assert ScrubQueue(database, time.time() + 1).total_bytes() == pytest.approx(1 << 64)
     database.close()

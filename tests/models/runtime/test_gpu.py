@@ -10,7 +10,7 @@ from models.runtime.attestation import attest
 from models.runtime.provider import CUDA, TENSORRT, gpu_numbers, has_gpu
 from models.runtime.session import ProviderError, Session
 from models.runtime.session_pool import SessionPool
-from tests.support.running_service import Household, picture
+from tests.support.running_service import RunningService, picture
 from tests.support.tiny_bundle import SIDE, reference_vectors
 
 pytestmark = [
@@ -85,11 +85,11 @@ def test_tensorrt_is_used_if_installed(tiny: Bundle, tmp_path: Path) -> None:
 
 
 def test_the_service_embeds_on_the_gpu(tmp_path: Path) -> None:
-    home = Household(tmp_path)
-    home.config_path.write_text(home.config_path.read_text().replace('provider = "cpu"', 'provider = "cuda"'))
+    service = RunningService(tmp_path)
+    service.config_path.write_text(service.config_path.read_text().replace('provider = "cpu"', 'provider = "cuda"'))
     for number in range(9):
-        (Path(home.root.decode()) / f"{number}.png").write_bytes(picture(number))
-    done = home.once()
+        (Path(service.root.decode()) / f"{number}.png").write_bytes(picture(number))
+    done = service.once()
     assert done.returncode == 0, done.stderr
-    assert len(home.vectors()) == 9
-    assert home.rows("SELECT provider FROM model") == [(CUDA,)]
+    assert len(service.vectors()) == 9
+    assert service.rows("SELECT provider FROM model") == [(CUDA,)]
