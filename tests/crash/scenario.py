@@ -9,7 +9,8 @@ import shutil
 import time
 from pathlib import Path
 
-from tests.support.running_service import TIMEOUT_SECONDS, RunningService, picture, until
+from tests.support.running_service import RunningService, picture
+from tests.support.waiting import TIMEOUT_SECONDS, wait_until
 
 # Where to die, and how often a day passes there at most: in the service itself, or in a worker of it.
 POINTS = {
@@ -133,7 +134,7 @@ class Life:
         """The next start brings all in order."""
         self.service.start()
         service = self.service
-        assert until(lambda: not service.busy() and not service.findings(), 2 * TIMEOUT_SECONDS), (
+        assert wait_until(lambda: not service.busy() and not service.findings(), 2 * TIMEOUT_SECONDS), (
             service.busy(),
             service.findings(),
             service.tail(),

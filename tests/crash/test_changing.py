@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.running_service import RunningService, until
+from tests.support.running_service import RunningService
+from tests.support.waiting import wait_until
 
 SLOW = str(Path(__file__).parents[1] / "injected" / "slow_decoder")
 # Writes pictures over one another, in place and in pieces, and says of each piece what the whole file was after it.
@@ -50,7 +51,9 @@ def test_every_recorded_hash_is_of_bytes_that_were_on_disk(service: RunningServi
         for seed, path in enumerate(paths)
     ]
     states = [set(writer.communicate()[0].split()) for writer in writers]
-    assert until(lambda: len(service.states()) == 3 and not service.busy() and not service.findings()), service.tail()
+    assert wait_until(lambda: len(service.states()) == 3 and not service.busy() and not service.findings()), (
+        service.tail()
+    )
     for path, stood in zip(paths, states, strict=True):
         state, sha256, _ = service.states()[os.fsencode(path)]
         assert (state, sha256) == ("ok", hashlib.sha256(Path(path).read_bytes()).digest())
@@ -69,7 +72,7 @@ def test_a_pass_over_files_that_keep_changing_ends(service: RunningService) -> N
     path = Path(os.fsdecode(service.root), "growing.ppm")
     writer = subprocess.Popen([sys.executable, "-c", GROWING, path])
     try:
-        assert until(lambda: path.exists() and path.stat().st_size > 5000)
+        assert wait_until(lambda: path.exists() and path.stat().st_size > 5000)
         done = service.once()
         assert done.returncode == 0, done.stderr
         ((state, _, _),) = service.states().values()

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import CatalogError
-from tests.support.running_service import RunningService, picture, until
+from tests.support.running_service import RunningService, picture
+from tests.support.waiting import wait_until
 
 EVIL = str(Path(__file__).parents[1] / "injected" / "broken_decoder")
 FATES = {
@@ -49,11 +50,11 @@ def test_a_pass_rejects_each_bad_file_with_its_reason_and_reads_all_others(servi
 def test_the_service_survives(service: RunningService) -> None:
     service.start(PYTHONPATH=EVIL)
     furnish(service, *FATES)
-    assert until(lambda: verdicts(service) == WELL | FATES), (verdicts(service), service.tail())
+    assert wait_until(lambda: verdicts(service) == WELL | FATES), (verdicts(service), service.tail())
     assert service.alive
     with open(os.path.join(service.root, b"later.png"), "wb") as file:
         file.write(picture(9))
-    assert until(lambda: verdicts(service).get(b"later.png", "") is None), service.tail()
+    assert wait_until(lambda: verdicts(service).get(b"later.png", "") is None), service.tail()
     assert service.stop() == 0
 
 
@@ -62,12 +63,15 @@ def test_strikes_survive_a_restart_of_the_service(service: RunningService) -> No
     furnish(service, b"segv.png")
     for strikes in (1, 2):
         service.start(ready=False, PYTHONPATH=EVIL)
-        assert until(partial(struck, service, b"segv.png", strikes)), service.tail()
+        assert wait_until(partial(struck, service, b"segv.png", strikes)), service.tail()
         service.kill()
     # A death is logged before it is committed, so a kill may leave one in the log that is no strike yet.
     before = service.tail(1000).count("worker_died")
     service.start(PYTHONPATH=EVIL)
-    assert until(lambda: verdicts(service)[b"segv.png"] == "crashes the decoder"), (verdicts(service), service.tail())
+    assert wait_until(lambda: verdicts(service)[b"segv.png"] == "crashes the decoder"), (
+        verdicts(service),
+        service.tail(),
+    )
     assert service.tail(1000).count("worker_died") - before <= 1
 
 
@@ -79,12 +83,12 @@ def test_a_file_that_kills_the_service_is_given_up(service: RunningService) -> N
     furnish(service, b"hang.png")
     for strikes in range(3):
         service.start(ready=False, PYTHONPATH=EVIL)
-        assert until(partial(struck, service, b"hang.png", strikes)), service.tail()
-        assert until(partial(in_hand, service, b"hang.png")), service.tail()
+        assert wait_until(partial(struck, service, b"hang.png", strikes)), service.tail()
+        assert wait_until(partial(in_hand, service, b"hang.png")), service.tail()
         service.kill()
     service.start(PYTHONPATH=EVIL)
     expected = WELL | {b"hang.png": "crashes the decoder"}
-    assert until(lambda: verdicts(service) == expected), (verdicts(service), service.tail())
+    assert wait_until(lambda: verdicts(service) == expected), (verdicts(service), service.tail())
 
 
 @pytest.mark.timeout(300)
@@ -93,12 +97,12 @@ def test_a_hanging_worker_ends_with_its_killed_service(service: RunningService) 
     service.config_path.write_text(settings, "utf-8")
     furnish(service, b"hang.png")
     service.start(ready=False, PYTHONPATH=EVIL)
-    assert until(partial(in_hand, service, b"hang.png")), service.tail()
+    assert wait_until(partial(in_hand, service, b"hang.png")), service.tail()
     assert service.process is not None
     processes = descendants(service.process.pid)
     assert len(processes) >= 3  # the forkserver, its tracker, a worker
     service.kill()
-    assert until(lambda: not any(is_alive(pid) for pid in processes)), [pid for pid in processes if is_alive(pid)]
+    assert wait_until(lambda: not any(is_alive(pid) for pid in processes)), [pid for pid in processes if is_alive(pid)]
 
 
 def descendants(pid: int) -> set[int]:

@@ -12,7 +12,8 @@ import pytest
 
 from tests.crash.test_backup_point import OF_NIGHTS
 from tests.crash.test_scrub_points import OF_SCRUBS
-from tests.support.running_service import TIMEOUT_SECONDS, RunningService, picture, until
+from tests.support.running_service import RunningService, picture
+from tests.support.waiting import TIMEOUT_SECONDS, wait_until
 
 FILES = 10
 IN_WORKERS = ("intake.read", "intake.decoded")
@@ -99,12 +100,12 @@ def test_a_killed_service_is_complete_after_its_next_start(service: RunningServi
     if point in ("scan.batch", "scan.lost", "index.save", "index.saved"):
         add_files(service, 0, FILES)  # what a start finds is scanned, indexed and saved at once
     service.start(ready=False, CATALOGD_KILL_AT=passage(point, (BOTH | WATCHING)[point]))
-    until(lambda: service.live() is not None or not service.alive)
+    wait_until(lambda: service.live() is not None or not service.alive)
     add_files(service, 100, FILES)
-    assert until(lambda: _has_died(service)), f"{point} was never passed\n{service.tail()}"
+    assert wait_until(lambda: _has_died(service)), f"{point} was never passed\n{service.tail()}"
     assert service.process is not None and service.process.returncode == -signal.SIGKILL, service.tail()
     service.start()
-    assert until(lambda: not service.busy() and not service.findings()), (
+    assert wait_until(lambda: not service.busy() and not service.findings()), (
         service.busy(),
         service.findings(),
         service.tail(),
@@ -172,7 +173,7 @@ def test_repeated_kills_at_any_moment(service: RunningService) -> None:
         time.sleep(dice.uniform(0.3, 1.5))
         service.kill()
     service.start()
-    assert until(lambda: not service.busy() and not service.findings(), TIMEOUT_SECONDS), (
+    assert wait_until(lambda: not service.busy() and not service.findings(), TIMEOUT_SECONDS), (
         service.findings(),
         service.tail(),
     )

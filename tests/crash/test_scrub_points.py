@@ -10,7 +10,8 @@ import pytest
 
 from catalog.client.service import ask_service
 from catalog.store.database import Database
-from tests.support.running_service import TIMEOUT_SECONDS, RunningService, picture, until
+from tests.support.running_service import RunningService, picture
+from tests.support.waiting import TIMEOUT_SECONDS, wait_until
 
 FILES = 12
 # The point, and at which of its passages to die.
@@ -48,11 +49,11 @@ def test_a_killed_scrub_continues_at_the_next_start(service: RunningService, poi
     began = time.time()
     service.start(CATALOGD_KILL_AT=f"{point}:{(OF_SCRUBS | AND_AFTER)[point]}")
     ask_service(service.state, {"op": "scrub", "begin": True, "limit": 1_000_000})
-    assert until(lambda: not service.alive), service.tail()
+    assert wait_until(lambda: not service.alive), service.tail()
     assert service.process is not None and service.process.returncode == -signal.SIGKILL, service.tail()
     service.start()
-    assert until(lambda: account(service)["ended"], TIMEOUT_SECONDS), service.tail()
-    assert until(lambda: not service.busy()), service.tail()
+    assert wait_until(lambda: account(service)["ended"], TIMEOUT_SECONDS), service.tail()
+    assert wait_until(lambda: not service.busy()), service.tail()
     assert service.rows("SELECT count(*) FROM file WHERE last_verified < ?", began) == [(0,)]
     found = account(service)
     assert (found["files"], found["sound"], found["different"]) == (FILES, FILES - 1, 1), "each is counted once"

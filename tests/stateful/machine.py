@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from tests.stateful.collection import Blob, Collection, Item, Link, within
-from tests.support.running_service import TIMEOUT_SECONDS, RunningService, State, drop_powers, picture
+from tests.support.running_service import RunningService, State, drop_powers, picture
+from tests.support.waiting import TIMEOUT_SECONDS
 
 NAMES = [b"a.png", b"b.png", b"c.jpg", b"\xff\xfe.png", b"new\nline.png", b"\x1b[31m.png", b"x" * 200 + b".png"]
 DIRECTORIES = [b"", b"d", b"d/e", b"f\xff", b"g"]

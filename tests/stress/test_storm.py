@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.running_service import RunningService, picture, until
+from tests.support.running_service import RunningService, picture
+from tests.support.waiting import wait_until
 
 PROCESSES, ROUNDS = 4, 42_000
 EVENTS = 6 * PROCESSES * ROUNDS  # create, modify, close, moved from, moved to, delete
@@ -50,7 +51,7 @@ def service() -> Iterator[RunningService]:
 
 def test_a_million_events(service: RunningService) -> None:
     service.start()
-    assert until(lambda: len(service.vectors()) == 200 and not service.busy(), 120), service.tail()
+    assert wait_until(lambda: len(service.vectors()) == 200 and not service.busy(), 120), service.tail()
     vectors = service.vectors()
     began = time.monotonic()
     command = [sys.executable, "-c", STORM, os.fsdecode(service.root)]
@@ -70,8 +71,8 @@ def test_a_million_events(service: RunningService) -> None:
     def known() -> set[bytes]:
         return {path for path, (state, _, _) in service.states().items() if state != "gone"}
 
-    assert until(lambda: not service.busy() and known() == expected, 900), (service.busy(), service.tail())
-    assert until(lambda: service.findings() == [], 120), service.findings()[:5]
+    assert wait_until(lambda: not service.busy() and known() == expected, 900), (service.busy(), service.tail())
+    assert wait_until(lambda: service.findings() == [], 120), service.findings()[:5]
     print(
         f"{EVENTS:,} events in {ended - began:.0f} s; {asked} answers meanwhile, the slowest in {slowest:.2f} s;"
         f" all in order {time.monotonic() - ended:.0f} s later"

@@ -13,7 +13,7 @@ import pytest
 from daemon.watch.hints import Hint, Rescan
 from daemon.watch.observer import Watcher
 from tests.support.hint_follower import Follower, on_disk
-from tests.support.hint_recorder import until
+from tests.support.waiting import wait_until
 from tools.bench.watch import cpu_of, make_directories, measure_overflow
 
 DIRECTORIES = 100_000
@@ -94,11 +94,11 @@ def test_a_storm_of_processes_loses_nothing(root: bytes, follower: Follower) -> 
         assert [storm.wait() for storm in storms] == [0] * 4
         ended = time.monotonic()
         expected = on_disk(root)
-        assert until(lambda: follower.files == expected, 120), len(follower.files ^ expected)
+        assert wait_until(lambda: follower.files == expected, 120), len(follower.files ^ expected)
         print("known", time.monotonic() - ended, "s after the storm,", len(overflows), "overflows")
         directories = sum(1 for _ in os.walk(root))
-        assert until(lambda: watcher.check()[0].directories == directories, 60)
-        assert until(lambda: watcher.check()[0].watched == directories, 60)
+        assert wait_until(lambda: watcher.check()[0].directories == directories, 60)
+        assert wait_until(lambda: watcher.check()[0].watched == directories, 60)
         time.sleep(1)
         assert cpu_of(lambda: time.sleep(3)) / 3 < 0.05
     finally:

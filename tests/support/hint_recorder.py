@@ -1,24 +1,13 @@
-"""Helpers of the watch tests: a recorder of hints, and polling with a deadline instead of sleeping."""
+"""A recorder of the hints that a watcher submits."""
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from daemon.watch.hints import Hint
 from daemon.watch.observer import WatchCoverage, Watcher
-
-TIMEOUT_SECONDS = 10.0  # seconds; only a failing test waits that long
-
-
-def until(condition: Callable[[], object], timeout: float = TIMEOUT_SECONDS) -> bool:
-    """Poll until the condition holds; return False if it does not in time."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.005)
-    return True
+from tests.support.waiting import wait_until
 
 
 class HintRecorder:
@@ -32,7 +21,7 @@ class HintRecorder:
 
     def receives(self, hint: Hint) -> bool:
         """Wait for the hint; return whether it was submitted."""
-        return until(lambda: hint in self.hints)
+        return wait_until(lambda: hint in self.hints)
 
     def settled_hints(self) -> list[Hint]:
         """Return all hints of the changes so far: hints come in order, so one for a later file ends them.
@@ -44,7 +33,7 @@ class HintRecorder:
         marker = b"%s/.marker%d" % (self.root, self._markers)
         os.mkfifo(marker)
         os.unlink(marker)
-        assert until(lambda: any(getattr(hint, "path", None) == marker for hint in self.hints)), (
+        assert wait_until(lambda: any(getattr(hint, "path", None) == marker for hint in self.hints)), (
             "the watcher submits nothing"
         )
         return [hint for hint in self.hints if b"/.marker" not in getattr(hint, "path", b"")]

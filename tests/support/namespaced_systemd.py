@@ -52,7 +52,7 @@ class Managed:
             stderr=subprocess.STDOUT,
         )
         self._first = 0
-        if not self.until(lambda: self.ask("is-system-running") in ("running", "degraded"), 20):
+        if not self.wait_until(lambda: self.ask("is-system-running") in ("running", "degraded"), 20):
             self.close()
             pytest.skip(f"systemd does not start here: {(folder / 'systemd.log').read_text()[-300:]}")
 
@@ -69,7 +69,7 @@ class Managed:
         """What `systemctl` says, whether it is content or not."""
         return self.run("systemctl", *words).stdout.strip()
 
-    def until(self, condition: Callable[[], bool], seconds: float = TIMEOUT_SECONDS) -> bool:
+    def wait_until(self, condition: Callable[[], bool], seconds: float = TIMEOUT_SECONDS) -> bool:
         """Whether it came to be in time."""
         end = time.monotonic() + seconds
         while time.monotonic() < end and self._process.poll() is None:

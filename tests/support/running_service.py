@@ -6,7 +6,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -21,8 +20,8 @@ from catalog.filesystem.volume_identity import write_marker
 from catalog.integrity.check import CheckFinding, check_catalog
 from catalog.store.database import Database
 from tests.support.tiny_bundle import write_tiny_bundle
+from tests.support.waiting import TIMEOUT_SECONDS, wait_until
 
-TIMEOUT_SECONDS = 60.0  # seconds; only a failing test waits as long
 STATES = """
 SELECT d.path, f.name, iif(v.away IS NULL, f.state, iif(f.state = 'gone', 'gone', 'unreachable')), c.sha256, f.reason
 FROM file f JOIN directory d ON d.id = f.directory JOIN volume v ON v.id = d.volume
@@ -39,16 +38,6 @@ def picture(seed: int, format: str = "PNG") -> bytes:
     buffer = BytesIO()
     Image.frombytes("RGB", (6, 4), colours).resize((48, 32), Image.Resampling.NEAREST).save(buffer, format)
     return buffer.getvalue()
-
-
-def until(true: Callable[[], object], seconds: float = TIMEOUT_SECONDS) -> bool:
-    """Poll until something holds; False when it did not in time."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def drop_powers() -> None:
@@ -101,7 +90,7 @@ class RunningService:
                 preexec_fn=preexec,
             )
         if ready:
-            assert until(lambda: self.live() is not None or not self.alive), "the service does not come up"
+            assert wait_until(lambda: self.live() is not None or not self.alive), "the service does not come up"
             assert self.alive, f"the service ended: {self.tail()}"
 
     def once(self, preexec: Callable[[], None] | None = None, **environment: str) -> subprocess.CompletedProcess[str]:

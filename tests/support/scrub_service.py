@@ -10,7 +10,8 @@ from typing import Any
 
 from catalog.filesystem.stat_signature import signature_of
 from catalog.store.database import Database
-from tests.support.running_service import TIMEOUT_SECONDS, RunningService, picture
+from tests.support.running_service import RunningService, picture
+from tests.support.waiting import TIMEOUT_SECONDS
 
 DAY = 86400.0
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.support.running_service import TIMEOUT_SECONDS, RunningService, picture
+from tests.support.running_service import RunningService, picture
+from tests.support.waiting import TIMEOUT_SECONDS
 
 NAMES = ("one.png", "copy.png", "alone.png", "name.png", "hard.png", "bad.png")
 

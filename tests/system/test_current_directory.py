@@ -17,8 +17,9 @@ from PIL import Image
 
 from catalog.python_process import module_command
 from daemon.followers.trainer import run_train_command
-from tests.support.running_service import RunningService, until
+from tests.support.running_service import RunningService
 from tests.support.source_tree import modules
+from tests.support.waiting import wait_until
 
 OURS = ("catalog", "daemon", "models")
 EVERY = {*sys.stdlib_module_names, *packages_distributions(), *OURS, "sitecustomize", "usercustomize"}
@@ -107,13 +108,13 @@ def test_no_command_executes_what_lies_where_it_is_typed(
 def test_the_service_and_a_forkserver_that_it_starts_anew(traps: Path, service: RunningService) -> None:
     service.start(preexec=lambda: os.chdir(traps))
     assert service.process is not None
-    assert until(lambda: not service.busy()), service.tail()
+    assert wait_until(lambda: not service.busy()), service.tail()
     (before,) = forkservers(service.process.pid)
     os.kill(before, signal.SIGKILL)
-    assert until(lambda: before not in forkservers(service.process.pid)), service.tail()
+    assert wait_until(lambda: before not in forkservers(service.process.pid)), service.tail()
     Path(os.fsdecode(service.root), "late.png").write_bytes(shot(ADDED, "delete"))
     late = "SELECT count(*) FROM file WHERE name = CAST('late.png' AS BLOB) AND state = 'ok'"
-    assert until(lambda: service.rows(late) == [(1,)]), service.tail()
+    assert wait_until(lambda: service.rows(late) == [(1,)]), service.tail()
     assert forkservers(service.process.pid) not in ([], [before])
     assert service.stop() == 0
 

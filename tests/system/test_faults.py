@@ -15,7 +15,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from tests.support.running_service import RunningService, picture, until
+from tests.support.running_service import RunningService, picture
+from tests.support.waiting import wait_until
 
 USAGE, STORE, PLACE = 2, 3, 4
 FILES = 6
@@ -115,9 +116,9 @@ def test_a_missing_root_does_not_stop_the_service(service: RunningService) -> No
     gone = service.roots[1]
     os.rename(gone, gone + b".elsewhere")
     service.start()
-    assert until(lambda: len(service.states()) == FILES and not service.busy())
+    assert wait_until(lambda: len(service.states()) == FILES and not service.busy())
     os.rename(gone + b".elsewhere", gone)
-    assert until(lambda: len(service.states()) == 2 * FILES and not service.busy() and not service.findings()), (
+    assert wait_until(lambda: len(service.states()) == 2 * FILES and not service.busy() and not service.findings()), (
         service.tail()
     )
     assert service.stop() == 0

@@ -12,7 +12,8 @@ import pytest
 
 from catalog.backup.create import list_backups
 from catalog.store.database import database_problems
-from tests.support.running_service import RunningService, picture, until
+from tests.support.running_service import RunningService, picture
+from tests.support.waiting import wait_until
 
 STORE, PLACE = 3, 4
 FILES = 8
@@ -90,10 +91,10 @@ def test_a_pass(service: RunningService, left: int) -> None:
 @pytest.mark.parametrize("left", [0, 8])
 def test_a_running_service_ends_and_says_so(service: RunningService, left: int) -> None:
     service.start()
-    assert until(lambda: not service.busy())
+    assert wait_until(lambda: not service.busy())
     with full(service, left):
         put(service, range(FILES, 300))
-        assert until(lambda: not service.alive), service.tail()
+        assert wait_until(lambda: not service.alive), service.tail()
         assert service.process is not None and service.process.returncode == PLACE, service.tail()
         assert "remedy: " in service.tail() and "This is a bug" not in service.tail()
     service.process = None
@@ -105,11 +106,11 @@ def test_the_last_index_snapshot(service: RunningService) -> None:
     put(service, range(FILES, 40))  # so that one change is too few to be saved at once
     assert service.once().returncode == 0
     service.start()
-    assert until(lambda: not service.busy())
+    assert wait_until(lambda: not service.busy())
     before = {path.name: path.read_bytes() for path in service.state.glob("index-*")}
     connection = apsw.Connection(str(service.config.database))
     connection.execute("UPDATE clock SET seq = seq + 1; UPDATE vector SET seq = (SELECT seq FROM clock) WHERE id = 1")
-    assert until(lambda: not service.busy())
+    assert wait_until(lambda: not service.busy())
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # else the end of the log makes room for the snapshot
     connection.close()
     with full(service):
@@ -145,9 +146,9 @@ def test_the_nightly_backup_fails_and_the_service_goes_on(service: RunningServic
     connection.close()
     with full(service, 500):
         service.start()
-        assert until(lambda: "backup_failed" in service.tail()), service.tail()
+        assert wait_until(lambda: "backup_failed" in service.tail()), service.tail()
         put(service, range(FILES, FILES + 3))
-        assert until(lambda: len(service.states()) == FILES + 3 and not service.busy()), service.tail()
+        assert wait_until(lambda: len(service.states()) == FILES + 3 and not service.busy()), service.tail()
         assert "problem" in catalog(service, "status").stdout
         assert service.stop() == 0, service.tail()
     complete(service, FILES + 3)
@@ -201,10 +202,10 @@ def heal(service: RunningService) -> None:
 
 def test_a_state_directory_that_turns_read_only_under_the_service(dying: RunningService) -> None:
     dying.start()
-    assert until(lambda: not dying.busy())
+    assert wait_until(lambda: not dying.busy())
     fail(dying)
     put(dying, range(FILES, 40))
-    assert until(lambda: not dying.alive), dying.tail()
+    assert wait_until(lambda: not dying.alive), dying.tail()
     assert dying.process is not None and dying.process.returncode == PLACE, dying.tail()
     assert "This is a bug" not in dying.tail() and "remedy: " in dying.tail()
     dying.process = None
@@ -219,9 +220,9 @@ def test_a_state_directory_that_turns_read_only_under_the_service(dying: Running
 def test_a_state_directory_that_turns_read_only_in_the_middle_of_a_pass(dying: RunningService) -> None:
     put(dying, range(FILES, 300))
     dying.start(ready=False)
-    assert until(lambda: len(dying.vectors()) > FILES + 20), dying.tail()
+    assert wait_until(lambda: len(dying.vectors()) > FILES + 20), dying.tail()
     fail(dying)
-    assert until(lambda: not dying.alive), dying.tail()
+    assert wait_until(lambda: not dying.alive), dying.tail()
     assert dying.process is not None and dying.process.returncode == PLACE, dying.tail()
     dying.process = None
     heal(dying)

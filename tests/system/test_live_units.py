@@ -58,13 +58,13 @@ def test_a_machine_is_guarded_from_installation_to_removal(managed: Managed) -> 
     assert managed.run("catalog", "init", "/srv/pictures").returncode == 0
     installed = managed.run("catalog", "service", "install", "--run-as", "root")
     assert installed.returncode == 0, installed.stderr + managed.ask("status", "-l", "catalogd")
-    assert managed.until(lambda: healthy(managed, PICTURES)), managed.ask("status", "catalogd")
+    assert managed.wait_until(lambda: healthy(managed, PICTURES)), managed.ask("status", "catalogd")
 
     (managed.shared / "new.png").write_bytes(picture(99))
     managed.run("cp", str(managed.shared / "new.png"), "/srv/pictures/new.png")
-    assert managed.until(lambda: healthy(managed, PICTURES + 1)), "a new file is seen through the sandbox"
+    assert managed.wait_until(lambda: healthy(managed, PICTURES + 1)), "a new file is seen through the sandbox"
     assert managed.run("systemctl", "reload", "catalogd").returncode == 0
-    assert managed.until(lambda: files_told(managed) > PICTURES), "what the manager shows is of now"
+    assert managed.wait_until(lambda: files_told(managed) > PICTURES), "what the manager shows is of now"
 
     for unit in ("catalog-scrub", "catalog-report"):
         ended = managed.run("systemctl", "start", unit)
@@ -74,8 +74,8 @@ def test_a_machine_is_guarded_from_installation_to_removal(managed: Managed) -> 
     for signal, result in (("KILL", "signal"), ("STOP", "watchdog")):
         before = managed.ask("show", "catalogd", "-P", "MainPID")
         managed.run("kill", f"-{signal}", before)
-        assert managed.until(lambda why=result: managed.ask("show", "catalogd", "-P", "Result") == why)  # type: ignore[misc]
-        assert managed.until(lambda: healthy(managed, PICTURES + 1)), f"back after SIG{signal}"
+        assert managed.wait_until(lambda why=result: managed.ask("show", "catalogd", "-P", "Result") == why)  # type: ignore[misc]
+        assert managed.wait_until(lambda: healthy(managed, PICTURES + 1)), f"back after SIG{signal}"
 
     managed.run("touch", OWN_DROP_IN.replace("override", "20-mine"))
     assert managed.run("catalog", "service", "install", "--run-as", "root").returncode == 0, "the owner's files stay"

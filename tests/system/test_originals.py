@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.mounts import mounted
-from tests.support.running_service import RunningService, picture, until
+from tests.support.running_service import RunningService, picture
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(300)
 BIN = Path(sys.executable).parent
@@ -152,7 +153,7 @@ def test_all_of_the_service_runs_on_a_disk_that_cannot_be_written(service: Runni
         with pytest.raises(OSError, match="Read-only"):
             (root / "x").touch()
         service.start()
-        assert until(lambda: len(service.vectors()) == 12 and not service.busy() and not service.findings()), (
+        assert wait_until(lambda: len(service.vectors()) == 12 and not service.busy() and not service.findings()), (
             service.tail()
         )
         (disk / "new.png").write_bytes(picture(50))
@@ -160,7 +161,7 @@ def test_all_of_the_service_runs_on_a_disk_that_cannot_be_written(service: Runni
         (disk / "2.jpg").write_bytes(picture(2, "JPEG")[:200])
         (disk / "folder" / "5.png").unlink()
         (disk / "folder").rename(disk / "moved")
-        assert until(lambda: len(service.vectors()) == 14 and not service.busy() and not service.findings()), (
+        assert wait_until(lambda: len(service.vectors()) == 14 and not service.busy() and not service.findings()), (
             service.tail()
         )
         done = subprocess.run(

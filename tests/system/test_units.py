@@ -24,7 +24,8 @@ from catalog.installer.unit_files import (
     system_unit_files,
     user_unit_files,
 )
-from tests.support.running_service import RunningService, picture, until
+from tests.support.running_service import RunningService, picture
+from tests.support.waiting import wait_until
 
 PR_SET_MDWE, PR_GET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN = 65, 66, 1  # linux/prctl.h, since 6.3
 SHIPPED = Path(__file__).parents[2] / "systemd"
@@ -195,8 +196,8 @@ def test_the_service_works_where_no_memory_may_be_both_written_and_executed(tmp_
         (Path(os.fsdecode(service.root)) / name).write_bytes(picture(ord(name[0]), name[2:]))
     service.start(preexec=deny_write_execute)
     try:
-        assert until(lambda: [state for state, _, _ in service.states().values()] == ["ok"] * 6), service.tail()
-        assert until(lambda: (service.live() or {})["index"]["size"] == 6), service.tail()
+        assert wait_until(lambda: [state for state, _, _ in service.states().values()] == ["ok"] * 6), service.tail()
+        assert wait_until(lambda: (service.live() or {})["index"]["size"] == 6), service.tail()
         assert service.stop() == 0
     finally:
         service.close()

@@ -17,7 +17,8 @@ from catalog.backup.create import list_backups
 from catalog.state_dir import JOURNAL
 from catalog.store.database import Database, database_problems
 from tests.support.mounts import mounted
-from tests.support.running_service import RunningService, picture, until
+from tests.support.running_service import RunningService, picture
+from tests.support.waiting import wait_until
 
 STORE = 3
 FILES = 5
@@ -303,7 +304,7 @@ def test_a_damaged_wal_costs_only_its_last_commits(service: RunningService, dama
     """SQLite checks each frame of its log and rebuilds the shared memory: a truncated commit never happened."""
     service.start()
     put(service, "wal.png", picture(60))
-    assert until(lambda: len(service.states()) == FILES + 2 and not service.busy()), service.tail()
+    assert wait_until(lambda: len(service.states()) == FILES + 2 and not service.busy()), service.tail()
     choose(service, "delete", "wal.png")
     service.kill()
     place = service.config.database.with_name("catalog.db" + ("-wal" if damage in WALS else "-shm"))
@@ -322,7 +323,7 @@ def test_a_damaged_wal_costs_only_its_last_commits(service: RunningService, dama
 def test_the_wal_of_the_damaged_catalog_is_not_applied_to_the_new_one(service: RunningService) -> None:
     """SQLite would write its pages into the new catalog."""
     service.start()
-    assert until(lambda: not service.busy())
+    assert wait_until(lambda: not service.busy())
     service.kill()
     assert service.config.database.with_name("catalog.db-wal").stat().st_size > 0
     DAMAGES["header"](service.config.database)

@@ -11,8 +11,9 @@ from click.testing import CliRunner, Result
 from catalog.cli.main import cli
 from catalog.errors import ResourceError, UsageError
 from catalog.similarity.index_file import header_path
-from tests.support.running_service import RunningService, picture, until
+from tests.support.running_service import RunningService, picture
 from tests.support.tiny_bundle import write_tiny_bundle
+from tests.support.waiting import wait_until
 
 OTHER = {"resize": "squash", "interpolation": "bilinear", "scaled_jpeg": 2.0, "background": [255] * 3}
 
@@ -79,8 +80,8 @@ def test_check_passes_a_good_bundle_and_fails_a_bad_one(service: RunningService)
 def test_use_switches_the_model_and_drop_deletes_the_old_vectors(service: RunningService) -> None:
     service.start()
     assert "the service is preparing it" in call(service, "model", "use", "other").stderr
-    assert until(lambda: listed(service)["other"]["role"] == "current"), service.tail()
-    assert until(lambda: not service.busy()), service.tail()
+    assert wait_until(lambda: listed(service)["other"]["role"] == "current"), service.tail()
+    assert wait_until(lambda: not service.busy()), service.tail()
     old = str(service.folder / "bundle")
     engines = [service.state / "engines" / str(listed(service)[name]["id"]) for name in (old, "other")]
     for folder in engines:

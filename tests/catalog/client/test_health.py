@@ -16,7 +16,8 @@ from catalog.client.protocol import StatusAnswer
 from catalog.client.run_record import RunRecord, read_runs, recorded_run
 from catalog.errors import ResourceError
 from catalog.state_dir import LAST_RUNS
-from tests.support.running_service import RunningService, until
+from tests.support.running_service import RunningService
+from tests.support.waiting import wait_until
 
 START = 1_800_000_000.0
 ANSWER = cast("StatusAnswer", {"stalled": ""})
@@ -116,7 +117,7 @@ def test_a_service_that_does_not_answer_is_red_once_it_had_time_to_start(service
         assert service_health(service.state, started + 400).problem == "the service runs, but does not answer"
     finally:
         service.signal(signal.SIGCONT)
-    assert until(lambda: service_health(service.state, started + 400).problem == "")
+    assert wait_until(lambda: service_health(service.state, started + 400).problem == "")
 
 
 def test_work_that_does_not_advance_is_named() -> None:

@@ -14,7 +14,8 @@ from PIL import Image
 from catalog.cli.main import cli
 from catalog.errors import UsageError
 from catalog.store.database import Database
-from tests.support.running_service import RunningService, until
+from tests.support.running_service import RunningService
+from tests.support.waiting import wait_until
 
 COUNT = 40
 
@@ -96,7 +97,7 @@ def test_a_new_file_is_scored_by_the_running_service(service: RunningService) ->
         "SELECT f.name, s.p_delete FROM file f JOIN score s ON s.content = f.content"
         " WHERE f.name IN (CAST('new-a.png' AS BLOB), CAST('new-b.png' AS BLOB))"
     )
-    assert until(lambda: len(service.rows(scores)) == 2), service.tail()
+    assert wait_until(lambda: len(service.rows(scores)) == 2), service.tail()
     found = dict(service.rows(scores))
     assert found[b"new-b.png"] > found[b"new-a.png"]
     assert service.stop() == 0
@@ -108,9 +109,9 @@ def test_the_running_service_rescores_everything_with_a_new_head(service: Runnin
     service.start()
     result = json.loads(call(service, "train", "--json").stdout)
     scored = "SELECT count(*) FROM score WHERE head = ?"
-    assert until(lambda: service.rows(scored, result["head"]) == [(COUNT,)]), service.tail()
+    assert wait_until(lambda: service.rows(scored, result["head"]) == [(COUNT,)]), service.tail()
     again = json.loads(call(service, "train", "--force", "--seed", "5", "--json").stdout)
-    assert until(lambda: service.rows(scored, again["head"]) == [(COUNT,)]), service.tail()
+    assert wait_until(lambda: service.rows(scored, again["head"]) == [(COUNT,)]), service.tail()
 
 
 def test_a_kill_while_scoring_loses_nothing(service: RunningService) -> None:
@@ -152,7 +153,7 @@ def test_candidates_are_the_same_with_and_without_the_service_for_any_count(serv
     for count in (1, 3, 17):
         assert candidates(service, "-n", str(count)) == without_service[:count]
     service.start()
-    assert until(lambda: not service.busy()), service.tail()
+    assert wait_until(lambda: not service.busy()), service.tail()
     assert candidates(service) == without_service
 
 

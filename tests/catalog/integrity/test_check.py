@@ -17,7 +17,8 @@ from catalog.integrity.check import compare_index_ids
 from catalog.integrity.check_row import CatalogRow, CheckFinding, DiskEntry, compare_row
 from catalog.integrity.repair import repair_catalog
 from catalog.journal import append
-from tests.support.running_service import RunningService, picture, until
+from tests.support.running_service import RunningService, picture
+from tests.support.waiting import wait_until
 
 Corrupt = Callable[[RunningService, apsw.Connection], object]
 OK = "(SELECT max(id) FROM file WHERE state = 'ok')"
@@ -143,12 +144,12 @@ def test_a_running_service_is_told_to_scan_instead(ready: RunningService) -> Non
     connection = apsw.Connection(str(ready.config.database))
     ready.start()
     try:
-        assert until(lambda: not ready.busy())
+        assert wait_until(lambda: not ready.busy())
         mtime = os.stat(os.path.join(ready.root, b"d0/0.png")).st_mtime_ns
         os.utime(os.path.join(ready.root, b"d0/0.png"), ns=(mtime, mtime + 1))  # no event tells of it
         assert "changed" in check(ready).stdout
         assert "told the running service" in check(ready, "--fix").stderr
-        assert until(lambda: not ready.findings()), ready.findings()
+        assert wait_until(lambda: not ready.findings()), ready.findings()
     finally:
         connection.close()
         ready.stop()

@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 
 from tests.models.test_xmp import darktable, digikam, lightroom
-from tests.support.running_service import RunningService, picture, until
+from tests.support.running_service import RunningService, picture
+from tests.support.waiting import wait_until
 
 Result = subprocess.CompletedProcess[bytes]
 
@@ -97,9 +98,9 @@ def test_a_vector_without_a_file_becomes_live_when_a_file_appears(service: Runni
     sha256 = hashlib.sha256(picture(20)).digest()
     before = service.vectors()[sha256]
     fill(service.root, {b"arrived.png": picture(20)})
-    assert until(lambda: vectors(service)[sha256] == (1, 1)), service.tail()
+    assert wait_until(lambda: vectors(service)[sha256] == (1, 1)), service.tail()
     assert service.vectors()[sha256] == before  # it was not computed again
-    assert until(lambda: not service.busy()), service.busy()
+    assert wait_until(lambda: not service.busy()), service.busy()
     near = json.loads(
         catalog(service, "similar", "-k", "1", "--json", tmp_path / "junk" / "x.png").stdout.splitlines()[0]
     )

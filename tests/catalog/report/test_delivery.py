@@ -10,7 +10,8 @@ import pytest
 from catalog.errors import ResourceError, UsageError
 from catalog.report.delivery import send_report
 from tests.support.report_service import add_images, call
-from tests.support.running_service import RunningService, until
+from tests.support.running_service import RunningService
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_a_command_that_takes_too_long_is_killed_with_its_children(tmp_path: Pat
     with pytest.raises(ResourceError, match="did not finish within 1 s"):
         send_report(command, tmp_path / "page", "text", seconds=1.0)
     child = int((tmp_path / "child").read_text())
-    assert until(lambda: not alive(child))
+    assert wait_until(lambda: not alive(child))
 
 
 def test_a_surviving_child_of_the_command_does_not_block(tmp_path: Path) -> None:

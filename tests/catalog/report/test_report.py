@@ -27,7 +27,8 @@ from tests.support.report_service import (
     place,
     write,
 )
-from tests.support.running_service import RunningService, picture, until
+from tests.support.running_service import RunningService, picture
+from tests.support.waiting import wait_until
 
 DAY = 86400.0
 
@@ -178,7 +179,7 @@ def test_the_report_is_the_same_while_the_service_runs(full: RunningService) -> 
     label_and_train(full)
     stopped = current_report(full).record()["sections"]
     full.start()
-    assert until(lambda: full.busy() == ""), full.tail()
+    assert wait_until(lambda: full.busy() == ""), full.tail()
     live = current_report(full).record()["sections"]
     assert (stopped["model"]["running"], live["model"]["running"]) == (False, True)
     for name in ("damage", "changes", "rejected", "duplicates"):

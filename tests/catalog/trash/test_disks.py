@@ -13,8 +13,9 @@ from catalog.filesystem.volume_identity import write_marker
 from catalog.trash.location import Trash, make_trash, trash_of
 from tests.support.fuse import view
 from tests.support.mounts import mounted, unmount
-from tests.support.running_service import drop_powers, picture, until
+from tests.support.running_service import drop_powers, picture
 from tests.support.trash_service import TrashService
+from tests.support.waiting import wait_until
 
 PLACE = 4
 UID = os.geteuid()
@@ -137,12 +138,12 @@ def test_a_disk_has_its_own_trash_which_is_not_catalogued(tmp_path: Path) -> Non
 def test_the_live_service_sees_a_move_into_the_trash_of_its_own_root(tmp_path: Path) -> None:
     with service_on_own_disk(tmp_path) as (service, root):
         service.start()
-        assert until(lambda: not service.busy())
+        assert wait_until(lambda: not service.busy())
         assert service.catalog("trash", "--yes", root / "a.png").returncode == 0
-        assert until(lambda: not service.busy() and not service.findings()), service.findings()
+        assert wait_until(lambda: not service.busy() and not service.findings()), service.findings()
         assert len(service.states()) == 3
         assert service.catalog("restore", "--last").returncode == 0
-        assert until(lambda: service.states()[os.fsencode(root / "a.png")][0] == "ok" and not service.busy())
+        assert wait_until(lambda: service.states()[os.fsencode(root / "a.png")][0] == "ok" and not service.busy())
         assert service.findings() == []
         assert service.stop() == 0
 

@@ -11,8 +11,9 @@ from urllib.parse import unquote_to_bytes
 import pytest
 
 from catalog.journal import read
-from tests.support.running_service import picture, until
+from tests.support.running_service import picture
 from tests.support.trash_service import Room, TrashService, on_terminal
+from tests.support.waiting import wait_until
 
 USAGE = 2
 
@@ -454,16 +455,16 @@ def test_a_file_whose_kept_copy_is_lost_is_not_deleted(service: TrashService, ro
 def test_the_service_notices_move_and_restore(service: TrashService, room: Room) -> None:
     service.start()
     try:
-        assert until(lambda: not service.busy())
+        assert wait_until(lambda: not service.busy())
         named = [room.at("one.png"), room.at("alone.png"), room.at("bad.png")]
         assert service.catalog("trash", "--yes", "--last-copy", *named).returncode == 0
-        assert until(lambda: not service.busy())
+        assert wait_until(lambda: not service.busy())
         assert [room.states()[path.name] for path in named] == ["gone"] * 3
         assert service.findings() == []
         assert service.catalog("restore", "--last").returncode == 0
-        assert until(lambda: room.states()["bad.png"] == "rejected" and not service.busy()), room.states()
+        assert wait_until(lambda: room.states()["bad.png"] == "rejected" and not service.busy()), room.states()
         assert [room.states()[path.name] for path in named] == ["ok", "ok", "rejected"]
-        assert until(lambda: not service.findings())
+        assert wait_until(lambda: not service.findings())
     finally:
         assert service.stop() == 0
 

@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from tests.support.running_service import RunningService, picture, until
+from tests.support.running_service import RunningService, picture
+from tests.support.waiting import wait_until
 
 
 def test_an_idle_model_is_unloaded_and_loaded_again(tmp_path: Path) -> None:
@@ -15,8 +16,8 @@ def test_an_idle_model_is_unloaded_and_loaded_again(tmp_path: Path) -> None:
         service.start()
         for number in range(2):
             (root / f"{number}.png").write_bytes(picture(number))
-            assert until(lambda number=number: len(service.vectors()) == number + 1), service.tail()
-            assert until(lambda number=number: service.log.read_text().count("model_let_go") == number + 1), (
+            assert wait_until(lambda number=number: len(service.vectors()) == number + 1), service.tail()
+            assert wait_until(lambda number=number: service.log.read_text().count("model_let_go") == number + 1), (
                 service.tail()
             )
         assert service.log.read_text().count("model_ready") == 2

@@ -13,7 +13,8 @@ import pytest
 from catalog.context import CatalogContext
 from catalog.status import collect_status
 from tests.support.model_switch import configure_bundle, other_bundle
-from tests.support.running_service import RunningService, picture, until
+from tests.support.running_service import RunningService, picture
+from tests.support.waiting import wait_until
 
 PICTURES = 12
 ROLES = "SELECT name, role FROM model WHERE role IS NOT NULL ORDER BY role"
@@ -85,8 +86,8 @@ def test_a_running_service_answers_during_a_switch(service: RunningService, tmp_
     configure_bundle(service, other_bundle(tmp_path / "other"))
     service.signal(signal.SIGHUP)
     Path(os.fsdecode(service.root), "late.png").write_bytes(picture(99))
-    assert until(lambda: service.rows(ROLES) == [("other", "current")]), service.tail()
-    assert until(lambda: not service.busy() and owed(service) == 0), service.tail()
+    assert wait_until(lambda: service.rows(ROLES) == [("other", "current")]), service.tail()
+    assert wait_until(lambda: not service.busy() and owed(service) == 0), service.tail()
     assert service.alive
     assert service.stop() == 0
     assert service.findings() == []
@@ -114,7 +115,7 @@ def test_status_reports_the_progress_of_the_next_model(service: RunningService, 
     told = collect_status(asking)["model"]["next"]
     assert (told["name"], told["done"], told["total"]) == ("other", 0, PICTURES)
     service.start()
-    assert until(lambda: "not attested" in collect_status(asking)["model"]["next"]["problem"]), service.tail()
+    assert wait_until(lambda: "not attested" in collect_status(asking)["model"]["next"]["problem"]), service.tail()
 
 
 def test_a_truncated_bundle_leaves_the_old_model_running(service: RunningService, tmp_path: Path) -> None:
@@ -124,7 +125,7 @@ def test_a_truncated_bundle_leaves_the_old_model_running(service: RunningService
     service.start()
     configure_bundle(service, folder)
     service.signal(signal.SIGHUP)
-    assert until(lambda: "reload_refused" in service.tail()), service.tail()
+    assert wait_until(lambda: "reload_refused" in service.tail()), service.tail()
     assert service.alive
     assert service.stop() == 0
     service.start()  # also from its start on, with the words in its status

@@ -27,7 +27,8 @@ from daemon.followers.trainer import (
 )
 from models.learn.head import unpack_head
 from tests.support.model_switch import configure_bundle, other_bundle
-from tests.support.running_service import RunningService, until
+from tests.support.running_service import RunningService
+from tests.support.waiting import wait_until
 
 COUNT, LABELLED = 32, 12  # images; labels of each kind
 HEADS = "SELECT m.name, h.role FROM head h JOIN model m ON m.id = h.model ORDER BY h.id"
@@ -97,12 +98,12 @@ def test_one_pass_trains_a_head_for_the_new_model_and_scores_everything(trained:
 
 def test_the_running_service_trains_while_the_old_scores_remain(trained: RunningService) -> None:
     trained.start()
-    assert until(lambda: scored(trained) == COUNT), trained.tail()
+    assert wait_until(lambda: scored(trained) == COUNT), trained.tail()
     assert trained.alive and head_status(trained)["state"] == "in use"
     lines = [json.loads(line) for line in call(trained, "candidates", "--json").stdout.splitlines()]
     assert Path(lines[0]["path"]).name[0] == "b"
     (root(trained) / "late.png").write_bytes(noisy_image(500, True))
-    assert until(lambda: scored(trained) == COUNT + 1), trained.tail()
+    assert wait_until(lambda: scored(trained) == COUNT + 1), trained.tail()
     assert trained.stop() == 0
     assert trained.findings() == []
 
@@ -137,7 +138,7 @@ def test_too_few_labels_are_reported_and_the_service_keeps_running(trained: Runn
     assert trained.rows(HEADS) == [("tiny", "current")]
     call(trained, "label", "delete", *map(str, sorted(root(trained).glob("b*.png"))[:LABELLED]))
     trained.start()
-    assert until(lambda: scored(trained) == COUNT), trained.tail()
+    assert wait_until(lambda: scored(trained) == COUNT), trained.tail()
 
 
 def test_a_head_of_another_model_cannot_be_used(trained: RunningService) -> None:

@@ -17,6 +17,7 @@ from daemon.followers import index as follower_module
 from daemon.followers.index import IndexFollower
 from tests.support.catalog_rows import DIMS, Shelf, directions
 from tests.support.exact_search import exact_nearest
+from tests.support.waiting import wait_until
 
 
 class Clock:
@@ -294,14 +295,6 @@ def run(follower: IndexFollower, stop: threading.Event, wake: threading.Event) -
     return thread
 
 
-def until(holds: object) -> None:
-    assert callable(holds)
-    give_up = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < give_up
-        time.sleep(0.005)
-
-
 def test_run_follows_when_woken_and_saves_at_the_end(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follower_module, "IDLE_SECONDS", 60.0)
     stop, wake = threading.Event(), threading.Event()
@@ -309,10 +302,10 @@ def test_run_follows_when_woken_and_saves_at_the_end(shelf: Shelf, monkeypatch: 
     thread = run(follower, stop, wake)
     shelf.pictures(directions(20))
     wake.set()
-    until(lambda: follower.size == 20)
+    assert wait_until(lambda: follower.size == 20)
     shelf.pictures(directions(1, seed=8))
     wake.set()
-    until(lambda: follower.size == 21)
+    assert wait_until(lambda: follower.size == 21)
     stop.set()
     wake.set()
     thread.join(5)
@@ -335,14 +328,14 @@ def test_a_failed_save_is_noted_and_retried_later(shelf: Shelf, monkeypatch: pyt
         patch.setattr(follower_module, "save_snapshot", full)
         patch.setattr(follower_module, "IDLE_SECONDS", 0.001)
         thread = run(follower, stop, wake)
-        until(lambda: attempts)
+        assert wait_until(lambda: attempts)
         time.sleep(0.05)
         assert len(attempts) == 1  # not once a turn
         assert follower.note == "the index snapshot could not be saved. Free some space."
         clock.now += 61
-        until(lambda: len(attempts) == 2)
+        assert wait_until(lambda: len(attempts) == 2)
     clock.now += 61
-    until(lambda: snapshot.read_header(shelf.folder, "d1"))
+    assert wait_until(lambda: snapshot.read_header(shelf.folder, "d1"))
     stop.set()
     wake.set()
     thread.join(5)

@@ -22,7 +22,8 @@ from catalog.store.models import Model, current_model
 from catalog.store.vectors import exact_nearest_each, pack_vectors, unpack_vectors
 from tests.support.catalog_rows import Shelf, directions
 from tests.support.index_over_socket import serve_index
-from tests.support.running_service import RunningService, picture, until
+from tests.support.running_service import RunningService, picture
+from tests.support.waiting import wait_until
 
 PICTURES = 30
 CONTENTS = 27
@@ -93,7 +94,7 @@ def test_every_answer_during_a_rebuild_is_exact(service: RunningService) -> None
     start_behind(service)
     for changes in range(CONTENTS + 1):
         let_take(service, changes)
-        assert until(lambda left=CONTENTS - changes: lag(service) == left)  # type: ignore[misc]
+        assert wait_until(lambda left=CONTENTS - changes: lag(service) == left)  # type: ignore[misc]
         assert answers(service) == expected, f"{CONTENTS - changes} changes were still to come"
 
 
@@ -102,7 +103,7 @@ def test_answers_of_a_stopped_index_include_new_contents_and_omit_deleted_ones(s
     twin, gone = place(service, "twin.png"), Path(answers(service)["similar"][0])
     Image.open(place(service, "07.png")).save(twin, compress_level=0)
     gone.unlink()
-    assert until(lambda: (state(service, twin), state(service, gone)) == ("ok", "gone")), service.tail()
+    assert wait_until(lambda: (state(service, twin), state(service, gone)) == ("ok", "gone")), service.tail()
     assert lag(service) > CONTENTS
     found = answers(service)
     assert found["similar"][0] == str(twin) and str(gone) not in found["similar"]
@@ -126,7 +127,7 @@ def asked_model(service: RunningService) -> Model:
 
 def test_an_answer_names_its_seq_and_is_refused_when_the_index_is_far_behind(service: RunningService) -> None:
     service.start()
-    assert until(lambda: not lag(service))
+    assert wait_until(lambda: not lag(service))
     answer = request(service)
     ((seq, token),) = service.rows("SELECT (SELECT max(seq) FROM vector), token FROM timeline ORDER BY id DESC LIMIT 1")
     assert (len(answer["hits"]), answer["seq"], answer["timeline"]) == (3, seq, token)
@@ -160,7 +161,7 @@ def test_invalid_requests_are_refused_with_a_message(service: RunningService) ->
 def test_another_model_with_vectors_of_the_same_length_is_not_used(service: RunningService) -> None:
     """As between the promotion of a model and the assembly of the new service."""
     service.start()
-    assert until(lambda: not lag(service))
+    assert wait_until(lambda: not lag(service))
     database = Database(service.config.database, write=True)
     contents = [row[0] for row in database.rows("SELECT content FROM vector ORDER BY id")]
     vectors = directions(len(contents), dims=48)

@@ -15,9 +15,10 @@ from catalog.store.database import Database
 from models.learn.file_features import FILE_FEATURES
 from models.learn.head import NAME_PREFIX, unpack_head
 from tests.support.model_switch import configure_bundle, other_bundle
-from tests.support.running_service import RunningService, picture, until
+from tests.support.running_service import RunningService, picture
 from tests.support.tiny_bundle import DIMS
 from tests.support.tiny_text import write_talking_bundle
+from tests.support.waiting import wait_until
 
 KINDS, LABELLED, COUNT = ("keep", "delete"), 30, 40  # of each kind
 WITH_NAME_SQL = (
@@ -132,17 +133,17 @@ def test_without_a_text_tower_names_are_no_features(bare: RunningService) -> Non
 def test_the_running_service_scores_new_files_with_their_names(service: RunningService) -> None:
     train(service)
     service.start()
-    assert until(lambda: all_named(service)), service.tail()
+    assert wait_until(lambda: all_named(service)), service.tail()
     root, new_words = Path(os.fsdecode(service.root)), {kind: list(WORDS[kind])[-1] for kind in KINDS}
     for number, word in enumerate(new_words.values()):
         (root / f"{word}_new.png").write_bytes(picture(9000 + number))
     new_files = WITH_NAME_SQL + " AND CAST(f.name AS TEXT) LIKE '%new.png'"
-    assert until(lambda: len(service.rows(new_files)) == 2), service.tail()
+    assert wait_until(lambda: len(service.rows(new_files)) == 2), service.tail()
     found = scores_with_name(service)
     assert found[f"{new_words['delete']}_new.png"] > 0.5 > found[f"{new_words['keep']}_new.png"]
     record = train(service, "--force")  # asks the service, and finds all names embedded
     assert record["named"] and auc(record) > 0.95
-    assert until(lambda: all_named(service)), service.tail()
+    assert wait_until(lambda: all_named(service)), service.tail()
     assert service.stop() == 0
     assert service.findings() == []
 
@@ -150,7 +151,7 @@ def test_the_running_service_scores_new_files_with_their_names(service: RunningS
 def test_training_beside_the_service_uses_its_text_model(service: RunningService) -> None:
     service.start()
     assert train(service)["named"]
-    assert until(lambda: all_named(service)), service.tail()
+    assert wait_until(lambda: all_named(service)), service.tail()
     assert separated(scores_with_name(service))
 
 

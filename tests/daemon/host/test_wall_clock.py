@@ -14,7 +14,8 @@ from catalog.store.events import record_event
 from daemon.host.wall_clock import ClockMonitor
 from tests.support.catalog_on_disk import Shelf
 from tests.support.fuse import view
-from tests.support.running_service import RunningService, picture, until
+from tests.support.running_service import RunningService, picture
+from tests.support.waiting import wait_until
 
 HOUR, YEAR = 3600.0, 365 * 86400.0
 NOW = 2_000_000_000.0
@@ -128,7 +129,7 @@ def test_a_file_waiting_for_its_next_try_is_not_postponed(tmp_path: Path, offset
         control.write_text("eio 0.png\n")
         tell(offset)
         service.start(**environment)
-        assert until(lambda: states() == ["ok", "ok", "ok", "rejected"]), service.tail()
+        assert wait_until(lambda: states() == ["ok", "ok", "ok", "rejected"]), service.tail()
         ((due, read),) = service.rows("SELECT max(due), max(last_verified) FROM file")
         if not running:
             assert service.stop() == 0
@@ -136,10 +137,10 @@ def test_a_file_waiting_for_its_next_try_is_not_postponed(tmp_path: Path, offset
         tell(0)
         if not running:
             service.start(**environment)
-        assert until(lambda: states() == ["ok"] * 4), (states(), service.tail())
+        assert wait_until(lambda: states() == ["ok"] * 4), (states(), service.tail())
         ((later, read_later),) = service.rows("SELECT coalesce(max(due), 0), max(last_verified) FROM file")
         assert later < due - 3000 and read_later < read - 3000  # an hour is 3600 s, and this test took some of them
         assert service.rows("SELECT count(*) FROM event WHERE kind = 'clock set back'") == [(1,)]
-        assert until(lambda: not service.busy() and not service.findings())
+        assert wait_until(lambda: not service.busy() and not service.findings())
         assert service.stop() == 0
     service.close()

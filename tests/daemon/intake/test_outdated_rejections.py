@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from catalog.integrity.repair import repair_catalog
-from tests.support.running_service import RunningService, picture, until
+from tests.support.running_service import RunningService, picture
 from tests.support.scrub_service import change, path, states
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(300)
 LOW = "[intake]\nworkers = 1\nmax_megapixels = 0.5\n"
@@ -87,10 +88,10 @@ def test_a_reload_applies_a_raised_limit_to_the_running_service(service: Running
     import signal
 
     service.start()
-    assert until(lambda: states(service).get("wide.png") == "rejected too many pixels"), service.tail()
+    assert wait_until(lambda: states(service).get("wide.png") == "rejected too many pixels"), service.tail()
     setting(service, "max_megapixels = 0.5", "max_megapixels = 1")
     service.signal(signal.SIGHUP)
-    assert until(lambda: states(service)["wide.png"] == "ok"), service.tail()
+    assert wait_until(lambda: states(service)["wide.png"] == "ok"), service.tail()
     assert service.stop() == 0
 
 

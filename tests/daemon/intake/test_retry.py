@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.running_service import TIMEOUT_SECONDS, RunningService, drop_powers, picture, until
+from tests.support.running_service import RunningService, drop_powers, picture
 from tests.support.scrub_service import believe, catalog, change, path, states
+from tests.support.waiting import TIMEOUT_SECONDS, wait_until
 
 pytestmark = pytest.mark.timeout(300)
 DUE = "SELECT state, reason, attempts, due, content FROM file WHERE name = ?"
@@ -36,19 +37,19 @@ def test_an_unreadable_file_is_retried_across_restarts_until_it_is_readable(serv
     path(service, "a.png").write_bytes(picture(1))
     path(service, "a.png").chmod(0)
     start(service)
-    assert until(lambda: states(service).get("a.png") == "rejected unreadable"), service.tail()
+    assert wait_until(lambda: states(service).get("a.png") == "rejected unreadable"), service.tail()
     first = attempts(service, b"a.png")
     assert service.rows(DUE, b"a.png")[0][3] > time.time() - 60, "the next try has its time in the row"
     service.kill()
     start(service)
-    assert until(lambda: attempts(service, b"a.png") > first), "the kill took the next try with it"
+    assert wait_until(lambda: attempts(service, b"a.png") > first), "the kill took the next try with it"
     assert states(service) == {"a.png": "rejected unreadable"}, "it is visible all the while"
     service.kill()
     path(service, "a.png").chmod(0o600)
     believe(service, "a.png")  # a disk that recovers leaves no sign on the file: nothing but the retry can tell
     change(service, "UPDATE file SET due = ? WHERE due IS NOT NULL", time.time() + 1)
     start(service)
-    assert until(lambda: states(service)["a.png"] == "ok"), service.tail()
+    assert wait_until(lambda: states(service)["a.png"] == "ok"), service.tail()
     assert service.rows(DUE, b"a.png")[0][1:4] == (None, 0, None)
     assert service.stop() == 0
     assert service.findings() == []
@@ -58,12 +59,12 @@ def test_retries_become_less_frequent(service: RunningService) -> None:
     path(service, "a.png").write_bytes(picture(1))
     path(service, "a.png").chmod(0)
     start(service)
-    assert until(lambda: states(service).get("a.png") == "rejected unreadable")
+    assert wait_until(lambda: states(service).get("a.png") == "rejected unreadable")
     waits = []
     for _ in range(5):
         known = attempts(service, b"a.png")
         change(service, "UPDATE file SET due = ? WHERE name = ?", time.time() - 1, b"a.png")
-        assert until(partial(_more, service, known)), service.tail()
+        assert wait_until(partial(_more, service, known)), service.tail()
         waits.append(service.rows(DUE, b"a.png")[0][3] - time.time())
     assert waits == sorted(waits)
     assert waits[-1] > 3600
@@ -93,7 +94,7 @@ def test_a_file_that_a_scrub_cannot_read_is_retried_until_it_is_readable(service
     believe(service, "1.png")
     change(service, "UPDATE file SET due = ? WHERE due IS NOT NULL", time.time())
     start(service)
-    assert until(lambda: states(service)["1.png"] == "ok"), service.tail()
+    assert wait_until(lambda: states(service)["1.png"] == "ok"), service.tail()
     assert service.vectors() == vectors
     assert service.rows("SELECT count(*) FROM history") == [(3,)]
     assert service.stop() == 0
@@ -106,13 +107,13 @@ def test_a_file_that_waits_after_a_write_is_read_after_a_kill(tmp_path: Path) ->
     service.config_path.write_text(text.replace("open_seconds = 0.3", "open_seconds = 8.0"))
     try:
         service.start()
-        assert until(lambda: not service.busy())
+        assert wait_until(lambda: not service.busy())
         path(service, "a.png").write_bytes(picture(1))
-        assert until(lambda: states(service).get("a.png") == "pending")
+        assert wait_until(lambda: states(service).get("a.png") == "pending")
         due = service.rows(DUE, b"a.png")[0][3]
         service.kill()
         service.start()
-        assert until(lambda: states(service)["a.png"] == "ok"), service.tail()
+        assert wait_until(lambda: states(service)["a.png"] == "ok"), service.tail()
         read = service.rows("SELECT last_verified FROM file")[0][0]
         assert read >= due - 8.0, "it was read before its writer had its rest"
     finally:
@@ -133,6 +134,9 @@ def test_a_file_that_is_written_all_the_time_is_checked_rarely_and_never_lost(se
         service.start()
         growing.write(b"and more")
     file.write_bytes(picture(2))
-    assert until(lambda: states(service).get("a.png") == "ok" and not service.busy()), (states(service), service.tail())
+    assert wait_until(lambda: states(service).get("a.png") == "ok" and not service.busy()), (
+        states(service),
+        service.tail(),
+    )
     assert service.stop() == 0
     assert service.findings() == []

@@ -15,7 +15,8 @@ import pytest
 
 from tests.support.fuse import view
 from tests.support.mounts import mounted, unmount
-from tests.support.running_service import RunningService, picture, until
+from tests.support.running_service import RunningService, picture
+from tests.support.waiting import wait_until
 
 FILES = 30
 pytestmark = pytest.mark.timeout(300)
@@ -54,7 +55,7 @@ def readings(service: RunningService) -> list[tuple[object, ...]]:
 
 def settles(service: RunningService, expected: dict[str, int]) -> None:
     """Assert that the running service settles with these states."""
-    assert until(lambda: counts(service) == expected and not service.busy()), (
+    assert wait_until(lambda: counts(service) == expected and not service.busy()), (
         counts(service),
         service.busy(),
         service.tail(),
@@ -95,10 +96,10 @@ def test_an_empty_filesystem_over_the_root_of_a_running_service(service: Running
             settles(service, AWAY)
             os.unlink(os.path.join(disk(service), b"a/0.png"))  # the watches still hear it: it proves nothing now
             Path(os.fsdecode(service.root), "stray.png").write_bytes(picture(99))  # of another disk
-            assert not until(lambda: counts(service) != AWAY, 3)
+            assert not wait_until(lambda: counts(service) != AWAY, 3)
         settles(service, {"ok": 2 * FILES - 1, "gone": 1})
         assert len(set(before) - set(readings(service))) == 1  # the vector of the one that was deleted
-        assert until(lambda: service.findings() == [])
+        assert wait_until(lambda: service.findings() == [])
         assert service.stop() == 0
 
 
@@ -117,11 +118,11 @@ def test_a_mount_inside_the_root_goes_and_comes_back(service: RunningService) ->
             unmount(inside)
             settles(service, ALL | {"unreachable": FILES})
             with mounted(inside, "-t", "tmpfs", "none"):  # an empty one in its place
-                assert not until(lambda: counts(service) != ALL | {"unreachable": FILES}, 3)
+                assert not wait_until(lambda: counts(service) != ALL | {"unreachable": FILES}, 3)
             with mounted(inside, "--bind", shelter):
                 settles(service, {"ok": 3 * FILES})
                 assert readings(service) == before
-                assert until(lambda: service.findings() == [])
+                assert wait_until(lambda: service.findings() == [])
                 assert service.stop() == 0
 
 

@@ -17,8 +17,9 @@ from catalog.store.volumes import all_volumes, sample_matches
 from tests.support.catalog_on_disk import Shelf
 from tests.support.fuse import view
 from tests.support.mounts import mounted
-from tests.support.running_service import RunningService, picture, until
+from tests.support.running_service import RunningService, picture
 from tests.support.scrub_service import catalog, path, rot, scrub, states
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(300)
 S = 10**9
@@ -118,14 +119,16 @@ def test_a_running_service_handles_such_dates(service: RunningService) -> None:
         put(service, "a.png", 1)
         os.mkdir(path(service, "new"))
         service.start()
-        assert until(lambda: states(service) == {"a.png": "ok"} and not service.busy())
+        assert wait_until(lambda: states(service) == {"a.png": "ok"} and not service.busy())
         put(service, "new/b.png", 2, LAST)
-        assert until(lambda: states(service) == {"a.png": "ok", "b.png": "ok"} and not service.busy()), service.tail()
+        assert wait_until(lambda: states(service) == {"a.png": "ok", "b.png": "ok"} and not service.busy()), (
+            service.tail()
+        )
         os.rename(path(service, "new/b.png"), path(service, "c.png"))
-        assert until(lambda: states(service).get("c.png") == "ok" and not service.busy()), service.tail()
+        assert wait_until(lambda: states(service).get("c.png") == "ok" and not service.busy()), service.tail()
         date(service, "a.png", EMPTY)
         service.signal(signal.SIGHUP)  # have it scan: a new date alone is no event
-        assert until(lambda: service.findings() == [] and not service.busy()), service.tail()
+        assert wait_until(lambda: service.findings() == [] and not service.busy()), service.tail()
         assert service.alive and states(service) == {"a.png": "ok", "c.png": "ok"}
         assert service.stop() == 0
 

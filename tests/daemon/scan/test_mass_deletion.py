@@ -14,7 +14,8 @@ import pytest
 from daemon.scan.scheduler import Scanner
 from daemon.writer import Writer
 from tests.support.mounts import mounted
-from tests.support.running_service import RunningService, picture, until
+from tests.support.running_service import RunningService, picture
+from tests.support.waiting import wait_until
 
 FILES = 30  # in the folder that vanishes
 LEFT = 10  # in the folder that stays
@@ -137,14 +138,14 @@ def test_the_service_holds_a_volume_keeps_scanning_and_releases_it(service: Runn
     service.config_path.write_text(text.replace("[watch]\n", "[watch]\nremote_scan_minutes = 0.02\n"), "utf-8")
     away = take_away(service)
     service.start()
-    assert until(lambda: counts(service) == {"unreachable": FILES + LEFT}), (counts(service), service.tail())
+    assert wait_until(lambda: counts(service) == {"unreachable": FILES + LEFT}), (counts(service), service.tail())
     # New files wait until the volume is released, and a deletion reported now proves nothing either.
     Path(os.fsdecode(at(service, b"left")), "new.png").write_bytes(picture(500))
     os.unlink(at(service, b"left/109.png"))
-    assert until(lambda: counts(service) == {"unreachable": FILES + LEFT + 1}), (counts(service), service.tail())
+    assert wait_until(lambda: counts(service) == {"unreachable": FILES + LEFT + 1}), (counts(service), service.tail())
     os.rename(away, at(service, b"lost"))
     done = {"ok": FILES + LEFT, "gone": 1}
-    assert until(lambda: counts(service) == done and not service.busy()), (counts(service), service.tail())
+    assert wait_until(lambda: counts(service) == done and not service.busy()), (counts(service), service.tail())
     assert len(set(before) - set(readings(service))) == 1  # the vector that ended with its file
     assert service.findings() == []
     assert service.stop() == 0
@@ -154,10 +155,10 @@ def test_the_service_holds_a_volume_keeps_scanning_and_releases_it(service: Runn
 def test_the_owner_accepts_while_the_service_runs(service: RunningService) -> None:
     take_away(service)
     service.start()
-    assert until(lambda: counts(service) == {"unreachable": FILES + LEFT}), service.tail()
+    assert wait_until(lambda: counts(service) == {"unreachable": FILES + LEFT}), service.tail()
     assert ask(service, "init", service.root).returncode == 0
-    assert until(lambda: counts(service) == {"ok": LEFT, "gone": FILES}), (counts(service), service.tail())
-    assert until(lambda: not service.busy() and not service.findings())
+    assert wait_until(lambda: counts(service) == {"ok": LEFT, "gone": FILES}), (counts(service), service.tail())
+    assert wait_until(lambda: not service.busy() and not service.findings())
 
 
 @pytest.mark.timeout(300)

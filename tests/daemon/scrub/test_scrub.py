@@ -18,8 +18,9 @@ from daemon.scrub.queue import ScrubQueue
 from daemon.scrub.stage import Scrubber
 from daemon.writer import Writer
 from models.decode.reason import VALIDATOR_VERSION
-from tests.support.running_service import TIMEOUT_SECONDS, RunningService, picture, until
+from tests.support.running_service import RunningService, picture
 from tests.support.scrub_service import age, catalog, change, furnish, path, rot, scrub, states, verified
+from tests.support.waiting import TIMEOUT_SECONDS, wait_until
 
 pytestmark = pytest.mark.timeout(300)
 BY = {"by the service": True, "by one of its own": False}
@@ -49,7 +50,7 @@ def test_one_flipped_bit_in_an_otherwise_unchanged_file_is_found_and_nothing_els
     before = verified(service)
     if running:
         service.start()
-        assert until(lambda: not service.busy())
+        assert wait_until(lambda: not service.busy())
         assert verified(service) == before, "nobody else would have noticed"
     found = scrub(service, code=1)
     assert (found["files"], found["sound"], found["different"]) == (12, 11, 1)
@@ -83,10 +84,10 @@ def test_bytes_that_match_when_read_again_are_not_reported(make: Callable[..., R
     furnish(service, 2)
     known = service.rows("SELECT sha256 FROM content WHERE id = (SELECT content FROM file WHERE name = ?)", b"01.png")
     service.start()
-    assert until(lambda: not service.busy())
+    assert wait_until(lambda: not service.busy())
     change(service, "UPDATE content SET sha256 = zeroblob(32) WHERE sha256 = ?", known[0][0])
     started = catalog(service, "scrub", "--json")
-    assert until(lambda: b"betrayed" in service.log.read_bytes(), TIMEOUT_SECONDS), service.tail()
+    assert wait_until(lambda: b"betrayed" in service.log.read_bytes(), TIMEOUT_SECONDS), service.tail()
     said, _ = started.communicate(timeout=TIMEOUT_SECONDS)
     assert json.loads(said)["different"] == 1
     assert states(service) == {"00.png": "ok", "01.png": "ok"}
@@ -126,7 +127,7 @@ def test_a_file_that_changed_or_vanished_unnoticed_is_recorded_as_by_a_scan(
     furnish(service, 5)
     if running:
         service.start()
-        assert until(lambda: not service.busy())
+        assert wait_until(lambda: not service.busy())
         service.signal(signal.SIGSTOP)  # so that the watcher cannot be first; what it would tell is told twice
     path(service, "01.png").write_bytes(picture(77))
     path(service, "02.png").unlink()
@@ -135,8 +136,8 @@ def test_a_file_that_changed_or_vanished_unnoticed_is_recorded_as_by_a_scan(
     if running:
         service.signal(signal.SIGCONT)
         scrub(service)
-        assert until(lambda: not service.busy())
-        assert until(lambda: states(service)["01.png"] == "ok")
+        assert wait_until(lambda: not service.busy())
+        assert wait_until(lambda: states(service)["01.png"] == "ok")
     else:
         found = scrub(service)
         assert (found["sound"], found["changed"], found["gone"], found["different"]) == (2, 2, 1, 0)
@@ -213,9 +214,9 @@ def test_ctrl_c_ends_the_scrub_and_not_the_service(make: Callable[..., RunningSe
     service = make("[scrub]\nrate_mb = 0.000001\n")  # a byte a second
     furnish(service, 9)
     service.start()
-    assert until(lambda: not service.busy())
+    assert wait_until(lambda: not service.busy())
     started = catalog(service, "scrub")
-    assert until(lambda: (service.live() or {})["scrub"]["run"] is not None)
+    assert wait_until(lambda: (service.live() or {})["scrub"]["run"] is not None)
     second = catalog(service, "scrub")
     assert second.stderr is not None and "showing its progress" in second.stderr.readline()
     second.send_signal(signal.SIGINT)
@@ -223,7 +224,7 @@ def test_ctrl_c_ends_the_scrub_and_not_the_service(make: Callable[..., RunningSe
     assert (service.live() or {})["scrub"]["run"] is not None, "it was the other's"
     started.send_signal(signal.SIGTERM)
     assert started.wait(TIMEOUT_SECONDS) == 130
-    assert until(lambda: (service.live() or {})["scrub"]["run"] is None)
+    assert wait_until(lambda: (service.live() or {})["scrub"]["run"] is None)
     assert "verified" in started.communicate()[0]
     assert service.stop() == 0
 
@@ -236,7 +237,7 @@ def test_a_stop_does_not_wait_for_the_rate_limit_and_the_next_start_resumes(
     before = verified(service)
     service.start()
     started = catalog(service, "scrub", "--json")
-    assert until(lambda: (service.live() or {})["scrub"]["run"] is not None)
+    assert wait_until(lambda: (service.live() or {})["scrub"]["run"] is not None)
     assert service.stop() == 0
     config = service.config_path.read_text()
     service.config_path.write_text(config.replace("rate_mb = 0.000001", "rate_mb = 0"))
@@ -254,8 +255,8 @@ def test_the_continuous_scrub_reads_everything_within_the_configured_days(make: 
     before = verified(service)
     rot(service, "04.png")
     service.start()
-    assert until(lambda: all(when > before[name] for name, when in verified(service).items())), service.tail()
-    assert until(lambda: states(service)["04.png"] == "rejected bad checksum")
+    assert wait_until(lambda: all(when > before[name] for name, when in verified(service).items())), service.tail()
+    assert wait_until(lambda: states(service)["04.png"] == "rejected bad checksum")
     assert len(service.rows("SELECT id FROM event WHERE kind = 'scrubbed'")) == 1
     assert service.stop() == 0
     assert service.findings() == []

@@ -10,7 +10,7 @@ import pytest
 
 from daemon.watch.observer import Watcher
 from tests.support.hint_follower import Follower, on_disk
-from tests.support.hint_recorder import until
+from tests.support.waiting import wait_until
 
 
 def churn(root: bytes, away: bytes, chance: random.Random, steps: int) -> None:
@@ -56,16 +56,16 @@ def test_a_follower_of_hints_knows_the_files_on_disk(tmp_path: Path, seed: int) 
     watcher.start()
     try:
         churn(root, away, random.Random(seed), 4000)
-        assert until(lambda: follower.files == on_disk(root)), follower.files ^ on_disk(root)
+        assert wait_until(lambda: follower.files == on_disk(root)), follower.files ^ on_disk(root)
         directories = sum(1 for _ in os.walk(root))
-        assert until(lambda: watcher.check()[0].watched == watcher.check()[0].directories == directories), (
+        assert wait_until(lambda: watcher.check()[0].watched == watcher.check()[0].directories == directories), (
             watcher.check(),
             directories,
         )
         for folder in [folder for folder, _, _ in os.walk(root)]:
             with open(folder + b"/.probe", "wb"):
                 pass
-        assert until(lambda: follower.files == on_disk(root)), follower.files ^ on_disk(root)
+        assert wait_until(lambda: follower.files == on_disk(root)), follower.files ^ on_disk(root)
     finally:
         watcher.stop()
         follower.stop()

@@ -16,12 +16,14 @@ from daemon.watch.coverage import coverage_problem, fewest_subtrees
 from daemon.watch.hints import Rescan
 from daemon.watch.inotify import Inotify
 from daemon.watch.tree import WatchTree
-from tests.support.hint_recorder import record_hints, until
+from tests.support.hint_recorder import record_hints
+from tests.support.waiting import wait_until
 
 # Limits of a user namespace of its own: nobody else's are touched.
 NAMESPACE = """
 import ctypes, json, os, sys
-from tests.support.hint_recorder import record_hints, until, write
+from tests.support.hint_recorder import record_hints, write
+from tests.support.waiting import wait_until
 from daemon.watch.hints import Rescan
 
 root = os.fsencode(sys.argv[1])
@@ -60,7 +62,7 @@ with record_hints(root) as recorder:
     os.mkdir(root + b"/late")
     assert recorder.receives(Rescan(root + b"/late", "new directory"))
     limit("watches", 10000)
-    healed = until(lambda: not recorder.check().uncovered)
+    healed = wait_until(lambda: not recorder.check().uncovered)
     rescanned = [hint.path for hint in recorder.hints if isinstance(hint, Rescan) and hint.reason == "watched at last"]
     last = recorder.check()
     json.dump({
@@ -73,7 +75,8 @@ with record_hints(root) as recorder:
 
 UNREADABLE = """
 import json, os, sys
-from tests.support.hint_recorder import record_hints, until, write
+from tests.support.hint_recorder import record_hints, write
+from tests.support.waiting import wait_until
 from daemon.watch.hints import Dirty
 
 root = os.fsencode(sys.argv[1])
@@ -83,7 +86,7 @@ if os.geteuid() == 0:
 with record_hints(root) as recorder:
     first = recorder.check()
     os.chmod(root + b"/own", 0o755)
-    healed = until(lambda: not recorder.check().uncovered)
+    healed = wait_until(lambda: not recorder.check().uncovered)
     write(root + b"/own/deep/f")
     json.dump({
         "alive": first.alive, "uncovered": [os.fsdecode(p) for p in first.uncovered], "problem": first.problem,
@@ -170,7 +173,7 @@ def test_lost_watches_are_added_again(tmp_path: Path, monkeypatch: pytest.Monkey
     with record_hints(os.fsencode(tmp_path)) as recorder:
         trees[0].by_wd[99999] = trees[0].root  # a belief that the kernel does not share
         lost = Rescan(recorder.root, "watches were lost")
-        assert until(lambda: recorder.check().alive and lost in recorder.hints)
+        assert wait_until(lambda: recorder.check().alive and lost in recorder.hints)
 
 
 @given(st.sets(st.lists(st.sampled_from([b"a", b"a!", b"b"]), max_size=5).map(tuple)), st.integers(1, 5))

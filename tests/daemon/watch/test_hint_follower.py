@@ -14,7 +14,8 @@ from daemon.watch.hint_follower import HintFollower, fold_hints
 from daemon.watch.hints import Dirty, Hint, Moved, Rescan, Vanished
 from daemon.watch.observer import Watcher
 from daemon.writer import Writer
-from tests.support.hint_recorder import until, write
+from tests.support.hint_recorder import write
+from tests.support.waiting import wait_until
 
 ROOTS = (b"/photos", b"/scans")
 
@@ -72,7 +73,7 @@ def test_one_thread_reads_inotify_and_submits_the_hints(tmp_path: Path) -> None:
         started = {thread.ident for thread in set(threading.enumerate()) - before}
         for root in roots:
             write(root + b"/f")
-        assert until(lambda: all(submitters.values()))
+        assert wait_until(lambda: all(submitters.values()))
         assert len(started) == 2
         assert set.union(*submitters.values()) == started
     finally:

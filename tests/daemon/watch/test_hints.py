@@ -9,7 +9,8 @@ import pytest
 
 from daemon.watch.hints import Dirty, Moved, Rescan, Vanished
 from daemon.watch.observer import Watcher
-from tests.support.hint_recorder import HintRecorder, record_hints, until, write
+from tests.support.hint_recorder import HintRecorder, record_hints, write
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -115,7 +116,7 @@ def test_any_directory_name_is_reported_as_bytes(recorder: HintRecorder) -> None
     deep = recorder.root + b"/\xff\n/" + b"d" * 255
     os.makedirs(deep)
     assert recorder.receives(Rescan(recorder.root + b"/\xff\n", "new directory"))
-    assert until(lambda: recorder.check().watched == 4)  # a file created earlier is reported by a Rescan only
+    assert wait_until(lambda: recorder.check().watched == 4)  # a file created earlier is reported by a Rescan only
     write(deep + b"/\xfe")
     assert recorder.receives(Dirty(deep + b"/\xfe", closed=True))
 
@@ -158,9 +159,9 @@ def test_an_exception_in_submit_neither_ends_the_watcher_nor_loses_the_change(ro
     watcher.start()
     try:
         write(root + b"/a")
-        assert until(lambda: not errors)
+        assert wait_until(lambda: not errors)
         write(root + b"/b")
-        assert until(lambda: Dirty(root + b"/b", closed=True) in received)
+        assert wait_until(lambda: Dirty(root + b"/b", closed=True) in received)
         assert watcher.check()[0].alive
         assert Rescan(root, "a hint was refused") in received
     finally:

@@ -11,7 +11,8 @@ from daemon.watch.hints import Dirty, Hint, Rescan, Vanished
 from daemon.watch.inotify import Inotify, InotifyEvent
 from daemon.watch.rewalks import RewalkSchedule
 from daemon.watch.tree import WatchTree
-from tests.support.hint_recorder import HintRecorder, record_hints, until, write
+from tests.support.hint_recorder import HintRecorder, record_hints, write
+from tests.support.waiting import wait_until
 
 
 def max_queued_events() -> int:
@@ -69,7 +70,7 @@ def test_lost_changes_end_in_one_rescan_and_full_coverage(recorder: HintRecorder
     assert recorder.receives(Rescan(root, "overflow"))
     assert recorder.hints.index(Dirty(root + b"/kept/0", closed=False)) < recorder.hints.index(Rescan(root, "overflow"))
     directories = [path for path, _, _ in os.walk(root)]
-    assert until(
+    assert wait_until(
         lambda: (recorder.check().directories, recorder.check().watched) == (len(directories), len(directories))
     )
     for path in directories:
@@ -86,7 +87,7 @@ def test_an_overflow_between_the_halves_of_a_rename(recorder: HintRecorder, paus
     paused.clear()
     assert recorder.receives(Vanished(recorder.root + b"/moved", directory=True))
     assert recorder.receives(Rescan(recorder.root, "overflow"))
-    assert until(lambda: recorder.check().watched == recorder.check().directories == 6)
+    assert wait_until(lambda: recorder.check().watched == recorder.check().directories == 6)
     write(recorder.root + b"/else/f")
     assert recorder.receives(Dirty(recorder.root + b"/else/f", closed=True))
 

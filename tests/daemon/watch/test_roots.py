@@ -11,7 +11,8 @@ import pytest
 
 from daemon.watch.hints import Dirty, Rescan
 from daemon.watch.observer import Watcher
-from tests.support.hint_recorder import HintRecorder, record_hints, until, write
+from tests.support.hint_recorder import HintRecorder, record_hints, write
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -35,14 +36,16 @@ def test_a_root_that_is_deleted_and_created_again(root: bytes) -> None:
         assert recorder.receives(Rescan(root, "the root was deleted or unmounted"))
         assert not recorder.check().alive and "is not available" in recorder.check().problem
         os.mkdir(root)
-        assert until(lambda: not recorder.check().alive)  # a directory of that name is not the one that was watched
+        assert wait_until(
+            lambda: not recorder.check().alive
+        )  # a directory of that name is not the one that was watched
         assert_watched_again(recorder)
 
 
 def test_a_renamed_root(root: bytes) -> None:
     with record_hints(root) as recorder:
         os.rename(root, root + b"-else")
-        assert until(lambda: not recorder.check().alive)
+        assert wait_until(lambda: not recorder.check().alive)
         os.rename(root + b"-else", root)
         assert_watched_again(recorder)
 
@@ -68,8 +71,8 @@ def test_a_missing_root_does_not_stop_the_others(root: bytes) -> None:
         assert all(coverage.alive for coverage in watcher.check())
         write(root + b"/missing/f")
         write(root + b"/sub/f")
-        assert until(lambda: Dirty(root + b"/missing/f", closed=True) in received)
-        assert until(lambda: Dirty(root + b"/sub/f", closed=True) in received)
+        assert wait_until(lambda: Dirty(root + b"/missing/f", closed=True) in received)
+        assert wait_until(lambda: Dirty(root + b"/sub/f", closed=True) in received)
         watcher.remove(root + b"/missing")
         assert [coverage.root for coverage in watcher.check()] == [root + b"/sub"]
     finally:
@@ -121,7 +124,8 @@ def test_a_failed_watcher_is_reported_and_can_be_restarted(root: bytes, monkeypa
 
 MOUNTED = """
 import ctypes, os, subprocess, sys
-from tests.support.hint_recorder import record_hints, until, write
+from tests.support.hint_recorder import record_hints, write
+from tests.support.waiting import wait_until
 from daemon.watch.hints import Dirty, Rescan
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -149,7 +153,7 @@ CASES = {
             write(root + b"/f")
             assert recorder.receives(Dirty(root + b"/f", closed=True))
             umount(root)
-            assert until(lambda: not recorder.check().alive), recorder.check()
+            assert wait_until(lambda: not recorder.check().alive), recorder.check()
             recorder.watcher.add(root)
             assert recorder.check().alive and recorder.check().directories == 2, recorder.check()
     """,
@@ -164,7 +168,7 @@ CASES = {
             write(root + b"/sub/inner/f")
             assert recorder.receives(Dirty(root + b"/sub/inner/f", closed=True))
             umount(root + b"/sub")
-            assert until(lambda: recorder.check().directories == recorder.check().watched == 2), recorder.check()
+            assert wait_until(lambda: recorder.check().directories == recorder.check().watched == 2), recorder.check()
             write(root + b"/sub/g")
             assert recorder.receives(Dirty(root + b"/sub/g", closed=True))
             assert recorder.check().alive

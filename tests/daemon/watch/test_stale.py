@@ -10,7 +10,7 @@ from daemon.watch import tree_walk
 from daemon.watch.event_translator import EventTranslator
 from daemon.watch.hints import Hint, Rescan
 from daemon.watch.inotify import Inotify
-from tests.support.hint_recorder import until
+from tests.support.waiting import wait_until
 
 
 class ManualRoot:
@@ -42,7 +42,7 @@ class ManualRoot:
             quiet = self.translator.rewalks.seconds_until_due() is None
             return quiet and self.watched_paths() == on_disk and self.inotify.kernel_watch_count() == len(on_disk)
 
-        return until(true, 2.0)
+        return wait_until(true, 2.0)
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_a_path_that_leads_elsewhere_between_watch_and_listing(
         manual.translator.run_slice()
         return manual.root + b"/a/n/deep" not in manual.watched_paths()
 
-    assert until(lost)
+    assert wait_until(lost)
     assert manual.settles(), manual.watched_paths()
     assert Rescan(manual.root + b"/b", "renamed") in manual.hints
 

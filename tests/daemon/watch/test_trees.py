@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from daemon.watch.hints import Dirty, Moved, Rescan, Vanished
-from tests.support.hint_recorder import HintRecorder, record_hints, until, write
+from tests.support.hint_recorder import HintRecorder, record_hints, write
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -39,9 +40,9 @@ def recorder(root: bytes) -> Iterator[HintRecorder]:
 def assert_all_watched(recorder: HintRecorder) -> None:
     """Assert that every directory on disk is known, watched by the kernel, and reported under its current path."""
     on_disk = [path for path, _, _ in os.walk(recorder.root)]
-    assert until(lambda: (recorder.check().directories, recorder.check().watched) == (len(on_disk), len(on_disk))), (
-        recorder.check()
-    )
+    assert wait_until(
+        lambda: (recorder.check().directories, recorder.check().watched) == (len(on_disk), len(on_disk))
+    ), recorder.check()
     for path in on_disk:
         write(path + b"/.probe")
     for path in on_disk:
@@ -72,7 +73,7 @@ def test_a_directory_moved_out_gives_no_more_hints(recorder: HintRecorder, away:
     os.mkdir(away + b"/album/raw/ghost")
     recorder.settled_hints()
     assert not [hint for hint in recorder.hints[before:] if b"/album" in str(hint).encode()]
-    assert until(lambda: recorder.check().watched == 1)
+    assert wait_until(lambda: recorder.check().watched == 1)
 
 
 def test_a_directory_moved_in_is_new(recorder: HintRecorder, away: bytes) -> None:
@@ -131,7 +132,7 @@ def test_trees_created_quickly_are_watched_completely(recorder: HintRecorder, aw
         subprocess.run([b"rsync", b"-a", away + b"/big", recorder.root], check=True)
     else:
         subprocess.run([b"cp", b"-r", away + b"/big", target], check=True)
-    assert until(lambda: any(isinstance(hint, Rescan) and hint.path == target for hint in recorder.hints))
+    assert wait_until(lambda: any(isinstance(hint, Rescan) and hint.path == target for hint in recorder.hints))
     assert_all_watched(recorder)
 
 
