@@ -27,7 +27,14 @@ UNBOUNDED_WIDTH = 1 << 16
 PROSE_WIDTH = 100  # characters per line of prose that does not go to a terminal
 PATH_COLUMNS = frozenset({"path", "folder", "root"})
 SPARKLINE_BLOCKS = "▁▂▃▄▅▆▇█"
-STATE_STYLES = {"ok": "green", "rejected": "red", "pending": "yellow", "gone": "dim", "unreachable": "magenta"}
+STATE_STYLES = {
+    "ok": "green",
+    "rejected": "red",
+    "pending": "yellow",
+    "gone": "dim",
+    "unreachable": "magenta",
+    "ignored": "dim",
+}
 
 
 class FilesPerSecondColumn(ProgressColumn):

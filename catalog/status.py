@@ -9,6 +9,7 @@ from catalog.client.protocol import NO_MODEL_STATE, StatusAnswer
 from catalog.context import CatalogContext
 from catalog.embedding.inventory import next_model_progress
 from catalog.embedding.selection import bundle_folder
+from catalog.files.ignored import count_ignored
 from catalog.files.queries import count_suspects
 from catalog.formatting import path_text
 from catalog.heads.retraining import head_status
@@ -75,7 +76,8 @@ def collect_status(context: CatalogContext) -> "StatusJson":
 
 def _file_counts(database: Database) -> "tuple[FileCountsJson, dict[str, int]]":
     """Return the number of files by state, those of absent volumes as unreachable, and of rejected files by reason."""
-    states = {"ok": 0, "rejected": 0, "pending": 0, "gone": 0, "unreachable": 0}
+    ignored = count_ignored(database)
+    states = {"ok": 0, "rejected": 0, "pending": 0, "gone": -ignored, "unreachable": 0, "ignored": ignored}
     reasons: dict[str, int] = {}
     for state, reason, away, files in database.rows(
         "SELECT t.state, t.reason, v.away IS NOT NULL, sum(t.files) FROM tally t JOIN volume v ON v.id = t.volume"

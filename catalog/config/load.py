@@ -19,23 +19,22 @@ from catalog.config.settings import (
     WatchSettings,
 )
 from catalog.errors import UsageError
+from catalog.filesystem.ignore import DEFAULTS, expand_ignore
 from catalog.filesystem.paths import at_or_inside
 from catalog.state_dir import DATABASE
 
-TRASH_PATTERNS = (".Trash-*", ".Trash", ".local/share/Trash")
-DEFAULT_IGNORE = ("Thumbs.db", "desktop.ini", ".DS_Store", "._*", "@eaDir", "#recycle", *TRASH_PATTERNS)
 NO_DEFAULTS: Mapping[str, Any] = {}
 PROVIDERS = ("auto", "cpu", "cuda", "tensorrt")
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The configuration. Roots are bytes, since Linux paths are not text."""
+    """The configuration. Roots are bytes, since Linux paths are not text. `ignore`: see `expand_ignore`."""
 
     path: Path
     state: Path
     roots: tuple[bytes, ...]
-    ignore: tuple[str, ...] = DEFAULT_IGNORE
+    ignore: tuple[str, ...] = (DEFAULTS,)
     intake: IntakeSettings = field(default_factory=IntakeSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     watch: WatchSettings = field(default_factory=WatchSettings)
@@ -103,6 +102,7 @@ def _parse_config(place: Path, table: dict[str, Any]) -> Config:
         raise UsageError(f"`state` in {place} is not an absolute path", "Write an absolute path.")
     check_roots(values["roots"])
     config = Config(path=place, **values)
+    expand_ignore(config.ignore)
     provider = config.model.provider
     if provider not in PROVIDERS:
         raise UsageError(f"no such provider: `{provider}` in {place}", f"Choose one of {', '.join(PROVIDERS)}.")

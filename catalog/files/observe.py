@@ -133,7 +133,8 @@ def _follow_move(database: Database, directory: int, name: bytes, seen: Sighting
     ):
         if is_missing(join_path(old_folder, old_name)) and volume_is_present(database, volume):
             database.run(
-                "UPDATE file SET directory = ?, name = ?, ctime_ns = ?, state = 'pending', due = ? WHERE id = ?",
+                "UPDATE file SET directory = ?, name = ?, ctime_ns = ?, state = 'pending', detail = NULL, due = ?"
+                " WHERE id = ?",
                 *(directory, name, ctime_ns, seen.due, id_),
             )
             return True

@@ -41,9 +41,11 @@ SUSPECT = "suspect"  # shown as the reason of an ok file
 PAGE_ROWS = 2000  # rows per query: a cursor must not stay open while a person reads the output
 
 ENTRY_SQL = (
-    "SELECT f.id, d.path, f.name, iif(v.away IS NULL, f.state, iif(f.state = 'gone', 'gone', 'unreachable')),"
+    "SELECT f.id, d.path, f.name, CASE WHEN f.state = 'gone' THEN iif(f.detail = 'ignored', 'ignored', 'gone')"
+    " WHEN v.away IS NULL THEN f.state ELSE 'unreachable' END,"
     " iif(v.away IS NOT NULL, v.away, iif(f.state = 'ok' AND c.suspect IS NOT NULL, 'suspect', f.reason)),"
-    " coalesce(f.detail, iif(f.state = 'ok', c.suspect, NULL)), hex(c.sha256), f.size, c.format, c.width, c.height,"
+    " iif(f.state = 'gone', NULL, coalesce(f.detail, iif(f.state = 'ok', c.suspect, NULL))), hex(c.sha256),"
+    " f.size, c.format, c.width, c.height,"
     " f.content, f.first_seen, f.last_verified, l.value, s.p_delete"
     " FROM file f JOIN directory d ON d.id = f.directory JOIN volume v ON v.id = d.volume"
     " LEFT JOIN content c ON c.id = f.content LEFT JOIN label l ON l.content = f.content"
@@ -52,7 +54,7 @@ ENTRY_SQL = (
 
 
 class FileEntry(NamedTuple):
-    """A file. `state`: as shown to the owner, with files of an absent volume `unreachable`."""
+    """A file. `state`: as shown to the owner, with files of an absent volume `unreachable`, and `ignored` ones."""
 
     id: int
     directory: bytes

@@ -7,7 +7,7 @@ class FileJson(TypedDict):
     """`catalog ls`: one line per file."""
 
     path: str  # absolute path
-    state: str  # pending, ok, rejected, gone or unreachable
+    state: str  # pending, ok, rejected, gone, unreachable or ignored
     reason: str | None  # why it is rejected or unreachable; "suspect" for an ok file that may be damaged
     detail: str | None  # the decoder's message, or why the file is suspect
     sha256: str | None  # SHA-256 of the file's bytes, hexadecimal; null until it is read

@@ -89,6 +89,7 @@ class ChangesSectionJson(TypedDict):
     pending: int  # waiting to be read
     gone: int  # deleted from disk
     unreachable: int  # on a root or mount that is absent
+    ignored: int  # excluded by a pattern of `ignore` after they were read
     contents: int  # different contents of files
     vectors: int  # vectors of all models
     labels: int  # labelled contents

@@ -8,12 +8,13 @@ from catalog.json_types.integrity import CoverageJson, DamageRateJson
 class FileCountsJson(TypedDict):
     """Number of files by state."""
 
-    total: int  # all files, also those that are gone
+    total: int  # all files, also those that are gone or ignored
     ok: int  # read and embedded
     rejected: int  # not readable as images
     pending: int  # waiting to be read
     gone: int  # deleted from disk
     unreachable: int  # on a root or mount that is absent
+    ignored: int  # excluded by a pattern of `ignore` after they were read
 
 
 class IndexJson(TypedDict):

@@ -33,7 +33,7 @@ def class_folders(top: bytes, class_map: Mapping[str, str], ignore: IgnoreRules)
     """
     with _scan_folder(top) as entries:
         folders = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
-    names = sorted(name for name in folders if not ignore.ignores_name(name))
+    names = sorted(name for name in folders if not ignore.ignores_directory(os.path.join(top, name)))
     known = class_map or DEFAULT_CLASSES
     labels = {name: known.get(os.fsdecode(name) if class_map else os.fsdecode(name).lower()) for name in names}
     unknown = ", ".join(printable_path(name) for name, value in labels.items() if value is None)
@@ -59,7 +59,9 @@ def regular_files(folder: bytes, ignore: IgnoreRules, on_error: Callable[[OSErro
     """
     _scan_folder(folder).close()
     for directory, subfolders, names in os.walk(folder, onerror=on_error):
-        subfolders[:] = sorted(name for name in subfolders if not ignore.ignores_name(name))
+        subfolders[:] = sorted(
+            name for name in subfolders if not ignore.ignores_directory(os.path.join(directory, name))
+        )
         for name in sorted(names):
             path = os.path.join(directory, name)
             if not ignore.ignores_name(name) and os.path.isfile(path) and not os.path.islink(path):

@@ -258,4 +258,8 @@ CREATE TABLE read_limits(
   decoders TEXT NOT NULL
 ) STRICT;
 """
-MIGRATIONS: tuple[str, ...] = (INITIAL_TABLES, VERDICT_AND_LABEL_TABLES, UNBOUNDED_TIMES, READ_LIMITS)
+# Files that a pattern of `ignore` excludes: they leave like files that are gone, and are counted apart.
+IGNORED_FILES = "CREATE INDEX file_ignored ON file(directory) WHERE state = 'gone' AND detail = 'ignored';"
+MIGRATIONS: tuple[str, ...] = (
+    *(INITIAL_TABLES, VERDICT_AND_LABEL_TABLES, UNBOUNDED_TIMES, READ_LIMITS, IGNORED_FILES),
+)

@@ -175,23 +175,26 @@ def block_directory(database: Database, path: bytes, problem: str, now: float) -
     record_event(database, now, "volume away", path, problem)
 
 
-def unblock_directory(database: Database, path: bytes, now: float) -> None:
-    """Record that a blocked directory can be read again, or is gone. Call inside a transaction."""
-    id_ = database.value("SELECT id FROM volume WHERE path = ? AND kind = 'blocked'", path)
+def dissolve_volume(database: Database, path: bytes, now: float, detail: str = "") -> None:
+    """Return the directories of a mount or an unreadable directory to the volume around it, and delete its row.
+
+    It can be read again, is gone, or is ignored by now. Call inside a transaction.
+    """
+    id_ = database.value("SELECT id FROM volume WHERE path = ? AND kind != 'root'", path)
     if id_ is None:
         return
     outer = innermost_volume(database, os.path.dirname(path))
     low, high = subtree_range(path)
-    # By id, not by path: every directory of the blocked volume must go to another one before its row is deleted.
+    # By id, not by path: every directory of the volume must go to another one before its row is deleted.
     database.run("UPDATE directory SET volume = ? WHERE volume = ?", outer, id_)
     database.run("DELETE FROM volume WHERE id = ?", id_)
     rebuild_tally(database)
-    record_event(database, now, "volume back", path)
+    record_event(database, now, "volume back", path, detail)
     # Blocked directories further down were hidden by this one; the next scan blocks them again if needed.
     for (inner,) in database.rows(
         "SELECT path FROM volume WHERE kind = 'blocked' AND path >= ? AND path < ?", low, high
     ):
-        unblock_directory(database, inner, now)
+        dissolve_volume(database, inner, now)
 
 
 def move_volumes(database: Database, source: bytes, target: bytes) -> None:

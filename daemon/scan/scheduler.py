@@ -9,6 +9,7 @@ import structlog
 
 from catalog.config.load import Config
 from catalog.crash_points import crash_point
+from catalog.files.ignored import IGNORED, forget_ignored, ignored_directories, ignored_files, record_ignored_paths
 from catalog.files.mass_deletion import record_full_scan
 from catalog.files.observe import record_sightings
 from catalog.filesystem.ignore import IgnoreRules
@@ -16,8 +17,8 @@ from catalog.filesystem.mounts import Mount, read_mounts
 from catalog.filesystem.paths import at_or_inside, inside, subtree_range
 from catalog.filesystem.volume_identity import VolumeObservation, absence_reason, observe_volume
 from catalog.store.database import Database
-from catalog.store.volumes import Volume, all_volumes, block_directory, unblock_directory, update_volume
-from daemon.scan.missing import MissingFiles
+from catalog.store.volumes import Volume, all_volumes, block_directory, dissolve_volume, update_volume
+from daemon.scan.missing import BATCH_PATHS, MissingFiles
 from daemon.scan.volume_monitor import is_same_mount
 from daemon.scan.walk import Scan, ScanResult
 from daemon.writer import Writer
@@ -147,9 +148,13 @@ class Scanner:
             done = False
             if not absence_reason(volume.kind, volume.identity, before):
                 started = time.monotonic()
+                self._dissolve_ignored(volume)
                 self._unblock_readable(top)
                 other_mounts = self._other_mounts(volume, mounts)
-                scan = Scan(self._database, volume.id, other_mounts, self._ignore, self._due, self._stop.is_set)
+                scan = Scan(
+                    *(self._database, volume.id, self._root_of(volume), other_mounts, self._ignore),
+                    *(self._due, self._stop.is_set),
+                )
                 self._walk(scan, top)
                 done = self._conclude(scan, volume, top, before)
                 _log_scan(scan.result, top, reason, started)
@@ -200,15 +205,17 @@ class Scanner:
             return False  # a mount that failed midway would block each remaining directory
         for path, problem in scan.result.blocked:
             self._writer.commit(partial(block_directory, path=path, problem=problem, now=time.time()))
-        missing_paths = scan.result.missing + scan.vanished_directories(top)
+        scan.add_unvisited(top)
+        self._record_ignored(scan)  # first, so that none of them counts as missing
         crash_point("scan.lost")
         percent = self._config.alarm.missing_percent
         missing = MissingFiles(self._database, self._writer, percent, mount_unchanged, self._stop.is_set)
         whole = top == volume.path
         current = next((other for other in all_volumes(self._database) if other.id == volume.id), volume)
-        if not missing.conclude(current, whole, missing_paths):
+        if not missing.conclude(current, whole, scan.result.missing):
             return False
         if whole:
+            self._forget_ignored(volume)
             self._writer.commit(partial(record_full_scan, volume=volume.id, now=time.time()))
         if any(other.held for other in all_volumes(self._database) if other.id == volume.id):
             self._held_volumes.add(volume.id)
@@ -216,13 +223,42 @@ class Scanner:
             self._held_volumes.discard(volume.id)
         return True
 
+    def _root_of(self, volume: Volume) -> bytes:
+        return next((root for root in self._config.roots if at_or_inside(volume.path, root)), volume.path)
+
+    def _record_ignored(self, scan: Scan) -> None:
+        paths = scan.result.ignored
+        for start in range(0, len(paths), BATCH_PATHS):
+            if self._writer.commit(partial(record_ignored_paths, paths=paths[start : start + BATCH_PATHS])):
+                log.info("ignored", first=paths[start])
+
+    def _forget_ignored(self, volume: Volume) -> None:
+        """Declare ignored files gone that a pattern no longer excludes, and that the scan did not find."""
+        root = self._root_of(volume)
+        stale = [
+            id_
+            for directory, path in ignored_directories(self._database, volume.id)
+            if not self._ignore.ignores_path(path, root)
+            for id_, name in ignored_files(self._database, directory)
+            if not self._ignore.ignores_name(name)
+        ]
+        if stale:
+            self._writer.commit(partial(forget_ignored, files=stale))
+
+    def _dissolve_ignored(self, outer: Volume) -> None:
+        """Return mounts and unreadable directories that a pattern excludes to the volume around them."""
+        for volume in all_volumes(self._database):
+            is_inner = volume.kind != "root" and inside(volume.path, outer.path)
+            if is_inner and self._ignore.ignores_path(volume.path, self._root_of(volume)):
+                self._writer.commit(partial(dissolve_volume, path=volume.path, now=time.time(), detail=IGNORED))
+
     def _unblock_readable(self, top: bytes) -> None:
         """Return directories that could not be read, and can be read now, to their volume."""
         low, high = subtree_range(top)
         for volume in all_volumes(self._database):
             is_inside = volume.path == top or low <= volume.path < high
             if volume.kind == "blocked" and is_inside and _readable_or_gone(volume.path):
-                self._writer.commit(partial(unblock_directory, path=volume.path, now=time.time()))
+                self._writer.commit(partial(dissolve_volume, path=volume.path, now=time.time()))
 
     def _due(self, status: os.stat_result) -> float:
         """Return when a file may be read: now, unless it changed so recently that it may still be being written."""

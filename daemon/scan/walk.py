@@ -30,6 +30,7 @@ DAMAGED_INODE_ERRNOS = (errno.EIO, errno.EUCLEAN, errno.EBADMSG)
 class ScanResult:
     """The result of one scan. `changed`: sightings; `blocked`: unreadable directories, each with the problem.
 
+    `missing`: known files that were not found; `ignored`: known files and directories that a pattern excludes by now.
     `visited`: ids of directories in the catalog that were listed.
     """
 
@@ -37,12 +38,13 @@ class ScanResult:
     directories: int = 0
     changed: int = 0
     missing: list[bytes] = field(default_factory=list)
+    ignored: list[bytes] = field(default_factory=list)
     blocked: list[tuple[bytes, str]] = field(default_factory=list)
     visited: set[int] = field(default_factory=set)
 
 
 class Scan:
-    """One walk inside one volume, whose id is `volume`. It does not enter `mounts`.
+    """One walk inside one volume, whose id is `volume`, in the root `root`. It does not enter `mounts`.
 
     `due` returns when a file may be read, in Unix seconds, given its stat result; `stopped` whether to stop.
     """
@@ -51,6 +53,7 @@ class Scan:
         self,
         database: Database,
         volume: int,
+        root: bytes,
         mounts: frozenset[bytes],
         ignore: IgnoreRules,
         due: Callable[[os.stat_result], float],
@@ -58,6 +61,7 @@ class Scan:
     ) -> None:
         self._database = database
         self._volume = volume
+        self._root = root
         self._mounts = mounts
         self._ignore = ignore
         self._due = due
@@ -68,9 +72,9 @@ class Scan:
     def walk(self, top: bytes) -> Iterator[list[Sighting]]:
         """Yield the files that differ from the catalog, a list for each directory with any.
 
-        Missing paths are added to the result.
+        Missing and ignored files are added to the result.
         """
-        stack = [top]
+        stack = [] if self._ignore.ignores_path(top, self._root) else [top]
         while stack and not self._stopped():
             path = stack.pop()
             id_ = directory_id(self._database, path)
@@ -122,7 +126,7 @@ class Scan:
         return listing
 
     def _compare(self, path: bytes, listing: list[ListingRow], rows: list[Row]) -> list[Sighting]:
-        """Return sightings of the files that differ; add those that are only in the rows to the missing ones."""
+        """Return sightings of the files that differ; add those only in the rows to the missing or ignored ones."""
         known = set(rows)
         seen = [
             self._stat(join_path(path, name))
@@ -130,9 +134,10 @@ class Scan:
             if (name, *make_signature(*numbers)) not in known
         ]
         listed = {name for name, _size, _mtime, _ctime, _inode in listing}
-        self.result.missing += [
-            join_path(path, name) for name, _size, _mtime, _ctime, _inode in rows if name not in listed
-        ]
+        for name, _size, _mtime, _ctime, _inode in rows:
+            if name not in listed:
+                ignored = self._ignore.ignores_name(name)
+                (self.result.ignored if ignored else self.result.missing).append(join_path(path, name))
         return [sighting for sighting in seen if sighting is not None]
 
     def _stat(self, path: bytes) -> Sighting | None:
@@ -144,20 +149,26 @@ class Scan:
             return Sighting(path, UNKNOWN_SIGNATURE, 0.0, RejectReason.UNREADABLE, os.strerror(error.errno).lower())
         return None if status is None else make_sighting(path, status, self._due(status))
 
-    def vanished_directories(self, top: bytes) -> list[bytes]:
-        """Return the topmost directories of this volume that were known before the walk and not found by it."""
+    def add_unvisited(self, top: bytes) -> None:
+        """Add the directories of this volume that were known before the walk and not visited by it to the result.
+
+        The ignored ones are listed in full, of the missing ones only the topmost.
+        """
         low, high = subtree_range(top)
         rows = self._database.rows(
             "SELECT id, path FROM directory WHERE volume = ? AND id <= ?"
             " AND (path = ? OR (path >= ? AND path < ?)) ORDER BY path",
             *(self._volume, self._newest_directory, top, low, high),
         )
-        vanished: list[bytes] = []
+        missing = b""
         for id_, path in rows:
-            covered = vanished and inside(path, vanished[-1])
-            if id_ not in self.result.visited and not covered and not self._is_blocked(path):
-                vanished.append(path)
-        return vanished
+            if id_ in self.result.visited:
+                continue
+            if self._ignore.ignores_path(path, self._root):
+                self.result.ignored.append(path)
+            elif not (missing and inside(path, missing)) and not self._is_blocked(path):
+                missing = path
+                self.result.missing.append(path)
 
     def _is_blocked(self, path: bytes) -> bool:
         return any(at_or_inside(path, blocked) for blocked, _ in self.result.blocked)

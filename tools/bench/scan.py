@@ -55,11 +55,12 @@ def run_scan(
     root: Path, database: Database, on_batch: Callable[[list[Sighting]], None] | None = None
 ) -> tuple[int, int]:
     """Scan once; return the numbers of files found and of files changed."""
-    scan = Scan(database, 1, frozenset(), IgnoreRules((), b"/nowhere"), lambda path: 0.0, lambda: False)
+    scan = Scan(*(database, 1, bytes(root), frozenset(), IgnoreRules((), b"/nowhere")), lambda path: 0.0, lambda: False)
     for batch in scan.walk(bytes(root)):
         if on_batch is not None:
             on_batch(batch)
-    assert not scan.vanished_directories(bytes(root))
+    scan.add_unvisited(bytes(root))
+    assert not scan.result.missing
     return scan.result.files, scan.result.changed
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from catalog.json_types.status import HeadStatusJson, ModelStatusJson, StatusJson
 
 StatusLine = tuple[str, str, bool]  # name, value, whether it needs attention
-STATES: tuple[Literal["ok", "rejected", "pending", "gone", "unreachable"], ...] = (
-    *("ok", "rejected", "pending", "gone", "unreachable"),
+STATES: tuple[Literal["ok", "rejected", "pending", "gone", "unreachable", "ignored"], ...] = (
+    *("ok", "rejected", "pending", "gone", "unreachable", "ignored"),
 )
 
 

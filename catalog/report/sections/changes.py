@@ -3,13 +3,14 @@
 from typing import TYPE_CHECKING, cast
 
 from catalog.context import CatalogContext
+from catalog.files.ignored import count_ignored
 from catalog.report.elements import Baseline, Section, Table
 from catalog.report.wording import format_change, pluralize
 
 if TYPE_CHECKING:
     from catalog.json_types.report import ChangesSectionJson
 
-HEADLINE_COUNTS = ("ok", "rejected", "pending", "gone", "unreachable", "files")
+HEADLINE_COUNTS = ("ok", "rejected", "pending", "gone", "unreachable", "ignored", "files")
 FILE_COUNTS_SQL = (
     "SELECT CASE WHEN v.away IS NOT NULL AND t.state != 'gone' THEN 'unreachable' ELSE t.state END, sum(t.files)"
     " FROM tally t JOIN volume v ON v.id = t.volume GROUP BY 1"
@@ -48,13 +49,15 @@ def _headline(changed: dict[str, int], day: str) -> str:
 def _counts(context: CatalogContext) -> "ChangesSectionJson":
     database = context.database
     states = {state: int(files) for state, files in database.rows(FILE_COUNTS_SQL)}
+    ignored = count_ignored(database)
     return {
         "files": sum(states.values()) - states.get("gone", 0),
         "ok": states.get("ok", 0),
         "rejected": states.get("rejected", 0),
         "pending": states.get("pending", 0),
-        "gone": states.get("gone", 0),
+        "gone": states.get("gone", 0) - ignored,
         "unreachable": states.get("unreachable", 0),
+        "ignored": ignored,
         "contents": int(database.value("SELECT count(*) FROM content WHERE refs > 0")),
         "vectors": int(database.value("SELECT count(*) FROM vector WHERE live = 1")),
         "labels": int(database.value("SELECT count(*) FROM label")),

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from catalog.context import CatalogContext
+from catalog.files.ignored import count_ignored
 from catalog.formatting import format_utc, format_utc_or_none, path_text, printable_path
 from catalog.report.elements import Baseline, Cell, Section, Table
 from catalog.report.wording import DAY_SECONDS, format_duration, format_local_date, pluralize
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 STALE_DAYS = 3  # scans are due every hour: after that long, nobody guards the collection
 FILE_COUNTS_SQL = "SELECT volume, sum(files), sum(files) FILTER (WHERE state = 'gone') FROM tally GROUP BY volume"
+GONE_SQL = "SELECT coalesce(sum(files), 0) FROM tally WHERE state = 'gone'"
 ScanTimes = dict[int, float | None]  # volume id: last complete scan, seconds since the epoch
 
 
@@ -26,7 +28,7 @@ def section(context: CatalogContext, now: float, baseline: Baseline) -> Section:
     files = _file_counts(context.database, volumes)
     record: RootsSectionJson = {
         "away": len(absent),
-        "gone": int(context.database.value("SELECT coalesce(sum(files), 0) FROM tally WHERE state = 'gone'")),
+        "gone": int(context.database.value(GONE_SQL)) - count_ignored(context.database),
         "volumes": [_record(volume, files, scanned) for volume in shown],
     }
     return Section(

@@ -11,7 +11,7 @@ from catalog.files.observe import Sighting, record_missing_path, record_sighting
 from catalog.files.results import accept_file, add_vector
 from catalog.filesystem.stat_signature import signature_of
 from catalog.store.models import set_current_model
-from catalog.store.volumes import block_directory, unblock_directory
+from catalog.store.volumes import block_directory, dissolve_volume
 from models.decode.reason import RejectReason
 from tests.support.catalog_on_disk import Shelf
 
@@ -91,7 +91,7 @@ def test_a_blocked_directory_is_renamed_and_unblocked(shelf: Shelf) -> None:
     os.rename(shelf.path("a"), shelf.path("z"))
     move_directory_rows(shelf.database, shelf.path("a"), shelf.path("z"), 2.0)
     assert shelf.database.rows("SELECT path FROM volume WHERE kind = 'blocked'") == [(shelf.path("z/b"),)]
-    unblock_directory(shelf.database, shelf.path("z/b"), 3.0)
+    dissolve_volume(shelf.database, shelf.path("z/b"), 3.0)
     assert shelf.database.rows("SELECT volume, files FROM tally WHERE files > 0") == [(1, 1)]
     assert shelf.states() == {"z/b/c": "ok"}
 
