@@ -34,6 +34,7 @@ STATE_STYLES = {
     "gone": "dim",
     "unreachable": "magenta",
     "ignored": "dim",
+    "dropped": "dim",
 }
 
 

@@ -21,7 +21,8 @@ from catalog.similarity.index_file import read_header
 from catalog.store.change_log import last_seq
 from catalog.store.database import Database
 from catalog.store.models import Model, count_live_vectors, current_model, next_model
-from catalog.store.volumes import Volume, all_volumes
+from catalog.store.roots import same_marker_paths
+from catalog.store.volumes import SHOWN_STATE_SQL, Volume, all_volumes
 
 if TYPE_CHECKING:
     from catalog.json_types.status import (
@@ -46,7 +47,8 @@ def collect_status(context: CatalogContext) -> "StatusJson":
         current, following = current_model(database), next_model(database)
         vectors = count_live_vectors(database, current.id) if current else 0
         seq = last_seq(database, current.id) if current else 0
-        volumes = [volume for volume in all_volumes(database) if volume.kind == "root" or volume.away]
+        volumes = [volume for volume in all_volumes(database) if not volume.dropped]
+        same_marker = same_marker_paths(volumes)
         damage = [rate.record(limit) for rate in damage_rates(database, now, DAMAGE_DAYS)]
         rot, suspect = count_damaged(database), count_suspects(database)
     health = service_health(state, now)
@@ -63,7 +65,7 @@ def collect_status(context: CatalogContext) -> "StatusJson":
             "wanted": _unprepared_bundle(context, current, following),
         },
         "head": head_status(database, live),
-        "roots": [_root(volume) for volume in volumes],
+        "roots": [_root(volume, same_marker) for volume in volumes if volume.kind == "root" or volume.away],
         "daemon": _service(health),
         "watch": live["watch"] if live else None,
         "verified": verification_coverage(database, context.config.scrub.days, now),
@@ -75,15 +77,24 @@ def collect_status(context: CatalogContext) -> "StatusJson":
 
 
 def _file_counts(database: Database) -> "tuple[FileCountsJson, dict[str, int]]":
-    """Return the number of files by state, those of absent volumes as unreachable, and of rejected files by reason."""
+    """Return the number of files by the state that is shown, and of reachable rejected files by reason."""
     ignored = count_ignored(database)
-    states = {"ok": 0, "rejected": 0, "pending": 0, "gone": -ignored, "unreachable": 0, "ignored": ignored}
+    states = {
+        "ok": 0,
+        "rejected": 0,
+        "pending": 0,
+        "gone": -ignored,
+        "unreachable": 0,
+        "dropped": 0,
+        "ignored": ignored,
+    }
     reasons: dict[str, int] = {}
     for state, reason, away, files in database.rows(
-        "SELECT t.state, t.reason, v.away IS NOT NULL, sum(t.files) FROM tally t JOIN volume v ON v.id = t.volume"
+        f"SELECT {SHOWN_STATE_SQL.replace('f.state', 't.state')}, t.reason, v.away IS NOT NULL, sum(t.files)"
+        " FROM tally t JOIN volume v ON v.id = t.volume"
         " WHERE t.files > 0 GROUP BY 1, 2, 3"
     ):
-        states["unreachable" if away and state != "gone" else state] += files
+        states[state] += files
         if state == "rejected" and not away:
             reasons[reason] = reasons.get(reason, 0) + files
     return cast("FileCountsJson", {"total": sum(states.values()), **states}), reasons
@@ -116,7 +127,7 @@ def _unprepared_bundle(context: CatalogContext, current: Model | None, following
     return None if not folders or str(bundle_folder(bundle, context.config.state)) in folders else bundle
 
 
-def _root(volume: Volume) -> "RootJson":
+def _root(volume: Volume, same_marker: dict[bytes, bytes]) -> "RootJson":
     return {
         "path": path_text(volume.path),
         "kind": volume.kind,
@@ -124,6 +135,7 @@ def _root(volume: Volume) -> "RootJson":
         "reason": volume.away,
         "held": volume.held,
         "since": volume.since,
+        "same_marker": path_text(same_marker[volume.path]) if volume.path in same_marker else None,
     }
 
 

@@ -8,6 +8,7 @@ from catalog.filesystem.stat_signature import Signature, signature_at
 from catalog.formatting import path_text
 from catalog.store.database import Database
 from catalog.store.directories import directory_id
+from catalog.store.volumes import DROPPED, NOT_DROPPED_SQL, SHOWN_STATE_SQL
 
 if TYPE_CHECKING:
     from catalog.json_types.files import FileJson
@@ -41,8 +42,8 @@ SUSPECT = "suspect"  # shown as the reason of an ok file
 PAGE_ROWS = 2000  # rows per query: a cursor must not stay open while a person reads the output
 
 ENTRY_SQL = (
-    "SELECT f.id, d.path, f.name, CASE WHEN f.state = 'gone' THEN iif(f.detail = 'ignored', 'ignored', 'gone')"
-    " WHEN v.away IS NULL THEN f.state ELSE 'unreachable' END,"
+    "SELECT f.id, d.path, f.name,"
+    f" iif(f.state = 'gone' AND f.detail = 'ignored', 'ignored', {SHOWN_STATE_SQL}),"
     " iif(v.away IS NOT NULL, v.away, iif(f.state = 'ok' AND c.suspect IS NOT NULL, 'suspect', f.reason)),"
     " iif(f.state = 'gone', NULL, coalesce(f.detail, iif(f.state = 'ok', c.suspect, NULL))), hex(c.sha256),"
     " f.size, c.format, c.width, c.height,"
@@ -54,7 +55,7 @@ ENTRY_SQL = (
 
 
 class FileEntry(NamedTuple):
-    """A file. `state`: as shown to the owner, with files of an absent volume `unreachable`, and `ignored` ones."""
+    """A file. `state`: as shown to the owner: `unreachable` or `dropped` on an absent volume, or `ignored`."""
 
     id: int
     directory: bytes
@@ -167,6 +168,19 @@ def count_suspects(database: Database) -> int:
     )
 
 
+def kept_content_sql(database: Database, content: str) -> str:
+    """Return a condition, to append to a WHERE, that a content has a file outside dropped roots; "" if none is dropped.
+
+    `content`: the SQL column with the content's id.
+    """
+    if database.row("SELECT 1 FROM volume WHERE away = ?", DROPPED) is None:
+        return ""
+    return (
+        " AND EXISTS (SELECT 1 FROM file f JOIN directory d ON d.id = f.directory JOIN volume v ON v.id = d.volume"
+        f" WHERE f.content = {content} AND f.state != 'gone' AND {NOT_DROPPED_SQL})"
+    )
+
+
 def _directories(database: Database, top: bytes) -> list[tuple[Any, ...]]:
     if not top:
         return database.rows("SELECT id FROM directory ORDER BY path")
@@ -207,7 +221,7 @@ def entry_by_id(database: Database, file: int) -> FileEntry | None:
 
 
 def files_with_content(database: Database, content: int) -> list[FileEntry]:
-    """Return the files that hold a content and are not gone, reachable ones first."""
+    """Return the files that hold a content and are neither gone nor dropped, reachable ones first."""
     return files_with_contents(database, [content]).get(content, [])
 
 
@@ -216,8 +230,8 @@ def files_with_contents(
 ) -> dict[int, list[FileEntry]]:
     """Return `files_with_content` of several contents, by content. `condition`: SQL that is appended to the WHERE."""
     rows = database.rows(
-        f"{ENTRY_SQL} WHERE f.content IN ({','.join('?' * len(contents))}) AND f.state != 'gone'{condition}"
-        " ORDER BY v.away IS NOT NULL, f.id",
+        f"{ENTRY_SQL} WHERE f.content IN ({','.join('?' * len(contents))}) AND f.state != 'gone'"
+        f" AND {NOT_DROPPED_SQL}{condition} ORDER BY v.away IS NOT NULL, f.id",
         *contents,
         *values,
     )

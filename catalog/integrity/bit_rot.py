@@ -40,7 +40,7 @@ def hash_mismatches(database: Database, since: float) -> list[HashMismatch]:
     )
     found = {entry.id: (entry, at) for file, at in rotten if (entry := entry_by_id(database, file)) is not None}
     found |= {entry.id: (entry, at) for path, at in mismatches if (entry := entry_at(database, path)) is not None}
-    listed = sorted((entry.path, entry, at) for entry, at in found.values() if entry.state != "gone")
+    listed = sorted((entry.path, entry, at) for entry, at in found.values() if entry.state not in ("gone", "dropped"))
     return [_hash_mismatch(database, entry, at) for _, entry, at in listed]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from catalog.config.load import Config
 from catalog.filesystem.ignore import IgnoreRules
 from catalog.filesystem.mounts import Mount, read_mounts
-from catalog.filesystem.paths import is_real_directory, join_path, split_path
+from catalog.filesystem.paths import at_or_inside, is_real_directory, join_path, split_path
 from catalog.filesystem.stat_signature import Signature, file_kind, lstat_or_none, signature_of
 from catalog.filesystem.volume_identity import absence_reason, observe_volume
 from catalog.integrity.check_row import CatalogRow, CheckFinding, DiskEntry, compare_row
@@ -44,9 +44,10 @@ class DiskCheck:
                 yield CheckFinding("volume", root, "a root of the configuration that is not in the catalog")
         for volume in volumes:
             yield from compare_volume(volume, self._config.roots, self._mounts)
-        inner_volumes = {volume.path for volume in volumes if volume.kind != "root"}
+        inner_volumes = {volume.path for volume in volumes}
         for volume in volumes:
-            if volume.away is None and not _absence_reason(volume, self._mounts):
+            present = volume.away is None and not _absence_reason(volume, self._mounts)
+            if present and is_configured(volume, self._config.roots):
                 yield from self._volume(volume, inner_volumes)
 
     def _volume(self, volume: Volume, inner_volumes: set[bytes]) -> Iterator[CheckFinding]:
@@ -132,7 +133,7 @@ class DiskCheck:
 
 def compare_volume(volume: Volume, roots: tuple[bytes, ...], mounts: list[Mount]) -> Iterator[CheckFinding]:
     """Yield a finding where a volume is present on disk but away in the catalog, or the reverse."""
-    if volume.kind == "blocked" or (volume.kind == "root" and volume.path not in roots):
+    if volume.kind == "blocked" or not is_configured(volume, roots):
         return
     reason = _absence_reason(volume, mounts)
     if reason and volume.away is None:
@@ -141,6 +142,11 @@ def compare_volume(volume: Volume, roots: tuple[bytes, ...], mounts: list[Mount]
         yield CheckFinding("volume", volume.path, f"away in the catalog ({volume.away}), but present")
     elif not volume.identity and not reason:
         yield CheckFinding("volume", volume.path, "has no identity")
+
+
+def is_configured(volume: Volume, roots: tuple[bytes, ...]) -> bool:
+    """Return whether the volume is a root of the configuration, or inside one. Pure."""
+    return any(at_or_inside(volume.path, root) for root in roots)
 
 
 def _absence_reason(volume: Volume, mounts: list[Mount]) -> str:

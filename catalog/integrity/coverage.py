@@ -4,6 +4,7 @@ import math
 from typing import TYPE_CHECKING
 
 from catalog.store.database import Database
+from catalog.store.volumes import DROPPED, NOT_DROPPED_SQL
 from models.decode.reason import RejectReason
 
 if TYPE_CHECKING:
@@ -46,18 +47,31 @@ def _file_counts(database: Database) -> tuple[int, int, int]:
     ((total, pending, without_bytes),) = database.rows(
         "SELECT coalesce(sum(files), 0), coalesce(sum(files) FILTER (WHERE state = 'pending'), 0),"
         " coalesce(sum(files) FILTER (WHERE state = 'rejected' AND reason IN (?, ?)), 0)"
-        " FROM tally WHERE state != 'gone'",
+        f" FROM tally t JOIN volume v ON v.id = t.volume AND {NOT_DROPPED_SQL} WHERE state != 'gone'",
         *NO_CONTENT_REASONS,
     )
     return total - without_bytes, pending, without_bytes
 
 
 def _count_settled(database: Database, condition: str, *values: float) -> int:
-    return int(database.value(f"SELECT count(*) FROM file WHERE {SETTLED_SQL} AND {READ_AT_SQL} {condition}", *values))
+    """Count the settled files that were last read at such a time, except those of dropped roots.
+
+    These are counted apart, if there are any: a join would read every row of the collection.
+    """
+    chosen = f"{SETTLED_SQL} AND {READ_AT_SQL} {condition}"
+    dropped_sql = (
+        "SELECT count(*) FROM volume v CROSS JOIN directory d ON d.volume = v.id"
+        f" CROSS JOIN file f ON f.directory = d.id WHERE v.away = ? AND f.{chosen}"
+    )
+    count = int(database.value(f"SELECT count(*) FROM file WHERE {chosen}", *values))
+    return count - int(database.value(dropped_sql, DROPPED, *values))
 
 
 def _oldest_reading_days(database: Database, now: float) -> float | None:
     oldest = database.value(
-        f"SELECT {READ_AT_SQL} FROM file WHERE {SETTLED_SQL} AND {READ_AT_SQL} > 0 ORDER BY {READ_AT_SQL} LIMIT 1"
+        f"SELECT {READ_AT_SQL} FROM file f WHERE {SETTLED_SQL} AND {READ_AT_SQL} > 0 AND NOT EXISTS"
+        " (SELECT 1 FROM directory d JOIN volume v ON v.id = d.volume AND v.away = ? WHERE d.id = f.directory)"
+        f" ORDER BY {READ_AT_SQL} LIMIT 1",
+        DROPPED,
     )
     return None if oldest is None else max(0.0, (now - float(oldest)) / DAY_SECONDS)

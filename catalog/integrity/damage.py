@@ -13,6 +13,7 @@ from catalog.formatting import path_text, printable_path
 from catalog.journal import format_timestamp
 from catalog.store.database import Database
 from catalog.store.events import record_event
+from catalog.store.volumes import NOT_DROPPED_SQL
 from catalog.verdict.case import DAMAGE_VERDICTS, Verdict, VerdictKind
 
 ACCEPTED_KIND = "accepted"  # of a journal entry, and of an event
@@ -23,7 +24,8 @@ DAMAGE_PERSISTING_VERDICTS = (VerdictKind.METADATA, VerdictKind.CHANGED)
 CURRENT_DAMAGE_SQL = (
     " FROM history h JOIN file f ON f.id = h.file AND f.state != 'gone' WHERE h.verdict IN ('rot', 'rot?')"
     " AND h.id = (SELECT id FROM history WHERE file = h.file AND verdict NOT IN ('metadata only', 'changed')"
-    " ORDER BY id DESC LIMIT 1)"
+    " ORDER BY id DESC LIMIT 1) AND EXISTS (SELECT 1 FROM directory d JOIN volume v ON v.id = d.volume"
+    f" WHERE d.id = f.directory AND {NOT_DROPPED_SQL})"
 )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from catalog.files.queries import rejected_entries
 from catalog.formatting import format_utc_or_none, path_text
 from catalog.store.database import Database
+from catalog.store.volumes import NOT_DROPPED_SQL
 
 if TYPE_CHECKING:
     from catalog.json_types.integrity import DamageRateJson, RejectedFileJson
@@ -93,7 +94,8 @@ def damage_rates(database: Database, now: float, days: int) -> list[DamageRate]:
     """Return the rate of every root and day within the last `days`, newest first, without future days."""
     today = int(now // DAY_SECONDS)
     rows = database.rows(
-        "SELECT r.path, i.day, sum(i.files), sum(i.damaged) FROM intake i JOIN volume v ON v.id = i.volume"
+        "SELECT r.path, i.day, sum(i.files), sum(i.damaged) FROM intake i"
+        f" JOIN volume v ON v.id = i.volume AND {NOT_DROPPED_SQL}"
         " JOIN volume r ON r.id = coalesce(v.root, v.id) WHERE i.day BETWEEN ? AND ? GROUP BY 1, 2 ORDER BY 2 DESC, 1",
         *(today - days + 1, today),
     )

@@ -20,6 +20,7 @@ from catalog.filesystem.paths import split_path
 from catalog.filesystem.stat_signature import Signature, file_kind, lstat_or_none, signature_of
 from catalog.filesystem.volume_identity import observe_volume
 from catalog.formatting import printable_path
+from catalog.integrity.check_disk import is_configured
 from catalog.integrity.check_row import NO_CONTENT_KINDS, CheckFinding
 from catalog.integrity.check_store import bad_vectors
 from catalog.integrity.dangling_rows import repair_dangling_rows
@@ -29,6 +30,7 @@ from catalog.store.database import Database
 from catalog.store.directories import directory_id, innermost_volume, rebuild_tally
 from catalog.store.events import record_event
 from catalog.store.migrations import RECOVER_REMEDY
+from catalog.store.roots import move_root, moved_root
 from catalog.store.volumes import adopt_volume, all_volumes, block_directory, update_volume, volume_remedy
 from catalog.verdict.case import Verdict, VerdictKind
 
@@ -130,9 +132,12 @@ def _update_volumes(config: Config, database: Database, now: float) -> int:
     known = {volume.path for volume in all_volumes(database) if volume.kind == "root"}
     for root in config.roots:
         if root not in known:
-            adopt_volume(database, root, "root", observe_volume(root, mounts), now)
+            seen = observe_volume(root, mounts)
+            moved = moved_root(database, root, seen, config.roots, mounts)
+            if moved is None or not move_root(database, moved, root, now):
+                adopt_volume(database, root, "root", seen, now)
     for volume in all_volumes(database):
-        if volume.kind == "mount" or (volume.kind == "root" and volume.path in config.roots):
+        if volume.kind != "blocked" and is_configured(volume, config.roots):
             update_volume(database, volume, observe_volume(volume.path, mounts), now)
     return sum(volume.away is not None for volume in all_volumes(database) if volume.path in config.roots)
 

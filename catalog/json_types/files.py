@@ -7,8 +7,8 @@ class FileJson(TypedDict):
     """`catalog ls`: one line per file."""
 
     path: str  # absolute path
-    state: str  # pending, ok, rejected, gone, unreachable or ignored
-    reason: str | None  # why it is rejected or unreachable; "suspect" for an ok file that may be damaged
+    state: str  # pending, ok, rejected, gone, unreachable, dropped or ignored
+    reason: str | None  # why it is rejected, unreachable or dropped; "suspect" for an ok file that may be damaged
     detail: str | None  # the decoder's message, or why the file is suspect
     sha256: str | None  # SHA-256 of the file's bytes, hexadecimal; null until it is read
     bytes: int  # size of the file, bytes

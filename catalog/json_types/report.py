@@ -83,7 +83,7 @@ class ServiceSectionJson(TypedDict):
 class ChangesSectionJson(TypedDict):
     """Section `changes`: counts."""
 
-    files: int  # files that are not gone
+    files: int  # files that are not gone, without those of dropped roots
     ok: int  # read and embedded
     rejected: int  # not readable as images
     pending: int  # waiting to be read

@@ -14,6 +14,7 @@ class FileCountsJson(TypedDict):
     pending: int  # waiting to be read
     gone: int  # deleted from disk
     unreachable: int  # on a root or mount that is absent
+    dropped: int  # on a root that you took out of the configuration
     ignored: int  # excluded by a pattern of `ignore` after they were read
 
 
@@ -72,6 +73,7 @@ class RootJson(TypedDict):
     reason: str | None  # why it is unreachable
     held: bool  # whether so many files vanished at once that nothing is marked gone until you confirm
     since: float  # when the state last changed, seconds since the epoch
+    same_marker: str | None  # another present root with the same marker, such as a copied disk
 
 
 class ServiceJson(TypedDict):

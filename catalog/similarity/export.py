@@ -45,6 +45,8 @@ def _write_rows(context: CatalogContext, model: Model, lines: IO[bytes], array: 
     for vector_id, content, vector in _vector_rows(context, model):
         sha256 = context.database.value("SELECT hex(sha256) FROM content WHERE id = ?", content)
         paths = [path_text(entry.path) for entry in files_with_content(context.database, content)]
+        if not paths:  # all of its files are on a dropped root
+            continue
         _write_line(lines, {"row": rows, "vector": vector_id, "sha256": sha256.lower(), "paths": paths})
         if array is not None:
             array.write(vector.astype("<f2").tobytes())

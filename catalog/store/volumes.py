@@ -7,12 +7,20 @@ from catalog.filesystem.mounts import read_mounts
 from catalog.filesystem.paths import subtree_range
 from catalog.filesystem.stat_signature import Nanoseconds, signature_at
 from catalog.filesystem.volume_identity import VolumeObservation, absence_reason, observe_volume, volume_identity
-from catalog.store.database import Database
+from catalog.store.database import Database, Row
 from catalog.store.directories import assign_subtree, innermost_volume, rebuild_tally
 from catalog.store.events import record_event
 
 COLUMNS = "id, root, path, kind, identity, away, since, missed, known, accepted"
 SAMPLE_FILES = 32  # known files to check when a filesystem's identity changed
+DROPPED = "not in the configuration"  # the reason for absence of a dropped root, and of all mounts inside it
+RETURNED_BLOCK = "it could not be read before its root was dropped"  # until the next scan
+# The state of a file as shown to its owner: those of an absent volume are unreachable or, by choice, dropped.
+SHOWN_STATE_SQL = (
+    "CASE WHEN v.away IS NULL OR f.state = 'gone' THEN f.state"
+    f" WHEN v.away = '{DROPPED}' THEN 'dropped' ELSE 'unreachable' END"
+)
+NOT_DROPPED_SQL = f"v.away IS NOT '{DROPPED}'"
 
 
 class Volume(NamedTuple):
@@ -37,6 +45,11 @@ class Volume(NamedTuple):
     def held(self) -> bool:
         """Whether a scan missed too many files to believe that all of them were deleted."""
         return self.missed is not None
+
+    @property
+    def dropped(self) -> bool:
+        """Whether its owner took it out of the configuration. It keeps all data, and raises no alarm."""
+        return self.away == DROPPED
 
     @property
     def in_place(self) -> bool:
@@ -72,15 +85,17 @@ def adopt_volume(database: Database, path: bytes, kind: str, seen: VolumeObserva
 
     A volume that cannot be read yet gets a row without identity, and is adopted when it first can be.
     """
-    root = None if kind == "root" else _root_id(database, path)
+    root = None if kind == "root" else _root_id(database, os.path.dirname(path))
     id_ = database.value(
         "INSERT INTO volume(root, path, kind, identity, away, since) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (path)"
-        " DO UPDATE SET identity = excluded.identity, kind = excluded.kind, away = excluded.away,"
+        " DO UPDATE SET root = excluded.root, identity = excluded.identity, kind = excluded.kind, away = excluded.away,"
         " since = excluded.since RETURNING id",
         *(root, path, kind, "" if seen.problem else volume_identity(kind, seen), seen.problem or None, now),
     )
-    if kind != "root":
-        assign_subtree(database, path, int(id_))
+    if kind == "root":
+        low, high = subtree_range(path)
+        database.run("UPDATE volume SET root = ? WHERE kind != 'root' AND path >= ? AND path < ?", id_, low, high)
+    assign_subtree(database, path, int(id_))
     record_event(database, now, "volume", path, f"{kind} known as {volume_identity(kind, seen)}")
 
 
@@ -106,25 +121,17 @@ def update_volume(database: Database, volume: Volume, seen: VolumeObservation, n
     elif away == (volume.away or ""):
         return ""
     database.run("UPDATE volume SET away = ?, since = ? WHERE id = ?", away or None, now, volume.id)
+    if volume.dropped:
+        database.run(
+            "UPDATE volume SET away = ? WHERE root = ? AND kind = 'blocked' AND away = ?",
+            *(RETURNED_BLOCK, volume.id, DROPPED),
+        )
     if away == (volume.away or ""):
         return ""
     record_event(database, now, "volume away" if away else "volume back", volume.path, away)
     if away:
         return "" if volume.away else "away"
     return "back"
-
-
-def retire_volume(database: Database, volume: Volume, now: float) -> str:
-    """Mark a root that was removed from the configuration as away, keeping its rows. Call inside a transaction.
-
-    Return "away" if it was present until now, else "".
-    """
-    reason = "not in the configuration"
-    if volume.away == reason:
-        return ""
-    database.run("UPDATE volume SET away = ?, since = ? WHERE id = ?", reason, now, volume.id)
-    record_event(database, now, "volume away", volume.path, reason)
-    return "" if volume.away else "away"
 
 
 def volume_is_present(database: Database, id_: int) -> bool:
@@ -146,15 +153,20 @@ def sample_matches(database: Database, volume: Volume) -> bool:
 
     This tells a copied disk, or a share with a new id after a restart, from another disk.
     """
-    rows = database.rows(
-        "SELECT d.path, f.name, f.size, f.mtime_ns FROM file f JOIN directory d ON d.id = f.directory"
-        " WHERE d.volume = ? AND f.state IN ('ok', 'rejected') ORDER BY f.inode LIMIT ?",
-        *(volume.id, SAMPLE_FILES),
-    )
+    rows = sample_files(database, volume.id)
     return bool(rows) and 2 * sum(_file_matches(*row) for row in rows) > len(rows)
 
 
-def _file_matches(directory: bytes, name: bytes, size: int, mtime_ns: Nanoseconds) -> bool:
+def sample_files(database: Database, volume: int) -> list[Row]:
+    """Return path of the directory, name, size, mtime and inode of a few known files of a volume."""
+    return database.rows(
+        "SELECT d.path, f.name, f.size, f.mtime_ns, f.inode FROM file f JOIN directory d ON d.id = f.directory"
+        " WHERE d.volume = ? AND f.state IN ('ok', 'rejected') ORDER BY f.inode LIMIT ?",
+        *(volume, SAMPLE_FILES),
+    )
+
+
+def _file_matches(directory: bytes, name: bytes, size: int, mtime_ns: Nanoseconds, inode: int) -> bool:
     seen = signature_at(os.path.join(directory, name))
     return seen is not None and (seen.size, seen.mtime_ns) == (size, mtime_ns)
 

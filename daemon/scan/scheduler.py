@@ -176,7 +176,7 @@ class Scanner:
 
     def _other_mounts(self, volume: Volume, mounts: list[Mount]) -> frozenset[bytes]:
         """Return where the walk stops: at other mounts, and at the empty mount points of those that are away."""
-        known = {other.path for other in all_volumes(self._database) if other.kind == "mount"}
+        known = {other.path for other in all_volumes(self._database) if other.kind != "blocked"}
         return frozenset(known | {mount.path for mount in mounts}) - {volume.path}
 
     def _walk(self, scan: Scan, top: bytes) -> None:

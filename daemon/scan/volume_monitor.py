@@ -5,18 +5,22 @@ import time
 from functools import partial
 from typing import NamedTuple
 
+import structlog
+
 from catalog.config.load import Config
 from catalog.filesystem.ignore import IgnoreRules
 from catalog.filesystem.mounts import Mount, mounts_below, read_mounts
-from catalog.filesystem.paths import at_or_inside
-from catalog.filesystem.volume_identity import VolumeObservation, observe_volume
+from catalog.filesystem.paths import at_or_inside, inside
+from catalog.filesystem.volume_identity import VolumeObservation, absence_reason, observe_volume
 from catalog.store.database import Database
-from catalog.store.volumes import Volume, adopt_volume, all_volumes, retire_volume, update_volume
+from catalog.store.roots import drop_root, join_root, move_root, moved_root
+from catalog.store.volumes import Volume, adopt_volume, all_volumes, update_volume
 from daemon.writer import Writer
 
 PSEUDO_FILESYSTEMS = frozenset(
     {"proc", "sysfs", "devtmpfs", "devpts", "cgroup2", "cgroup", "mqueue", "autofs", "securityfs"}
 )
+log = structlog.get_logger()
 
 
 class VolumeTransition(NamedTuple):
@@ -55,8 +59,8 @@ class VolumeMonitor:
         mounts = read_mounts()
         before = {volume.path: volume for volume in all_volumes(self._database)}
         for root in self._roots:
-            if root not in before or before[root].kind != "root":
-                self._adopt(root, "root", mounts)
+            self._place_root(root, before.get(root), mounts)
+        self._join_inner_roots(mounts)
         self._adopt_new_mounts(mounts, before)
         transitions: list[VolumeTransition] = []
         for volume in all_volumes(self._database):
@@ -65,6 +69,30 @@ class VolumeMonitor:
             if change or is_new:
                 transitions.append(VolumeTransition(volume, away=change == "away"))
         return transitions
+
+    def _place_root(self, path: bytes, known: Volume | None, mounts: list[Mount]) -> None:
+        """Give a root of the configuration its row: that of the root that has moved here, or a new one."""
+        if known is not None and known.kind == "root" and known.identity:
+            return
+        seen = observe_volume(path, mounts)
+        moved = moved_root(self._database, path, seen, self._roots, mounts)
+        if moved is not None and self._writer.commit(partial(move_root, root=moved, path=path, now=time.time())):
+            log.info("root_moved", path=path, source=moved.path)
+        elif known is None or known.kind != "root":
+            self._adopt(path, "root", mounts)
+
+    def _join_inner_roots(self, mounts: list[Mount]) -> None:
+        """Make known roots inside a configured root a part of it. An absent or held one is guarded until it is back."""
+        for volume in all_volumes(self._database):
+            if volume.kind != "root" or volume.held or not any(inside(volume.path, root) for root in self._roots):
+                continue
+            seen = observe_volume(volume.path, mounts)
+            if absence_reason(volume.kind, volume.identity, seen):
+                continue
+            if seen.mounted:
+                self._adopt(volume.path, "mount", mounts)
+            else:
+                self._writer.commit(partial(join_root, root=volume, now=time.time()))
 
     def _adopt(self, path: bytes, kind: str, mounts: list[Mount]) -> None:
         self._writer.commit(
@@ -86,10 +114,13 @@ class VolumeMonitor:
 
     def _update(self, volume: Volume, mounts: list[Mount]) -> str:
         """Update one row; return "away", "back" or "" if nothing changed."""
+        if not self._configured(volume.path):
+            if volume.kind == "root" and not volume.dropped:
+                log.info("root_dropped", path=volume.path)
+                self._writer.commit(partial(drop_root, root=volume, now=time.time()))
+            return ""
         if volume.kind == "blocked":
             return ""
-        if volume.kind == "root" and volume.path not in self._roots:
-            return str(self._writer.commit(partial(retire_volume, volume=volume, now=time.time())))
         seen = observe_volume(volume.path, mounts)
         if volume.absence(seen) == (volume.away or ""):
             return ""

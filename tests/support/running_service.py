@@ -19,11 +19,12 @@ from catalog.config.load import Config, load_config
 from catalog.filesystem.volume_identity import write_marker
 from catalog.integrity.check import CheckFinding, check_catalog
 from catalog.store.database import Database
+from catalog.store.volumes import SHOWN_STATE_SQL
 from tests.support.tiny_bundle import write_tiny_bundle
 from tests.support.waiting import TIMEOUT_SECONDS, wait_until
 
-STATES = """
-SELECT d.path, f.name, iif(v.away IS NULL, f.state, iif(f.state = 'gone', 'gone', 'unreachable')), c.sha256, f.reason
+STATES = f"""
+SELECT d.path, f.name, {SHOWN_STATE_SQL}, c.sha256, f.reason
 FROM file f JOIN directory d ON d.id = f.directory JOIN volume v ON v.id = d.volume
   LEFT JOIN content c ON c.id = f.content
 """

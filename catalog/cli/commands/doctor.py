@@ -91,6 +91,8 @@ def check_roots(context: CatalogContext) -> Iterator[DoctorFinding]:
     """Check that each volume is present, and tell its file system and whether it is watched."""
     mounts = read_mounts()
     for volume in all_volumes(context.database):
+        if volume.dropped:
+            continue
         seen = observe_volume(volume.path, mounts)
         absence = volume.away if volume.kind == "blocked" else volume.absence(seen)
         where = f"{printable_path(volume.path)} ({mount_of(volume.path, mounts).fstype})"

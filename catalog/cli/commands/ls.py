@@ -8,7 +8,7 @@ from catalog.context import CatalogContext
 from catalog.files.queries import FileFilter, matching_entries
 from catalog.formatting import printable_path
 
-STATES = ("pending", "ok", "rejected", "gone", "unreachable", "ignored")
+STATES = ("pending", "ok", "rejected", "gone", "unreachable", "dropped", "ignored")
 
 
 @click.command("ls")

@@ -11,6 +11,7 @@ from catalog.formatting import printable_text
 from catalog.heads.retraining import head_summary
 from catalog.integrity.rejected import NORMAL_DAMAGE_RATE
 from catalog.status import collect_status
+from catalog.store.roots import same_marker_text
 from catalog.store.volumes import volume_remedy
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from catalog.json_types.status import HeadStatusJson, ModelStatusJson, StatusJson
 
 StatusLine = tuple[str, str, bool]  # name, value, whether it needs attention
-STATES: tuple[Literal["ok", "rejected", "pending", "gone", "unreachable", "ignored"], ...] = (
-    *("ok", "rejected", "pending", "gone", "unreachable", "ignored"),
+STATES: tuple[Literal["ok", "rejected", "pending", "gone", "unreachable", "dropped", "ignored"], ...] = (
+    *("ok", "rejected", "pending", "gone", "unreachable", "dropped", "ignored"),
 )
 
 
@@ -142,6 +143,8 @@ def _roots(status: "StatusJson") -> list[StatusLine]:
         lines.append((root["kind"], f"{printable_text(root['path'])}{note}", absent))
         if root["held"]:
             lines.append(("", f"  {volume_remedy(root['kind'], True)}", True))
+        if root["same_marker"]:
+            lines.append(("", f"  {same_marker_text(root['same_marker'])}", False))
     return lines
 
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from catalog.console import format_size
 from catalog.context import CatalogContext
+from catalog.files.queries import kept_content_sql
 from catalog.heads.candidates import DeletionCandidate, deletion_candidates
 from catalog.heads.stored_head import StoredHead, active_head
 from catalog.report.elements import Baseline, Cell, Section, Table, Thumbnail
@@ -53,7 +54,8 @@ def section(context: CatalogContext, now: float, baseline: Baseline) -> Section:
 
 
 def _likely(context: CatalogContext, head: StoredHead) -> tuple[int, int]:
-    ((contents, total_bytes),) = context.database.rows(LIKELY_DELETED_SQL, head.id, head.head.delete_above)
+    likely_sql = LIKELY_DELETED_SQL + kept_content_sql(context.database, "c.id")
+    ((contents, total_bytes),) = context.database.rows(likely_sql, head.id, head.head.delete_above)
     return int(contents), int(total_bytes)
 
 

@@ -6,13 +6,14 @@ from catalog.context import CatalogContext
 from catalog.files.ignored import count_ignored
 from catalog.report.elements import Baseline, Section, Table
 from catalog.report.wording import format_change, pluralize
+from catalog.store.volumes import SHOWN_STATE_SQL
 
 if TYPE_CHECKING:
     from catalog.json_types.report import ChangesSectionJson
 
 HEADLINE_COUNTS = ("ok", "rejected", "pending", "gone", "unreachable", "ignored", "files")
 FILE_COUNTS_SQL = (
-    "SELECT CASE WHEN v.away IS NOT NULL AND t.state != 'gone' THEN 'unreachable' ELSE t.state END, sum(t.files)"
+    f"SELECT {SHOWN_STATE_SQL.replace('f.state', 't.state')}, sum(t.files)"
     " FROM tally t JOIN volume v ON v.id = t.volume GROUP BY 1"
 )
 
@@ -51,7 +52,7 @@ def _counts(context: CatalogContext) -> "ChangesSectionJson":
     states = {state: int(files) for state, files in database.rows(FILE_COUNTS_SQL)}
     ignored = count_ignored(database)
     return {
-        "files": sum(states.values()) - states.get("gone", 0),
+        "files": sum(states.values()) - states.get("gone", 0) - states.get("dropped", 0),
         "ok": states.get("ok", 0),
         "rejected": states.get("rejected", 0),
         "pending": states.get("pending", 0),

@@ -21,7 +21,7 @@ ScanTimes = dict[int, float | None]  # volume id: last complete scan, seconds si
 
 def section(context: CatalogContext, now: float, baseline: Baseline) -> Section:
     """Show all roots, and mounts that are absent."""
-    volumes = all_volumes(context.database)
+    volumes = [volume for volume in all_volumes(context.database) if not volume.dropped]
     shown = [volume for volume in volumes if volume.kind == "root" or volume.away]
     absent = [volume for volume in shown if volume.away]
     scanned: ScanTimes = dict(context.database.rows("SELECT id, scanned_at FROM volume"))

@@ -24,7 +24,8 @@ from catalog.files.mass_deletion import (
 from catalog.files.observe import record_missing_path
 from catalog.filesystem.mounts import read_mounts
 from catalog.filesystem.volume_identity import observe_volume
-from catalog.store.volumes import Volume, adopt_volume, all_volumes, retire_volume, update_volume
+from catalog.store.roots import drop_root
+from catalog.store.volumes import Volume, adopt_volume, all_volumes, update_volume
 from tests.support.catalog_on_disk import Shelf
 
 
@@ -167,7 +168,7 @@ def test_a_held_volume_that_goes_away_comes_back_held(shelf: Shelf) -> None:
     os.rename(shelf.root + b".away", shelf.root)
     observe_again(shelf)
     assert only_volume(shelf).away == "a scan missed 31 of 40 files"
-    retire_volume(shelf.database, only_volume(shelf), 3.0)
+    drop_root(shelf.database, only_volume(shelf), 3.0)
     assert not only_volume(shelf).in_place
     observe_again(shelf)
     assert only_volume(shelf).in_place and only_volume(shelf).held
