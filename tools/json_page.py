@@ -46,6 +46,7 @@ JSON_TYPES: dict[str, tuple[type, ...]] = {
     "rejected": (integrity.RejectedFileJson, integrity.DamageRateJson),
     "report": (report.ReportJson,),
     "restore": (trash.TrashResultJson,),
+    "root list": (status.ListedRootJson,),
     "scrub": (integrity.ScrubJson,),
     "search": (files.SearchResultJson,),
     "show": (files.FileDetailsJson,),

@@ -27,6 +27,7 @@ COMMANDS = {
     "rejected": "List files that cannot be read as images, and why.",
     "report": "Show what needs attention and what is new.",
     "restore": "Restore files from the trash.",
+    "root": "List, add, rename and forget roots.",
     "scrub": "Re-read files, oldest reading first, to detect bit rot.",
     "search": "Search images by text.",
     "service": "Install or remove the systemd units.",
@@ -39,7 +40,7 @@ COMMANDS = {
 
 # The README's table of commands has the same groups in the same order.
 COMMAND_GROUPS: dict[str, tuple[str, ...]] = {
-    "Set up": ("init", "service", "doctor", "model", "completion"),
+    "Set up": ("init", "root", "service", "doctor", "model", "completion"),
     "Find images": ("search", "similar", "ls", "show", "export"),
     "Decide what to keep": ("label", "next", "train", "head", "candidates", "dups", "apart"),
     "Delete and restore": ("trash", "restore"),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from catalog.config.load import Config, format_root, load_config, parse_root
 from catalog.errors import ResourceError, UsageError, error_text
 from catalog.filesystem.atomic_write import replace_durably
+from catalog.formatting import printable_path
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 BOM = b"\xef\xbb\xbf"
 COMMENT = re.compile(r"#[^\n]*")
 LIST_SEPARATOR = re.compile(rf"(?:[ \t\r\n,]|{COMMENT.pattern})*")  # between values of a list
+COMMA_AFTER = re.compile(rf"((?:[ \t\r\n]|{COMMENT.pattern})*),")  # behind a value, after comments
 LIST_INDENT = re.compile(r"\n([ \t]*)(?=[\"'])")
 
 
@@ -81,6 +83,67 @@ def with_roots(text: str, state: Path, roots: Iterable[bytes]) -> str:
     return _checked(changed, {**missing, **old, "roots": [*old.get("roots", []), *added]}, by_hand)
 
 
+def with_root_replaced(text: str, old: bytes, new: bytes) -> str:
+    """Return the TOML text with another path in the place of a root. Pure.
+
+    Raises UsageError if it has no such root, or if its layout does not allow the change.
+    """
+    return _with_root_texts(text, old, format_root(new))
+
+
+def without_root(text: str, root: bytes) -> str:
+    """Return the TOML text without a root. Pure. Raises as `with_root_replaced` does."""
+    return _with_root_texts(text, root, None)
+
+
+def _with_root_texts(text: str, old: bytes, new: str | None) -> str:
+    import tomlkit
+
+    document, expected = _parse_toml(text)
+    listed = expected.get("roots", [])
+    changed_indices = [index for index, root in enumerate(listed) if parse_root(root) == old]
+    if not changed_indices:
+        raise UsageError(f"{printable_path(old)} is not a root in the configuration", "See `catalog root list`.")
+    roots: Any = document["roots"]
+    for index in reversed(changed_indices):
+        roots = tomlkit.value(_replace_in_list(roots, index, new))
+    document["roots"] = roots
+    kept = [new if index in changed_indices else root for index, root in enumerate(listed)]
+    by_hand = f"{tomlkit.item(new).as_string()} instead of" if new is not None else "without"
+    return _checked(
+        document.as_string(),
+        {**expected, "roots": [root for root in kept if root is not None]},
+        f"`roots` {by_hand} {tomlkit.item(format_root(old)).as_string()}.",
+    )
+
+
+def _replace_in_list(old: Any, index: int, new: str | None) -> str:
+    """Return the text of a list with one value replaced, or without it and its comma if `new` is None.
+
+    Comments stay. A line on which nothing is left goes.
+    """
+    import tomlkit
+
+    text, start, end = old.as_string()[1:-1], 0, 0
+    for value in list(old)[: index + 1]:
+        start = next(LIST_SEPARATOR.finditer(text, end)).end()
+        end = start + len(value.as_string())
+    if new is not None:
+        return f"[{text[:start]}{tomlkit.item(new).as_string()}{text[end:]}]"
+    before, after = text[:start], text[end:]
+    comma = COMMA_AFTER.match(after)
+    if comma:
+        after = comma[1] + after[comma.end() :]
+    line_start, line_end = before.rpartition("\n")[2], after.partition("\n")[0]
+    if not line_start.strip() and not line_end.strip() and "\n" in before and "\n" in after:
+        before, after = before[: len(before) - len(line_start) - 1], after[len(line_end) :]
+    elif not comma and "\n" not in text:
+        before = before.rstrip(" \t").removesuffix(",")  # the last one of a line
+    elif "\n" not in text:
+        after = after.lstrip(" \t") if before.endswith((" ", "\t")) or not before else after
+    return f"[{before}{after}]"
+
+
 def _extend_list(old: Any, values: list[str]) -> str:
     """Return the text of a list with values appended in the same layout.
 
@@ -130,6 +193,18 @@ def write_setting(place: Path, section: str, key: str, value: str) -> Config:
 def write_config(place: Path, state: Path, roots: Iterable[bytes]) -> None:
     """Create a configuration, or add missing roots to an existing one. Raises ResourceError, UsageError."""
     _rewrite(place, lambda text: with_roots(text, state, roots))
+
+
+def replace_root(place: Path, old: bytes, new: bytes) -> Config:
+    """Give a root another path; return the new configuration. Raises ResourceError, UsageError."""
+    _rewrite(place, lambda text: with_root_replaced(text, old, new))
+    return load_config(str(place))
+
+
+def remove_root(place: Path, root: bytes) -> Config:
+    """Take a root out of the configuration; return the new one. Raises ResourceError, UsageError."""
+    _rewrite(place, lambda text: without_root(text, root))
+    return load_config(str(place))
 
 
 def _rewrite(place: Path, change: Callable[[str], str]) -> None:

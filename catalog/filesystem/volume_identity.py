@@ -88,11 +88,11 @@ def write_marker(root: bytes) -> str:
 
     Return "" if it cannot be written: a read-only root is identified by its filesystem.
     """
-    existing = read_marker(root)
-    if existing:
-        return existing
     identity = str(uuid.uuid4())
     try:
+        existing = read_marker(root)
+        if existing:
+            return existing
         with open(os.path.join(root, MARKER_NAME), "x", encoding="ascii") as file:
             file.write(f"{identity}\ncatalogd recognises this directory by this file: please leave it here.\n")
     except OSError:

@@ -76,6 +76,17 @@ class RootJson(TypedDict):
     same_marker: str | None  # another present root with the same marker, such as a copied disk
 
 
+class ListedRootJson(TypedDict):
+    """`catalog root list`: one line per root."""
+
+    path: str  # absolute path
+    state: str  # present, unreachable, held, dropped (not in the configuration) or new (not scanned yet)
+    reason: str | None  # why it cannot be read; null if it is present
+    files: int  # files that are not gone, with those of mounts inside it
+    guard: str | None  # what it is recognised by: marker or filesystem; null before it was first read
+    since: float | None  # when the state last changed, seconds since the epoch; null if it is new
+
+
 class ServiceJson(TypedDict):
     """The service. The last three are there only while it runs."""
 

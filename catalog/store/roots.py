@@ -36,6 +36,7 @@ def drop_root(database: Database, root: Volume, now: float) -> None:
         *(DROPPED, now, root.id, root.id, DROPPED),
     ):
         record_event(database, now, "root dropped", root.path)
+    _delete_empty_volumes(database, "id = ? OR root = ?", root.id, root.id)
 
 
 def moved_root(
@@ -61,14 +62,25 @@ def moved_root(
     return None
 
 
-def _sample_is_at(database: Database, volume: Volume, path: bytes) -> bool:
-    """Return whether most of a sample of known files are below `path`, with the same size, mtime and inode."""
+def is_same_root(database: Database, root: Volume, path: bytes, mounts: list[Mount]) -> bool:
+    """Return whether `path` has the marker of a root, or most of its files with the same size and mtime."""
+    same_identity = volume_identity("root", observe_volume(path, mounts)) == root.identity
+    if root.identity.startswith("marker=") and same_identity:
+        return True
+    return _sample_is_at(database, root, path, same_inode=False) or (
+        same_identity and not sample_files(database, root.id)
+    )
+
+
+def _sample_is_at(database: Database, volume: Volume, path: bytes, same_inode: bool = True) -> bool:
+    """Return whether most of a sample of known files are below `path`, with the same size and mtime."""
     rows = sample_files(database, volume.id)
     top = len(volume.path.rstrip(b"/"))
     matching = 0
-    for directory, name, *numbers in rows:
+    for directory, name, size, mtime_ns, inode in rows:
         found = signature_at(os.path.join(path.rstrip(b"/") + directory[top:], name))
-        matching += found is not None and [found.size, found.mtime_ns, found.inode] == numbers
+        if found is not None and (found.size, found.mtime_ns) == (size, mtime_ns):
+            matching += found.inode == inode or not same_inode
     return 2 * matching > len(rows)
 
 
@@ -101,24 +113,30 @@ def _make_room(database: Database, root: Volume, path: bytes) -> bool:
         *(path, low, high, root.id, root.id),
     ):
         return False
-    delete_empty_volumes(database, path)
-    return (
-        database.row(
-            f"SELECT 1 FROM volume WHERE {below} AND id != ? AND root IS NOT ?", path, low, high, root.id, root.id
-        )
-        is None
-    )
+    others, values = f"{below} AND id != ? AND root IS NOT ?", (path, low, high, root.id, root.id)
+    _delete_empty_volumes(database, others, *values)
+    return database.row(f"SELECT 1 FROM volume WHERE {others}", *values) is None
 
 
-def delete_empty_volumes(database: Database, path: bytes) -> None:
-    """Delete the volumes at or below a path of which no directory is known."""
-    low, high = subtree_range(path)
+def delete_root(database: Database, root: Volume, now: float) -> None:
+    """Delete a root and the mounts inside it, after all of their files are deleted."""
+    database.run(f"DELETE FROM directory WHERE {INNER_VOLUMES_SQL}", root.id, root.id)
+    for counts in ("tally", "intake"):
+        database.run(f"DELETE FROM {counts} WHERE {INNER_VOLUMES_SQL}", root.id, root.id)
+    database.run("DELETE FROM volume WHERE root = ?", root.id)
+    database.run("DELETE FROM volume WHERE id = ?", root.id)
+    record_event(database, now, "root forgotten", root.path)
+
+
+def _delete_empty_volumes(database: Database, condition: str, *values: object) -> None:
+    """Delete the volumes that meet an SQL condition and of which no directory is known, inner ones first."""
     for (id_,) in database.rows(
-        "SELECT id FROM volume WHERE (path = ? OR (path >= ? AND path < ?))"
-        " AND id NOT IN (SELECT volume FROM directory) AND id NOT IN (SELECT root FROM volume WHERE root IS NOT NULL)",
-        *(path, low, high),
+        f"SELECT id FROM volume v WHERE ({condition})"
+        " AND NOT EXISTS (SELECT 1 FROM directory WHERE volume = v.id) ORDER BY root IS NULL",
+        *values,
     ):
-        database.run("DELETE FROM volume WHERE id = ?", id_)
+        if database.row("SELECT 1 FROM volume WHERE root = ?", id_) is None:
+            database.run("DELETE FROM volume WHERE id = ?", id_)
 
 
 def join_root(database: Database, root: Volume, now: float) -> None:

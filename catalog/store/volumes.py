@@ -72,7 +72,10 @@ def volume_remedy(kind: str, held: bool) -> str:
         return "Make it readable for this user."
     if held:
         return "Bring the files back, and the next scan releases it; or accept the loss: `catalog init` with its path."
-    return "Mount it again; or accept what is there now: `catalog init` with its path."
+    return (
+        "Mount it again; or accept what is there now: `catalog init` with its path."
+        " If it is elsewhere or no more: `catalog root rename` or `forget`."
+    )
 
 
 def all_volumes(database: Database) -> list[Volume]:

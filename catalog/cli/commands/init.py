@@ -1,23 +1,17 @@
 """`catalog init`: write the configuration and mark the roots."""
 
 import os
-import time
+from functools import partial
 from pathlib import Path
 
 import click
 
 from catalog.cli.options import config_option, named_config_file
 from catalog.cli.params import BytesPath
-from catalog.config.edit import write_config
-from catalog.config.load import Config, check_roots, config_paths, default_state_directory, load_config
-from catalog.errors import ResourceError, UsageError, resource_errors
-from catalog.files.mass_deletion import accept_loss
-from catalog.filesystem.mounts import mounts_below, read_mounts
-from catalog.filesystem.volume_identity import observe_volume, write_marker
+from catalog.cli.root_setup import set_up_roots
+from catalog.config.load import Config, config_paths, default_state_directory, load_config
+from catalog.errors import UsageError, resource_errors
 from catalog.formatting import printable_path
-from catalog.state_dir import DATABASE
-from catalog.store.database import Database
-from catalog.store.volumes import adopt_volume
 
 
 @click.command("init")
@@ -39,25 +33,18 @@ def command(ctx: click.Context, roots: tuple[bytes, ...], state: Path | None, co
     config_path = config_paths(named_config_file(ctx, config_file))[0]
     defaults = {"state": os.fspath(_state_directory(state, None)), "roots": []}
     old = load_config(str(config_path), defaults) if config_path.exists() else None
-    mounts = read_mounts()
-    known_mounts = {mount.path for root in (old.roots if old else ()) for mount in mounts_below(root, mounts)}
-    for root in roots:
-        if not os.path.isdir(root):
-            raise ResourceError(f"{printable_path(root)} is not a directory", "Mount its disk, or check the path.")
-    named_roots = tuple(dict.fromkeys(root for root in roots if root not in known_mounts))
-    all_roots = tuple(dict.fromkeys((*(old.roots if old else ()), *named_roots)))
-    check_roots(all_roots)
-    state = _state_directory(state, old)
-    with resource_errors(f"cannot create {state}", "Choose another --state."):
-        state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for root in named_roots:
-        write_marker(root)
-    write_config(config_path, state, all_roots)
-    _adopt_volumes(state / DATABASE, named_roots, tuple(root for root in roots if root in known_mounts))
-    click.echo(f"configuration: {config_path}\ncatalog: {state}", err=True)
+    chosen = _state_directory(state, old)
+    all_roots = set_up_roots(config_path, old, roots, partial(_create_state_directory, chosen))
+    click.echo(f"configuration: {config_path}\ncatalog: {chosen}", err=True)
     for root in all_roots:
         click.echo(f"root: {printable_path(root)}", err=True)
     click.echo("next: `catalogd --once` for one pass, or `catalog service install` for the service", err=True)
+
+
+def _create_state_directory(state: Path) -> Path:
+    with resource_errors(f"cannot create {state}", "Choose another --state."):
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return state
 
 
 def _state_directory(given: Path | None, old: Config | None) -> Path:
@@ -70,16 +57,3 @@ def _state_directory(given: Path | None, old: Config | None) -> Path:
             "Omit --state, or use another configuration with --config FILE.",
         )
     return state
-
-
-def _adopt_volumes(database_path: Path, roots: tuple[bytes, ...], mounts: tuple[bytes, ...]) -> None:
-    """Take what is at these paths now as the right disks, and accept the loss of missing files of held ones."""
-    all_mounts = read_mounts()
-    with Database(database_path, write=True) as database, database.transaction():
-        for kind, paths in (("root", roots), ("mount", mounts)):
-            for path in paths:
-                adopt_volume(database, path, kind, observe_volume(path, all_mounts), time.time())
-                lost = accept_loss(database, path, time.time())
-                if lost:
-                    line = f"accepted: the next scan marks {lost:,} missing files of {printable_path(path)} as gone"
-                    click.echo(line, err=True)

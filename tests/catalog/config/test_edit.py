@@ -12,8 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.cli.main import cli
-from catalog.config.edit import with_roots, with_setting, write_config, write_setting
-from catalog.config.load import load_config
+from catalog.config.edit import (
+    with_root_replaced,
+    with_roots,
+    with_setting,
+    without_root,
+    write_config,
+    write_setting,
+)
+from catalog.config.load import load_config, parse_root
 from catalog.errors import UsageError
 
 STATE = Path("/s")
@@ -99,6 +106,59 @@ def test_a_root_is_added_to_a_list_of_any_layout(head: str, listed: str, tail: s
     assert f"{head}roots = [" in changed and changed.endswith(f"]{tail}")
     rest = iter(changed)
     assert all(char in rest for char in text), "something was lost, or is in another order"
+
+
+def comments(text: str) -> list[str]:
+    """The comments of a list whose values hold no `#`."""
+    return re.findall(r"#[^\n]*", text)
+
+
+@given(st.sampled_from(["", "# top\n", "state = '/s' # d\n\n"]), lists(), TAIL, st.integers(0, 2))
+def test_a_root_of_a_list_of_any_layout_is_replaced_or_removed(head: str, listed: str, tail: str, index: int) -> None:
+    text = f"{head}roots = {listed}{tail}"
+    old = tomllib.loads(text)
+    if index >= len(old["roots"]):
+        return
+    root = parse_root(old["roots"][index])
+    same = [parse_root(value) == root for value in old["roots"]]
+    replaced = with_root_replaced(text, root, b'/"newer"')
+    expected = ['/"newer"' if one else value for one, value in zip(same, old["roots"], strict=True)]
+    assert tomllib.loads(replaced) == {**old, "roots": expected}
+    removed = without_root(text, root)
+    left = [value for one, value in zip(same, old["roots"], strict=True) if not one]
+    assert tomllib.loads(removed) == {**old, "roots": left}
+    for changed in (replaced, removed):
+        assert changed.startswith(f"{head}roots = [") and changed.endswith(f"]{tail}")
+        if '"#' not in listed and "# ]" not in listed and '#,"' not in listed:
+            assert comments(changed) == comments(text)
+
+
+REMOVED = {
+    "the last of a line": ("roots = ['/a', '/x'] # c\n", "roots = ['/a'] # c\n"),
+    "the first of a line": ("roots = ['/x', '/a'] # c\n", "roots = ['/a'] # c\n"),
+    "the only one": ("roots = ['/x']", "roots = []"),
+    "one line a root": (
+        "roots = [\n  '/a', # first\n  '/x',\n  '/b' # second\n]\n[scrub]\n",
+        "roots = [\n  '/a', # first\n  '/b' # second\n]\n[scrub]\n",
+    ),
+    "with its comment": ("roots = [\n  '/x', # old disk\n  '/b',\n]\n", "roots = [\n   # old disk\n  '/b',\n]\n"),
+    "the last line": ("roots = [\n  '/a',\n  '/x'\n]\n", "roots = [\n  '/a',\n]\n"),
+}
+
+
+@pytest.mark.parametrize(("text", "changed"), REMOVED.values(), ids=REMOVED.keys())
+def test_a_root_is_removed_without_other_changes(text: str, changed: str) -> None:
+    assert without_root(text, b"/x") == changed
+
+
+def test_a_root_is_replaced_in_its_place() -> None:
+    text = 'state = "/s"\nroots = ["/a", "/b/", # second\n  "/c"]\n[backup] # b\n'
+    assert with_root_replaced(text, b"/b", b"/\xff") == text.replace('"/b/"', '"file:///%FF"')
+
+
+def test_a_root_that_is_not_listed_is_reported() -> None:
+    with pytest.raises(UsageError, match="/x is not a root in the configuration"):
+        without_root("roots = ['/a']", b"/x")
 
 
 SETTINGS = {
