@@ -121,7 +121,7 @@ def test_every_kind_of_finding_is_tried() -> None:
     """A finding that is neither repaired nor reported with its remedy would be found again every time."""
     tested_elsewhere = {
         "limits",  # tests/daemon/intake/test_outdated_rejections.py
-            "unreadable",  # below
+        "unreadable",  # below
         "sqlite",  # tests/catalog/backup/test_recovery.py
         "not quiet",  # it passes
     }
