@@ -13,6 +13,7 @@ import pytest
 from tests.crash.test_backup_point import OF_NIGHTS
 from tests.crash.test_scrub_points import OF_SCRUBS
 from tests.support.running_service import RunningService, picture
+from tests.support.slow import mostly_slow
 from tests.support.waiting import TIMEOUT_SECONDS, wait_until
 
 FILES = 10
@@ -84,7 +85,7 @@ def test_every_crash_point_in_the_code_is_tested() -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("point", BOTH)
+@pytest.mark.parametrize("point", mostly_slow(BOTH, fast=2))
 def test_the_next_pass_finishes_a_killed_one(service: RunningService, point: str) -> None:
     add_files(service, 0, FILES)
     done = service.once(CATALOGD_KILL_AT=passage(point, BOTH[point]))
@@ -95,7 +96,7 @@ def test_the_next_pass_finishes_a_killed_one(service: RunningService, point: str
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("point", {**BOTH, **WATCHING})
+@pytest.mark.parametrize("point", mostly_slow({**BOTH, **WATCHING}, fast=3))
 def test_a_killed_service_is_complete_after_its_next_start(service: RunningService, point: str) -> None:
     if point in ("scan.batch", "scan.lost", "index.save", "index.saved"):
         add_files(service, 0, FILES)  # what a start finds is scanned, indexed and saved at once
@@ -135,7 +136,7 @@ def test_killed_workers_cost_no_file(service: RunningService, point: str) -> Non
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("lost", "code"), [(1005, 0), (1200, 4)])
+@pytest.mark.parametrize(("lost", "code"), mostly_slow([(1005, 0), (1200, 4)]))
 def test_killed_between_two_batches_of_losses(service: RunningService, lost: int, code: int) -> None:
     """Almost half of a root may be recorded as gone, a little more may not: the same before and after the kill."""
     os.mkdir(os.path.join(service.root, b"a"))

@@ -11,6 +11,7 @@ import pytest
 from catalog.client.service import ask_service
 from catalog.store.database import Database
 from tests.support.running_service import RunningService, picture
+from tests.support.slow import mostly_slow
 from tests.support.waiting import TIMEOUT_SECONDS, wait_until
 
 FILES = 12
@@ -43,7 +44,7 @@ def account(service: RunningService) -> dict[str, int]:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("point", OF_SCRUBS | AND_AFTER)
+@pytest.mark.parametrize("point", mostly_slow(OF_SCRUBS | AND_AFTER))
 def test_a_killed_scrub_continues_at_the_next_start(service: RunningService, point: str) -> None:
     furnish(service)
     began = time.time()

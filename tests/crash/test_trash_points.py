@@ -18,6 +18,7 @@ import pytest
 from catalog.journal import read
 from catalog.trash.records import UNFINISHED_STATES, RecordState, records_from_journal
 from tests.support.running_service import picture
+from tests.support.slow import mostly_slow
 from tests.support.trash_service import TrashService
 
 FILES = 4
@@ -116,7 +117,7 @@ def test_every_crash_point_in_the_code_is_tested() -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("point", [*OF_MOVES, TOLD])
+@pytest.mark.parametrize("point", mostly_slow([*OF_MOVES, TOLD]))
 def test_a_kill_during_a_move_is_recovered(service: TrashService, point: str) -> None:
     passage = 1 if point == TOLD else 2
     assert move(service, CATALOGD_KILL_AT=f"{point}:{passage}") == -signal.SIGKILL
@@ -131,7 +132,7 @@ def test_a_kill_during_a_move_is_recovered(service: TrashService, point: str) ->
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("point", OF_MOVES)
+@pytest.mark.parametrize("point", mostly_slow(OF_MOVES))
 def test_the_same_command_continues_after_a_kill(service: TrashService, point: str) -> None:
     assert move(service, CATALOGD_KILL_AT=f"{point}:2") == -signal.SIGKILL
     assert move(service) in (0, 1), "files that were moved before do not exist any more"
@@ -141,7 +142,7 @@ def test_the_same_command_continues_after_a_kill(service: TrashService, point: s
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("point", [*OF_RESTORES, TOLD])
+@pytest.mark.parametrize("point", mostly_slow([*OF_RESTORES, TOLD]))
 def test_a_kill_during_a_restore_is_recovered(service: TrashService, point: str) -> None:
     """The last file is restored first, so the second one is number 2."""
     assert move(service) == 0
@@ -157,7 +158,7 @@ def test_a_kill_during_a_restore_is_recovered(service: TrashService, point: str)
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("point", [*OF_PURGES, TOLD])
+@pytest.mark.parametrize("point", mostly_slow([*OF_PURGES, TOLD]))
 def test_a_kill_during_a_purge_is_recovered(service: TrashService, point: str) -> None:
     assert service.catalog("trash", "--yes", "--last-copy", path(service, 1)).returncode == 0
     assert purge(service, CATALOGD_KILL_AT=point) == -signal.SIGKILL
@@ -170,7 +171,7 @@ def test_a_kill_during_a_purge_is_recovered(service: TrashService, point: str) -
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("back", [False, True])
+@pytest.mark.parametrize("back", mostly_slow([False, True]))
 def test_a_kill_while_a_file_has_two_names_is_recovered(service: TrashService, back: bool) -> None:
     def run(*words: str | Path, **environment: str) -> int:
         command = [sys.executable, "-c", NO_RENAME, "--config", service.config_path, *words]
@@ -210,7 +211,7 @@ def test_a_truncated_info_file_is_deleted(service: TrashService) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("seen", [1, 7, 20])
+@pytest.mark.parametrize("seen", mostly_slow([7, 1, 20]))
 def test_control_c_leaves_nothing_unfinished(service: TrashService, seen: int) -> None:
     for number in range(FILES, MANY):
         path(service, number).write_bytes(picture(number))

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 HOME = Path(__file__).parents[2]
@@ -39,12 +40,22 @@ def modules(*rooms: str) -> list[Module]:
     """Every Python file of these rooms."""
     files = sorted(file for room in rooms for file in (HOME / room).rglob("*.py"))
     assert files, rooms
-    texts = ((file, file.read_text(encoding="utf-8")) for file in files)
-    return [Module(str(file.relative_to(HOME)), ast.parse(text), text.count("\n")) for file, text in texts]
+    return [_parse(file) for file in files]
 
 
-def imports(module: Module) -> Iterator[Import]:
+@cache
+def _parse(file: Path) -> Module:
+    text = file.read_text(encoding="utf-8")
+    return Module(str(file.relative_to(HOME)), ast.parse(text), text.count("\n"))
+
+
+@cache
+def imports(module: Module) -> tuple[Import, ...]:
     """Every import, wherever it stands; `from a import b` gives a.b too, since b may be a module."""
+    return tuple(_find_imports(module))
+
+
+def _find_imports(module: Module) -> Iterator[Import]:
     typing = {id(inner) for node in ast.walk(module.tree) if _typing_only(node) for inner in ast.walk(node)}
     for node in ast.walk(module.tree):
         names: list[str] = []

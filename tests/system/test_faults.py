@@ -16,6 +16,7 @@ import apsw
 import pytest
 
 from tests.support.running_service import RunningService, picture
+from tests.support.slow import mostly_slow
 from tests.support.waiting import wait_until
 
 USAGE, STORE, PLACE = 2, 3, 4
@@ -124,7 +125,7 @@ def test_a_missing_root_does_not_stop_the_service(service: RunningService) -> No
     assert service.stop() == 0
 
 
-@pytest.mark.parametrize("lost", ["model.onnx", "bundle.json", ""])
+@pytest.mark.parametrize("lost", mostly_slow(["model.onnx", "bundle.json", ""]))
 def test_an_absent_model(service: RunningService, lost: str) -> None:
     complete(service)
     (service.folder / "bundle").rename(service.folder / "elsewhere")

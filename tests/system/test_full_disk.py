@@ -13,6 +13,7 @@ import pytest
 from catalog.backup.create import list_backups
 from catalog.store.database import database_problems
 from tests.support.running_service import RunningService, picture
+from tests.support.slow import mostly_slow
 from tests.support.waiting import wait_until
 
 STORE, PLACE = 3, 4
@@ -80,7 +81,7 @@ def complete(service: RunningService, files: int) -> None:
     assert database_problems(service.config.database, thorough=True) == []
 
 
-@pytest.mark.parametrize("left", [0, 1, 12, 60])
+@pytest.mark.parametrize("left", mostly_slow([12, 0, 1, 60]))
 def test_a_pass(service: RunningService, left: int) -> None:
     put(service, range(FILES, 300))
     with full(service, left):
@@ -88,7 +89,7 @@ def test_a_pass(service: RunningService, left: int) -> None:
     complete(service, 300)
 
 
-@pytest.mark.parametrize("left", [0, 8])
+@pytest.mark.parametrize("left", mostly_slow([8, 0]))
 def test_a_running_service_ends_and_says_so(service: RunningService, left: int) -> None:
     service.start()
     assert wait_until(lambda: not service.busy())
@@ -200,6 +201,7 @@ def heal(service: RunningService) -> None:
     subprocess.run(["mount", "-o", "loop", disk, service.state], check=True)
 
 
+@pytest.mark.slow
 def test_a_state_directory_that_turns_read_only_under_the_service(dying: RunningService) -> None:
     dying.start()
     assert wait_until(lambda: not dying.busy())

@@ -1,6 +1,7 @@
 """Procedural pictures: the same for the same seed, and different from each other."""
 
 import numpy as np
+import pytest
 
 from tools.default_model.drawing.overlays import overlays
 from tools.default_model.drawing.pictures import MIXTURE, canvas_picture, picture, squashed_picture
@@ -11,6 +12,7 @@ def test_a_picture_depends_on_seed_and_index_alone() -> None:
         assert np.array_equal(picture(7, index), picture(7, index))
 
 
+@pytest.mark.slow
 def test_pictures_differ() -> None:
     drawn = np.stack([squashed_picture(7, 32, index) for index in range(120)]).reshape(120, -1).astype(np.float32)
     apart = np.abs(drawn[:, None] - drawn[None]).mean(-1)

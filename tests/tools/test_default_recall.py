@@ -12,6 +12,7 @@ from tools.bench.model import CHANGES, HASHES, load_bench_bundle, make_queries, 
 from tools.bench.recall import mean_recall
 
 
+@pytest.mark.slow
 def test_changed_copies_are_found(bundle_folder: Path, real_files: Path) -> None:
     bundle = load_bench_bundle(bundle_folder)
     paths = [path for name in ("photo", "meme", "screenshot") for path in sorted((real_files / name).iterdir())[::25]]

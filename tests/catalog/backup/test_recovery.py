@@ -18,6 +18,7 @@ from catalog.state_dir import JOURNAL
 from catalog.store.database import Database, database_problems
 from tests.support.mounts import mounted
 from tests.support.running_service import RunningService, picture
+from tests.support.slow import mostly_slow
 from tests.support.waiting import wait_until
 
 STORE = 3
@@ -125,7 +126,7 @@ def complete(service: RunningService) -> None:
     assert catalog(service, "recover").stderr.startswith("the catalog is sound")
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("damage", mostly_slow(DAMAGES, fast=3))
 def test_a_damaged_catalog_is_reported_left_alone_and_recovered(service: RunningService, damage: str) -> None:
     DAMAGES[damage](service.config.database)
     before = service.config.database.read_bytes() if service.config.database.exists() else None
@@ -267,7 +268,7 @@ entry_point.run_command(cli.cli, "catalog")
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("words", [[], ["--rebuild"]])
+@pytest.mark.parametrize("words", mostly_slow([[], ["--rebuild"]]))
 def test_recovery_continues_after_a_kill_before_any_disk_change(service: RunningService, words: list[str]) -> None:
     """The next command continues; in between no empty catalog is created."""
     DAMAGES["cut"](service.config.database)
@@ -299,7 +300,7 @@ SHMS: dict[str, Damage] = {
 }
 
 
-@pytest.mark.parametrize("damage", [*WALS, *SHMS])
+@pytest.mark.parametrize("damage", mostly_slow([*WALS, *SHMS], fast=2))
 def test_a_damaged_wal_costs_only_its_last_commits(service: RunningService, damage: str) -> None:
     """SQLite checks each frame of its log and rebuilds the shared memory: a truncated commit never happened."""
     service.start()

@@ -118,6 +118,7 @@ def tinted(seed: int, red: bool) -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.slow
 def test_wrong_labels_are_suspected_until_they_are_confirmed(tmp_path: Path) -> None:
     service = RunningService(tmp_path)
     root = Path(os.fsdecode(service.root))

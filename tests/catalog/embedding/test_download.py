@@ -17,6 +17,7 @@ from models.runtime.text_attestation import attest_text
 from models.runtime.text_encoder import TextEncoder
 from tests.support.fake_hub import COMMIT, Hub
 from tests.support.running_service import RunningService, picture
+from tests.support.slow import mostly_slow
 from tests.support.tiny_repository import DIMS, picture_graph, repository
 
 
@@ -137,7 +138,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("changes", BROKEN.values(), ids=BROKEN.keys())
+@pytest.mark.parametrize("changes", mostly_slow(BROKEN.values(), fast=2), ids=BROKEN.keys())
 def test_a_broken_repository_is_refused_and_leaves_no_files(
     service: RunningService, tmp_path: Path, changes: dict[str, bytes | None]
 ) -> None:

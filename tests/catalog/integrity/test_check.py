@@ -18,6 +18,7 @@ from catalog.integrity.check_row import CatalogRow, CheckFinding, DiskEntry, com
 from catalog.integrity.repair import repair_catalog
 from catalog.journal import append
 from tests.support.running_service import RunningService, picture
+from tests.support.slow import mostly_slow
 from tests.support.waiting import wait_until
 
 Corrupt = Callable[[RunningService, apsw.Connection], object]
@@ -102,7 +103,7 @@ WRONG: dict[str, Corrupt] = {
 }
 
 
-@pytest.mark.parametrize("kind", WRONG)
+@pytest.mark.parametrize("kind", mostly_slow(WRONG, fast=4))
 def test_each_kind_of_finding_is_found_and_repaired(ready: RunningService, kind: str) -> None:
     assert check(ready).returncode == 0
     connection = apsw.Connection(str(ready.config.database))

@@ -61,6 +61,7 @@ def vectors(service: RunningService) -> dict[bytes, tuple[int, int]]:
     return {sha256: (live, refs) for sha256, live, refs in service.rows(query)}
 
 
+@pytest.mark.slow
 def test_labels_survive_the_deletion_of_their_folders(service: RunningService, tmp_path: Path) -> None:
     keep = {b"a\xff\n.png": picture(10), b"deep/b.jpg": picture(11, "JPEG"), b"copy of here.png": picture(1)}
     delete = {b"c.png": picture(12), b"cut.png": picture(13)[:90], b"note.txt": b"dear diary", b"empty.jpg": b""}

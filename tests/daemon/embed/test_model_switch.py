@@ -14,6 +14,7 @@ from catalog.context import CatalogContext
 from catalog.status import collect_status
 from tests.support.model_switch import configure_bundle, other_bundle
 from tests.support.running_service import RunningService, picture
+from tests.support.slow import mostly_slow
 from tests.support.waiting import wait_until
 
 PICTURES = 12
@@ -133,7 +134,7 @@ def test_a_truncated_bundle_leaves_the_old_model_running(service: RunningService
     assert ("tiny", "current") in service.rows(ROLES)
 
 
-@pytest.mark.parametrize("place", ["switch", "switched", "index.save", "index.saved", "embed.batch"])
+@pytest.mark.parametrize("place", mostly_slow(["switch", "switched", "index.save", "index.saved", "embed.batch"]))
 def test_after_a_kill_either_the_old_or_the_new_model_is_complete(
     service: RunningService, tmp_path: Path, place: str
 ) -> None:

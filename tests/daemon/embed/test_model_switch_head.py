@@ -28,6 +28,7 @@ from daemon.followers.trainer import (
 from models.learn.head import unpack_head
 from tests.support.model_switch import configure_bundle, other_bundle
 from tests.support.running_service import RunningService
+from tests.support.slow import mostly_slow
 from tests.support.waiting import wait_until
 
 COUNT, LABELLED = 32, 12  # images; labels of each kind
@@ -115,7 +116,7 @@ def test_no_head_is_trained_if_none_was_in_use(service: RunningService, tmp_path
     assert head_status(service)["state"] == "none"
 
 
-@pytest.mark.parametrize("place", ["switched", "train", "trained"])
+@pytest.mark.parametrize("place", mostly_slow(["switched", "train", "trained"]))
 def test_the_head_is_trained_at_the_next_start_after_a_kill(trained: RunningService, place: str) -> None:
     assert trained.once(CATALOGD_KILL_AT=place).returncode == -signal.SIGKILL
     if place != "trained":

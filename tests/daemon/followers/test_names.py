@@ -16,6 +16,7 @@ from models.learn.file_features import FILE_FEATURES
 from models.learn.head import NAME_PREFIX, unpack_head
 from tests.support.model_switch import configure_bundle, other_bundle
 from tests.support.running_service import RunningService, picture
+from tests.support.slow import mostly_slow
 from tests.support.tiny_bundle import DIMS
 from tests.support.tiny_text import write_talking_bundle
 from tests.support.waiting import wait_until
@@ -105,6 +106,7 @@ def service(bare: RunningService, tmp_path: Path) -> RunningService:
     return with_labels(bare)
 
 
+@pytest.mark.slow
 def test_a_head_learns_from_name_vectors_alone(service: RunningService) -> None:
     result = call(service, "train")
     assert result.exception is None, result.output
@@ -155,7 +157,7 @@ def test_training_beside_the_service_uses_its_text_model(service: RunningService
     assert separated(scores_with_name(service))
 
 
-@pytest.mark.parametrize("place", ["score.words", "score.words:2", "score.named"])
+@pytest.mark.parametrize("place", mostly_slow(["score.words", "score.words:2", "score.named"]))
 def test_names_are_embedded_after_a_kill_at_any_point(service: RunningService, place: str) -> None:
     train(service)
     assert service.once(CATALOGD_KILL_AT=place).returncode == -signal.SIGKILL
@@ -173,6 +175,7 @@ def test_a_truncated_name_vector_is_embedded_again(service: RunningService) -> N
     assert service.rows("SELECT count(DISTINCT length(data)) FROM wording") == [(1,)]
 
 
+@pytest.mark.slow
 def test_name_vectors_follow_a_change_of_model_and_are_dropped_with_it(bare: RunningService, tmp_path: Path) -> None:
     configure_bundle(bare, other_bundle(tmp_path / "other"))
     train(with_labels(bare))
@@ -188,6 +191,7 @@ def test_name_vectors_follow_a_change_of_model_and_are_dropped_with_it(bare: Run
     assert bare.rows("SELECT count(*) FROM wording") == [(0,)]
 
 
+@pytest.mark.slow
 def test_another_text_tower_of_the_same_model_needs_a_new_head(service: RunningService, tmp_path: Path) -> None:
     train(service)
     assert service.once().returncode == 0

@@ -15,6 +15,7 @@ from daemon.host.wall_clock import ClockMonitor
 from tests.support.catalog_on_disk import Shelf
 from tests.support.fuse import view
 from tests.support.running_service import RunningService, picture
+from tests.support.slow import mostly_slow
 from tests.support.waiting import wait_until
 
 HOUR, YEAR = 3600.0, 365 * 86400.0
@@ -101,8 +102,7 @@ def test_a_running_service_notices_at_the_next_check(shelf: Shelf) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("offset", [HOUR, YEAR])
-@pytest.mark.parametrize("running", [True, False])
+@pytest.mark.parametrize(("offset", "running"), mostly_slow([(HOUR, True), (YEAR, False), (HOUR, False), (YEAR, True)]))
 def test_a_file_waiting_for_its_next_try_is_not_postponed(tmp_path: Path, offset: float, running: bool) -> None:
     """It cannot be read while the clock is ahead, and no event reports that it can be again: only its due time does."""
     service = RunningService(tmp_path)

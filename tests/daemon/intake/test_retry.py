@@ -74,6 +74,7 @@ def _more(service: RunningService, known: int) -> bool:
     return attempts(service, b"a.png") > known
 
 
+@pytest.mark.slow
 def test_a_file_that_a_scrub_cannot_read_is_retried_until_it_is_readable(service: RunningService) -> None:
     for seed in range(3):
         path(service, f"{seed}.png").write_bytes(picture(seed))

@@ -117,6 +117,7 @@ def test_a_lost_sector_is_detected_although_decoders_conceal_it(kind: str) -> No
     assert verdict(data[:8192] + bytes(len(data) - 8192)) == RejectReason.DAMAGED
 
 
+@pytest.mark.slow
 def test_zeros_of_flat_colour_are_accepted() -> None:
     flat = Image.new("RGB", (2400, 1800), (200, 10, 30))
     flat.paste(scene(2400, 300))

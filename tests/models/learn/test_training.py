@@ -129,6 +129,7 @@ def test_damaged_heads_are_refused() -> None:
             unpack_head(one)
 
 
+@pytest.mark.slow
 def test_near_duplicates_do_not_leak_between_training_and_evaluation() -> None:
     """Labels are random, but equal for all copies of an image: only a model that has seen a copy can predict them."""
     rng = np.random.default_rng(7)
