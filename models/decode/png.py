@@ -1,7 +1,6 @@
 """PNG and APNG (W3C PNG, third edition): the checksum of every chunk, then full decompression."""
 
 import struct
-from typing import NamedTuple
 
 from models.decode.decoder_errors import truncation_as_damage
 from models.decode.exif import read_exif
@@ -15,31 +14,27 @@ from models.recipe import Recipe
 PNG_SIGNATURE, IEND_TAIL = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 
 
-class PngChunks(NamedTuple):
-    """`exif`: the eXIf chunk. `idat`: contents of the IDAT chunks, empty unless these are consecutive and the last."""
-
-    exif: bytes
-    frames: int
-    idat: list[memoryview]
-
-
 def decode_png(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
     """Decode the image. Raises DecodeError(CHECKSUM) for any chunk, also one without pixels: it was altered."""
-    chunks = read_chunks(data)
+    exif, frames, idat = read_chunks(data)
     width, height = struct.unpack_from(">II", data, 16)
     check_pixel_count(width, height, max_pixels)
     with truncation_as_damage():
         opened = open_with_plugin("PngImagePlugin", "PngImageFile", data)
-        orientation = read_exif(chunks.exif).orientation
-        quick = quick_raster(opened, chunks.idat, recipe, orientation) if chunks.frames == 1 else None
+        orientation = read_exif(exif).orientation
+        quick = quick_raster(opened, idat, recipe, orientation) if frames == 1 else None
         raster = quick or load_raster(opened, max_pixels)
-    raster.exif, raster.orientation = chunks.exif, orientation
-    raster.note = f"animated, {chunks.frames} frames" if chunks.frames > 1 else ""
+    raster.exif, raster.orientation = exif, orientation
+    raster.note = f"animated, {frames} frames" if frames > 1 else ""
     return raster
 
 
-def read_chunks(data: bytes) -> PngChunks:
-    """Check every chunk up to IEND; bytes after IEND are ignored. Raises DecodeError."""
+def read_chunks(data: bytes) -> tuple[bytes, int, list[memoryview]]:
+    """Check every chunk up to IEND; bytes after IEND are ignored. Raises DecodeError.
+
+    Return the eXIf chunk, the number of frames, and the contents of the IDAT chunks, which are left out unless these
+    are consecutive and the last.
+    """
     view, at, exif, frames, last = memoryview(data), len(PNG_SIGNATURE), b"", 1, b""
     idat: list[memoryview] = []
     idat_runs = 0
@@ -61,7 +56,7 @@ def read_chunks(data: bytes) -> PngChunks:
         if crc32(view[at + 4 : end - 4]) != int.from_bytes(view[end - 4 : end], "big"):
             raise DecodeError(RejectReason.CHECKSUM, f"chunk {kind.decode()} at byte {at}")
         if kind == b"IEND":
-            return PngChunks(exif, frames, idat if last == b"IDAT" and idat_runs == 1 else [])
+            return exif, frames, (idat if last == b"IDAT" and idat_runs == 1 else [])
         if kind == b"IDAT":
             idat_runs += last != kind
             idat.append(view[at + 8 : end - 4])

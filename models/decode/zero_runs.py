@@ -77,9 +77,8 @@ def _zero_tail(data: bytes, start: int, stop: int, row: int, plane: int) -> Iter
     begin = start + len(data[start:stop].rstrip(b"\0"))
     column = (begin - start) % row
     above = data[begin - row : begin - column]
-    other = (
-        data[begin - plane : stop - plane] if begin - start >= plane else b""
-    )  # the same pixels in the previous plane
+    # The same pixels in the previous plane.
+    other = data[begin - plane : stop - plane] if begin - start >= plane else b""
     if (
         stop - begin >= ZERO_TAIL_BYTES
         and begin - start >= row

@@ -15,17 +15,16 @@ from models.recipe import Recipe
 from models.runtime.session_pool import ModelSession
 
 IDENTICAL_DECIBELS = 99.0  # dB reported for identical pixels
-MIN_SPREAD = (
-    0.1  # mean squared distance of golden vectors to their mean; below it, this test is stricter than the cosine
-)
+# Mean squared distance of golden vectors to their mean; below it, this test is stricter than the cosine.
+MIN_SPREAD = 0.1
 PIXELS_REMEDY = "reinstall pillow and simplejpeg in the versions that catalogd pins"
 
 
 class Attestation(NamedTuple):
     """The result.
 
-    `cosine`, `pixels` (PSNR, dB): of the worst golden (`worst`). `message`: for people, with the remedy. `unexplained`:
-    fraction of the reference vectors' variance that ours do not explain, >= 0; 0 if unknown.
+    `cosine`, `pixels` (PSNR, dB; 0 for text): of the worst golden (`worst`). `message`: for people, with the remedy.
+    `unexplained`: fraction of the reference vectors' variance that ours do not explain, >= 0; 0 if unknown.
     """
 
     cosine: float

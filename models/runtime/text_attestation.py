@@ -1,30 +1,13 @@
 """Attestation of the text tower: difficult strings, embedded on this machine and compared with the reference."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from models.bundle.folder import Bundle, BundleError
-from models.runtime.attestation import max_unexplained_variance, row_cosines, unexplained_variance
+from models.runtime.attestation import Attestation, max_unexplained_variance, row_cosines, unexplained_variance
 from models.runtime.text_encoder import TextEncoder
 
 SHOWN_CHARACTERS = 40
 REMEDY = "reinstall tokenizers and onnxruntime in the versions that catalogd pins, or export the model again"
-
-
-@dataclass(frozen=True, slots=True)
-class TextAttestation:
-    """The result.
-
-    `cosine`: of the worst golden string (`worst`). `message`: for people, with the remedy. `unexplained`: fraction of
-    the reference vectors' variance that ours do not explain, >= 0.
-    """
-
-    cosine: float
-    worst: str
-    ok: bool
-    message: str
-    unexplained: float = 0.0
 
 
 def open_text_encoder(bundle: Bundle, *, threads: int = 0) -> TextEncoder:
@@ -39,18 +22,18 @@ def open_text_encoder(bundle: Bundle, *, threads: int = 0) -> TextEncoder:
     return encoder
 
 
-def attest_text(bundle: Bundle, encoder: TextEncoder) -> TextAttestation:
+def attest_text(bundle: Bundle, encoder: TextEncoder) -> Attestation:
     """Attest the text tower on this machine. Never raises for a bad model. `bundle.text` must not be None."""
     tower = bundle.text
     if tower is None or not tower.goldens:
-        return TextAttestation(0.0, "", False, f"{bundle.name} has no golden strings: export it again with some")
+        return Attestation(0.0, 0.0, "", False, f"{bundle.name} has no golden strings: export it again with some")
     with np.load(tower.reference) as stored:
         expected, reference = stored["ids"], stored["vectors"]
     try:
         ids, mask = encoder.tokens(list(tower.goldens))
         vectors = encoder.network(ids, mask)
     except Exception as error:
-        return TextAttestation(0.0, "", False, f"{bundle.name} cannot embed its golden strings ({error}): {REMEDY}")
+        return Attestation(0.0, 0.0, "", False, f"{bundle.name} cannot embed its golden strings ({error}): {REMEDY}")
     differing = np.flatnonzero((ids != expected).any(axis=1))
     cosines, lost = row_cosines(vectors, reference), unexplained_variance(vectors, reference)
     worst = int(differing[0]) if len(differing) else int(np.argmin(cosines))
@@ -58,8 +41,8 @@ def attest_text(bundle: Bundle, encoder: TextEncoder) -> TextAttestation:
     if len(differing):
         strings = "string" if len(differing) == 1 else "strings"
         message = f"the tokens of {len(differing)} {strings} differ, such as {name!r}: {REMEDY}"
-        return TextAttestation(cosine, name, False, message, lost)
+        return Attestation(cosine, 0.0, name, False, message, lost)
     if cosine < bundle.golden_threshold or lost > max_unexplained_variance(bundle.golden_threshold):
         message = f"{name!r}: the text network differs (cosine {cosine:.4f}, {lost:.1%} unexplained): {REMEDY}"
-        return TextAttestation(cosine, name, False, message, lost)
-    return TextAttestation(cosine, name, True, f"text attested: cosine {cosine:.5f}", lost)
+        return Attestation(cosine, 0.0, name, False, message, lost)
+    return Attestation(cosine, 0.0, name, True, f"text attested: cosine {cosine:.5f}", lost)

@@ -88,7 +88,8 @@ def check_walk(walk: JpegWalk, header: JpegHeader, size: int) -> None:
     """Raise DecodeError(TRUNCATED or DAMAGED) for faults of an incomplete image; `size`: bytes of the file."""
     if walk.fault not in FATAL_FAULTS:
         return
-    where = f"{_row_text(walk.row, header)}{_scan_text(walk, header)}"
+    scan = f", scan {walk.scan}" if header.process == 0xC2 else ""
+    where = f"{_row_text(walk.row, header)}{scan}"
     if walk.fault is JpegFault.SHORT and walk.offset >= size - 1:
         raise DecodeError(RejectReason.TRUNCATED, f"the data ends{where}")
     raise DecodeError(RejectReason.DAMAGED, f"{FATAL_FAULTS[walk.fault]}{where}")
@@ -108,9 +109,8 @@ def suspicion(walk: JpegWalk, header: JpegHeader) -> str:
             return f"{text}{_row_text(walk.row if walk.fault is fault else -1, header)}"
     if counts[JpegFault.UNREFINED]:
         return "scans are missing: the image is not fully refined"
-    if counts[JpegFault.PADDING] or (
-        walk.padded_ones and walk.padded_zeros
-    ):  # an encoder that pads with zeros always does
+    # An encoder that pads with zeros always does.
+    if counts[JpegFault.PADDING] or (walk.padded_ones and walk.padded_zeros):
         return "inconsistent padding bits"
     return ""
 
@@ -133,7 +133,3 @@ def trailer(data: bytes, walk: JpegWalk) -> tuple[str, bool]:
 
 def _row_text(row: int, header: JpegHeader) -> str:
     return f" at row {min(row, header.height)} of {header.height}" if row >= 0 else ""
-
-
-def _scan_text(walk: JpegWalk, header: JpegHeader) -> str:
-    return f", scan {walk.scan}" if header.process == 0xC2 else ""

@@ -66,7 +66,8 @@ def _with_palette(image: Image.Image, parts: dict[bytes, bytes], whole: bool) ->
     colours, width = unpack_from(">HB", palette)
     table = palette[3 + width : 3 + width + colours * width]
     deep = any(depth != 7 for depth in palette[3 : 3 + width])
-    if deep or image.mode not in ("L", "P") or _is_cmyk(image) or not whole:
+    cmyk = image.palette is not None and image.palette.mode == "CMYK"
+    if deep or image.mode not in ("L", "P") or cmyk or not whole:
         raise DecodeError(RejectReason.UNSUPPORTED, "JPEG 2000 with a palette of other than RGB of 8 bits")
     if len(table) < colours * width:
         raise DecodeError(RejectReason.DAMAGED, f"a palette of {len(table)} bytes for {colours} colours")
@@ -80,10 +81,6 @@ def _with_palette(image: Image.Image, parts: dict[bytes, bytes], whole: bool) ->
     rows = zip(*(table[column::width] for column in columns), strict=True)
     image.putpalette(bytes(value for row in rows for value in row), "RGBA"[: len(columns)])
     return image
-
-
-def _is_cmyk(image: Image.Image) -> bool:
-    return image.palette is not None and image.palette.mode == "CMYK"
 
 
 def _default_roles(channels: int) -> ChannelRoles:

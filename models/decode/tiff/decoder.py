@@ -86,10 +86,10 @@ def _reason_of(message: str) -> RejectReason:
 
 def _suspicion(image: ImageFile.ImageFile, data: bytes, raster: Raster) -> str:
     """Return a fault of the directories, pixels that look lost, or a later page that does not decode; or ""."""
-    checked = check_directories(data)
-    if checked.faults:
-        return checked.faults[0]
-    if strips := checked.raw_strips:
+    faults, strips = check_directories(data)
+    if faults:
+        return faults[0]
+    if strips:
         lost = lost_rows(data, min(start for start, _ in strips), max(stop for _, stop in strips), raster.height)
         if lost:
             return lost

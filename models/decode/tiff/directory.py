@@ -5,7 +5,6 @@ suspect; only the decoder rejects it.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal, NamedTuple
 from xml.parsers.expat import ExpatError, ParserCreate
@@ -39,18 +38,13 @@ MAX_DIRECTORIES = 1000  # a longer chain is a loop
 ByteSpan = tuple[int, int]
 
 
-@dataclass(slots=True)
-class DirectoryCheck:
-    """`faults`: texts, in the order found. `raw_strips`: (start, stop) of the uncompressed strips of the first page."""
+def check_directories(data: bytes) -> tuple[list[str], list[ByteSpan]]:
+    """Check every directory of the file. Never raises for any content.
 
-    faults: list[str] = field(default_factory=list)
-    raw_strips: list[ByteSpan] = field(default_factory=list)
-
-
-def check_directories(data: bytes) -> DirectoryCheck:
-    """Check every directory of the file. Never raises for any content."""
+    Return the faults, in the order found, and (start, stop) of the uncompressed strips of the first page.
+    """
     first = first_directory(data)
-    result = DirectoryCheck(raw_strips=first.raw_strips())
+    faults: list[str] = []
     seen: set[int] = set()
     queue = [first.at]
     while queue and len(seen) < MAX_DIRECTORIES:
@@ -58,10 +52,10 @@ def check_directories(data: bytes) -> DirectoryCheck:
         if at in seen:
             continue
         page = TiffDirectory(data, at, first.order, first.big)
-        result.faults += page.faults()
+        faults += page.faults()
         seen.add(at)
         queue += page.next_directories()
-    return result
+    return faults, first.raw_strips()
 
 
 class _Entry(NamedTuple):

@@ -45,7 +45,7 @@ def rows(mode: str, width: int, height: int, filters: list[int]) -> bytes:
 
 
 def quick(data: bytes, recipe: Recipe = EXACT) -> Image.Image | None:
-    raster = quick_raster(Image.open(BytesIO(data)), read_chunks(data).idat, recipe, 1)  # type: ignore[arg-type]
+    raster = quick_raster(Image.open(BytesIO(data)), read_chunks(data)[2], recipe, 1)  # type: ignore[arg-type]
     return raster.image if raster else None
 
 
