@@ -2,10 +2,10 @@
 
 import os
 
-from catalog.files.observe import Sighting, file_row, record_missing_path, record_sighting
+from catalog.files.observe import Sighting, file_row, is_missing, record_missing_path, record_sighting
 from catalog.files.results import declare_gone
 from catalog.filesystem.paths import join_path, split_path, subtree_range
-from catalog.filesystem.stat_signature import Signature, is_missing, signature_at
+from catalog.filesystem.stat_signature import Signature, signature_at
 from catalog.store.database import Database
 from catalog.store.directories import directory_id, ensure_directory
 from catalog.store.volumes import move_volumes, reassign_directories
@@ -15,7 +15,7 @@ from catalog.verdict.case import VerdictKind
 def move_file_row(database: Database, source: bytes, target: bytes, now: float) -> bool:
     """Follow the rename of a file; return False if the file has to be read instead."""
     seen = signature_at(target)
-    if seen is None or not is_missing(source) or not os.access(target, os.R_OK):
+    if seen is None or not is_missing(database, source) or not os.access(target, os.R_OK):
         return False  # an unreadable file: a rename changes ctime, and so hides a chmod shortly before it
     folder, name = split_path(source)
     directory = directory_id(database, folder)
@@ -57,7 +57,7 @@ def _replace_row(database: Database, source: int, directory: int, name: bytes, s
 
 def move_directory_rows(database: Database, source: bytes, target: bytes, now: float) -> int:
     """Follow the rename of a directory by updating one row per directory below it; return how many there were."""
-    if is_missing(target) or not is_missing(source):
+    if is_missing(database, target) or not is_missing(database, source):
         return 0
     low, high = subtree_range(source)
     moved = database.rows(

@@ -8,10 +8,11 @@ from functools import partial
 from typing import NamedTuple
 
 from catalog.files.decision import FileRow, SightingAction, action_for, retry_delay
+from catalog.filesystem.listed_names import exists_as_listed
 from catalog.filesystem.paths import join_path, split_path, subtree_range
-from catalog.filesystem.stat_signature import UNKNOWN_SIGNATURE, Signature, file_kind, is_missing, lstat_or_none
+from catalog.filesystem.stat_signature import UNKNOWN_SIGNATURE, Signature, file_kind, lstat_or_none
 from catalog.store.database import Database
-from catalog.store.directories import ensure_directory
+from catalog.store.directories import ensure_directory, innermost_volume
 from catalog.store.isolation import isolated
 from catalog.store.volumes import volume_is_present
 from models.decode.reason import RejectReason
@@ -131,7 +132,7 @@ def _follow_move(database: Database, directory: int, name: bytes, seen: Sighting
         " AND d.volume = (SELECT volume FROM directory WHERE id = ?)",
         *(inode, size, mtime_ns, directory),
     ):
-        if is_missing(join_path(old_folder, old_name)) and volume_is_present(database, volume):
+        if is_missing(database, join_path(old_folder, old_name)) and volume_is_present(database, volume):
             database.run(
                 "UPDATE file SET directory = ?, name = ?, ctime_ns = ?, state = 'pending', detail = NULL, due = ?"
                 " WHERE id = ?",
@@ -139,6 +140,23 @@ def _follow_move(database: Database, directory: int, name: bytes, seen: Sighting
             )
             return True
     return False
+
+
+def _exists(database: Database, path: bytes) -> bool:
+    """Return whether a path exists under exactly this name. Raises OSError if that cannot be determined."""
+    if lstat_or_none(path) is None:
+        return False  # nearly always: no need to know the volume
+    volume = innermost_volume(database, path)
+    top = path if volume is None else database.value("SELECT path FROM volume WHERE id = ?", volume)
+    return exists_as_listed(path, top)
+
+
+def is_missing(database: Database, path: bytes) -> bool:
+    """Return whether no file has exactly this name any more. One that cannot be looked at may exist."""
+    try:
+        return not _exists(database, path)
+    except OSError:
+        return False
 
 
 def record_missing_path(database: Database, path: bytes, now: float) -> int:
@@ -157,7 +175,7 @@ def _missing_files(database: Database, path: bytes) -> list[tuple[int, int]]:
     A directory may have replaced a file, or a file or link a directory.
     """
     try:
-        found = lstat_or_none(path)
+        found = lstat_or_none(path) if _exists(database, path) else None
     except OSError:
         return []
     files: list[tuple[int, int]] = []

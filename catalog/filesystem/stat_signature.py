@@ -70,14 +70,6 @@ def signature_at(path: bytes) -> Signature | None:
         return None
 
 
-def is_missing(path: bytes) -> bool:
-    """Return whether `path` certainly does not exist. One that cannot be looked at may exist."""
-    try:
-        return lstat_or_none(path) is None
-    except OSError:
-        return False
-
-
 def file_kind(found: os.stat_result) -> str:
     """Return file, directory, symlink or special."""
     mode = found.st_mode

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from catalog.config.load import Config
 from catalog.filesystem.ignore import IgnoreRules
+from catalog.filesystem.listed_names import exists_as_listed
 from catalog.filesystem.mounts import Mount, read_mounts
 from catalog.filesystem.paths import at_or_inside, is_real_directory, join_path, split_path
 from catalog.filesystem.stat_signature import Signature, file_kind, lstat_or_none, signature_of
@@ -66,7 +67,7 @@ class DiskCheck:
             except OSError as error:
                 yield CheckFinding("unreadable", path, f"the directory cannot be listed: {error.strerror}")
                 continue
-            yield from self._confirmed(path, entries, {} if directory is None else self._rows(directory))
+            yield from self._confirmed(path, volume.path, entries, {} if directory is None else self._rows(directory))
         yield from self._unseen(volume, seen)
 
     def _list(self, path: bytes, stack: list[bytes], skip: set[bytes]) -> dict[bytes, DiskEntry]:
@@ -97,21 +98,21 @@ class DiskCheck:
         }
 
     def _confirmed(
-        self, path: bytes, entries: dict[bytes, DiskEntry], rows: dict[bytes, CatalogRow]
+        self, path: bytes, top: bytes, entries: dict[bytes, DiskEntry], rows: dict[bytes, CatalogRow]
     ) -> Iterator[CheckFinding]:
         """Yield the differences in a directory; each is checked a second time, since a service may be at work."""
         for name in sorted(entries.keys() | rows.keys()):
             full = join_path(path, name)
             if any(compare_row(full, entries.get(name), rows.get(name), self._now)):
-                yield from self.path(full)
+                yield from self.path(full, top)
 
-    def path(self, path: bytes) -> Iterator[CheckFinding]:
-        """Yield the differences at one path now. A file that is ignored by now is not missing."""
+    def path(self, path: bytes, top: bytes) -> Iterator[CheckFinding]:
+        """Yield the differences at one path now, in the volume at `top`. A file that is ignored is not missing."""
         parent, name = split_path(path)
         directory = directory_id(self._database, parent)
         row = None if directory is None else self._rows(directory, name).get(name)
         try:
-            found = lstat_or_none(path)
+            found = lstat_or_none(path) if exists_as_listed(path, top) else None
         except OSError:
             return  # its directory is reported
         entry = (
@@ -126,7 +127,8 @@ class DiskCheck:
     def _unseen(self, volume: Volume, seen: set[int]) -> Iterator[CheckFinding]:
         """Yield the files of directories that the walk did not see: they must be gone, unless they are ignored."""
         for directory, path in self._database.rows("SELECT id, path FROM directory WHERE volume = ?", volume.id):
-            if directory not in seen and not is_real_directory(path, volume.path):
+            exists = is_real_directory(path, volume.path) and exists_as_listed(path, volume.path)
+            if directory not in seen and not exists:
                 for name, row in self._rows(directory).items():
                     yield CheckFinding("missing", join_path(path, name), f"{row.state} in the catalog, not on disk")
 
