@@ -82,6 +82,9 @@ class Embedded(NamedTuple):
     comparison: ContentComparison = NO_COMPARISON
 
 
+FileResult = Embedded | AlreadyEmbedded | Rejected | FileChanged | WorkerDied
+
+
 class ScrubBudget(NamedTuple):
     """What one `catalogd --scrub` may read: `limit` bytes, or what is left of tonight's budget if None."""
 

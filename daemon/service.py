@@ -31,8 +31,8 @@ from daemon.intake.in_flight import InFlightFiles
 from daemon.intake.outdated_rejections import queue_outdated_rejections
 from daemon.intake.pool import WorkerPool, worker_settings
 from daemon.intake.queue import PendingQueue
-from daemon.intake.record import FileResult, ResultRecorder, outcome_router, service_crash_change, task_of
-from daemon.messages import ScrubBudget
+from daemon.intake.record import ResultRecorder, service_crash_change, task_of
+from daemon.messages import FileResult, ScrubBudget
 from daemon.scan.scheduler import Scanner
 from daemon.scan.volume_monitor import VolumeMonitor
 from daemon.scrub.stage import Scrubber
@@ -96,7 +96,7 @@ class Service:
             self.in_flight.set,
             config.intake.workers,
             config.intake.seconds,
-            outcome_router(self.batcher.put, self._record),
+            self.batcher.route,
             self.batcher.flush,
         )
         self.index = IndexFollower(config.database, config.state, self.model, bundle.id, bundle.dims)
@@ -261,7 +261,9 @@ class Service:
             raise StoreError(f"the catalog cannot be opened: {error}", "See the log.") from error
 
     def _record(self, result: FileResult) -> None:
-        self.writer.put(self.recorder.change(result), on_commit=partial(self._on_recorded, task_of(result).file))
+        self.writer.put(
+            partial(self.recorder.record, result), on_commit=partial(self._on_recorded, task_of(result).file)
+        )
 
     def _on_recorded(self, file: int) -> None:
         self.read_count += 1

@@ -14,7 +14,7 @@ from catalog.client.run_record import recorded_run
 from catalog.config.load import Config, load_config
 from catalog.errors import CatalogError, ResourceError, StoreError
 from catalog.formatting import printable_path
-from catalog.store.volumes import Volume, volume_remedy
+from catalog.store.volumes import volume_remedy
 from daemon.host.lock import take_lock
 from daemon.host.log import configure_logging
 from daemon.host.priority import lower_cpu_priority
@@ -157,16 +157,12 @@ def _exit_code(service: Service, signals: SignalFlags) -> int:
 
 
 def _require_all_present(service: Service) -> None:
-    """Raise the error for a full pass during which volumes were away. The pass itself is complete."""
+    """Raise ResourceError for a complete full pass if volumes are away: the first of them, and how to get it back."""
     away = service.volume_monitor.away() if service.once and service.scrub is None else []
-    if away:
-        raise _volumes_away_error(away)
-
-
-def _volumes_away_error(away: list[Volume]) -> ResourceError:
-    """Return the error for a full pass during which volumes were away: the first of them, and how to get it back."""
+    if not away:
+        return
     first, others = away[0], f", and {len(away) - 1} more" if len(away) > 1 else ""
     problem = f"{printable_path(first.path)} {'is held' if first.held else 'is away'} ({first.away}){others}"
-    return ResourceError(
+    raise ResourceError(
         f"{problem}; everything else is done, and nothing is lost", volume_remedy(first.kind, first.held)
     )

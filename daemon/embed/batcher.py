@@ -16,7 +16,7 @@ from catalog.errors import CatalogError
 from catalog.store.vectors import pack_vectors
 from catalog.verdict.case import ContentComparison
 from daemon.intake.previous_content import Array, ImageEncoder, add_cosine
-from daemon.messages import Decoded, Embedded, Rejected
+from daemon.messages import Decoded, Embedded, FileResult, Rejected, WorkerOutcome
 from models.decode.reason import RejectReason
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class EmbeddingBatcher:
     The queue holds two batches, one running and one ready, once the model is open and its batch size is known.
     """
 
-    def __init__(self, batch_size: int, deliver: Callable[[Embedded | Rejected], None], stop: threading.Event) -> None:
+    def __init__(self, batch_size: int, deliver: Callable[[FileResult], None], stop: threading.Event) -> None:
         self._batch_size = batch_size
         self._deliver = deliver
         self._stop = stop
@@ -89,6 +89,13 @@ class EmbeddingBatcher:
         with self._queue.mutex:  # a smaller queue keeps the images that it already holds
             self._queue.maxsize = 2 * images
             self._queue.not_full.notify_all()
+
+    def route(self, outcome: WorkerOutcome) -> None:
+        """Queue a decoded image; deliver any other outcome at once."""
+        if isinstance(outcome, Decoded):
+            self.put(outcome)
+        else:
+            self._deliver(outcome)
 
     def put(self, decoded: Decoded) -> None:
         """Queue an image; block while the queue is full. After a stop the image is dropped: its file stays pending."""

@@ -20,8 +20,8 @@ from daemon.embed.model_loader import LoadedModel
 from daemon.embed.next_model_queue import NextModelQueue
 from daemon.followers.index import IndexFollower
 from daemon.intake.pool import WorkerPool, worker_settings
-from daemon.intake.record import FileResult, outcome_router, task_of
-from daemon.messages import Embedded
+from daemon.intake.record import task_of
+from daemon.messages import Embedded, FileResult
 from daemon.writer import Writer
 from models.bundle.folder import Bundle
 
@@ -57,10 +57,10 @@ class NextModel:
         self.pool = WorkerPool(
             self.queue,
             worker_settings(config, model, bundle.recipe),
-            _ignore_in_flight,
+            lambda slot, file: None,  # these files have been read before without a crash
             config.intake.workers,
             config.intake.seconds,
-            outcome_router(self.batcher.put, self._record),
+            self.batcher.route,
             self.batcher.flush,
         )
         self.index = IndexFollower(config.database, config.state, model, bundle.id, bundle.dims)
@@ -151,7 +151,3 @@ class NextModel:
                 partial(add_vector, database, content, self._model, result.vector),
                 lambda problem: log.error("not_recorded", path=path, problem=problem),
             )
-
-
-def _ignore_in_flight(slot: int, file: int) -> None:
-    """Record nothing: these files have been read before without a crash."""

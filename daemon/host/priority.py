@@ -3,6 +3,7 @@
 import ctypes
 import os
 import platform
+from contextlib import suppress
 
 SYS_IOPRIO_SET = {"x86_64": 251, "aarch64": 30}  # system call numbers; the C library has no wrapper
 IOPRIO_WHO_PROCESS = 1  # with 0: the calling thread
@@ -11,10 +12,8 @@ IOPRIO_CLASS_SHIFT, IOPRIO_CLASS_IDLE = 13, 3  # linux/ioprio.h
 
 def lower_cpu_priority() -> None:
     """Lower the CPU priority of the process. Do nothing if that is refused."""
-    try:
+    with suppress(OSError):
         os.nice(5)
-    except OSError:
-        return
 
 
 def set_idle_io_priority() -> bool:

@@ -3,14 +3,13 @@
 import errno
 import hashlib
 import os
-from typing import Protocol
 
 from catalog.crash_points import crash_point
 from catalog.files.results import ImageFacts
 from catalog.filesystem.safe_read import NotRegular, OpenFile, open_regular
 from catalog.filesystem.stat_signature import signature_of
 from catalog.verdict.block_checksums import block_checksums
-from daemon.intake.previous_content import PreviousContent, compare_with_previous
+from daemon.intake.previous_content import DatabaseLookup, compare_with_previous
 from daemon.messages import AlreadyEmbedded, Decoded, FileChanged, ReadTask, Rejected, WorkerOutcome
 from models.decode.extension import reclassify_by_name
 from models.decode.reason import DecodeError, RejectReason
@@ -20,17 +19,7 @@ CHUNK_BYTES = 1 << 20
 NO_FILE_ERRNOS = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)  # the path has no regular file any more
 
 
-class CatalogLookup(Protocol):
-    """What reading a file needs to know from the catalog."""
-
-    def is_embedded(self, sha256: bytes) -> bool:
-        """Return whether the current validators passed this content and it has a vector."""
-
-    def previous(self, content: int) -> PreviousContent | None:
-        """Return a content by its row id."""
-
-
-def read_file(task: ReadTask, recipe: Recipe, max_bytes: int, max_pixels: int, lookup: CatalogLookup) -> WorkerOutcome:
+def read_file(task: ReadTask, recipe: Recipe, max_bytes: int, max_pixels: int, lookup: DatabaseLookup) -> WorkerOutcome:
     """Return the outcome of reading one file. Never raises for a fault of the file.
 
     `max_bytes`: a larger file is hashed but not decoded. `max_pixels`: of the decoded image.
@@ -53,7 +42,7 @@ def _unreadable(task: ReadTask, error: OSError) -> Rejected:
 
 
 def _read(
-    opened: OpenFile, task: ReadTask, recipe: Recipe, max_bytes: int, max_pixels: int, lookup: CatalogLookup
+    opened: OpenFile, task: ReadTask, recipe: Recipe, max_bytes: int, max_pixels: int, lookup: DatabaseLookup
 ) -> WorkerOutcome:
     handle, before, _ = opened
     if signature_of(before).stamp != task.signature.stamp:

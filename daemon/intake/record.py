@@ -3,7 +3,6 @@
 import stat
 import time
 from collections import Counter
-from collections.abc import Callable
 from functools import partial
 
 import structlog
@@ -26,16 +25,7 @@ from catalog.store.database import Database
 from catalog.store.events import record_event
 from catalog.store.isolation import isolated
 from catalog.verdict.case import DAMAGE_VERDICTS, Verdict
-from daemon.messages import (
-    AlreadyEmbedded,
-    Decoded,
-    Embedded,
-    FileChanged,
-    ReadTask,
-    Rejected,
-    WorkerDied,
-    WorkerOutcome,
-)
+from daemon.messages import AlreadyEmbedded, Embedded, FileChanged, FileResult, ReadTask, Rejected, WorkerDied
 from daemon.scan.walk import make_sighting
 from daemon.writer import Change
 from models.decode.reason import RejectReason
@@ -45,8 +35,6 @@ CHANGED_RETRY_SECONDS = 1.0
 CHANGED_LONG_RETRY_SECONDS = 60.0  # for a file that is written all the time: rarely, and no full pass waits for it
 QUICK_RETRIES = 5
 log = structlog.get_logger()
-
-FileResult = Embedded | AlreadyEmbedded | Rejected | FileChanged | WorkerDied
 
 
 class ResultRecorder:
@@ -60,11 +48,8 @@ class ResultRecorder:
         self._young_seconds = young_seconds
         self._change_counts: Counter[int] = Counter()  # by file: how often in a row it changed while it was read
 
-    def change(self, result: FileResult) -> Change:
-        """Return the change that records a result."""
-        return partial(self._record, result)
-
-    def _record(self, result: FileResult, database: Database) -> None:
+    def record(self, result: FileResult, database: Database) -> None:
+        """Record a result. Call inside a transaction."""
         crash_point("record")
         now = time.time()
         isolated(
@@ -187,18 +172,3 @@ def service_crash_change(files: list[int]) -> Change:
                 give_up(database, file, RejectReason.CRASH, detail, time.time() + DAY_SECONDS)
 
     return change
-
-
-DeliverOutcome = Callable[[WorkerOutcome], None]
-
-
-def outcome_router(embed: Callable[[Decoded], None], record: Callable[[FileResult], None]) -> DeliverOutcome:
-    """Return a function that passes decoded images to `embed` and all other outcomes to `record`."""
-
-    def deliver(outcome: WorkerOutcome) -> None:
-        if isinstance(outcome, Decoded):
-            embed(outcome)
-        else:
-            record(outcome)
-
-    return deliver

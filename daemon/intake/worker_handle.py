@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.process import BaseProcess
 
 from catalog.python_process import forkserver_context
@@ -33,10 +34,8 @@ class WorkerHandle:
         if not self.tasks and self.ready:
             self._begin(task)
         self.tasks.append(task)
-        try:
+        with suppress(BrokenPipeError, ConnectionResetError):
             self.pipe.send(task)
-        except (BrokenPipeError, ConnectionResetError):
-            return
 
     def _begin(self, task: ReadTask | None) -> None:
         """Note that the worker now reads `task`."""

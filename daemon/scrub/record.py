@@ -15,30 +15,27 @@ from catalog.integrity.scrub_runs import ScrubRun, save_run
 from catalog.store.database import Database
 from catalog.store.isolation import isolated
 from catalog.store.volumes import volume_is_present
+from daemon.intake.record import reject_unrecorded
+from daemon.messages import ReadTask
 from daemon.scan.walk import make_sighting
 from daemon.scrub.reader import ScrubReading, ScrubResult, ScrubTarget
-from daemon.writer import Change
 from models.decode.reason import RejectReason
 
 log = structlog.get_logger()
 
 
-def readings_change(readings: tuple[ScrubReading, ...], run: ScrubRun, now: float, due: float) -> Change:
-    """Return the change that records readings together with the counters of their run: a kill leaves both or neither.
+def record_readings(
+    readings: tuple[ScrubReading, ...], run: ScrubRun, now: float, due: float, database: Database
+) -> None:
+    """Record readings together with the counters of their run: a kill leaves both or neither.
 
     `now`: when the last file was read; `due`: when a file that has changed may be read.
     """
-    return partial(_record_batch, readings, run, now, due)
-
-
-def _record_batch(
-    readings: tuple[ScrubReading, ...], run: ScrubRun, now: float, due: float, database: Database
-) -> None:
     for reading in readings:
         isolated(
             database,
             partial(_record_reading, database, reading, now, due),
-            partial(_reject_unrecorded, database, reading.target, now),
+            partial(reject_unrecorded, database, ReadTask(*reading.target[:3], attempts=0), now),
         )
     save_run(database, run, now)
     crash_point("scrub.record")
@@ -56,13 +53,6 @@ def _record_reading(database: Database, reading: ScrubReading, now: float, due: 
         _observe_again(database, target.path, now, due)
     elif reading.result is ScrubResult.UNREADABLE:
         _record_unreadable(database, target, reading.detail, now)
-
-
-def _reject_unrecorded(database: Database, target: ScrubTarget, now: float, problem: str) -> None:
-    """Reject a file whose reading cannot be recorded; it is tried again."""
-    log.error("not_recorded", path=target.path, problem=problem)
-    due = now + retry_delay(0)
-    reject_file(database, target.file, target.signature, RejectReason.UNREADABLE, problem, None, now, due)
 
 
 def _record_sound(database: Database, reading: ScrubReading, now: float) -> None:

@@ -7,7 +7,7 @@ from catalog.integrity.scrub_runs import ScrubRun, end_run
 from daemon.scrub.queue import ScrubQueue
 from daemon.scrub.rate_limit import fits_budget
 from daemon.scrub.reader import ScrubReading, ScrubTarget
-from daemon.scrub.record import readings_change
+from daemon.scrub.record import record_readings
 from daemon.writer import Writer
 
 BATCH_FILES = 256  # files in one change
@@ -57,7 +57,8 @@ class ActiveScrubRun:
         """Hand the readings to the writer."""
         if self._readings:
             now = time.time()
-            self._writer.put(readings_change(tuple(self._readings), self.run, now, now + self._settle_seconds))
+            due = now + self._settle_seconds
+            self._writer.put(partial(record_readings, tuple(self._readings), self.run, now, due))
             self._readings = []
         self._committed_at = time.monotonic()
 

@@ -73,17 +73,16 @@ class HintFollower:
 
     def _follow(self, hint: Hint) -> None:
         now = time.time()
-        if isinstance(hint, Rescan):
-            if not self._ignored(hint.path):  # a scan does not apply the ignore rules to its own top directory
-                self._rescan(hint.path, hint.reason)
-        elif isinstance(hint, Dirty):
-            if not self._ignored(hint.path):
-                self._follow_dirty(hint, now)
-        elif isinstance(hint, Vanished):
-            if not self._ignored(hint.path):
-                self._put(partial(record_missing_path, path=hint.path, now=now), hint.path)
-        else:
+        if isinstance(hint, Moved):
             self._follow_moved(hint, now)
+        elif self._ignored(hint.path):  # a scan does not apply the ignore rules to its own top directory
+            return
+        elif isinstance(hint, Rescan):
+            self._rescan(hint.path, hint.reason)
+        elif isinstance(hint, Dirty):
+            self._follow_dirty(hint, now)
+        else:
+            self._put(partial(record_missing_path, path=hint.path, now=now), hint.path)
 
     def _follow_dirty(self, hint: Dirty, now: float) -> None:
         status = _stat_or_none(hint.path)

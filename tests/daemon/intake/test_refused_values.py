@@ -69,7 +69,7 @@ def test_a_result_with_an_unstorable_value_rejects_that_file_only(shelf: Shelf) 
     ]
     with shelf.database.transaction():
         for result in results:
-            recorder.change(result)(shelf.database)
+            recorder.record(result, shelf.database)
     assert shelf.states() == {"0": "ok", "1": "rejected", "2": "rejected", "3": "ok"}
     assert [(name, reason) for name, reason, _ in rejected(shelf)] == [(b"1", "unreadable"), (b"2", "unreadable")]
     assert all(str(detail).startswith("the catalog cannot store this value") for _, _, detail in rejected(shelf))
@@ -92,7 +92,7 @@ def test_a_fault_of_ours_at_one_file_rejects_that_file_only(shelf: Shelf) -> Non
     ]
     with shelf.database.transaction():
         for result in results:
-            recorder.change(result)(shelf.database)
+            recorder.record(result, shelf.database)
     assert shelf.states() == {"0": "ok", "1": "rejected", "2": "ok"}
     ((name, reason, detail),) = rejected(shelf)
     assert (name, reason) == (b"1", "unreadable")
@@ -103,7 +103,7 @@ def test_a_fault_of_ours_at_one_file_rejects_that_file_only(shelf: Shelf) -> Non
 def test_a_detail_that_is_no_unicode_rejects_that_file_only(shelf: Shelf, undecodable: str) -> None:
     rejection = Rejected(task(shelf, "a"), "decode", RejectReason.DAMAGED, undecodable, bytes(32))
     with shelf.database.transaction():
-        ResultRecorder(shelf.model, 0.0).change(rejection)(shelf.database)
+        ResultRecorder(shelf.model, 0.0).record(rejection, shelf.database)
     assert [(name, reason) for name, reason, _ in rejected(shelf)] == [(b"a", "unreadable")]
 
 
