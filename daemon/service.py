@@ -143,9 +143,7 @@ class Service:
         self.api.start()
 
     def stop(self) -> None:
-        """Stop in order: take nothing new, drop unfinished work (it stays pending), commit what was handed to the
-        writer, save the index.
-        """
+        """Stop in order: take nothing new, drop unfinished work (it stays pending), commit the rest, save the index."""
         self._stop.set()
         self.stages.join("sentry")  # it changes the watches, which only one thread at a time may do
         self.reconciler.stop()
@@ -169,8 +167,7 @@ class Service:
     def reload(self, config: Config) -> None:
         """Apply a new configuration as far as a running service can, and scan now.
 
-        Raises:
-            ResourceError: the configured bundle cannot be opened; nothing has changed.
+        Raises ResourceError, without any change, if the configured bundle cannot be opened.
         """
         if config.state != self.config.state:
             log.warning("restart_needed", why="a change to `state` takes effect after a restart")

@@ -31,10 +31,7 @@ class QueuedChange(NamedTuple):
 
 
 class Writer:
-    """Owner of the service's read-write connection. Every thread may call `put` and `commit`.
-
-    `commits`: transactions so far.
-    """
+    """The service's read-write connection. Every thread may call `put` and `commit`. `commits`: transactions so far."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -54,8 +51,7 @@ class Writer:
     def commit(self, change: Change) -> Any:
         """Queue a change, wait until it is committed, and return its result.
 
-        Raises:
-            RuntimeError: the writer has ended. Whatever the transaction raises.
+        Raises RuntimeError if the writer has ended, or what the transaction raises.
         """
         future: Future[Any] = Future()
         self._enqueue(QueuedChange(change, future=future))

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable
 from typing import Literal
 
+from models.decode.detectors import TIFF_SIGNATURES, is_webp
 from models.decode.heif.boxes import is_avif, is_heif
 from models.decode.heif.items import read_items
 from models.decode.reason import DecodeError
@@ -31,9 +32,9 @@ def read_xmp_packet(read: ReadAt, size: int) -> bytes | None:
         return _jpeg_packet(read)
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return _png_packet(read)
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+    if is_webp(head):
         return _webp_packet(read)
-    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+    if head.startswith(TIFF_SIGNATURES):
         return _tiff_packet(read, head)
     if is_heif(head) or is_avif(head):
         return _heif_packet(read, size)

@@ -1,16 +1,9 @@
-"""Validation of requests: from the JSON that a client sent to the typed requests of the protocol."""
+"""Validation of the fields of a request, whose JSON a client sent. Raises UsageError for each that is unusable."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from catalog.client.protocol import (
-    MAX_HITS,
-    EmbedRequest,
-    ScrubRequest,
-    SimilarRequest,
-    WordsRequest,
-    decode_array,
-)
+from catalog.client.protocol import decode_array
 from catalog.errors import UsageError
 
 JsonObject = dict[str, Any]
@@ -19,39 +12,12 @@ MAX_SQLITE_INTEGER = (1 << 63) - 1
 CLIENT_REMEDY = "Use the `catalog` command."
 
 
-def similar_request(request: JsonObject) -> SimilarRequest:
-    """Check a search. Raises UsageError, as all of these do."""
-    return {
-        "op": "similar",
-        "model": str(request.get("model")),
-        "vector": _text(request, "vector"),
-        "k": _integer(request, "k", 1, MAX_HITS),
-    }
-
-
-def embed_request(request: JsonObject) -> EmbedRequest:
-    """Check a request to embed an image."""
-    return {"op": "embed", "model": str(request.get("model")), "pixels": _text(request, "pixels")}
-
-
-def words_request(request: JsonObject) -> WordsRequest:
-    """Check a request to embed texts."""
-    texts = request.get("texts")
+def texts_field(request: JsonObject, key: str) -> list[str]:
+    """Return the field `key`, a list of at least one string."""
+    texts = request.get(key)
     if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
-        raise _unusable("texts")
-    return {"op": "words", "texts": texts}
-
-
-def scrub_request(request: JsonObject) -> ScrubRequest:
-    """Check a request to begin, cancel or follow a scrub."""
-    checked: ScrubRequest = {"op": "scrub"}
-    if "cancel" in request:
-        checked["cancel"] = _integer(request, "cancel", 0, MAX_SQLITE_INTEGER)
-    if request.get("begin"):
-        checked["begin"] = True
-        limit = request.get("limit")
-        checked["limit"] = None if limit is None else _integer(request, "limit", 0, MAX_SQLITE_INTEGER)
-    return checked
+        raise _unusable(key)
+    return texts
 
 
 def array_field(key: str, text: str, kind: type) -> Any:
@@ -62,14 +28,16 @@ def array_field(key: str, text: str, kind: type) -> Any:
         raise _unusable(key) from error
 
 
-def _text(request: JsonObject, key: str) -> str:
+def text_field(request: JsonObject, key: str) -> str:
+    """Return the field `key`, a string."""
     value = request.get(key)
     if not isinstance(value, str):
         raise _unusable(key)
     return value
 
 
-def _integer(request: JsonObject, key: str, lowest: int, highest: int) -> int:
+def integer_field(request: JsonObject, key: str, lowest: int, highest: int) -> int:
+    """Return the field `key`, a whole number from `lowest` to `highest`."""
     value = request.get(key)
     if type(value) is not int or not lowest <= value <= highest:  # not isinstance: true is an int
         raise UsageError(f"`{key}` is not a whole number from {lowest} to {highest}", CLIENT_REMEDY)

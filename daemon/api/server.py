@@ -38,8 +38,7 @@ class ApiServer:
     def start(self) -> None:
         """Listen, in place of whatever socket is at the path.
 
-        Raises:
-            ResourceError: the directory is missing or not writable, or something other than a socket is at the path.
+        Raises ResourceError if the directory is missing or not writable, or another kind of file is at the path.
         """
         try:
             self._listener = listen_at(self.path)

@@ -44,11 +44,7 @@ class LoadedModel:
         self.provider = ""
 
     def open(self) -> "ModelSession":
-        """Return the attested session.
-
-        Raises:
-            ResourceError: it cannot be opened or is not attested; `problem` says so too.
-        """
+        """Return the attested session. Raises ResourceError, also in `problem`, if it cannot be opened or attested."""
         with self._lock:
             self._last_used = time.monotonic()
             if self._session is None:
@@ -62,8 +58,7 @@ class LoadedModel:
     def embed_texts(self, texts: list[str]) -> "np.ndarray":
         """Return vectors of texts, float32 [N, dims]. The text model is loaded and attested on first use.
 
-        Raises:
-            ResourceError: the bundle has no text model, or it cannot be loaded or is not attested.
+        Raises ResourceError if the bundle has no text model, or it cannot be loaded or is not attested.
         """
         from models.bundle.folder import BundleError
         from models.runtime.text_attestation import open_text_encoder

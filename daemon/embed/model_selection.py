@@ -41,8 +41,7 @@ def select_model(config: Config, commit: CommitFunction) -> ModelSelection:
 
     It becomes the current model at once if the old one has no vectors or can no longer be opened.
 
-    Raises:
-        ResourceError: the configured bundle cannot be opened, and no older model can take its place.
+    Raises ResourceError if the configured bundle cannot be opened, and no older model can take its place.
     """
     current = commit(current_model)
     try:

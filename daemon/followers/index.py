@@ -8,8 +8,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
 from catalog.crash_points import crash_point
 from catalog.errors import CatalogError, StoreError
 from catalog.similarity import index_tail
@@ -64,8 +62,7 @@ class IndexFollower:
     def start(self) -> None:
         """Open the catalog and load the snapshot; `note` says why, if the index is rebuilt instead.
 
-        Raises:
-            StoreError: the catalog cannot be opened.
+        Raises StoreError if the catalog cannot be opened.
         """
         self._log = Database(self._catalog_path, write=False)
         opened = open_index(self._log, self._state, self._model, self._digest, self._dims, self._threads)
@@ -76,8 +73,7 @@ class IndexFollower:
     def finish(self) -> None:
         """Apply and save the last commits, after `run`. An unfinished rebuild is discarded.
 
-        Raises:
-            CatalogError: the catalog cannot be read, or the snapshot cannot be written.
+        Raises CatalogError if the catalog cannot be read, or the snapshot cannot be written.
         """
         self._next = None
         while self._step_log():
@@ -159,8 +155,7 @@ class IndexFollower:
     def save(self) -> None:
         """Write a snapshot, if anything has changed since the last one.
 
-        Raises:
-            ResourceError: it could not be written; the previous one remains valid.
+        Raises ResourceError if it could not be written; the previous one remains valid.
         """
         if not self._unsaved:
             return
@@ -196,8 +191,7 @@ class IndexFollower:
 
         Changes not yet applied are compared exactly, so the index may be a few thousand changes behind.
 
-        Raises:
-            StoreError: it is further behind, or its graph does not reach enough of the vectors.
+        Raises StoreError if it is further behind, or its graph does not reach enough of the vectors.
         """
         k = max(k, 0)
         for spare in (SPARE_HITS, index_tail.MAX_TAIL_CHANGES):  # no more than that can have changed
@@ -209,7 +203,3 @@ class IndexFollower:
             if answer is not None:
                 return answer
         raise StoreError("the index reaches too few of the vectors", index_tail.REMEDY)
-
-    def live_ids(self) -> set[int]:
-        """Return the ids of the contents in the index."""
-        return set(np.asarray(self._current.live_ids()).tolist())

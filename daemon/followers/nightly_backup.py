@@ -27,10 +27,7 @@ log = structlog.get_logger()
 
 
 class NightlyBackup:
-    """Runs in one thread. A failure is logged, recorded as an event and retried; the service goes on.
-
-    `clock`: returns seconds since the epoch.
-    """
+    """Runs in one thread. A failure is logged, recorded as an event and retried. `clock`: seconds since the epoch."""
 
     def __init__(
         self, config: Config, writer: Writer, stop: threading.Event, clock: Callable[[], float] = time.time

@@ -81,9 +81,7 @@ class Scorer:
         return True
 
     def _can_embed(self, stored: StoredHead) -> bool:
-        """Return whether the head uses our tower. After a change of model it may not; the service then restarts with
-        the new one.
-        """
+        """Return whether the head uses our tower: after a change of model it may not, until the service restarts."""
         return stored.tower == self._tower and time.monotonic() >= self._retry_at
 
     @property

@@ -26,8 +26,7 @@ def start_forkserver() -> None:
 
     Forking the service itself, which has threads, would not be safe. The forkserver imports while this process does.
 
-    Raises:
-        ResourceError: it cannot be started.
+    Raises ResourceError if it cannot be started.
     """
     # The threads of NumPy's BLAS spin for a thirtieth of a second before they sleep, even right after they start.
     # The forkserver gets none: it multiplies no matrices, and a process with threads must not be forked.

@@ -43,11 +43,7 @@ class WorkerHandle:
         self._set_in_flight(self._slot, task.file if task else 0)
 
     def receive(self) -> WorkerOutcome | None:
-        """Return the next outcome, or None for the message that the worker is ready.
-
-        Raises:
-            EOFError: the process has ended.
-        """
+        """Return the next outcome; None: the worker is ready. Raises EOFError if the process has ended."""
         try:
             outcome: WorkerOutcome | None = self.pipe.recv()
         except OSError as error:

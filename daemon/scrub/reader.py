@@ -74,11 +74,7 @@ class ScrubReader:
         self._buffer = memoryview(mmap.mmap(-1, CHUNK_BYTES))  # page-aligned, as O_DIRECT requires
 
     def read(self, target: ScrubTarget) -> ScrubReading:
-        """Read a file. Never raises for a fault of the file.
-
-        Raises:
-            ScrubStopped: `pace` returned False.
-        """
+        """Read a file. Never raises for a fault of the file. Raises ScrubStopped if `pace` returned False."""
         try:
             with open_regular(target.path) as opened:
                 try:

@@ -39,10 +39,7 @@ class WatchCoverage:
 
 
 def fewest_subtrees(paths: Iterable[bytes], limit: int = MAX_SUBTREES) -> tuple[bytes, ...]:
-    """Return the fewest subtrees that contain all `paths`, which share a root.
-
-    Above `limit`, parents replace the deepest ones.
-    """
+    """Return the fewest subtrees that contain `paths` of one root; above `limit`, parents replace the deepest ones."""
     subtrees = _outermost(paths)
     while len(subtrees) > limit:
         deepest = max(path.count(b"/") for path in subtrees)

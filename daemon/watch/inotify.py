@@ -47,9 +47,7 @@ class Inotify:
     """
 
     def __init__(self) -> None:
-        """Open an instance. Raises OSError with the remedy: EMFILE when the user's instances, or this process's files,
-        are used up.
-        """
+        """Open an instance. Raises OSError with the remedy: EMFILE when instances or open files are used up."""
         try:
             self._fd = _raise_on_error(_libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK))
         except OSError as error:

@@ -36,9 +36,7 @@ class TreeWalk:
         return not self.silent and (self.new_watches > 0 or not self.quiet)
 
     def step(self, tree: WatchTree) -> None:
-        """Visit one directory. Watch it before listing it: what is created in between is then seen twice, where the
-        other order would miss it.
-        """
+        """Visit a directory. Watch it before listing it: what is created in between is seen twice, and not missed."""
         node = self.stack.pop()
         path = tree.path(node)
         if path is None:

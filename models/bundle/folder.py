@@ -88,7 +88,6 @@ class Bundle:
     recipe: Recipe
     input_name: str
     output_name: str
-    normalised: bool
     near_duplicate_cosine: float
     goldens: tuple[Path, ...]
     reference: Path
@@ -133,7 +132,6 @@ def load_bundle(folder: Path) -> Bundle:
         recipe=_recipe(context, description),
         input_name=description["input"]["name"],
         output_name=description["output"]["name"],
-        normalised=description["output"]["normalised"],
         near_duplicate_cosine=float(description["near_duplicate_cosine"]),
         goldens=goldens,
         reference=reference,

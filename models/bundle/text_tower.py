@@ -96,10 +96,7 @@ def _tower_id(description: dict[str, Any]) -> str:
 
 
 def read_text_tower(folder: Path, description: dict[str, Any]) -> TextTower:
-    """Read and verify the text tower.
-
-    Raises BundleError for a wrong key, a missing or altered graph or tokeniser, missing goldens.
-    """
+    """Read and verify the text tower. Raises BundleError for a wrong key, and a missing or altered file or golden."""
     context = f"{folder / 'bundle.json'}, text"
     check_keys(context, description, REQUIRED_KEYS, OPTIONAL_KEYS)
     for step in description["clean"]:

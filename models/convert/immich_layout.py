@@ -22,8 +22,8 @@ REPOSITORY_FILES = (
     "textual/tokenizer_config.json",
 )
 REMEDY = "pull the model again"
-RESIZES = {"shortest": "shortest", "squash": "squash"}
-FILTERS = {"bicubic": "bicubic", "bilinear": "bilinear"}
+RESIZES = ("shortest", "squash")
+FILTERS = ("bicubic", "bilinear")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +75,11 @@ def _size(config: dict[str, Any], folder: Path) -> int:
     return int(sides[0])
 
 
-def _choice(config: dict[str, Any], key: str, known: dict[str, str], default: str | None, folder: Path) -> str:
+def _choice(config: dict[str, Any], key: str, known: tuple[str, ...], default: str | None, folder: Path) -> str:
     value = config.get(key, default)
     if value not in known:
         raise BundleError(f"{folder}: {key} {value!r} is not one of {', '.join(known)}: export it with tools.export")
-    return known[value]
+    return str(value)
 
 
 def _three_numbers(config: dict[str, Any], key: str, folder: Path) -> list[float]:

@@ -54,10 +54,7 @@ class RepositoryOrigin(NamedTuple):
 
 
 def import_bundle(source: Path, target: Path, name: str, origin: RepositoryOrigin) -> None:
-    """Write the bundle of a repository into the empty folder `target`. `name`: of the bundle.
-
-    Raises BundleError.
-    """
+    """Write the bundle of a repository into the empty folder `target`. `name`: of the bundle. Raises BundleError."""
     layout = read_repository_layout(source)
     goldens = sorted(p.name for p in (default_folder() / "goldens").iterdir() if p.suffix != ".npz")
     (target / "goldens").mkdir(parents=True)

@@ -44,9 +44,7 @@ class LabelledRows:
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """Scaled features, float32 [N, F] of about unit variance, with labels, float32 [N], 1 = delete. Views are scaled
-    likewise.
-    """
+    """Features and views scaled to about unit variance, float32 [N, F], with labels, float32 [N], 1 = delete."""
 
     features: Floats
     labels: Floats

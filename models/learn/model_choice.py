@@ -22,9 +22,7 @@ TRIAL_FOLDS = 2  # after which a losing network is given up: it takes as long as
 
 @dataclass(frozen=True, slots=True)
 class ChosenLearner:
-    """`fit`: the learner for all rows. `strength`: of the linear model, also if the network was chosen.
-    `held_out_logits`: float64 [N].
-    """
+    """`fit`: for all rows. `strength`: of the linear model, chosen or not. `held_out_logits`: float64 [N]."""
 
     kind: LearnerKind
     fit: Learner

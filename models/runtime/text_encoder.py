@@ -13,7 +13,9 @@ from tokenizers import Tokenizer
 from models.bundle.folder import Bundle, BundleError
 from models.bundle.text_cleaning import CleaningStep, clean_text
 from models.bundle.text_tower import PaddingSide
-from models.runtime.text_session import TextSession
+from models.runtime.onnx_session import check_dims, fixed_batch, load_graph
+from models.runtime.provider import CPU, DEFAULT_BATCH
+from models.runtime.session import unit_rows
 
 REMEDY = "export the model again, or choose another with `catalog model use`"
 
@@ -47,7 +49,7 @@ def token_rows(
 
 
 class TextEncoder:
-    """The loaded text tower of a bundle whose `bundle.text` is not None."""
+    """The loaded text tower of a bundle, on the CPU: a query is one row, and the GPU's memory is kept for images."""
 
     def __init__(self, bundle: Bundle, *, threads: int = 0) -> None:
         """`threads`: 0: all cores. Raises BundleError for a bundle without a text tower, or with a broken one."""
@@ -56,13 +58,16 @@ class TextEncoder:
                 f"{bundle.name} supports images only, so it cannot search by text: "
                 "choose a model with text (CLIP, SigLIP, MobileCLIP, UForm) with `catalog model use`"
             )
-        self._tower = bundle.text
+        self._tower, self._dims = bundle.text, bundle.dims
         self._tokenizer = read_tokenizer(self._tower.tokenizer)
-        self._session = TextSession(self._tower, bundle.dims, threads=threads)
+        self._session = load_graph(self._tower.graph, [CPU], threads)
+        check_dims(self._tower.graph, self._session, bundle.dims)
+        self._batch = fixed_batch(self._session) or DEFAULT_BATCH[CPU]
+        self._pad_batches = bool(fixed_batch(self._session))
 
     def encode(self, texts: list[str]) -> np.ndarray:
         """Return unit vectors, float32 [N, dims]. Raises ValueError, or what ONNX Runtime raises."""
-        return self._session.run(*self.tokens(texts))
+        return self.network(*self.tokens(texts))
 
     def tokens(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
         """Return (ids, mask), int64 [N, length] each, cleaned, truncated and padded as the model requires."""
@@ -70,5 +75,21 @@ class TextEncoder:
         return token_rows(self._tokenizer, texts, tower.clean, tower.length, tower.pad, tower.side)
 
     def network(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """Return the vectors of tokens; attestation uses it to distinguish faults of tokens and of the network."""
-        return self._session.run(ids, mask)
+        """Map tokens to unit vectors, float32 [N, dims]; attestation tells faults of tokens and of the network apart.
+
+        Raises ValueError, or what ONNX Runtime raises.
+        """
+        if not len(ids):
+            return np.empty((0, self._dims), np.float32)
+        step, count = self._batch, len(ids)
+        if self._pad_batches and count % step:
+            ids, mask = (np.concatenate([rows, np.repeat(rows[-1:], step - count % step, 0)]) for rows in (ids, mask))
+        parts = [self._run(ids[i : i + step], mask[i : i + step]) for i in range(0, len(ids), step)]
+        return unit_rows(np.concatenate(parts)[:count])
+
+    def _run(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        inputs = {self._tower.ids: ids} | ({self._tower.mask: mask} if self._tower.mask else {})
+        vectors: np.ndarray = self._session.run([self._tower.output], inputs)[0]
+        if vectors.shape != (len(ids), self._dims):
+            raise ValueError(f"the text model returned {vectors.shape}, its bundle says {self._dims} numbers per text")
+        return vectors

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from catalog.embedding.selection import configured_bundle
 from daemon.api.operations import search_by_vector
-from daemon.api.requests import similar_request
 from daemon.api.server import ApiServer
 from daemon.embed.model_loader import LoadedModel
 from daemon.followers.index import IndexFollower
@@ -25,7 +24,7 @@ def serve_index(catalog: Path, service: RunningService) -> Iterator[IndexFollowe
     model = LoadedModel(bundle, service.config, 1, Writer(catalog))
     server = ApiServer(
         service.state / "socket",
-        {"similar": lambda request: search_by_vector(follower.search, model, similar_request(request))},
+        {"similar": lambda request: search_by_vector(follower.search, model, request)},
     )
     server.start()
     try:

@@ -126,10 +126,5 @@ def preview_fault(data: bytes, header: JpegHeader) -> str:
     return ""
 
 
-def trailer(data: bytes, walk: JpegWalk) -> tuple[str, bool]:
-    """Return describe_trailer for the data after the image; ("", True) if its end was not reached."""
-    return describe_trailer(data, walk.end) if walk.ended else ("", True)
-
-
 def _row_text(row: int, header: JpegHeader) -> str:
     return f" at row {min(row, header.height)} of {header.height}" if row >= 0 else ""

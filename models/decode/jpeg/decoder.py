@@ -13,7 +13,7 @@ from PIL import Image
 
 from models.decode.decoder_errors import decode_error
 from models.decode.exif import read_exif
-from models.decode.jpeg.checks import check_walk, preview_fault, suspicion, trailer
+from models.decode.jpeg.checks import check_walk, describe_trailer, preview_fault, suspicion
 from models.decode.jpeg.entropy import walk_jpeg
 from models.decode.jpeg.header import JpegHeader, read_header
 from models.decode.pillow_plugins import open_with_plugin
@@ -53,7 +53,7 @@ def decode_jpeg(data: bytes, recipe: Recipe, max_pixels: int) -> Raster:
             raise DecodeError(RejectReason.DAMAGED, rejection.detail) from error  # libjpeg supports these processes
         raise
     suspect = (suspicion(walk, header) if walk else "") or preview_fault(data, header)
-    trailing, known = trailer(data, walk) if walk else ("", True)
+    trailing, known = describe_trailer(data, walk.end) if walk and walk.ended else ("", True)
     if trailing and known:
         note = f"{note}; {trailing}" if note else trailing
     elif trailing:

@@ -33,10 +33,7 @@ def _make_uncovered_transparent(image: Image.Image, covered: tuple[int, int, int
 
 
 def check_blocks(data: bytes, max_pixels: int) -> int:
-    """Return the number of frames.
-
-    Raises DecodeError(TRUNCATED) without a trailer, DecodeError(DAMAGED) for an unknown block.
-    """
+    """Return the number of frames. Raises DecodeError: TRUNCATED without a trailer, DAMAGED for an unknown block."""
     at, frames, end, block = 13 + _colour_table_bytes(data, 10), 0, len(data), 0
     while at < end:
         block = data[at]
