@@ -9,7 +9,7 @@ from pathlib import Path
 from catalog.filesystem.paths import join_path
 from catalog.filesystem.stat_signature import Signature
 from catalog.store.database import Database
-from daemon.intake.queue import ClaimTracker
+from daemon.intake.queue import TaskQueue
 from daemon.messages import ReadTask
 
 CHUNK_ROWS = 64
@@ -27,7 +27,7 @@ ALL_CONTENTS_SQL = MISSING_VECTORS_SQL.format(source="content c")
 BEYOND_LAST_ID = 1 << 62
 
 
-class NextModelQueue(ClaimTracker):
+class NextModelQueue(TaskQueue):
     """The task source of the next model's worker pool. `take` belongs to one thread.
 
     A round descends through the ids of contents. The next round ends where this one began: at the contents added since.
@@ -41,16 +41,11 @@ class NextModelQueue(ClaimTracker):
         self._model = model
         self._sql, self._floor, self._below = LABELLED_CONTENTS_SQL, 0, BEYOND_LAST_ID
         self._newest = 0  # highest content id seen in this round
-        self._waiting: list[ReadTask] = []
         self.caught_up = False  # the last round found nothing
 
     def take(self) -> ReadTask | None:
         """Return the next task, or None while there is none."""
-        if self._is_reading():
-            return None
-        if not self._waiting:
-            self._fetch()
-        return self._waiting.pop() if self._waiting else None
+        return None if self._is_reading() else super().take()
 
     def _fetch(self) -> None:
         claimed = self.claimed()

@@ -5,12 +5,13 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import structlog
 
 from catalog.crash_points import crash_point
 from catalog.errors import ResourceError
+from daemon.intake.queue import TaskQueue
 from daemon.intake.worker import WorkerSettings
 from daemon.intake.worker_handle import TASKS_PER_WORKER, WorkerHandle
 from daemon.messages import ReadTask, WorkerOutcome
@@ -30,15 +31,6 @@ def worker_settings(config: "Config", model: int, recipe: "Recipe") -> WorkerSet
     return WorkerSettings(config.database, model, recipe, settings.memory_mb << 20, int(settings.max_megapixels * 1e6))
 
 
-class TaskSource(Protocol):
-    """A queue of files to read. `wake` is set when there may be new tasks."""
-
-    wake: threading.Event
-
-    def take(self) -> ReadTask | None:
-        """Return the next task, or None while none is due."""
-
-
 class WorkerPool:
     """Up to `workers` processes, 0 for one per processor. Runs in one thread.
 
@@ -48,7 +40,7 @@ class WorkerPool:
 
     def __init__(
         self,
-        source: TaskSource,
+        source: TaskQueue,
         settings: WorkerSettings,
         set_in_flight: Callable[[int, int], None],
         workers: int,

@@ -23,16 +23,27 @@ DUE_SOON_SQL = (
 )
 
 
-class ClaimTracker:
-    """The files being read, so that no file is assigned twice. `wake` is set whenever a file is released.
+class TaskQueue:
+    """Files to read, each assigned to one reader at a time. `wake` is set whenever a file is released.
 
-    `claimed` and `claim` belong to one thread; the others may be called from any.
+    `take`, `claimed` and `claim` belong to one thread; the others may be called from any.
     """
 
     def __init__(self) -> None:
+        self._waiting: list[ReadTask] = []
         self._lock = threading.Lock()
         self._claimed: set[int] = set()
         self.wake = threading.Event()
+
+    def take(self) -> ReadTask | None:
+        """Return the next task, or None while none is due."""
+        if not self._waiting:
+            self._fetch()
+        return self._waiting.pop() if self._waiting else None
+
+    def _fetch(self) -> None:
+        """Claim the next tasks, and put them in `_waiting`, last first."""
+        raise NotImplementedError
 
     def claimed(self) -> frozenset[int]:
         """Return the files claimed now. Call it before reading the rows that go to `claim`."""
@@ -62,7 +73,7 @@ class ClaimTracker:
             return len(self._claimed)
 
 
-class PendingQueue(ClaimTracker):
+class PendingQueue(TaskQueue):
     """The queue of the current model. `take` belongs to the intake thread, `exhausted` to the supervisor's."""
 
     def __init__(self, path: Path) -> None:
@@ -71,13 +82,6 @@ class PendingQueue(ClaimTracker):
         self._database = Database(path, write=False)
         self._supervisor_database: Database | None = None
         self._started_at = time.time()
-        self._waiting: list[ReadTask] = []
-
-    def take(self) -> ReadTask | None:
-        """Return the next task, or None while none is due."""
-        if not self._waiting:
-            self._fetch()
-        return self._waiting.pop() if self._waiting else None
 
     def _fetch(self) -> None:
         claimed = self.claimed()

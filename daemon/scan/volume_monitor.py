@@ -3,7 +3,6 @@
 import os
 import time
 from functools import partial
-from typing import NamedTuple
 
 import structlog
 
@@ -21,13 +20,6 @@ PSEUDO_FILESYSTEMS = frozenset(
     {"proc", "sysfs", "devtmpfs", "devpts", "cgroup2", "cgroup", "mqueue", "autofs", "securityfs"}
 )
 log = structlog.get_logger()
-
-
-class VolumeTransition(NamedTuple):
-    """A volume went away or came back. A new volume counts as coming back."""
-
-    volume: Volume
-    away: bool
 
 
 class VolumeMonitor:
@@ -54,20 +46,20 @@ class VolumeMonitor:
     def _configured(self, path: bytes) -> bool:
         return any(at_or_inside(path, root) for root in self._roots)
 
-    def refresh(self) -> list[VolumeTransition]:
-        """Update the rows of all volumes; return those that went away or came back."""
+    def refresh(self) -> list[tuple[Volume, bool]]:
+        """Update the rows of all volumes; return those that went away (True) or are back or new (False)."""
         mounts = read_mounts()
         before = {volume.path: volume for volume in all_volumes(self._database)}
         for root in self._roots:
             self._place_root(root, before.get(root), mounts)
         self._join_inner_roots(mounts)
         self._adopt_new_mounts(mounts, before)
-        transitions: list[VolumeTransition] = []
+        transitions: list[tuple[Volume, bool]] = []
         for volume in all_volumes(self._database):
             change = self._update(volume, mounts)
             is_new = volume.path not in before and volume.away is None
             if change or is_new:
-                transitions.append(VolumeTransition(volume, away=change == "away"))
+                transitions.append((volume, change == "away"))
         return transitions
 
     def _place_root(self, path: bytes, known: Volume | None, mounts: list[Mount]) -> None:

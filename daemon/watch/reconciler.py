@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -20,15 +20,11 @@ CHECK_SECONDS = 5.0
 log = structlog.get_logger()
 
 
-class WatchGap(NamedTuple):
-    """A subtree that the kernel does not watch for us; it is scanned on a timer."""
-
-    path: bytes
-    problem: str
-
-
 class WatchReconciler:
-    """One thread calls `step`; `gaps` and `directories`, the number of watched ones, may be read from any thread."""
+    """One thread calls `step`; `gaps` and `directories`, the number of watched ones, may be read from any thread.
+
+    `gaps`: path and problem of each subtree that the kernel does not watch for us; they are scanned on a timer.
+    """
 
     def __init__(
         self,
@@ -45,7 +41,7 @@ class WatchReconciler:
         self._watched: set[bytes] = set()
         self._next_gap_scan = 0.0
         self._checked_at = 0.0
-        self.gaps: tuple[WatchGap, ...] = ()
+        self.gaps: list[tuple[bytes, str]] = []
         self.directories = 0
 
     def start(self, watch: bool) -> None:
@@ -95,18 +91,19 @@ class WatchReconciler:
             if not coverage.alive and coverage.root in self._watched:
                 log.warning("watch_lost", path=coverage.root, why=coverage.problem)
                 watcher.add(coverage.root)
-        gaps = tuple(WatchGap(path, coverage.problem) for coverage in roots for path in coverage.uncovered)
+        gaps = [(path, coverage.problem) for coverage in roots for path in coverage.uncovered]
         if gaps and gaps != self.gaps:
-            log.warning("watch_shortfall", subtrees=len(gaps), why=gaps[0].problem)
+            _, problem = gaps[0]
+            log.warning("watch_shortfall", subtrees=len(gaps), why=problem)
         self.gaps = gaps
         if gaps and monotonic() >= self._next_gap_scan:
             self._next_gap_scan = monotonic() + 60 * self._config.watch.remote_scan_minutes
-            for gap in gaps:
-                self._rescan(gap.path, "not watched")
+            for path, _ in gaps:
+                self._rescan(path, "not watched")
 
     def status(self) -> "WatchJson":
         """Return the state of the watches for `catalog status`."""
-        uncovered: list[UnwatchedTreeJson] = [{"path": path_text(gap.path), "why": gap.problem} for gap in self.gaps]
+        uncovered: list[UnwatchedTreeJson] = [{"path": path_text(path), "why": why} for path, why in self.gaps]
         return {"directories": self.directories, "uncovered": uncovered}
 
     def stop(self) -> None:

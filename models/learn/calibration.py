@@ -11,9 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.learn.logistic import sigmoid
+from models.learn.logistic import Doubles, sigmoid
 
-Doubles = NDArray[np.float64]
 BINS = 400
 MAX_ITERATIONS = 30
 MAX_HALVINGS = 8

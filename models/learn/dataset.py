@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.learn.logistic import Floats
+from models.learn.logistic import Doubles, Floats
 
-Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 BLOCK_ROWS = 1024

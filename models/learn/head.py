@@ -8,12 +8,10 @@ import struct
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.learn.logistic import sigmoid
+from models.learn.logistic import Floats, sigmoid
 from models.learn.mlp import HiddenLayer
 
-Floats = NDArray[np.float32]
 MAGIC = b"catalogd-head\x01"
 HEADER_LENGTH = struct.Struct("<I")
 # Followed by the id of a text tower. It names one vector of the file's name, with as many columns as the embedding.

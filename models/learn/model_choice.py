@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from models.learn.calibration import Doubles, cross_fitted, log_losses
+from models.learn.calibration import cross_fitted, log_losses
 from models.learn.dataset import Integers, TrainingData
-from models.learn.logistic import Floats, LogisticModel, fit_logistic
+from models.learn.logistic import Doubles, Floats, LogisticModel, fit_logistic
 from models.learn.metrics import auc, point_estimate
 from models.learn.mlp import MlpModel, fit_mlp
 

@@ -9,12 +9,11 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.learn.calibration import Calibrator, cross_fitted, fit_calibrator
-from models.learn.dataset import AugmentedViews, LabelledRows, TrainingData, grouped_folds, newest_rows
+from models.learn.dataset import AugmentedViews, Integers, LabelledRows, TrainingData, grouped_folds, newest_rows
 from models.learn.head import Head
-from models.learn.logistic import LogisticModel, fit_logistic
+from models.learn.logistic import Doubles, Floats, LogisticModel, fit_logistic
 from models.learn.metrics import (
     Estimate,
     Metric,
@@ -28,9 +27,6 @@ from models.learn.metrics import (
 from models.learn.mlp import HiddenLayer, MlpModel
 from models.learn.model_choice import ChosenLearner, choose_learner, held_out_logits
 
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
-Integers = NDArray[np.int64]
 FOLDS = 5
 MIN_LABELS_PER_CLASS = 10  # with fewer there is nothing to hold out
 TARGET_PRECISION = 0.9  # of the decisions delete and keep, each

@@ -30,8 +30,9 @@ from numpy.typing import NDArray
 
 from catalog.choices.suspect_labels import score_labels
 from models.learn.dataset import Integers, LabelledRows, grouped_folds
+from models.learn.logistic import Doubles, Floats
 from models.learn.metrics import auc, average_precision, bootstrap_metrics, calibration_error, point_estimate
-from models.learn.training import FOLDS, Doubles, Floats, fit_head
+from models.learn.training import FOLDS, fit_head
 from tools.bench.harness import CORPUS
 from tools.bench.label_tasks import corpus_tasks, synthetic_task
 

@@ -10,7 +10,7 @@ from models.bundle.folder import Bundle, default_folder, load_bundle
 from models.decode.reason import DecodeError
 from models.learn.dataset import LabelledRows, near_duplicate_groups
 from models.learn.file_features import FileMetadata, file_features
-from models.learn.training import Floats
+from models.learn.logistic import Floats
 from models.picture import Picture, read_picture
 from models.runtime.session import Session
 

@@ -1,5 +1,5 @@
 from catalog.filesystem.stat_signature import Signature
-from daemon.intake.queue import ClaimTracker
+from daemon.intake.queue import TaskQueue
 from daemon.messages import ReadTask
 
 
@@ -8,14 +8,14 @@ def task(file: int) -> ReadTask:
 
 
 def test_a_claimed_file_is_not_claimed_again() -> None:
-    claims = ClaimTracker()
+    claims = TaskQueue()
     assert claims.claim([task(1), task(2)], claims.claimed()) == [task(1), task(2)]
     assert claims.claim([task(2), task(3)], claims.claimed()) == [task(3)]
     assert claims.claimed_count == 3
 
 
 def test_a_row_read_before_its_file_was_released_is_not_claimed() -> None:
-    claims = ClaimTracker()
+    claims = TaskQueue()
     claims.claim([task(1)], claims.claimed())
     held = claims.claimed()
     claims.release(1)  # its outcome was committed after the rows were read
