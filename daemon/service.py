@@ -165,10 +165,7 @@ class Service:
         self.in_flight.close()
 
     def reload(self, config: Config) -> None:
-        """Apply a new configuration as far as a running service can, and scan now.
-
-        Raises ResourceError, without any change, if the configured bundle cannot be opened.
-        """
+        """Apply a new configuration as far as possible, and scan now. Raises ResourceError before any change."""
         if config.state != self.config.state:
             log.warning("restart_needed", why="a change to `state` takes effect after a restart")
             config = replace(config, state=self.config.state)  # the lock is held on this one

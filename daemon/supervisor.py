@@ -51,10 +51,7 @@ class SignalFlags:
 
 
 def run_service(config_file: str | None, *, once: bool, verbose: bool, scrub: ScrubBudget | None = None) -> int:
-    """Run until a signal, or with `once` until everything is done; return the exit code.
-
-    Raises CatalogError if the service cannot start, or one of its stages failed.
-    """
+    """Run until a signal, or with `once` until everything is done; return the exit code. Raises CatalogError."""
     configure_logging(verbose, once)
     config = load_config(config_file)
     lock = take_lock(config.state)

@@ -49,10 +49,7 @@ class Writer:
         self._enqueue(QueuedChange(change, on_commit))
 
     def commit(self, change: Change) -> Any:
-        """Queue a change, wait until it is committed, and return its result.
-
-        Raises RuntimeError if the writer has ended, or what the transaction raises.
-        """
+        """Return a change's result once it is committed. Raises RuntimeError if the writer has ended, or its error."""
         future: Future[Any] = Future()
         self._enqueue(QueuedChange(change, future=future))
         while True:

@@ -36,10 +36,7 @@ class ApiServer:
         self._listener: Listener | None = None
 
     def start(self) -> None:
-        """Listen, in place of whatever socket is at the path.
-
-        Raises ResourceError if the directory is missing or not writable, or another kind of file is at the path.
-        """
+        """Listen, in place of whatever socket is at the path. Raises ResourceError if that is not possible."""
         try:
             self._listener = listen_at(self.path)
         except OSError as error:

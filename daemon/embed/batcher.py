@@ -30,10 +30,7 @@ log = structlog.get_logger()
 
 
 def embed_batch(encoder: ImageEncoder, images: list[Decoded], shape: tuple[int, int]) -> Iterator[Embedded | Rejected]:
-    """Embed a batch. If that fails, halve it until the image at fault is alone; the others lose nothing.
-
-    `shape`: height and width of the images, in pixels.
-    """
+    """Embed images of `shape` [height, width]. If that fails, halve the batch until the image at fault is alone."""
     height, width = shape
     pixels = np.stack([np.frombuffer(image.pixels, np.uint8).reshape(height, width, 3) for image in images])
     try:

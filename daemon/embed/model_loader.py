@@ -56,10 +56,7 @@ class LoadedModel:
             return self._session
 
     def embed_texts(self, texts: list[str]) -> "np.ndarray":
-        """Return vectors of texts, float32 [N, dims]. The text model is loaded and attested on first use.
-
-        Raises ResourceError if the bundle has no text model, or it cannot be loaded or is not attested.
-        """
+        """Return vectors of texts, float32 [N, dims], by the text model, loaded on first use. Raises ResourceError."""
         from models.bundle.folder import BundleError
         from models.runtime.text_attestation import open_text_encoder
 

@@ -60,10 +60,7 @@ class IndexFollower:
         self.note: str | None = None
 
     def start(self) -> None:
-        """Open the catalog and load the snapshot; `note` says why, if the index is rebuilt instead.
-
-        Raises StoreError if the catalog cannot be opened.
-        """
+        """Open the catalog and load the snapshot; `note`: why the index is rebuilt instead. Raises StoreError."""
         self._log = Database(self._catalog_path, write=False)
         opened = open_index(self._log, self._state, self._model, self._digest, self._dims, self._threads)
         self._current, self._seq = opened.vector_index, opened.seq
@@ -71,10 +68,7 @@ class IndexFollower:
             self.note = f"the index is rebuilt from the catalog; no usable snapshot: {opened.reason}"
 
     def finish(self) -> None:
-        """Apply and save the last commits, after `run`. An unfinished rebuild is discarded.
-
-        Raises CatalogError if the catalog cannot be read, or the snapshot cannot be written.
-        """
+        """Apply and save the last commits, after `run`; discard an unfinished rebuild. Raises CatalogError."""
         self._next = None
         while self._step_log():
             pass
@@ -153,10 +147,7 @@ class IndexFollower:
         return self._unsaved >= SAVE_SHARE * max(self.size, 1) or now - self._changed_at >= SAVE_QUIET_SECONDS
 
     def save(self) -> None:
-        """Write a snapshot, if anything has changed since the last one.
-
-        Raises ResourceError if it could not be written; the previous one remains valid.
-        """
+        """Write a snapshot if anything has changed. Raises ResourceError; the previous one then remains valid."""
         if not self._unsaved:
             return
         timeline = current_timeline(self._log)

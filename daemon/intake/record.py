@@ -38,10 +38,7 @@ log = structlog.get_logger()
 
 
 class ResultRecorder:
-    """Records results for one model.
-
-    `young_seconds`: a younger file that does not decode may be half-written, and is tried again before it is rejected.
-    """
+    """Records results for one model. `young_seconds`: a younger file that does not decode is tried again first."""
 
     def __init__(self, model: int, young_seconds: float) -> None:
         self._model = model

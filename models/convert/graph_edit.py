@@ -54,10 +54,7 @@ def fold_image(source: Path, target: Path, size: int, mean: list[float], std: li
 
 
 def fold_text(source: Path, target: Path, length: int) -> tuple[GraphFacts, bool]:
-    """Write a text graph that takes int64 ids (and a mask); return its facts, and whether it has a mask.
-
-    Raises GraphError for a graph of another shape.
-    """
+    """Write a text graph of int64 ids (and a mask); return its facts, and whether it has a mask. Raises GraphError."""
     model = _load(source)
     entries = _inputs(model)
     masks = [entry for entry in entries if "mask" in entry.name]

@@ -13,10 +13,7 @@ PREMULTIPLIED_MODES = {"RGBa": "RGBA", "La": "LA"}
 
 
 def flatten(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    """Convert to RGB, or to L if all channels are equal (a third of the work to resize).
-
-    Raises DecodeError(UNSUPPORTED) for a mode that has no conversion.
-    """
+    """Convert to RGB, or L if all channels are equal (a third of the work). Raises DecodeError(UNSUPPORTED)."""
     mode = image.mode
     if mode in ("RGB", "L"):
         # A colour key (tRNS, GIF) makes the pixels of one colour transparent, which only RGBA can express.

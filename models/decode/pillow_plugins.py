@@ -22,10 +22,7 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())  # without a handler 
 
 
 def set_pixel_limit(max_pixels: int) -> None:
-    """Set the limit at which Pillow refuses, also in containers (icons, frames) whose headers are not read here.
-
-    Pillow refuses at twice its own limit.
-    """
+    """Set Pillow's limit, for containers whose headers are not read here (icons, frames). It refuses at twice that."""
     Image.MAX_IMAGE_PIXELS = max(1, max_pixels // 2)
     ImageFile.LOAD_TRUNCATED_IMAGES = False
 
@@ -42,10 +39,7 @@ def open_with_plugin(module: str, name: str, data: bytes) -> ImageFile.ImageFile
 
 
 def load_raster(image: ImageFile.ImageFile, max_pixels: int, *, pages: bool = False) -> Raster:
-    """Decode the first frame in full and verify later ones. `pages`: further frames are other images, not animation.
-
-    Raises what the plugin raises.
-    """
+    """Decode the first frame; verify later ones unless they are other images (`pages`). Raises what the plugin raises."""
     check_pixel_count(*image.size, max_pixels)
     image.load()
     exif = image.info.get("exif", b"")

@@ -15,10 +15,7 @@ IGNORED_PREFIXES = (b"TIFFFetchNormalTag: ", b"LibJpeg: ", b"initYCbCrConversion
 
 @contextmanager
 def capture_libtiff_messages() -> Iterator[list[str]]:
-    """Yield a list that receives libtiff's messages about the image when the block ends, also after an exception.
-
-    Lines of other writers are passed on.
-    """
+    """Yield a list that receives libtiff's messages when the block ends or raises; pass on other lines."""
     lines: list[str] = []
     saved_stderr, capture = os.dup(2), os.memfd_create("libtiff-stderr")
     os.dup2(capture, 2)

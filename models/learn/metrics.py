@@ -103,10 +103,7 @@ def calibration_error(ranked: RankedPredictions, weights: Doubles) -> float:
 
 
 def within_group_auc(labels: Doubles, scores: Doubles, groups: Integers) -> float:
-    """Return the share of correctly ranked pairs of a delete and a keep in one group (ties count half).
-
-    It measures choosing within a burst; NaN if no group has both.
-    """
+    """Return the share of correct pairs (delete, keep) within groups; ties count half, NaN without pairs."""
     correct = pairs = 0.0
     order = np.argsort(groups, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):

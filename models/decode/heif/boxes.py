@@ -32,10 +32,7 @@ def is_avif(data: bytes) -> bool:
 
 
 def media_data_spans(data: bytes) -> list[tuple[int, int]]:
-    """Return (start, stop) of each media data box.
-
-    Raises DecodeError(TRUNCATED) if a top-level box runs past the end, DecodeError(DAMAGED) for an impossible one.
-    """
+    """Return (start, stop) of each media data box. Raises DecodeError: TRUNCATED past the end, else DAMAGED."""
     at, end = 0, len(data)
     kinds: set[bytes] = set()
     media: list[tuple[int, int]] = []

@@ -58,10 +58,7 @@ def _affects_pixels(marker: int, segment: bytes, components: int) -> bool:
 
 
 def read_header(data: bytes) -> JpegHeader:
-    """Read the segments before the first scan.
-
-    Raises DecodeError(TRUNCATED) if the bytes end before it, DecodeError(DAMAGED) without a frame header.
-    """
+    """Read the segments before the first scan. Raises DecodeError: TRUNCATED, or DAMAGED without a frame header."""
     header, at, end = JpegHeader(), 2, len(data)
     while True:
         at = data.find(b"\xff", at)
