@@ -18,7 +18,7 @@ from catalog.store.volumes import volume_remedy
 from daemon.host.lock import take_lock
 from daemon.host.log import configure_logging
 from daemon.host.priority import lower_cpu_priority
-from daemon.host.systemd_notify import notify, notify_reloading, watchdog_seconds
+from daemon.host.systemd_notify import notify, watchdog_seconds
 from daemon.messages import ScrubBudget
 from daemon.pass_progress import PassProgress
 from daemon.service import Service
@@ -129,7 +129,7 @@ def _supervise(service: Service, signals: SignalFlags, config: Config) -> None:
 
 
 def _reload(service: Service, config: Config) -> None:
-    notify_reloading()
+    notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
     try:
         service.reload(load_config(str(config.path)))
         log.info("reloaded")

@@ -2,7 +2,7 @@
 
 import os
 import socket
-import time
+from contextlib import suppress
 
 
 def notify(*lines: str) -> None:
@@ -12,17 +12,10 @@ def notify(*lines: str) -> None:
         return
     if address.startswith("@"):
         address = "\0" + address[1:]
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
-            sender.connect(address)
-            sender.sendall("\n".join(lines).encode())
-    except OSError:
-        return  # the service works without a service manager
-
-
-def notify_reloading() -> None:
-    """Report the start of a reload; `notify("READY=1")` reports its end."""
-    notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+    # The service works without a service manager.
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+        sender.connect(address)
+        sender.sendall("\n".join(lines).encode())
 
 
 def watchdog_seconds() -> float | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from catalog.sandbox import confine
-from daemon.messages import ReadTask, Rejected, WorkerOutcome
+from daemon.messages import Rejected, WorkerOutcome
 from models.decode.reason import RejectReason
 from models.recipe import Recipe
 
@@ -45,14 +45,11 @@ def run_worker(pipe: Connection, settings: WorkerSettings) -> None:
         try:
             outcome: WorkerOutcome = read_file(task, settings.recipe, max_bytes, settings.max_pixels, lookup)
         except MemoryError:
-            outcome = _out_of_memory(task)
+            detail = "needs more memory than a worker may use"
+            outcome = Rejected(task, "decode", RejectReason.MEMORY, detail, transient=True)
         pipe.send(outcome)
         if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > settings.memory_bytes // RECYCLE_DIVISOR:
             return
-
-
-def _out_of_memory(task: ReadTask) -> WorkerOutcome:
-    return Rejected(task, "decode", RejectReason.MEMORY, "needs more memory than a worker may use", transient=True)
 
 
 def _apply_limits(memory_bytes: int) -> None:

@@ -86,11 +86,10 @@ class HintFollower:
 
     def _follow_dirty(self, hint: Dirty, now: float) -> None:
         status = _stat_or_none(hint.path)
-        if status is None:
+        if status is None or stat.S_ISDIR(status.st_mode):  # a directory may have replaced a file
             self._put(partial(record_missing_path, path=hint.path, now=now), hint.path)
-        elif stat.S_ISDIR(status.st_mode):
-            self._put(partial(record_missing_path, path=hint.path, now=now), hint.path)  # the file it replaced
-            self._rescan(hint.path, "a directory where a file was told")
+            if status is not None:
+                self._rescan(hint.path, "a directory where a file was told")
         else:
             seen = self._sighting(hint.path, status, hint.closed, now)
             self._put(partial(record_sighting, seen=seen, now=now), hint.path)

@@ -111,7 +111,9 @@ def load_bundle(folder: Path) -> Bundle:
 
     Raises BundleError for a missing folder, a missing or unknown key, a missing or altered file, missing goldens.
     """
-    description = _read_description(folder)
+    if not folder.is_dir():
+        raise BundleError(f"no model in {folder}: the folder does not exist; {REMEDY}")
+    description = read_json_object(folder / "bundle.json")
     context = str(folder / "bundle.json")
     _check_description(context, description)
     graph = folder / description["graph"]
@@ -144,12 +146,6 @@ def load_bundle(folder: Path) -> Bundle:
         attested=description.get("attested", {}),
         text=read_text_tower(folder, text) if text else None,
     )
-
-
-def _read_description(folder: Path) -> dict[str, Any]:
-    if not folder.is_dir():
-        raise BundleError(f"no model in {folder}: the folder does not exist; {REMEDY}")
-    return read_json_object(folder / "bundle.json")
 
 
 def _check_description(context: str, description: dict[str, Any]) -> None:
