@@ -4,7 +4,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 
 from catalog.filesystem.mounts import Mount, mount_of, mounts_below, read_mounts
@@ -15,17 +15,6 @@ from daemon.watch.inotify import Inotify
 
 RootIdentity = tuple[int, int, int]
 """Device, inode and mount id of a root."""
-
-
-@dataclass(frozen=True, slots=True)
-class _CoverageSnapshot:
-    """The coverage that the watching thread shows to others, replaced as a whole."""
-
-    directories: int = 0
-    watches: int = 0
-    uncovered: tuple[bytes, ...] = ()
-    problem: str = ""
-    changes: int = -1
 
 
 class WatchedRoot:
@@ -39,7 +28,8 @@ class WatchedRoot:
         self.failure = ""
         self._root = root
         self._submit = submit
-        self._snapshot = _CoverageSnapshot()
+        self._snapshot = WatchCoverage(root, True, 0, 0, (), "")  # shown to other threads, replaced as a whole
+        self._uncovered_changes = -1
         self._identity: RootIdentity | None = None
         self._submounts: frozenset[Mount] = frozenset()
         self._watches_missing = False
@@ -84,11 +74,11 @@ class WatchedRoot:
         """Return the coverage; request repair from the watching thread, if it is `running`."""
         snapshot, problem = self._snapshot, self._find_problem(mounts, running)
         if problem or self._inotify is None or self._translator is None:
-            return WatchCoverage(self._root, False, snapshot.directories, 0, (self._root,), f"the root {problem}")
+            problem = f"the root {problem}"
+            return replace(snapshot, alive=False, watched=0, uncovered=(self._root,), problem=problem)
         watched = self._count_watches(self._inotify)
         self._request_repairs(self._translator, watched, mounts)
-        shown = snapshot.watches if watched is None else watched
-        return WatchCoverage(self._root, True, snapshot.directories, shown, snapshot.uncovered, snapshot.problem)
+        return snapshot if watched is None else replace(snapshot, watched=watched)
 
     def _count_watches(self, inotify: Inotify) -> int | None:
         """Return the kernel's count of watches; None while counting again would cost more than 1 % of a core."""
@@ -114,7 +104,7 @@ class WatchedRoot:
     def _request_repairs(self, translator: EventTranslator, watched: int | None, mounts: Sequence[Mount]) -> None:
         rewalks = translator.rewalks
         if watched is not None:
-            missing = watched < self._snapshot.watches
+            missing = watched < self._snapshot.watched
             if missing and self._watches_missing:  # once may be a deletion whose event is still queued
                 self._repairs.append(partial(rewalks.resync, "watches were lost"))
             self._watches_missing = missing
@@ -131,11 +121,12 @@ class WatchedRoot:
         tree, snapshot = translator.tree, self._snapshot
         self.failure = translator.failure
         uncovered, problem = snapshot.uncovered, snapshot.problem
-        if snapshot.changes != tree.uncovered_changes:
+        if self._uncovered_changes != tree.uncovered_changes:
+            self._uncovered_changes = tree.uncovered_changes
             paths = (tree.path(node) for node in tree.uncovered)
             uncovered = fewest_subtrees(path for path in paths if path is not None)
             problem = coverage_problem(tree.size, tree.uncovered.values())
-        self._snapshot = _CoverageSnapshot(tree.size, len(tree.by_wd), uncovered, problem, tree.uncovered_changes)
+        self._snapshot = WatchCoverage(self._root, True, tree.size, len(tree.by_wd), uncovered, problem)
 
 
 def root_identity(root: bytes, mounts: Sequence[Mount]) -> RootIdentity:

@@ -53,29 +53,21 @@ class SessionPool:
 
     def run(self, pixels: np.ndarray) -> np.ndarray:
         """Map uint8 [B, H, W, 3] to unit vectors, float32 [B, dims]. Raises the first error of a device."""
-        queue = _WorkQueue(pixels)
-        tasks = [self._threads.submit(queue.serve, session) for session in self._sessions]
+        results: dict[int, np.ndarray] = {}  # vectors by the index of their first image
+        lock, position = Lock(), 0
+
+        def run_batches(session: Session) -> None:
+            nonlocal position
+            while True:
+                size = session.batch
+                with lock:
+                    start, position = position, position + size
+                if start >= len(pixels):
+                    return
+                results[start] = session.run(pixels[start : start + size])
+
+        tasks = [self._threads.submit(run_batches, session) for session in self._sessions]
         errors = [error for task in tasks if (error := task.exception())]
         if errors:
             raise errors[0]
-        return np.concatenate([queue.results[start] for start in sorted(queue.results)])
-
-
-class _WorkQueue:
-    """The images of one call. `results`: vectors by the index of their first image."""
-
-    def __init__(self, pixels: np.ndarray) -> None:
-        self._pixels = pixels
-        self._next = 0
-        self._lock = Lock()
-        self.results: dict[int, np.ndarray] = {}
-
-    def serve(self, session: Session) -> None:
-        """Run batches on `session` until none is left."""
-        while True:
-            size = session.batch
-            with self._lock:
-                start, self._next = self._next, self._next + size
-            if start >= len(self._pixels):
-                return
-            self.results[start] = session.run(self._pixels[start : start + size])
+        return np.concatenate([results[start] for start in sorted(results)])
