@@ -11,7 +11,7 @@ from pathlib import Path
 from catalog.embedding.selection import DEFAULT_BUNDLE
 from catalog.errors import ResourceError, UsageError
 from catalog.state_dir import DOWNLOADS, MODELS
-from models.bundle.folder import Bundle, BundleError, load_bundle
+from models.bundle.folder import Bundle, BundleError, ModelSource, load_bundle
 from models.bundle.schema import sha256_of
 from models.convert.immich_layout import REPOSITORY_FILES
 
@@ -70,14 +70,14 @@ def _build_bundle(fetched: FetchedRepository, source: str, name: str, draft: Pat
         weights = draft / "model.onnx"
     else:
         try:
-            from models.convert.onnx_import import RepositoryOrigin, import_bundle
+            from models.convert.onnx_import import import_bundle
         except ModuleNotFoundError as error:
             raise ResourceError(
                 f"{error.name} is not installed", f"To import models, run: {INSTALL_COMMAND}"
             ) from error
-        origin = RepositoryOrigin(source, fetched.revision)
+        origin = ModelSource("onnx", source, fetched.revision)
         if not fetched.revision:
-            origin = RepositoryOrigin(str(fetched.folder.resolve()), "a folder")
+            origin = ModelSource("onnx", str(fetched.folder.resolve()), "a folder")
         import_bundle(fetched.folder, draft, name, origin)
         weights = fetched.folder / "visual" / "model.onnx"
     if sha256:

@@ -8,12 +8,12 @@ faithful to the original model; only an export from PyTorch can.
 import json
 import shutil
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from models.bundle.folder import default_folder
+from models.bundle.folder import ModelSource, default_folder
 from models.bundle.schema import BundleError, sha256_of
 from models.bundle.text_tower import describe_text_tower
 from models.convert.graph_edit import (
@@ -46,14 +46,7 @@ GOLDEN_STRINGS = (
 )
 
 
-class RepositoryOrigin(NamedTuple):
-    """The origin of a repository: its name or folder, and its commit."""
-
-    name: str
-    revision: str
-
-
-def import_bundle(source: Path, target: Path, name: str, origin: RepositoryOrigin) -> None:
+def import_bundle(source: Path, target: Path, name: str, origin: ModelSource) -> None:
     """Write the bundle of a repository into the empty folder `target`. `name`: of the bundle. Raises BundleError."""
     layout = read_repository_layout(source)
     goldens = sorted(p.name for p in (default_folder() / "goldens").iterdir() if p.suffix != ".npz")
@@ -78,7 +71,7 @@ def _description(
     facts: GraphFacts,
     vectors: np.ndarray,
     name: str,
-    origin: RepositoryOrigin,
+    origin: ModelSource,
     goldens: list[str],
 ) -> dict[str, Any]:
     return {
@@ -111,7 +104,7 @@ def _description(
         "golden_threshold": 0.999,
         "golden_decibels": 40.0,
         "precision": facts.precision,
-        "source": {"family": "onnx", "name": origin.name, "revision": origin.revision},
+        "source": origin._asdict(),
         "attested": {},
     }
 
