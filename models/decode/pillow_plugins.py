@@ -39,7 +39,7 @@ def open_with_plugin(module: str, name: str, data: bytes) -> ImageFile.ImageFile
 
 
 def load_raster(image: ImageFile.ImageFile, max_pixels: int, *, pages: bool = False) -> Raster:
-    """Decode the first frame; verify later ones unless they are other images (`pages`). Raises what the plugin raises."""
+    """Decode the first frame; verify later ones unless they are other images (`pages`). Raises what Pillow raises."""
     check_pixel_count(*image.size, max_pixels)
     image.load()
     exif = image.info.get("exif", b"")
