@@ -1,12 +1,13 @@
 """Forget a dropped root: delete the rows of its files, in short transactions; choices on their contents stay."""
 
 import time
+from collections import Counter
 from typing import NamedTuple
 
 from catalog.errors import UsageError
 from catalog.formatting import printable_path
 from catalog.store.database import Database
-from catalog.store.roots import INNER_VOLUMES_SQL, delete_root
+from catalog.store.roots import INNER_VOLUMES_SQL, delete_counted_files, delete_root
 from catalog.store.volumes import Volume, all_volumes
 
 BATCH_FILES = 2000  # files in one transaction: the service waits for it
@@ -59,17 +60,21 @@ def forget_root(database: Database, path: bytes) -> int:
             root = dropped_root(database, path)
             if root is None:
                 return files
-            batch = database.rows(f"SELECT f.id {FILES_SQL} LIMIT ?", root.id, root.id, BATCH_FILES)
-            # Gone first: the triggers keep references, live vectors and counts.
-            database.many(
-                "UPDATE file SET state = 'gone', reason = NULL, detail = NULL, due = NULL WHERE id = ?", batch
-            )
-            database.many("DELETE FROM history WHERE file = ?", batch)
-            database.many("DELETE FROM file WHERE id = ?", batch)
+            batch = database.rows(f"SELECT d.volume, d.id, f.id {FILES_SQL} LIMIT ?", root.id, root.id, BATCH_FILES)
+            _delete_files(database, [(file,) for _, _, file in batch])
+            for (volume, directory), count in Counter((volume, directory) for volume, directory, _ in batch).items():
+                delete_counted_files(database, volume, directory, count)
             files += len(batch)
             if not batch:
                 delete_root(database, root, time.time())
                 return files
+
+
+def _delete_files(database: Database, files: list[tuple[int]]) -> None:
+    # Gone first: the triggers keep references, live vectors and counts.
+    database.many("UPDATE file SET state = 'gone', reason = NULL, detail = NULL, due = NULL WHERE id = ?", files)
+    database.many("DELETE FROM history WHERE file = ?", files)
+    database.many("DELETE FROM file WHERE id = ?", files)
 
 
 def dropped_root(database: Database, path: bytes) -> Volume | None:

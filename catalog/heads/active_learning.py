@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from catalog.files.queries import FileEntry, files_with_content
+from catalog.files.queries import FileEntry, files_with_content, kept_content_sql
 from catalog.heads.stored_head import require_head
 from catalog.store.database import Database
 from catalog.store.models import current_model
@@ -13,7 +13,7 @@ POOL_FACTOR = 20  # uncertain images per requested one, so that different ones c
 UNCERTAIN_SQL = (
     "SELECT s.content, s.p_delete, v.data FROM score s JOIN vector v ON v.content = s.content AND v.model = ?"
     " JOIN content c ON c.id = s.content WHERE s.head = ? AND c.refs > 0"
-    " AND NOT EXISTS (SELECT 1 FROM label l WHERE l.content = s.content)"
+    " AND NOT EXISTS (SELECT 1 FROM label l WHERE l.content = s.content){kept}"
     " ORDER BY abs(s.p_delete - ?) LIMIT ?"
 )
 
@@ -28,7 +28,8 @@ def most_informative(database: Database, count: int) -> list[tuple[FileEntry, fl
     if model is None:
         return []
     middle = (stored.head.keep_below + stored.head.delete_above) / 2
-    pool = database.rows(UNCERTAIN_SQL, model.id, stored.id, middle, POOL_FACTOR * count)
+    uncertain_sql = UNCERTAIN_SQL.format(kept=kept_content_sql(database, "s.content"))
+    pool = database.rows(uncertain_sql, model.id, stored.id, middle, POOL_FACTOR * count)
     found = []
     for index in farthest_first(unpack_vectors([vector for _, _, vector in pool], model.dims), count):
         content, p_delete, _ = pool[index]

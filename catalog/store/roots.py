@@ -118,6 +118,17 @@ def _make_room(database: Database, root: Volume, path: bytes) -> bool:
     return database.row(f"SELECT 1 FROM volume WHERE {others}", *values) is None
 
 
+def delete_counted_files(database: Database, volume: int, directory: int, files: int) -> None:
+    """Take deleted files, which were gone, out of the counts, and delete their directory once it is empty."""
+    database.run(
+        "UPDATE tally SET files = files - ? WHERE volume = ? AND state = 'gone' AND reason = ''", files, volume
+    )
+    database.run(
+        "DELETE FROM directory WHERE id = ? AND NOT EXISTS (SELECT 1 FROM file WHERE directory = ?)",
+        *(directory, directory),
+    )
+
+
 def delete_root(database: Database, root: Volume, now: float) -> None:
     """Delete a root and the mounts inside it, after all of their files are deleted."""
     database.run(f"DELETE FROM directory WHERE {INNER_VOLUMES_SQL}", root.id, root.id)

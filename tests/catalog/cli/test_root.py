@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from catalog.config.edit import remove_root
+from catalog.files import forget_root
 from catalog.filesystem.volume_identity import MARKER_NAME
+from catalog.store.database import Database
 from tests.support.mounts import mounted
 from tests.support.running_service import RunningService, picture
 from tests.support.waiting import wait_until
@@ -211,3 +214,33 @@ def test_init_says_what_guards_a_read_only_root(service: RunningService) -> None
         assert service.once().returncode == 0
     assert service.once().returncode == 4
     assert listed(service)["locked"][0] == "unreachable"
+
+
+def test_a_forgotten_root_leaves_in_batches_and_the_rest_can_be_forgotten_later(
+    service: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place(service, "root1") / "deep").mkdir()
+    for seed in range(10, 17):
+        (place(service, "root1") / "deep" / f"{seed}.png").write_bytes(picture(seed))
+    assert service.once().returncode == 0
+    config = remove_root(service.config_path, os.fsencode(place(service, "root1")))
+    assert service.once().returncode == 0
+    monkeypatch.setattr(forget_root, "BATCH_FILES", 4)
+    deleted = forget_root._delete_files
+    batches: list[int] = []
+
+    def delete_files(database: Database, files: list[tuple[int]]) -> None:
+        batches.append(len(files))
+        if len(batches) == 3:
+            raise OSError("the power fails")
+        deleted(database, files)
+
+    monkeypatch.setattr(forget_root, "_delete_files", delete_files)
+    with Database(config.database, write=True) as database:
+        with pytest.raises(OSError, match="the power fails"):
+            forget_root.forget_root(database, os.fsencode(place(service, "root1")))
+        assert service.findings() == []
+        assert listed(service)["root1"] == ("dropped", 1)
+        assert forget_root.forget_root(database, os.fsencode(place(service, "root1"))) == 1
+    assert batches == [4, 4, 1, 1, 0]
+    assert service.findings() == [] and listed(service) == {"root0": ("present", 2)}
