@@ -73,6 +73,8 @@ def _move_line(move: PlannedMove) -> str:
         survivor = f"survivor: {printable_path(move.named_survivor.path)}"
     elif move.copies:
         survivor = f"copy kept: {printable_path(move.copies[0].path)}"
+    elif move.links:
+        survivor = f"another name keeps the bytes: {printable_path(move.links[0].path)}"
     return f"  {format_size(move.size):>9}  {printable_path(move.path)}  {survivor}"
 
 

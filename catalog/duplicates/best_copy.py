@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from catalog.filesystem.transient import transient_reason
+from catalog.filesystem.same_disk import DirectoryEntry
+from catalog.filesystem.transient import IN_SNAPSHOT, transient_reason
 
 RAW_FORMATS = ("dng", "cr2", "cr3", "nef", "arw", "raf", "orf", "rw2")
 LOSSLESS_FORMATS = ("tiff", "png", "bmp")
@@ -13,12 +14,16 @@ POOREST_FORMATS = ("gif",)
 
 STATES_BY_HEALTH = ("ok", "away", "pending", "rejected")
 
+NameKey = DirectoryEntry | bytes
+
 
 @dataclass(frozen=True, slots=True)
 class FileCopy:
     """A file that holds a content, with the properties that rank it.
 
-    `away`: its volume cannot be read now. `inode` is unique within `volume`. `suspect`: it decodes, but may be damaged.
+    `away`: its volume cannot be read now. `inode` is unique within `volume`, the first of those that share their
+    inodes. `suspect`: it decodes, but may be damaged. `snapshot`: it is in a read-only snapshot of a disk in the
+    catalog. `entry`: known if another of the copies has the same inode.
     """
 
     path: bytes
@@ -33,6 +38,8 @@ class FileCopy:
     volume: int
     inode: int
     suspect: bool = False
+    snapshot: bool = False
+    entry: DirectoryEntry | None = None
 
     @property
     def inode_key(self) -> tuple[int, int]:
@@ -40,9 +47,24 @@ class FileCopy:
         return self.volume, self.inode
 
     @property
+    def name_key(self) -> NameKey:
+        """Equal for two paths to one name of a file, as through a bind mount, where deleting one deletes the other."""
+        return self.entry or self.path
+
+    @property
+    def transient_reason(self) -> str:
+        """Why the file will not last, as the predicate of a sentence; "" if it will."""
+        return transient_reason(self.path) or (IN_SNAPSHOT if self.snapshot else "")
+
+    @property
     def transient(self) -> bool:
-        """Whether its folder is temporary storage, such as a recycle bin or a snapshot."""
-        return transient_reason(self.path) != ""
+        """Whether it will not last: it is in a recycle bin, a snapshot or another such place."""
+        return self.transient_reason != ""
+
+    @property
+    def stays(self) -> bool:
+        """Whether it can be relied on when another file with its bytes goes: it is reachable, and will last."""
+        return not self.away and not self.transient
 
 
 CopyRank = tuple[bool, int, bool, int, int, int, int, int, bytes]

@@ -8,15 +8,26 @@ from typing import Literal
 import numpy as np
 
 from catalog.choices.not_duplicates import not_duplicates_of
-from catalog.duplicates.best_copy import CopyRank, FileCopy, best_copy, copy_rank
+from catalog.duplicates.best_copy import CopyRank, FileCopy, copy_rank
 from catalog.duplicates.clustering import StarCluster, clusters_of_pairs, clusters_of_vectors
-from catalog.duplicates.copies import NOT_GONE_STATES, copies_by_content
+from catalog.duplicates.copies import NOT_GONE_STATES, copies_by_content, distinct_names
 from catalog.duplicates.index_pairs import NearPairFinder, load_current_index
 from catalog.errors import UsageError
 from catalog.store.database import Database
 from catalog.store.vectors import Integers, live_vector_blocks
+from models.decode.reason import RejectReason
 
 MAX_EXACT_VECTORS = 30_000  # up to here, computing all cosines takes seconds; above, the index is used
+
+# Files that are no images: two `.nomedia` are no duplicates.
+NO_IMAGES = (RejectReason.EMPTY, RejectReason.NOT_IMAGE, RejectReason.WRONG_TYPE)
+EXACT_GROUPS_SQL = (
+    "SELECT c.id, c.bytes * (count(DISTINCT d.volume || ':' || f.inode) - 1) AS wasted"
+    " FROM content c JOIN file f ON f.content = c.id AND f.state != 'gone'"
+    " JOIN directory d ON d.id = f.directory WHERE c.refs >= 2 AND c.bytes > 0 GROUP BY c.id"
+    " HAVING max(f.state = 'ok' OR (f.state = 'rejected' AND f.reason NOT IN (?, ?, ?)))"
+    " ORDER BY wasted DESC, c.id"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +35,8 @@ class DuplicateGroup:
     """Files that show the same image. `paths`: the one to keep first, the others by falling preference.
 
     `cosine`: the lowest one between the kept content and another, None for exact copies. `bytes_freed`: by deleting
-    all but the kept file; its hard links free nothing. `permanent`: False if all of the files, including the one to
-    keep, are in temporary storage such as a recycle bin.
+    all but the kept file. `links`: those of the paths that are hard links of an earlier one, and free nothing.
+    `permanent`: False if all of the files, including the one to keep, are in temporary storage such as a recycle bin.
     """
 
     kind: Literal["exact", "near"]
@@ -34,19 +45,20 @@ class DuplicateGroup:
     cosine: float | None
     bytes_freed: int
     permanent: bool = True
+    links: tuple[bytes, ...] = ()
+
+    @property
+    def file_count(self) -> int:
+        """Number of files; several hard links are one."""
+        return len(self.paths) - len(self.links)
 
 
 def exact_duplicates(database: Database) -> Iterator[DuplicateGroup]:
-    """Yield the contents of two or more files that are not gone, by wasted bytes, most first."""
-    rows = database.rows(
-        "SELECT c.id, c.bytes * (count(DISTINCT d.volume || ':' || f.inode) - 1) AS wasted"
-        " FROM content c JOIN file f ON f.content = c.id AND f.state != 'gone'"
-        " JOIN directory d ON d.id = f.directory"
-        " WHERE c.refs >= 2 GROUP BY c.id ORDER BY wasted DESC, c.id"
-    )
+    """Yield the contents of two or more images that are not gone, by wasted bytes, most first."""
+    rows = database.rows(EXACT_GROUPS_SQL, *NO_IMAGES)
     for found in copies_by_content(database, [content for content, _ in rows], NOT_GONE_STATES):
-        for candidates in found.values():
-            if len(candidates) >= 2:  # one may have been deleted meanwhile
+        for candidates in map(distinct_names, found.values()):
+            if len(candidates) >= 2:  # one may have been deleted meanwhile, or two paths lead to one file
                 yield _duplicate_group("exact", candidates, None)
 
 
@@ -116,16 +128,19 @@ def _near_group(database: Database, cluster: StarCluster) -> DuplicateGroup | No
         copies.update(part)
     if cluster.centre not in copies or len(copies) < 2:  # deleted meanwhile
         return None
-    return _duplicate_group(
-        "near", [candidate for candidates in copies.values() for candidate in candidates], cluster.min_cosine
-    )
+    candidates = distinct_names(candidate for candidates in copies.values() for candidate in candidates)
+    return _duplicate_group("near", candidates, cluster.min_cosine)
 
 
 def _duplicate_group(
     kind: Literal["exact", "near"], candidates: list[FileCopy], cosine: float | None
 ) -> DuplicateGroup:
     ordered = sorted(candidates, key=copy_rank)
-    kept = best_copy(ordered)
-    others = {candidate.inode_key: candidate.bytes for candidate in ordered if candidate.inode_key != kept.inode_key}
-    paths, freed = [candidate.path for candidate in ordered], sum(others.values())
-    return DuplicateGroup(kind, paths, kept.path, cosine, freed, not kept.transient)
+    files: dict[tuple[int, int], FileCopy] = {}
+    for candidate in ordered:
+        files.setdefault(candidate.inode_key, candidate)
+    kept, *others = files.values()
+    links = tuple(candidate.path for candidate in ordered if files[candidate.inode_key] is not candidate)
+    freed = sum(candidate.bytes for candidate in others)
+    paths = [candidate.path for candidate in ordered]
+    return DuplicateGroup(kind, paths, kept.path, cosine, freed, not kept.transient, links)

@@ -93,6 +93,8 @@ TRANSIENT_FILES = (
     ".pending-*",
 )
 
+IN_SNAPSHOT = "is in a read-only snapshot of the same disk"
+
 
 def transient_reason(path: bytes) -> str:
     """Return why a file is transient, as the predicate of a sentence; "" if it is not. Pure.

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from catalog.choices.not_duplicates import not_duplicates_of
 from catalog.context import CatalogContext
 from catalog.duplicates.best_copy import FileCopy, best_copy
-from catalog.duplicates.copies import OK_STATES, copies_by_content
+from catalog.duplicates.copies import OK_STATES, copies_by_content, distinct_names
+from catalog.duplicates.disk_layout import DiskLayout, disk_layout
 from catalog.embedding.selection import serving_bundle
 from catalog.formatting import path_text, printable_path
 from catalog.heads.stored_head import require_head
@@ -112,7 +113,7 @@ def deletion_candidates(context: CatalogContext, count: int, min_p_delete: float
     if model is None:
         return
     min_cosine = serving_bundle(context.config, database).near_duplicate_cosine
-    labelled = labelled_vectors(database, model)
+    labelled, layout = labelled_vectors(database, model), disk_layout(database)
     yielded = offset = 0
     page = min(PAGE_ROWS, 2 * count)
     while rows := database.rows(RANKED_SQL, model.id, stored.id, page, offset):
@@ -123,7 +124,7 @@ def deletion_candidates(context: CatalogContext, count: int, min_p_delete: float
         hits = hits_per_vector(context, model, vectors, COPY_NEIGHBOURS)
         for one, vector, neighbours in zip(ranked, vectors, hits, strict=True):
             near = [content for content, cosine in neighbours if cosine >= min_cosine]
-            review = _files_to_review(database, one, near)
+            review = _files_to_review(database, one, near, layout)
             if review is not None:
                 reasons = deletion_reasons(one, review, count_deleted_neighbours(vector, labelled))
                 decision = stored.head.decision(one.p_delete)
@@ -142,21 +143,25 @@ def labelled_vectors(database: Database, model: Model) -> LabelledVectors:
     return LabelledVectors(vectors, np.array([label == "delete" for _, label in rows], bool))
 
 
-def _files_to_review(database: Database, ranked: RankedContent, near: list[int]) -> ReviewFiles | None:
+def _files_to_review(
+    database: Database, ranked: RankedContent, near: list[int], layout: DiskLayout
+) -> ReviewFiles | None:
     """Return None if no file can be read now, or if one of them is the best of its near duplicates."""
     content = ranked.content
     excluded = {content, *not_duplicates_of(database, content)}
     copies: dict[int, list[FileCopy]] = {}
-    for part in copies_by_content(database, [content, *(one for one in near if one not in excluded)], OK_STATES):
+    others = [one for one in near if one not in excluded]
+    for part in copies_by_content(database, [content, *others], OK_STATES, layout):
         copies |= part
     readable = (file for file in copies.get(content, []) if not file.away)
-    files = sorted(readable, key=lambda file: (file.transient, file.path))  # nobody looks for a file in a recycle bin
+    # Nobody looks for a file in a recycle bin.
+    files = distinct_names(sorted(readable, key=lambda file: (file.transient, file.path)))
     if not files:
         return None
     best = best_copy(file for group in copies.values() for file in group)
     if len(copies) > 1 and best in files and ranked.label != "delete":
         return None
-    return ReviewFiles(tuple(files), best.path if best not in files and not best.transient else None)
+    return ReviewFiles(tuple(files), best.path if best not in files and best.stays else None)
 
 
 def count_deleted_neighbours(vector: Floats, labelled: LabelledVectors) -> NeighbourLabels:

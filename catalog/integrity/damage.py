@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from catalog import journal
+from catalog.duplicates.disk_layout import DiskLayout, disk_layout
 from catalog.errors import UsageError
 from catalog.files.history import add_history_row
 from catalog.files.queries import FileEntry, entry_by_id, files_with_content
@@ -50,6 +51,7 @@ def count_damaged(database: Database) -> int:
 
 def damaged_files(database: Database) -> Iterator[Damage]:
     """Yield all damaged files, the latest found first."""
+    layout = disk_layout(database)
     rows = database.rows(
         "SELECT h.id, h.file, h.verdict, h.seen_at, h.evidence" + CURRENT_DAMAGE_SQL + " ORDER BY h.id DESC"
     )
@@ -57,7 +59,7 @@ def damaged_files(database: Database) -> Iterator[Damage]:
         entry, intact = entry_by_id(database, file), _last_intact_content(database, file, row)
         if entry is not None and intact is not None:
             content, lost = intact
-            links, holders = _hard_link_ids(database, file), files_with_content(database, content)
+            links, holders = _hard_link_ids(database, file, layout), files_with_content(database, content)
             copies = [copy for copy in holders if copy.state == "ok" and copy.id not in links]
             yield Damage(entry, VerdictKind(verdict), at, evidence or "", lost, copies)
 
@@ -75,14 +77,21 @@ def _last_intact_content(database: Database, file: int, last_row: int) -> tuple[
     return intact
 
 
-def _hard_link_ids(database: Database, file: int) -> set[int]:
-    """Return the ids of the file and its hard links: names of the same lost bytes, whether read since or not."""
+def _hard_link_ids(database: Database, file: int, layout: DiskLayout) -> set[int]:
+    """Return the ids of the file and its hard links: names of the same lost bytes, whether read since or not.
+
+    So is what a bind mount or a root that is a symbolic link shows of it.
+    """
     rows = database.rows(
-        "SELECT o.id FROM file f JOIN directory d ON d.id = f.directory JOIN file o ON o.inode = f.inode"
-        " JOIN directory e ON e.id = o.directory AND e.volume = d.volume WHERE f.id = ?",
+        "SELECT o.id, d.volume, d.path, e.volume, e.path FROM file f JOIN directory d ON d.id = f.directory"
+        " JOIN file o ON o.inode = f.inode JOIN directory e ON e.id = o.directory WHERE f.id = ?",
         file,
     )
-    return {id_ for (id_,) in rows}
+    return {
+        id_
+        for id_, volume, path, other_volume, other_path in rows
+        if layout.inode_space(volume, path) == layout.inode_space(other_volume, other_path)
+    }
 
 
 def acceptance_problem(database: Database, file: int) -> str:

@@ -73,6 +73,7 @@ class DuplicateGroupJson(TypedDict):
     stays: bool  # false if even that file is in a recycle bin, a version store or a snapshot
     cosine: float | None  # lowest cosine similarity to the kept file; null for exact duplicates
     bytes_freed: int  # bytes that deleting all others would free
+    links: list[str]  # those of `paths` that are hard links of an earlier one: deleting them frees nothing
 
 
 class CandidateJson(TypedDict):

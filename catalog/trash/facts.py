@@ -2,17 +2,19 @@
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from catalog.config.load import Config
 from catalog.duplicates.best_copy import FileCopy
 from catalog.duplicates.copies import NOT_GONE_STATES, copies_by_content
+from catalog.duplicates.disk_layout import DiskLayout, disk_layout
 from catalog.errors import UsageError, error_text
 from catalog.filesystem.ignore import IgnoreRules
 from catalog.filesystem.mounts import read_mounts
 from catalog.filesystem.paths import inside, is_real_directory, split_path
+from catalog.filesystem.same_disk import DirectoryEntry
 from catalog.filesystem.stat_signature import file_kind, lstat_or_none
-from catalog.filesystem.transient import transient_reason
+from catalog.filesystem.transient import IN_SNAPSHOT, transient_reason
 from catalog.formatting import printable_path
 from catalog.store.database import Database
 from catalog.trash.location import Trash, trash_of, unwritable_reason, xdg_data_home
@@ -28,7 +30,10 @@ ROW_SQL = (
 
 @dataclass(frozen=True, slots=True)
 class TrashRow:
-    """The catalog's row of a path. `inode` is unique within `volume`; `volume_path` is where that is mounted."""
+    """The catalog's row of a path. `volume_path`: where its volume is mounted.
+
+    `inode` is unique within `volume`, the first of those that share their inodes. `snapshot`: as in FileCopy.
+    """
 
     state: str
     content: int | None
@@ -39,6 +44,7 @@ class TrashRow:
     inode: int
     volume_path: bytes
     away: str | None
+    snapshot: bool = False
 
     @property
     def inode_key(self) -> tuple[int, int]:
@@ -52,7 +58,8 @@ class PathFacts:
 
     `kind`: file, directory, symlink or special; "" where nothing exists. `problem`: why the path cannot be accessed.
     `through_symlink`: a directory above it is a symbolic link. `trash`: its trash, or why there is none.
-    `other_copies`: other files with the same content, including those on absent volumes.
+    `other_copies`: other files with the same content, including those on absent volumes and hard links of this one,
+    but not the file itself by another path. `entry`: known if one of them has the same inode.
     """
 
     path: bytes
@@ -63,22 +70,28 @@ class PathFacts:
     through_symlink: bool = False
     trash: Trash | str = ""
     other_copies: tuple[FileCopy, ...] = ()
+    entry: DirectoryEntry | None = None
 
 
 def gather_facts(config: Config, database: Database, paths: Iterable[bytes]) -> list[PathFacts]:
     """Return the facts of each distinct path, in order. No file is read, and nothing is created."""
-    rows = {path: _trash_row(database, path) for path in dict.fromkeys(paths)}
+    layout = disk_layout(database)
+    rows = {path: _trash_row(database, path, layout) for path in dict.fromkeys(paths)}
     contents = {row.content for row in rows.values() if row is not None and row.content is not None}
     copies: dict[int, list[FileCopy]] = {}
-    for batch in copies_by_content(database, sorted(contents), NOT_GONE_STATES):
+    for batch in copies_by_content(database, sorted(contents), NOT_GONE_STATES, layout):
         copies.update(batch)
     locator = _TrashLocator(config)
     return [_path_facts(path, row, copies, locator) for path, row in rows.items()]
 
 
-def _trash_row(database: Database, path: bytes) -> TrashRow | None:
-    row = database.row(ROW_SQL, *split_path(path))
-    return None if row is None else TrashRow(*row)
+def _trash_row(database: Database, path: bytes, layout: DiskLayout) -> TrashRow | None:
+    values = database.row(ROW_SQL, *split_path(path))
+    if values is None:
+        return None
+    row = TrashRow(*values)
+    place = row.volume, split_path(path)[0]
+    return replace(row, volume=layout.inode_space(*place), snapshot=layout.in_snapshot(*place))
 
 
 def _path_facts(
@@ -92,13 +105,15 @@ def _path_facts(
         return PathFacts(path, "", 0, row=row)
     folder = os.path.dirname(path)
     through_symlink = row is not None and not is_real_directory(folder, row.volume_path)
-    others = tuple(copy for copy in copies.get(row.content or 0, ()) if copy.path != path) if row else ()
-    return PathFacts(path, file_kind(found), found.st_size, "", row, through_symlink, locator.of(folder), others)
+    known = copies.get(row.content or 0, []) if row else []
+    entry = next((copy.entry for copy in known if copy.path == path), None)
+    others = tuple(copy for copy in known if copy.path != path and (entry is None or copy.entry != entry))
+    return PathFacts(path, file_kind(found), found.st_size, "", row, through_symlink, locator.of(folder), others, entry)
 
 
 def require_survivor(database: Database, path: bytes, leaving: Iterable[bytes]) -> Survivor:
     """Return the file that the owner named to keep. Raises UsageError where it is not intact, or is to be moved too."""
-    row = _trash_row(database, path)
+    row = _trash_row(database, path, disk_layout(database))
     reason = ""
     if row is None or row.sha256 is None or row.state != "ok":
         reason = "is not known to be intact"
@@ -107,7 +122,7 @@ def require_survivor(database: Database, path: bytes, leaving: Iterable[bytes]) 
     elif path in set(leaving):
         reason = "is to be moved itself"
     else:
-        reason = transient_reason(path)
+        reason = transient_reason(path) or (IN_SNAPSHOT if row.snapshot else "")
     if reason or row is None or row.sha256 is None:
         raise UsageError(
             f"{printable_path(path)} {reason}: nothing was moved",

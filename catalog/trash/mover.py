@@ -55,7 +55,10 @@ class Mover:
         Returns the survivors, and the stat result of the hashed file. Raises Refusal.
         """
         try:
-            survivors = self._verifier.require(move.survivor_groups, os.lstat(move.path))
+            leaving = os.lstat(move.path)
+            survivors = self._verifier.require(move.survivor_groups, leaving, move.path)
+            if move.needs_link:
+                survivors.append(self._verifier.require_link(move.links, leaving, move.path))
             found = hash_from_disk(move.path)
         except FileNotFoundError:
             raise Refusal("does not exist") from None

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from catalog.duplicates.best_copy import FileCopy, copy_rank
-from catalog.filesystem.transient import transient_reason
+from catalog.duplicates.best_copy import FileCopy, NameKey, copy_rank
 from catalog.formatting import printable_path
 from catalog.trash.facts import PathFacts
 from catalog.trash.location import Trash
@@ -29,8 +28,9 @@ class PlannedMove:
     """A file that may be moved.
 
     `copies`: other files with the same bytes that are kept, the best first. `named_survivor`: the file that the owner
-    keeps instead. `labelled_keep`: one of `copies` has to be verified whatever was named. `transient_copy`: where there
-    is no copy, another file with the same bytes that will not last.
+    keeps instead. `labelled_keep`: one of `copies` has to be verified whatever was named. `links`: where there is no
+    copy, other names of this file, which keep its bytes. `transient_copy`: where nothing keeps them, another file with
+    the same bytes that will not last, and `transient_reason` why.
     """
 
     path: bytes
@@ -41,11 +41,18 @@ class PlannedMove:
     named_survivor: Survivor | None
     labelled_keep: bool
     transient_copy: bytes | None = None
+    transient_reason: str = ""
+    links: tuple[Survivor, ...] = ()
 
     @property
     def is_last_copy(self) -> bool:
-        """Whether no other file has its bytes, and the owner named none to keep instead."""
-        return not self.copies and self.named_survivor is None
+        """Whether nothing else has its bytes, and the owner named no file to keep instead."""
+        return not self.copies and not self.links and self.named_survivor is None
+
+    @property
+    def needs_link(self) -> bool:
+        """Whether another name of the file has to keep its bytes."""
+        return bool(self.links) and (self.labelled_keep or self.named_survivor is None)
 
     @property
     def survivor_groups(self) -> list[tuple[Survivor, ...]]:
@@ -83,7 +90,7 @@ class TrashPlan:
 def plan_moves(
     facts: list[PathFacts], named: Survivor | None = None, expected: ExpectedHashes = MappingProxyType({})
 ) -> TrashPlan:
-    """Plan the moves. A named file never counts as a copy of another named file, nor does a hard link to one.
+    """Plan the moves. A named file never counts as a copy of another named file, by whatever path.
 
     `expected`: the SHA-256 that each path had when it was listed, where that is known; a file with another is refused.
     """
@@ -94,13 +101,12 @@ def plan_moves(
     ]
     refused_paths = {one.path for one in refused}
     leaving = [one for one in facts if one.path not in refused_paths]
-    paths = {one.path for one in leaving}
-    inode_keys = {one.row.inode_key for one in leaving if one.row}
+    names: set[NameKey] = {one.path for one in leaving} | {one.entry for one in leaving if one.entry}
     moves: list[PlannedMove] = []
     for one in leaving:
-        others = sorted((copy for copy in one.other_copies if _counts_as_copy(copy, paths, inode_keys)), key=copy_rank)
-        move = _planned_move(one, others, named)
-        if move.labelled_keep and not move.copies:
+        others = [copy for copy in one.other_copies if not copy.away and names.isdisjoint({copy.path, copy.name_key})]
+        move = _planned_move(one, sorted(others, key=copy_rank), named)
+        if move.labelled_keep and not move.copies and not move.links:
             refused.append(RefusedPath(one.path, LABELLED_KEEP + transient_note(move)))
         else:
             moves.append(move)
@@ -119,7 +125,7 @@ def without_last_copies(plan: TrashPlan, agreed: frozenset[bytes], reason: str) 
 def transient_note(move: PlannedMove) -> str:
     """Return why a copy that the owner may know of does not count; "" where there is none."""
     copy = move.transient_copy
-    return "" if copy is None else f" ({printable_path(copy)} {transient_reason(copy)})"
+    return "" if copy is None else f" ({printable_path(copy)} {move.transient_reason})"
 
 
 def refusal_reason(facts: PathFacts) -> str:
@@ -147,13 +153,13 @@ def _content_mismatch(facts: PathFacts, expected: ExpectedHashes) -> str:
     return OTHER_CONTENT if sha256 is not None and row is not None and row.sha256 != sha256 else ""
 
 
-def _counts_as_copy(copy: FileCopy, paths: set[bytes], inode_keys: set[tuple[int, int]]) -> bool:
-    return not copy.away and copy.path not in paths and copy.inode_key not in inode_keys
-
-
 def _planned_move(facts: PathFacts, others: list[FileCopy], named: Survivor | None) -> PlannedMove:
     row, trash = facts.row, facts.trash
     assert row is not None and row.sha256 is not None and isinstance(trash, Trash)  # else `refusal_reason` refused it
-    copies = tuple(Survivor(copy.path, row.sha256) for copy in others if not copy.transient)
-    transient = next((copy.path for copy in others), None) if not copies else None
-    return PlannedMove(facts.path, row.sha256, facts.size, trash, copies, named, row.label == "keep", transient)
+    sha256 = row.sha256
+    staying = [copy for copy in others if copy.stays]
+    copies = tuple(Survivor(copy.path, sha256) for copy in staying if copy.inode_key != row.inode_key)
+    links = tuple(Survivor(copy.path, sha256) for copy in staying) if not copies else ()
+    transient = None if staying or not others else others[0]
+    path, reason = (transient.path, transient.transient_reason) if transient else (None, "")
+    return PlannedMove(facts.path, sha256, facts.size, trash, copies, named, row.label == "keep", path, reason, links)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from typing import NamedTuple
 
 from catalog.crash_points import crash_point
 from catalog.duplicates.best_copy import copy_rank
@@ -20,6 +21,13 @@ from catalog.trash.survivors import SurvivorVerifier
 
 SURVIVOR_LOST = "the copy kept instead of it can no longer be verified; `catalog restore` it, or use --last-copy"
 LABELLED_KEEP = "is labelled keep, and no other copy can be verified: `catalog restore` it"
+
+
+class LeavingFile(NamedTuple):
+    """The file to delete, and its stat result."""
+
+    path: bytes
+    stat: os.stat_result
 
 
 def records_older_than(trashed: list[TrashRecord], seconds: float, now: float) -> list[TrashRecord]:
@@ -54,7 +62,8 @@ def _purge(
         found = hash_from_disk(entry.file)
         if found is None or found.sha256 != record.sha256:
             raise Refusal("has other bytes than were moved there")
-        survivors = _verify_survivors(database, verifier, record, found.stat, last_copy)
+        leaving = LeavingFile(entry.file, found.stat)
+        survivors = _verify_survivors(database, verifier, record, leaving, last_copy)
         log.record_begin(step_entry(record, "purge", "begin", log.clock()))
         crash_point("purge.begun")
         try:
@@ -72,7 +81,7 @@ def _purge(
 
 
 def _verify_survivors(
-    database: Database, verifier: SurvivorVerifier, record: TrashRecord, leaving: os.stat_result, last_copy: bool
+    database: Database, verifier: SurvivorVerifier, record: TrashRecord, leaving: LeavingFile, last_copy: bool
 ) -> list[Survivor]:
     """Return the verified copies that the deletion depends on. Raises Refusal."""
     copies = _copies(database, record)
@@ -84,10 +93,13 @@ def _verify_survivors(
 
 
 def _require_survivor(
-    verifier: SurvivorVerifier, group: list[Survivor], leaving: os.stat_result, reason: str
+    verifier: SurvivorVerifier, group: list[Survivor], leaving: LeavingFile, reason: str
 ) -> list[Survivor]:
+    """Return a copy of the file, or another name of it. Raises Refusal."""
+    with suppress(Refusal):
+        return verifier.require([group], leaving.stat, leaving.path)
     try:
-        return verifier.require([group], leaving)
+        return [verifier.require_link(group, leaving.stat, leaving.path)]
     except Refusal:
         raise Refusal(reason) from None
 

@@ -31,7 +31,8 @@ ALL_COPIES_TRANSIENT = "; none to keep: all are in recycle bins, version stores 
 def command(context: CatalogContext, also_near: bool, threshold: float | None, as_json: bool) -> None:
     """List groups of files with the same bytes, and which one to keep; with --near also of images that look the same.
 
-    A file in a recycle bin, a version store or a snapshot is not kept if another of the group is elsewhere.
+    A file in a recycle bin, a version store or a snapshot is not kept if another of the group is elsewhere. A `link` is
+    a hard link of a file above it: deleting it frees nothing.
 
     \b
     Examples:
@@ -70,6 +71,7 @@ def _record(group: DuplicateGroup) -> "DuplicateGroupJson":
         "stays": group.permanent,
         "cosine": group.cosine,
         "bytes_freed": group.bytes_freed,
+        "links": [path_text(path) for path in group.links],
     }
 
 
@@ -77,4 +79,5 @@ def _print(group: DuplicateGroup) -> None:
     cosine = "" if group.cosine is None else f" (cosine {group.cosine:.3f})"
     click.echo(f"{group.kind}{cosine}{'' if group.permanent else ALL_COPIES_TRANSIENT}")
     for path in group.paths:
-        click.echo(f"  {'keep' if path == group.keep and group.permanent else '    '}  {printable_path(path)}")
+        mark = "link" if path in group.links else "keep" if path == group.keep and group.permanent else ""
+        click.echo(f"  {mark:<4}  {printable_path(path)}")

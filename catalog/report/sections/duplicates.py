@@ -21,7 +21,9 @@ def section(context: CatalogContext, now: float, baseline: Baseline) -> Section:
     groups = wasted = copies = 0
     shown: list[DuplicateGroup] = []
     for group in exact_duplicates(context.database):
-        groups, wasted, copies = groups + 1, wasted + group.bytes_freed, copies + len(group.paths) - 1
+        if group.file_count < 2:
+            continue  # hard links of one file
+        groups, wasted, copies = groups + 1, wasted + group.bytes_freed, copies + group.file_count - 1
         if len(shown) < SHOWN_GROUPS and group.bytes_freed:
             shown.append(group)
     record: DuplicatesSectionJson = {
@@ -44,7 +46,7 @@ def section(context: CatalogContext, now: float, baseline: Baseline) -> Section:
 
 def _row(group: DuplicateGroup) -> tuple[Cell, ...]:
     kept = group.keep if group.permanent else ALL_COPIES_TRANSIENT
-    return format_size(group.bytes_freed), f"{len(group.paths) - 1}", kept
+    return format_size(group.bytes_freed), f"{group.file_count - 1}", kept
 
 
 def _record(group: DuplicateGroup) -> "WastefulGroupJson":

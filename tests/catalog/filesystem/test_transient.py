@@ -137,8 +137,12 @@ def test_a_transient_survivor_is_refused_by_any_path(tmp_path: Path) -> None:
     going, sha256 = os.lstat(tmp_path), hashlib.sha256(b"a").digest()
     for path in (real / "a.png", tmp_path / "photos" / "a.png"):
         with pytest.raises(Refusal, match=r"is in \.snapshots, where files do not stay"):
-            SurvivorVerifier().require([[Survivor(os.fsencode(path), sha256)]], going)
-    assert SurvivorVerifier().require([[Survivor(os.fsencode(tmp_path / "b.png"), sha256)]], going)
+            SurvivorVerifier().require(
+                [[Survivor(os.fsencode(path), sha256)]], going, os.fsencode(tmp_path / "going.png")
+            )
+    assert SurvivorVerifier().require(
+        [[Survivor(os.fsencode(tmp_path / "b.png"), sha256)]], going, os.fsencode(tmp_path / "going.png")
+    )
 
 
 # -- the commands, on files read by a real pass; `ignore` is empty, so that all of them are catalogued

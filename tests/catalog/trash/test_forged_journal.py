@@ -287,7 +287,9 @@ def test_a_survivor_lost_at_the_last_moment_is_noticed(tmp_path: Path) -> None:
     going, stays, verifier = tmp_path / "a", tmp_path / "b", SurvivorVerifier()
     for path in (going, stays):
         path.write_bytes(b"x")
-    proved = verifier.require([[Survivor(os.fsencode(stays), hashlib.sha256(b"x").digest())]], going.lstat())
+    proved = verifier.require(
+        [[Survivor(os.fsencode(stays), hashlib.sha256(b"x").digest())]], going.lstat(), os.fsencode(going)
+    )
     _require_unchanged(os.fsencode(going), going.lstat(), verifier, proved)
     stays.unlink()
     with pytest.raises(Refusal, match="the copy kept instead of it can no longer be verified"):

@@ -1,8 +1,11 @@
 """The plan of a move to the trash, decided from facts without a disk."""
 
+from dataclasses import replace
+
 import pytest
 
 from catalog.duplicates.best_copy import FileCopy
+from catalog.filesystem.same_disk import DirectoryEntry
 from catalog.trash.facts import PathFacts, TrashRow
 from catalog.trash.location import Trash
 from catalog.trash.plan import LABELLED_KEEP, OTHER_CONTENT, plan_moves, refusal_reason, without_last_copies
@@ -58,12 +61,13 @@ def test_each_obstacle_has_its_refusal_reason(one: PathFacts, reason: str) -> No
     [
         ((), True),
         ((copy("b", 2),), False),
-        ((copy("b", 1),), True),  # a hard link
+        ((copy("b", 1),), False),  # a hard link: the bytes stay under that name
+        ((copy("b", 1, away=True),), True),
         ((copy("b", 2, away=True),), True),
         ((copy("b", 2, state="rejected"),), False),  # the same bytes, which are hashed before the move
     ],
 )
-def test_hard_links_and_absent_files_do_not_count_as_copies(others: tuple[FileCopy, ...], is_last_copy: bool) -> None:
+def test_absent_files_do_not_count_as_copies(others: tuple[FileCopy, ...], is_last_copy: bool) -> None:
     found = plan_moves([facts("a", others=others)])
     assert [move.is_last_copy for move in found.moves] == [is_last_copy]
     kept = plan_moves([facts("a", others=others, label="keep")])
@@ -75,10 +79,35 @@ def test_copies_that_are_all_moved_do_not_count() -> None:
     assert [move.is_last_copy for move in plan_moves([a, b]).moves] == [True, True]
 
 
-def test_a_hard_link_to_a_moved_file_is_not_a_copy() -> None:
-    a = facts("a", 1, others=(copy("b", 2), copy("link to b", 2)))
-    b = facts("b", 2, others=(copy("a", 1), copy("link to b", 2)))
+def test_another_name_of_a_moved_file_keeps_its_bytes() -> None:
+    link = copy("link to b", 2)
+    a, b = facts("a", 1, others=(copy("b", 2), link)), facts("b", 2, others=(copy("a", 1), link))
+    first, second = plan_moves([a, b]).moves
+    survivor = Survivor(link.path, bytes([1]) * 32)
+    assert (first.copies, first.links) == ((survivor,), ()) and not first.needs_link
+    assert (second.copies, second.links) == ((), (survivor,)) and second.needs_link
+    (last,) = plan_moves([facts("link to b", 2, others=(copy("b", 2, away=True),))]).moves
+    assert last.is_last_copy
+
+
+def test_names_that_all_leave_keep_nothing() -> None:
+    a, b = facts("a", 1, others=(copy("b", 1),)), facts("b", 1, others=(copy("a", 1),))
     assert [move.is_last_copy for move in plan_moves([a, b]).moves] == [True, True]
+
+
+def test_a_second_path_to_a_moved_name_is_no_other_name() -> None:
+    """As through a bind mount: `c` leads to the directory entry of `b`, which is moved too."""
+    entry = DirectoryEntry(1, 2, b"b")
+    other = replace(copy("c", 2), entry=entry)
+    a, b = facts("a", 1, others=(copy("b", 2), other)), replace(facts("b", 2), entry=entry)
+    assert [move.is_last_copy for move in plan_moves([a, b]).moves] == [True, True]
+
+
+def test_a_snapshot_is_no_copy_and_the_plan_says_so() -> None:
+    snapshot = replace(copy("b", 2), snapshot=True)
+    (refused,) = plan_moves([facts("a", others=(snapshot,), label="keep")]).refused
+    assert refused.reason == f"{LABELLED_KEEP} (/r/b is in a read-only snapshot of the same disk)"
+    assert plan_moves([facts("a", others=(snapshot, copy("c", 3)), label="keep")]).moves[0].copies[0].path == b"/r/c"
 
 
 def test_a_refused_file_counts_as_a_copy_of_another() -> None:

@@ -146,10 +146,10 @@ def test_a_dry_run_moves_nothing(service: TrashService, room: Room) -> None:
 
 
 def test_last_copies_are_moved_only_with_the_option(service: TrashService, room: Room) -> None:
-    named = [room.at(name) for name in ("one.png", "copy.png", "alone.png", "name.png")]
+    named = [room.at(name) for name in ("one.png", "copy.png", "alone.png", "name.png", "hard.png")]
     lines = service.lines("trash", "--yes", *named, code=1)
     assert {line["refused"] for line in lines} == {"has no other copy: use --last-copy to give it up"}
-    assert len(room.left) == 6, "of two copies that both go, none is a copy; a hard link is none at all"
+    assert len(room.left) == 6, "of two copies that both go, none is a copy, nor of two hard links"
     lines = service.lines("trash", "--yes", room.at("one.png"), room.at("alone.png"), code=1)
     assert [(Path(line["path"]).name, line["done"]) for line in lines] == [("alone.png", False), ("one.png", True)]
     assert service.catalog("trash", "--yes", "--last-copy", room.at("copy.png"), room.at("alone.png")).returncode == 0
