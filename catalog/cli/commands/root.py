@@ -52,7 +52,9 @@ def command() -> None:
 @json_option
 @with_catalog
 def list_(context: CatalogContext, as_json: bool) -> None:
-    """List the roots, dropped ones too, and what each is recognised by.
+    """List the roots, dropped ones too.
+
+    Shows the number of files, the state, and what each root is recognised by: its marker or its filesystem.
 
     \b
     Examples:

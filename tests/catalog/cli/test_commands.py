@@ -61,7 +61,8 @@ def place(service: RunningService, name: str | bytes) -> bytes:
 
 def test_status_counts_files_by_state(service: RunningService) -> None:
     found = json.loads(run_catalog(service, "status", "--json"))
-    assert found["files"] == {"total": 6, "ok": 4, "rejected": 2, "pending": 0, "gone": 0, "unreachable": 0}
+    absent = {"pending": 0, "gone": 0, "unreachable": 0, "dropped": 0, "ignored": 0}
+    assert found["files"] == {"total": 6, "ok": 4, "rejected": 2, **absent}
     assert found["vectors"] == 3
     assert found["index"]["size"] == 3
     assert found["index"]["lag"] == 0
