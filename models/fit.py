@@ -1,7 +1,6 @@
 """Preprocessing of a raster into the model's input: reduce, flatten, resize, turn upright, crop or pad."""
 
 from math import ceil
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -51,20 +50,12 @@ TRANSPOSE_BY_ORIENTATION = {
 Box = tuple[float, float, float, float]
 
 
-class ModelInput(NamedTuple):
-    """The input of the model, and what was computed along with it.
+def preprocess(raster: Raster, recipe: Recipe) -> tuple[np.ndarray, bytes, float]:
+    """Return the model's input, the digest of the pixels that it was made from, and their detail_ratio.
 
-    `pixels`: uint8 [recipe.height, recipe.width, 3], C-contiguous, upright, over the recipe's background; read-only.
-    `digest`: models.decode.pixel_digest of the pixels as stored, before turning. `detail`: detail_ratio.
+    The input: uint8 [recipe.height, recipe.width, 3], C-contiguous, upright, over the recipe's background; read-only.
+    The digest: models.decode.pixel_digest of the pixels as stored, before turning.
     """
-
-    pixels: np.ndarray
-    digest: bytes
-    detail: float
-
-
-def preprocess(raster: Raster, recipe: Recipe) -> ModelInput:
-    """Return the model's input and the digest of the pixels that it was made from."""
     image, box = raster.image, _image_box(raster)
     width, height = raster.width, raster.height
     if visible := recipe.visible_box(*image.size):
@@ -80,9 +71,9 @@ def preprocess(raster: Raster, recipe: Recipe) -> ModelInput:
     if raster.orientation in TRANSPOSE_BY_ORIENTATION:
         small = small.transpose(TRANSPOSE_BY_ORIENTATION[raster.orientation])
     elif small.mode == "RGB":
-        return ModelInput(_crop_or_pad(_pixels(stored, small.size), recipe), digest, detail_ratio(reduced))
+        return _crop_or_pad(_pixels(stored, small.size), recipe), digest, detail_ratio(reduced)
     pixels = _pixels(small.convert("RGB").tobytes(), small.size)
-    return ModelInput(_crop_or_pad(pixels, recipe), digest, detail_ratio(reduced))
+    return _crop_or_pad(pixels, recipe), digest, detail_ratio(reduced)
 
 
 def _reduced_crc(raster: Raster, reduced: Image.Image, size: tuple[int, int], stored: bytes) -> int:

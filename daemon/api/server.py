@@ -1,7 +1,6 @@
 """The server at the Unix socket in the state directory: one JSON object per line in each direction."""
 
 import json
-import os
 import socket
 import threading
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ import structlog
 
 from catalog.client.protocol import ErrorAnswer
 from catalog.client.service import CHUNK_BYTES
-from catalog.errors import CatalogError, ResourceError
+from catalog.errors import CatalogError, resource_errors
 from daemon.api.listener import Listener, is_authorized, listen_at
 from daemon.api.requests import Operation
 
@@ -37,13 +36,11 @@ class ApiServer:
 
     def start(self) -> None:
         """Listen, in place of whatever socket is at the path. Raises ResourceError if that is not possible."""
-        try:
+        with resource_errors(
+            f"cannot listen at {self.path}",
+            "Check that its directory exists, is writable and not full, and that no other file has its name.",
+        ):
             self._listener = listen_at(self.path)
-        except OSError as error:
-            raise ResourceError(
-                f"cannot listen at {self.path}: {os.strerror(error.errno or 0).lower()}",
-                "Check that its directory exists, is writable and not full, and that no other file has its name.",
-            ) from error
         self._thread = threading.Thread(target=self._accept, args=(self._listener.socket,), name="answer", daemon=True)
         self._thread.start()
 

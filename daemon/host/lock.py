@@ -5,7 +5,7 @@ import os
 import time
 from pathlib import Path
 
-from catalog.errors import ResourceError, StoreError
+from catalog.errors import StoreError, resource_errors
 from catalog.state_dir import LOCK
 
 LOCK_WAIT_SECONDS = 0.5
@@ -16,14 +16,12 @@ def take_lock(state: Path) -> int:
 
     Raises StoreError if another service holds the lock, ResourceError if the directory cannot be used.
     """
-    try:
+    with resource_errors(
+        f"cannot use the state directory {state}",
+        "Make it a directory that this user owns and can write to, or set another `state` in the configuration.",
+    ):
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         fd = os.open(state / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise ResourceError(
-            f"cannot use the state directory {state}: {os.strerror(error.errno or 0).lower()}",
-            "Make it a directory that this user owns and can write to, or set another `state` in the configuration.",
-        ) from error
     try:
         _lock(fd)
     except BlockingIOError as error:
@@ -32,13 +30,9 @@ def take_lock(state: Path) -> int:
         raise StoreError(
             f"another catalogd (pid {owner}) is using {state}", "Use the running one, or stop it first."
         ) from error
-    try:
+    with resource_errors(f"cannot write in {state}", "Free some space; nothing was lost."):
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
-    except OSError as error:
-        raise ResourceError(
-            f"cannot write in {state}: {os.strerror(error.errno or 0).lower()}", "Free some space; nothing was lost."
-        ) from error
     return fd
 
 

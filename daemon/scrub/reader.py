@@ -10,6 +10,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple
 
+from catalog.errors import error_text
 from catalog.filesystem.safe_read import NotRegular, OpenFile, open_regular
 from catalog.filesystem.stat_signature import Signature, lstat_or_none, signature_of
 from daemon.scrub.page_cache import PAGE_BYTES, PageCacheSnapshot
@@ -141,24 +142,19 @@ class _DirectReader:
 def _open_failure(target: ScrubTarget, error: OSError) -> ScrubReading:
     """Tell a file that has changed or is gone from one that cannot be read."""
     if error.errno in RESOURCE_ERRNOS:
-        return ScrubReading(target, ScrubResult.SKIPPED, detail=_error_text(error))
+        return ScrubReading(target, ScrubResult.SKIPPED, detail=error_text(error))
     try:
         found = lstat_or_none(target.path)
     except OSError as worse:
-        return ScrubReading(
-            target, ScrubResult.SKIPPED, detail=_error_text(worse)
-        )  # its directory is unreadable, which a scan reports
+        # Its directory is unreadable, which a scan reports.
+        return ScrubReading(target, ScrubResult.SKIPPED, detail=error_text(worse))
     if found is None:
         return ScrubReading(target, ScrubResult.GONE)
     if not stat.S_ISREG(found.st_mode) or signature_of(found).stamp != target.signature.stamp:
         return ScrubReading(target, ScrubResult.CHANGED)
-    return ScrubReading(target, ScrubResult.UNREADABLE, detail=_error_text(error))
+    return ScrubReading(target, ScrubResult.UNREADABLE, detail=error_text(error))
 
 
 def _read_failure(target: ScrubTarget, error: OSError) -> ScrubReading:
     result = ScrubResult.SKIPPED if error.errno in RESOURCE_ERRNOS else ScrubResult.UNREADABLE
-    return ScrubReading(target, result, detail=_error_text(error))
-
-
-def _error_text(error: OSError) -> str:
-    return os.strerror(error.errno or 0).lower()
+    return ScrubReading(target, result, detail=error_text(error))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
+CurvaturePair = tuple[Doubles, Doubles, float]  # a step, the gradient's change along it, their inner product
 HISTORY_SIZE = 10  # curvature pairs kept
 MAX_ITERATIONS = 200
 MAX_BACKTRACKS = 20
@@ -48,14 +49,6 @@ class Objective(NamedTuple):
         return value, gradient
 
 
-class CurvaturePair(NamedTuple):
-    """A step, the change of the gradient along it, and their inner product."""
-
-    step: Doubles
-    gradient_change: Doubles
-    product: float
-
-
 def fit_logistic(
     features: Floats, labels: Floats, strength: float, start: LogisticModel | None = None
 ) -> LogisticModel:
@@ -87,7 +80,7 @@ def fit_logistic(
         new_point, new_value, new_gradient = found
         step, change = new_point - point, new_gradient - gradient
         if (product := float(step @ change)) > 1e-12:
-            pairs = [*pairs, CurvaturePair(step, change, product)][-HISTORY_SIZE:]
+            pairs = [*pairs, (step, change, product)][-HISTORY_SIZE:]
         point, value, gradient = new_point, new_value, new_gradient
     return LogisticModel(point[:-1], float(point[-1]))
 
@@ -96,15 +89,15 @@ def _inverse_hessian_product(gradient: Doubles, pairs: list[CurvaturePair]) -> D
     """Return the approximate inverse Hessian times the gradient, by the two-loop recursion."""
     result = gradient.copy()
     alphas: list[float] = []
-    for pair in reversed(pairs):
-        alpha = float(pair.step @ result) / pair.product
+    for step, change, product in reversed(pairs):
+        alpha = float(step @ result) / product
         alphas.append(alpha)
-        result -= alpha * pair.gradient_change
+        result -= alpha * change
     if pairs:
-        last = pairs[-1]
-        result *= last.product / float(last.gradient_change @ last.gradient_change)
-    for pair, alpha in zip(pairs, reversed(alphas), strict=True):
-        result += pair.step * (alpha - float(pair.gradient_change @ result) / pair.product)
+        _, change, product = pairs[-1]
+        result *= product / float(change @ change)
+    for (step, change, product), alpha in zip(pairs, reversed(alphas), strict=True):
+        result += step * (alpha - float(change @ result) / product)
     return result
 
 
