@@ -83,7 +83,7 @@ def require_consistent(service: TrashService, count: int = FILES) -> None:
     """Check that disk, journal and catalog agree, and that a file manager sees only complete entries."""
     records = records_from_journal(read(service.state)).values()
     assert [record for record in records if record.state in UNFINISHED_STATES] == []
-    listed = {Path(line["path"]).name for line in service.lines("trash", "--list")}
+    listed = {Path(line["path"]).name for line in service.json_lines("trash", "--list")}
     assert set(service.entries()) == listed and set(service.entries().values()) <= {"whole"}
     assert listed == {
         os.fsdecode(os.path.basename(record.path)) for record in records if record.state is RecordState.TRASHED

@@ -5,11 +5,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from click.testing import CliRunner, Result
 
-from catalog.cli.main import cli
 from catalog.context import CatalogContext
-from catalog.errors import CatalogError
 from catalog.report.archive import choose_baseline, read_reports
 from catalog.report.build import Report, build_report
 from catalog.report.elements import Baseline
@@ -57,8 +54,8 @@ def label_and_train(service: RunningService) -> None:
         named = [*map(str, sorted(place(service).glob(f"{kind}*.png"))[:11])]
         if label == "delete":
             named.append(os.fsdecode(service.root + b"/" + EVIL))
-        assert call(service, "label", label, *named).exit_code == 0
-    assert call(service, "train", "--force").exit_code == 0
+        assert service.invoke("label", label, *named).exit_code == 0
+    assert service.invoke("train", "--force").exit_code == 0
 
 
 def flip_byte(service: RunningService, name: str | bytes) -> None:
@@ -69,18 +66,8 @@ def flip_byte(service: RunningService, name: str | bytes) -> None:
     with path.open("r+b") as file:
         file.write(data)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    call(service, "scrub")
+    service.invoke("scrub")
     service.once()
-
-
-def call(service: RunningService, *words: str) -> Result:
-    """Run a `catalog` command and return its result with the exit code that its process would have."""
-    result = CliRunner().invoke(cli, ["--config", str(service.config_path), *words], standalone_mode=False)
-    if isinstance(result.exception, CatalogError):
-        result.exit_code = result.exception.exit_code
-    elif result.exception is None:
-        result.exit_code = result.return_value or 0
-    return result
 
 
 def open_catalog(service: RunningService) -> CatalogContext:

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -79,16 +77,9 @@ def states(service: RunningService) -> dict[str, str]:
     }
 
 
-def catalog(service: RunningService, *words: str) -> subprocess.Popen[str]:
-    """The `catalog` command, started."""
-    program = str(Path(sys.executable).with_name("catalog"))
-    call = [program, "--config", str(service.config_path), *words]
-    return subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
 def scrub(service: RunningService, *words: str, code: int = 0) -> dict[str, Any]:
     """`catalog scrub --json`, to its end."""
-    started = catalog(service, "scrub", "--json", *words)
+    started = service.start_catalog("scrub", "--json", *words)
     said, talk = started.communicate(timeout=2 * TIMEOUT_SECONDS)
     assert started.returncode == code, (started.returncode, said, talk, service.tail())
     found: dict[str, Any] = json.loads(said)

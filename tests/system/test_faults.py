@@ -34,12 +34,6 @@ def service(tmp_path: Path) -> Iterator[RunningService]:
     made.close()
 
 
-def ask(service: RunningService, *words: str) -> "subprocess.CompletedProcess[str]":
-    """Run the `catalog` command."""
-    command = [str(Path(sys.executable).with_name("catalog")), "--config", str(service.config_path), *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
-
-
 def refused(done: "subprocess.CompletedProcess[str]", code: int, problem: str, remedy: str) -> None:
     """It says what is wrong and what to do, once, and no more than that."""
     assert done.returncode == code, done.stderr
@@ -89,11 +83,11 @@ def test_wrong_configuration(service: RunningService, old: str, new: str, proble
 def test_no_configuration(service: RunningService) -> None:
     service.config_path.unlink()
     refused(service.once(), USAGE, "there is no configuration", "catalog init")
-    refused(ask(service, "status"), USAGE, "there is no configuration", "catalog init")
+    refused(service.catalog("status"), USAGE, "there is no configuration", "catalog init")
 
 
 def test_no_catalog_yet(service: RunningService) -> None:
-    refused(ask(service, "status"), PLACE, "there is no catalog", "catalogd")
+    refused(service.catalog("status"), PLACE, "there is no catalog", "catalogd")
 
 
 # -- roots and models
@@ -214,8 +208,8 @@ def test_a_catalog_that_is_no_database(service: RunningService) -> None:
     complete(service)
     service.config.database.write_bytes(b"no database at all, and long enough to be read as one" * 400)
     refused(service.once(), STORE, "is damaged", "catalog recover")
-    refused(ask(service, "status"), STORE, "is damaged", "catalog recover")
-    assert ask(service, "recover").returncode == 0  # the remedy: there is no backup, so it is rebuilt
+    refused(service.catalog("status"), STORE, "is damaged", "catalog recover")
+    assert service.catalog("recover").returncode == 0  # the remedy: there is no backup, so it is rebuilt
     complete(service)
 
 
@@ -229,7 +223,7 @@ def test_a_catalog_with_damaged_pages(service: RunningService) -> None:
     damaged = service.config.database.read_bytes()
     refused(service.once(), STORE, "is damaged", "catalog recover")
     assert service.config.database.read_bytes() == damaged, "evidence was written over"
-    found = ask(service, "check")
+    found = service.catalog("check")
     assert found.returncode in (1, STORE)
     assert "Traceback" not in found.stderr
 
@@ -240,7 +234,7 @@ def test_a_catalog_of_a_newer_version(service: RunningService) -> None:
     connection.execute("PRAGMA user_version = 99")
     connection.close()
     refused(service.once(), STORE, "newer version", "Upgrade")
-    refused(ask(service, "status"), STORE, "newer version", "Upgrade")
+    refused(service.catalog("status"), STORE, "newer version", "Upgrade")
 
 
 # -- people

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,7 +29,7 @@ def service(tmp_path: Path) -> Iterator[RunningService]:
     try:
         put(made, range(FILES))
         assert made.once().returncode == 0
-        assert catalog(made, "label", "keep", at(made, 0)).returncode == 0
+        assert made.catalog("label", "keep", at(made, 0)).returncode == 0
         yield made
     finally:
         made.close()
@@ -44,11 +43,6 @@ def at(service: RunningService, seed: int) -> str:
 def put(service: RunningService, seeds: range) -> None:
     for seed in seeds:
         Path(at(service, seed)).write_bytes(picture(seed))
-
-
-def catalog(service: RunningService, *words: str) -> "subprocess.CompletedProcess[str]":
-    command = [str(Path(sys.executable).with_name("catalog")), "--config", str(service.config_path), *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=100)
 
 
 @contextmanager
@@ -124,17 +118,17 @@ def test_the_last_index_snapshot(service: RunningService) -> None:
 
 def test_a_choice(service: RunningService) -> None:
     with full(service):
-        done = catalog(service, "label", "delete", at(service, 1))
+        done = service.catalog("label", "delete", at(service, 1))
         told(done)
     complete(service, FILES)
-    assert catalog(service, "label", "keep", at(service, 1)).returncode == 0
+    assert service.catalog("label", "keep", at(service, 1)).returncode == 0
 
 
 def test_a_backup_by_hand(service: RunningService) -> None:
-    assert catalog(service, "backup").returncode == 0
+    assert service.catalog("backup").returncode == 0
     (good,) = list_backups(service.state)
     with full(service, 40):
-        done = catalog(service, "backup")
+        done = service.catalog("backup")
         told(done)
         assert "MB" in done.stderr and "[backup]" in done.stderr
     assert [one.path for one in list_backups(service.state)] == [good.path]
@@ -150,19 +144,19 @@ def test_the_nightly_backup_fails_and_the_service_goes_on(service: RunningServic
         assert wait_until(lambda: "backup_failed" in service.tail()), service.tail()
         put(service, range(FILES, FILES + 3))
         assert wait_until(lambda: len(service.states()) == FILES + 3 and not service.busy()), service.tail()
-        assert "problem" in catalog(service, "status").stdout
+        assert "problem" in service.catalog("status").stdout
         assert service.stop() == 0, service.tail()
     complete(service, FILES + 3)
     assert len(list_backups(service.state)) == 1
-    assert "problem" not in catalog(service, "status").stdout
+    assert "problem" not in service.catalog("status").stdout
 
 
 def test_recovery_waits_for_room(service: RunningService) -> None:
-    assert catalog(service, "backup").returncode == 0
+    assert service.catalog("backup").returncode == 0
     os.truncate(service.config.database, 100_000)
     with full(service, 40):
-        told(catalog(service, "recover"))
-    assert catalog(service, "recover").returncode == 0
+        told(service.catalog("recover"))
+    assert service.catalog("recover").returncode == 0
     complete(service, FILES)
 
 
@@ -181,7 +175,7 @@ def dying(tmp_path: Path) -> Iterator[RunningService]:
     try:
         put(made, range(FILES))
         assert made.once().returncode == 0
-        assert catalog(made, "label", "keep", at(made, 0)).returncode == 0
+        assert made.catalog("label", "keep", at(made, 0)).returncode == 0
         yield made
     finally:
         made.close()
@@ -213,8 +207,8 @@ def test_a_state_directory_that_turns_read_only_under_the_service(dying: Running
     dying.process = None
     told(dying.once())
     for words in (("label", "keep", at(dying, 1)), ("backup",), ("recover", "--rebuild")):
-        told(catalog(dying, *words))
-    assert "Traceback" not in catalog(dying, "status").stderr
+        told(dying.catalog(*words))
+    assert "Traceback" not in dying.catalog("status").stderr
     heal(dying)
     complete(dying, 40)
 

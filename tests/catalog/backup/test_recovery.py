@@ -59,7 +59,7 @@ def pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert service.once().returncode == 0
     choose(service, "keep", "0.png")
     choose(service, "delete", "1.png")
-    assert catalog(service, "backup").returncode == 0
+    assert service.catalog("backup").returncode == 0
     put(service, "late.png", picture(50))
     assert service.once().returncode == 0
     choose(service, "keep", "late.png")
@@ -91,18 +91,13 @@ def put(service: RunningService, name: str, data: bytes) -> None:
     Path(os.fsdecode(service.root), name).write_bytes(data)
 
 
-def catalog(service: RunningService, *words: str) -> "subprocess.CompletedProcess[str]":
-    command = [str(Path(sys.executable).with_name("catalog")), "--config", str(service.config_path), *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=100)
-
-
 def choose(service: RunningService, value: str, name: str) -> None:
-    done = catalog(service, "label", value, os.path.join(os.fsdecode(service.root), name))
+    done = service.catalog("label", value, os.path.join(os.fsdecode(service.root), name))
     assert done.returncode == 0, done.stderr
 
 
 def recover(service: RunningService, *words: str) -> dict[str, object]:
-    done = catalog(service, "recover", "--json", *words)
+    done = service.catalog("recover", "--json", *words)
     assert done.returncode == 0, done.stderr
     found: dict[str, object] = json.loads(done.stdout)
     return found
@@ -114,7 +109,7 @@ def complete(service: RunningService) -> None:
     assert done.returncode == 0, done.stderr
     assert service.findings() == []
     records = {
-        Path(line["path"]).name: line for line in map(json.loads, catalog(service, "ls", "--json").stdout.splitlines())
+        Path(line["path"]).name: line for line in map(json.loads, service.catalog("ls", "--json").stdout.splitlines())
     }
     assert {name: line["state"] for name, line in records.items()} == dict.fromkeys(
         (*(f"{seed}.png" for seed in range(FILES)), "late.png"), "ok"
@@ -123,18 +118,18 @@ def complete(service: RunningService) -> None:
         "0.png": "keep",
         "late.png": "keep",
     }
-    assert catalog(service, "recover").stderr.startswith("the catalog is sound")
+    assert service.catalog("recover").stderr.startswith("the catalog is sound")
 
 
 @pytest.mark.parametrize("damage", mostly_slow(DAMAGES, fast=3))
 def test_a_damaged_catalog_is_reported_left_alone_and_recovered(service: RunningService, damage: str) -> None:
     DAMAGES[damage](service.config.database)
     before = service.config.database.read_bytes() if service.config.database.exists() else None
-    for done in (service.once(), catalog(service, "status"), catalog(service, "ls"), catalog(service, "check")):
+    for done in (service.once(), service.catalog("status"), service.catalog("ls"), service.catalog("check")):
         assert done.returncode in (STORE, 1 if "check" in done.args else STORE), (done.args, done.stderr)
         assert "Traceback" not in done.stderr
         assert "catalog recover" in done.stderr or "check" in done.args
-    fixed = catalog(service, "check", "--fix")
+    fixed = service.catalog("check", "--fix")
     assert fixed.returncode == STORE and "catalog recover" in fixed.stderr
     after = service.config.database.read_bytes() if service.config.database.exists() else None
     assert before == after or damage == "one byte", "evidence was written over"
@@ -218,14 +213,14 @@ def test_a_named_backup_must_be_sound(service: RunningService) -> None:
         place = service.folder / name
         if data is not None:
             place.write_bytes(data)
-        done = catalog(service, "recover", "--from", str(place))
+        done = service.catalog("recover", "--from", str(place))
         assert done.returncode == STORE and "is not sound" in done.stderr
     assert service.config.database.read_bytes() == before
 
 
 def test_recovery_is_refused_while_the_service_runs(service: RunningService) -> None:
     service.start()
-    done = catalog(service, "recover", "--rebuild")
+    done = service.catalog("recover", "--rebuild")
     assert done.returncode == STORE
     assert "Stop it first" in done.stderr
     assert service.stop() == 0
@@ -237,7 +232,7 @@ def test_a_newer_catalog_is_not_replaced(service: RunningService) -> None:
     connection = apsw.Connection(str(service.config.database))
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    done = catalog(service, "recover")
+    done = service.catalog("recover")
     assert done.returncode == STORE and "Upgrade" in done.stderr
 
 

@@ -125,33 +125,28 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService
     service.close()
 
 
-def catalog(service: RunningService, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [str(Path(sys.executable).with_name("catalog")), "--config", str(service.config_path), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=100)
-
-
 def at(service: RunningService, name: str) -> str:
     return os.path.join(os.fsdecode(service.root), name)
 
 
 def labels(service: RunningService) -> dict[str, str | None]:
-    lines = catalog(service, "ls", "--json").stdout.splitlines()
+    lines = service.catalog("ls", "--json").stdout.splitlines()
     return {Path(record["path"]).name: record["label"] for record in map(json.loads, lines)}
 
 
 def test_copies_share_a_label_and_it_can_be_cleared(service: RunningService) -> None:
-    result = catalog(service, "label", "delete", "--json", at(service, "a.png"))
+    result = service.catalog("label", "delete", "--json", at(service, "a.png"))
     assert result.returncode == 0, result.stderr
     (line,) = map(json.loads, result.stdout.splitlines())
     assert (line["path"], line["label"]) == (at(service, "a.png"), "delete")
     assert labels(service) == {"a.png": "delete", "copy of a.png": "delete", "b.png": None, "cut.png": None}
     assert (
-        json.loads(catalog(service, "show", "-k", "0", "--json", at(service, "copy of a.png")).stdout)["label"]
+        json.loads(service.catalog("show", "-k", "0", "--json", at(service, "copy of a.png")).stdout)["label"]
         == "delete"
     )
-    assert catalog(service, "label", "keep", at(service, "copy of a.png"), at(service, "cut.png")).returncode == 0
+    assert service.catalog("label", "keep", at(service, "copy of a.png"), at(service, "cut.png")).returncode == 0
     assert labels(service) == {"a.png": "keep", "copy of a.png": "keep", "b.png": None, "cut.png": "keep"}
-    assert catalog(service, "label", "clear", at(service, "a.png"), at(service, "cut.png")).returncode == 0
+    assert service.catalog("label", "clear", at(service, "a.png"), at(service, "cut.png")).returncode == 0
     assert set(labels(service).values()) == {None}
     assert [entry["value"] for entry in read(service.state)] == ["delete", "keep", "keep", "clear", "clear"]
 
@@ -161,8 +156,8 @@ def test_unknown_or_changed_files_are_named_and_nothing_is_labelled(service: Run
     before = Path(at(service, "b.png")).read_bytes()
     Path(at(service, "b.png")).write_bytes(picture(9))
     try:
-        result = catalog(
-            service, "label", "keep", *(at(service, name) for name in ("a.png", "new.png", "b.png", "no.png"))
+        result = service.catalog(
+            "label", "keep", *(at(service, name) for name in ("a.png", "new.png", "b.png", "no.png"))
         )
         assert result.returncode == 2
         assert "new.png is not in the catalog" in result.stderr and "no.png is not in the catalog" in result.stderr
@@ -200,7 +195,7 @@ def test_a_kill_around_the_journal_write_loses_or_keeps_the_whole_choice(
     assert labels(service)["b.png"] is None
     assert service.once().returncode == 0
     assert labels(service)["b.png"] == label
-    assert catalog(service, "label", "clear", at(service, "b.png")).returncode == 0
+    assert service.catalog("label", "clear", at(service, "b.png")).returncode == 0
 
 
 LABELLER = """

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
@@ -40,19 +39,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService
 
 
 def run_catalog(service: RunningService, *arguments: str | bytes, code: int = 0) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "catalog.cli.main", "--config", str(service.config_path), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout if code == 0 else done.stderr
-
-
-def json_lines(service: RunningService, *arguments: str | bytes) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in run_catalog(service, *arguments, "--json").splitlines()]
+    result = service.catalog(*arguments)
+    assert result.returncode == code, result.stderr
+    return result.stderr if code else result.stdout
 
 
 def place(service: RunningService, name: str | bytes) -> bytes:
@@ -74,7 +63,7 @@ def test_status_counts_files_by_state(service: RunningService) -> None:
 
 
 def test_ls_json_has_every_field_and_every_byte_of_a_name(service: RunningService) -> None:
-    found = json_lines(service, "ls")
+    found = service.json_lines("ls")
     assert len(found) == 6
     keys = {"path", "state", "reason", "detail", "sha256", "bytes", "format", "width", "height", "p_delete"}
     assert all(keys <= set(line) for line in found)
@@ -96,11 +85,11 @@ def test_ls_prints_one_line_per_file_even_for_hostile_names(service: RunningServ
     ],
 )
 def test_ls_applies_its_filters(service: RunningService, filters: list[str], count: int) -> None:
-    assert len(json_lines(service, "ls", *filters)) == count
+    assert len(service.json_lines("ls", *filters)) == count
 
 
 def test_ls_lists_only_the_folder(service: RunningService) -> None:
-    assert [line["bytes"] for line in json_lines(service, "ls", place(service, "sub"))] == [len(picture(1))]
+    assert [line["bytes"] for line in service.json_lines("ls", place(service, "sub"))] == [len(picture(1))]
 
 
 def test_show_lists_history_copies_and_neighbours(service: RunningService) -> None:
@@ -125,7 +114,7 @@ def test_show_of_an_unknown_path_suggests_a_scan(service: RunningService) -> Non
 
 
 def test_similar_lists_copies_first_and_leaves_out_the_query(service: RunningService) -> None:
-    found = json_lines(service, "similar", place(service, "a.png"), "-k", "2")
+    found = service.json_lines("similar", place(service, "a.png"), "-k", "2")
     assert [os.fsencode(line["path"]) for line in found] == [place(service, "sub/copy.png"), place(service, "near.jpg")]
     assert found[0]["cosine"] == pytest.approx(1, abs=1e-3)
     assert found[1]["cosine"] > 0.97
@@ -133,9 +122,7 @@ def test_similar_lists_copies_first_and_leaves_out_the_query(service: RunningSer
 
 def test_similar_accepts_a_file_outside_the_catalog(service: RunningService, tmp_path: Path) -> None:
     (tmp_path / "query.png").write_bytes(picture(2))
-    assert os.fsencode(json_lines(service, "similar", str(tmp_path / "query.png"))[0]["path"]) == place(
-        service, HOSTILE
-    )
+    assert os.fsencode(service.json_lines("similar", str(tmp_path / "query.png"))[0]["path"]) == place(service, HOSTILE)
 
 
 def test_similar_refuses_a_file_that_is_not_an_image(service: RunningService) -> None:
@@ -144,16 +131,16 @@ def test_similar_refuses_a_file_that_is_not_an_image(service: RunningService) ->
 
 
 def test_dups_lists_exact_and_near_duplicates(service: RunningService) -> None:
-    exact = json_lines(service, "dups")
+    exact = service.json_lines("dups")
     assert [(group["kind"], len(group["paths"])) for group in exact] == [("exact", 2)]
     assert exact[0]["keep"] in exact[0]["paths"]
-    near = [group for group in json_lines(service, "dups", "--near", "--threshold", "0.95") if group["kind"] == "near"]
+    near = [group for group in service.json_lines("dups", "--near", "--threshold", "0.95") if group["kind"] == "near"]
     assert len(near) == 1
     assert os.fsencode(near[0]["keep"]) == place(service, "near.jpg")  # four times the pixels
 
 
 def test_rejected_prints_json_and_writes_csv(service: RunningService, tmp_path: Path) -> None:
-    assert {line["reason"] for line in json_lines(service, "rejected")} == {"truncated", "wrong type for its name"}
+    assert {line["reason"] for line in service.json_lines("rejected")} == {"truncated", "wrong type for its name"}
     run_catalog(service, "rejected", "--csv", str(tmp_path / "list.csv"))
     assert run_catalog(service, "rejected", "--csv") == (tmp_path / "list.csv").read_text()
     with (tmp_path / "list.csv").open(newline="") as file:
@@ -165,7 +152,7 @@ def test_rejected_prints_json_and_writes_csv(service: RunningService, tmp_path: 
 
 
 def test_doctor_finds_everything_in_order(service: RunningService) -> None:
-    found = json_lines(service, "doctor")
+    found = service.json_lines("doctor")
     assert {"root", "watches", "disk", "catalog", "provider", "model", "loader"} <= {line["topic"] for line in found}
     assert [line for line in found if not line["well"]] == []
 
@@ -177,10 +164,10 @@ def test_a_closed_pipe_is_not_an_error(service: RunningService) -> None:
 
 
 def test_similar_answers_the_same_with_and_without_the_service(service: RunningService) -> None:
-    direct = json_lines(service, "similar", place(service, "a.png"))
+    direct = service.json_lines("similar", place(service, "a.png"))
     service.start()
     try:
-        served = json_lines(service, "similar", place(service, "a.png"))
+        served = service.json_lines("similar", place(service, "a.png"))
         assert json.loads(run_catalog(service, "status", "--json"))["daemon"]["running"] is True
     finally:
         assert service.stop() == 0

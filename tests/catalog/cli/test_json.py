@@ -15,7 +15,7 @@ import pytest
 from catalog.cli.main import COMMANDS, cli
 from catalog.json_types.models import BundleDetailsJson
 from catalog.json_types.report import SectionJson
-from tests.support.report_service import add_images, call, flip_byte, label_and_train, place, write
+from tests.support.report_service import add_images, flip_byte, label_and_train, place, write
 from tests.support.running_service import RunningService
 from tools.json_page import JSON_TYPES, SECTION_TYPES
 
@@ -62,7 +62,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService
     label_and_train(made)
     write(made, "UPDATE label SET held_out = iif(value = 'keep', 0.95, 0.9)")
     write(made, "INSERT INTO event(at, kind, detail) VALUES (?, 'backup failed', 'disk full')", time.time())
-    call(made, "backup")
+    made.invoke("backup")
     flip_byte(made, "a002.png")
     yield made
     made.close()
@@ -70,7 +70,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService
 
 def objects(service: RunningService, *words: str) -> list[dict[str, Any]]:
     """Run a command with `--json` and return what it printed; it must print something."""
-    result = call(service, *words, "--json")
+    result = service.invoke(*words, "--json")
     assert result.exception is None, result.exception
     found = [json.loads(line) for line in result.stdout.splitlines()]
     assert found, result.stderr
@@ -122,13 +122,13 @@ def test_check_findings_have_the_keys_of_their_type(service: RunningService) -> 
         for value in objects(service, "check"):
             assert problems(value, kind, "check") == []
     finally:
-        call(service, "check", "--fix")
+        service.invoke("check", "--fix")
 
 
 def test_an_import_has_the_keys_of_its_type(service: RunningService, tmp_path: Path) -> None:
     (kind,) = JSON_TYPES["label import"]
     labels = tmp_path / "labels.txt"
-    assert call(service, "label", "export", str(labels)).exit_code == 0
+    assert service.invoke("label", "export", str(labels)).exit_code == 0
     text = labels.read_text()
     first = next(line for line in text.splitlines() if line.startswith("keep\t"))
     labels.write_text(text.replace(first, first.replace("keep", "delete", 1)))

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from catalog.cli.main import cli
 from catalog.errors import ResourceError, UsageError
 from catalog.similarity.index_file import header_path
 from tests.support.running_service import RunningService, picture
@@ -30,13 +28,8 @@ def service(tmp_path: Path) -> Iterator[RunningService]:
     made.close()
 
 
-def call(service: RunningService, *arguments: str) -> Result:
-    """Run `catalog` in this process."""
-    return CliRunner().invoke(cli, ["--config", str(service.config_path), *arguments])
-
-
 def listed(service: RunningService) -> dict[str, dict[str, object]]:
-    lines = call(service, "model", "list", "--json").stdout.splitlines()
+    lines = service.invoke("model", "list", "--json").stdout.splitlines()
     return {line["name"]: line for line in map(json.loads, lines)}
 
 
@@ -62,7 +55,7 @@ def test_a_broken_bundle_is_listed_with_its_problem(service: RunningService) -> 
 
 
 def test_show_prints_what_determines_the_vectors(service: RunningService) -> None:
-    found = json.loads(call(service, "model", "show", "--json").stdout)
+    found = json.loads(service.invoke("model", "show", "--json").stdout)
     assert found["name"] == "tiny"
     assert len(found["graph_sha256"]) == 64
     assert {"numpy", "pillow", "python"} <= found["runs_with"].keys()
@@ -70,16 +63,16 @@ def test_show_prints_what_determines_the_vectors(service: RunningService) -> Non
 
 
 def test_check_passes_a_good_bundle_and_fails_a_bad_one(service: RunningService) -> None:
-    good = call(service, "model", "check", "other", "--json")
+    good = service.invoke("model", "check", "other", "--json")
     assert good.exit_code in (0, None) and json.loads(good.stdout)["ok"]
     (service.state / "models" / "other" / "goldens" / "golden.png").write_bytes(picture(-5))
-    bad = json.loads(call(service, "model", "check", "other", "--json").stdout)
+    bad = json.loads(service.invoke("model", "check", "other", "--json").stdout)
     assert not bad["ok"] and "cosine" in bad["word"]
 
 
 def test_use_switches_the_model_and_drop_deletes_the_old_vectors(service: RunningService) -> None:
     service.start()
-    assert "the service is preparing it" in call(service, "model", "use", "other").stderr
+    assert "the service is preparing it" in service.invoke("model", "use", "other").stderr
     assert wait_until(lambda: listed(service)["other"]["role"] == "current"), service.tail()
     assert wait_until(lambda: not service.busy()), service.tail()
     old = str(service.folder / "bundle")
@@ -88,7 +81,7 @@ def test_use_switches_the_model_and_drop_deletes_the_old_vectors(service: Runnin
         folder.mkdir(parents=True)
     snapshots = f"{header_path(service.state, str(listed(service)[old]['id'])).stem}*"
     assert len(list(service.state.glob(snapshots))) == 2
-    assert "6 vectors deleted" in call(service, "model", "drop", old).stderr
+    assert "6 vectors deleted" in service.invoke("model", "drop", old).stderr
     assert list(service.state.glob(snapshots)) == []  # SQLite may use the ids in it again
     assert (service.folder / "bundle" / "model.onnx").exists()  # the owner's folder is not deleted
     assert [folder.exists() for folder in engines] == [False, True]
@@ -99,12 +92,12 @@ def test_use_switches_the_model_and_drop_deletes_the_old_vectors(service: Runnin
 
 def test_use_stores_the_absolute_path_of_a_folder(service: RunningService, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(service.state / "models")
-    assert call(service, "model", "use", "./other").exception is None
+    assert service.invoke("model", "use", "./other").exception is None
     assert service.config.model.bundle == str(service.state / "models" / "other")
-    model = json.loads(call(service, "status", "--json").stdout)["model"]
+    model = json.loads(service.invoke("status", "--json").stdout)["model"]
     assert model["wanted"] == service.config.model.bundle
     assert service.once().returncode == 0
-    model = json.loads(call(service, "status", "--json").stdout)["model"]
+    model = json.loads(service.invoke("status", "--json").stdout)["model"]
     assert (model["name"], model["wanted"]) == ("other", None)
 
 
@@ -115,27 +108,27 @@ def test_an_unknown_model_is_answered_with_a_likely_correction(
     (service.folder / "prepared" / "visual").mkdir(parents=True)
     (service.folder / "prepared" / "visual" / "model.onnx").write_bytes(b"")
     for name, remedy in (("nothing", "model list"), ("bundle", "./bundle"), ("./prepared", "model pull ./prepared")):
-        error = call(service, "model", "use", name).exception
+        error = service.invoke("model", "use", name).exception
         assert isinstance(error, ResourceError) and remedy in error.remedy
     (service.folder / "bundle" / "bundle.json").unlink()
-    assert "bundle.json is missing" in str(call(service, "model", "use", "./bundle").exception)
+    assert "bundle.json is missing" in str(service.invoke("model", "use", "./bundle").exception)
 
 
 def test_pull_refuses_invalid_names(service: RunningService) -> None:
     source = str(service.folder / "bundle")
     for name in ("../other", "default", ".hidden", "a/b", ""):
-        assert isinstance(call(service, "model", "pull", source, "--name", name).exception, UsageError) == (name != "")
+        assert isinstance(service.invoke("model", "pull", source, "--name", name).exception, UsageError) == (name != "")
     assert sorted(path.name for path in (service.state / "models").iterdir()) == ["bundle", "other"]
 
 
 def test_the_configured_model_cannot_be_dropped(service: RunningService) -> None:
-    assert call(service, "model", "use", "other").exception is None
-    assert isinstance(call(service, "model", "drop", "other").exception, UsageError)
+    assert service.invoke("model", "use", "other").exception is None
+    assert isinstance(service.invoke("model", "drop", "other").exception, UsageError)
     assert (service.state / "models" / "other" / "bundle.json").exists()
 
 
 def test_a_pass_reports_that_the_configured_bundle_cannot_be_used(service: RunningService) -> None:
-    assert call(service, "model", "use", "other").exception is None
+    assert service.invoke("model", "use", "other").exception is None
     (service.state / "models" / "other" / "model.onnx").write_bytes(b"")
     Path(os.fsdecode(service.root), "late.png").write_bytes(picture(77))
     done = service.once()
@@ -147,19 +140,19 @@ def test_drop_keeps_vectors_that_cannot_be_computed_again(
     service: RunningService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone = Path(os.fsdecode(service.root), "0.png")
-    assert call(service, "label", "delete", str(gone)).exception is None
+    assert service.invoke("label", "delete", str(gone)).exception is None
     gone.unlink()
-    assert call(service, "model", "use", "other").exception is None
+    assert service.invoke("model", "use", "other").exception is None
     assert service.once().returncode == 0
     monkeypatch.chdir(service.folder)
-    messages = call(service, "model", "drop", "./bundle").stderr
+    messages = service.invoke("model", "drop", "./bundle").stderr
     assert "5 vectors deleted" in messages and "1 kept" in messages
     assert service.rows("SELECT count(*) FROM vector v JOIN model m ON m.id = v.model WHERE m.name = 'tiny'") == [(1,)]
     assert service.findings() == []
 
 
 def test_the_current_model_cannot_be_dropped(service: RunningService) -> None:
-    result = call(service, "model", "drop", str(service.folder / "bundle"))
+    result = service.invoke("model", "drop", str(service.folder / "bundle"))
     assert isinstance(result.exception, UsageError)
     assert service.rows("SELECT count(*) FROM vector") == [(6,)]
 
@@ -167,6 +160,6 @@ def test_the_current_model_cannot_be_dropped(service: RunningService) -> None:
 def test_use_refuses_a_model_that_fails_its_check(service: RunningService) -> None:
     before = service.config_path.read_text()
     (service.state / "models" / "other" / "goldens" / "golden.png").write_bytes(picture(-5))
-    result = call(service, "model", "use", "other")
+    result = service.invoke("model", "use", "other")
     assert "does not reproduce its golden vectors" in str(result.exception)
     assert service.config_path.read_text() == before

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,19 +40,11 @@ def pull(
     service: RunningService, *arguments: str, address: str = "http://127.0.0.1:9"
 ) -> subprocess.CompletedProcess[str]:
     """Run the command as a user would, against the hub at `address` (by default one that does not run)."""
-    return subprocess.run(
-        [
-            str(Path(sys.executable).with_name("catalog")),
-            "model",
-            "pull",
-            "--config",
-            str(service.config_path),
-            *arguments,
-        ],
-        env=os.environ | {"HF_ENDPOINT": address, "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DOWNLOAD_TIMEOUT": "5"},
-        capture_output=True,
-        text=True,
-        timeout=120,
+    return service.catalog(
+        *("model", "pull", *arguments),
+        HF_ENDPOINT=address,
+        HF_HUB_DISABLE_TELEMETRY="1",
+        HF_HUB_DOWNLOAD_TIMEOUT="5",
     )
 
 

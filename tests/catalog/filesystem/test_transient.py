@@ -179,7 +179,7 @@ def write_old(path: Path, data: bytes) -> None:
 
 
 def test_dups_keeps_a_transient_copy_only_without_another(service: TrashService) -> None:
-    lines = service.lines("dups")
+    lines = service.json_lines("dups")
     assert len(lines) == len(KINDS) + 2
     for line in lines:
         kept = line["keep"].removeprefix(f"{place(service)}/")
@@ -205,20 +205,20 @@ def test_the_report_never_keeps_a_transient_copy(service: TrashService) -> None:
 def test_the_last_copy_labelled_keep_is_refused_despite_a_transient_copy(service: TrashService) -> None:
     named = [place(service, f"album/{number}.png") for number in range(len(KINDS))]
     assert service.catalog("label", "keep", *named).returncode == 0
-    lines = service.lines("trash", "--yes", "--last-copy", *named, code=1)
+    lines = service.json_lines("trash", "--yes", "--last-copy", *named, code=1)
     assert len(lines) == len(KINDS)
     for line in lines:
         kind = KINDS[int(Path(line["path"]).stem)]
         assert line["refused"].startswith(f"{LABELLED_KEEP} ({place(service, kind)} "), line
     assert all(path.exists() for path in named)
     assert service.catalog("label", "clear", *named).returncode == 0
-    lines = service.lines("trash", "--yes", *named, code=1)
+    lines = service.json_lines("trash", "--yes", *named, code=1)
     assert all(line["refused"].startswith("has no other copy: use --last-copy to give it up (") for line in lines)
     assert "no other copy (" in service.catalog("trash", "--dry-run", named[0]).stderr
 
 
 def test_a_transient_copy_is_trashed_if_another_copy_exists(service: TrashService) -> None:
-    (line,) = service.lines("trash", "--yes", place(service, "#recycle/kept.png"))
+    (line,) = service.json_lines("trash", "--yes", place(service, "#recycle/kept.png"))
     assert line["done"]
     assert service.catalog("restore", "--last").returncode == 0
 
@@ -234,14 +234,14 @@ def test_a_purge_does_not_rely_on_a_transient_copy(service: TrashService) -> Non
     """The kept copy was moved into a recycle bin meanwhile."""
     first, second = place(service, "album/kept.png"), place(service, "album/second.png")
     assert service.catalog("label", "keep", first).returncode == 0
-    assert service.lines("trash", "--yes", first)[0]["done"]
+    assert service.json_lines("trash", "--yes", first)[0]["done"]
     second.rename(place(service, ".recycle/second.png"))
     assert service.once().returncode == 0
     words = ("trash", "--purge", "--older-than", "0s", "--yes", "--last-copy")
-    (line,) = service.lines(*words, code=1)
+    (line,) = service.json_lines(*words, code=1)
     assert line["refused"].startswith("is labelled keep, and no other copy can be verified")
     assert service.catalog("label", "clear", place(service, ".recycle/second.png")).returncode == 0
-    (line,) = service.lines(*words[:-1], code=1)
+    (line,) = service.json_lines(*words[:-1], code=1)
     assert line["refused"].startswith("the copy kept instead of it can no longer be verified")
     assert service.entries() == {"kept.png": "whole"}
     assert service.catalog("restore", "--last").returncode == 0

@@ -8,10 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image
 
-from catalog.cli.main import cli
 from tests.support.running_service import RunningService
 
 COUNT = 24
@@ -34,13 +32,9 @@ def service(tmp_path: Path) -> Iterator[RunningService]:
         (root / f"{'ab'[number % 2]}{number:02}.png").write_bytes(smooth_image(number, reddish=number % 2 == 1))
     assert made.once().returncode == 0
     for label, kind in (("keep", "a"), ("delete", "b")):
-        assert call(made, "label", label, *map(str, sorted(root.glob(f"{kind}*.png")))).exception is None
+        assert made.invoke("label", label, *map(str, sorted(root.glob(f"{kind}*.png")))).exception is None
     yield made
     made.close()
-
-
-def call(service: RunningService, *arguments: str) -> Result:
-    return CliRunner().invoke(cli, ["--config", str(service.config_path), *arguments])
 
 
 def test_only_files_that_are_present_and_unchanged_have_views(service: RunningService) -> None:
@@ -49,25 +43,25 @@ def test_only_files_that_are_present_and_unchanged_have_views(service: RunningSe
     (root / "b01.png").write_bytes(smooth_image(900, reddish=False))  # not the bytes that were labelled
     (root / "b03.png").write_bytes(b"not an image")
     before = service.rows("SELECT count(*), max(seq) FROM vector")
-    result = call(service, "train", "--views", "4", "--json")
+    result = service.invoke("train", "--views", "4", "--json")
     assert result.exception is None, result.output
     record = json.loads(result.stdout)
     assert record["labels"] == COUNT and record["views"] == 4 * (COUNT - 3)
     assert record["figures"]["auc"][0] > 0.9
     assert service.rows("SELECT count(*), max(seq) FROM vector") == before  # views are not stored
     assert service.rows("SELECT count(*) FROM label WHERE held_out IS NOT NULL") == [(COUNT,)]
-    assert "84 augmented views" in call(service, "train", "--views", "4").stdout
+    assert "84 augmented views" in service.invoke("train", "--views", "4").stdout
 
 
 def test_training_without_views_reads_no_file(service: RunningService) -> None:
     for path in Path(os.fsdecode(service.root)).glob("*.png"):
         path.unlink()
-    record = json.loads(call(service, "train", "--json").stdout)
+    record = json.loads(service.invoke("train", "--json").stdout)
     assert record["views"] == 0 and record["figures"]["auc"][0] > 0.9
 
 
 def test_training_without_any_readable_file_has_no_views(service: RunningService) -> None:
     for path in Path(os.fsdecode(service.root)).glob("*.png"):
         path.unlink()
-    record = json.loads(call(service, "train", "--views", "2", "--json").stdout)
+    record = json.loads(service.invoke("train", "--views", "2", "--json").stdout)
     assert record["views"] == 0 and record["labels"] == COUNT

@@ -3,8 +3,6 @@
 import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -44,12 +42,6 @@ def write(service: RunningService, name: bytes, data: bytes) -> None:
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb") as file:
         file.write(data)
-
-
-def check(service: RunningService, *options: str) -> "subprocess.CompletedProcess[str]":
-    """Run `catalog check`."""
-    command = [str(Path(sys.executable).with_name("catalog")), "check", "--config", str(service.config_path), *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
 def sql(text: str) -> Corrupt:
@@ -105,17 +97,17 @@ WRONG: dict[str, Corrupt] = {
 
 @pytest.mark.parametrize("kind", mostly_slow(WRONG, fast=4))
 def test_each_kind_of_finding_is_found_and_repaired(ready: RunningService, kind: str) -> None:
-    assert check(ready).returncode == 0
+    assert ready.catalog("check").returncode == 0
     connection = apsw.Connection(str(ready.config.database))
     WRONG[kind](ready, connection)
     connection.close()
-    found = check(ready, "--json")
+    found = ready.catalog("check", "--json")
     assert found.returncode == 1
     assert kind in {json.loads(line)["kind"] for line in found.stdout.splitlines()}, found.stdout
-    repaired = check(ready, "--fix")
+    repaired = ready.catalog("check", "--fix")
     assert "fixed: " in repaired.stderr
     assert ready.once().returncode == 0
-    assert check(ready).stdout == ""
+    assert ready.catalog("check").stdout == ""
 
 
 def test_every_kind_of_finding_is_tried() -> None:
@@ -139,7 +131,7 @@ def test_an_unlistable_directory_counts_as_away_until_it_can_be_listed(ready: Ru
     assert "let this user read it" in word
     assert {state for state, _, _ in ready.states().values()} - {"gone"} == {"ok", "unreachable"}
     assert ready.once().returncode == 0
-    assert check(ready).stdout == ""
+    assert ready.catalog("check").stdout == ""
 
 
 def test_a_running_service_is_told_to_scan_instead(ready: RunningService) -> None:
@@ -149,8 +141,8 @@ def test_a_running_service_is_told_to_scan_instead(ready: RunningService) -> Non
         assert wait_until(lambda: not ready.busy())
         mtime = os.stat(os.path.join(ready.root, b"d0/0.png")).st_mtime_ns
         os.utime(os.path.join(ready.root, b"d0/0.png"), ns=(mtime, mtime + 1))  # no event tells of it
-        assert "changed" in check(ready).stdout
-        assert "told the running service" in check(ready, "--fix").stderr
+        assert "changed" in ready.catalog("check").stdout
+        assert "told the running service" in ready.catalog("check", "--fix").stderr
         assert wait_until(lambda: not ready.findings()), ready.findings()
     finally:
         connection.close()

@@ -1,9 +1,6 @@
 """What counts as an image of a day, and when the damage rate raises an alarm."""
 
-import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -137,15 +134,11 @@ def test_status_warns_of_a_high_damage_rate(tmp_path: Path) -> None:
     for seed in range(40):
         (root / f"{seed}.png").write_bytes(picture(seed)[: -20 if seed % 4 == 0 else None])
     assert service.once().returncode == 0
-    command = [str(Path(sys.executable).with_name("catalog")), "--config", str(service.config_path)]
-
-    def said(*words: str) -> str:
-        return subprocess.run([*command, *words], capture_output=True, text=True, timeout=60, check=True).stdout
-
     day = time.strftime("%Y-%m-%d", time.gmtime())
-    (found,) = json.loads(said("status", "--json"))["damage"]
+    (status,) = service.json_lines("status")
+    (found,) = status["damage"]
     assert found == {"path": str(root), "day": day, "files": 40, "damaged": 10, "percent": 25.0, "alarm": True}
-    assert f"{root}: 25 % of 40 images read on {day} are damaged (0.5 % is normal)" in said("status")
-    assert json.loads(said("rejected", "--rates", "--json")) == found
-    assert "check how images get there" in said("rejected", "--rates")
+    assert f"{root}: 25 % of 40 images read on {day} are damaged (0.5 % is normal)" in service.catalog("status").stdout
+    assert service.json_lines("rejected", "--rates") == [found]
+    assert "check how images get there" in service.catalog("rejected", "--rates").stdout
     service.close()

@@ -1,9 +1,6 @@
 """Suspects: `ok` files that may be damaged are listed, counted, and not chosen as the copy to keep."""
 
-import json
 import os
-import subprocess
-import sys
 from io import BytesIO
 from pathlib import Path
 
@@ -62,20 +59,15 @@ def test_a_damaged_bitmap_is_embedded_listed_and_counted(tmp_path: Path) -> None
         (root / "shifted.bmp").write_bytes(sound[:900] + b"x" + sound[900:])
         done = service.once()
         assert done.returncode == 0, done.stderr
-
-        def ask(*words: str) -> str:
-            call = [sys.executable, "-m", "catalog.cli.main", "--config", str(service.config_path), *words]
-            done = subprocess.run(call, capture_output=True, text=True, timeout=60, check=True)
-            return done.stdout + done.stderr
-
-        (line,) = map(json.loads, ask("ls", "--suspect", "--json").splitlines())
+        (line,) = service.json_lines("ls", "--suspect")
         assert (Path(line["path"]).name, line["state"], line["reason"]) == ("shifted.bmp", "ok", "suspect")
         assert line["detail"] == "1 byte more than its header says"
-        assert "1 byte more" in ask("ls", "--suspect")
-        found = json.loads(ask("status", "--json"))
+        assert "1 byte more" in service.catalog("ls", "--suspect").stdout
+        (found,) = service.json_lines("status")
         assert (found["files"]["ok"], found["vectors"], found["suspect"]) == (2, 2, 1)
-        assert "1 suspect" in ask("status")
-        assert "0 rejected; 1 suspect" in ask("rejected")
-        assert json.loads(ask("show", str(root / "shifted.bmp"), "--json"))["detail"] == line["detail"]
+        assert "1 suspect" in service.catalog("status").stdout
+        result = service.catalog("rejected")
+        assert "0 rejected; 1 suspect" in result.stdout + result.stderr
+        assert service.json_lines("show", root / "shifted.bmp")[0]["detail"] == line["detail"]
     finally:
         service.close()

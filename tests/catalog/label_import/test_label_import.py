@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -21,20 +20,15 @@ from tests.support.waiting import wait_until
 Result = subprocess.CompletedProcess[bytes]
 
 
-def catalog(service: RunningService, *arguments: str | bytes | Path, **environment: str) -> Result:
-    command = [str(Path(sys.executable).with_name("catalog")), "--config", str(service.config_path), *arguments]
-    return subprocess.run(command, capture_output=True, timeout=300, env=os.environ | environment)
-
-
 def import_labels(service: RunningService, *arguments: str | bytes | Path) -> dict[str, Any]:
-    result = catalog(service, "label", "import", "--json", *arguments)
+    result = service.catalog("label", "import", "--json", *arguments)
     assert result.returncode == 0, result.stderr
     record: dict[str, Any] = json.loads(result.stdout)
     return record
 
 
 def labels(service: RunningService) -> dict[bytes, tuple[str, str, list[str]]]:
-    lines = map(json.loads, catalog(service, "label", "list", "--json").stdout.splitlines())
+    lines = map(json.loads, service.catalog("label", "list", "--json").stdout.splitlines())
     return {os.fsencode(label["path"]): (label["label"], label["source"], label["paths"]) for label in lines}
 
 
@@ -103,7 +97,7 @@ def test_a_vector_without_a_file_becomes_live_when_a_file_appears(service: Runni
     assert service.vectors()[sha256] == before  # it was not computed again
     assert wait_until(lambda: not service.busy()), service.busy()
     near = json.loads(
-        catalog(service, "similar", "-k", "1", "--json", tmp_path / "junk" / "x.png").stdout.splitlines()[0]
+        service.catalog("similar", "-k", "1", "--json", tmp_path / "junk" / "x.png").stdout.splitlines()[0]
     )
     assert near["path"].endswith("arrived.png")
     assert service.stop() == 0
@@ -113,7 +107,7 @@ def test_a_vector_without_a_file_becomes_live_when_a_file_appears(service: Runni
 def test_a_second_import_changes_nothing_and_owner_labels_are_kept(service: RunningService, tmp_path: Path) -> None:
     fill(tmp_path / "good", {b"1.png": picture(1), b"30.png": picture(30)})
     fill(tmp_path / "junk", {b"2.png": picture(2), b"31.png": picture(31)})
-    assert catalog(service, "label", "delete", service.root + b"/here.png").returncode == 0
+    assert service.catalog("label", "delete", service.root + b"/here.png").returncode == 0
     arguments: tuple[str | Path, ...] = ("--keep", tmp_path / "good", "--delete", tmp_path / "junk")
     first = import_labels(service, *arguments)
     assert first["labelled"] == {"keep": 1, "delete": 2}
@@ -134,16 +128,16 @@ def test_unknown_classes_are_named(service: RunningService, tmp_path: Path) -> N
     fill(tree, {b"good/a.png": picture(40), b"bad/x/b.png": picture(41), b".DS_Store/c.png": picture(42)})
     assert import_labels(service, "--classes", tree)["labelled"] == {"keep": 1, "delete": 1}
     fill(tree, {b"m\xc3\xbcll/d.png": picture(43)})
-    result = catalog(service, "label", "import", "--classes", tree)
-    assert result.returncode == 2 and "unknown meaning: müll".encode() in result.stderr
-    result = catalog(service, "label", "import", "--classes", tree, "--map", "good=keep,bad=delete")
-    assert result.returncode == 2 and "müll".encode() in result.stderr
+    result = service.catalog("label", "import", "--classes", tree)
+    assert result.returncode == 2 and "unknown meaning: müll" in result.stderr
+    result = service.catalog("label", "import", "--classes", tree, "--map", "good=keep,bad=delete")
+    assert result.returncode == 2 and "müll" in result.stderr
     assert (
         import_labels(service, "--classes", tree, "--map", "good=keep,bad=delete,müll=delete")["labelled"]["delete"]
         == 1
     )
-    assert catalog(service, "label", "import", "--classes", tree, "--map", "good=perhaps").returncode == 2
-    assert catalog(service, "label", "import", "--classes", tmp_path / "none").returncode == 4
+    assert service.catalog("label", "import", "--classes", tree, "--map", "good=perhaps").returncode == 2
+    assert service.catalog("label", "import", "--classes", tmp_path / "none").returncode == 4
 
 
 def test_a_worker_that_crashes_or_hangs_costs_one_file(service: RunningService, tmp_path: Path) -> None:
@@ -166,7 +160,7 @@ def test_a_worker_that_crashes_or_hangs_costs_one_file(service: RunningService, 
     service.config_path.write_text(config)
     good = {f"{number:02}.png".encode(): picture(50 + number) for number in range(12)}
     fill(tmp_path / "keep", good | {b"05 kills.png": b"k" * 77, b"07 hangs.png": b"h" * 78})
-    result = catalog(service, "label", "import", "--json", "--keep", tmp_path / "keep", PYTHONPATH=str(tmp_path))
+    result = service.catalog("label", "import", "--json", "--keep", tmp_path / "keep", PYTHONPATH=str(tmp_path))
     assert result.returncode == 0, result.stderr
     found = json.loads(result.stdout)
     refused = {Path(file["path"]).name: file["reason"].partition(":")[0] for file in found["refused"]}
@@ -223,10 +217,10 @@ def test_xmp_of_three_programs_is_imported(service: RunningService) -> None:
     below = import_labels(service, "--xmp", service.root + b"/sub", "--delete-at-most", "2")
     assert (below["files"], below["labelled"]) == (1, {"keep": 0, "delete": 1})
     assert import_labels(service, "--xmp", "--keep-at-least", "3")["labelled"] == {"keep": 1, "delete": 0}
-    assert catalog(service, "label", "import", "--xmp", "/nowhere").returncode == 2
-    assert catalog(service, "label", "import", "--xmp", "--delete-at-most", "4").returncode == 2
+    assert service.catalog("label", "import", "--xmp", "/nowhere").returncode == 2
+    assert service.catalog("label", "import", "--xmp", "--delete-at-most", "4").returncode == 2
 
 
 @pytest.mark.parametrize("arguments", [(), ("--xmp", "--keep", "/"), ("a", "b"), ("--keep", "/r", "--delete", "/r")])
 def test_several_kinds_of_source_are_refused(service: RunningService, arguments: tuple[str, ...]) -> None:
-    assert catalog(service, "label", "import", *arguments).returncode == 2
+    assert service.catalog("label", "import", *arguments).returncode == 2

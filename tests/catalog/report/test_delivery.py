@@ -9,7 +9,7 @@ import pytest
 
 from catalog.errors import ResourceError, UsageError
 from catalog.report.delivery import send_report
-from tests.support.report_service import add_images, call
+from tests.support.report_service import add_images
 from tests.support.running_service import RunningService
 from tests.support.waiting import wait_until
 
@@ -37,7 +37,7 @@ def configure_command(service: RunningService, command: str) -> None:
 
 def test_the_command_receives_the_path_of_the_page_and_the_text(service: RunningService) -> None:
     configure_command(service, script(service.folder, 'cat > "$1/text"; printf %s "$2" > "$1/path"'))
-    assert call(service, "report").exit_code == 0
+    assert service.invoke("report").exit_code == 0
     page = Path((service.folder / "path").read_text())
     assert page.parent == service.state / "reports"
     assert page.read_text().startswith("<!DOCTYPE html>")
@@ -53,7 +53,7 @@ def test_the_command_receives_the_path_of_the_page_and_the_text(service: Running
 )
 def test_a_failing_command_is_reported_and_the_report_is_stored(service: RunningService, command: str) -> None:
     configure_command(service, command)
-    result = call(service, "report")
+    result = service.invoke("report")
     assert result.exit_code == 1
     assert "Nothing needs your attention." in result.stdout
     assert "command" in result.stderr and "remedy:" in result.stderr
@@ -88,7 +88,7 @@ def test_unbalanced_quotes_are_a_usage_error(tmp_path: Path) -> None:
 
 def test_a_report_since_a_date_is_not_sent(service: RunningService) -> None:
     configure_command(service, script(service.folder, 'touch "$1/sent"'))
-    assert call(service, "report", "--since", "2001-01-01").exit_code == 0
+    assert service.invoke("report", "--since", "2001-01-01").exit_code == 0
     assert not (service.folder / "sent").exists()
 
 

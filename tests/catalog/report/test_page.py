@@ -25,7 +25,7 @@ from catalog.report.svg import plot_svg
 from catalog.report.terminal import write_report
 from catalog.report.thumbnail_worker import MAX_EDGE_PIXELS, thumbnail_jpeg
 from catalog.report.thumbnails import make_thumbnails
-from tests.support.report_service import EVIL, add_images, call, current_report, flip_byte, label_and_train, place
+from tests.support.report_service import EVIL, add_images, current_report, flip_byte, label_and_train, place
 from tests.support.running_service import RunningService, picture
 
 CORPUS = Path(__file__).parents[4] / "shared" / "corpus"
@@ -80,7 +80,7 @@ def test_the_page_of_a_full_catalog_is_well_formed_and_self_contained(service: R
     label_and_train(service)
     flip_byte(service, "a002.png")
     file = service.folder / "page.html"
-    assert call(service, "report", "--html", str(file)).exit_code == 1
+    assert service.invoke("report", "--html", str(file)).exit_code == 1
     text = file.read_text()
     assert_self_contained(text)
     assert content_security_policy() in text

@@ -19,7 +19,6 @@ from tests.support.report_service import (
     EVIL,
     NO_BASELINE,
     add_images,
-    call,
     current_report,
     flip_byte,
     label_and_train,
@@ -53,7 +52,7 @@ def test_every_section_of_an_empty_catalog_has_a_headline_and_no_alarm(service: 
     assert report.alarms == {}
     assert all(section.headline for section in report.sections.values())
     assert [name for name, section in report.sections.items() if section.thumbnails] == []
-    result = call(service, "report")
+    result = service.invoke("report")
     assert (result.exit_code, "Nothing needs your attention." in result.stdout) == (0, True), result.exception
 
 
@@ -108,11 +107,11 @@ def test_bit_rot_is_an_alarm_until_it_is_accepted(full: RunningService) -> None:
     assert sum(damage.record["verdicts"].values()) == 1
     assert damage.record["files"][0]["path"] == str(place(full, "a002.png"))
     assert next(iter(report.ordered)) == "damage"
-    result = call(full, "report", "--json")
+    result = full.invoke("report", "--json")
     assert result.exit_code == 1
     assert [alarm["section"] for alarm in json.loads(result.stdout)["alarms"]] == ["damage"]
-    assert call(full, "accept", str(place(full, "a002.png"))).exit_code == 0
-    assert call(full, "report").exit_code == 0
+    assert full.invoke("accept", str(place(full, "a002.png"))).exit_code == 0
+    assert full.invoke("report").exit_code == 0
 
 
 def test_a_suspect_is_new_once_and_counted_afterwards(full: RunningService) -> None:
@@ -135,7 +134,7 @@ def test_an_absent_root_is_an_alarm(full: RunningService) -> None:
     assert list(report.alarms) == ["roots"]
     assert str(place(full, root=1)) in report.alarms["roots"].alarm
     assert [bool(volume["away"]) for volume in report.sections["roots"].record["volumes"]] == [False, True]
-    assert call(full, "report").exit_code == 1
+    assert full.invoke("report").exit_code == 1
 
 
 def test_a_held_root_is_an_alarm_with_its_remedy(full: RunningService) -> None:
@@ -162,7 +161,7 @@ def test_overdue_scrubs_failed_backups_and_damaged_arrivals_are_alarms(full: Run
 
 
 def test_the_backups_are_counted(full: RunningService) -> None:
-    assert call(full, "backup").exit_code == 0
+    assert full.invoke("backup").exit_code == 0
     section = current_report(full).sections["backups"]
     assert (section.record["kept"], "1 copy kept" in section.headline) == (1, True)
 
@@ -187,7 +186,7 @@ def test_the_report_is_the_same_while_the_service_runs(full: RunningService) -> 
     assert [one["path"] for one in live["candidates"]["files"]] == [
         one["path"] for one in stopped["candidates"]["files"]
     ]
-    assert call(full, "report").exit_code == 0
+    assert full.invoke("report").exit_code == 0
     assert full.alive
 
 
@@ -199,19 +198,19 @@ def test_counts_are_compared_with_the_last_report_of_an_earlier_day(full: Runnin
         place(full, name).write_bytes(picture(ord(name[0])))
     assert full.once().returncode == 0
     for _ in range(2):  # a second report on the same day is compared with the same one
-        result = call(full, "report", "--json")
+        result = full.invoke("report", "--json")
         found = json.loads(result.stdout)
         assert found["compared_with"] == archive.format_local_date(now - DAY)
         assert "+2 files" in found["sections"]["changes"]["headline"]
-    assert "+2" in call(full, "report").stdout
+    assert "+2" in full.invoke("report").stdout
 
 
 @pytest.mark.parametrize("day", ["2001-01-01", "0001-01-01"])
 def test_a_report_since_a_date_is_not_stored(full: RunningService, day: str) -> None:
-    past = json.loads(call(full, "report", "--json", "--since", day).stdout)
+    past = json.loads(full.invoke("report", "--json", "--since", day).stdout)
     assert past["sections"]["rejected"]["new"] == 1
     ahead = time.strftime("%Y-%m-%d", time.localtime(time.time() + 2 * DAY))
-    assert json.loads(call(full, "report", "--json", "--since", ahead).stdout)["sections"]["rejected"]["new"] == 0
+    assert json.loads(full.invoke("report", "--json", "--since", ahead).stdout)["sections"]["rejected"]["new"] == 0
     assert not (full.state / REPORTS).exists()
 
 
@@ -220,7 +219,7 @@ def test_reports_are_stored_as_page_and_json_and_damaged_ones_are_skipped(full: 
     folder.mkdir()
     (folder / "report-2020-01-01.json").write_text('{"at": 5}')
     (folder / "report-2020-01-02.json").write_bytes(b"\xff\xfe")
-    assert call(full, "report").exit_code == 0
+    assert full.invoke("report").exit_code == 0
     day = archive.format_local_date(time.time())
     assert {path.name for path in folder.glob(f"*{day}*")} == {f"report-{day}.html", f"report-{day}.json"}
     assert [kept.day for kept in archive.read_reports(full.state)] == [day]
@@ -242,7 +241,7 @@ def test_the_configured_number_of_reports_is_kept(full: RunningService) -> None:
         archive.store_report(
             full.state, archive.format_local_date(time.time() - back * DAY), current_report(full).record(), "", 30
         )
-    assert call(full, "report").exit_code == 0
+    assert full.invoke("report").exit_code == 0
     assert len(list((full.state / REPORTS).iterdir())) == 4
 
 
@@ -281,9 +280,9 @@ def test_the_first_history_row_after_a_time_is_found(full: RunningService) -> No
 def test_a_hostile_name_cannot_forge_a_line(full: RunningService) -> None:
     label_and_train(full)
     flip_byte(full, EVIL)
-    text = call(full, "report").stdout
+    text = full.invoke("report").stdout
     assert "<script>alert(1)<b>&\"'\\n\\xff.png" in text
-    as_json = json.loads(call(full, "report", "--json").stdout)
+    as_json = json.loads(full.invoke("report", "--json").stdout)
     paths = [os.fsencode(one["path"]) for one in as_json["sections"]["damage"]["files"]]
     assert paths == [full.root + b"/" + EVIL]
 

@@ -6,9 +6,7 @@ import os
 from pathlib import Path
 
 import numpy as np
-from click.testing import CliRunner
 
-from catalog.cli.main import cli
 from catalog.errors import ResourceError
 from tests.support.running_service import RunningService, picture
 
@@ -21,8 +19,7 @@ def test_every_row_lists_its_files_and_their_hash(tmp_path: Path) -> None:
     (root / "copy.png").write_bytes(picture(3))
     assert service.once().returncode == 0
     manifest, array = tmp_path / "manifest.jsonl", tmp_path / "vectors.npy"
-    call = ["--config", str(service.config_path), "export", "--manifest", str(manifest), "--vectors", str(array)]
-    assert CliRunner().invoke(cli, call).exception is None
+    assert service.invoke("export", "--manifest", manifest, "--vectors", array).exception is None
     header, *rows = [json.loads(line) for line in manifest.read_text().splitlines()]
     vectors = np.load(array)
     assert vectors.shape == (5, 48) and vectors.dtype == np.float16
@@ -40,7 +37,6 @@ def test_a_failed_export_leaves_no_files(tmp_path: Path) -> None:
     Path(os.fsdecode(service.root), "1.png").write_bytes(picture(1))
     assert service.once().returncode == 0
     manifest = tmp_path / "manifest.jsonl"
-    call = ["--config", str(service.config_path), "export", "--manifest", str(manifest)]
-    result = CliRunner().invoke(cli, [*call, "--vectors", str(tmp_path / "nowhere" / "v.npy")])
+    result = service.invoke("export", "--manifest", manifest, "--vectors", tmp_path / "nowhere" / "v.npy")
     assert isinstance(result.exception, ResourceError)
     assert not manifest.exists() and not list(tmp_path.glob("*.new"))

@@ -7,10 +7,9 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from PIL import Image
 
-from catalog.cli.main import cli
 from catalog.embedding.download import pull
 from catalog.errors import UsageError
 from models.bundle.folder import load_bundle
@@ -54,10 +53,6 @@ def service(tmp_path: Path) -> Iterator[RunningService]:
     service.close()
 
 
-def run_search(service: RunningService, *arguments: str) -> Result:
-    return CliRunner().invoke(cli, ["--config", str(service.config_path), "search", *arguments])
-
-
 def names(result: Result) -> list[str]:
     assert result.exception is None, result.output
     return [Path(json.loads(line)["path"]).name for line in result.stdout.splitlines()]
@@ -65,51 +60,51 @@ def names(result: Result) -> list[str]:
 
 @pytest.mark.parametrize("word", ["red", "blue", "moon"])
 def test_the_image_that_matches_the_text_comes_first(service: RunningService, word: str) -> None:
-    assert names(run_search(service, word, "-k", "2", "--json"))[0] == f"{word}.png"
+    assert names(service.invoke("search", word, "-k", "2", "--json"))[0] == f"{word}.png"
 
 
 def test_the_service_gives_the_same_results_as_the_command_alone(service: RunningService) -> None:
-    without_service = names(run_search(service, "full moon", "-k", "4", "--json"))
+    without_service = names(service.invoke("search", "full moon", "-k", "4", "--json"))
     service.start()
-    assert names(run_search(service, "full moon", "-k", "4", "--json")) == without_service
+    assert names(service.invoke("search", "full moon", "-k", "4", "--json")) == without_service
 
 
 def test_a_negative_text_moves_its_image_to_the_end(service: RunningService) -> None:
-    assert names(run_search(service, "a", "--not", "red", "-k", "4", "--json"))[-1] == "red.png"
+    assert names(service.invoke("search", "a", "--not", "red", "-k", "4", "--json"))[-1] == "red.png"
 
 
 def test_text_and_image_combine_and_the_query_image_is_no_result(service: RunningService) -> None:
     blue = os.path.join(os.fsdecode(service.root), "night", "blue.png")
-    found = names(run_search(service, "moon", "--like", blue, "-k", "4", "--json"))
+    found = names(service.invoke("search", "moon", "--like", blue, "-k", "4", "--json"))
     assert found[0] == "moon.png" and "blue.png" not in found
 
 
 def test_filters_exclude_images_that_do_not_match(service: RunningService) -> None:
     night = os.path.join(os.fsdecode(service.root), "night")
-    assert len(names(run_search(service, "red", "-k", "9", "--json"))) == 4
-    assert "other.png" not in names(run_search(service, "red", "--below", night, "-k", "9", "--json"))
-    assert names(run_search(service, "red", "--format", "JPG", "--json")) == []
-    assert len(names(run_search(service, "red", "--format", "png", "--json"))) == 4
-    assert "no image found" in run_search(service, "red", "--format", "jpeg").stderr
-    assert names(run_search(service, "red", "--larger", "1MB", "--json")) == []
-    assert names(run_search(service, "red", "--since", "2020", "--json")) == []  # no image has a date
+    assert len(names(service.invoke("search", "red", "-k", "9", "--json"))) == 4
+    assert "other.png" not in names(service.invoke("search", "red", "--below", night, "-k", "9", "--json"))
+    assert names(service.invoke("search", "red", "--format", "JPG", "--json")) == []
+    assert len(names(service.invoke("search", "red", "--format", "png", "--json"))) == 4
+    assert "no image found" in service.invoke("search", "red", "--format", "jpeg").stderr
+    assert names(service.invoke("search", "red", "--larger", "1MB", "--json")) == []
+    assert names(service.invoke("search", "red", "--since", "2020", "--json")) == []  # no image has a date
 
 
 def test_without_a_text_encoder_the_remedy_names_models_that_have_one(service: RunningService, tmp_path: Path) -> None:
     text = service.config_path.read_text().replace('bundle = "tiny"', f'bundle = "{tmp_path / "bundle"}"')
     service.config_path.write_text(text)
     assert service.once().returncode == 0
-    result = run_search(service, "red")
+    result = service.invoke("search", "red")
     assert isinstance(result.exception, UsageError)
     assert "These models have one: tiny" in result.exception.remedy
 
 
 def test_a_query_without_anything_to_look_for_is_refused(service: RunningService) -> None:
-    assert isinstance(run_search(service).exception, UsageError)
-    assert isinstance(run_search(service, " ", "").exception, UsageError)
-    assert isinstance(run_search(service, "--like", "/nowhere", "--not", "red").exception, Exception)
+    assert isinstance(service.invoke("search").exception, UsageError)
+    assert isinstance(service.invoke("search", " ", "").exception, UsageError)
+    assert isinstance(service.invoke("search", "--like", "/nowhere", "--not", "red").exception, Exception)
 
 
 def test_p_delete_limits_require_a_head(service: RunningService) -> None:
-    result = run_search(service, "red", "--least", "0.5")
+    result = service.invoke("search", "red", "--least", "0.5")
     assert isinstance(result.exception, UsageError) and "p_delete" in result.exception.problem

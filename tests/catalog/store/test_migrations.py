@@ -160,8 +160,7 @@ def test_a_backup_of_the_first_version_can_be_restored(tmp_path: Path) -> None:
     service.state.mkdir()
     old = first_version(service.state, "INSERT INTO event(at, kind) VALUES (1.0, 'old')")
     old.rename(tmp_path / "old.db")
-    command = [str(Path(sys.executable).with_name("catalog")), "--config", str(service.config_path), "recover"]
-    done = subprocess.run([*command, "--from", str(tmp_path / "old.db")], capture_output=True, text=True)
+    done = service.catalog("recover", "--from", tmp_path / "old.db")
     assert done.returncode == 0, done.stderr
     assert service.once().returncode == 0
     assert service.findings() == []

@@ -121,7 +121,7 @@ def test_the_refusal_names_the_trash_that_is_needed(tmp_path: Path) -> None:
 
 def test_a_disk_has_its_own_trash_which_is_not_catalogued(tmp_path: Path) -> None:
     with service_on_own_disk(tmp_path) as (service, root):
-        (line,) = service.lines("trash", "--yes", root / "a.png")
+        (line,) = service.json_lines("trash", "--yes", root / "a.png")
         trash = root / os.fsdecode(MINE)
         assert line["to"] == str(trash / "files" / "a.png")
         assert b"\nPath=a.png\n" in (trash / "info" / "a.png.trashinfo").read_bytes()
@@ -132,7 +132,7 @@ def test_a_disk_has_its_own_trash_which_is_not_catalogued(tmp_path: Path) -> Non
             "b.png": "ok",
         }
         assert service.findings() == []
-        assert service.lines("restore", "--last")[0]["done"] and (root / "a.png").exists()
+        assert service.json_lines("restore", "--last")[0]["done"] and (root / "a.png").exists()
 
 
 def test_the_live_service_sees_a_move_into_the_trash_of_its_own_root(tmp_path: Path) -> None:
@@ -165,17 +165,17 @@ def test_the_home_trash_inside_a_root_is_not_catalogued(tmp_path: Path) -> None:
         file.seek(0)
         file.write('ignore = [".Trash-*"]\n' + text)
     assert service.once().returncode == 0
-    (line,) = service.lines("trash", "--yes", "--last-copy", root / "a.png", code=1)
+    (line,) = service.json_lines("trash", "--yes", "--last-copy", root / "a.png", code=1)
     assert line["refused"].startswith("would be catalogued again in")
 
 
 def test_a_file_on_a_read_only_disk_is_refused(tmp_path: Path) -> None:
     with service_on_own_disk(tmp_path) as (service, root):
         with mounted(service.root, "-o", "remount,ro"):
-            (line,) = service.lines("trash", "--yes", root / "a.png", code=1)
+            (line,) = service.json_lines("trash", "--yes", root / "a.png", code=1)
             assert line["refused"] == "is in a directory that cannot be changed: read-only file system"
             assert (root / "a.png").exists()
-        assert service.lines("trash", "--list") == []
+        assert service.json_lines("trash", "--list") == []
 
 
 def test_a_file_in_a_directory_without_write_permission_is_refused(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_a_file_in_a_directory_without_write_permission_is_refused(tmp_path: Pat
     assert service.once().returncode == 0
     root.chmod(0o555)
     try:
-        (line,) = service.lines("trash", "--yes", root / "a.png", code=1, preexec=drop_powers)
+        (line,) = service.json_lines("trash", "--yes", root / "a.png", code=1, preexec=drop_powers)
         assert line["refused"] == "is in a directory that cannot be changed: permission denied"
     finally:
         root.chmod(0o755)
@@ -203,13 +203,13 @@ def test_on_a_full_disk_nothing_is_moved_and_nothing_is_left(tmp_path: Path) -> 
         with (ballast / "x").open("wb", buffering=0) as file, pytest.raises(OSError):
             while True:
                 file.write(bytes(4096))
-        (line,) = service.lines("trash", "--yes", root / "a.png", code=1)
+        (line,) = service.json_lines("trash", "--yes", root / "a.png", code=1)
         assert line["refused"] == "cannot be moved: no space left on device"
         assert (root / "a.png").read_bytes() == picture(1)
         assert list((trash / "files").iterdir()) == list((trash / "info").iterdir()) == []
         (ballast / "x").unlink()
-        assert service.lines("trash", "--yes", root / "a.png")[0]["done"]
-        assert service.lines("restore", "--last")[0]["done"]
+        assert service.json_lines("trash", "--yes", root / "a.png")[0]["done"]
+        assert service.json_lines("restore", "--last")[0]["done"]
 
 
 def test_without_a_writable_journal_nothing_is_moved(tmp_path: Path) -> None:
@@ -227,24 +227,24 @@ def test_without_a_writable_journal_nothing_is_moved(tmp_path: Path) -> None:
     assert (root / "a.png").exists() and service.entries() == {}
     journal.rmdir()
     journal.write_bytes(aside)
-    assert service.lines("trash", "--yes", root / "a.png")[0]["done"]
+    assert service.json_lines("trash", "--yes", root / "a.png")[0]["done"]
 
 
 def test_nothing_is_copied_to_another_filesystem(tmp_path: Path) -> None:
     with service_on_own_disk(tmp_path) as (service, root):
         (root / os.fsdecode(MINE)).write_bytes(b"in the way")
-        (line,) = service.lines("trash", "--yes", root / "a.png", code=1)
+        (line,) = service.json_lines("trash", "--yes", root / "a.png", code=1)
         assert line["refused"] == (
             f"needs the trash {root / os.fsdecode(MINE)}: is not a directory; nothing is copied to another filesystem"
         )
         (root / os.fsdecode(MINE)).unlink()
-        assert service.lines("trash", "--yes", root / "a.png")[0]["done"]
+        assert service.json_lines("trash", "--yes", root / "a.png")[0]["done"]
         elsewhere = tmp_path / "elsewhere"
         elsewhere.mkdir()
-        (line,) = service.lines("restore", "--last", "--to", elsewhere, code=1)
+        (line,) = service.json_lines("restore", "--last", "--to", elsewhere, code=1)
         assert line["refused"] == "is in a trash on another filesystem; nothing is copied to another filesystem"
-        assert service.lines("trash", "--list") and not list(elsewhere.iterdir())
-        assert service.lines("restore", "--last")[0]["done"]
+        assert service.json_lines("trash", "--list") and not list(elsewhere.iterdir())
+        assert service.json_lines("restore", "--last")[0]["done"]
 
 
 def test_a_file_on_a_disk_mounted_twice_is_not_a_copy_of_itself(tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ def test_a_file_on_a_disk_mounted_twice_is_not_a_copy_of_itself(tmp_path: Path) 
     with mounted(os.fsencode(second / "sub"), "--bind", os.fsencode(first / "sub")):
         assert service.once().returncode == 0
         assert [state[0] for state in service.states().values()] == ["ok", "ok"]
-        (line,) = service.lines("trash", "--yes", first / "sub" / "a.png", code=1)
+        (line,) = service.json_lines("trash", "--yes", first / "sub" / "a.png", code=1)
         assert "is the same file under another name" in line["refused"]
         assert (first / "sub" / "a.png").exists()
 
@@ -272,10 +272,10 @@ def test_a_file_that_is_its_own_survivor_through_another_device_is_put_back(tmp_
         with view(os.fsencode(first / "sub"), os.fsencode(second / "sub"), tmp_path / "control"):
             assert service.once().returncode == 0
             assert [state[0] for state in service.states().values()] == ["ok", "ok"]
-            (line,) = service.lines("trash", "--yes", first / "sub" / "a.png", code=1)
+            (line,) = service.json_lines("trash", "--yes", first / "sub" / "a.png", code=1)
             assert line["refused"].startswith("is the same file as the copy to keep")
             assert (first / "sub" / "a.png").read_bytes() == picture(1) and service.entries() == {}
-            assert service.lines("trash", "--list") == []
+            assert service.json_lines("trash", "--list") == []
     except OSError:
         pytest.skip("FUSE cannot be mounted here")
 
@@ -290,16 +290,16 @@ def test_files_in_the_trash_of_an_absent_disk_stay_recorded(tmp_path: Path) -> N
         assert service.once().returncode == 0
         assert service.catalog("trash", "--yes", "--last-copy", root / "sub" / "c.png", root / "a.png").returncode == 0
         unmount(service.root)
-        assert {line["state"] for line in service.lines("trash", "--list")} == {"its disk is away"}
-        assert service.lines("trash", "--purge", "--older-than", "0s", "--yes") == []
-        for line in service.lines("restore", "--last", code=1):
+        assert {line["state"] for line in service.json_lines("trash", "--list")} == {"its disk is away"}
+        assert service.json_lines("trash", "--purge", "--older-than", "0s", "--yes") == []
+        for line in service.json_lines("restore", "--last", code=1):
             assert line["refused"] == "cannot be reached: its disk is away"
         assert list(root.iterdir()) == []
-        (line,) = service.lines("trash", "--yes", "--last-copy", root / "b.png", code=1)
+        (line,) = service.json_lines("trash", "--yes", "--last-copy", root / "b.png", code=1)
         assert line["refused"] in ("does not exist",) or "its disk is away" in line["refused"]
         with mounted(service.root, "--bind", os.fsencode(disk)):
-            assert {line["state"] for line in service.lines("trash", "--list")} == {"in the trash"}
-            assert all(line["done"] for line in service.lines("restore", "--last"))
+            assert {line["state"] for line in service.json_lines("trash", "--list")} == {"in the trash"}
+            assert all(line["done"] for line in service.json_lines("restore", "--last"))
             assert (root / "sub" / "c.png").read_bytes() == picture(3)
             assert service.once().returncode == 0 and service.findings() == []
 
@@ -312,9 +312,9 @@ def test_a_copy_on_an_absent_disk_does_not_count(tmp_path: Path) -> None:
     assert service.once().returncode == 0
     second.rename(tmp_path / "away")
     second.mkdir()
-    (line,) = service.lines("trash", "--yes", first / "a.png", code=1)
+    (line,) = service.json_lines("trash", "--yes", first / "a.png", code=1)
     assert f"the copy to keep is not verified: {second / 'a.png'} does not exist" == line["refused"]
     service.once()
-    (line,) = service.lines("trash", "--yes", first / "a.png", code=1)
+    (line,) = service.json_lines("trash", "--yes", first / "a.png", code=1)
     assert line["refused"] == "has no other copy: use --last-copy to give it up"
     assert (first / "a.png").exists()

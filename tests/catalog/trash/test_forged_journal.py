@@ -255,7 +255,7 @@ def test_an_empty_info_file_proves_nothing(scene: Scene) -> None:
     scene.forge_state(scene.record(scene.a, scene.room / "files" / "a.png", id="f0-1"), RecordState.TRASHED)
     scene.forge_state(scene.record(scene.a, scene.trash / "files" / "a.png", id="f0-2"), RecordState.TRASHED)
     before = scene.originals()
-    lines = scene.service.lines(*PURGE, code=1)
+    lines = scene.service.json_lines(*PURGE, code=1)
     assert "is not in a trash" in lines[0]["refused"]
     assert lines[1]["refused"] == "is no longer ours: its info file is missing or another program's"
     assert scene.originals() == before and (scene.trash / "files" / "a.png").exists()
@@ -268,7 +268,7 @@ def test_an_info_file_of_another_record_or_path_proves_nothing(scene: Scene) -> 
     record = scene.record(scene.a, place)
     write_info(record.info_path, info_text(b"/somewhere/else.png", record.at, record.id))
     scene.forge_state(record, RecordState.TRASHED)
-    (line,) = scene.service.lines(*PURGE, code=1)
+    (line,) = scene.service.json_lines(*PURGE, code=1)
     assert line["refused"].startswith("is no longer ours") and place.exists()
 
 
@@ -302,7 +302,7 @@ def test_a_survivor_lost_at_the_last_moment_is_noticed(tmp_path: Path) -> None:
 def trashed(scene: Scene) -> TrashRecord:
     """Trash `b` by the real command; return its record."""
     assert scene.service.once().returncode == 0
-    (line,) = scene.service.lines("trash", "--yes", "--last-copy", scene.b)
+    (line,) = scene.service.json_lines("trash", "--yes", "--last-copy", scene.b)
     assert line["done"]
     return list(records_from_journal(read(scene.service.state)).values())[-1]
 
@@ -333,12 +333,12 @@ def test_restore_never_leaves_the_roots_or_overwrites(scene: Scene, target: str)
     scene.forge_state(replace(record, path=path), RecordState.TRASHED)
     before = scene.originals()
     for words in (("restore", "--last"), ("restore", "--all")):
-        (line,) = scene.service.lines(*words, code=1)
+        (line,) = scene.service.json_lines(*words, code=1)
         assert why in line["refused"] and not line["done"], line
     assert scene.originals() == before and scene.service.entries() == {"b.png": "whole"}
     elsewhere = scene.outside / "to"
     elsewhere.mkdir()
-    (line,) = scene.service.lines("restore", "--all", "--to", elsewhere)
+    (line,) = scene.service.json_lines("restore", "--all", "--to", elsewhere)
     assert os.fsencode(line["to"]) == os.path.join(os.fsencode(elsewhere), os.path.basename(path))
     assert Path(line["to"]).read_bytes() == picture(1)
 
@@ -355,7 +355,7 @@ def test_restore_follows_a_symlinked_root_and_recreates_directories(tmp_path: Pa
     assert service.catalog("trash", "--yes", "--last-copy", deep).returncode == 0
     deep.parent.rmdir()
     deep.parent.parent.rmdir()
-    assert service.lines("restore", "--last")[0]["done"]
+    assert service.json_lines("restore", "--last")[0]["done"]
     assert deep.read_bytes() == picture(1)
 
 
@@ -385,7 +385,7 @@ def test_directories_links_and_pipes_are_left_alone(
     scene.run_all()
     assert scene.originals() == before and seen(inside) == odd
     scene.forge_state(scene.record(scene.room / "new", inside, id="f0-2"), RecordState.TRASHED)
-    (line,) = scene.service.lines("restore", scene.room / "new", code=1)
+    (line,) = scene.service.json_lines("restore", scene.room / "new", code=1)
     assert "is not a regular file" in line["refused"] and seen(inside) == odd
 
 
@@ -431,7 +431,7 @@ def test_a_forged_restore_target_is_skipped(scene: Scene) -> None:
     record = trashed(scene)
     scene.forge(step_entry(record, "restore", "begin", 2.0) | {"path": "new.png"})
     assert "skipped: " in scene.say(LIST)
-    assert scene.service.lines("restore", "--last")[0]["done"] and scene.b.exists()
+    assert scene.service.json_lines("restore", "--last")[0]["done"] and scene.b.exists()
 
 
 def test_a_forged_line_cannot_control_the_terminal(scene: Scene) -> None:
@@ -483,11 +483,11 @@ def test_a_trash_with_a_symlinked_files_directory_is_not_used(tmp_path: Path) ->
     (tmp_path / "elsewhere").mkdir()
     service.trash.mkdir(parents=True)
     (service.trash / "files").symlink_to(tmp_path / "elsewhere")
-    (line,) = service.lines("trash", "--yes", "--last-copy", Path(os.fsdecode(service.root)) / "a.png", code=1)
+    (line,) = service.json_lines("trash", "--yes", "--last-copy", Path(os.fsdecode(service.root)) / "a.png", code=1)
     assert "its files is not a directory" in line["refused"]
 
 
 def test_the_list_reports_a_record_outside_a_trash(scene: Scene) -> None:
     scene.forge_state(scene.record(scene.b, scene.a), RecordState.TRASHED)
-    (line,) = scene.service.lines("trash", "--list", code=1)
+    (line,) = scene.service.json_lines("trash", "--list", code=1)
     assert (line["path"], line["state"]) == (path_text(os.fsencode(scene.b)), "in no trash")

@@ -39,7 +39,7 @@ def room(service: TrashService) -> Iterator[Room]:
 
 def test_a_copy_is_trashed_as_specified_and_restored_unchanged(service: TrashService, room: Room) -> None:
     before = room.at("copy.png").stat()
-    (line,) = service.lines("trash", "--yes", room.at("copy.png"))
+    (line,) = service.json_lines("trash", "--yes", room.at("copy.png"))
     assert line["path"] == str(room.at("copy.png")) and line["done"] and line["refused"] is None
     assert (line["bytes"], line["to"]) == (before.st_size, str(service.trash / "files" / "copy.png"))
     assert Path(line["to"]).stat().st_ino == before.st_ino
@@ -80,7 +80,7 @@ def test_a_trashed_file_keeps_its_label_and_vector(service: TrashService, room: 
 
 def test_a_rejected_image_can_be_trashed(service: TrashService, room: Room) -> None:
     assert room.states()["bad.png"] == "rejected"
-    assert service.lines("trash", "--yes", "--last-copy", room.at("bad.png"))[0]["done"]
+    assert service.json_lines("trash", "--yes", "--last-copy", room.at("bad.png"))[0]["done"]
     assert service.catalog("restore", "--last").returncode == 0
     assert room.at("bad.png").exists()
 
@@ -91,14 +91,14 @@ def test_lists_on_stdin_may_contain_any_name(service: TrashService, room: Room) 
         file.write(picture(77))
     assert service.once().returncode == 0
     listed = hostile + b"\0" + os.fsencode(room.at("one.png")) + b"\0"
-    lines = service.lines("trash", "-0", "-", "--yes", "--last-copy", stdin=listed)
+    lines = service.json_lines("trash", "-0", "-", "--yes", "--last-copy", stdin=listed)
     assert [os.fsencode(line["path"]) for line in lines] == [hostile, os.fsencode(room.at("one.png"))]
     assert all(line["done"] for line in lines)
     info = Path(os.fsdecode(b"%s/info/%s.trashinfo" % (os.fsencode(service.trash), os.path.basename(hostile))))
     assert unquote_to_bytes(info.read_bytes().splitlines()[1]) == b"Path=" + hostile
     shown = service.catalog("trash", "--list").stdout
     assert "new\\nline \\xff\\x1b[31m.png" in shown and "\x1b" not in shown
-    listed = b"".join(os.fsencode(line["path"]) + b"\0" for line in service.lines("trash", "--list"))
+    listed = b"".join(os.fsencode(line["path"]) + b"\0" for line in service.json_lines("trash", "--list"))
     assert listed == hostile + b"\0" + os.fsencode(room.at("one.png")) + b"\0"
     assert service.catalog("restore", hostile).returncode == 0
     assert os.path.exists(hostile)
@@ -133,7 +133,7 @@ def test_with_a_list_on_stdin_the_question_is_asked_at_the_terminal(service: Tra
 
 
 def test_a_dry_run_moves_nothing(service: TrashService, room: Room) -> None:
-    lines = service.lines("trash", "--dry-run", room.at("one.png"), room.at("alone.png"), room.folder, code=1)
+    lines = service.json_lines("trash", "--dry-run", room.at("one.png"), room.at("alone.png"), room.folder, code=1)
     assert [(Path(line["path"]).name, line["done"], bool(line["refused"])) for line in lines] == [
         (room.folder.name, False, True),
         ("one.png", False, False),
@@ -147,10 +147,10 @@ def test_a_dry_run_moves_nothing(service: TrashService, room: Room) -> None:
 
 def test_last_copies_are_moved_only_with_the_option(service: TrashService, room: Room) -> None:
     named = [room.at(name) for name in ("one.png", "copy.png", "alone.png", "name.png", "hard.png")]
-    lines = service.lines("trash", "--yes", *named, code=1)
+    lines = service.json_lines("trash", "--yes", *named, code=1)
     assert {line["refused"] for line in lines} == {"has no other copy: use --last-copy to give it up"}
     assert len(room.left) == 6, "of two copies that both go, none is a copy, nor of two hard links"
-    lines = service.lines("trash", "--yes", room.at("one.png"), room.at("alone.png"), code=1)
+    lines = service.json_lines("trash", "--yes", room.at("one.png"), room.at("alone.png"), code=1)
     assert [(Path(line["path"]).name, line["done"]) for line in lines] == [("alone.png", False), ("one.png", True)]
     assert service.catalog("trash", "--yes", "--last-copy", room.at("copy.png"), room.at("alone.png")).returncode == 0
     assert room.left == ["bad.png", "hard.png", "name.png"]
@@ -159,10 +159,10 @@ def test_last_copies_are_moved_only_with_the_option(service: TrashService, room:
 def test_the_last_copy_of_a_file_labelled_keep_is_never_moved(service: TrashService, room: Room) -> None:
     assert service.catalog("label", "keep", room.at("one.png"), room.at("alone.png")).returncode == 0
     named = [room.at(name) for name in ("one.png", "copy.png", "alone.png")]
-    lines = service.lines("trash", "--yes", "--last-copy", "--survivor", room.at("name.png"), *named, code=1)
+    lines = service.json_lines("trash", "--yes", "--last-copy", "--survivor", room.at("name.png"), *named, code=1)
     assert {line["refused"] for line in lines} == {"is labelled keep, and has no other copy"}
-    assert service.lines("trash", "--yes", room.at("copy.png"))[0]["done"]
-    (line,) = service.lines("trash", "--yes", "--last-copy", room.at("one.png"), code=1)
+    assert service.json_lines("trash", "--yes", room.at("copy.png"))[0]["done"]
+    (line,) = service.json_lines("trash", "--yes", "--last-copy", room.at("one.png"), code=1)
     assert line["refused"] == "is labelled keep, and has no other copy"
     assert "one.png" in room.left
 
@@ -177,28 +177,28 @@ def corrupt(path: Path) -> None:
 
 def test_an_unverified_copy_does_not_count(service: TrashService, room: Room) -> None:
     corrupt(room.at("copy.png"))
-    (line,) = service.lines("trash", "--yes", "--last-copy", room.at("one.png"), code=1)
+    (line,) = service.json_lines("trash", "--yes", "--last-copy", room.at("one.png"), code=1)
     assert line["refused"] == f"the copy to keep is not verified: {room.at('copy.png')} changed since it was read"
     room.at("copy.png").unlink()
-    (line,) = service.lines("trash", "--yes", room.at("one.png"), code=1)
+    (line,) = service.json_lines("trash", "--yes", room.at("one.png"), code=1)
     assert line["refused"] == f"the copy to keep is not verified: {room.at('copy.png')} does not exist"
     os.link(room.at("one.png"), room.at("copy.png"))  # as a tool that saves space would
-    (line,) = service.lines("trash", "--yes", room.at("one.png"), code=1)
+    (line,) = service.json_lines("trash", "--yes", room.at("one.png"), code=1)
     assert "is the same file under another name" in line["refused"]
     assert room.at("one.png").exists()
 
 
 def test_a_survivor_is_verified(service: TrashService, room: Room) -> None:
-    (line,) = service.lines("trash", "--yes", "--survivor", room.at("name.png"), room.at("alone.png"))
+    (line,) = service.json_lines("trash", "--yes", "--survivor", room.at("name.png"), room.at("alone.png"))
     assert line["done"]
-    assert service.lines("trash", "--list")[-1]["instead"] == str(room.at("name.png"))
-    (line,) = service.lines("trash", "--yes", "--survivor", room.at("name.png"), room.at("hard.png"), code=1)
+    assert service.json_lines("trash", "--list")[-1]["instead"] == str(room.at("name.png"))
+    (line,) = service.json_lines("trash", "--yes", "--survivor", room.at("name.png"), room.at("hard.png"), code=1)
     assert "is the same file under another name" in line["refused"]
     for wrong in ("bad.png", "one.png", "nothing.png"):
         done = service.catalog("trash", "--yes", "--survivor", room.at(wrong), room.at("one.png"))
         assert done.returncode == USAGE and "nothing was moved" in done.stderr, wrong
     corrupt(room.at("copy.png"))
-    (line,) = service.lines("trash", "--yes", "--survivor", room.at("copy.png"), room.at("bad.png"), code=1)
+    (line,) = service.json_lines("trash", "--yes", "--survivor", room.at("copy.png"), room.at("bad.png"), code=1)
     assert "changed since it was read" in line["refused"]
 
 
@@ -208,14 +208,14 @@ def test_a_survivor_is_verified(service: TrashService, room: Room) -> None:
 def test_a_file_that_changed_since_it_was_read_is_refused(service: TrashService, room: Room) -> None:
     corrupt(room.at("one.png"))
     room.at("alone.png").write_bytes(picture(4242) + b"longer")
-    lines = service.lines("trash", "--yes", "--last-copy", room.at("one.png"), room.at("alone.png"), code=1)
+    lines = service.json_lines("trash", "--yes", "--last-copy", room.at("one.png"), room.at("alone.png"), code=1)
     assert {line["refused"] for line in lines} == {"changed since it was read"}
     assert len(room.left) == 6 and service.entries() == {}
 
 
 def test_a_touched_file_can_be_trashed(service: TrashService, room: Room) -> None:
     os.utime(room.at("one.png"))
-    assert service.lines("trash", "--yes", room.at("one.png"))[0]["done"]
+    assert service.json_lines("trash", "--yes", room.at("one.png"))[0]["done"]
 
 
 def test_each_path_that_is_not_a_catalogued_file_is_refused_with_a_reason(service: TrashService, room: Room) -> None:
@@ -232,7 +232,7 @@ def test_each_path_that_is_not_a_catalogued_file_is_refused_with_a_reason(servic
         outside: "is not in the catalog",
         room.folder.parent / f"{room.folder.name} linked" / "one.png": "is not in the catalog",
     }
-    lines = service.lines("trash", "--yes", "--last-copy", *wanted, room.at("one.png"), code=1)
+    lines = service.json_lines("trash", "--yes", "--last-copy", *wanted, room.at("one.png"), code=1)
     assert {Path(line["path"]): line["refused"] for line in lines} == {**wanted, room.at("one.png"): None}
     assert "one.png" not in room.left and outside.exists()
 
@@ -241,7 +241,7 @@ def test_a_file_in_a_directory_that_became_a_symlink_is_refused(service: TrashSe
     moved = service.folder / f"away {room.folder.name}"
     room.folder.rename(moved)
     room.folder.symlink_to(moved)
-    (line,) = service.lines("trash", "--yes", room.at("one.png"), code=1)
+    (line,) = service.json_lines("trash", "--yes", room.at("one.png"), code=1)
     assert line["refused"] == "is reached through a symbolic link"
     room.folder.unlink()
     moved.rename(room.folder)
@@ -268,7 +268,7 @@ def test_changes_during_the_question_are_noticed(service: TrashService, room: Ro
 
 def test_an_image_that_was_replaced_and_read_during_the_question_is_refused(service: TrashService, room: Room) -> None:
     """The catalog has read the new bytes, so the file matches its row."""
-    listed = "".join(json.dumps(line) + "\n" for line in service.lines("ls", room.folder)).encode()
+    listed = "".join(json.dumps(line) + "\n" for line in service.json_lines("ls", room.folder)).encode()
 
     def meanwhile() -> None:
         room.at("alone.png").write_bytes(picture(808))
@@ -276,7 +276,7 @@ def test_an_image_that_was_replaced_and_read_during_the_question_is_refused(serv
 
     code, said = on_terminal(service, "trash", room.at("alone.png"), answer=b"y", meanwhile=meanwhile)
     assert code == 1 and "has other content than when it was listed" in " ".join(said.split())
-    lines = service.lines("trash", "-", "--yes", "--last-copy", stdin=listed, code=1)
+    lines = service.json_lines("trash", "-", "--yes", "--last-copy", stdin=listed, code=1)
     assert {Path(line["path"]).name for line in lines if not line["done"]} == {"alone.png"}
     assert room.left == ["alone.png"]
 
@@ -297,7 +297,7 @@ def test_clashing_names_are_numbered_and_other_programs_entries_are_untouched(
     (room.folder / "sub" / "alone.png").write_bytes(picture(10))
     assert service.once().returncode == 0
     named = [room.at("alone.png"), room.at("sub/alone.png"), long]
-    lines = service.lines("trash", "--yes", "--last-copy", *named)
+    lines = service.json_lines("trash", "--yes", "--last-copy", *named)
     names = [Path(line["to"]).name for line in lines]
     assert names[:2] == ["alone.3.png", "alone.4.png"] and len(names[2]) == 245
     assert (service.trash / "files" / "alone.png").read_bytes() == b"an orphan of another program"
@@ -336,13 +336,13 @@ def test_concurrent_commands_move_each_file_once_and_leave_a_copy(service: Trash
 def test_restore_does_not_replace_an_existing_file(service: TrashService, room: Room) -> None:
     assert service.catalog("trash", "--yes", "--last-copy", room.at("alone.png")).returncode == 0
     room.at("alone.png").write_bytes(b"new")
-    (line,) = service.lines("restore", room.at("alone.png"), code=1)
+    (line,) = service.json_lines("restore", room.at("alone.png"), code=1)
     assert line["refused"] == "another file is at its path now: name a folder with --to" and not line["done"]
     assert room.at("alone.png").read_bytes() == b"new" and service.entries() == {"alone.png": "whole"}
     place = service.folder / f"elsewhere {room.folder.name}"
     assert service.catalog("restore", "--last", "--to", place).returncode == USAGE
     place.mkdir()
-    (line,) = service.lines("restore", "--last", "--to", place)
+    (line,) = service.json_lines("restore", "--last", "--to", place)
     assert line["to"] == str(place / "alone.png") and (place / "alone.png").read_bytes() != b"new"
     assert service.entries() == {}
 
@@ -355,7 +355,7 @@ def test_restore_recreates_missing_directories(service: TrashService, room: Room
     assert service.catalog("trash", "--yes", "--last-copy", deep).returncode == 0
     deep.parent.rmdir()
     deep.parent.parent.rmdir()
-    assert service.lines("restore", room.folder)[0]["done"], "by the folder above it"
+    assert service.json_lines("restore", room.folder)[0]["done"], "by the folder above it"
     assert deep.read_bytes() == picture(11)
 
 
@@ -377,9 +377,9 @@ def test_of_two_files_from_one_path_the_later_is_restored(service: TrashService,
 def test_a_file_that_changed_in_the_trash_is_restored_with_a_warning(service: TrashService, room: Room) -> None:
     assert service.catalog("trash", "--yes", "--last-copy", room.at("alone.png")).returncode == 0
     corrupt(service.trash / "files" / "alone.png")
-    (line,) = service.lines("trash", "--purge", "--older-than", "0s", "--yes", code=1)
+    (line,) = service.json_lines("trash", "--purge", "--older-than", "0s", "--yes", code=1)
     assert line["refused"] == "has other bytes than were moved there"
-    (line,) = service.lines("restore", "--last", code=1)
+    (line,) = service.json_lines("restore", "--last", code=1)
     assert line["done"] and line["warning"] == "its bytes differ from those that were moved to the trash"
     assert room.at("alone.png").exists()
 
@@ -388,7 +388,7 @@ def test_a_restore_without_matching_files_says_so(service: TrashService, room: R
     assert service.catalog("restore").returncode == USAGE
     assert service.catalog("restore", "--last", "--all").returncode == USAGE
     assert "no file from" in service.catalog("restore", room.at("one.png")).stderr
-    assert service.lines("restore", "--last") == service.lines("restore", "--all") == []
+    assert service.json_lines("restore", "--last") == service.lines("restore", "--all") == []
 
 
 # -- purge
@@ -400,9 +400,9 @@ def test_purge_deletes_only_what_our_journal_put_there(service: TrashService, ro
     (service.trash / "info" / "theirs.png.trashinfo").write_bytes(b"[Trash Info]\nPath=/theirs.png\n")
     info = service.trash / "info" / "bad.png.trashinfo"  # somebody restored ours and put another into its place
     info.write_bytes(b"[Trash Info]\nPath=/bad.png\nDeletionDate=2020-01-01T00:00:00\n")
-    assert service.lines("trash", "--purge", "--yes") == [], "they are younger than thirty days"
+    assert service.json_lines("trash", "--purge", "--yes") == [], "they are younger than thirty days"
     assert service.catalog("trash", "--purge", "--older-than", "0s").returncode == USAGE
-    lines = service.lines("trash", "--purge", "--older-than", "0s", "--yes", code=1)
+    lines = service.json_lines("trash", "--purge", "--older-than", "0s", "--yes", code=1)
     assert {Path(line["path"]).name: line["refused"] for line in lines} == {
         "alone.png": None,
         "bad.png": "is no longer ours: its info file is missing or another program's",
@@ -418,9 +418,9 @@ def test_files_emptied_by_another_program_are_recorded_as_gone(service: TrashSer
     (service.trash / "files" / "alone.png").unlink()
     (service.trash / "info" / "alone.png.trashinfo").unlink()
     (service.trash / "files" / "bad.png").rename(room.at("bad.png"))  # and the info file forgotten
-    assert service.lines("trash", "--list") == []
+    assert service.json_lines("trash", "--list") == []
     assert service.entries() == {}
-    assert service.lines("trash", "--purge", "--older-than", "0s", "--yes") == []
+    assert service.json_lines("trash", "--purge", "--older-than", "0s", "--yes") == []
 
 
 def test_a_purge_asks_for_confirmation(service: TrashService, room: Room) -> None:
@@ -440,13 +440,13 @@ def test_a_file_whose_kept_copy_is_lost_is_not_deleted(service: TrashService, ro
     assert service.catalog("trash", "--yes", room.at("one.png")).returncode == 0
     room.at("copy.png").unlink()
     words = ("trash", "--purge", "--older-than", "0s", "--yes")
-    (line,) = service.lines(*words, "--last-copy", code=1)
+    (line,) = service.json_lines(*words, "--last-copy", code=1)
     assert line["refused"].startswith("is labelled keep")
     assert service.catalog("label", "clear", room.at("copy.png")).returncode == 0
-    (line,) = service.lines(*words, code=1)
+    (line,) = service.json_lines(*words, code=1)
     assert line["refused"].startswith("the copy kept instead of it can no longer be verified")
     assert service.entries() == {"one.png": "whole"}
-    assert service.lines(*words, "--last-copy")[0]["done"]
+    assert service.json_lines(*words, "--last-copy")[0]["done"]
 
 
 # -- with the service

@@ -11,10 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image
 
-from catalog.cli.main import cli
 from catalog.errors import UsageError
 from catalog.heads.retraining import DueRetraining
 from catalog.store.database import Database
@@ -49,17 +47,13 @@ def noisy_image(seed: int, reddish: bool) -> bytes:
     return buffer.getvalue()
 
 
-def call(service: RunningService, *arguments: str) -> Result:
-    return CliRunner().invoke(cli, ["--config", str(service.config_path), *arguments])
-
-
 def root(service: RunningService) -> Path:
     return Path(os.fsdecode(service.root))
 
 
 def head_status(service: RunningService) -> dict[str, Any]:
     """The head's part of `catalog status --json`."""
-    status: dict[str, Any] = json.loads(call(service, "status", "--json").stdout)["head"]
+    status: dict[str, Any] = json.loads(service.invoke("status", "--json").stdout)["head"]
     return status
 
 
@@ -76,7 +70,7 @@ def service(tmp_path: Path) -> Iterator[RunningService]:
         (root(made) / f"{kind}{number:03}.png").write_bytes(noisy_image(number, reddish=kind == "b"))
     assert made.once().returncode == 0
     for label, kind in (("keep", "a"), ("delete", "b")):
-        result = call(made, "label", label, *map(str, sorted(root(made).glob(f"{kind}*.png"))[:LABELLED]))
+        result = made.invoke("label", label, *map(str, sorted(root(made).glob(f"{kind}*.png"))[:LABELLED]))
         assert result.exception is None, result.exception
     yield made
     made.close()
@@ -85,7 +79,7 @@ def service(tmp_path: Path) -> Iterator[RunningService]:
 @pytest.fixture
 def trained(service: RunningService, tmp_path: Path) -> RunningService:
     """A catalog with a head in use, and another model configured."""
-    assert call(service, "train").exception is None
+    assert service.invoke("train").exception is None
     configure_bundle(service, other_bundle(tmp_path / "other"))
     return service
 
@@ -101,7 +95,7 @@ def test_the_running_service_trains_while_the_old_scores_remain(trained: Running
     trained.start()
     assert wait_until(lambda: scored(trained) == COUNT), trained.tail()
     assert trained.alive and head_status(trained)["state"] == "in use"
-    lines = [json.loads(line) for line in call(trained, "candidates", "--json").stdout.splitlines()]
+    lines = [json.loads(line) for line in trained.invoke("candidates", "--json").stdout.splitlines()]
     assert Path(lines[0]["path"]).name[0] == "b"
     (root(trained) / "late.png").write_bytes(noisy_image(500, True))
     assert wait_until(lambda: scored(trained) == COUNT + 1), trained.tail()
@@ -121,9 +115,9 @@ def test_the_head_is_trained_at_the_next_start_after_a_kill(trained: RunningServ
     assert trained.once(CATALOGD_KILL_AT=place).returncode == -signal.SIGKILL
     if place != "trained":
         assert head_status(trained)["state"] == "owed"
-        assert "the model before" in call(trained, "status").stdout
-        assert "the model before" in call(trained, "head", "list").stderr
-        lines = call(trained, "candidates", "--json").stdout.splitlines()
+        assert "the model before" in trained.invoke("status").stdout
+        assert "the model before" in trained.invoke("head", "list").stderr
+        lines = trained.invoke("candidates", "--json").stdout.splitlines()
         assert len(lines) >= LABELLED  # the old scores remain
     assert trained.once().returncode == 0
     assert trained.rows(HEADS) == [("tiny", None), ("other", "current")]
@@ -131,13 +125,13 @@ def test_the_head_is_trained_at_the_next_start_after_a_kill(trained: RunningServ
 
 
 def test_too_few_labels_are_reported_and_the_service_keeps_running(trained: RunningService) -> None:
-    call(trained, "label", "clear", *map(str, sorted(root(trained).glob("b*.png"))[:LABELLED]))
+    trained.invoke("label", "clear", *map(str, sorted(root(trained).glob("b*.png"))[:LABELLED]))
     done = trained.once()
     assert done.returncode == 0 and "not_trained" in done.stderr
     assert "of delete are needed" in head_status(trained)["problem"]
-    assert "of delete are needed" in call(trained, "status").stdout
+    assert "of delete are needed" in trained.invoke("status").stdout
     assert trained.rows(HEADS) == [("tiny", "current")]
-    call(trained, "label", "delete", *map(str, sorted(root(trained).glob("b*.png"))[:LABELLED]))
+    trained.invoke("label", "delete", *map(str, sorted(root(trained).glob("b*.png"))[:LABELLED]))
     trained.start()
     assert wait_until(lambda: scored(trained) == COUNT), trained.tail()
 
@@ -145,9 +139,9 @@ def test_too_few_labels_are_reported_and_the_service_keeps_running(trained: Runn
 def test_a_head_of_another_model_cannot_be_used(trained: RunningService) -> None:
     assert trained.once().returncode == 0
     (old,), _ = trained.rows("SELECT id FROM head ORDER BY id")
-    result = call(trained, "head", "use", str(old))
+    result = trained.invoke("head", "use", str(old))
     assert isinstance(result.exception, UsageError) and "model tiny" in result.exception.problem
-    names = [json.loads(line)["model_name"] for line in call(trained, "head", "list", "--json").stdout.splitlines()]
+    names = [json.loads(line)["model_name"] for line in trained.invoke("head", "list", "--json").stdout.splitlines()]
     assert names == ["other", "tiny"]
 
 
@@ -156,12 +150,12 @@ def test_training_waits_until_the_labelled_files_are_embedded(trained: RunningSe
     (tmp_path / "bundle" / "model.onnx").unlink()
     assert trained.once().returncode == 0
     assert scored(trained) == COUNT
-    (line, *_) = call(trained, "head", "list", "--json").stdout.splitlines()
+    (line, *_) = trained.invoke("head", "list", "--json").stdout.splitlines()
     assert json.loads(line)["labels"] == 2 * LABELLED
 
 
 def test_a_head_that_cannot_score_is_replaced(service: RunningService) -> None:
-    call(service, "train")
+    service.invoke("train")
     ((data,),) = service.rows("SELECT data FROM head")
     old = unpack_head(data)
     for broken in (old._replace(features=(*old.features[:-1], "of another version")).pack(), b"no head"):

@@ -1,7 +1,6 @@
 """While the index is behind, every answer equals that of a complete index."""
 
 import base64
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,10 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
-from catalog.cli.main import cli
 from catalog.client.service import ask_service
 from catalog.context import CatalogContext
 from catalog.embedding.selection import configured_bundle
@@ -60,12 +57,6 @@ def state(service: RunningService, path: Path) -> str:
     return service.states().get(os.fsencode(path), ("", None, None))[0]
 
 
-def told(service: RunningService, *words: str | Path) -> list[Any]:
-    result = CliRunner().invoke(cli, ["--config", str(service.config_path), *map(str, words), "--json"])
-    assert result.exception is None, result.output
-    return [json.loads(line) for line in result.stdout.splitlines()]
-
-
 def answers(service: RunningService) -> dict[str, Any]:
     """Return what every command answers for one image: names by rank, since the last bits of a cosine may differ."""
     question = place(service, "07.png")
@@ -75,9 +66,9 @@ def answers(service: RunningService) -> dict[str, Any]:
     rows = asking.database.rows("SELECT data FROM vector WHERE model = ? AND live = 1 ORDER BY id LIMIT 9", model.id)
     each = hits_per_vector(asking, model, unpack_vectors([row[0] for row in rows], model.dims), 12)
     return {
-        "similar": [one["path"] for one in told(service, "similar", "-k", "12", question)],
-        "show": [one["path"] for one in told(service, "show", "-k", "12", question)[0]["neighbours"]],
-        "search": [one["path"] for one in told(service, "search", "-k", "12", "--like", question)],
+        "similar": [one["path"] for one in service.json_lines("similar", "-k", "12", question)],
+        "show": [one["path"] for one in service.json_lines("show", "-k", "12", question)[0]["neighbours"]],
+        "search": [one["path"] for one in service.json_lines("search", "-k", "12", "--like", question)],
         "each": [[content for content, _ in hits] for hits in each],
     }
 

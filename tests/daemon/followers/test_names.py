@@ -8,9 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 
-from catalog.cli.main import cli
 from catalog.store.database import Database
 from models.learn.file_features import FILE_FEATURES
 from models.learn.head import NAME_PREFIX, unpack_head
@@ -42,12 +40,8 @@ def vocabulary() -> dict[str, dict[str, np.ndarray]]:
 WORDS = vocabulary()
 
 
-def call(service: RunningService, *arguments: str) -> Result:
-    return CliRunner().invoke(cli, ["--config", str(service.config_path), *arguments])
-
-
 def train(service: RunningService, *arguments: str) -> dict[str, object]:
-    result = call(service, "train", "--json", *arguments)
+    result = service.invoke("train", "--json", *arguments)
     assert result.exception is None, result.output
     record: dict[str, object] = json.loads(result.stdout)
     return record
@@ -83,7 +77,7 @@ def with_labels(service: RunningService) -> RunningService:
     assert service.once().returncode == 0
     for kind in KINDS:
         paths = [str(next(root.glob(f"{word}_*.png"))) for word in list(WORDS[kind])[:LABELLED]]
-        assert call(service, "label", kind, *paths).exception is None
+        assert service.invoke("label", kind, *paths).exception is None
     return service
 
 
@@ -108,7 +102,7 @@ def service(bare: RunningService, tmp_path: Path) -> RunningService:
 
 @pytest.mark.slow
 def test_a_head_learns_from_name_vectors_alone(service: RunningService) -> None:
-    result = call(service, "train")
+    result = service.invoke("train")
     assert result.exception is None, result.output
     assert "names" in result.stdout and f"{2 * LABELLED + 1} file names" in result.stderr  # one is the empty name
     record = train(service, "--force")
@@ -187,7 +181,7 @@ def test_name_vectors_follow_a_change_of_model_and_are_dropped_with_it(bare: Run
     configure_bundle(bare, tmp_path / "other")
     assert bare.once().returncode == 0
     assert bare.rows("SELECT count(*) FROM bare") == [(0,)]
-    assert call(bare, "model", "drop", str(tmp_path / "talking")).exception is None
+    assert bare.invoke("model", "drop", str(tmp_path / "talking")).exception is None
     assert bare.rows("SELECT count(*) FROM wording") == [(0,)]
 
 

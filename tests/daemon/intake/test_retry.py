@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.running_service import RunningService, drop_powers, picture
-from tests.support.scrub_service import believe, catalog, change, path, states
+from tests.support.scrub_service import believe, change, path, states
 from tests.support.waiting import TIMEOUT_SECONDS, wait_until
 
 pytestmark = pytest.mark.timeout(300)
@@ -83,7 +83,7 @@ def test_a_file_that_a_scrub_cannot_read_is_retried_until_it_is_readable(service
     path(service, "1.png").chmod(0)
     believe(service, "1.png")  # as with a disk that fails: nothing of the stamp has changed
     start(service)
-    scrubbed = catalog(service, "scrub")
+    scrubbed = service.start_catalog("scrub")
     said, talk = scrubbed.communicate(timeout=TIMEOUT_SECONDS)
     assert (scrubbed.returncode, "unreadable" in said) == (1, True), (said, talk)
     row = service.rows(DUE, b"1.png")[0]

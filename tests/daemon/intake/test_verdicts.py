@@ -17,7 +17,7 @@ from catalog.journal import read
 from catalog.verdict.case import VerdictKind
 from tests.support.image_samples import saved, scene
 from tests.support.running_service import RunningService
-from tests.support.scrub_service import catalog, change, path, rot, scrub
+from tests.support.scrub_service import change, path, rot, scrub
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -47,11 +47,10 @@ def once(service: RunningService) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def ask(service: RunningService, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    process = catalog(service, *words)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == code, (out, err)
-    return subprocess.CompletedProcess(words, code, out, err)
+def run_catalog(service: RunningService, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    result = service.catalog(*words)
+    assert result.returncode == code, (result.stdout, result.stderr)
+    return result
 
 
 def history(service: RunningService, name: str) -> list[str]:
@@ -62,7 +61,7 @@ def history(service: RunningService, name: str) -> list[str]:
 
 
 def damage(service: RunningService, code: int = 1) -> dict[str, dict[str, Any]]:
-    lines = [json.loads(line) for line in ask(service, "damage", "--json", code=code).stdout.splitlines()]
+    lines = service.json_lines("damage", code=code)
     return {os.path.basename(line["path"]): line for line in lines}
 
 
@@ -147,17 +146,19 @@ def test_rot_is_listed_with_its_intact_copies_until_it_is_accepted(service: Runn
     assert [os.path.basename(copy) for copy in found["copies"]] == ["copy.jpg"]
     assert found["lost"] != found["sha256"]
     assert "size, mtime and ctime are as they were" in found["evidence"]
-    assert json.loads(ask(service, "status", "--json").stdout)["rot"] >= 1
-    assert "catalog damage" in ask(service, "status").stdout
-    assert "  intact  " in ask(service, "damage", code=1).stdout
+    assert json.loads(run_catalog(service, "status", "--json").stdout)["rot"] >= 1
+    assert "catalog damage" in run_catalog(service, "status").stdout
+    assert "  intact  " in run_catalog(service, "damage", code=1).stdout
 
-    ask(service, "accept", os.fspath(path(service, "other.jpg")), code=2)
-    ask(service, "accept", *(found["path"], *(one["path"] for name, one in damage(service).items() if name != "a.jpg")))
+    run_catalog(service, "accept", os.fspath(path(service, "other.jpg")), code=2)
+    run_catalog(
+        service, "accept", *(found["path"], *(one["path"] for name, one in damage(service).items() if name != "a.jpg"))
+    )
     assert damage(service, code=0) == {}
     assert history(service, "a.jpg") == ["first", "rot", "accepted"]
     assert {entry["kind"] for entry in read(service.state)} == {"accepted"}
-    assert json.loads(ask(service, "status", "--json").stdout)["rot"] == 0
-    last = json.loads(ask(service, "show", "-k", "0", "--json", found["path"]).stdout)["history"][-1]
+    assert json.loads(run_catalog(service, "status", "--json").stdout)["rot"] == 0
+    last = json.loads(run_catalog(service, "show", "-k", "0", "--json", found["path"]).stdout)["history"][-1]
     assert (last["verdict"], last["evidence"]) == ("accepted", "accepted by the owner")
     assert service.findings() == []
 

@@ -18,7 +18,7 @@ from tests.support.catalog_on_disk import Shelf
 from tests.support.fuse import view
 from tests.support.mounts import mounted
 from tests.support.running_service import RunningService, picture
-from tests.support.scrub_service import catalog, path, rot, scrub, states
+from tests.support.scrub_service import path, rot, scrub, states
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(300)
@@ -150,7 +150,7 @@ def test_rot_behind_such_a_date_is_found(service: RunningService) -> None:
         rot(service, "a.png", at=60)
         assert scrub(service, code=1)["different"] == 1
         assert service.once().returncode == 0
-        talk, _ = catalog(service, "damage", "--json").communicate()
+        talk, _ = service.start_catalog("damage", "--json").communicate()
         assert "size, mtime and ctime are as they were" in json.loads(talk)["evidence"]
 
 
@@ -177,7 +177,7 @@ def test_the_copy_without_a_date_in_the_future_is_kept(service: RunningService) 
         put(service, "a.png", 1, LAST)
         put(service, "b.png", 1)
         well(service)
-        talk, _ = catalog(service, "dups", "--json").communicate()
+        talk, _ = service.start_catalog("dups", "--json").communicate()
         assert json.loads(talk)["keep"] == os.fsdecode(service.root) + "/b.png"
 
 
@@ -187,7 +187,7 @@ def test_files_of_such_dates_go_to_the_trash_and_back(service: RunningService) -
         put(service, "b.png", 1, EMPTY)
         first = well(service)
         for words in (["trash", "--yes", path(service, "a.png")], ["restore", path(service, "a.png")]):
-            process = catalog(service, *map(str, words))
+            process = service.start_catalog(*map(str, words))
             out, err = process.communicate()
             assert process.returncode == 0, (words, out, err)
         assert path(service, "a.png").stat().st_mtime_ns == LAST

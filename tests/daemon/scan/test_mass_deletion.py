@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -57,11 +55,6 @@ def readings(service: RunningService) -> list[tuple[object, ...]]:
     )
 
 
-def ask(service: RunningService, *words: str | bytes) -> "subprocess.CompletedProcess[str]":
-    command = [str(Path(sys.executable).with_name("catalog")), *words, "--config", str(service.config_path)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
-
-
 def held(service: RunningService) -> None:
     """Assert that a pass holds the volume and says what to do."""
     done = service.once()
@@ -76,10 +69,10 @@ def test_files_that_come_back_are_recognised_and_not_computed_again(service: Run
     before = readings(service)
     away = take_away(service)
     held(service)
-    said = ask(service, "status")
+    said = service.catalog("status")
     assert f"is held: a scan missed {FILES} of {FILES + LEFT} files" in said.stdout
     assert "Bring the files back" in said.stdout
-    assert f"is held: a scan missed {FILES}" in ask(service, "doctor").stdout
+    assert f"is held: a scan missed {FILES}" in service.catalog("doctor").stdout
     held(service)  # the next pass looks again, and finds no more
     os.rename(away, at(service, b"lost"))
     done = service.once()
@@ -93,7 +86,7 @@ def test_files_that_come_back_are_recognised_and_not_computed_again(service: Run
 def test_an_accepted_loss_does_not_cover_a_later_one(service: RunningService) -> None:
     away = take_away(service)
     held(service)
-    done = ask(service, "init", service.root)
+    done = service.catalog("init", service.root)
     assert done.returncode == 0, done.stderr
     assert f"the next scan marks {FILES} missing files" in done.stderr
     done = service.once()
@@ -156,7 +149,7 @@ def test_the_owner_accepts_while_the_service_runs(service: RunningService) -> No
     take_away(service)
     service.start()
     assert wait_until(lambda: counts(service) == {"unreachable": FILES + LEFT}), service.tail()
-    assert ask(service, "init", service.root).returncode == 0
+    assert service.catalog("init", service.root).returncode == 0
     assert wait_until(lambda: counts(service) == {"ok": LEFT, "gone": FILES}), (counts(service), service.tail())
     assert wait_until(lambda: not service.busy() and not service.findings())
 
@@ -202,7 +195,7 @@ def test_the_percentage_excludes_files_of_other_mounts(service: RunningService) 
 @pytest.mark.timeout(300)
 def test_a_repair_declares_no_files_gone_that_a_scan_would_not(service: RunningService) -> None:
     away = take_away(service)
-    done = ask(service, "check", "--fix")
+    done = service.catalog("check", "--fix")
     assert "is held" in done.stdout + done.stderr
     assert counts(service) == {"unreachable": FILES + LEFT}
     os.rename(away, at(service, b"lost"))

@@ -19,7 +19,7 @@ from daemon.scrub.stage import Scrubber
 from daemon.writer import Writer
 from models.decode.reason import VALIDATOR_VERSION
 from tests.support.running_service import RunningService, picture
-from tests.support.scrub_service import age, catalog, change, furnish, path, rot, scrub, states, verified
+from tests.support.scrub_service import age, change, furnish, path, rot, scrub, states, verified
 from tests.support.waiting import TIMEOUT_SECONDS, wait_until
 
 pytestmark = pytest.mark.timeout(300)
@@ -86,7 +86,7 @@ def test_bytes_that_match_when_read_again_are_not_reported(make: Callable[..., R
     service.start()
     assert wait_until(lambda: not service.busy())
     change(service, "UPDATE content SET sha256 = zeroblob(32) WHERE sha256 = ?", known[0][0])
-    started = catalog(service, "scrub", "--json")
+    started = service.start_catalog("scrub", "--json")
     assert wait_until(lambda: b"betrayed" in service.log.read_bytes(), TIMEOUT_SECONDS), service.tail()
     said, _ = started.communicate(timeout=TIMEOUT_SECONDS)
     assert json.loads(said)["different"] == 1
@@ -115,7 +115,7 @@ def test_two_requests_in_a_night_do_not_exceed_its_budget(make: Callable[..., Ru
     assert 0 < first["bytes"] <= 600
     assert (second["files"], second["before"]) == (0, first["bytes"])
     assert scrub(service, "--budget", "1MB")["files"] == 6
-    started = catalog(service, "scrub")
+    started = service.start_catalog("scrub")
     assert "earlier scrubs; --budget SIZE reads more" in started.communicate(timeout=TIMEOUT_SECONDS)[1]
 
 
@@ -215,9 +215,9 @@ def test_ctrl_c_ends_the_scrub_and_not_the_service(make: Callable[..., RunningSe
     furnish(service, 9)
     service.start()
     assert wait_until(lambda: not service.busy())
-    started = catalog(service, "scrub")
+    started = service.start_catalog("scrub")
     assert wait_until(lambda: (service.live() or {})["scrub"]["run"] is not None)
-    second = catalog(service, "scrub")
+    second = service.start_catalog("scrub")
     assert second.stderr is not None and "showing its progress" in second.stderr.readline()
     second.send_signal(signal.SIGINT)
     assert second.wait(TIMEOUT_SECONDS) == 130
@@ -236,7 +236,7 @@ def test_a_stop_does_not_wait_for_the_rate_limit_and_the_next_start_resumes(
     furnish(service, 9)
     before = verified(service)
     service.start()
-    started = catalog(service, "scrub", "--json")
+    started = service.start_catalog("scrub", "--json")
     assert wait_until(lambda: (service.live() or {})["scrub"]["run"] is not None)
     assert service.stop() == 0
     config = service.config_path.read_text()
@@ -265,7 +265,7 @@ def test_the_continuous_scrub_reads_everything_within_the_configured_days(make: 
 def test_a_budget_without_its_unit_is_refused(make: Callable[..., RunningService]) -> None:
     service = make()
     furnish(service, 1)
-    done = catalog(service, "scrub", "--budget", "5")
+    done = service.start_catalog("scrub", "--budget", "5")
     assert "write it like 500MB" in done.communicate(timeout=TIMEOUT_SECONDS)[1]
     assert done.returncode == 2
 
@@ -284,7 +284,7 @@ def test_a_scrub_that_cannot_start_reports_the_cause(make: Callable[..., Running
     service = make()
     furnish(service, 1)
     shutil.rmtree(service.folder / "bundle")
-    started = catalog(service, "scrub")
+    started = service.start_catalog("scrub")
     said, talk = started.communicate(timeout=TIMEOUT_SECONDS)
     assert (started.returncode, said) == (4, ""), talk
     assert "bundle" in talk and "remedy:" in talk and "Traceback" not in talk
@@ -295,7 +295,7 @@ def test_status_reports_verification_and_warns_when_it_is_late(make: Callable[..
     furnish(service, 4)
 
     def status(*words: str) -> str:
-        return catalog(service, "status", *words).communicate(timeout=TIMEOUT_SECONDS)[0]
+        return service.start_catalog("status", *words).communicate(timeout=TIMEOUT_SECONDS)[0]
 
     age(service, {"01.png": 36.0})
     assert "verified     75 % within 30 days\n" in status(), "a scrub may be late by a week"
