@@ -47,7 +47,7 @@ class Life:
             self.create()
 
     def place(self, name: str) -> Path:
-        return Path(os.fsdecode(self.service.root), name)
+        return self.service.path(name)
 
     def put(self, name: str, data: bytes) -> None:
         place = self.place(name)

@@ -1,8 +1,6 @@
 """SIGKILL between a backup and its event: the backup counts, and another is made only when one is due."""
 
-import os
 import signal
-from pathlib import Path
 
 import apsw
 
@@ -17,7 +15,7 @@ OF_NIGHTS = ("backup.made",)
 
 def test_a_backup_counts_although_a_kill_prevented_its_event(service: RunningService) -> None:
     for seed in range(FILES):
-        Path(os.fsdecode(service.root), f"{seed}.png").write_bytes(picture(seed))
+        service.path(f"{seed}.png").write_bytes(picture(seed))
     assert service.once().returncode == 0
     assert list_backups(service.state) == [], "a catalog that was born today has nothing to lose"
     connection = apsw.Connection(str(service.config.database))

@@ -69,7 +69,7 @@ def test_every_recorded_hash_is_of_bytes_that_were_on_disk(service: RunningServi
 @pytest.mark.timeout(300)
 def test_a_pass_over_files_that_keep_changing_ends(service: RunningService) -> None:
     """They are checked several times and left pending: no pass waits for a download."""
-    path = Path(os.fsdecode(service.root), "growing.ppm")
+    path = service.path("growing.ppm")
     writer = subprocess.Popen([sys.executable, "-c", GROWING, path])
     try:
         assert wait_until(lambda: path.exists() and path.stat().st_size > 5000)

@@ -141,7 +141,7 @@ def test_killed_between_two_batches_of_losses(service: RunningService, lost: int
     """Almost half of a root may be recorded as gone, a little more may not: the same before and after the kill."""
     os.mkdir(os.path.join(service.root, b"a"))
     for number in range(2100):
-        Path(os.fsdecode(service.root), f"{'a/' if number < lost else ''}{number}.png").touch()
+        service.path(f"{'a/' if number < lost else ''}{number}.png").touch()
     assert service.once().returncode == 0, service.tail()
     os.rename(os.path.join(service.root, b"a"), os.path.join(service.folder, "a"))
     os.mkdir(os.path.join(service.root, b"a"))  # so that each of its files is told to be missing

@@ -1,10 +1,8 @@
 """SIGKILL during a scrub: no verification is lost, no verdict is made twice, and no budget starts over."""
 
 import json
-import os
 import signal
 import time
-from pathlib import Path
 
 import pytest
 
@@ -23,9 +21,9 @@ AND_AFTER = {"intake.collect": 1, "record": 1}  # the file that differs is read 
 def furnish(service: RunningService) -> None:
     """Files that one pass has read; in one of them a bit has flipped since, with its size and dates unchanged."""
     for seed in range(FILES):
-        Path(os.fsdecode(service.root), f"{seed}.png").write_bytes(picture(seed))
+        service.path(f"{seed}.png").write_bytes(picture(seed))
     assert service.once().returncode == 0
-    spoilt = Path(os.fsdecode(service.root), "3.png")
+    spoilt = service.path("3.png")
     data = bytearray(spoilt.read_bytes())
     data[-20] ^= 1
     spoilt.write_bytes(data)

@@ -53,7 +53,7 @@ def service(tmp_path: Path) -> Iterator[TrashService]:
 
 
 def path(service: TrashService, number: int) -> Path:
-    return Path(os.fsdecode(service.root), f"{number}.png")
+    return service.path(f"{number}.png")
 
 
 def paths(service: TrashService, count: int = FILES) -> list[Path]:

@@ -40,7 +40,7 @@ def service() -> Iterator[RunningService]:
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     folder = Path(tempfile.mkdtemp(prefix="catalogd-storm-", dir=memory))
     made = RunningService(folder)
-    root = Path(os.fsdecode(made.root))
+    root = made.path()
     for number in range(200):
         (root / str(number)).mkdir()
         (root / str(number) / "kept.png").write_bytes(picture(number))

@@ -2,7 +2,6 @@
 
 import os
 import time
-from pathlib import Path
 
 import numpy as np
 
@@ -16,11 +15,6 @@ from tests.support.running_service import RunningService, picture
 COUNT = 24
 EVIL = b"<script>alert(1)<b>&\"'\n\xff.png"  # a slash would end the name
 NO_BASELINE = Baseline(0.0)
-
-
-def place(service: RunningService, name: str | bytes = "", root: int = 0) -> Path:
-    """Return the path of a file in a root."""
-    return Path(os.fsdecode(service.roots[root]), os.fsdecode(name))
 
 
 def shot(seed: int, bad: bool) -> bytes:
@@ -41,17 +35,17 @@ def add_images(service: RunningService) -> None:
     """Add images of two kinds, a copy, a damaged one and one with a hostile name, and make a pass over them."""
     for number in range(COUNT):
         kind = "b" if number % 2 else "a"
-        place(service, f"{kind}{number:03}.png").write_bytes(shot(number, bad=kind == "b"))
-    place(service, "copy.png").write_bytes(shot(0, bad=False))
-    place(service, EVIL).write_bytes(picture(999))
-    place(service, "cut.jpg").write_bytes(picture(7, "JPEG")[:-200])
+        service.path(f"{kind}{number:03}.png").write_bytes(shot(number, bad=kind == "b"))
+    service.path("copy.png").write_bytes(shot(0, bad=False))
+    service.path(EVIL).write_bytes(picture(999))
+    service.path("cut.jpg").write_bytes(picture(7, "JPEG")[:-200])
     assert service.once().returncode == 0, service.tail()
 
 
 def label_and_train(service: RunningService) -> None:
     """Label images and train a head; the file with the hostile name is labelled delete."""
     for label, kind in (("keep", "a"), ("delete", "b")):
-        named = [*map(str, sorted(place(service).glob(f"{kind}*.png"))[:11])]
+        named = [*map(str, sorted(service.path().glob(f"{kind}*.png"))[:11])]
         if label == "delete":
             named.append(os.fsdecode(service.root + b"/" + EVIL))
         assert service.invoke("label", label, *named).exit_code == 0
@@ -60,7 +54,7 @@ def label_and_train(service: RunningService) -> None:
 
 def flip_byte(service: RunningService, name: str | bytes) -> None:
     """Flip a byte, keep size and mtime, and let a scrub find it."""
-    path = place(service, name)
+    path = service.path(name)
     before, data = path.stat(), bytearray(path.read_bytes())
     data[len(data) // 2] ^= 0x10
     with path.open("r+b") as file:

@@ -3,7 +3,6 @@
 import json
 import os
 import time
-from pathlib import Path
 from typing import Any
 
 from catalog.filesystem.stat_signature import signature_of
@@ -14,15 +13,11 @@ from tests.support.waiting import TIMEOUT_SECONDS
 DAY = 86400.0
 
 
-def path(service: RunningService, name: str) -> Path:
-    return Path(os.fsdecode(service.root), name)
-
-
 def furnish(service: RunningService, count: int) -> list[str]:
     """Healthy pictures, all of them read by one pass."""
     names = [f"{seed:02}.png" for seed in range(count)]
     for seed, name in enumerate(names):
-        path(service, name).write_bytes(picture(seed))
+        service.path(name).write_bytes(picture(seed))
     done = service.once()
     assert done.returncode == 0, done.stderr
     return names
@@ -37,7 +32,7 @@ def change(service: RunningService, sql: str, *values: object) -> None:
 
 def believe(service: RunningService, name: str) -> None:
     """Have the row take the file's times for known: ctime cannot be set on a disk, and rot does not change it."""
-    found = signature_of(path(service, name).stat())
+    found = signature_of(service.path(name).stat())
     change(
         service,
         "UPDATE file SET mtime_ns = ?, ctime_ns = ? WHERE name = ?",
@@ -47,7 +42,7 @@ def believe(service: RunningService, name: str) -> None:
 
 def rot(service: RunningService, name: str, at: int = -20) -> None:
     """Flip one bit, and nothing else that a stamp tells."""
-    file = path(service, name)
+    file = service.path(name)
     before = file.stat()
     data = bytearray(file.read_bytes())
     data[at] ^= 1

@@ -16,7 +16,7 @@ class Room:
     """A folder: `one` and `copy` are copies, `name` and `hard` hard links, `bad` is truncated, `alone` has no copy."""
 
     def __init__(self, service: "TrashService", number: int) -> None:
-        self.service, self.folder = service, Path(os.fsdecode(service.root), f"room {number}")
+        self.service, self.folder = service, service.path(f"room {number}")
         self.folder.mkdir()
         one, alone, name, bad = (picture(1000 * number + seed) for seed in range(1, 5))
         for file, data in zip(NAMES, (one, one, alone, name, b"", bad[:-30]), strict=True):

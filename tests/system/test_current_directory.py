@@ -32,7 +32,7 @@ ADDED = COUNT + 4
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     made = RunningService(tmp_path_factory.mktemp("service"))
     for kind in ("keep", "delete"):
-        folder = Path(os.fsdecode(made.root), kind)
+        folder = made.path(kind)
         folder.mkdir()
         for number in range(COUNT):
             (folder / f"{number}.png").write_bytes(shot(number, kind))
@@ -83,7 +83,7 @@ def test_the_traps_work(traps: Path, service: RunningService) -> None:
 def test_no_command_executes_what_lies_where_it_is_typed(
     traps: Path, service: RunningService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root, foreign = Path(os.fsdecode(service.root)), service.folder / "foreign.png"
+    root, foreign = service.path(), service.folder / "foreign.png"
     foreign.write_bytes(shot(COUNT, "keep"))
     typed(traps, service, "catalog", "init", str(root))
     typed(traps, service, "catalogd", "--once")
@@ -112,7 +112,7 @@ def test_the_service_and_a_forkserver_that_it_starts_anew(traps: Path, service: 
     (before,) = forkservers(service.process.pid)
     os.kill(before, signal.SIGKILL)
     assert wait_until(lambda: before not in forkservers(service.process.pid)), service.tail()
-    Path(os.fsdecode(service.root), "late.png").write_bytes(shot(ADDED, "delete"))
+    service.path("late.png").write_bytes(shot(ADDED, "delete"))
     late = "SELECT count(*) FROM file WHERE name = CAST('late.png' AS BLOB) AND state = 'ok'"
     assert wait_until(lambda: service.rows(late) == [(1,)]), service.tail()
     assert forkservers(service.process.pid) not in ([], [before])

@@ -183,7 +183,7 @@ def test_a_disk_that_fills_up_on_the_way(service: RunningService) -> None:
             free = os.statvfs(service.state)
             ballast.write(bytes((free.f_bavail - 6) * free.f_bsize))
         for seed in range(200, 400):
-            Path(os.fsdecode(service.root), f"{seed}.png").write_bytes(picture(seed))
+            service.path(f"{seed}.png").write_bytes(picture(seed))
         refused(service.once(), PLACE, "full", "Free some space")
         (service.state / "ballast").unlink()
         done = service.once()
@@ -244,7 +244,7 @@ def test_a_catalog_of_a_newer_version(service: RunningService) -> None:
 def test_control_c_on_a_terminal(service: RunningService, once: bool) -> None:
     """Everybody in the foreground gets the signal: workers must leave it to their parent."""
     for seed in range(300, 700):
-        Path(os.fsdecode(service.root), f"{seed}.png").write_bytes(picture(seed))
+        service.path(f"{seed}.png").write_bytes(picture(seed))
     code, said = on_terminal(service, ["--once"] if once else [])
     assert code == (128 + signal.SIGINT if once else 0), said
     assert "Traceback" not in said

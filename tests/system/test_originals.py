@@ -47,7 +47,7 @@ CALL = re.compile(r"^\d+ +(?:<\.\.\. )?(\w+)")
 def service(tmp_path: Path) -> Iterator[RunningService]:
     """Healthy files, copies, a damaged one, text, a link, a folder."""
     made = RunningService(tmp_path)
-    furnish(Path(os.fsdecode(made.root)))
+    furnish(made.path())
     yield made
     made.close()
 
@@ -144,7 +144,7 @@ def snapshot(root: bytes) -> list[tuple[object, ...]]:
 
 def test_all_of_the_service_runs_on_a_disk_that_cannot_be_written(service: RunningService) -> None:
     """The owner changes files at another place of the same disk; to the service it is read-only."""
-    root = Path(os.fsdecode(service.root))
+    root = service.path()
     disk = service.folder / "disk"
     root.rename(disk)
     root.mkdir()

@@ -1,6 +1,5 @@
 """Nothing leaves the machine, and nothing is written outside the state directory."""
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -45,7 +44,7 @@ def test_a_full_pass_leaves_no_trace_in_the_home_and_opens_no_connection(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(home))
     service = RunningService(tmp_path)
-    (Path(os.fsdecode(service.root)) / "a.png").write_bytes(picture(1))
+    service.path("a.png").write_bytes(picture(1))
     trace = ["strace", "-f", "-e", "trace=connect", "-o", str(tmp_path / "trace")] if shutil.which("strace") else []
     done = subprocess.run([*trace, *service._call("--once")], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]

@@ -1,7 +1,6 @@
 """The systemd units: systemd accepts them, they sandbox the service, and their settings match what it does."""
 
 import ctypes
-import os
 import re
 import shutil
 import subprocess
@@ -193,7 +192,7 @@ def test_the_service_works_where_no_memory_may_be_both_written_and_executed(tmp_
         pytest.skip("this kernel has no PR_SET_MDWE")
     service = RunningService(tmp_path)
     for name in ("a.JPEG", "b.PNG", "c.WEBP", "d.TIFF", "e.GIF", "f.BMP"):
-        (Path(os.fsdecode(service.root)) / name).write_bytes(picture(ord(name[0]), name[2:]))
+        service.path(name).write_bytes(picture(ord(name[0]), name[2:]))
     service.start(preexec=deny_write_execute)
     try:
         assert wait_until(lambda: [state for state, _, _ in service.states().values()] == ["ok"] * 6), service.tail()

@@ -88,7 +88,7 @@ def service(pattern: Path) -> RunningService:
 
 
 def put(service: RunningService, name: str, data: bytes) -> None:
-    Path(os.fsdecode(service.root), name).write_bytes(data)
+    service.path(name).write_bytes(data)
 
 
 def choose(service: RunningService, value: str, name: str) -> None:

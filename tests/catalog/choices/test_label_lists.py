@@ -112,7 +112,7 @@ def tinted(seed: int, red: bool) -> bytes:
 @pytest.mark.slow
 def test_wrong_labels_are_suspected_until_they_are_confirmed(tmp_path: Path) -> None:
     service = RunningService(tmp_path)
-    root = Path(os.fsdecode(service.root))
+    root = service.path()
     for number in range(80):
         (root / f"{number % 2}{number:03}.png").write_bytes(tinted(number, red=bool(number % 2)))
     assert service.once().returncode == 0

@@ -119,7 +119,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService
     """Yield a service whose root holds two images, a copy of one of them, and a damaged image."""
     service = RunningService(tmp_path_factory.mktemp("labels"))
     for name, data in {"a": picture(1), "b": picture(2), "copy of a": picture(1), "cut": picture(3)[:90]}.items():
-        Path(os.fsdecode(service.root), f"{name}.png").write_bytes(data)
+        service.path(f"{name}.png").write_bytes(data)
     assert service.once().returncode == 0
     yield service
     service.close()

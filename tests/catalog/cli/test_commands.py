@@ -22,7 +22,7 @@ HOSTILE = b"new\nline \xff\x1b[31m.gif"  # its content is a PNG
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     """Six files: two copies, a near copy, one with a hostile name, a truncated one, and one that is not an image."""
     service = RunningService(tmp_path_factory.mktemp("home"))
-    root = Path(os.fsdecode(service.root))
+    root = service.path()
     (root / "a.png").write_bytes(picture(1))
     (root / "sub").mkdir()
     (root / "sub" / "copy.png").write_bytes(picture(1))

@@ -15,7 +15,7 @@ import pytest
 from catalog.cli.main import COMMANDS, cli
 from catalog.json_types.models import BundleDetailsJson
 from catalog.json_types.report import SectionJson
-from tests.support.report_service import add_images, flip_byte, label_and_train, place, write
+from tests.support.report_service import add_images, flip_byte, label_and_train, write
 from tests.support.running_service import RunningService
 from tools.json_page import JSON_TYPES, SECTION_TYPES
 
@@ -99,13 +99,13 @@ def test_the_output_has_the_keys_of_its_type(service: RunningService, words: str
 @pytest.mark.parametrize("name", ["show", "similar", "label keep", "label delete", "label clear"])
 def test_the_output_about_a_file_has_the_keys_of_its_type(service: RunningService, name: str) -> None:
     (kind,) = JSON_TYPES[name]
-    for value in objects(service, *name.split(), str(place(service, "a004.png"))):
+    for value in objects(service, *name.split(), str(service.path("a004.png"))):
         assert problems(value, kind, name) == []
 
 
 def test_search_results_have_the_keys_of_their_type(service: RunningService) -> None:
     (kind,) = JSON_TYPES["search"]
-    for value in objects(service, "search", "--like", str(place(service, "a004.png"))):
+    for value in objects(service, "search", "--like", str(service.path("a004.png"))):
         assert problems(value, kind, "search") == []
 
 
@@ -140,7 +140,7 @@ def test_an_import_has_the_keys_of_its_type(service: RunningService, tmp_path: P
 def test_trash_and_restore_have_the_keys_of_their_types(service: RunningService) -> None:
     moved, listed = JSON_TYPES["trash"]
     (restored,) = JSON_TYPES["restore"]
-    path = str(place(service, "copy.png"))
+    path = str(service.path("copy.png"))
     steps = (
         (("trash", "--yes", path), moved),
         (("trash", "--list"), listed),
@@ -156,7 +156,7 @@ def test_trash_and_restore_have_the_keys_of_their_types(service: RunningService)
 def test_accepted_files_have_the_keys_of_their_type(service: RunningService) -> None:
     (kind,) = JSON_TYPES["accept"]
     flip_byte(service, "a006.png")
-    for value in objects(service, "accept", str(place(service, "a006.png"))):
+    for value in objects(service, "accept", str(service.path("a006.png"))):
         assert problems(value, kind, "accept") == []
 
 

@@ -1,7 +1,6 @@
 """`catalog model`: list, show, check, use, pull and drop."""
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +19,7 @@ OTHER = {"resize": "squash", "interpolation": "bilinear", "scaled_jpeg": 2.0, "b
 def service(tmp_path: Path) -> Iterator[RunningService]:
     made = RunningService(tmp_path)
     for seed in range(6):
-        Path(os.fsdecode(made.root), f"{seed}.png").write_bytes(picture(seed))
+        made.path(f"{seed}.png").write_bytes(picture(seed))
     assert made.once().returncode == 0
     folder = made.state / "models" / "other"
     write_tiny_bundle(folder, {"golden.png": picture(-1)}, name="other", preprocess=OTHER, golden_threshold=0.9)
@@ -130,7 +129,7 @@ def test_the_configured_model_cannot_be_dropped(service: RunningService) -> None
 def test_a_pass_reports_that_the_configured_bundle_cannot_be_used(service: RunningService) -> None:
     assert service.invoke("model", "use", "other").exception is None
     (service.state / "models" / "other" / "model.onnx").write_bytes(b"")
-    Path(os.fsdecode(service.root), "late.png").write_bytes(picture(77))
+    service.path("late.png").write_bytes(picture(77))
     done = service.once()
     assert done.returncode == 4 and "altered or cut" in done.stderr
     assert service.rows("SELECT count(*) FROM vector") == [(7,)]  # embedded by the current model
@@ -139,7 +138,7 @@ def test_a_pass_reports_that_the_configured_bundle_cannot_be_used(service: Runni
 def test_drop_keeps_vectors_that_cannot_be_computed_again(
     service: RunningService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gone = Path(os.fsdecode(service.root), "0.png")
+    gone = service.path("0.png")
     assert service.invoke("label", "delete", str(gone)).exception is None
     gone.unlink()
     assert service.invoke("model", "use", "other").exception is None

@@ -1,7 +1,6 @@
 """Tests of `catalog model pull`: from a server with the hub's protocol and from a folder; broken models are refused."""
 
 import hashlib
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +22,7 @@ from tests.support.tiny_repository import DIMS, picture_graph, repository
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[RunningService]:
     service = RunningService(tmp_path)
-    Path(os.fsdecode(service.root), "1.png").write_bytes(picture(1))
+    service.path("1.png").write_bytes(picture(1))
     assert service.once().returncode == 0
     yield service
     service.close()

@@ -14,7 +14,7 @@ from catalog.trash.plan import LABELLED_KEEP, plan_moves
 from catalog.trash.records import Survivor
 from catalog.trash.survivors import SurvivorVerifier
 from tests.catalog.trash.test_plan import facts
-from tests.support.report_service import current_report, place
+from tests.support.report_service import current_report
 from tests.support.running_service import RunningService, picture
 from tests.support.trash_service import TrashService
 
@@ -160,7 +160,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrashService]:
 def write_kinds(service: RunningService) -> None:
     """Write an image in `album` and an older copy for each kind of place, and a group only in recycle bins."""
     service.config_path.write_text("ignore = []\n" + service.config_path.read_text())
-    root = place(service)
+    root = service.path()
     (root / "album").mkdir()
     for number, kind in enumerate(KINDS):
         (root / "album" / f"{number}.png").write_bytes(picture(number))
@@ -182,7 +182,7 @@ def test_dups_keeps_a_transient_copy_only_without_another(service: TrashService)
     lines = service.json_lines("dups")
     assert len(lines) == len(KINDS) + 2
     for line in lines:
-        kept = line["keep"].removeprefix(f"{place(service)}/")
+        kept = line["keep"].removeprefix(f"{service.path()}/")
         assert line["stays"] == kept.startswith("album/") == ("alone" not in kept), line
         assert line["paths"][0] == line["keep"]
 
@@ -203,13 +203,13 @@ def test_the_report_never_keeps_a_transient_copy(service: TrashService) -> None:
 
 
 def test_the_last_copy_labelled_keep_is_refused_despite_a_transient_copy(service: TrashService) -> None:
-    named = [place(service, f"album/{number}.png") for number in range(len(KINDS))]
+    named = [service.path(f"album/{number}.png") for number in range(len(KINDS))]
     assert service.catalog("label", "keep", *named).returncode == 0
     lines = service.json_lines("trash", "--yes", "--last-copy", *named, code=1)
     assert len(lines) == len(KINDS)
     for line in lines:
         kind = KINDS[int(Path(line["path"]).stem)]
-        assert line["refused"].startswith(f"{LABELLED_KEEP} ({place(service, kind)} "), line
+        assert line["refused"].startswith(f"{LABELLED_KEEP} ({service.path(kind)} "), line
     assert all(path.exists() for path in named)
     assert service.catalog("label", "clear", *named).returncode == 0
     lines = service.json_lines("trash", "--yes", *named, code=1)
@@ -218,29 +218,29 @@ def test_the_last_copy_labelled_keep_is_refused_despite_a_transient_copy(service
 
 
 def test_a_transient_copy_is_trashed_if_another_copy_exists(service: TrashService) -> None:
-    (line,) = service.json_lines("trash", "--yes", place(service, "#recycle/kept.png"))
+    (line,) = service.json_lines("trash", "--yes", service.path("#recycle/kept.png"))
     assert line["done"]
     assert service.catalog("restore", "--last").returncode == 0
 
 
 def test_a_transient_copy_is_refused_as_survivor(service: TrashService) -> None:
-    survivor = place(service, ".recycle/alone.bmp")
-    done = service.catalog("trash", "--yes", "--survivor", survivor, place(service, "album/0.png"))
+    survivor = service.path(".recycle/alone.bmp")
+    done = service.catalog("trash", "--yes", "--survivor", survivor, service.path("album/0.png"))
     assert done.returncode == USAGE and "is in .recycle, where files do not stay: nothing was moved" in done.stderr
-    assert place(service, "album/0.png").exists()
+    assert service.path("album/0.png").exists()
 
 
 def test_a_purge_does_not_rely_on_a_transient_copy(service: TrashService) -> None:
     """The kept copy was moved into a recycle bin meanwhile."""
-    first, second = place(service, "album/kept.png"), place(service, "album/second.png")
+    first, second = service.path("album/kept.png"), service.path("album/second.png")
     assert service.catalog("label", "keep", first).returncode == 0
     assert service.json_lines("trash", "--yes", first)[0]["done"]
-    second.rename(place(service, ".recycle/second.png"))
+    second.rename(service.path(".recycle/second.png"))
     assert service.once().returncode == 0
     words = ("trash", "--purge", "--older-than", "0s", "--yes", "--last-copy")
     (line,) = service.json_lines(*words, code=1)
     assert line["refused"].startswith("is labelled keep, and no other copy can be verified")
-    assert service.catalog("label", "clear", place(service, ".recycle/second.png")).returncode == 0
+    assert service.catalog("label", "clear", service.path(".recycle/second.png")).returncode == 0
     (line,) = service.json_lines(*words[:-1], code=1)
     assert line["refused"].startswith("the copy kept instead of it can no longer be verified")
     assert service.entries() == {"kept.png": "whole"}

@@ -1,7 +1,6 @@
 """`catalog train --views`: training on augmented views of the labelled files."""
 
 import json
-import os
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -27,7 +26,7 @@ def smooth_image(seed: int, reddish: bool) -> bytes:
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[RunningService]:
     made = RunningService(tmp_path)
-    root = Path(os.fsdecode(made.root))
+    root = made.path()
     for number in range(COUNT):
         (root / f"{'ab'[number % 2]}{number:02}.png").write_bytes(smooth_image(number, reddish=number % 2 == 1))
     assert made.once().returncode == 0
@@ -38,7 +37,7 @@ def service(tmp_path: Path) -> Iterator[RunningService]:
 
 
 def test_only_files_that_are_present_and_unchanged_have_views(service: RunningService) -> None:
-    root = Path(os.fsdecode(service.root))
+    root = service.path()
     (root / "a00.png").unlink()
     (root / "b01.png").write_bytes(smooth_image(900, reddish=False))  # not the bytes that were labelled
     (root / "b03.png").write_bytes(b"not an image")
@@ -54,14 +53,14 @@ def test_only_files_that_are_present_and_unchanged_have_views(service: RunningSe
 
 
 def test_training_without_views_reads_no_file(service: RunningService) -> None:
-    for path in Path(os.fsdecode(service.root)).glob("*.png"):
+    for path in service.path().glob("*.png"):
         path.unlink()
     record = json.loads(service.invoke("train", "--json").stdout)
     assert record["views"] == 0 and record["figures"]["auc"][0] > 0.9
 
 
 def test_training_without_any_readable_file_has_no_views(service: RunningService) -> None:
-    for path in Path(os.fsdecode(service.root)).glob("*.png"):
+    for path in service.path().glob("*.png"):
         path.unlink()
     record = json.loads(service.invoke("train", "--views", "2", "--json").stdout)
     assert record["views"] == 0 and record["labels"] == COUNT

@@ -33,14 +33,14 @@ def service(tmp_path: Path) -> Iterator[RunningService]:
     made = RunningService(tmp_path)
     for number in range(COUNT):
         kind = "b" if number % 2 else "a"
-        Path(os.fsdecode(made.root), f"{kind}{number:03}.png").write_bytes(noisy_image(number, reddish=kind == "b"))
+        made.path(f"{kind}{number:03}.png").write_bytes(noisy_image(number, reddish=kind == "b"))
     assert made.once().returncode == 0
     yield made
     made.close()
 
 
 def label_images(service: RunningService) -> None:
-    root = Path(os.fsdecode(service.root))
+    root = service.path()
     for label, kind in (("keep", "a"), ("delete", "b")):
         result = service.invoke("label", label, *map(str, sorted(root.glob(f"{kind}*.png"))[:16]))
         assert result.exception is None, result.exception
@@ -71,7 +71,7 @@ def test_p_delete_limits_filter_lists_and_require_a_head(service: RunningService
     for least, most, kind in (("0.5", "1", "b"), ("0", "0.5", "a")):
         lines = service.invoke("ls", "--least", least, "--most", most, "--json").stdout.splitlines()
         assert {Path(json.loads(line)["path"]).name[0] for line in lines} == {kind}
-    anywhere = str(next(Path(os.fsdecode(service.root)).glob("a*.png")))
+    anywhere = str(next(service.path().glob("a*.png")))
     # `--most` would match the image itself, which is left out.
     for limit, kind, matches in (("--least", "b", COUNT // 2), ("--most", "a", COUNT // 2 - 1)):
         lines = service.invoke(
@@ -86,7 +86,7 @@ def test_a_new_file_is_scored_by_the_running_service(service: RunningService) ->
     service.invoke("train")
     service.start()
     for name, reddish in (("new-b.png", True), ("new-a.png", False)):
-        Path(os.fsdecode(service.root), name).write_bytes(noisy_image(1000 + reddish, reddish))
+        service.path(name).write_bytes(noisy_image(1000 + reddish, reddish))
     scores = (
         "SELECT f.name, s.p_delete FROM file f JOIN score s ON s.content = f.content"
         " WHERE f.name IN (CAST('new-a.png' AS BLOB), CAST('new-b.png' AS BLOB))"
@@ -114,7 +114,7 @@ def test_a_kill_while_scoring_loses_nothing(service: RunningService) -> None:
     service.kill()
     service.invoke("train")
     service.rows("SELECT 1")
-    Path(os.fsdecode(service.root), "late.png").write_bytes(noisy_image(77, True))
+    service.path("late.png").write_bytes(noisy_image(77, True))
     service.once(CATALOGD_KILL_AT="score")
     assert service.once().returncode == 0
     assert service.rows("SELECT count(*) FROM score") == [(COUNT + 1,)]
@@ -136,7 +136,7 @@ def test_candidates_start_with_delete_labels_and_exclude_keep_labels(service: Ru
     assert all("you labelled it delete" in line["why"] for line in found[:16])
     assert {file_name(line)[0] for line in found[16:20]} == {"b"}  # unlabelled
     assert all(any("that you deleted" in why for why in line["why"]) for line in found[16:20])
-    kept = {path.name for path in sorted(Path(os.fsdecode(service.root)).glob("a*.png"))[:16]}
+    kept = {path.name for path in sorted(service.path().glob("a*.png"))[:16]}
     assert not kept & {file_name(line) for line in found}
 
 
@@ -152,7 +152,7 @@ def test_candidates_are_the_same_with_and_without_the_service_for_any_count(serv
 
 
 def test_the_best_of_several_near_duplicates_is_not_a_candidate(service: RunningService) -> None:
-    root = Path(os.fsdecode(service.root))
+    root = service.path()
     image = Image.open(BytesIO(noisy_image(501, True)))
     image.resize((96, 64), Image.Resampling.NEAREST).save(root / "large.png")
     image.save(root / "small.png")
@@ -165,7 +165,7 @@ def test_the_best_of_several_near_duplicates_is_not_a_candidate(service: Running
 
 
 def test_a_copy_in_a_recycle_bin_is_never_the_better_one(service: RunningService) -> None:
-    root = Path(os.fsdecode(service.root))
+    root = service.path()
     for folder in ("$RECYCLE.BIN", "@Recycle"):
         (root / folder).mkdir()
     for seed, small in ((501, "small.png"), (503, "@Recycle/small too.png")):
@@ -188,7 +188,7 @@ def test_links_follow_the_order_of_the_list_and_originals_are_untouched(
 ) -> None:
     label_images(service)
     service.invoke("train")
-    before = {path: os.stat(path).st_mtime_ns for path in Path(os.fsdecode(service.root)).iterdir()}
+    before = {path: os.stat(path).st_mtime_ns for path in service.path().iterdir()}
     folder = tmp_path / "list"
     assert service.invoke("candidates", "-n", "7", "--links", str(folder), "--mtimes").exception is None
     links = sorted(path for path in folder.iterdir() if path.is_symlink())
@@ -244,7 +244,7 @@ def test_heads_are_listed_and_an_earlier_one_can_be_used(service: RunningService
 
 
 def test_images_marked_as_no_duplicates_are_never_paired_again(service: RunningService) -> None:
-    root = Path(os.fsdecode(service.root))
+    root = service.path()
     image = Image.open(BytesIO(noisy_image(501, True)))
     image.resize((96, 64), Image.Resampling.NEAREST).save(root / "large.png")
     image.save(root / "small.png")

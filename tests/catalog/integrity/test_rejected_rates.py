@@ -130,7 +130,7 @@ def test_rates_are_by_utc_day_within_the_range(shelf: Shelf) -> None:
 @pytest.mark.timeout(300)
 def test_status_warns_of_a_high_damage_rate(tmp_path: Path) -> None:
     service = RunningService(tmp_path)
-    root = Path(os.fsdecode(service.root))
+    root = service.path()
     for seed in range(40):
         (root / f"{seed}.png").write_bytes(picture(seed)[: -20 if seed % 4 == 0 else None])
     assert service.once().returncode == 0

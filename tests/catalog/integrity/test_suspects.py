@@ -1,6 +1,5 @@
 """Suspects: `ok` files that may be damaged are listed, counted, and not chosen as the copy to keep."""
 
-import os
 from io import BytesIO
 from pathlib import Path
 
@@ -54,7 +53,7 @@ def test_a_damaged_bitmap_is_embedded_listed_and_counted(tmp_path: Path) -> None
         out = BytesIO()
         Image.open(BytesIO(picture(1))).convert("RGB").save(out, "BMP")
         sound = out.getvalue()
-        root = Path(os.fsdecode(service.root))
+        root = service.path()
         (root / "sound.bmp").write_bytes(sound)
         (root / "shifted.bmp").write_bytes(sound[:900] + b"x" + sound[900:])
         done = service.once()

@@ -25,7 +25,7 @@ from catalog.report.svg import plot_svg
 from catalog.report.terminal import write_report
 from catalog.report.thumbnail_worker import MAX_EDGE_PIXELS, thumbnail_jpeg
 from catalog.report.thumbnails import make_thumbnails
-from tests.support.report_service import EVIL, add_images, current_report, flip_byte, label_and_train, place
+from tests.support.report_service import EVIL, add_images, current_report, flip_byte, label_and_train
 from tests.support.running_service import RunningService, picture
 
 CORPUS = Path(__file__).parents[4] / "shared" / "corpus"
@@ -254,5 +254,5 @@ def test_files_of_the_corpus_get_thumbnails() -> None:
 def test_a_file_with_a_hostile_name_gets_a_thumbnail(service: RunningService) -> None:
     add_images(service)
     path = service.root + b"/" + EVIL
-    assert place(service, EVIL).exists()
+    assert service.path(EVIL).exists()
     assert set(make_thumbnails([path], LIMITS)) == {path}

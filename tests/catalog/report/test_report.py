@@ -23,7 +23,6 @@ from tests.support.report_service import (
     flip_byte,
     label_and_train,
     open_catalog,
-    place,
     write,
 )
 from tests.support.running_service import RunningService, picture
@@ -63,7 +62,7 @@ def test_without_a_head_the_other_sections_are_complete(full: RunningService) ->
     assert sections["changes"]["files"] == COUNT + 3
     assert (sections["rejected"]["total"], sections["rejected"]["new"]) == (1, 1)
     assert (sections["duplicates"]["copies"], sections["duplicates"]["groups"]) == (1, 1)
-    assert sections["duplicates"]["bytes_freed"] == place(full, "copy.png").stat().st_size
+    assert sections["duplicates"]["bytes_freed"] == full.path("copy.png").stat().st_size
     assert sections["ingest"]["days"][-1]["files"] == COUNT + 3
     assert sections["corruption"]["damaged"] == 1
     assert sections["scrub"]["percent"] == 100
@@ -105,12 +104,12 @@ def test_bit_rot_is_an_alarm_until_it_is_accepted(full: RunningService) -> None:
     damage = report.sections["damage"]
     assert (damage.record["total"], damage.record["new"]) == (1, 1)
     assert sum(damage.record["verdicts"].values()) == 1
-    assert damage.record["files"][0]["path"] == str(place(full, "a002.png"))
+    assert damage.record["files"][0]["path"] == str(full.path("a002.png"))
     assert next(iter(report.ordered)) == "damage"
     result = full.invoke("report", "--json")
     assert result.exit_code == 1
     assert [alarm["section"] for alarm in json.loads(result.stdout)["alarms"]] == ["damage"]
-    assert full.invoke("accept", str(place(full, "a002.png"))).exit_code == 0
+    assert full.invoke("accept", str(full.path("a002.png"))).exit_code == 0
     assert full.invoke("report").exit_code == 0
 
 
@@ -132,7 +131,7 @@ def test_an_absent_root_is_an_alarm(full: RunningService) -> None:
     full.once()
     report = current_report(full)
     assert list(report.alarms) == ["roots"]
-    assert str(place(full, root=1)) in report.alarms["roots"].alarm
+    assert str(full.path(root=1)) in report.alarms["roots"].alarm
     assert [bool(volume["away"]) for volume in report.sections["roots"].record["volumes"]] == [False, True]
     assert full.invoke("report").exit_code == 1
 
@@ -195,7 +194,7 @@ def test_counts_are_compared_with_the_last_report_of_an_earlier_day(full: Runnin
     before = current_report(full, now - DAY)
     archive.store_report(full.state, archive.format_local_date(now - DAY), before.record(), "", 30)
     for name in ("x.png", "y.png"):
-        place(full, name).write_bytes(picture(ord(name[0])))
+        full.path(name).write_bytes(picture(ord(name[0])))
     assert full.once().returncode == 0
     for _ in range(2):  # a second report on the same day is compared with the same one
         result = full.invoke("report", "--json")

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from tests.support.running_service import RunningService, picture
 
 def test_every_row_lists_its_files_and_their_hash(tmp_path: Path) -> None:
     service = RunningService(tmp_path)
-    root = Path(os.fsdecode(service.root))
+    root = service.path()
     for seed in range(5):
         (root / f"{seed}.png").write_bytes(picture(seed))
     (root / "copy.png").write_bytes(picture(3))
@@ -34,7 +33,7 @@ def test_every_row_lists_its_files_and_their_hash(tmp_path: Path) -> None:
 
 def test_a_failed_export_leaves_no_files(tmp_path: Path) -> None:
     service = RunningService(tmp_path)
-    Path(os.fsdecode(service.root), "1.png").write_bytes(picture(1))
+    service.path("1.png").write_bytes(picture(1))
     assert service.once().returncode == 0
     manifest = tmp_path / "manifest.jsonl"
     result = service.invoke("export", "--manifest", manifest, "--vectors", tmp_path / "nowhere" / "v.npy")

@@ -40,7 +40,7 @@ def service(tmp_path: Path) -> Iterator[RunningService]:
         (tmp_path / "prepared" / name).write_bytes(data)
     bundle = pull(service.state, str(tmp_path / "prepared"), "tiny", "", False, "")
     encoder = TextEncoder(load_bundle(bundle.folder))
-    root = Path(os.fsdecode(service.root))
+    root = service.path()
     (root / "night").mkdir()
     for word in ("red", "blue", "moon"):
         (root / "night" / f"{word}.png").write_bytes(image_near(encoder.encode([word])[0]))

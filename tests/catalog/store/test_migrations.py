@@ -1,6 +1,5 @@
 """Migration of a catalog of the first version: all or nothing, and after a backup."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -144,7 +143,7 @@ def test_a_migration_killed_after_any_step_completes_at_the_next_start(tmp_path:
 
 def test_the_service_migrates_an_old_catalog(tmp_path: Path) -> None:
     service = RunningService(tmp_path)
-    Path(os.fsdecode(service.root), "a.png").write_bytes(picture(1))
+    service.path("a.png").write_bytes(picture(1))
     service.state.mkdir()
     first_version(service.state, "INSERT INTO event(at, kind) VALUES (1.0, 'old')")
     done = service.once()
@@ -156,7 +155,7 @@ def test_the_service_migrates_an_old_catalog(tmp_path: Path) -> None:
 
 def test_a_backup_of_the_first_version_can_be_restored(tmp_path: Path) -> None:
     service = RunningService(tmp_path)
-    Path(os.fsdecode(service.root), "a.png").write_bytes(picture(1))
+    service.path("a.png").write_bytes(picture(1))
     service.state.mkdir()
     old = first_version(service.state, "INSERT INTO event(at, kind) VALUES (1.0, 'old')")
     old.rename(tmp_path / "old.db")

@@ -26,7 +26,7 @@ MINE = b".Trash-%d" % UID
 def service_on_own_disk(folder: Path, *how: str | bytes) -> Iterator[tuple[TrashService, Path]]:
     """Return a service whose root is a disk of its own with three files, two of them copies."""
     service = TrashService(folder)
-    root = Path(os.fsdecode(service.root))
+    root = service.path()
     (root / ".catalogd-root").unlink()
     with mounted(service.root, *(how or ("-t", "tmpfs", "none"))):
         write_marker(service.root)
@@ -151,7 +151,7 @@ def test_the_live_service_sees_a_move_into_the_trash_of_its_own_root(tmp_path: P
 def test_the_home_trash_inside_a_root_is_not_catalogued(tmp_path: Path) -> None:
     """As for an owner whose root is the home directory."""
     service = TrashService(tmp_path)
-    root = Path(os.fsdecode(service.root))
+    root = service.path()
     service.data = root / ".local" / "share"
     (root / "a.png").write_bytes(picture(1))
     assert service.once().returncode == 0
@@ -180,7 +180,7 @@ def test_a_file_on_a_read_only_disk_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_in_a_directory_without_write_permission_is_refused(tmp_path: Path) -> None:
     service = TrashService(tmp_path)
-    root = Path(os.fsdecode(service.root))
+    root = service.path()
     for name in ("a.png", "copy.png"):
         (root / name).write_bytes(picture(1))
     assert service.once().returncode == 0
@@ -214,7 +214,7 @@ def test_on_a_full_disk_nothing_is_moved_and_nothing_is_left(tmp_path: Path) -> 
 
 def test_without_a_writable_journal_nothing_is_moved(tmp_path: Path) -> None:
     service = TrashService(tmp_path)
-    root = Path(os.fsdecode(service.root))
+    root = service.path()
     for name in ("a.png", "copy.png"):
         (root / name).write_bytes(picture(1))
     assert service.once().returncode == 0

@@ -119,7 +119,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrashService]:
 @pytest.fixture
 def scene(service: TrashService, request: pytest.FixtureRequest) -> Iterator[Scene]:
     name = f"room {abs(hash(request.node.name))}"
-    room, outside = Path(os.fsdecode(service.root), name), service.folder / f"outside {name}"
+    room, outside = service.path(name), service.folder / f"outside {name}"
     (room / "album").mkdir(parents=True)
     outside.mkdir()
     made = Scene(service, room, outside)
@@ -345,7 +345,7 @@ def test_restore_never_leaves_the_roots_or_overwrites(scene: Scene, target: str)
 
 def test_restore_follows_a_symlinked_root_and_recreates_directories(tmp_path: Path) -> None:
     service = TrashService(tmp_path)
-    root = Path(os.fsdecode(service.root))
+    root = service.path()
     root.rename(tmp_path / "real")
     root.symlink_to(tmp_path / "real")
     deep = root / "a" / "b" / "c.png"
@@ -478,12 +478,12 @@ def test_a_trash_of_another_user_is_refused() -> None:
 
 def test_a_trash_with_a_symlinked_files_directory_is_not_used(tmp_path: Path) -> None:
     service = TrashService(tmp_path)
-    (Path(os.fsdecode(service.root)) / "a.png").write_bytes(picture(1))
+    service.path("a.png").write_bytes(picture(1))
     assert service.once().returncode == 0
     (tmp_path / "elsewhere").mkdir()
     service.trash.mkdir(parents=True)
     (service.trash / "files").symlink_to(tmp_path / "elsewhere")
-    (line,) = service.json_lines("trash", "--yes", "--last-copy", Path(os.fsdecode(service.root)) / "a.png", code=1)
+    (line,) = service.json_lines("trash", "--yes", "--last-copy", service.path("a.png"), code=1)
     assert "its files is not a directory" in line["refused"]
 
 

@@ -472,7 +472,7 @@ def test_the_service_notices_move_and_restore(service: TrashService, room: Room)
 def test_trashing_most_of_a_root_does_not_hold_its_volume(tmp_path: Path) -> None:
     """A scan that finds most of a volume missing holds it, but trashed files are not missing."""
     service = TrashService(tmp_path)
-    paths = [Path(os.fsdecode(service.root), f"{number}.png") for number in range(60)]
+    paths = [service.path(f"{number}.png") for number in range(60)]
     for number, path in enumerate(paths):
         path.write_bytes(picture(number))
     assert service.once().returncode == 0

@@ -1,6 +1,5 @@
 """A model that nobody uses is unloaded, and loaded again on demand."""
 
-import os
 from pathlib import Path
 
 from tests.support.running_service import RunningService, picture
@@ -11,7 +10,7 @@ def test_an_idle_model_is_unloaded_and_loaded_again(tmp_path: Path) -> None:
     service = RunningService(tmp_path)
     text = service.config_path.read_text().replace("[model]\n", "[model]\nidle_minutes = 0.01\n")
     service.config_path.write_text(text)
-    root = Path(os.fsdecode(service.root))
+    root = service.path()
     try:
         service.start()
         for number in range(2):

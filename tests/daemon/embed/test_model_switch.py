@@ -1,7 +1,6 @@
 """A change of model: everything is embedded again while the old model answers, until the new one is promoted."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -35,7 +34,7 @@ def owed(service: RunningService) -> int:
 def service(tmp_path: Path) -> Iterator[RunningService]:
     made = RunningService(tmp_path)
     for seed in range(PICTURES):
-        Path(os.fsdecode(made.root), f"{seed}.png").write_bytes(picture(seed))
+        made.path(f"{seed}.png").write_bytes(picture(seed))
     assert made.once().returncode == 0
     yield made
     made.close()
@@ -86,7 +85,7 @@ def test_a_running_service_answers_during_a_switch(service: RunningService, tmp_
     service.start()
     configure_bundle(service, other_bundle(tmp_path / "other"))
     service.signal(signal.SIGHUP)
-    Path(os.fsdecode(service.root), "late.png").write_bytes(picture(99))
+    service.path("late.png").write_bytes(picture(99))
     assert wait_until(lambda: service.rows(ROLES) == [("other", "current")]), service.tail()
     assert wait_until(lambda: not service.busy() and owed(service) == 0), service.tail()
     assert service.alive

@@ -1,7 +1,6 @@
 """After a change of model the service retrains the head from the labels, if one was in use."""
 
 import json
-import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -47,10 +46,6 @@ def noisy_image(seed: int, reddish: bool) -> bytes:
     return buffer.getvalue()
 
 
-def root(service: RunningService) -> Path:
-    return Path(os.fsdecode(service.root))
-
-
 def head_status(service: RunningService) -> dict[str, Any]:
     """The head's part of `catalog status --json`."""
     status: dict[str, Any] = json.loads(service.invoke("status", "--json").stdout)["head"]
@@ -67,10 +62,10 @@ def service(tmp_path: Path) -> Iterator[RunningService]:
     made = RunningService(tmp_path)
     for number in range(COUNT):
         kind = "b" if number % 2 else "a"
-        (root(made) / f"{kind}{number:03}.png").write_bytes(noisy_image(number, reddish=kind == "b"))
+        (made.path() / f"{kind}{number:03}.png").write_bytes(noisy_image(number, reddish=kind == "b"))
     assert made.once().returncode == 0
     for label, kind in (("keep", "a"), ("delete", "b")):
-        result = made.invoke("label", label, *map(str, sorted(root(made).glob(f"{kind}*.png"))[:LABELLED]))
+        result = made.invoke("label", label, *map(str, sorted(made.path().glob(f"{kind}*.png"))[:LABELLED]))
         assert result.exception is None, result.exception
     yield made
     made.close()
@@ -97,7 +92,7 @@ def test_the_running_service_trains_while_the_old_scores_remain(trained: Running
     assert trained.alive and head_status(trained)["state"] == "in use"
     lines = [json.loads(line) for line in trained.invoke("candidates", "--json").stdout.splitlines()]
     assert Path(lines[0]["path"]).name[0] == "b"
-    (root(trained) / "late.png").write_bytes(noisy_image(500, True))
+    (trained.path() / "late.png").write_bytes(noisy_image(500, True))
     assert wait_until(lambda: scored(trained) == COUNT + 1), trained.tail()
     assert trained.stop() == 0
     assert trained.findings() == []
@@ -125,13 +120,13 @@ def test_the_head_is_trained_at_the_next_start_after_a_kill(trained: RunningServ
 
 
 def test_too_few_labels_are_reported_and_the_service_keeps_running(trained: RunningService) -> None:
-    trained.invoke("label", "clear", *map(str, sorted(root(trained).glob("b*.png"))[:LABELLED]))
+    trained.invoke("label", "clear", *map(str, sorted(trained.path().glob("b*.png"))[:LABELLED]))
     done = trained.once()
     assert done.returncode == 0 and "not_trained" in done.stderr
     assert "of delete are needed" in head_status(trained)["problem"]
     assert "of delete are needed" in trained.invoke("status").stdout
     assert trained.rows(HEADS) == [("tiny", "current")]
-    trained.invoke("label", "delete", *map(str, sorted(root(trained).glob("b*.png"))[:LABELLED]))
+    trained.invoke("label", "delete", *map(str, sorted(trained.path().glob("b*.png"))[:LABELLED]))
     trained.start()
     assert wait_until(lambda: scored(trained) == COUNT), trained.tail()
 

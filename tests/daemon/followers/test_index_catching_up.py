@@ -30,7 +30,7 @@ CONTENTS = 27
 def service(tmp_path: Path) -> Iterator[RunningService]:
     made = RunningService(tmp_path)
     for number in range(PICTURES):
-        place(made, f"{number:02}.png").write_bytes(picture(number % CONTENTS))
+        made.path(f"{number:02}.png").write_bytes(picture(number % CONTENTS))
     assert made.once().returncode == 0
     for path in made.state.glob("index-*"):
         path.unlink()
@@ -49,17 +49,13 @@ def let_take(service: RunningService, changes: int) -> None:
     (service.folder / "may take").write_text(str(changes))
 
 
-def place(service: RunningService, name: str) -> Path:
-    return Path(os.fsdecode(service.root), name)
-
-
 def state(service: RunningService, path: Path) -> str:
     return service.states().get(os.fsencode(path), ("", None, None))[0]
 
 
 def answers(service: RunningService) -> dict[str, Any]:
     """Return what every command answers for one image: names by rank, since the last bits of a cosine may differ."""
-    question = place(service, "07.png")
+    question = service.path("07.png")
     asking = CatalogContext(service.config)
     model = current_model(asking.database)
     assert model is not None
@@ -91,8 +87,8 @@ def test_every_answer_during_a_rebuild_is_exact(service: RunningService) -> None
 
 def test_answers_of_a_stopped_index_include_new_contents_and_omit_deleted_ones(service: RunningService) -> None:
     start_behind(service)
-    twin, gone = place(service, "twin.png"), Path(answers(service)["similar"][0])
-    Image.open(place(service, "07.png")).save(twin, compress_level=0)
+    twin, gone = service.path("twin.png"), Path(answers(service)["similar"][0])
+    Image.open(service.path("07.png")).save(twin, compress_level=0)
     gone.unlink()
     assert wait_until(lambda: (state(service, twin), state(service, gone)) == ("ok", "gone")), service.tail()
     assert lag(service) > CONTENTS

@@ -70,7 +70,7 @@ def all_named(service: RunningService) -> bool:
 
 def with_labels(service: RunningService) -> RunningService:
     """Add random images whose kind only the name tells, and label some; no word occurs in two names."""
-    root = Path(os.fsdecode(service.root))
+    root = service.path()
     for at, kind in enumerate(KINDS):
         for number, word in enumerate(WORDS[kind]):
             (root / f"{word}_{number:02}.png").write_bytes(picture(1000 * at + number))
@@ -130,7 +130,7 @@ def test_the_running_service_scores_new_files_with_their_names(service: RunningS
     train(service)
     service.start()
     assert wait_until(lambda: all_named(service)), service.tail()
-    root, new_words = Path(os.fsdecode(service.root)), {kind: list(WORDS[kind])[-1] for kind in KINDS}
+    root, new_words = service.path(), {kind: list(WORDS[kind])[-1] for kind in KINDS}
     for number, word in enumerate(new_words.values()):
         (root / f"{word}_new.png").write_bytes(picture(9000 + number))
     new_files = WITH_NAME_SQL + " AND CAST(f.name AS TEXT) LIKE '%new.png'"

@@ -58,7 +58,7 @@ def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ManagerS
 
 def test_the_messages_from_start_to_stop(tmp_path: Path, manager: ManagerSocket) -> None:
     service = RunningService(tmp_path)
-    (Path(os.fsdecode(service.root)) / "a.png").write_bytes(picture(1))
+    service.path("a.png").write_bytes(picture(1))
     service.start(ready=False, NOTIFY_SOCKET=manager.address, WATCHDOG_USEC=str(WATCHDOG_USEC))
     assert service.process is not None
     try:
@@ -87,7 +87,7 @@ def test_the_messages_from_start_to_stop(tmp_path: Path, manager: ManagerSocket)
 def test_the_status_is_updated_more_often_than_the_watchdog_requires(tmp_path: Path) -> None:
     manager = ManagerSocket(str(tmp_path / "notify"))
     service = RunningService(tmp_path)
-    (Path(os.fsdecode(service.root)) / "a.png").write_bytes(picture(1))
+    service.path("a.png").write_bytes(picture(1))
     service.start(ready=False, NOTIFY_SOCKET=manager.address, WATCHDOG_USEC=str(600 * 10**6))
     try:
         said = [lines for _ in range(2) for lines in manager.receive_until("WATCHDOG=1")]

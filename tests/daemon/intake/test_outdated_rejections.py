@@ -8,7 +8,7 @@ from PIL import Image
 
 from catalog.integrity.repair import repair_catalog
 from tests.support.running_service import RunningService, picture
-from tests.support.scrub_service import change, path, states
+from tests.support.scrub_service import change, states
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(300)
@@ -18,9 +18,9 @@ LOW = "[intake]\nworkers = 1\nmax_megapixels = 0.5\n"
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[RunningService]:
     made = RunningService(tmp_path, LOW)
-    Image.new("L", (1000, 800), 77).save(path(made, "wide.png"))
-    path(made, "text.txt").write_text("no picture")
-    path(made, "a.png").write_bytes(picture(1))
+    Image.new("L", (1000, 800), 77).save(made.path("wide.png"))
+    made.path("text.txt").write_text("no picture")
+    made.path("a.png").write_bytes(picture(1))
     yield made
     made.close()
 

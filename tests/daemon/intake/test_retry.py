@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.running_service import RunningService, drop_powers, picture
-from tests.support.scrub_service import believe, change, path, states
+from tests.support.scrub_service import believe, change, states
 from tests.support.waiting import TIMEOUT_SECONDS, wait_until
 
 pytestmark = pytest.mark.timeout(300)
@@ -34,8 +34,8 @@ def attempts(service: RunningService, name: bytes) -> int:
 
 
 def test_an_unreadable_file_is_retried_across_restarts_until_it_is_readable(service: RunningService) -> None:
-    path(service, "a.png").write_bytes(picture(1))
-    path(service, "a.png").chmod(0)
+    service.path("a.png").write_bytes(picture(1))
+    service.path("a.png").chmod(0)
     start(service)
     assert wait_until(lambda: states(service).get("a.png") == "rejected unreadable"), service.tail()
     first = attempts(service, b"a.png")
@@ -45,7 +45,7 @@ def test_an_unreadable_file_is_retried_across_restarts_until_it_is_readable(serv
     assert wait_until(lambda: attempts(service, b"a.png") > first), "the kill took the next try with it"
     assert states(service) == {"a.png": "rejected unreadable"}, "it is visible all the while"
     service.kill()
-    path(service, "a.png").chmod(0o600)
+    service.path("a.png").chmod(0o600)
     believe(service, "a.png")  # a disk that recovers leaves no sign on the file: nothing but the retry can tell
     change(service, "UPDATE file SET due = ? WHERE due IS NOT NULL", time.time() + 1)
     start(service)
@@ -56,8 +56,8 @@ def test_an_unreadable_file_is_retried_across_restarts_until_it_is_readable(serv
 
 
 def test_retries_become_less_frequent(service: RunningService) -> None:
-    path(service, "a.png").write_bytes(picture(1))
-    path(service, "a.png").chmod(0)
+    service.path("a.png").write_bytes(picture(1))
+    service.path("a.png").chmod(0)
     start(service)
     assert wait_until(lambda: states(service).get("a.png") == "rejected unreadable")
     waits = []
@@ -77,10 +77,10 @@ def _more(service: RunningService, known: int) -> bool:
 @pytest.mark.slow
 def test_a_file_that_a_scrub_cannot_read_is_retried_until_it_is_readable(service: RunningService) -> None:
     for seed in range(3):
-        path(service, f"{seed}.png").write_bytes(picture(seed))
+        service.path(f"{seed}.png").write_bytes(picture(seed))
     assert service.once().returncode == 0
     vectors = service.vectors()
-    path(service, "1.png").chmod(0)
+    service.path("1.png").chmod(0)
     believe(service, "1.png")  # as with a disk that fails: nothing of the stamp has changed
     start(service)
     scrubbed = service.start_catalog("scrub")
@@ -91,7 +91,7 @@ def test_a_file_that_a_scrub_cannot_read_is_retried_until_it_is_readable(service
     assert row[4] is not None, "what it was is not forgotten"
     assert service.vectors() == vectors
     service.kill()
-    path(service, "1.png").chmod(0o600)
+    service.path("1.png").chmod(0o600)
     believe(service, "1.png")
     change(service, "UPDATE file SET due = ? WHERE due IS NOT NULL", time.time())
     start(service)
@@ -109,7 +109,7 @@ def test_a_file_that_waits_after_a_write_is_read_after_a_kill(tmp_path: Path) ->
     try:
         service.start()
         assert wait_until(lambda: not service.busy())
-        path(service, "a.png").write_bytes(picture(1))
+        service.path("a.png").write_bytes(picture(1))
         assert wait_until(lambda: states(service).get("a.png") == "pending")
         due = service.rows(DUE, b"a.png")[0][3]
         service.kill()
@@ -123,7 +123,7 @@ def test_a_file_that_waits_after_a_write_is_read_after_a_kill(tmp_path: Path) ->
 
 def test_a_file_that_is_written_all_the_time_is_checked_rarely_and_never_lost(service: RunningService) -> None:
     """How often it changed is kept in memory only: a restart costs a few retries and loses nothing."""
-    file = path(service, "a.png")
+    file = service.path("a.png")
     file.write_bytes(picture(1))
     service.start()
     with file.open("ab") as growing:

@@ -17,7 +17,7 @@ from catalog.journal import read
 from catalog.verdict.case import VerdictKind
 from tests.support.image_samples import saved, scene
 from tests.support.running_service import RunningService
-from tests.support.scrub_service import change, path, rot, scrub
+from tests.support.scrub_service import change, rot, scrub
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -68,8 +68,8 @@ def damage(service: RunningService, code: int = 1) -> dict[str, dict[str, Any]]:
 def test_each_change_gets_its_verdict(service: RunningService) -> None:
     whole = {f"{number}.jpg": shot(number) for number in range(10)}
     for name, data in whole.items():
-        path(service, name).write_bytes(data)
-    path(service, "half.jpg").write_bytes(shot(20)[:3000])
+        service.path(name).write_bytes(data)
+    service.path("half.jpg").write_bytes(shot(20)[:3000])
     once(service)
     assert service.rows("SELECT DISTINCT verdict, evidence FROM history") == [("first", None)]
 
@@ -88,7 +88,7 @@ def test_each_change_gets_its_verdict(service: RunningService) -> None:
         "half.jpg": (shot(20), VerdictKind.COMPLETED),
     }
     for name, (data, _) in changes.items():
-        path(service, name).write_bytes(data)
+        service.path(name).write_bytes(data)
     once(service)
     assert {name: history(service, name) for name in changes} == {
         name: ["first", word] for name, (_, word) in changes.items()
@@ -100,7 +100,7 @@ def test_each_change_gets_its_verdict(service: RunningService) -> None:
     assert service.rows("SELECT count(*) FROM event WHERE kind = 'rot'") == [(5,)]
 
     for name, data in whole.items():
-        path(service, name).write_bytes(data)
+        service.path(name).write_bytes(data)
     once(service)
     assert {history(service, name)[-1] for name in whole if name != "9.jpg"} == {VerdictKind.RESTORED}
     assert damage(service, code=0) == {}
@@ -109,11 +109,11 @@ def test_each_change_gets_its_verdict(service: RunningService) -> None:
 
 def test_an_image_overwritten_by_another_known_image_is_replaced(service: RunningService) -> None:
     for name, seed in {"a.jpg": 1, "b.jpg": 2, "c.jpg": 3}.items():
-        path(service, name).write_bytes(shot(seed))
-    path(service, "like.jpg").write_bytes(shot(1, quality=70))
+        service.path(name).write_bytes(shot(seed))
+    service.path("like.jpg").write_bytes(shot(1, quality=70))
     once(service)
     for name, source in {"b.jpg": "c.jpg", "a.jpg": "like.jpg"}.items():
-        path(service, name).write_bytes(path(service, source).read_bytes())
+        service.path(name).write_bytes(service.path(source).read_bytes())
     once(service)
     assert history(service, "b.jpg") == ["first", "replaced"]
     assert history(service, "a.jpg") == ["first", "edit"]
@@ -122,11 +122,11 @@ def test_an_image_overwritten_by_another_known_image_is_replaced(service: Runnin
 
 def test_damage_is_found_although_the_mtime_was_reset(service: RunningService) -> None:
     data = shot(1)
-    path(service, "a.jpg").write_bytes(data)
+    service.path("a.jpg").write_bytes(data)
     once(service)
-    before = path(service, "a.jpg").stat()
-    path(service, "a.jpg").write_bytes(data[:3000] + bytes(4096) + data[7096:])
-    os.utime(path(service, "a.jpg"), ns=(before.st_atime_ns, before.st_mtime_ns))
+    before = service.path("a.jpg").stat()
+    service.path("a.jpg").write_bytes(data[:3000] + bytes(4096) + data[7096:])
+    os.utime(service.path("a.jpg"), ns=(before.st_atime_ns, before.st_mtime_ns))
     once(service)
     assert history(service, "a.jpg") == ["first", "rot?"]
     assert "mtime is as it was" in damage(service)["a.jpg"]["evidence"]
@@ -135,8 +135,8 @@ def test_damage_is_found_although_the_mtime_was_reset(service: RunningService) -
 def test_rot_is_listed_with_its_intact_copies_until_it_is_accepted(service: RunningService) -> None:
     data = shot(1)
     for name in ("a.jpg", "copy.jpg", "other.jpg"):
-        path(service, name).write_bytes(data if name != "other.jpg" else shot(2))
-    os.link(path(service, "a.jpg"), path(service, "link.jpg"))  # another name of the same lost bytes, and no copy
+        service.path(name).write_bytes(data if name != "other.jpg" else shot(2))
+    os.link(service.path("a.jpg"), service.path("link.jpg"))  # another name of the same lost bytes, and no copy
     once(service)
     rot(service, "a.jpg", at=2000)
     scrub(service, code=1)
@@ -150,7 +150,7 @@ def test_rot_is_listed_with_its_intact_copies_until_it_is_accepted(service: Runn
     assert "catalog damage" in run_catalog(service, "status").stdout
     assert "  intact  " in run_catalog(service, "damage", code=1).stdout
 
-    run_catalog(service, "accept", os.fspath(path(service, "other.jpg")), code=2)
+    run_catalog(service, "accept", os.fspath(service.path("other.jpg")), code=2)
     run_catalog(
         service, "accept", *(found["path"], *(one["path"] for name, one in damage(service).items() if name != "a.jpg"))
     )
@@ -165,14 +165,14 @@ def test_rot_is_listed_with_its_intact_copies_until_it_is_accepted(service: Runn
 
 def test_further_rot_keeps_the_hash_of_the_content_lost_first(service: RunningService) -> None:
     data = shot(1)
-    path(service, "a.jpg").write_bytes(data)
+    service.path("a.jpg").write_bytes(data)
     once(service)
     for size in (4000, 2000):
-        path(service, "a.jpg").write_bytes(data[:size])
+        service.path("a.jpg").write_bytes(data[:size])
         once(service)
     assert history(service, "a.jpg") == ["first", "rot?", "changed"]
     assert damage(service)["a.jpg"]["lost"] == hashlib.sha256(data).hexdigest()
-    path(service, "a.jpg").write_bytes(data)
+    service.path("a.jpg").write_bytes(data)
     once(service)
     assert history(service, "a.jpg")[-1] == "restored"
     assert damage(service, code=0) == {}
@@ -180,26 +180,26 @@ def test_further_rot_keeps_the_hash_of_the_content_lost_first(service: RunningSe
 
 def test_a_damaged_image_stays_damaged_when_its_metadata_changes(service: RunningService) -> None:
     data = saved(scene(320, 240, 1), "BMP")
-    path(service, "a.bmp").write_bytes(data)
+    service.path("a.bmp").write_bytes(data)
     once(service)
     rot(service, "a.bmp", at=-5000)
     scrub(service, code=1)
-    rotten = path(service, "a.bmp").read_bytes()
-    path(service, "a.bmp").write_bytes(rotten + b"a trailer")
+    rotten = service.path("a.bmp").read_bytes()
+    service.path("a.bmp").write_bytes(rotten + b"a trailer")
     once(service)
     assert history(service, "a.bmp") == ["first", "rot", "metadata only"]
     assert damage(service)["a.bmp"]["lost"] == hashlib.sha256(data).hexdigest()
-    path(service, "a.bmp").unlink()
+    service.path("a.bmp").unlink()
     once(service)
     assert damage(service, code=0) == {}
 
 
 def test_a_write_after_a_hash_mismatch_is_an_edit_and_not_rot(service: RunningService) -> None:
     """The scrub found other bytes, but the file was written before it was read again."""
-    path(service, "a.jpg").write_bytes(shot(1))
+    service.path("a.jpg").write_bytes(shot(1))
     once(service)
     change(service, "UPDATE file SET betrayed = 1, state = 'pending', due = 0")
-    path(service, "a.jpg").write_bytes(shot(1, quality=60))
+    service.path("a.jpg").write_bytes(shot(1, quality=60))
     once(service)
     assert history(service, "a.jpg") == ["first", "edit"]
     assert service.rows("SELECT betrayed FROM file") == [(0,)]

@@ -95,7 +95,7 @@ def test_an_empty_filesystem_over_the_root_of_a_running_service(service: Running
         with mounted(service.root, "-t", "tmpfs", "none"):
             settles(service, AWAY)
             os.unlink(os.path.join(disk(service), b"a/0.png"))  # the watches still hear it: it proves nothing now
-            Path(os.fsdecode(service.root), "stray.png").write_bytes(picture(99))  # of another disk
+            service.path("stray.png").write_bytes(picture(99))  # of another disk
             assert not wait_until(lambda: counts(service) != AWAY, 3)
         settles(service, {"ok": 2 * FILES - 1, "gone": 1})
         assert len(set(before) - set(readings(service))) == 1  # the vector of the one that was deleted

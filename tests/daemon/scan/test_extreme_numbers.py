@@ -18,7 +18,7 @@ from tests.support.catalog_on_disk import Shelf
 from tests.support.fuse import view
 from tests.support.mounts import mounted
 from tests.support.running_service import RunningService, picture
-from tests.support.scrub_service import path, rot, scrub, states
+from tests.support.scrub_service import rot, scrub, states
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(300)
@@ -57,15 +57,15 @@ def disk(service: RunningService, *how: str | bytes) -> Iterator[None]:
 
 
 def put(service: RunningService, name: str, seed: int, mtime_ns: int | None = None) -> Path:
-    path(service, name).write_bytes(picture(seed))
+    service.path(name).write_bytes(picture(seed))
     if mtime_ns is not None:
         date(service, name, mtime_ns)
-    return path(service, name)
+    return service.path(name)
 
 
 def date(service: RunningService, name: str, mtime_ns: int) -> None:
-    os.utime(path(service, name), ns=(0, mtime_ns))
-    if path(service, name).stat().st_mtime_ns != mtime_ns:
+    os.utime(service.path(name), ns=(0, mtime_ns))
+    if service.path(name).stat().st_mtime_ns != mtime_ns:
         pytest.skip(f"this filesystem keeps no date of {mtime_ns} ns")
 
 
@@ -104,7 +104,7 @@ def test_the_same_on_ext4(service: RunningService, tmp_path: Path) -> None:
         pytest.skip("there is no mkfs.ext4")
     subprocess.run(["mkfs.ext4", "-q", "-I", "256", image], check=True)
     with disk(service, "-o", "loop", os.fsencode(image)):
-        shutil.rmtree(path(service, "lost+found"))
+        shutil.rmtree(service.path("lost+found"))
         put(service, "a.png", 1, LAST)
         put(service, "b.png", 2)
         first = well(service)
@@ -117,14 +117,14 @@ def test_the_same_on_ext4(service: RunningService, tmp_path: Path) -> None:
 def test_a_running_service_handles_such_dates(service: RunningService) -> None:
     with disk(service):
         put(service, "a.png", 1)
-        os.mkdir(path(service, "new"))
+        os.mkdir(service.path("new"))
         service.start()
         assert wait_until(lambda: states(service) == {"a.png": "ok"} and not service.busy())
         put(service, "new/b.png", 2, LAST)
         assert wait_until(lambda: states(service) == {"a.png": "ok", "b.png": "ok"} and not service.busy()), (
             service.tail()
         )
-        os.rename(path(service, "new/b.png"), path(service, "c.png"))
+        os.rename(service.path("new/b.png"), service.path("c.png"))
         assert wait_until(lambda: states(service).get("c.png") == "ok" and not service.busy()), service.tail()
         date(service, "a.png", EMPTY)
         service.signal(signal.SIGHUP)  # have it scan: a new date alone is no event
@@ -138,7 +138,7 @@ def test_a_move_while_nothing_watched_keeps_the_history(service: RunningService)
         put(service, "a.png", 1, EMPTY)
         well(service)
         before = service.rows("SELECT id FROM file")
-        os.rename(path(service, "a.png"), path(service, "b.png"))
+        os.rename(service.path("a.png"), service.path("b.png"))
         assert well(service).keys() == {"b.png"}
         assert service.rows("SELECT id FROM file") == before
 
@@ -186,11 +186,11 @@ def test_files_of_such_dates_go_to_the_trash_and_back(service: RunningService) -
         put(service, "a.png", 1, LAST)
         put(service, "b.png", 1, EMPTY)
         first = well(service)
-        for words in (["trash", "--yes", path(service, "a.png")], ["restore", path(service, "a.png")]):
+        for words in (["trash", "--yes", service.path("a.png")], ["restore", service.path("a.png")]):
             process = service.start_catalog(*map(str, words))
             out, err = process.communicate()
             assert process.returncode == 0, (words, out, err)
-        assert path(service, "a.png").stat().st_mtime_ns == LAST
+        assert service.path("a.png").stat().st_mtime_ns == LAST
         assert well(service).keys() == first.keys()
 
 
@@ -239,7 +239,7 @@ def test_inodes_and_dates_as_a_network_disk_may_give_them(service: RunningServic
         share.set_numbers("a", 14_920_808_378_658_256_559, 1, 1)
         share.set_numbers("b", WRAP - 1, EMPTY, EMPTY)
         share.set_numbers("c", 1 << 63, LAST, ((1 << 63) - 1) * S)
-        found = path(service, "c").stat()
+        found = service.path("c").stat()
         assert [found.st_ino, found.st_mtime_ns, found.st_ctime_ns] == share.numbers["c"]
         first = well(service)
         assert share.opened() == {"a", "b", "c"}

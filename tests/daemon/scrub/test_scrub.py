@@ -19,7 +19,7 @@ from daemon.scrub.stage import Scrubber
 from daemon.writer import Writer
 from models.decode.reason import VALIDATOR_VERSION
 from tests.support.running_service import RunningService, picture
-from tests.support.scrub_service import age, change, furnish, path, rot, scrub, states, verified
+from tests.support.scrub_service import age, change, furnish, rot, scrub, states, verified
 from tests.support.waiting import TIMEOUT_SECONDS, wait_until
 
 pytestmark = pytest.mark.timeout(300)
@@ -70,7 +70,7 @@ def test_one_flipped_bit_in_an_otherwise_unchanged_file_is_found_and_nothing_els
 def test_a_bit_that_no_decoder_sees_is_found_by_its_hash(make: Callable[..., RunningService]) -> None:
     """A text chunk may contain anything if its checksum fits; so may the pixels of a BMP."""
     service = make()
-    path(service, "a.bmp").write_bytes(picture(1, "BMP"))
+    service.path("a.bmp").write_bytes(picture(1, "BMP"))
     assert service.once().returncode == 0
     rot(service, "a.bmp")
     found = scrub(service, code=1)
@@ -99,7 +99,7 @@ def test_files_are_read_oldest_first_until_the_budget_is_used_up(make: Callable[
     ages = {"05.png": 80.0, "02.png": 70.0, "07.png": 60.0, "00.png": 50.0}
     age(service, ages)
     before = verified(service)
-    sizes = [path(service, name).stat().st_size for name in ages]
+    sizes = [service.path(name).stat().st_size for name in ages]
     found = scrub(service, "--budget", f"{sum(sizes[:2])}B")
     assert (found["files"], found["bytes"]) == (2, sum(sizes[:2]))
     assert {name for name, when in verified(service).items() if when != before[name]} == {"05.png", "02.png"}
@@ -129,10 +129,10 @@ def test_a_file_that_changed_or_vanished_unnoticed_is_recorded_as_by_a_scan(
         service.start()
         assert wait_until(lambda: not service.busy())
         service.signal(signal.SIGSTOP)  # so that the watcher cannot be first; what it would tell is told twice
-    path(service, "01.png").write_bytes(picture(77))
-    path(service, "02.png").unlink()
-    path(service, "03.png").unlink()
-    path(service, "03.png").mkdir()
+    service.path("01.png").write_bytes(picture(77))
+    service.path("02.png").unlink()
+    service.path("03.png").unlink()
+    service.path("03.png").mkdir()
     if running:
         service.signal(signal.SIGCONT)
         scrub(service)
@@ -150,9 +150,9 @@ def test_a_file_that_changed_or_vanished_unnoticed_is_recorded_as_by_a_scan(
 def test_damage_with_a_new_mtime_is_reported_too(make: Callable[..., RunningService]) -> None:
     service = make()
     names = furnish(service, 5)
-    data = bytearray(path(service, "03.png").read_bytes())
+    data = bytearray(service.path("03.png").read_bytes())
     data[-20] ^= 1
-    path(service, "03.png").write_bytes(data)
+    service.path("03.png").write_bytes(data)
     found = scrub(service, code=1)
     assert (found["sound"], found["changed"], found["different"]) == (4, 1, 0)
     assert [(one["path"].rpartition("/")[2], one["verdict"]) for one in found["betrayed"]] == [("03.png", "rot?")]
