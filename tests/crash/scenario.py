@@ -35,10 +35,10 @@ DAY = 8.0  # seconds until a day ends that does not come to its point: then the 
 
 
 class Life:
-    """One collection; `dice` decides all that happens."""
+    """One collection; `rng` decides all that happens."""
 
-    def __init__(self, service: RunningService, dice: random.Random) -> None:
-        self.service, self.dice = service, dice
+    def __init__(self, service: RunningService, rng: random.Random) -> None:
+        self.service, self.rng = service, rng
         self.files: dict[str, bytes] = {}  # what stands on disk, by its path below the root
         self.seed = 0
         self.deaths: dict[str, int] = {}
@@ -56,11 +56,11 @@ class Life:
         self.files[name] = data
 
     def any(self) -> str:
-        return self.dice.choice(sorted(self.files))
+        return self.rng.choice(sorted(self.files))
 
     def fresh(self) -> str:
         self.seed += 1
-        return f"d{self.dice.randrange(4)}/{self.seed}.png"
+        return f"d{self.rng.randrange(4)}/{self.seed}.png"
 
     # -- what happens
 
@@ -108,13 +108,13 @@ class Life:
         """One deed; the collection neither dies out nor grows without end."""
         small = [self.create, self.edit, self.copy, self.damage, self.move]
         deeds = small if len(self.files) < 12 else [*small, self.move_folder, self.delete, self.delete, self.delete]
-        self.dice.choice([*deeds, self.delete_folder] if len(self.files) > 24 else deeds)()
+        self.rng.choice([*deeds, self.delete_folder] if len(self.files) > 24 else deeds)()
 
     # -- days
 
     def day(self, point: str, count: int) -> None:
         """The service starts, things happen, it dies at the point; should it never come there, it is killed."""
-        before, during = self.dice.randrange(4), self.dice.randrange(1, 5)
+        before, during = self.rng.randrange(4), self.rng.randrange(1, 5)
         for _ in range(before):
             self.something()
         self.service.start(ready=False, CATALOGD_KILL_AT=f"{point}:{count}")
@@ -123,9 +123,9 @@ class Life:
             if during:
                 self.something()
                 during -= 1
-            elif self.dice.random() < 0.3 and self.service.live() is not None:
+            elif self.rng.random() < 0.3 and self.service.live() is not None:
                 self.service.signal(1)  # SIGHUP: another scan, another look at the volumes
-            time.sleep(self.dice.uniform(0.0, 0.3))
+            time.sleep(self.rng.uniform(0.0, 0.3))
         word = point if not self.service.alive else "from outside"
         self.deaths[word] = self.deaths.get(word, 0) + 1
         self.service.kill()

@@ -16,10 +16,10 @@ SLOW = str(Path(__file__).parents[1] / "injected" / "slow_decoder")
 WRITER = """
 import hashlib, os, random, sys, time
 path, seconds, seed = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
-dice = random.Random(seed)
+rng = random.Random(seed)
 end = time.monotonic() + seconds
 while time.monotonic() < end:
-    data = b"P6 600 600 255 " + dice.randbytes(600 * 600 * 3)
+    data = b"P6 600 600 255 " + rng.randbytes(600 * 600 * 3)
     digest = hashlib.sha256()
     with open(path, "r+b" if os.path.exists(path) else "wb", buffering=0) as file:
         file.truncate(0)
@@ -29,8 +29,8 @@ while time.monotonic() < end:
             file.write(piece)
             digest.update(piece)
             print(digest.hexdigest(), flush=True)
-            time.sleep(dice.choice([0, 0.001, 0.01]))
-    time.sleep(dice.uniform(0, 0.6))
+            time.sleep(rng.choice([0, 0.001, 0.01]))
+    time.sleep(rng.uniform(0, 0.6))
 """
 
 GROWING = """

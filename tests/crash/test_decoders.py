@@ -18,7 +18,7 @@ FATES = {
 }
 
 
-def furnish(service: RunningService, *evil: bytes) -> None:
+def add_images(service: RunningService, *evil: bytes) -> None:
     """Healthy files, and files whose names make the decoder fail."""
     for seed, name in enumerate((b"a.png", b"b.png", b"c.png", *evil)):
         with open(os.path.join(service.root, name), "wb") as file:
@@ -38,7 +38,7 @@ WELL: dict[bytes, str | None] = {b"a.png": None, b"b.png": None, b"c.png": None}
 
 @pytest.mark.timeout(300)
 def test_a_pass_rejects_each_bad_file_with_its_reason_and_reads_all_others(service: RunningService) -> None:
-    furnish(service, *FATES)
+    add_images(service, *FATES)
     done = service.once(PYTHONPATH=EVIL)
     assert done.returncode == 0, done.stderr
     assert verdicts(service) == WELL | FATES
@@ -49,7 +49,7 @@ def test_a_pass_rejects_each_bad_file_with_its_reason_and_reads_all_others(servi
 @pytest.mark.timeout(300)
 def test_the_service_survives(service: RunningService) -> None:
     service.start(PYTHONPATH=EVIL)
-    furnish(service, *FATES)
+    add_images(service, *FATES)
     assert wait_until(lambda: verdicts(service) == WELL | FATES), (verdicts(service), service.tail())
     assert service.alive
     with open(os.path.join(service.root, b"later.png"), "wb") as file:
@@ -60,7 +60,7 @@ def test_the_service_survives(service: RunningService) -> None:
 
 @pytest.mark.timeout(300)
 def test_strikes_survive_a_restart_of_the_service(service: RunningService) -> None:
-    furnish(service, b"segv.png")
+    add_images(service, b"segv.png")
     for strikes in (1, 2):
         service.start(ready=False, PYTHONPATH=EVIL)
         assert wait_until(partial(struck, service, b"segv.png", strikes)), service.tail()
@@ -80,7 +80,7 @@ def test_a_file_that_kills_the_service_is_given_up(service: RunningService) -> N
     """The service dies while a worker reads the file, as when the kernel runs out of memory."""
     settings = service.config_path.read_text("utf-8").replace("seconds = 2.0", "seconds = 600.0")
     service.config_path.write_text(settings, "utf-8")
-    furnish(service, b"hang.png")
+    add_images(service, b"hang.png")
     for strikes in range(3):
         service.start(ready=False, PYTHONPATH=EVIL)
         assert wait_until(partial(struck, service, b"hang.png", strikes)), service.tail()
@@ -95,7 +95,7 @@ def test_a_file_that_kills_the_service_is_given_up(service: RunningService) -> N
 def test_a_hanging_worker_ends_with_its_killed_service(service: RunningService) -> None:
     settings = service.config_path.read_text("utf-8").replace("seconds = 2.0", "seconds = 600.0")
     service.config_path.write_text(settings, "utf-8")
-    furnish(service, b"hang.png")
+    add_images(service, b"hang.png")
     service.start(ready=False, PYTHONPATH=EVIL)
     assert wait_until(partial(in_hand, service, b"hang.png")), service.tail()
     assert service.process is not None

@@ -167,11 +167,11 @@ def test_files_are_recorded_long_before_a_walk_ends(service: RunningService) -> 
 @pytest.mark.timeout(300)
 def test_repeated_kills_at_any_moment(service: RunningService) -> None:
     """The service is killed six times after a seeded time; after the last start everything is in order."""
-    dice = random.Random(41)
+    rng = random.Random(41)
     for life in range(6):
         add_files(service, 100 * life, 4)
         service.start(ready=False)
-        time.sleep(dice.uniform(0.3, 1.5))
+        time.sleep(rng.uniform(0.3, 1.5))
         service.kill()
     service.start()
     assert wait_until(lambda: not service.busy() and not service.findings(), TIMEOUT_SECONDS), (

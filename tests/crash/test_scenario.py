@@ -29,16 +29,16 @@ def live(service: RunningService, deaths: int, seed: int) -> None:
     print(f"again: CATALOGD_TEST_SEED={seed}")
     with service.config_path.open("a") as file:
         file.write("[alarm]\nmissing_percent = 100\n")  # such a life loses half of all there is in a minute
-    dice = random.Random(seed)
-    life = Life(service, dice)
+    rng = random.Random(seed)
+    life = Life(service, rng)
     points = (
         (list(POINTS) * (1 + deaths // len(POINTS)))[:deaths]
         if deaths > len(POINTS)
-        else dice.sample(list(POINTS), deaths)
+        else rng.sample(list(POINTS), deaths)
     )
-    dice.shuffle(points)
+    rng.shuffle(points)
     for number, point in enumerate(points, 1):
-        life.day(point, dice.randint(1, POINTS[point]))
+        life.day(point, rng.randint(1, POINTS[point]))
         if number % SPELL == 0 or number == deaths:
             life.quiet()
     print(f"{deaths} deaths:", dict(sorted(Counter(life.deaths).items())))

@@ -18,7 +18,7 @@ OF_SCRUBS = {"scrub.read": 7, "scrub.record": 1}
 AND_AFTER = {"intake.collect": 1, "record": 1}  # the file that differs is read once more
 
 
-def furnish(service: RunningService) -> None:
+def add_images(service: RunningService) -> None:
     """Files that one pass has read; in one of them a bit has flipped since, with its size and dates unchanged."""
     for seed in range(FILES):
         service.path(f"{seed}.png").write_bytes(picture(seed))
@@ -44,7 +44,7 @@ def account(service: RunningService) -> dict[str, int]:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("point", mostly_slow(OF_SCRUBS | AND_AFTER))
 def test_a_killed_scrub_continues_at_the_next_start(service: RunningService, point: str) -> None:
-    furnish(service)
+    add_images(service)
     began = time.time()
     service.start(CATALOGD_KILL_AT=f"{point}:{(OF_SCRUBS | AND_AFTER)[point]}")
     ask_service(service.state, {"op": "scrub", "begin": True, "limit": 1_000_000})

@@ -1,4 +1,4 @@
-"""A marked root on disk and its catalog, without a service: files are read and embedded by a word."""
+"""A marked root on disk and its catalog, without a service: files are recorded as if read and embedded."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ from catalog.store.models import set_current_model
 from catalog.store.volumes import adopt_volume
 
 
-class Shelf:
+class Collection:
     """A marked root and its catalog, without a service."""
 
     def __init__(self, folder: Path) -> None:
@@ -27,24 +27,24 @@ class Shelf:
     def path(self, name: str) -> bytes:
         return os.path.join(self.root, os.fsencode(name))
 
-    def put(self, name: str) -> None:
-        """A file on disk that was read and embedded."""
+    def add_file(self, name: str) -> None:
+        """Write a file and record it as read and embedded."""
         path = self.path(name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
             file.write(path)
-        self.see(name)
-        sign = signature_of(os.lstat(path))
+        self.record_sighting(name)
+        signature = signature_of(os.lstat(path))
         ((id_,),) = self.database.rows("SELECT id FROM file WHERE state = 'pending'")
-        content = ensure_content(self.database, os.fsencode(name).ljust(32, b".")[:32], sign.size, None)
-        accept_file(self.database, id_, sign, content, 1.0)
+        content = ensure_content(self.database, os.fsencode(name).ljust(32, b".")[:32], signature.size, None)
+        accept_file(self.database, id_, signature, content, 1.0)
         add_vector(self.database, content, self.model, b"\0<\0\0")
 
-    def see(self, name: str) -> None:
-        """A sighting reaches the writer."""
+    def record_sighting(self, name: str) -> None:
+        """Record a sighting of the file, as the writer does."""
         record_sighting(self.database, Sighting(self.path(name), signature_of(os.lstat(self.path(name))), 1.0), 1.0)
 
     def states(self) -> dict[str, str]:
-        """States by path."""
+        """Return the states by path relative to the root."""
         rows = self.database.rows("SELECT d.path, f.name, f.state FROM file f JOIN directory d ON d.id = f.directory")
         return {os.fsdecode(os.path.join(path, name)[len(self.root) + 1 :]): state for path, name, state in rows}

@@ -23,8 +23,8 @@ def shot(seed: int, bad: bool) -> bytes:
 
     from PIL import Image
 
-    dice = np.random.default_rng(seed)
-    grid = dice.integers(60, 200, (8, 8, 3))
+    rng = np.random.default_rng(seed)
+    grid = rng.integers(60, 200, (8, 8, 3))
     grid[:, :, 0 if bad else 2] = np.minimum(255, grid[:, :, 0 if bad else 2] + 50)
     buffer = BytesIO()
     Image.fromarray(grid.astype(np.uint8)).resize((48, 32), Image.Resampling.NEAREST).save(buffer, "PNG")

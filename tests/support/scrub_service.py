@@ -13,7 +13,7 @@ from tests.support.waiting import TIMEOUT_SECONDS
 DAY = 86400.0
 
 
-def furnish(service: RunningService, count: int) -> list[str]:
+def add_images(service: RunningService, count: int) -> list[str]:
     """Healthy pictures, all of them read by one pass."""
     names = [f"{seed:02}.png" for seed in range(count)]
     for seed, name in enumerate(names):

@@ -56,8 +56,8 @@ def traps(service: RunningService) -> Iterator[Path]:
 
 def shot(seed: int, kind: str) -> bytes:
     """A noisy picture, reddish or bluish, so that the tiny model can tell the kinds apart."""
-    dice = np.random.default_rng([seed, kind == "keep"])
-    grid = dice.integers(60, 200, (8, 8, 3))
+    rng = np.random.default_rng([seed, kind == "keep"])
+    grid = rng.integers(60, 200, (8, 8, 3))
     grid[:, :, 0 if kind == "delete" else 2] += 50
     buffer = BytesIO()
     Image.fromarray(grid.astype(np.uint8)).resize((48, 32), Image.Resampling.NEAREST).save(buffer, "PNG")

@@ -25,7 +25,7 @@ def managed(tmp_path: Path) -> Iterator[Managed]:
     manager.close()
 
 
-def furnish(managed: Managed) -> None:
+def add_images(managed: Managed) -> None:
     """Pictures, and what the test changes of the units."""
     for number in range(PICTURES):
         (managed.shared / f"{number}.png").write_bytes(picture(number))
@@ -54,7 +54,7 @@ def files_told(managed: Managed) -> int:
 
 @pytest.mark.timeout(300)
 def test_a_machine_is_guarded_from_installation_to_removal(managed: Managed) -> None:
-    furnish(managed)
+    add_images(managed)
     assert managed.run("catalog", "init", "/srv/pictures").returncode == 0
     installed = managed.run("catalog", "service", "install", "--run-as", "root")
     assert installed.returncode == 0, installed.stderr + managed.ask("status", "-l", "catalogd")

@@ -47,12 +47,12 @@ CALL = re.compile(r"^\d+ +(?:<\.\.\. )?(\w+)")
 def service(tmp_path: Path) -> Iterator[RunningService]:
     """Healthy files, copies, a damaged one, text, a link, a folder."""
     made = RunningService(tmp_path)
-    furnish(made.path())
+    add_images(made.path())
     yield made
     made.close()
 
 
-def furnish(root: Path) -> None:
+def add_images(root: Path) -> None:
     (root / "folder").mkdir()
     for seed in range(6):
         (root / "folder" / f"{seed}.png").write_bytes(picture(seed))

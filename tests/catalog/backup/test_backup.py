@@ -29,7 +29,7 @@ from catalog.errors import CatalogError, ResourceError, StoreError
 from catalog.state_dir import BACKUPS
 from catalog.store import database as db
 from catalog.store.database import Database, TaskStopped, database_problems
-from tests.support.catalog_rows import Shelf, directions
+from tests.support.catalog_rows import CatalogBuilder, directions
 
 SETTINGS = BackupSettings()
 NOW = 1_767_258_000.0
@@ -37,23 +37,23 @@ DAY = 86400.0
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Iterator[Shelf]:
+def builder(tmp_path: Path) -> Iterator[CatalogBuilder]:
     """A catalog of a few hundred vectors: some fifty pages."""
-    made = Shelf(tmp_path, dims=512)
-    made.pictures(directions(300, dims=512))
+    made = CatalogBuilder(tmp_path, dims=512)
+    made.add_images(directions(300, dims=512))
     yield made
     made.db.close()
 
 
-def names(shelf: Shelf) -> list[str]:
-    return sorted(path.name for path in (shelf.folder / BACKUPS).iterdir())
+def names(builder: CatalogBuilder) -> list[str]:
+    return sorted(path.name for path in (builder.folder / BACKUPS).iterdir())
 
 
 def test_a_backup_is_a_snapshot_although_the_writer_commits_during_each_step(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    builder: CatalogBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(db, "COPY_STEP_PAGES", 1)
-    reader = Database(shelf.path, write=False)
+    reader = Database(builder.path, write=False)
     before = reader.rows("SELECT c.sha256, v.data FROM vector v JOIN content c ON c.id = v.content ORDER BY v.id")
     commits = 0
 
@@ -61,34 +61,34 @@ def test_a_backup_is_a_snapshot_although_the_writer_commits_during_each_step(
         nonlocal commits
         if commits < 40:
             commits += 1
-            shelf.picture(f"late {commits}", directions(1, commits, dims=512)[0])
+            builder.add_image(f"late {commits}", directions(1, commits, dims=512)[0])
         return False
 
-    made = create_backup(reader, shelf.folder, SETTINGS, NOW, commit)
+    made = create_backup(reader, builder.folder, SETTINGS, NOW, commit)
     assert commits == 40, "the writer was kept waiting, or the copy was made in one step"
     copy = Database(made.path, write=False)
     assert copy.rows("SELECT c.sha256, v.data FROM vector v JOIN content c ON c.id = v.content ORDER BY v.id") == before
-    assert shelf.db.value("SELECT count(*) FROM vector") == 340
+    assert builder.db.value("SELECT count(*) FROM vector") == 340
     assert database_problems(made.path, thorough=True) == []
-    assert names(shelf) == ["catalog-20260101T090000Z.db"]
+    assert names(builder) == ["catalog-20260101T090000Z.db"]
     assert (made.at, made.bytes) == (NOW, made.path.stat().st_size)
-    assert list_backups(shelf.folder) == [made]
+    assert list_backups(builder.folder) == [made]
     assert made.path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_damaged_catalog_is_not_backed_up_and_no_backup_expires(shelf: Shelf) -> None:
-    good = create_backup(shelf.db, shelf.folder, BackupSettings(1, 0), NOW)
-    shelf.db.shrink_log()
-    shelf.db.close()
-    with shelf.path.open("r+b") as file:
+def test_a_damaged_catalog_is_not_backed_up_and_no_backup_expires(builder: CatalogBuilder) -> None:
+    good = create_backup(builder.db, builder.folder, BackupSettings(1, 0), NOW)
+    builder.db.shrink_log()
+    builder.db.close()
+    with builder.path.open("r+b") as file:
         for page in range(20, 40):
             file.seek(page * 16384)
             file.write(b"\xff" * 600)
-    damaged = Database(shelf.path, write=False)
+    damaged = Database(builder.path, write=False)
     with pytest.raises(StoreError) as caught:
-        create_backup(damaged, shelf.folder, BackupSettings(1, 0), NOW + 30 * DAY)
+        create_backup(damaged, builder.folder, BackupSettings(1, 0), NOW + 30 * DAY)
     assert "catalog recover" in caught.value.remedy
-    assert names(shelf) == [good.path.name]
+    assert names(builder) == [good.path.name]
 
 
 @contextmanager
@@ -104,38 +104,38 @@ def file_limit(size: int) -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_a_full_disk_leaves_no_partial_file_and_no_backup_expires(shelf: Shelf) -> None:
-    good = create_backup(shelf.db, shelf.folder, BackupSettings(1, 0), NOW)
+def test_a_full_disk_leaves_no_partial_file_and_no_backup_expires(builder: CatalogBuilder) -> None:
+    good = create_backup(builder.db, builder.folder, BackupSettings(1, 0), NOW)
     with file_limit(200_000), pytest.raises(ResourceError):
-        create_backup(shelf.db, shelf.folder, BackupSettings(1, 0), NOW + 30 * DAY)
-    assert names(shelf) == [good.path.name]
+        create_backup(builder.db, builder.folder, BackupSettings(1, 0), NOW + 30 * DAY)
+    assert names(builder) == [good.path.name]
     assert database_problems(good.path) == []
 
 
-def test_free_space_is_checked_first(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_free_space_is_checked_first(builder: CatalogBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("catalog.backup.create.FREE_SPACE_MARGIN_BYTES", 1 << 60)
     with pytest.raises(ResourceError, match="are free") as caught:
-        create_backup(shelf.db, shelf.folder, SETTINGS, NOW)
+        create_backup(builder.db, builder.folder, SETTINGS, NOW)
     assert "[backup]" in caught.value.remedy
 
 
 @pytest.mark.parametrize("steps", [0, 3, 30])
-def test_a_stopped_backup_leaves_no_file(shelf: Shelf, monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+def test_a_stopped_backup_leaves_no_file(builder: CatalogBuilder, monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
     monkeypatch.setattr(db, "COPY_STEP_PAGES", 1)
     left = [False] * steps + [True] * 100_000
     with pytest.raises(TaskStopped):
-        create_backup(shelf.db, shelf.folder, SETTINGS, NOW, lambda: left.pop(0))
-    assert names(shelf) == []
+        create_backup(builder.db, builder.folder, SETTINGS, NOW, lambda: left.pop(0))
+    assert names(builder) == []
 
 
-def test_only_one_backup_is_made_at_a_time(shelf: Shelf) -> None:
+def test_only_one_backup_is_made_at_a_time(builder: CatalogBuilder) -> None:
     def another() -> bool:
         with pytest.raises(StoreError, match="another backup"):
-            create_backup(shelf.db, shelf.folder, SETTINGS, NOW + 5)
+            create_backup(builder.db, builder.folder, SETTINGS, NOW + 5)
         return False
 
-    create_backup(Database(shelf.path, write=False), shelf.folder, SETTINGS, NOW, another)
-    assert len(names(shelf)) == 1
+    create_backup(Database(builder.path, write=False), builder.folder, SETTINGS, NOW, another)
+    assert len(names(builder)) == 1
 
 
 MAKER = """
@@ -151,23 +151,23 @@ for number in range(1000):
 """
 
 
-def test_after_a_kill_at_any_moment_every_backup_is_complete(shelf: Shelf) -> None:
+def test_after_a_kill_at_any_moment_every_backup_is_complete(builder: CatalogBuilder) -> None:
     for life in range(6):
         with subprocess.Popen(
-            [sys.executable, "-c", MAKER, shelf.folder, str(NOW + 400 * DAY * life)], stdout=subprocess.PIPE
+            [sys.executable, "-c", MAKER, builder.folder, str(NOW + 400 * DAY * life)], stdout=subprocess.PIPE
         ) as maker:
             assert maker.stdout and maker.stdout.readline() == b"ready\n"
             time.sleep(0.013 * life)
             maker.kill()
-        for backup in list_backups(shelf.folder):
+        for backup in list_backups(builder.folder):
             assert database_problems(backup.path, thorough=True) == [], backup
-    create_backup(shelf.db, shelf.folder, BackupSettings(2, 0), NOW + 9000 * DAY)
-    assert all(name.endswith(".db") for name in names(shelf))
+    create_backup(builder.db, builder.folder, BackupSettings(2, 0), NOW + 9000 * DAY)
+    assert all(name.endswith(".db") for name in names(builder))
 
 
 @pytest.mark.parametrize("damage", ["cut", "zeros", "foreign", "text", "empty", "newer"])
-def test_an_unsound_file_fails_the_check(shelf: Shelf, damage: str) -> None:
-    made = create_backup(shelf.db, shelf.folder, SETTINGS, NOW).path
+def test_an_unsound_file_fails_the_check(builder: CatalogBuilder, damage: str) -> None:
+    made = create_backup(builder.db, builder.folder, SETTINGS, NOW).path
     assert database_problems(made) == []
     data = made.read_bytes()
     if damage == "newer":
@@ -189,19 +189,19 @@ def test_an_unsound_file_fails_the_check(shelf: Shelf, damage: str) -> None:
     assert database_problems(made) != []
 
 
-def test_only_new_data_counts_as_a_change(shelf: Shelf) -> None:
-    made = create_backup(shelf.db, shelf.folder, SETTINGS, NOW)
-    shelf.db.run("INSERT INTO event(at, kind) VALUES (0, 'scanned')")
-    shelf.db.run("UPDATE volume SET scanned_at = 9.0")
-    assert not changed_since_backup(shelf.db, made)
-    record_choices(shelf.db, shelf.folder, [LabelChoice(bytes(32), 1, "keep", "owner", 1.0, b"/p")])
-    assert changed_since_backup(shelf.db, made)
-    again = create_backup(shelf.db, shelf.folder, SETTINGS, NOW + DAY)
-    assert not changed_since_backup(shelf.db, again)
-    shelf.db.run("UPDATE file SET last_verified = 5.0 WHERE id = 3")
-    assert changed_since_backup(shelf.db, again)
+def test_only_new_data_counts_as_a_change(builder: CatalogBuilder) -> None:
+    made = create_backup(builder.db, builder.folder, SETTINGS, NOW)
+    builder.db.run("INSERT INTO event(at, kind) VALUES (0, 'scanned')")
+    builder.db.run("UPDATE volume SET scanned_at = 9.0")
+    assert not changed_since_backup(builder.db, made)
+    record_choices(builder.db, builder.folder, [LabelChoice(bytes(32), 1, "keep", "owner", 1.0, b"/p")])
+    assert changed_since_backup(builder.db, made)
+    again = create_backup(builder.db, builder.folder, SETTINGS, NOW + DAY)
+    assert not changed_since_backup(builder.db, again)
+    builder.db.run("UPDATE file SET last_verified = 5.0 WHERE id = 3")
+    assert changed_since_backup(builder.db, again)
     made.path.write_bytes(b"damaged")
-    assert changed_since_backup(shelf.db, made)
+    assert changed_since_backup(builder.db, made)
 
 
 def test_a_backup_is_due_for_each_night(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,9 +290,9 @@ def test_the_command_overwrites_no_other_file_and_writes_into_no_root(config: Pa
     assert os.listdir(tmp_path / "photos") == [".catalogd-root"]
 
 
-def test_an_export_deletes_no_older_file(shelf: Shelf, tmp_path: Path) -> None:
+def test_an_export_deletes_no_older_file(builder: CatalogBuilder, tmp_path: Path) -> None:
     for number in range(12):
-        write_backup(shelf.db, tmp_path / f"catalog-202601{number + 10}T000000Z.db")
+        write_backup(builder.db, tmp_path / f"catalog-202601{number + 10}T000000Z.db")
     assert len(list(tmp_path.glob("catalog-2026*.db"))) == 12
     with pytest.raises(CatalogError):
-        write_backup(shelf.db, tmp_path / "absent" / "x.db")
+        write_backup(builder.db, tmp_path / "absent" / "x.db")

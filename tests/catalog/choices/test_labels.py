@@ -26,7 +26,7 @@ from catalog.choices.labels import (
 from catalog.journal import read
 from catalog.state_dir import JOURNAL
 from catalog.store.database import Database
-from tests.support.catalog_rows import Shelf
+from tests.support.catalog_rows import CatalogBuilder
 from tests.support.running_service import RunningService, picture
 
 
@@ -82,36 +82,36 @@ def test_each_side_gets_what_it_lacks() -> None:
 def test_after_any_loss_the_last_choice_is_valid(tmp_path: Path, seed: int) -> None:
     """The table returns to an earlier state, or the journal loses its end; not both."""
     chance = random.Random(seed)
-    shelf = Shelf(tmp_path)
+    builder = CatalogBuilder(tmp_path)
     last_values: dict[str, str] = {}
     cut = chance.randrange(20)
     for number in range(20):
         made = choice(
             chance.choice("abcd"), chance.choice(("keep", "delete", "clear")), chance.choice((number, 50 - number))
         )
-        record_choices(shelf.db, tmp_path, [made])
+        record_choices(builder.db, tmp_path, [made])
         last_values[made.sha256.decode().rstrip(".")] = made.value
         if number == cut:
-            earlier_choices, earlier_length = table_choices(shelf.db), (tmp_path / JOURNAL).stat().st_size
+            earlier_choices, earlier_length = table_choices(builder.db), (tmp_path / JOURNAL).stat().st_size
     if chance.random() < 0.5:
-        shelf.db.run("DELETE FROM label")
+        builder.db.run("DELETE FROM label")
         for earlier in earlier_choices:
-            store_choice(shelf.db, earlier)
+            store_choice(builder.db, earlier)
     elif not any(entry.value == "clear" for entry in journal_choices(tmp_path)):
         os.truncate(tmp_path / JOURNAL, earlier_length - chance.randrange(5))
-    with shelf.db.transaction():
-        reconcile_with_journal(shelf.db, tmp_path)
+    with builder.db.transaction():
+        reconcile_with_journal(builder.db, tmp_path)
     expected = sorted((name, value) for name, value in last_values.items() if value != "clear")
-    assert names_and_values(table_choices(shelf.db)) == expected
-    assert compare_choices(table_choices(shelf.db), journal_choices(tmp_path)) == ([], [])
+    assert names_and_values(table_choices(builder.db)) == expected
+    assert compare_choices(table_choices(builder.db), journal_choices(tmp_path)) == ([], [])
 
 
 def test_an_unwritable_journal_leaves_the_table_unchanged(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path)
+    builder = CatalogBuilder(tmp_path)
     (tmp_path / JOURNAL).mkdir()
     with pytest.raises(journal.JournalError):
-        record_choices(shelf.db, tmp_path, [choice("a", "keep")])
-    assert table_choices(shelf.db) == []
+        record_choices(builder.db, tmp_path, [choice("a", "keep")])
+    assert table_choices(builder.db) == []
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +214,7 @@ for number in range(10_000):
 
 
 def test_acknowledged_choices_survive_a_kill_at_any_time(tmp_path: Path) -> None:
-    Shelf(tmp_path)
+    CatalogBuilder(tmp_path)
     for run in range(5):
         with subprocess.Popen([sys.executable, "-c", LABELLER, tmp_path, str(run)], stdout=subprocess.PIPE) as labeller:
             assert labeller.stdout

@@ -15,7 +15,7 @@ from catalog.duplicates.groups import DuplicateGroup, exact_duplicates, near_dup
 from catalog.duplicates.index_pairs import NearPairFinder, load_current_index
 from catalog.errors import UsageError
 from catalog.store.vectors import Floats
-from tests.support.catalog_rows import DIMS, Shelf, directions, unit
+from tests.support.catalog_rows import DIMS, CatalogBuilder, directions, unit
 
 PHOTO = FileCopy(b"/r/p.jpg", 4_000_000, "jpeg", 4000, 3000, "Acme One", "ok", False, 100, 1, 1)
 
@@ -96,41 +96,45 @@ def test_the_best_copy_does_not_depend_on_the_order(candidates: list[FileCopy], 
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    return Shelf(tmp_path)
+def builder(tmp_path: Path) -> CatalogBuilder:
+    return CatalogBuilder(tmp_path)
 
 
-def test_exact_duplicates_are_ordered_by_wasted_bytes(shelf: Shelf) -> None:
-    small, large, single = shelf.content("s", bytes=10), shelf.content("l", bytes=1000), shelf.content("1")
+def test_exact_duplicates_are_ordered_by_wasted_bytes(builder: CatalogBuilder) -> None:
+    small, large, single = (
+        builder.add_content("s", bytes=10),
+        builder.add_content("l", bytes=1000),
+        builder.add_content("1"),
+    )
     for name, content in [(b"s1", small), (b"s2", small), (b"s3", small), (b"l2", large), (b"l1", large)]:
-        shelf.file(name, content, mtime=int(name[1:]))
-    shelf.file(b"only", single)
-    assert list(exact_duplicates(shelf.db)) == [
+        builder.add_file(name, content, mtime=int(name[1:]))
+    builder.add_file(b"only", single)
+    assert list(exact_duplicates(builder.db)) == [
         DuplicateGroup("exact", [b"/r/l1", b"/r/l2"], b"/r/l1", None, 1000),
         DuplicateGroup("exact", [b"/r/s1", b"/r/s2", b"/r/s3"], b"/r/s1", None, 20),
     ]
 
 
-def test_the_order_holds_across_chunks_of_the_query(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_order_holds_across_chunks_of_the_query(builder: CatalogBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("catalog.duplicates.copies.CHUNK_CONTENTS", 2)
     for number, size in enumerate([5, 9, 1, 7, 3]):
-        content = shelf.content(str(number), bytes=size)
+        content = builder.add_content(str(number), bytes=size)
         for copy in (b"a", b"b"):
-            shelf.file(copy + b"%d" % number, content)
-    assert [group.bytes_freed for group in exact_duplicates(shelf.db)] == [9, 7, 5, 3, 1]
+            builder.add_file(copy + b"%d" % number, content)
+    assert [group.bytes_freed for group in exact_duplicates(builder.db)] == [9, 7, 5, 3, 1]
 
 
-def test_gone_files_are_not_listed_and_unhealthy_ones_not_kept(shelf: Shelf) -> None:
-    first, second = shelf.content("1"), shelf.content("2")
-    shelf.file(b"a", first)
-    shelf.file(b"b", first, state="gone")
-    shelf.file(b"c", second, state="pending", mtime=1)
-    shelf.file(b"d", second, mtime=9)
-    assert [(group.keep, group.paths) for group in exact_duplicates(shelf.db)] == [(b"/r/d", [b"/r/d", b"/r/c"])]
+def test_gone_files_are_not_listed_and_unhealthy_ones_not_kept(builder: CatalogBuilder) -> None:
+    first, second = builder.add_content("1"), builder.add_content("2")
+    builder.add_file(b"a", first)
+    builder.add_file(b"b", first, state="gone")
+    builder.add_file(b"c", second, state="pending", mtime=1)
+    builder.add_file(b"d", second, mtime=9)
+    assert [(group.keep, group.paths) for group in exact_duplicates(builder.db)] == [(b"/r/d", [b"/r/d", b"/r/c"])]
 
 
-def test_hard_links_free_no_bytes(shelf: Shelf) -> None:
-    linked, copied = shelf.content("1", bytes=900), shelf.content("2", bytes=5)
+def test_hard_links_free_no_bytes(builder: CatalogBuilder) -> None:
+    linked, copied = builder.add_content("1", bytes=900), builder.add_content("2", bytes=5)
     for name, content, inode in [
         (b"a", linked, 7),
         (b"b", linked, 7),
@@ -138,8 +142,8 @@ def test_hard_links_free_no_bytes(shelf: Shelf) -> None:
         (b"d", copied, 9),
         (b"e", copied, 9),
     ]:
-        shelf.file(name, content, inode=inode)
-    assert [(group.keep, group.bytes_freed) for group in exact_duplicates(shelf.db)] == [(b"/r/c", 5), (b"/r/a", 0)]
+        builder.add_file(name, content, inode=inode)
+    assert [(group.keep, group.bytes_freed) for group in exact_duplicates(builder.db)] == [(b"/r/c", 5), (b"/r/a", 0)]
 
 
 def angled(base: Floats, degrees: float) -> Floats:
@@ -161,16 +165,16 @@ def at(degrees: float) -> Floats:
 BOTH_METHODS = pytest.mark.parametrize("max_exact", [30_000, 0], ids=["products", "index"])
 
 
-def near_paths(shelf: Shelf, cosine: float, max_exact: int) -> list[list[bytes]]:
-    return [group.paths for group in near_duplicates(shelf.db, 1, cosine, shelf.folder, max_exact)]
+def near_paths(builder: CatalogBuilder, cosine: float, max_exact: int) -> list[list[bytes]]:
+    return [group.paths for group in near_duplicates(builder.db, 1, cosine, builder.folder, max_exact)]
 
 
 @BOTH_METHODS
-def test_near_images_are_grouped_with_the_best_first(shelf: Shelf, max_exact: int) -> None:
-    shelf.picture("small", at(3), width=10, height=10, bytes=5)
-    shelf.picture("large", at(0), width=100, height=100, bytes=700)
-    shelf.picture("other", at(90), width=50, height=50)
-    (group,) = near_duplicates(shelf.db, 1, 0.99, shelf.folder, max_exact)
+def test_near_images_are_grouped_with_the_best_first(builder: CatalogBuilder, max_exact: int) -> None:
+    builder.add_image("small", at(3), width=10, height=10, bytes=5)
+    builder.add_image("large", at(0), width=100, height=100, bytes=700)
+    builder.add_image("other", at(90), width=50, height=50)
+    (group,) = near_duplicates(builder.db, 1, 0.99, builder.folder, max_exact)
     assert (group.kind, group.paths, group.keep, group.bytes_freed) == (
         "near",
         [b"/r/large", b"/r/small"],
@@ -181,33 +185,33 @@ def test_near_images_are_grouped_with_the_best_first(shelf: Shelf, max_exact: in
 
 
 @BOTH_METHODS
-def test_a_pan_is_not_chained_into_one_group(shelf: Shelf, max_exact: int) -> None:
+def test_a_pan_is_not_chained_into_one_group(builder: CatalogBuilder, max_exact: int) -> None:
     for step in range(12):
-        shelf.picture(f"pan{step:02}", at(step * 5), width=1000 - step, height=1000)
-    groups = near_paths(shelf, float(np.cos(np.radians(11))), max_exact)
+        builder.add_image(f"pan{step:02}", at(step * 5), width=1000 - step, height=1000)
+    groups = near_paths(builder, float(np.cos(np.radians(11))), max_exact)
     assert groups == [[b"/r/pan%02d" % (start + step) for step in range(3)] for start in (0, 3, 6, 9)]
 
 
 @BOTH_METHODS
-def test_all_ok_copies_of_a_near_image_are_listed(shelf: Shelf, max_exact: int) -> None:
-    shelf.picture("a", at(0), width=9, height=9, bytes=50)
-    shelf.picture("b", at(1), bytes=30)
-    shelf.file(b"b2", 2)
-    shelf.file(b"b3", 2, state="rejected")
-    deleted = shelf.picture("c", at(2), bytes=30)
-    shelf.flip(deleted, live=False)
-    pending = shelf.content("d")
-    shelf.file(b"d", pending, state="pending")
-    shelf.vector(pending, at(1))
-    (group,) = near_duplicates(shelf.db, 1, 0.9, shelf.folder, max_exact)
+def test_all_ok_copies_of_a_near_image_are_listed(builder: CatalogBuilder, max_exact: int) -> None:
+    builder.add_image("a", at(0), width=9, height=9, bytes=50)
+    builder.add_image("b", at(1), bytes=30)
+    builder.add_file(b"b2", 2)
+    builder.add_file(b"b3", 2, state="rejected")
+    deleted = builder.add_image("c", at(2), bytes=30)
+    builder.set_live(deleted, live=False)
+    pending = builder.add_content("d")
+    builder.add_file(b"d", pending, state="pending")
+    builder.add_vector(pending, at(1))
+    (group,) = near_duplicates(builder.db, 1, 0.9, builder.folder, max_exact)
     assert (group.paths, group.bytes_freed) == ([b"/r/a", b"/r/b", b"/r/b2"], 60)
 
 
 @BOTH_METHODS
 @pytest.mark.parametrize("count", [0, 1, 3])
-def test_without_near_images_there_are_no_groups(shelf: Shelf, max_exact: int, count: int) -> None:
-    shelf.pictures(np.eye(DIMS, dtype=np.float32)[:count])
-    assert near_paths(shelf, 0.9, max_exact) == []
+def test_without_near_images_there_are_no_groups(builder: CatalogBuilder, max_exact: int, count: int) -> None:
+    builder.add_images(np.eye(DIMS, dtype=np.float32)[:count])
+    assert near_paths(builder, 0.9, max_exact) == []
 
 
 def clustered(seed: int) -> Floats:
@@ -221,13 +225,13 @@ def clustered(seed: int) -> Floats:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_both_methods_agree_and_members_are_near_their_centre(
-    shelf: Shelf, seed: int, monkeypatch: pytest.MonkeyPatch
+    builder: CatalogBuilder, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("catalog.duplicates.clustering.BLOCK_ROWS", 64)
     vectors = clustered(seed)
-    shelf.pictures(vectors)
+    builder.add_images(vectors)
     by_products, by_index = (
-        list(near_duplicates(shelf.db, 1, 0.93, shelf.folder, max_exact)) for max_exact in (30_000, 0)
+        list(near_duplicates(builder.db, 1, 0.93, builder.folder, max_exact)) for max_exact in (30_000, 0)
     )
     assert [(group.keep, group.paths) for group in by_products] == [(group.keep, group.paths) for group in by_index]
     assert [g.cosine for g in by_products] == pytest.approx([g.cosine for g in by_index], abs=1e-5)
@@ -245,10 +249,10 @@ def test_both_methods_agree_and_members_are_near_their_centre(
 
 
 @BOTH_METHODS
-def test_many_copies_of_one_image_form_one_group(shelf: Shelf, max_exact: int) -> None:
+def test_many_copies_of_one_image_form_one_group(builder: CatalogBuilder, max_exact: int) -> None:
     """There are more copies than the first query to the index returns."""
-    shelf.pictures(np.concatenate([np.repeat(directions(1), 150, axis=0), directions(50, seed=4)]))
-    (group,) = near_duplicates(shelf.db, 1, 0.99, shelf.folder, max_exact)
+    builder.add_images(np.concatenate([np.repeat(directions(1), 150, axis=0), directions(50, seed=4)]))
+    (group,) = near_duplicates(builder.db, 1, 0.99, builder.folder, max_exact)
     assert len(group.paths) == 150
 
 
@@ -262,15 +266,17 @@ def test_the_block_size_does_not_change_the_clusters(monkeypatch: pytest.MonkeyP
         ]
 
 
-def test_the_index_is_brought_up_to_date_and_not_written(shelf: Shelf) -> None:
-    shelf.pictures(directions(20))
-    index = load_current_index(shelf.db, shelf.folder, 1, shelf.digest, DIMS)
-    assert set(index.live_ids().tolist()) == shelf.live()
-    assert not list(shelf.folder.glob("index-*"))
-    assert NearPairFinder(shelf.db, 1, index, 0.9999).pairs().left.tolist() == []
+def test_the_index_is_brought_up_to_date_and_not_written(builder: CatalogBuilder) -> None:
+    builder.add_images(directions(20))
+    index = load_current_index(builder.db, builder.folder, 1, builder.digest, DIMS)
+    assert set(index.live_ids().tolist()) == builder.live_ids()
+    assert not list(builder.folder.glob("index-*"))
+    assert NearPairFinder(builder.db, 1, index, 0.9999).pairs().left.tolist() == []
 
 
 @pytest.mark.parametrize(("model", "threshold"), [(2, 0.9), (1, 0.0), (1, 1.1), (1, float("nan"))])
-def test_an_unknown_model_or_invalid_threshold_is_refused(shelf: Shelf, model: int, threshold: float) -> None:
+def test_an_unknown_model_or_invalid_threshold_is_refused(
+    builder: CatalogBuilder, model: int, threshold: float
+) -> None:
     with pytest.raises(UsageError):
-        list(near_duplicates(shelf.db, model, threshold, shelf.folder))
+        list(near_duplicates(builder.db, model, threshold, builder.folder))

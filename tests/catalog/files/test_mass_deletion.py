@@ -26,14 +26,14 @@ from catalog.filesystem.mounts import read_mounts
 from catalog.filesystem.volume_identity import observe_volume
 from catalog.store.roots import drop_root
 from catalog.store.volumes import Volume, adopt_volume, all_volumes, update_volume
-from tests.support.catalog_on_disk import Shelf
+from tests.support.catalog_on_disk import Collection
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Iterator[Shelf]:
-    shelf = Shelf(tmp_path)
-    yield shelf
-    shelf.database.close()
+def collection(tmp_path: Path) -> Iterator[Collection]:
+    collection = Collection(tmp_path)
+    yield collection
+    collection.database.close()
 
 
 @pytest.mark.parametrize(
@@ -72,120 +72,127 @@ def test_limit_for_a_loss(
     assert exceeds_limit(Loss(missed, known, recent, peak), percent, accepted) is exceeded
 
 
-def count_missed(shelf: Shelf, *names: str) -> int:
-    return len(list(missed_files(shelf.database, 1, map(shelf.path, names))))
+def count_missed(collection: Collection, *names: str) -> int:
+    return len(list(missed_files(collection.database, 1, map(collection.path, names))))
 
 
-def test_a_directory_counts_with_all_its_files(shelf: Shelf) -> None:
+def test_a_directory_counts_with_all_its_files(collection: Collection) -> None:
     for name in ("a/1", "a/b/2", "ab/3"):
-        shelf.put(name)
-    assert count_known_files(shelf.database, 1) == 3
-    assert count_missed(shelf, "a") == 2
-    assert count_missed(shelf, "ab/3", "a/1") == 2
+        collection.add_file(name)
+    assert count_known_files(collection.database, 1) == 3
+    assert count_missed(collection, "a") == 2
+    assert count_missed(collection, "ab/3", "a/1") == 2
 
 
-def test_a_file_that_was_never_read_is_not_counted(shelf: Shelf) -> None:
-    shelf.put("a")
-    open(shelf.path("b"), "wb").close()
-    shelf.see("b")
-    assert count_known_files(shelf.database, 1) == 1
-    assert count_missed(shelf, "a", "b") == 1
+def test_a_file_that_was_never_read_is_not_counted(collection: Collection) -> None:
+    collection.add_file("a")
+    open(collection.path("b"), "wb").close()
+    collection.record_sighting("b")
+    assert count_known_files(collection.database, 1) == 1
+    assert count_missed(collection, "a", "b") == 1
 
 
-def test_a_renamed_file_is_not_missing(shelf: Shelf) -> None:
+def test_a_renamed_file_is_not_missing(collection: Collection) -> None:
     """Not even a rejected one, whose row does not follow the inode."""
     for name in ("a/1", "a/2"):
-        shelf.put(name)
-    shelf.database.run("UPDATE file SET state = 'rejected', reason = 'damaged'")
-    os.rename(shelf.path("a"), shelf.path("z"))
-    assert count_missed(shelf, "a") == 2
-    shelf.see("z/1")
-    assert count_missed(shelf, "a") == 1
+        collection.add_file(name)
+    collection.database.run("UPDATE file SET state = 'rejected', reason = 'damaged'")
+    os.rename(collection.path("a"), collection.path("z"))
+    assert count_missed(collection, "a") == 2
+    collection.record_sighting("z/1")
+    assert count_missed(collection, "a") == 1
 
 
-def test_missing_hard_links_of_one_file_all_count(shelf: Shelf) -> None:
-    shelf.put("a")
-    os.link(shelf.path("a"), shelf.path("b"))
-    os.utime(shelf.path("a"))
-    shelf.see("a")
-    shelf.see("b")
-    shelf.database.run("UPDATE file SET state = 'ok', due = NULL, content = (SELECT id FROM content)")
-    assert count_missed(shelf, "a") == 0  # its other name exists
-    os.unlink(shelf.path("a"))
-    os.unlink(shelf.path("b"))
-    assert count_missed(shelf, "a", "b") == 2
+def test_missing_hard_links_of_one_file_all_count(collection: Collection) -> None:
+    collection.add_file("a")
+    os.link(collection.path("a"), collection.path("b"))
+    os.utime(collection.path("a"))
+    collection.record_sighting("a")
+    collection.record_sighting("b")
+    collection.database.run("UPDATE file SET state = 'ok', due = NULL, content = (SELECT id FROM content)")
+    assert count_missed(collection, "a") == 0  # its other name exists
+    os.unlink(collection.path("a"))
+    os.unlink(collection.path("b"))
+    assert count_missed(collection, "a", "b") == 2
 
 
-def test_losses_within_a_day_add_up_until_they_are_accepted(shelf: Shelf) -> None:
+def test_losses_within_a_day_add_up_until_they_are_accepted(collection: Collection) -> None:
     for name in ("a", "b", "c"):
-        shelf.put(name)
-        os.unlink(shelf.path(name))
-    assert record_missed_files(shelf.database, shelf.root, False, [shelf.path("a")], 1000.0) == 1
-    assert record_missed_files(shelf.database, shelf.root, False, [shelf.path("a"), shelf.path("b")], 1001.0) == 1
-    record_full_scan(shelf.database, 1, 1001.0)
-    assert recent_scan_counts(shelf.database, shelf.root, 1001.0) == (2, 1)
-    assert recent_scan_counts(shelf.database, shelf.root, 1000.5 + WINDOW_SECONDS) == (1, 1)
-    assert recent_scan_counts(shelf.database, b"/elsewhere", 1001.0) == (0, 0)
-    hold_volume(shelf.database, 1, Loss(1, 1), 1002.0)
-    assert accept_loss(shelf.database, shelf.root, 1002.0) == 1
-    adopt_volume(shelf.database, shelf.root, "root", observe_volume(shelf.root, read_mounts()), 1002.0)
-    assert record_missed_files(shelf.database, shelf.root, True, [shelf.path("c")], 1003.0) == 1
-    assert recent_scan_counts(shelf.database, shelf.root, 1003.0) == (0, 0)
+        collection.add_file(name)
+        os.unlink(collection.path(name))
+    assert record_missed_files(collection.database, collection.root, False, [collection.path("a")], 1000.0) == 1
+    assert (
+        record_missed_files(
+            collection.database, collection.root, False, [collection.path("a"), collection.path("b")], 1001.0
+        )
+        == 1
+    )
+    record_full_scan(collection.database, 1, 1001.0)
+    assert recent_scan_counts(collection.database, collection.root, 1001.0) == (2, 1)
+    assert recent_scan_counts(collection.database, collection.root, 1000.5 + WINDOW_SECONDS) == (1, 1)
+    assert recent_scan_counts(collection.database, b"/elsewhere", 1001.0) == (0, 0)
+    hold_volume(collection.database, 1, Loss(1, 1), 1002.0)
+    assert accept_loss(collection.database, collection.root, 1002.0) == 1
+    adopt_volume(collection.database, collection.root, "root", observe_volume(collection.root, read_mounts()), 1002.0)
+    assert record_missed_files(collection.database, collection.root, True, [collection.path("c")], 1003.0) == 1
+    assert recent_scan_counts(collection.database, collection.root, 1003.0) == (0, 0)
 
 
-def only_volume(shelf: Shelf) -> Volume:
-    (volume,) = all_volumes(shelf.database)
+def only_volume(collection: Collection) -> Volume:
+    (volume,) = all_volumes(collection.database)
     return volume
 
 
-def observe_again(shelf: Shelf) -> str:
-    return update_volume(shelf.database, only_volume(shelf), observe_volume(shelf.root, read_mounts()), 5.0)
+def observe_again(collection: Collection) -> str:
+    return update_volume(
+        collection.database, only_volume(collection), observe_volume(collection.root, read_mounts()), 5.0
+    )
 
 
-def test_files_of_a_held_volume_are_not_declared_gone(shelf: Shelf) -> None:
-    shelf.put("a")
-    hold_volume(shelf.database, 1, Loss(8123, 10000), 2.0)
-    held = only_volume(shelf)
+def test_files_of_a_held_volume_are_not_declared_gone(collection: Collection) -> None:
+    collection.add_file("a")
+    hold_volume(collection.database, 1, Loss(8123, 10000), 2.0)
+    held = only_volume(collection)
     assert (held.away, held.held, held.in_place) == ("a scan missed 8,123 of 10,000 files", True, True)
-    os.unlink(shelf.path("a"))
-    assert record_missing_path(shelf.database, shelf.path("a"), 3.0) == 0
-    assert observe_again(shelf) == ""
-    assert only_volume(shelf) == held
-    hold_volume(shelf.database, 1, Loss(8000, 10000), 4.0)
-    assert (only_volume(shelf).missed, only_volume(shelf).since) == (8000, held.since)
-    release_volume(shelf.database, 1, 5.0)
-    assert (only_volume(shelf).away, only_volume(shelf).held) == (None, False)
-    assert record_missing_path(shelf.database, shelf.path("a"), 6.0) == 1
+    os.unlink(collection.path("a"))
+    assert record_missing_path(collection.database, collection.path("a"), 3.0) == 0
+    assert observe_again(collection) == ""
+    assert only_volume(collection) == held
+    hold_volume(collection.database, 1, Loss(8000, 10000), 4.0)
+    assert (only_volume(collection).missed, only_volume(collection).since) == (8000, held.since)
+    release_volume(collection.database, 1, 5.0)
+    assert (only_volume(collection).away, only_volume(collection).held) == (None, False)
+    assert record_missing_path(collection.database, collection.path("a"), 6.0) == 1
 
 
-def test_a_held_volume_that_goes_away_comes_back_held(shelf: Shelf) -> None:
-    shelf.put("a")
-    hold_volume(shelf.database, 1, Loss(30, 40), 2.0)
-    os.rename(shelf.root, shelf.root + b".away")
-    observe_again(shelf)
-    assert (only_volume(shelf).away, only_volume(shelf).in_place) == ("no such file or directory", False)
-    hold_volume(shelf.database, 1, Loss(31, 40), 2.5)  # a scan that ended meanwhile
-    os.rename(shelf.root + b".away", shelf.root)
-    observe_again(shelf)
-    assert only_volume(shelf).away == "a scan missed 31 of 40 files"
-    drop_root(shelf.database, only_volume(shelf), 3.0)
-    assert not only_volume(shelf).in_place
-    observe_again(shelf)
-    assert only_volume(shelf).in_place and only_volume(shelf).held
+def test_a_held_volume_that_goes_away_comes_back_held(collection: Collection) -> None:
+    collection.add_file("a")
+    hold_volume(collection.database, 1, Loss(30, 40), 2.0)
+    os.rename(collection.root, collection.root + b".away")
+    observe_again(collection)
+    assert (only_volume(collection).away, only_volume(collection).in_place) == ("no such file or directory", False)
+    hold_volume(collection.database, 1, Loss(31, 40), 2.5)  # a scan that ended meanwhile
+    os.rename(collection.root + b".away", collection.root)
+    observe_again(collection)
+    assert only_volume(collection).away == "a scan missed 31 of 40 files"
+    drop_root(collection.database, only_volume(collection), 3.0)
+    assert not only_volume(collection).in_place
+    observe_again(collection)
+    assert only_volume(collection).in_place and only_volume(collection).held
 
 
-def test_a_held_volume_with_a_new_identity_stays_held(shelf: Shelf) -> None:
+def test_a_held_volume_with_a_new_identity_stays_held(collection: Collection) -> None:
     """A copied disk is adopted if most of a sample of files is there, but not released."""
-    shelf.put("a")
-    hold_volume(shelf.database, 1, Loss(30, 40), 2.0)
-    copy = shelf.root + b".copy"
-    shutil.copytree(shelf.root, copy)
-    shutil.rmtree(shelf.root)
-    os.rename(copy, shelf.root)
-    with open(os.path.join(shelf.root, b".catalogd-root"), "w") as marker:
+    collection.add_file("a")
+    hold_volume(collection.database, 1, Loss(30, 40), 2.0)
+    copy = collection.root + b".copy"
+    shutil.copytree(collection.root, copy)
+    shutil.rmtree(collection.root)
+    os.rename(copy, collection.root)
+    with open(os.path.join(collection.root, b".catalogd-root"), "w") as marker:
         marker.write("another\n")
-    observe_again(shelf)
-    assert only_volume(shelf).identity == "marker=another"
-    assert only_volume(shelf).away == "a scan missed 30 of 40 files"
-    observe_again(shelf)
-    assert only_volume(shelf).away == "a scan missed 30 of 40 files"
+    observe_again(collection)
+    assert only_volume(collection).identity == "marker=another"
+    assert only_volume(collection).away == "a scan missed 30 of 40 files"
+    observe_again(collection)
+    assert only_volume(collection).away == "a scan missed 30 of 40 files"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from catalog.filesystem.stat_signature import Signature, make_signature
 from catalog.store.database import Database
-from tests.support.catalog_rows import Shelf
+from tests.support.catalog_rows import CatalogBuilder
 
 Numbers = tuple[int, int, int, int]
 S = 10**9
@@ -33,10 +33,10 @@ ordinary = st.tuples(*(st.integers(0 if at in (0, 3) else -(1 << 63), (1 << 63) 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """A catalog with one file."""
-    shelf = Shelf(tmp_path_factory.mktemp("state"))
-    shelf.file(b"a", shelf.content("a"))
-    yield shelf.db
-    shelf.db.close()
+    builder = CatalogBuilder(tmp_path_factory.mktemp("state"))
+    builder.add_file(b"a", builder.add_content("a"))
+    yield builder.db
+    builder.db.close()
 
 
 def equal_in_tables(database: Database, one: Signature, other: Signature) -> list[int]:

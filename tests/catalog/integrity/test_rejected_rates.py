@@ -12,15 +12,15 @@ from catalog.files.results import accept_file, ensure_content, reject_file
 from catalog.filesystem.stat_signature import Signature
 from catalog.integrity.rejected import DAY_SECONDS, DamageRate, damage_rates, wilson_lower_bound
 from models.decode.reason import RejectReason
-from tests.support.catalog_on_disk import Shelf
+from tests.support.catalog_on_disk import Collection
 from tests.support.running_service import RunningService, picture
 
 NOW = 20_000 * DAY_SECONDS + 4000.0
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Iterator[Shelf]:
-    made = Shelf(tmp_path)
+def collection(tmp_path: Path) -> Iterator[Collection]:
+    made = Collection(tmp_path)
     yield made
     made.database.close()
 
@@ -58,12 +58,12 @@ def test_the_lower_bound_satisfies_wilsons_definition(damaged: int, files: int) 
 class Desk:
     """Records sightings and results of files."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self.shelf, self.database = shelf, shelf.database
+    def __init__(self, collection: Collection) -> None:
+        self.collection, self.database = collection, collection.database
 
     def seen(self, name: str, version: int = 1) -> tuple[int, Signature]:
         sign = Signature(10, version, version, 7)
-        record_sighting(self.database, Sighting(self.shelf.path(name), sign, 1.0), NOW)
+        record_sighting(self.database, Sighting(self.collection.path(name), sign, 1.0), NOW)
         ((id_,),) = self.database.rows("SELECT id FROM file WHERE name = ?", os.fsencode(name))
         return id_, sign
 
@@ -84,8 +84,8 @@ class Desk:
         return [(rate.files, rate.damaged) for rate in damage_rates(self.database, NOW, days)]
 
 
-def test_only_first_readings_and_new_bytes_count(shelf: Shelf) -> None:
-    desk = Desk(shelf)
+def test_only_first_readings_and_new_bytes_count(collection: Collection) -> None:
+    desk = Desk(collection)
     desk.well("a")
     desk.bad("b")
     assert desk.counts() == [(2, 1)]
@@ -95,7 +95,7 @@ def test_only_first_readings_and_new_bytes_count(shelf: Shelf) -> None:
     assert desk.counts() == [(3, 1)]
     desk.bad("a", version=4, data=4)  # overwritten with damage
     assert desk.counts() == [(4, 2)]
-    shelf.database.run("UPDATE file SET state = 'pending', reason = NULL, due = 1.0 WHERE name = x'61'")
+    collection.database.run("UPDATE file SET state = 'pending', reason = NULL, due = 1.0 WHERE name = x'61'")
     desk.bad("a", version=4, data=4)  # another model has everything read again
     assert desk.counts() == [(4, 2)]
     desk.bad("text", RejectReason.NOT_IMAGE, data=5)
@@ -103,28 +103,28 @@ def test_only_first_readings_and_new_bytes_count(shelf: Shelf) -> None:
     assert desk.counts() == [(4, 2)]
 
 
-def test_a_file_that_crashes_the_decoder_counts_once(shelf: Shelf) -> None:
-    desk = Desk(shelf)
+def test_a_file_that_crashes_the_decoder_counts_once(collection: Collection) -> None:
+    desk = Desk(collection)
     desk.bad("evil", RejectReason.CRASH, data=None)
     desk.bad("evil", RejectReason.CRASH, data=None)  # tried again a day later
-    found = shelf.database.rows("SELECT files, damaged FROM intake")
+    found = collection.database.rows("SELECT files, damaged FROM intake")
     assert found == [(1, 1)]
 
 
-def test_bit_rot_is_not_counted_as_intake(shelf: Shelf) -> None:
-    desk = Desk(shelf)
+def test_bit_rot_is_not_counted_as_intake(collection: Collection) -> None:
+    desk = Desk(collection)
     desk.well("a")
-    shelf.database.run("UPDATE file SET state = 'pending', due = 1.0, betrayed = 1")
+    collection.database.run("UPDATE file SET state = 'pending', due = 1.0, betrayed = 1")
     desk.bad("a")
     assert desk.counts() == [(1, 0)]
 
 
-def test_rates_are_by_utc_day_within_the_range(shelf: Shelf) -> None:
-    desk = Desk(shelf)
+def test_rates_are_by_utc_day_within_the_range(collection: Collection) -> None:
+    desk = Desk(collection)
     for number, day in enumerate((0, 3, 6, 7, -365)):
         desk.well(f"{number}", data=number + 10, now=NOW - day * DAY_SECONDS)
     assert desk.counts(days=7) == [(1, 0)] * 3
-    assert [rate.day for rate in damage_rates(shelf.database, NOW, 7)] == [20_000, 19_997, 19_994]
+    assert [rate.day for rate in damage_rates(collection.database, NOW, 7)] == [20_000, 19_997, 19_994]
 
 
 @pytest.mark.timeout(300)

@@ -8,42 +8,42 @@ from PIL import Image
 
 from catalog.duplicates.groups import near_duplicates
 from catalog.files.queries import FileFilter, count_suspects, matching_entries
-from tests.support.catalog_rows import DIMS, Shelf
+from tests.support.catalog_rows import DIMS, CatalogBuilder
 from tests.support.running_service import RunningService, picture
 
 REASON = "grey from row 300 of 3000"
 
 
 def test_suspects_are_listed_with_their_reason_unless_gone(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path)
-    sick = shelf.content("sick", format="jpeg", suspect=REASON)
-    shelf.file(b"a.jpg", sick)
-    shelf.file(b"copy.jpg", sick)
-    shelf.file(b"well.jpg", shelf.content("well", format="jpeg"))
-    shelf.file(b"lost.jpg", shelf.content("lost", suspect=REASON), state="gone")
-    shelf.file(b"worse.jpg", shelf.content("worse", suspect=REASON), state="rejected")
-    found = list(matching_entries(shelf.db, FileFilter(suspect=True)))
+    builder = CatalogBuilder(tmp_path)
+    sick = builder.add_content("sick", format="jpeg", suspect=REASON)
+    builder.add_file(b"a.jpg", sick)
+    builder.add_file(b"copy.jpg", sick)
+    builder.add_file(b"well.jpg", builder.add_content("well", format="jpeg"))
+    builder.add_file(b"lost.jpg", builder.add_content("lost", suspect=REASON), state="gone")
+    builder.add_file(b"worse.jpg", builder.add_content("worse", suspect=REASON), state="rejected")
+    found = list(matching_entries(builder.db, FileFilter(suspect=True)))
     assert [(entry.name, entry.state, entry.reason, entry.detail) for entry in found] == [
         (b"a.jpg", "ok", "suspect", REASON),
         (b"copy.jpg", "ok", "suspect", REASON),
     ]
-    assert count_suspects(shelf.db) == 2
-    every = {entry.name: (entry.state, entry.reason) for entry in matching_entries(shelf.db, FileFilter())}
+    assert count_suspects(builder.db) == 2
+    every = {entry.name: (entry.state, entry.reason) for entry in matching_entries(builder.db, FileFilter())}
     assert every[b"a.jpg"] == ("ok", "suspect")
     assert every[b"well.jpg"] == ("ok", None)
     assert every[b"worse.jpg"] == ("rejected", "damaged")
     for wanted, count in ((FileFilter(suspect=True, name="COPY"), 1), (FileFilter(suspect=True, format="png"), 0)):
-        assert len(list(matching_entries(shelf.db, wanted))) == count
+        assert len(list(matching_entries(builder.db, wanted))) == count
     for folder, count in ((b"/r", 2), (b"/", 2), (b"/r/sub", 0), (b"/elsewhere", 0)):
-        assert len(list(matching_entries(shelf.db, FileFilter(suspect=True, below=folder)))) == count, folder
+        assert len(list(matching_entries(builder.db, FileFilter(suspect=True, below=folder)))) == count, folder
 
 
 def test_of_two_near_duplicates_the_sound_one_is_kept(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path)
+    builder = CatalogBuilder(tmp_path)
     look = np.eye(DIMS, dtype=np.float32)[0]
-    shelf.picture("large but grey below", look, width=4000, height=3000, suspect=REASON)
-    shelf.picture("sound", look, width=800, height=600)
-    (group,) = near_duplicates(shelf.db, 1, 0.9, tmp_path)
+    builder.add_image("large but grey below", look, width=4000, height=3000, suspect=REASON)
+    builder.add_image("sound", look, width=800, height=600)
+    (group,) = near_duplicates(builder.db, 1, 0.9, tmp_path)
     assert group.keep == b"/r/sound"
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from catalog.store import vectors
 from catalog.store.vectors import exact_nearest_each, pack_vectors, unpack_vectors, vector_changes_after
-from tests.support.catalog_rows import DIMS, Shelf, directions
+from tests.support.catalog_rows import DIMS, CatalogBuilder, directions
 from tests.support.exact_search import exact_nearest
 
 
@@ -34,10 +34,10 @@ def test_exact_search_agrees_with_numpy_at_any_block_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int
 ) -> None:
     monkeypatch.setattr(vectors, "BLOCK_ROWS", block)
-    shelf, stored = Shelf(tmp_path), directions(40)
-    ids = shelf.pictures(stored)
+    builder, stored = CatalogBuilder(tmp_path), directions(40)
+    ids = builder.add_images(stored)
     queries = directions(3, seed=1)
-    found = exact_nearest_each(shelf.db, 1, DIMS, queries, 5)
+    found = exact_nearest_each(builder.db, 1, DIMS, queries, 5)
     for query, hits in zip(queries, found, strict=True):
         expected = np.argsort(-(stored @ query), kind="stable")[:5]
         assert [hit.id for hit in hits] == [ids[at] for at in expected]
@@ -45,33 +45,33 @@ def test_exact_search_agrees_with_numpy_at_any_block_size(
 
 
 def test_exact_search_returns_contents_and_skips_dead_vectors_and_other_models(tmp_path: Path) -> None:
-    shelf, stored = Shelf(tmp_path), directions(3)
-    shelf.content("shifts the content ids away from the vector ids")
-    ids = shelf.pictures(stored)
-    shelf.flip(ids[0], live=False)
-    shelf.db.run("INSERT INTO model VALUES (2, 'd2', 'other', ?, 'cpu', 1.0, 0.0, NULL, NULL)", DIMS)
-    shelf.db.run(
+    builder, stored = CatalogBuilder(tmp_path), directions(3)
+    builder.add_content("shifts the content ids away from the vector ids")
+    ids = builder.add_images(stored)
+    builder.set_live(ids[0], live=False)
+    builder.db.run("INSERT INTO model VALUES (2, 'd2', 'other', ?, 'cpu', 1.0, 0.0, NULL, NULL)", DIMS)
+    builder.db.run(
         "INSERT INTO vector(content, model, seq, live, data) VALUES (1, 2, 99, 1, ?)", pack_vectors(stored[:1])[0]
     )
-    hits = exact_nearest(shelf.db, 1, DIMS, stored[0], 10)
+    hits = exact_nearest(builder.db, 1, DIMS, stored[0], 10)
     assert {hit.id for hit in hits} == set(ids[1:])
     assert all(hit.content == hit.id + 1 for hit in hits)
 
 
 def test_equal_cosines_come_by_ascending_id_for_any_k(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path)
-    ids = shelf.pictures(np.repeat(directions(1), 6, axis=0))
-    assert exact_nearest(shelf.db, 1, DIMS, directions(1)[0], 0) == []
-    assert [hit.id for hit in exact_nearest(shelf.db, 1, DIMS, directions(1)[0], 9)] == ids
+    builder = CatalogBuilder(tmp_path)
+    ids = builder.add_images(np.repeat(directions(1), 6, axis=0))
+    assert exact_nearest(builder.db, 1, DIMS, directions(1)[0], 0) == []
+    assert [hit.id for hit in exact_nearest(builder.db, 1, DIMS, directions(1)[0], 9)] == ids
 
 
 def test_the_change_log_gives_the_latest_state_of_each_row_by_seq(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path)
-    ids = shelf.pictures(directions(3))
-    shelf.flip(ids[0], live=False)
-    changes = vector_changes_after(shelf.db, 1, 1, 10)
+    builder = CatalogBuilder(tmp_path)
+    ids = builder.add_images(directions(3))
+    builder.set_live(ids[0], live=False)
+    changes = vector_changes_after(builder.db, 1, 1, 10)
     assert [(change.id, change.live) for change in changes] == [(ids[1], True), (ids[2], True), (ids[0], False)]
-    assert vector_changes_after(shelf.db, 1, changes[-1].seq, 10) == []
+    assert vector_changes_after(builder.db, 1, changes[-1].seq, 10) == []
 
 
 @settings(deadline=None)
@@ -79,13 +79,13 @@ def test_the_change_log_gives_the_latest_state_of_each_row_by_seq(tmp_path: Path
 def test_the_change_log_never_splits_a_seq(
     tmp_path_factory: pytest.TempPathFactory, seqs: list[int], limit: int
 ) -> None:
-    shelf = Shelf(tmp_path_factory.mktemp("shelf"))
-    ids = shelf.pictures(directions(len(seqs)))
+    builder = CatalogBuilder(tmp_path_factory.mktemp("state"))
+    ids = builder.add_images(directions(len(seqs)))
     for id, seq in zip(ids, seqs, strict=True):
-        shelf.db.run("UPDATE vector SET seq = ? WHERE id = ?", seq, id)
+        builder.db.run("UPDATE vector SET seq = ? WHERE id = ?", seq, id)
     seen, after = [], 0
-    while changes := vector_changes_after(shelf.db, 1, after, limit):
+    while changes := vector_changes_after(builder.db, 1, after, limit):
         seen += [change.id for change in changes]
         after = changes[-1].seq
     assert sorted(seen) == ids
-    shelf.db.close()
+    builder.db.close()

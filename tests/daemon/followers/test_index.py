@@ -15,7 +15,7 @@ from catalog.similarity import index_tail
 from catalog.store.vectors import Floats, unpack_vectors
 from daemon.followers import index as follower_module
 from daemon.followers.index import IndexFollower
-from tests.support.catalog_rows import DIMS, Shelf, directions
+from tests.support.catalog_rows import DIMS, CatalogBuilder, directions
 from tests.support.exact_search import exact_nearest
 from tests.support.waiting import wait_until
 
@@ -28,14 +28,14 @@ class Clock:
         return self.now
 
 
-def started(shelf: Shelf, clock: Clock | None = None) -> IndexFollower:
-    follower = IndexFollower(shelf.path, shelf.folder, 1, shelf.digest, shelf.dims, clock=clock or Clock())
+def started(builder: CatalogBuilder, clock: Clock | None = None) -> IndexFollower:
+    follower = IndexFollower(builder.path, builder.folder, 1, builder.digest, builder.dims, clock=clock or Clock())
     follower.start()
     return follower
 
 
-def caught_up(shelf: Shelf, clock: Clock | None = None) -> IndexFollower:
-    follower = started(shelf, clock)
+def caught_up(builder: CatalogBuilder, clock: Clock | None = None) -> IndexFollower:
+    follower = started(builder, clock)
     while follower.step():
         pass
     return follower
@@ -47,124 +47,124 @@ def live_ids(follower: IndexFollower) -> set[int]:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Iterator[Shelf]:
-    made = Shelf(tmp_path)
+def builder(tmp_path: Path) -> Iterator[CatalogBuilder]:
+    made = CatalogBuilder(tmp_path)
     yield made
     made.db.close()
 
 
-def test_the_index_of_an_empty_catalog_is_empty(shelf: Shelf) -> None:
-    follower = caught_up(shelf)
+def test_the_index_of_an_empty_catalog_is_empty(builder: CatalogBuilder) -> None:
+    follower = caught_up(builder)
     assert (follower.size, follower.seq, follower.lag) == (0, 0, 0)
     assert follower.search(directions(1)[0], 5).hits == []
 
 
-def test_steps_apply_new_changes_and_report_the_lag(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_steps_apply_new_changes_and_report_the_lag(builder: CatalogBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follower_module, "STEP_ROWS", 10)
-    ids = shelf.pictures(directions(25))
-    follower = started(shelf)
+    ids = builder.add_images(directions(25))
+    follower = started(builder)
     assert (follower.lag, follower.step(), follower.size, follower.lag) == (25, 10, 10, 15)
     assert [follower.step() for _ in range(3)] == [10, 5, 0]
-    shelf.flip(ids[3], live=False)
+    builder.set_live(ids[3], live=False)
     assert (follower.lag, follower.step(), follower.lag) == (1, 1, 0)
-    assert live_ids(follower) == shelf.live() == set(ids) - {ids[3]}
-    shelf.flip(ids[3], live=True)
+    assert live_ids(follower) == builder.live_ids() == set(ids) - {ids[3]}
+    builder.set_live(ids[3], live=True)
     follower.step()
     assert live_ids(follower) == set(ids)
 
 
-def test_a_vector_of_another_length_does_not_end_the_follower(shelf: Shelf) -> None:
-    ids = shelf.pictures(directions(5))
-    shelf.db.run("UPDATE vector SET data = zeroblob(1) WHERE id = ?", ids[2])
-    follower = caught_up(shelf)
+def test_a_vector_of_another_length_does_not_end_the_follower(builder: CatalogBuilder) -> None:
+    ids = builder.add_images(directions(5))
+    builder.db.run("UPDATE vector SET data = zeroblob(1) WHERE id = ?", ids[2])
+    follower = caught_up(builder)
     assert (follower.size, follower.lag) == (5, 0)
     ((nearest, _),) = follower.search(directions(5)[1], 1).hits
     assert nearest == ids[1]
 
 
-def test_a_dead_vector_is_skipped_until_it_is_live(shelf: Shelf) -> None:
-    content = shelf.content("early")
-    id = shelf.vector(content, directions(1)[0], live=False)
-    follower = caught_up(shelf)
+def test_a_dead_vector_is_skipped_until_it_is_live(builder: CatalogBuilder) -> None:
+    content = builder.add_content("early")
+    id = builder.add_vector(content, directions(1)[0], live=False)
+    follower = caught_up(builder)
     assert (follower.size, follower.seq) == (0, 1)
-    shelf.file(b"early", content)
+    builder.add_file(b"early", content)
     assert follower.step() == 1
     assert live_ids(follower) == {id}
 
 
-def test_search_agrees_with_the_exact_search(shelf: Shelf) -> None:
-    shelf.content("shifts the content ids away from the vector ids")
-    shelf.pictures(directions(200))
-    follower = caught_up(shelf)
+def test_search_agrees_with_the_exact_search(builder: CatalogBuilder) -> None:
+    builder.add_content("shifts the content ids away from the vector ids")
+    builder.add_images(directions(200))
+    follower = caught_up(builder)
     for query in directions(5, seed=9):
-        expected = [(content, cosine) for _, content, cosine in exact_nearest(shelf.db, 1, DIMS, query, 7)]
+        expected = [(content, cosine) for _, content, cosine in exact_nearest(builder.db, 1, DIMS, query, 7)]
         found = follower.search(query, 7).hits
         assert [content for content, _ in found] == [content for content, _ in expected]
         assert [cosine for _, cosine in found] == pytest.approx([cosine for _, cosine in expected], abs=1e-5)
 
 
 @pytest.mark.parametrize("k", [-20, -1, 0])
-def test_a_search_for_no_contents_returns_none(shelf: Shelf, k: int) -> None:
-    shelf.pictures(directions(30))
-    follower = caught_up(shelf)
+def test_a_search_for_no_contents_returns_none(builder: CatalogBuilder, k: int) -> None:
+    builder.add_images(directions(30))
+    follower = caught_up(builder)
     assert follower.search(directions(1)[0], k).hits == []
     assert follower._current.query(directions(1), k)[0].shape == (1, 0)
 
 
-def test_a_query_with_invalid_numbers_ends(shelf: Shelf) -> None:
-    shelf.pictures(directions(30))
-    assert len(caught_up(shelf).search(np.full(DIMS, np.nan, np.float32), 5).hits) <= 5
+def test_a_query_with_invalid_numbers_ends(builder: CatalogBuilder) -> None:
+    builder.add_images(directions(30))
+    assert len(caught_up(builder).search(np.full(DIMS, np.nan, np.float32), 5).hits) <= 5
 
 
-def test_lag_is_available_before_start_and_after_close(shelf: Shelf) -> None:
-    shelf.pictures(directions(3))
-    follower = IndexFollower(shelf.path, shelf.folder, 1, shelf.digest, shelf.dims)
+def test_lag_is_available_before_start_and_after_close(builder: CatalogBuilder) -> None:
+    builder.add_images(directions(3))
+    follower = IndexFollower(builder.path, builder.folder, 1, builder.digest, builder.dims)
     assert follower.lag == 3
     follower.start()
     follower.finish()
     assert follower.lag == 0
-    assert snapshot.read_header(shelf.folder, shelf.digest).seq == 3  # type: ignore[union-attr]
+    assert snapshot.read_header(builder.folder, builder.digest).seq == 3  # type: ignore[union-attr]
 
 
-def test_finishing_does_not_wait_for_a_rebuild(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finishing_does_not_wait_for_a_rebuild(builder: CatalogBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follower_module, "STEP_ROWS", 4)
-    ids = shelf.pictures(directions(40))
-    follower = caught_up(shelf)
+    ids = builder.add_images(directions(40))
+    follower = caught_up(builder)
     for id in ids[:30]:
-        shelf.flip(id, live=False)
+        builder.set_live(id, live=False)
     while follower._next is None:
         follower.step()
-    shelf.pictures(directions(6, seed=3))
+    builder.add_images(directions(6, seed=3))
     follower.finish()
     assert (follower.lag, follower.size) == (0, 16)
-    again = caught_up(shelf)
-    assert live_ids(again) == shelf.live() and again._current.deleted_count == 0
+    again = caught_up(builder)
+    assert live_ids(again) == builder.live_ids() and again._current.deleted_count == 0
 
 
-def test_search_never_returns_contents_that_went_after_the_last_step(shelf: Shelf) -> None:
-    ids = shelf.pictures(directions(50))
-    follower = caught_up(shelf)
+def test_search_never_returns_contents_that_went_after_the_last_step(builder: CatalogBuilder) -> None:
+    ids = builder.add_images(directions(50))
+    follower = caught_up(builder)
     best = follower.search(directions(1)[0], 3).hits
     assert best[0][0] == 1
-    shelf.flip(ids[0], live=False)
+    builder.set_live(ids[0], live=False)
     assert follower.search(directions(1)[0], 2).hits == best[1:]
 
 
-def test_a_restart_applies_only_the_changes_after_the_snapshot(shelf: Shelf) -> None:
-    shelf.pictures(directions(30))
-    caught_up(shelf).save()
-    shelf.pictures(directions(4, seed=5))
-    follower = started(shelf)
+def test_a_restart_applies_only_the_changes_after_the_snapshot(builder: CatalogBuilder) -> None:
+    builder.add_images(directions(30))
+    caught_up(builder).save()
+    builder.add_images(directions(4, seed=5))
+    follower = started(builder)
     assert (follower.seq, follower.size, follower.lag, follower.note) == (30, 30, 4, None)
     assert follower.step() == 4
-    assert live_ids(follower) == shelf.live()
+    assert live_ids(follower) == builder.live_ids()
 
 
 @pytest.mark.parametrize("harm", ["absent", "bit", "cut", "dims"])
-def test_a_bad_snapshot_leads_to_a_rebuild_and_a_note(shelf: Shelf, harm: str) -> None:
-    shelf.pictures(directions(30))
-    caught_up(shelf).save()
-    payload = next(shelf.folder.glob("*.hnsw"))
+def test_a_bad_snapshot_leads_to_a_rebuild_and_a_note(builder: CatalogBuilder, harm: str) -> None:
+    builder.add_images(directions(30))
+    caught_up(builder).save()
+    payload = next(builder.folder.glob("*.hnsw"))
     whole = payload.read_bytes()
     if harm == "absent":
         payload.unlink()
@@ -173,24 +173,24 @@ def test_a_bad_snapshot_leads_to_a_rebuild_and_a_note(shelf: Shelf, harm: str) -
     elif harm == "cut":
         payload.write_bytes(whole[:-1])
     else:
-        shelf.dims = 8
-        shelf.db.run("UPDATE vector SET data = substr(data, 1, 16)")
-    follower = caught_up(shelf)
+        builder.dims = 8
+        builder.db.run("UPDATE vector SET data = substr(data, 1, 16)")
+    follower = caught_up(builder)
     words = {"absent": "cannot be read", "bit": "damaged", "cut": "truncated", "dims": "16 dimensions, not 8"}
     assert follower.note is not None and words[harm] in follower.note
-    assert live_ids(follower) == shelf.live()
+    assert live_ids(follower) == builder.live_ids()
     follower.save()
-    assert started(shelf).note is None
+    assert started(builder).note is None
 
 
-def test_the_snapshot_of_another_catalog_is_not_used(shelf: Shelf, tmp_path: Path) -> None:
+def test_the_snapshot_of_another_catalog_is_not_used(builder: CatalogBuilder, tmp_path: Path) -> None:
     """Restored from a backup or created again: the same model and a plausible seq, but other images."""
-    shelf.pictures(directions(30))
-    caught_up(shelf).save()
+    builder.add_images(directions(30))
+    caught_up(builder).save()
     (tmp_path / "second").mkdir()
-    second = Shelf(tmp_path / "second")
+    second = CatalogBuilder(tmp_path / "second")
     for at, vector in enumerate(directions(40, seed=2)):
-        second.picture(f"other {at}", vector)
+        second.add_image(f"other {at}", vector)
     for path in [*tmp_path.glob("index-*")]:
         path.rename(second.folder / path.name)
     follower = caught_up(second)
@@ -199,46 +199,48 @@ def test_the_snapshot_of_another_catalog_is_not_used(shelf: Shelf, tmp_path: Pat
     assert follower.search(query, 1).hits[0][0] == exact_nearest(second.db, 1, DIMS, query, 1)[0][1]
 
 
-def test_a_catalog_restored_to_an_earlier_state_is_noticed(shelf: Shelf) -> None:
-    ids = shelf.pictures(directions(30))
-    caught_up(shelf).save()
-    shelf.db.run("DELETE FROM vector WHERE id > ?", ids[20])
-    follower = caught_up(shelf)
+def test_a_catalog_restored_to_an_earlier_state_is_noticed(builder: CatalogBuilder) -> None:
+    ids = builder.add_images(directions(30))
+    caught_up(builder).save()
+    builder.db.run("DELETE FROM vector WHERE id > ?", ids[20])
+    follower = caught_up(builder)
     assert follower.note is not None and "another catalog" in follower.note
-    assert live_ids(follower) == shelf.live()
+    assert live_ids(follower) == builder.live_ids()
 
 
-def test_a_restored_catalog_is_noticed_even_if_seq_and_ids_fit(shelf: Shelf, tmp_path: Path) -> None:
+def test_a_restored_catalog_is_noticed_even_if_seq_and_ids_fit(builder: CatalogBuilder, tmp_path: Path) -> None:
     """The writer has passed the snapshot's seq, and all but two ids belong to the same images."""
     vectors, others = directions(200), directions(2, seed=9)
-    shelf.pictures(vectors[:100])
-    shelf.db.shrink_log()
-    copy = shelf.path.read_bytes()
-    shelf.pictures(vectors[100:])
-    caught_up(shelf).save()
-    shelf.db.close()
+    builder.add_images(vectors[:100])
+    builder.db.shrink_log()
+    copy = builder.path.read_bytes()
+    builder.add_images(vectors[100:])
+    caught_up(builder).save()
+    builder.db.close()
     for path in tmp_path.glob("catalog.db*"):
         path.unlink()
-    shelf.path.write_bytes(copy)
-    again = Shelf(tmp_path)
+    builder.path.write_bytes(copy)
+    again = CatalogBuilder(tmp_path)
     for at, vector in enumerate(vectors[100:]):
-        again.picture(f"p{100 + at}", others[at - 50] if at in (50, 51) else vector)
-    again.picture("one more", others[0])
+        again.add_image(f"p{100 + at}", others[at - 50] if at in (50, 51) else vector)
+    again.add_image("one more", others[0])
     follower = caught_up(again)
     assert follower.note is not None and "another catalog" in follower.note
     assert follower.search(others[1], 1).hits[0][0] == exact_nearest(again.db, 1, DIMS, others[1], 1)[0][1]
     follower.save()
-    assert started(Shelf(tmp_path)).note is None, "a snapshot of an earlier branch holds as long as none left before it"
+    assert started(CatalogBuilder(tmp_path)).note is None, (
+        "a snapshot of an earlier branch holds as long as none left before it"
+    )
 
 
-def test_a_save_is_due_after_a_tenth_of_changes_or_five_quiet_minutes(shelf: Shelf) -> None:
+def test_a_save_is_due_after_a_tenth_of_changes_or_five_quiet_minutes(builder: CatalogBuilder) -> None:
     clock = Clock()
-    shelf.pictures(directions(100))
-    follower = caught_up(shelf, clock)
+    builder.add_images(directions(100))
+    follower = caught_up(builder, clock)
     assert follower.save_due()
     follower.save()
     assert not follower.save_due()
-    shelf.pictures(directions(9, seed=3))
+    builder.add_images(directions(9, seed=3))
     follower.step()
     assert not follower.save_due()
     clock.now += 299
@@ -246,47 +248,47 @@ def test_a_save_is_due_after_a_tenth_of_changes_or_five_quiet_minutes(shelf: She
     clock.now += 2
     assert follower.save_due()
     follower.save()
-    shelf.pictures(directions(13, seed=4))
+    builder.add_images(directions(13, seed=4))
     follower.step()
     assert follower.save_due()
 
 
-def test_without_changes_no_snapshot_is_written(shelf: Shelf) -> None:
-    shelf.pictures(directions(5))
-    caught_up(shelf).save()
-    before = [path.stat().st_mtime_ns for path in shelf.folder.glob("index-*")]
-    again = caught_up(shelf)
+def test_without_changes_no_snapshot_is_written(builder: CatalogBuilder) -> None:
+    builder.add_images(directions(5))
+    caught_up(builder).save()
+    before = [path.stat().st_mtime_ns for path in builder.folder.glob("index-*")]
+    again = caught_up(builder)
     again.save()
-    assert [path.stat().st_mtime_ns for path in shelf.folder.glob("index-*")] == before
+    assert [path.stat().st_mtime_ns for path in builder.folder.glob("index-*")] == before
 
 
 def test_after_a_third_is_deleted_a_new_index_is_built_while_the_old_one_answers(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    builder: CatalogBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(follower_module, "STEP_ROWS", 16)
-    ids = shelf.pictures(directions(100))
-    follower = caught_up(shelf)
+    ids = builder.add_images(directions(100))
+    follower = caught_up(builder)
     for id in ids[:30]:
-        shelf.flip(id, live=False)
+        builder.set_live(id, live=False)
     while follower.step():
         pass
     assert follower._current.deleted_count == 30 and not follower.rebuild_due()
-    shelf.flip(ids[30], live=False)
+    builder.set_live(ids[30], live=False)
     steps = 0
     while follower.step():
         steps += 1
         assert follower.search(directions(100)[50], 1).hits[0][0] == 51
     assert steps > 3
     assert (follower._current.deleted_count, follower.size, follower.lag) == (0, 69, 0)
-    assert live_ids(follower) == shelf.live()
+    assert live_ids(follower) == builder.live_ids()
     assert follower.save_due()
 
 
-def test_vectors_dead_from_the_start_do_not_cause_endless_rebuilds(shelf: Shelf) -> None:
-    ids = shelf.pictures(directions(10))
-    follower = caught_up(shelf)
+def test_vectors_dead_from_the_start_do_not_cause_endless_rebuilds(builder: CatalogBuilder) -> None:
+    ids = builder.add_images(directions(10))
+    follower = caught_up(builder)
     for id in ids:
-        shelf.flip(id, live=False)
+        builder.set_live(id, live=False)
     steps = 0
     while follower.step():
         steps += 1
@@ -300,26 +302,26 @@ def run(follower: IndexFollower, stop: threading.Event, wake: threading.Event) -
     return thread
 
 
-def test_run_follows_when_woken_and_saves_at_the_end(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_follows_when_woken_and_saves_at_the_end(builder: CatalogBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follower_module, "IDLE_SECONDS", 60.0)
     stop, wake = threading.Event(), threading.Event()
-    follower = started(shelf)
+    follower = started(builder)
     thread = run(follower, stop, wake)
-    shelf.pictures(directions(20))
+    builder.add_images(directions(20))
     wake.set()
     assert wait_until(lambda: follower.size == 20)
-    shelf.pictures(directions(1, seed=8))
+    builder.add_images(directions(1, seed=8))
     wake.set()
     assert wait_until(lambda: follower.size == 21)
     stop.set()
     wake.set()
     thread.join(5)
     assert not thread.is_alive()
-    again = started(shelf)
+    again = started(builder)
     assert (again.size, again.lag) == (21, 0)
 
 
-def test_a_failed_save_is_noted_and_retried_later(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_save_is_noted_and_retried_later(builder: CatalogBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
     attempts = []
 
     def full(*_: object) -> None:
@@ -327,8 +329,8 @@ def test_a_failed_save_is_noted_and_retried_later(shelf: Shelf, monkeypatch: pyt
         raise ResourceError("the index snapshot could not be saved", "Free some space.")
 
     clock, stop, wake = Clock(), threading.Event(), threading.Event()
-    shelf.pictures(directions(20))
-    follower = started(shelf, clock)
+    builder.add_images(directions(20))
+    follower = started(builder, clock)
     with monkeypatch.context() as patch:
         patch.setattr(follower_module, "save_snapshot", full)
         patch.setattr(follower_module, "IDLE_SECONDS", 0.001)
@@ -340,30 +342,30 @@ def test_a_failed_save_is_noted_and_retried_later(shelf: Shelf, monkeypatch: pyt
         clock.now += 61
         assert wait_until(lambda: len(attempts) == 2)
     clock.now += 61
-    assert wait_until(lambda: snapshot.read_header(shelf.folder, "d1"))
+    assert wait_until(lambda: snapshot.read_header(builder.folder, "d1"))
     stop.set()
     wake.set()
     thread.join(5)
     assert follower.note is None
 
 
-def exact(shelf: Shelf, queries: Floats) -> list[list[int]]:
-    return [[content for _, content, _ in exact_nearest(shelf.db, 1, DIMS, query, 12)] for query in queries]
+def exact(builder: CatalogBuilder, queries: Floats) -> list[list[int]]:
+    return [[content for _, content, _ in exact_nearest(builder.db, 1, DIMS, query, 12)] for query in queries]
 
 
 def found(follower: IndexFollower, queries: Floats) -> list[list[int]]:
     return [[content for content, _ in follower.search(query, 12).hits] for query in queries]
 
 
-def test_every_answer_is_exact_after_each_step(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_answer_is_exact_after_each_step(builder: CatalogBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
     """From an empty index, through the deletion of half of it, to the rebuilt one."""
     monkeypatch.setattr(follower_module, "STEP_ROWS", 8)
-    ids, queries = shelf.pictures(directions(400)), directions(3, seed=9)
-    follower = started(shelf)
+    ids, queries = builder.add_images(directions(400)), directions(3, seed=9)
+    follower = started(builder)
     for lost in ([], ids[::2]):
         for id in lost:
-            shelf.flip(id, live=False)
-        expected, steps = exact(shelf, queries), 0
+            builder.set_live(id, live=False)
+        expected, steps = exact(builder, queries), 0
         assert found(follower, queries) == expected
         while follower.step():
             assert found(follower, queries) == expected, f"{follower.lag} changes were still to come"
@@ -372,9 +374,9 @@ def test_every_answer_is_exact_after_each_step(shelf: Shelf, monkeypatch: pytest
     assert (follower.size, follower._current.deleted_count) == (200, 0)
 
 
-def test_a_graph_that_reaches_too_few_vectors_refuses_to_answer(shelf: Shelf) -> None:
-    ids = shelf.pictures(directions(30))
-    follower = caught_up(shelf)
+def test_a_graph_that_reaches_too_few_vectors_refuses_to_answer(builder: CatalogBuilder) -> None:
+    ids = builder.add_images(directions(30))
+    follower = caught_up(builder)
     follower._current.remove(np.array(ids[5:15]))
     assert len(follower.search(directions(1)[0], 20).hits) == 20
     for k in (21, 30, 100):
@@ -382,17 +384,19 @@ def test_a_graph_that_reaches_too_few_vectors_refuses_to_answer(shelf: Shelf) ->
             follower.search(directions(1)[0], k)
 
 
-def test_every_answer_is_exact_beside_a_thread_that_steps(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_answer_is_exact_beside_a_thread_that_steps(
+    builder: CatalogBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(follower_module, "STEP_ROWS", 8)
-    ids, queries = shelf.pictures(directions(800)), directions(5, seed=9)
-    stop, wake, follower = threading.Event(), threading.Event(), started(shelf)
+    ids, queries = builder.add_images(directions(800)), directions(5, seed=9)
+    stop, wake, follower = threading.Event(), threading.Event(), started(builder)
     thread = run(follower, stop, wake)
     try:
         for lost in ([], ids[::2]):
             for id in lost:
-                shelf.flip(id, live=False)
+                builder.set_live(id, live=False)
             wake.set()
-            expected, level = exact(shelf, queries), False
+            expected, level = exact(builder, queries), False
             while not level:
                 level = follower.lag == 0 and not follower._current.deleted_count
                 assert found(follower, queries) == expected
@@ -400,7 +404,7 @@ def test_every_answer_is_exact_beside_a_thread_that_steps(shelf: Shelf, monkeypa
         stop.set()
         wake.set()
         thread.join(10)
-    assert live_ids(follower) == shelf.live()
+    assert live_ids(follower) == builder.live_ids()
 
 
 class Life(RuleBasedStateMachine):
@@ -410,27 +414,27 @@ class Life(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.shelf = Shelf(self.folders.mktemp("life"))
+        self.builder = CatalogBuilder(self.folders.mktemp("life"))
         self.ids: list[int] = []
-        self.follower = started(self.shelf)
+        self.follower = started(self.builder)
         self.chance = np.random.default_rng(0)
 
     @rule(count=st.integers(1, 12))
     def insert(self, count: int) -> None:
-        self.ids += self.shelf.pictures(directions(count, seed=int(self.chance.integers(1 << 30))))
+        self.ids += self.builder.add_images(directions(count, seed=int(self.chance.integers(1 << 30))))
 
     @rule()
     def insert_dead(self) -> None:
         name = f"dead {len(self.ids)}"
-        content = self.shelf.content(name)
-        self.shelf.file(name.encode(), content, state="gone")
-        self.ids.append(self.shelf.vector(content, directions(1)[0], live=False))
+        content = self.builder.add_content(name)
+        self.builder.add_file(name.encode(), content, state="gone")
+        self.ids.append(self.builder.add_vector(content, directions(1)[0], live=False))
 
     @precondition(lambda self: self.ids)
     @rule(data=st.data(), live=st.booleans())
     def flip(self, data: st.DataObject, live: bool) -> None:
         for id in data.draw(st.lists(st.sampled_from(self.ids), min_size=1, max_size=8)):
-            self.shelf.flip(id, live)
+            self.builder.set_live(id, live)
 
     @rule()
     def step(self) -> None:
@@ -443,31 +447,31 @@ class Life(RuleBasedStateMachine):
     @rule()
     def killed_and_restarted(self) -> None:
         self.follower.close()
-        self.follower = started(self.shelf)
+        self.follower = started(self.builder)
 
     @rule()
     def snapshot_lost(self) -> None:
-        for path in self.shelf.folder.glob("index-*"):
+        for path in self.builder.folder.glob("index-*"):
             path.unlink()
 
     @rule()
     def caught_up(self) -> None:
         while self.follower.step():
             pass
-        assert live_ids(self.follower) == self.shelf.live()
+        assert live_ids(self.follower) == self.builder.live_ids()
         assert self.follower.lag == 0
         assert self.follower._current.deleted_count <= 0.3 * (self.follower.size + self.follower._current.deleted_count)
         if self.follower.size:
             query = directions(1, seed=5)[0]
             assert {content for content, _ in self.follower.search(query, 1000).hits} == {
-                row[0] for row in self.shelf.db.rows("SELECT content FROM vector WHERE live = 1")
+                row[0] for row in self.builder.db.rows("SELECT content FROM vector WHERE live = 1")
             }
 
     @rule(k=st.integers(1, 40))
     def asked_at_any_moment(self, k: int) -> None:
         query = directions(1, seed=5)[0]
-        expected = exact_nearest(self.shelf.db, 1, DIMS, query, k)
-        behind = self.shelf.db.value("SELECT count(*) FROM vector WHERE seq > ?", self.follower.seq)
+        expected = exact_nearest(self.builder.db, 1, DIMS, query, k)
+        behind = self.builder.db.value("SELECT count(*) FROM vector WHERE seq > ?", self.follower.seq)
         if behind >= index_tail.MAX_TAIL_CHANGES:
             with pytest.raises(StoreError, match="yet to apply"):
                 self.follower.search(query, k)
@@ -475,18 +479,18 @@ class Life(RuleBasedStateMachine):
         answer = self.follower.search(query, k)
         assert [cosine for _, cosine in answer.hits] == pytest.approx([hit[2] for hit in expected], abs=1e-5)
         for content, cosine in answer.hits:  # several of them have the same vector: which of those is not told
-            (data,) = self.shelf.db.row("SELECT data FROM vector WHERE live = 1 AND content = ?", content) or (b"",)
+            (data,) = self.builder.db.row("SELECT data FROM vector WHERE live = 1 AND content = ?", content) or (b"",)
             assert cosine == pytest.approx(float(unpack_vectors([data], DIMS)[0] @ query), abs=1e-5)
-        assert answer.seq == self.shelf.db.value("SELECT coalesce(max(seq), 0) FROM vector")
+        assert answer.seq == self.builder.db.value("SELECT coalesce(max(seq), 0) FROM vector")
 
     @invariant()
     def never_ahead(self) -> None:
-        assert self.follower.seq <= self.shelf.db.value("SELECT seq FROM clock")
+        assert self.follower.seq <= self.builder.db.value("SELECT seq FROM clock")
 
     def teardown(self) -> None:
         self.caught_up()
         self.follower.close()
-        self.shelf.db.close()
+        self.builder.db.close()
 
 
 def test_the_index_contains_the_live_vectors_after_any_history(

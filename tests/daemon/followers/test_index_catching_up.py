@@ -17,7 +17,7 @@ from catalog.similarity.nearest import hits_per_vector
 from catalog.store.database import Database
 from catalog.store.models import Model, current_model
 from catalog.store.vectors import exact_nearest_each, pack_vectors, unpack_vectors
-from tests.support.catalog_rows import Shelf, directions
+from tests.support.catalog_rows import CatalogBuilder, directions
 from tests.support.index_over_socket import serve_index
 from tests.support.running_service import RunningService, picture
 from tests.support.waiting import wait_until
@@ -174,14 +174,14 @@ def test_a_service_that_still_uses_a_replaced_catalog_is_not_used(
     """It goes on with the deleted file, in which the ids belong to other images."""
     bundle = configured_bundle(service.config)
     (tmp_path / "served").mkdir()
-    served = Shelf(tmp_path / "served", bundle.dims, bundle.id)
-    served.pictures(directions(20, dims=bundle.dims))
+    served = CatalogBuilder(tmp_path / "served", bundle.dims, bundle.id)
+    served.add_images(directions(20, dims=bundle.dims))
     served.db.shrink_log()
     service.config.database.write_bytes(served.path.read_bytes())
     vectors, others = directions(10, 1, bundle.dims), directions(10, 2, bundle.dims)
-    served.pictures(vectors)
+    served.add_images(vectors)
     if went_on:
-        Shelf(service.state, bundle.dims, bundle.id).pictures(others)
+        CatalogBuilder(service.state, bundle.dims, bundle.id).add_images(others)
     asking = CatalogContext(service.config)
     expected = exact_nearest_each(asking.database, 1, bundle.dims, vectors, 3)
     with serve_index(served.path, service) as follower:

@@ -16,7 +16,7 @@ from catalog.state_dir import JOURNAL
 from catalog.store.database import Database, database_problems
 from daemon.followers.nightly_backup import RETRY_SECONDS, NightlyBackup
 from daemon.writer import Writer
-from tests.support.catalog_rows import Shelf
+from tests.support.catalog_rows import CatalogBuilder
 
 DAY = 86400.0
 
@@ -26,10 +26,10 @@ class BackupHarness:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.now = folder, 0.0
-        shelf = Shelf(folder)
+        builder = CatalogBuilder(folder)
         self.began = 1_767_250_000.0
-        shelf.db.run("UPDATE timeline SET at = ?", self.began)
-        shelf.db.close()
+        builder.db.run("UPDATE timeline SET at = ?", self.began)
+        builder.db.close()
         self.writer = Writer(folder / "catalog.db")
         self.thread = threading.Thread(target=self.writer.run, daemon=True)
         self.thread.start()

@@ -12,7 +12,7 @@ from catalog.store.clock_repair import MAX_DELAY_SECONDS, backward_step, seconds
 from catalog.store.database import Database
 from catalog.store.events import record_event
 from daemon.host.wall_clock import ClockMonitor
-from tests.support.catalog_on_disk import Shelf
+from tests.support.catalog_on_disk import Collection
 from tests.support.fuse import view
 from tests.support.running_service import RunningService, picture
 from tests.support.slow import mostly_slow
@@ -39,8 +39,8 @@ def test_only_a_step_back_counts_as_one(wall: float, steady: float, back: float)
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Iterator[Shelf]:
-    made = Shelf(tmp_path)
+def collection(tmp_path: Path) -> Iterator[Collection]:
+    made = Collection(tmp_path)
     yield made
     made.database.close()
 
@@ -54,35 +54,35 @@ def set_times(database: Database, now: float) -> None:
 
 
 @pytest.mark.parametrize("back", [HOUR, YEAR])
-def test_future_times_are_moved_back_by_the_step(shelf: Shelf, back: float) -> None:
+def test_future_times_are_moved_back_by_the_step(collection: Collection, back: float) -> None:
     for name in ("a", "b", "c"):
-        shelf.put(name)
-    set_times(shelf.database, NOW + back)
-    assert seconds_ahead(shelf.database, NOW) == back
-    assert shift_future_times(shelf.database, back, NOW) == 2
-    assert shelf.database.rows("SELECT due FROM file ORDER BY name") == [(None,), (NOW + 5,), (NOW + 1,)]
-    assert shelf.database.rows("SELECT DISTINCT last_verified FROM file WHERE state != 'pending'") == [(NOW,)]
-    assert verification_coverage(shelf.database, 90, NOW + 1)["percent"] == pytest.approx(66.66)
-    assert seconds_ahead(shelf.database, NOW) == 0.0
+        collection.add_file(name)
+    set_times(collection.database, NOW + back)
+    assert seconds_ahead(collection.database, NOW) == back
+    assert shift_future_times(collection.database, back, NOW) == 2
+    assert collection.database.rows("SELECT due FROM file ORDER BY name") == [(None,), (NOW + 5,), (NOW + 1,)]
+    assert collection.database.rows("SELECT DISTINCT last_verified FROM file WHERE state != 'pending'") == [(NOW,)]
+    assert verification_coverage(collection.database, 90, NOW + 1)["percent"] == pytest.approx(66.66)
+    assert seconds_ahead(collection.database, NOW) == 0.0
 
 
-def test_a_time_too_far_ahead_is_limited_to_a_day(shelf: Shelf) -> None:
-    shelf.put("a")
-    shelf.database.run("UPDATE file SET state = 'pending', due = ?", NOW + 3 * YEAR)
-    shift_future_times(shelf.database, HOUR, NOW)
-    assert shelf.database.rows("SELECT due FROM file") == [(NOW + MAX_DELAY_SECONDS,)]
+def test_a_time_too_far_ahead_is_limited_to_a_day(collection: Collection) -> None:
+    collection.add_file("a")
+    collection.database.run("UPDATE file SET state = 'pending', due = ?", NOW + 3 * YEAR)
+    shift_future_times(collection.database, HOUR, NOW)
+    assert collection.database.rows("SELECT due FROM file") == [(NOW + MAX_DELAY_SECONDS,)]
 
 
-def test_past_times_are_unchanged(shelf: Shelf) -> None:
-    shelf.put("a")
-    shelf.database.run("UPDATE file SET last_verified = ?", NOW - 5)
-    assert shift_future_times(shelf.database, HOUR, NOW) == 0
-    assert shelf.database.rows("SELECT due, last_verified FROM file") == [(None, NOW - 5)]
+def test_past_times_are_unchanged(collection: Collection) -> None:
+    collection.add_file("a")
+    collection.database.run("UPDATE file SET last_verified = ?", NOW - 5)
+    assert shift_future_times(collection.database, HOUR, NOW) == 0
+    assert collection.database.rows("SELECT due, last_verified FROM file") == [(None, NOW - 5)]
 
 
-def test_a_running_service_notices_at_the_next_check(shelf: Shelf) -> None:
-    shelf.put("a")
-    shelf.database.run("UPDATE file SET state = 'pending', due = ?", NOW + 5)
+def test_a_running_service_notices_at_the_next_check(collection: Collection) -> None:
+    collection.add_file("a")
+    collection.database.run("UPDATE file SET state = 'pending', due = ?", NOW + 5)
     times = iter([(NOW, 10.0), (NOW + 1, 11.0), (NOW + 2 - HOUR, 12.0), (NOW + 3 - HOUR, 13.0)])
     seen = [(0.0, 0.0)]
     stop = threading.Event()
@@ -92,10 +92,10 @@ def test_a_running_service_notices_at_the_next_check(shelf: Shelf) -> None:
         seen[0] = next(times)
         return seen[0][0]
 
-    clock = ClockMonitor(lambda change: change(shelf.database), stop, wall, lambda: seen[0][1])
+    clock = ClockMonitor(lambda change: change(collection.database), stop, wall, lambda: seen[0][1])
     for due in (NOW + 5, NOW + 5 - HOUR, NOW + 5 - HOUR):
         clock.step()
-        assert shelf.database.rows("SELECT due FROM file") == [(due,)]
+        assert collection.database.rows("SELECT due FROM file") == [(due,)]
 
 
 # -- a service whose clock is really set

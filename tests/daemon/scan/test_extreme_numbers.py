@@ -14,7 +14,7 @@ import pytest
 from catalog.files.mass_deletion import missed_files
 from catalog.filesystem.volume_identity import write_marker
 from catalog.store.volumes import all_volumes, sample_matches
-from tests.support.catalog_on_disk import Shelf
+from tests.support.catalog_on_disk import Collection
 from tests.support.fuse import view
 from tests.support.mounts import mounted
 from tests.support.running_service import RunningService, picture
@@ -156,20 +156,20 @@ def test_rot_behind_such_a_date_is_found(service: RunningService) -> None:
 
 def test_files_of_such_dates_identify_their_volume_and_are_found_under_another_name(tmp_path: Path) -> None:
     with mounted(os.fsencode(tmp_path), "-t", "tmpfs", "none"):
-        shelf = Shelf(tmp_path)
+        collection = Collection(tmp_path)
         for name in ("a", "b"):
-            shelf.put(name)
-            os.utime(shelf.path(name), ns=(0, EMPTY))
-            shelf.database.run("UPDATE file SET mtime_ns = ? WHERE name = ?", str(EMPTY), name.encode())
-        (volume,) = all_volumes(shelf.database)
-        assert sample_matches(shelf.database, volume)
-        os.link(shelf.path("a"), shelf.path("c"))
-        shelf.see("c")
+            collection.add_file(name)
+            os.utime(collection.path(name), ns=(0, EMPTY))
+            collection.database.run("UPDATE file SET mtime_ns = ? WHERE name = ?", str(EMPTY), name.encode())
+        (volume,) = all_volumes(collection.database)
+        assert sample_matches(collection.database, volume)
+        os.link(collection.path("a"), collection.path("c"))
+        collection.record_sighting("c")
         for name in ("a", "b"):
-            os.unlink(shelf.path(name))
-        lost = missed_files(shelf.database, volume.id, [shelf.path("a"), shelf.path("b")])
-        assert list(lost) == [id_ for (id_,) in shelf.database.rows("SELECT id FROM file WHERE name = ?", b"b")]
-        shelf.database.close()
+            os.unlink(collection.path(name))
+        lost = missed_files(collection.database, volume.id, [collection.path("a"), collection.path("b")])
+        assert list(lost) == [id_ for (id_,) in collection.database.rows("SELECT id FROM file WHERE name = ?", b"b")]
+        collection.database.close()
 
 
 def test_the_copy_without_a_date_in_the_future_is_kept(service: RunningService) -> None:

@@ -11,15 +11,15 @@ DAY = 86400.0
 
 @pytest.mark.parametrize("seed", range(20))
 def test_no_interval_exceeds_the_rate_plus_one_burst(seed: int) -> None:
-    dice = random.Random(seed)
-    rate, burst = dice.uniform(1e3, 1e8), dice.uniform(1, 1e6)
-    bucket, now = TokenBucket(rate, burst), dice.uniform(-1e6, 1e6)
+    rng = random.Random(seed)
+    rate, burst = rng.uniform(1e3, 1e8), rng.uniform(1, 1e6)
+    bucket, now = TokenBucket(rate, burst), rng.uniform(-1e6, 1e6)
     used: list[tuple[float, int]] = []
     for _ in range(300):
-        amount = dice.randint(0, 1 << 20)
+        amount = rng.randint(0, 1 << 20)
         now += bucket.take(amount, now)
         used.append((now, amount))
-        now += dice.choice((0.0, 0.0, dice.expovariate(10), dice.uniform(0, 30)))
+        now += rng.choice((0.0, 0.0, rng.expovariate(10), rng.uniform(0, 30)))
     for first in range(0, 300, 7):
         total = 0
         for at, amount in used[first:]:

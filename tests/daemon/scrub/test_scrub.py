@@ -19,7 +19,7 @@ from daemon.scrub.stage import Scrubber
 from daemon.writer import Writer
 from models.decode.reason import VALIDATOR_VERSION
 from tests.support.running_service import RunningService, picture
-from tests.support.scrub_service import age, change, furnish, rot, scrub, states, verified
+from tests.support.scrub_service import add_images, age, change, rot, scrub, states, verified
 from tests.support.waiting import TIMEOUT_SECONDS, wait_until
 
 pytestmark = pytest.mark.timeout(300)
@@ -45,7 +45,7 @@ def test_one_flipped_bit_in_an_otherwise_unchanged_file_is_found_and_nothing_els
     make: Callable[..., RunningService], running: bool
 ) -> None:
     service = make()
-    names = furnish(service, 12)
+    names = add_images(service, 12)
     rot(service, "07.png")
     before = verified(service)
     if running:
@@ -81,7 +81,7 @@ def test_a_bit_that_no_decoder_sees_is_found_by_its_hash(make: Callable[..., Run
 def test_bytes_that_match_when_read_again_are_not_reported(make: Callable[..., RunningService]) -> None:
     """As after a bad cable: the catalog has another hash, and the file is unchanged."""
     service = make()
-    furnish(service, 2)
+    add_images(service, 2)
     known = service.rows("SELECT sha256 FROM content WHERE id = (SELECT content FROM file WHERE name = ?)", b"01.png")
     service.start()
     assert wait_until(lambda: not service.busy())
@@ -95,7 +95,7 @@ def test_bytes_that_match_when_read_again_are_not_reported(make: Callable[..., R
 
 def test_files_are_read_oldest_first_until_the_budget_is_used_up(make: Callable[..., RunningService]) -> None:
     service = make()
-    furnish(service, 8)
+    add_images(service, 8)
     ages = {"05.png": 80.0, "02.png": 70.0, "07.png": 60.0, "00.png": 50.0}
     age(service, ages)
     before = verified(service)
@@ -110,7 +110,7 @@ def test_files_are_read_oldest_first_until_the_budget_is_used_up(make: Callable[
 
 def test_two_requests_in_a_night_do_not_exceed_its_budget(make: Callable[..., RunningService]) -> None:
     service = make("[scrub]\nbudget_gb = 0.0000006\n")  # 600 bytes: two files
-    furnish(service, 6)
+    add_images(service, 6)
     first, second = scrub(service), scrub(service)
     assert 0 < first["bytes"] <= 600
     assert (second["files"], second["before"]) == (0, first["bytes"])
@@ -124,7 +124,7 @@ def test_a_file_that_changed_or_vanished_unnoticed_is_recorded_as_by_a_scan(
     make: Callable[..., RunningService], running: bool
 ) -> None:
     service = make()
-    furnish(service, 5)
+    add_images(service, 5)
     if running:
         service.start()
         assert wait_until(lambda: not service.busy())
@@ -149,7 +149,7 @@ def test_a_file_that_changed_or_vanished_unnoticed_is_recorded_as_by_a_scan(
 
 def test_damage_with_a_new_mtime_is_reported_too(make: Callable[..., RunningService]) -> None:
     service = make()
-    names = furnish(service, 5)
+    names = add_images(service, 5)
     data = bytearray(service.path("03.png").read_bytes())
     data[-20] ^= 1
     service.path("03.png").write_bytes(data)
@@ -161,7 +161,7 @@ def test_damage_with_a_new_mtime_is_reported_too(make: Callable[..., RunningServ
 
 def test_a_root_that_is_away_is_skipped_and_reported(make: Callable[..., RunningService]) -> None:
     service = make(roots=2)
-    furnish(service, 2)
+    add_images(service, 2)
     other = Path(os.fsdecode(service.roots[1]), "other.png")
     other.write_bytes(picture(50))
     assert service.once().returncode == 0
@@ -176,7 +176,7 @@ def test_a_root_that_is_away_is_skipped_and_reported(make: Callable[..., Running
 
 def test_contents_that_older_validators_passed_are_decoded_again(make: Callable[..., RunningService]) -> None:
     service = make()
-    furnish(service, 3)
+    add_images(service, 3)
     change(service, "UPDATE content SET proof = 0, width = NULL WHERE id <= 2")
     vectors = service.vectors()
     assert scrub(service)["sound"] == 3
@@ -187,7 +187,7 @@ def test_contents_that_older_validators_passed_are_decoded_again(make: Callable[
 
 def test_a_file_that_crashes_decoders_gets_its_hash(make: Callable[..., RunningService]) -> None:
     service = make()
-    furnish(service, 2)
+    add_images(service, 2)
     change(service, "DELETE FROM history WHERE file = (SELECT id FROM file WHERE name = ?)", b"01.png")
     change(
         service,
@@ -204,7 +204,7 @@ def test_a_file_that_crashes_decoders_gets_its_hash(make: Callable[..., RunningS
 
 def test_a_reading_dated_in_the_future_is_repeated(make: Callable[..., RunningService]) -> None:
     service = make()
-    furnish(service, 2)
+    add_images(service, 2)
     age(service, {"01.png": -3650.0})
     assert scrub(service)["sound"] == 2
     assert scrub(service)["verified"]["percent"] == 100.0
@@ -212,7 +212,7 @@ def test_a_reading_dated_in_the_future_is_repeated(make: Callable[..., RunningSe
 
 def test_ctrl_c_ends_the_scrub_and_not_the_service(make: Callable[..., RunningService]) -> None:
     service = make("[scrub]\nrate_mb = 0.000001\n")  # a byte a second
-    furnish(service, 9)
+    add_images(service, 9)
     service.start()
     assert wait_until(lambda: not service.busy())
     started = service.start_catalog("scrub")
@@ -233,7 +233,7 @@ def test_a_stop_does_not_wait_for_the_rate_limit_and_the_next_start_resumes(
     make: Callable[..., RunningService],
 ) -> None:
     service = make("[scrub]\nrate_mb = 0.000001\n")
-    furnish(service, 9)
+    add_images(service, 9)
     before = verified(service)
     service.start()
     started = service.start_catalog("scrub", "--json")
@@ -251,7 +251,7 @@ def test_a_stop_does_not_wait_for_the_rate_limit_and_the_next_start_resumes(
 
 def test_the_continuous_scrub_reads_everything_within_the_configured_days(make: Callable[..., RunningService]) -> None:
     service = make("[scrub]\ncontinuous = true\ndays = 0.00005\n")  # 4.3 s
-    furnish(service, 9)
+    add_images(service, 9)
     before = verified(service)
     rot(service, "04.png")
     service.start()
@@ -264,7 +264,7 @@ def test_the_continuous_scrub_reads_everything_within_the_configured_days(make: 
 
 def test_a_budget_without_its_unit_is_refused(make: Callable[..., RunningService]) -> None:
     service = make()
-    furnish(service, 1)
+    add_images(service, 1)
     done = service.start_catalog("scrub", "--budget", "5")
     assert "write it like 500MB" in done.communicate(timeout=TIMEOUT_SECONDS)[1]
     assert done.returncode == 2
@@ -272,7 +272,7 @@ def test_a_budget_without_its_unit_is_refused(make: Callable[..., RunningService
 
 def test_a_full_pass_refuses_a_scrub(make: Callable[..., RunningService]) -> None:
     service = make()
-    furnish(service, 1)
+    add_images(service, 1)
     idle = Scrubber(
         *(service.config, Writer(service.config.database), threading.Event(), lambda: False), once=True, budget=None
     )
@@ -282,7 +282,7 @@ def test_a_full_pass_refuses_a_scrub(make: Callable[..., RunningService]) -> Non
 
 def test_a_scrub_that_cannot_start_reports_the_cause(make: Callable[..., RunningService]) -> None:
     service = make()
-    furnish(service, 1)
+    add_images(service, 1)
     shutil.rmtree(service.folder / "bundle")
     started = service.start_catalog("scrub")
     said, talk = started.communicate(timeout=TIMEOUT_SECONDS)
@@ -292,7 +292,7 @@ def test_a_scrub_that_cannot_start_reports_the_cause(make: Callable[..., Running
 
 def test_status_reports_verification_and_warns_when_it_is_late(make: Callable[..., RunningService]) -> None:
     service = make("[scrub]\ndays = 30\n")
-    furnish(service, 4)
+    add_images(service, 4)
 
     def status(*words: str) -> str:
         return service.start_catalog("status", *words).communicate(timeout=TIMEOUT_SECONDS)[0]
@@ -312,7 +312,7 @@ def test_status_reports_verification_and_warns_when_it_is_late(make: Callable[..
 
 def test_the_bytes_of_a_round_are_counted_for_sparse_files_of_any_size(make: Callable[..., RunningService]) -> None:
     service = make()
-    furnish(service, 2)
+    add_images(service, 2)
     change(service, "UPDATE file SET size = ?", (1 << 63) - 1)
     database = Database(service.config.database, write=False)
     assert ScrubQueue(database, time.time() + 1).total_bytes() == pytest.approx(1 << 64)
