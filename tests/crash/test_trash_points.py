@@ -173,8 +173,8 @@ def test_a_kill_during_a_purge_is_recovered(service: TrashService, point: str) -
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("back", mostly_slow([False, True]))
 def test_a_kill_while_a_file_has_two_names_is_recovered(service: TrashService, back: bool) -> None:
-    def run(*words: str | Path, **environment: str) -> int:
-        command = [sys.executable, "-c", NO_RENAME, "--config", service.config_path, *words]
+    def run(*arguments: str | Path, **environment: str) -> int:
+        command = [sys.executable, "-c", NO_RENAME, "--config", service.config_path, *arguments]
         return subprocess.run(command, env=service.environment | environment, timeout=100).returncode
 
     words: list[str | Path] = ["trash", "--yes", "--last-copy", path(service, 0)]

@@ -22,9 +22,9 @@ def short() -> Iterator[Path]:
         yield Path(folder)
 
 
-def start(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def start(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the console script with `folder` for temporary files."""
-    call = [sys.executable, "-c", START, *words]
+    call = [sys.executable, "-c", START, *arguments]
     return subprocess.run(call, env=os.environ | {"TMPDIR": str(folder)}, capture_output=True, text=True)
 
 

@@ -20,14 +20,14 @@ from catalog.verdict.case import VerdictKind
 from daemon.cli import catalogd
 from models.decode.formats import FORMATS
 from models.decode.reason import RejectReason
-from tests.support.source_tree import HOME
+from tests.support.source_tree import ROOT
 from tools.json_page import json_page
 
 OTHERS = {"--constraint", "--strict", "--system"}  # options of pip, mypy and sysctl
-README = (HOME / "README.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = {
-    file.relative_to(HOME).as_posix(): file.read_text(encoding="utf-8")
-    for file in sorted([*HOME.glob("*.md"), *(HOME / "docs").rglob("*.md")])
+    file.relative_to(ROOT).as_posix(): file.read_text(encoding="utf-8")
+    for file in sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
     if file.name != "CHANGELOG.md"
 }
 ALL = "\n".join(PAGES.values())
@@ -66,7 +66,7 @@ def test_the_readme_is_short_and_shows_two_pictures() -> None:
     assert len(README.splitlines()) < MAX_README_LINES
     pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)
     assert len(pictures) == 2
-    assert all((HOME / picture).stat().st_size > 1000 for picture in pictures)
+    assert all((ROOT / picture).stat().st_size > 1000 for picture in pictures)
 
 
 def test_the_readme_groups_the_commands_as_the_help_does() -> None:
@@ -91,9 +91,9 @@ def test_every_command_line_is_understood(line: str, tmp_path: Path, monkeypatch
 def test_every_option_exists() -> None:
     known = {word for command in _commands(cli) for param in command.params for word in param.opts}
     known |= {word for param in catalogd.params for word in param.opts} | {"--help"}
-    exporter = (HOME / "tools" / "export" / "__main__.py").read_text()
+    exporter = (ROOT / "tools" / "export" / "__main__.py").read_text()
     known |= set(re.findall(r'add_argument\("(--[a-z-]+)"', exporter))
-    for tool in (HOME / "tools").rglob("*.py"):
+    for tool in (ROOT / "tools").rglob("*.py"):
         known |= set(re.findall(r'add_argument\("(--[a-z-]+)"', tool.read_text()))
     mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", ALL))
     assert len(mentioned) > 10
@@ -140,26 +140,26 @@ def test_every_format_is_named() -> None:
 
 
 def test_every_target_of_make_exists() -> None:
-    targets = set(re.findall(r"(?m)^([a-z-]+):", (HOME / "Makefile").read_text()))
+    targets = set(re.findall(r"(?m)^([a-z-]+):", (ROOT / "Makefile").read_text()))
     assert set(re.findall(r"`make ([a-z-]+)", ALL)) <= targets
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_what_a_page_links_to_exists(page: str) -> None:
     links = [link.split("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", PAGES[page]) if "://" not in link]
-    assert [link for link in links if link and not (HOME / page).parent.joinpath(link).exists()] == []
+    assert [link for link in links if link and not (ROOT / page).parent.joinpath(link).exists()] == []
 
 
 def test_every_path_of_the_source_that_is_named_exists() -> None:
     named = set(re.findall(r"`((?:catalog|daemon|models|tools|tests|docs|systemd)/[\w./-]+)`", ALL))
     assert len(named) > 10
-    assert [path for path in named if not (HOME / path).exists()] == []
+    assert [path for path in named if not (ROOT / path).exists()] == []
 
 
 def test_every_module_that_is_run_exists() -> None:
     named = set(re.findall(r"`?(tools(?:\.\w+)+)", ALL))
     assert [
-        name for name in named if not any((HOME / name.replace(".", "/")).parent.glob(f"{name.split('.')[-1]}*"))
+        name for name in named if not any((ROOT / name.replace(".", "/")).parent.glob(f"{name.split('.')[-1]}*"))
     ] == []
 
 
@@ -169,7 +169,7 @@ def test_the_json_page_is_that_of_the_types() -> None:
 
 
 def test_every_table_of_the_schema_is_described() -> None:
-    schema = (HOME / "catalog" / "store" / "schema.py").read_text()
+    schema = (ROOT / "catalog" / "store" / "schema.py").read_text()
     tables = set(re.findall(r"CREATE TABLE (\w+)", schema)) - set(re.findall(r"DROP TABLE (\w+)", schema))
     assert {code(row[0]) for row in table("table", "docs/dev/schema.md")} == tables
 
@@ -182,7 +182,7 @@ def test_the_schema_page_names_the_packages_that_write_a_table() -> None:
             for node in ast.walk(ast.parse(file.read_text()))
             if isinstance(node, ast.Constant) and isinstance(node.value, str)
         )
-        for file in (HOME / "catalog").glob("*/*.py")
+        for file in (ROOT / "catalog").glob("*/*.py")
     }
     for name, packages in described.items():
         writes = re.compile(rf"\b(INSERT (OR \w+ )?INTO|UPDATE( OR \w+)?|DELETE FROM|REPLACE INTO) {name}\b")
@@ -197,7 +197,7 @@ def test_the_data_flow_names_functions_that_exist() -> None:
     missing = []
     for path, name in steps:
         names = set()
-        for node in ast.parse((HOME / path).read_text()).body:
+        for node in ast.parse((ROOT / path).read_text()).body:
             if isinstance(node, ast.FunctionDef | ast.ClassDef):
                 names.add(node.name)
             if isinstance(node, ast.ClassDef):

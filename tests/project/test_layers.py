@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.support.source_tree import ROOMS, imports, modules
+from tests.support.source_tree import PACKAGES, imports, modules
 
 # Outside library: the files that may import it.
 OWNERS = {
@@ -103,39 +103,39 @@ WRITES = re.compile(r"\b(INSERT (OR \w+ )?INTO|UPDATE \w+ SET|UPDATE OR|DELETE F
 
 
 def layer_of(module: str) -> tuple[str, int] | None:
-    """Return the room and the line of `a.b.c` in LAYERS; None for a bare room."""
-    room, _, rest = module.partition(".")
+    """Return the package and the line of `a.b.c` in LAYERS; None for a bare package."""
+    package, _, rest = module.partition(".")
     part = rest.split(".")[0]
-    if room not in LAYERS or not part:
+    if package not in LAYERS or not part:
         return None
-    return next(((room, number) for number, line in enumerate(LAYERS[room]) if part in line), None)
+    return next(((package, number) for number, line in enumerate(LAYERS[package]) if part in line), None)
 
 
-@pytest.mark.parametrize("room", LAYERS)
-def test_every_part_of_a_room_is_in_a_layer(room: str) -> None:
-    parts = {m.file.split("/")[1].removesuffix(".py") for m in modules(room)} - {"__init__"}
-    listed = [part for line in LAYERS[room] for part in line]
+@pytest.mark.parametrize("package", LAYERS)
+def test_every_part_of_a_package_is_in_a_layer(package: str) -> None:
+    parts = {m.file.split("/")[1].removesuffix(".py") for m in modules(package)} - {"__init__"}
+    listed = [part for line in LAYERS[package] for part in line]
     assert len(listed) == len(set(listed))
     assert parts - {"default"} == set(listed)
 
 
-@pytest.mark.parametrize("room", LAYERS)
-def test_no_import_goes_up(room: str) -> None:
+@pytest.mark.parametrize("package", LAYERS)
+def test_no_import_goes_up(package: str) -> None:
     wrong = []
-    for module in modules(room):
+    for module in modules(package):
         here = layer_of(module.file.removesuffix(".py").replace("/", "."))
         if here is None:
             continue
         for found in imports(module):
             there = layer_of(found.module)
-            if there is not None and there[0] == room and there[1] > here[1]:
+            if there is not None and there[0] == package and there[1] > here[1]:
                 wrong.append(str(found))
     assert wrong == []
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_no_modules_import_each_other_in_a_circle(room: str) -> None:
-    every = {m.file.removesuffix(".py").removesuffix("/__init__").replace("/", "."): m for m in modules(room)}
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
+    every = {m.file.removesuffix(".py").removesuffix("/__init__").replace("/", "."): m for m in modules(package)}
     edges = {
         name: {found.module for found in imports(module) if found.module in every and found.module != name}
         for name, module in every.items()
@@ -151,11 +151,11 @@ def test_no_modules_import_each_other_in_a_circle(room: str) -> None:
 
 def test_packages_do_not_depend_on_each_other_in_a_circle() -> None:
     """Also where no two modules do: packages of one line must be in an order."""
-    for room in LAYERS:
+    for package in LAYERS:
         edges: dict[str, set[str]] = {}
-        for module in modules(room):
+        for module in modules(package):
             own = _part(module.file.removesuffix(".py").replace("/", "."))
-            used = {_part(found.module) for found in imports(module) if found.module.startswith(f"{room}.")}
+            used = {_part(found.module) for found in imports(module) if found.module.startswith(f"{package}.")}
             edges.setdefault(own, set()).update(used - {own, ""})
         edges.pop("", None)
         tuple(graphlib.TopologicalSorter(edges).static_order())
@@ -215,15 +215,17 @@ def _part(module: str) -> str:
     return module.split(".")[1] if "." in module else ""
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_room_imports_only_the_rooms_below_it(room: str) -> None:
-    above = ROOMS[ROOMS.index(room) + 1 :]
-    wrong = [str(found) for module in modules(room) for found in imports(module) if found.module.split(".")[0] in above]
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_imports_only_the_packages_below_it(package: str) -> None:
+    above = PACKAGES[PACKAGES.index(package) + 1 :]
+    wrong = [
+        str(found) for module in modules(package) for found in imports(module) if found.module.split(".")[0] in above
+    ]
     assert wrong == []
 
 
 def test_nothing_imports_the_tests() -> None:
-    wrong = [str(found) for m in modules(*ROOMS) for found in imports(m) if found.module.split(".")[0] == "tests"]
+    wrong = [str(found) for m in modules(*PACKAGES) for found in imports(m) if found.module.split(".")[0] == "tests"]
     assert wrong == []
 
 

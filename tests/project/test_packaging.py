@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.source_tree import HOME
+from tests.support.source_tree import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -18,13 +18,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]
     """Built as pip would build it, from a copy, so that no stale build folder lends it a file."""
     folder = tmp_path_factory.mktemp("wheel")
     copy = folder / "source"
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=HOME, capture_output=True, check=False).stdout
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False).stdout
     if not listed:
         pytest.skip("needs the source as git has it")
     for name in filter(None, listed.decode().split("\0")):
-        if (HOME / name).exists():
+        if (ROOT / name).exists():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            (copy / name).write_bytes((HOME / name).read_bytes())
+            (copy / name).write_bytes((ROOT / name).read_bytes())
     build = [
         sys.executable,
         "-m",
@@ -46,8 +46,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]
 def test_it_holds_what_a_fresh_install_needs(wheel: zipfile.ZipFile) -> None:
     names = set(wheel.namelist())
     wanted = {"models/native/entropy.pyi", *(f"{room}/py.typed" for room in ("catalog", "daemon", "models"))}
-    wanted |= {str(file.relative_to(HOME)) for file in (HOME / "models" / "default").rglob("*") if file.is_file()}
-    wanted |= {f"catalog/units/{file.name}" for file in (HOME / "systemd").glob("*.[st]*")}
+    wanted |= {str(file.relative_to(ROOT)) for file in (ROOT / "models" / "default").rglob("*") if file.is_file()}
+    wanted |= {f"catalog/units/{file.name}" for file in (ROOT / "systemd").glob("*.[st]*")}
     assert len(wanted) > 10
     assert wanted - names == set()
 
@@ -60,9 +60,9 @@ def test_it_holds_the_product_only(wheel: zipfile.ZipFile) -> None:
 
 def test_every_module_is_in_it(wheel: zipfile.ZipFile) -> None:
     source = {
-        str(file.relative_to(HOME)) for room in ("catalog", "daemon", "models") for file in (HOME / room).rglob("*.py")
+        str(file.relative_to(ROOT)) for room in ("catalog", "daemon", "models") for file in (ROOT / room).rglob("*.py")
     }
-    tracked = subprocess.run(["git", "ls-files", "*.py"], cwd=HOME, capture_output=True, text=True, check=True).stdout
+    tracked = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert (source & set(tracked.split())) - set(wheel.namelist()) == set()
 
 
@@ -94,7 +94,7 @@ def test_the_lock_is_exact_and_within_what_the_project_allows() -> None:
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
-    lines = [line for line in (HOME / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
     locked = {canonicalize_name(line.partition("==")[0]): line.partition("==")[2] for line in lines}
     assert lines == sorted(lines)
     assert all(locked.values())
@@ -106,10 +106,10 @@ def test_the_lock_is_exact_and_within_what_the_project_allows() -> None:
 
 
 def test_the_changelog_has_a_place_for_what_comes() -> None:
-    headings = re.findall(r"(?m)^## \[(.+?)\]", (HOME / "CHANGELOG.md").read_text())
+    headings = re.findall(r"(?m)^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text())
     assert headings[0] in ("Unreleased", _project()["version"])
 
 
 def _project() -> dict[str, dict[str, list[str]]]:
-    project: dict[str, dict[str, list[str]]] = tomllib.loads((HOME / "pyproject.toml").read_text())["project"]
+    project: dict[str, dict[str, list[str]]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     return project

@@ -2,7 +2,7 @@
 
 import ast
 
-from tests.support.source_tree import HOME, modules
+from tests.support.source_tree import ROOT, modules
 
 PRODUCT = ("models", "catalog", "daemon")
 LINES, BODY = 400, 50
@@ -39,8 +39,8 @@ def test_a_package_has_a_caption_and_neither_few_files_nor_many() -> None:
     for module in modules(*PRODUCT, "tools"):
         if not module.file.endswith("__init__.py"):
             continue
-        folder = (HOME / module.file).parent
-        name = str(folder.relative_to(HOME))
+        folder = (ROOT / module.file).parent
+        name = str(folder.relative_to(ROOT))
         caption = (ast.get_docstring(module.tree) or "").split("\n")[0]
         files = [file for file in folder.iterdir() if file.suffix in (".py", ".c", ".h")]
         packages = [inner for inner in folder.iterdir() if (inner / "__init__.py").exists()]
@@ -102,7 +102,7 @@ def test_what_is_public_says_what_it_is() -> None:
 def test_each_command_is_one_file() -> None:
     from catalog.cli.main import COMMANDS
 
-    files = {file.stem for file in (HOME / "catalog" / "cli" / "commands").glob("*.py")} - {"__init__"}
+    files = {file.stem for file in (ROOT / "catalog" / "cli" / "commands").glob("*.py")} - {"__init__"}
     assert files == set(COMMANDS)
 
 

@@ -1,4 +1,4 @@
-"""What many tests ask of a decoder: the picture, the refusal, and what Pillow would show."""
+"""Helpers of the decoder tests: the decoded picture, the error, and Pillow's result for comparison."""
 
 import numpy as np
 import pytest

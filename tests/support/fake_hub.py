@@ -1,4 +1,4 @@
-"""A server on this machine that speaks as much of the hub's protocol as fetching a snapshot needs."""
+"""A local server with the part of the model hub's protocol that downloading a snapshot needs."""
 
 import hashlib
 import json
@@ -11,12 +11,12 @@ COMMIT = "1" * 40
 
 
 class Hub:
-    """Serves one repository `files` by path. `cut`: paths whose next download breaks off half way."""
+    """Serves one repository of `files` by path. `cut`: paths whose next download breaks off half way."""
 
     def __init__(self, repository: str, files: dict[str, bytes]) -> None:
         self.repository, self.files = repository, files
         self.cut: set[str] = set()
-        self.asked: list[tuple[str, str, str | None]] = []  # method, path, range
+        self.requests: list[tuple[str, str, str | None]] = []  # method, path, Range header
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -41,14 +41,14 @@ class Hub:
         self._server.server_close()
 
     def answer(self, request: BaseHTTPRequestHandler, body: bool) -> None:
-        """One request."""
+        """Answer one request."""
         path = request.path.split("?")[0]
-        self.asked.append((request.command, path, request.headers.get("Range")))
+        self.requests.append((request.command, path, request.headers.get("Range")))
         if found := re.fullmatch(rf"/{self.repository}/resolve/(main|{COMMIT})/(.+)", path):
             self._file(request, found[2], body)
         elif re.fullmatch(rf"/api/models/{self.repository}(/revision/(main|{COMMIT}))?", path):
-            listed = [{"rfilename": name} for name in self.files]
-            _json(request, 200, {"id": self.repository, "sha": COMMIT, "siblings": listed}, body)
+            siblings = [{"rfilename": name} for name in self.files]
+            _json(request, 200, {"id": self.repository, "sha": COMMIT, "siblings": siblings}, body)
         elif re.fullmatch(rf"/api/models/{self.repository}/tree/(main|{COMMIT}).*", path):
             _json(request, 200, [_entry(name, data) for name, data in self.files.items()], body)
         else:
@@ -89,8 +89,8 @@ def _json(
 ) -> None:
     data = json.dumps(value).encode()
     request.send_response(code)
-    for key, word in {"Content-Type": "application/json", "X-Repo-Commit": COMMIT, **(headers or {})}.items():
-        request.send_header(key, word)
+    for key, header in {"Content-Type": "application/json", "X-Repo-Commit": COMMIT, **(headers or {})}.items():
+        request.send_header(key, header)
     request.send_header("Content-Length", str(len(data)))
     request.end_headers()
     if body:

@@ -1,4 +1,4 @@
-"""Small pictures of every format, made here: two a format, as the table of formats asks."""
+"""Small generated images: two of each format in the table of formats."""
 
 import struct
 from collections.abc import Callable
@@ -15,37 +15,39 @@ from models.decode.reason import DecodeError
 
 @cache
 def scene(width: int = 120, height: int = 80, seed: int = 1) -> Image.Image:
-    """A smooth colour picture without any symmetry, so that every wrong turn shows."""
+    """Return a smooth colour image without any symmetry, so that every wrong rotation shows."""
     coarse = np.random.default_rng(seed).integers(0, 256, (5, 7, 3)).astype(np.uint8)
     return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
 
 
 def fading() -> Image.Image:
-    """The scene, transparent above and opaque below."""
+    """Return the scene, transparent at the top and opaque at the bottom."""
     image = scene().convert("RGBA")
     image.putalpha(Image.linear_gradient("L").resize(image.size))
     return image
 
 
 def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
-    """The bytes that Pillow writes."""
+    """Return the image encoded by Pillow."""
     out = BytesIO()
     image.save(out, kind, **options)
     return out.getvalue()
 
 
 def heic(image: Image.Image, **options: Any) -> bytes:
-    """HEVC in HEIF, turned by the container's own word (irot, imir) where `exif` asks for it."""
+    """Return the image as HEVC in HEIF, with the container's irot and imir boxes where `exif` has an orientation."""
     pillow_heif.register_heif_opener()
     return saved(image, "HEIF", quality=90, **options)
 
 
 def psd(image: Image.Image, depth: int = 8) -> bytes:
-    """A flat Photoshop document: Pillow reads but does not write them."""
+    """Return a flat Photoshop document, which Pillow reads but does not write."""
     channels = 3 if image.mode == "RGB" else 1
-    head = struct.pack(">4sH6xHIIHH", b"8BPS", 1, channels, image.height, image.width, depth, 3 if channels == 3 else 1)
+    header = struct.pack(
+        ">4sH6xHIIHH", b"8BPS", 1, channels, image.height, image.width, depth, 3 if channels == 3 else 1
+    )
     planes = np.asarray(image).reshape(image.height, image.width, channels).transpose(2, 0, 1).tobytes()
-    return head + bytes(12) + bytes(2) + planes
+    return header + bytes(12) + bytes(2) + planes
 
 
 def _animated() -> bytes:
@@ -84,15 +86,15 @@ SPECIMENS: dict[str, tuple[Callable[[], bytes], Callable[[], bytes]]] = {
 
 
 @cache
-def specimen(name: str, which: int = 0) -> bytes:
-    """The bytes of one of the two."""
-    return SPECIMENS[name][which]()
+def specimen(format: str, number: int = 0) -> bytes:
+    """Return the first or second sample of a format."""
+    return SPECIMENS[format][number]()
 
 
 def reason_of(read: Callable[[], object]) -> str:
-    """The reason that a call rejects with, or "ok"."""
+    """Return the reason of the DecodeError that a call raises, or "ok"."""
     try:
         read()
-    except DecodeError as unfit:
-        return str(unfit.reason)
+    except DecodeError as error:
+        return str(error.reason)
     return "ok"

@@ -1,4 +1,4 @@
-"""Real mounts for tests that may make them; where this user may not, the test is skipped with a word."""
+"""Real mounts; the test is skipped where this user may not mount."""
 
 import os
 import subprocess
@@ -9,16 +9,16 @@ import pytest
 
 
 @contextmanager
-def mounted(place: bytes, *how: str | bytes) -> Iterator[None]:
-    """What `mount HOW... PLACE` gives, such as ("-t", "tmpfs", "none") or ("--bind", FOLDER)."""
-    if os.geteuid() or subprocess.run(["mount", *how, place], stderr=subprocess.DEVNULL).returncode:
+def mounted(target: bytes, *options: str | bytes) -> Iterator[None]:
+    """Mount at `target` with options such as ("-t", "tmpfs", "none") or ("--bind", FOLDER)."""
+    if os.geteuid() or subprocess.run(["mount", *options, target], stderr=subprocess.DEVNULL).returncode:
         pytest.skip("this user may not mount")
     try:
         yield
     finally:
-        unmount(place)
+        unmount(target)
 
 
-def unmount(place: bytes) -> None:
-    """Take the topmost mount at a place away, also while somebody looks into it. None there is no error."""
-    subprocess.run(["umount", "-l", place], stderr=subprocess.DEVNULL)
+def unmount(target: bytes) -> None:
+    """Detach the topmost mount at `target`, even while it is in use; do nothing if there is none."""
+    subprocess.run(["umount", "-l", target], stderr=subprocess.DEVNULL)

@@ -1,4 +1,4 @@
-"""A systemd of the test's own: in its own namespaces, over a throw-away copy of the whole file system."""
+"""A separate systemd for a test: in its own namespaces, over a throw-away overlay of the whole file system."""
 
 import os
 import shutil
@@ -33,65 +33,65 @@ exec chroot "$root" env -i container=test PATH=/usr/sbin:/usr/bin:/sbin:/bin \
 """
 
 
-class Managed:
-    """Skips the test where no systemd can be had, or where one runs: the two would share their control groups."""
+class NamespacedSystemd:
+    """Runs systemd; skips the test where there is none, or where one runs already: they would share control groups."""
 
     def __init__(self, folder: Path) -> None:
         if os.geteuid() or not SYSTEMD.exists() or Path("/run/systemd/system").exists() or not shutil.which("unshare"):
-            pytest.skip("needs root, and a systemd that does not run yet")
-        self.shared = folder / "shared"  # what is written here is seen there; elsewhere each has its own files
-        for made in (self.shared, folder / "overlay"):
-            made.mkdir()
+            pytest.skip("needs root, and a systemd that is installed and not running")
+        self.shared = folder / "shared"  # the only folder whose changes both sides see
+        for new in (self.shared, folder / "overlay"):
+            new.mkdir()
         places = {str(REPOSITORY), str(self.shared), sys.prefix, sys.base_prefix} - {"/usr"}
         self._log = (folder / "systemd.log").open("wb")
-        alone = ["unshare", "--pid", "--fork", "--kill-child", "--mount", "--uts", "--ipc"]
+        unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount", "--uts", "--ipc"]
         self._process = subprocess.Popen(
-            [*alone, "bash", "-c", BOOT, "boot", str(folder / "overlay"), *sorted(places)],
+            [*unshare, "bash", "-c", BOOT, "boot", str(folder / "overlay"), *sorted(places)],
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
         )
-        self._first = 0
-        if not self.wait_until(lambda: self.ask("is-system-running") in ("running", "degraded"), 20):
+        self._init_pid = 0
+        if not self.wait_until(lambda: self.systemctl("is-system-running") in ("running", "degraded"), 20):
             self.close()
             pytest.skip(f"systemd does not start here: {(folder / 'systemd.log').read_text()[-300:]}")
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """A command beside that systemd, as root sees it."""
-        inside = ["nsenter", "-t", str(self._init()), "-m", "-p", "-u", "-i", "-r", "-w"]
+        """Run a command as root in the namespaces of that systemd."""
+        nsenter = ["nsenter", "-t", str(self._find_init()), "-m", "-p", "-u", "-i", "-r", "-w"]
         path = f"{Path(sys.executable).parent}:/usr/sbin:/usr/bin:/sbin:/bin"
         environment = ["env", "-i", f"PATH={path}", "HOME=/root", "LC_ALL=C.UTF-8"]
         return subprocess.run(
-            [*inside, *environment, *command], capture_output=True, text=True, timeout=TIMEOUT_SECONDS
+            [*nsenter, *environment, *command], capture_output=True, text=True, timeout=TIMEOUT_SECONDS
         )
 
-    def ask(self, *words: str) -> str:
-        """What `systemctl` says, whether it is content or not."""
-        return self.run("systemctl", *words).stdout.strip()
+    def systemctl(self, *arguments: str) -> str:
+        """Return the output of `systemctl`, whatever its exit code."""
+        return self.run("systemctl", *arguments).stdout.strip()
 
     def wait_until(self, condition: Callable[[], bool], seconds: float = TIMEOUT_SECONDS) -> bool:
-        """Whether it came to be in time."""
+        """Poll until the condition holds; return False if it does not in time or systemd ends."""
         end = time.monotonic() + seconds
         while time.monotonic() < end and self._process.poll() is None:
-            if self._init() and condition():
+            if self._find_init() and condition():
                 return True
             time.sleep(0.2)
         return False
 
-    def _init(self) -> int:
-        """The first process of its namespace, as we number it; 0 while there is none."""
-        if not self._first:
+    def _find_init(self) -> int:
+        """Return the pid of its init process outside the namespace; 0 while there is none."""
+        if not self._init_pid:
             children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
             try:
                 child = int(children.read_text().split()[0])
                 started = Path(f"/proc/{child}/exe").resolve().name == "systemd"
             except (OSError, IndexError):
                 return 0
-            self._first = child if started else 0
-        return self._first
+            self._init_pid = child if started else 0
+        return self._init_pid
 
     def close(self) -> None:
-        """End all of it; what it changed goes with it."""
+        """Kill all processes; the overlay is discarded with them."""
         self._process.kill()
         self._process.wait()
         self._log.close()

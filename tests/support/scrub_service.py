@@ -72,9 +72,9 @@ def states(service: RunningService) -> dict[str, str]:
     }
 
 
-def scrub(service: RunningService, *words: str, code: int = 0) -> dict[str, Any]:
+def scrub(service: RunningService, *arguments: str, code: int = 0) -> dict[str, Any]:
     """`catalog scrub --json`, to its end."""
-    started = service.start_catalog("scrub", "--json", *words)
+    started = service.start_catalog("scrub", "--json", *arguments)
     said, talk = started.communicate(timeout=2 * TIMEOUT_SECONDS)
     assert started.returncode == code, (started.returncode, said, talk, service.tail())
     found: dict[str, Any] = json.loads(said)

@@ -1,4 +1,4 @@
-"""The project's own source, read but never imported."""
+"""The project's own source, parsed but not imported."""
 
 import ast
 from collections.abc import Iterator
@@ -6,26 +6,26 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-HOME = Path(__file__).parents[2]
-ROOMS = ("models", "catalog", "daemon", "tools")
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("models", "catalog", "daemon", "tools")
 
 
 @dataclass(frozen=True)
 class Module:
-    """One file of Python."""
+    """A parsed Python file."""
 
-    file: str  # from the project's folder
+    file: str  # path in the repository
     tree: ast.Module
     lines: int
 
     @property
-    def room(self) -> str:
+    def package(self) -> str:
         return self.file.split("/")[0]
 
 
 @dataclass(frozen=True)
 class Import:
-    """`module` is the whole name; `typing`: only under TYPE_CHECKING."""
+    """An import: `module` is the full name; `typing`: only under TYPE_CHECKING."""
 
     file: str
     line: int
@@ -36,22 +36,22 @@ class Import:
         return f"{self.file}:{self.line} imports {self.module}"
 
 
-def modules(*rooms: str) -> list[Module]:
-    """Every Python file of these rooms."""
-    files = sorted(file for room in rooms for file in (HOME / room).rglob("*.py"))
-    assert files, rooms
+def modules(*packages: str) -> list[Module]:
+    """Return every Python file of these top-level packages."""
+    files = sorted(file for package in packages for file in (ROOT / package).rglob("*.py"))
+    assert files, packages
     return [_parse(file) for file in files]
 
 
 @cache
 def _parse(file: Path) -> Module:
     text = file.read_text(encoding="utf-8")
-    return Module(str(file.relative_to(HOME)), ast.parse(text), text.count("\n"))
+    return Module(str(file.relative_to(ROOT)), ast.parse(text), text.count("\n"))
 
 
 @cache
 def imports(module: Module) -> tuple[Import, ...]:
-    """Every import, wherever it stands; `from a import b` gives a.b too, since b may be a module."""
+    """Return every import, at any level; `from a import b` yields a.b too, since b may be a module."""
     return tuple(_find_imports(module))
 
 

@@ -64,9 +64,9 @@ def shot(seed: int, kind: str) -> bytes:
     return buffer.getvalue()
 
 
-def typed(traps: Path, service: RunningService, program: str, *words: str) -> str:
+def typed(traps: Path, service: RunningService, program: str, *arguments: str) -> str:
     """What an installed program says when it is typed in the directory of the traps."""
-    call = [Path(sys.executable).with_name(program), "--config", service.config_path, *words]
+    call = [Path(sys.executable).with_name(program), "--config", service.config_path, *arguments]
     done = subprocess.run(call, cwd=traps, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr

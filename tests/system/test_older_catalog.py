@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.source_tree import HOME
+from tests.support.source_tree import ROOT
 
-FIXTURE = HOME / "tests" / "fixtures" / "catalog_before_packages.zip"
+FIXTURE = ROOT / "tests" / "fixtures" / "catalog_before_packages.zip"
 MADE_AT = b"/srv/e88/photos"
 MTIME_NS = 1_795_176_000_000_000_000  # 2026-11-20T12:00:00Z, of every file
 PROSE = {"detail", "why", "note", "evidence"}  # texts may be reworded
@@ -56,8 +56,8 @@ class OlderCatalog:
         database.commit()
         database.close()
 
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        call = [str(Path(sys.executable).with_name(words[0])), "--config", str(self.config), *words[1:]]
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        call = [str(Path(sys.executable).with_name(arguments[0])), "--config", str(self.config), *arguments[1:]]
         return subprocess.run(call, capture_output=True, text=True, timeout=100, check=False)
 
     def ask(self, question: str) -> list[dict[str, Any]]:

@@ -31,8 +31,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def call(*words: str) -> Result:
-    return CliRunner().invoke(cli, ["service", *words])
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["service", *arguments])
 
 
 def fault(result: Result) -> CatalogError:

@@ -245,8 +245,8 @@ def test_the_problem_in_status() -> None:
     )
 
 
-def catalog(config: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    command = [str(Path(sys.executable).with_name("catalog")), "--config", str(config), *words]
+def catalog(config: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [str(Path(sys.executable).with_name("catalog")), "--config", str(config), *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=100)
 
 

@@ -96,8 +96,8 @@ def choose(service: RunningService, value: str, name: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def recover(service: RunningService, *words: str) -> dict[str, object]:
-    done = service.catalog("recover", "--json", *words)
+def recover(service: RunningService, *arguments: str) -> dict[str, object]:
+    done = service.catalog("recover", "--json", *arguments)
     assert done.returncode == 0, done.stderr
     found: dict[str, object] = json.loads(done.stdout)
     return found

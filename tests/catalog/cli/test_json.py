@@ -68,9 +68,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService
     made.close()
 
 
-def objects(service: RunningService, *words: str) -> list[dict[str, Any]]:
+def objects(service: RunningService, *arguments: str) -> list[dict[str, Any]]:
     """Run a command with `--json` and return what it printed; it must print something."""
-    result = service.invoke(*words, "--json")
+    result = service.invoke(*arguments, "--json")
     assert result.exception is None, result.exception
     found = [json.loads(line) for line in result.stdout.splitlines()]
     assert found, result.stderr

@@ -229,9 +229,9 @@ def test_a_setting_is_added_to_a_table_of_any_layout(start: str, head: str, tabl
     assert again == changed.replace('"y # z"', '"x"')
 
 
-def init(place: Path, *words: str | Path) -> Result:
+def init(place: Path, *arguments: str | Path) -> Result:
     """What `catalog init` does with that configuration."""
-    return CliRunner().invoke(cli, ["--config", str(place), "init", *map(str, words)])
+    return CliRunner().invoke(cli, ["--config", str(place), "init", *map(str, arguments)])
 
 
 @pytest.fixture

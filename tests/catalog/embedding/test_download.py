@@ -83,7 +83,7 @@ def test_an_interrupted_download_is_resumed(service: RunningService, hub: Hub) -
     result = pull(service, "owner/tiny", address=hub.address)
     assert result.returncode == 0 or "already" in result.stderr, result.stderr
     assert load_bundle(service.state / "models" / "tiny").text is not None
-    assert any(path.endswith("tokenizer.json") and span for _, path, span in hub.asked), hub.asked
+    assert any(path.endswith("tokenizer.json") and span for _, path, span in hub.requests), hub.requests
 
 
 def test_without_a_network_the_error_names_a_remedy(service: RunningService) -> None:

@@ -11,7 +11,7 @@ import pytest
 from catalog.filesystem.mounts import read_mounts
 from catalog.filesystem.volume_identity import write_marker
 from catalog.trash.location import Trash, make_trash, trash_of
-from tests.support.fuse import view
+from tests.support.fuse import mount_view
 from tests.support.mounts import mounted, unmount
 from tests.support.running_service import drop_powers, picture
 from tests.support.trash_service import TrashService
@@ -269,7 +269,7 @@ def test_a_file_that_is_its_own_survivor_through_another_device_is_put_back(tmp_
     (second / "sub").mkdir()
     (first / "sub" / "a.png").write_bytes(picture(1))
     try:
-        with view(os.fsencode(first / "sub"), os.fsencode(second / "sub"), tmp_path / "control"):
+        with mount_view(os.fsencode(first / "sub"), os.fsencode(second / "sub"), tmp_path / "control"):
             assert service.once().returncode == 0
             assert [state[0] for state in service.states().values()] == ["ok", "ok"]
             (line,) = service.json_lines("trash", "--yes", first / "sub" / "a.png", code=1)

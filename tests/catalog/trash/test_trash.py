@@ -314,8 +314,8 @@ def test_concurrent_commands_move_each_file_once_and_leave_a_copy(service: Trash
         path.write_bytes(picture(5000 + number))
     assert service.once().returncode == 0
 
-    def begin(*words: str | Path) -> "subprocess.Popen[bytes]":
-        command = service.command("trash", "--yes", "--json", *words)
+    def begin(*arguments: str | Path) -> "subprocess.Popen[bytes]":
+        command = service.command("trash", "--yes", "--json", *arguments)
         return subprocess.Popen(command, env=service.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
     pair = [begin("--last-copy", *many), begin("--last-copy", *reversed(many))]

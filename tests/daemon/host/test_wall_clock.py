@@ -13,7 +13,7 @@ from catalog.store.database import Database
 from catalog.store.events import record_event
 from daemon.host.wall_clock import ClockMonitor
 from tests.support.catalog_on_disk import Collection
-from tests.support.fuse import view
+from tests.support.fuse import mount_view
 from tests.support.running_service import RunningService, picture
 from tests.support.slow import mostly_slow
 from tests.support.waiting import wait_until
@@ -125,7 +125,7 @@ def test_a_file_waiting_for_its_next_try_is_not_postponed(tmp_path: Path, offset
         draft.write_text(str(seconds))
         draft.rename(told)
 
-    with view(disk, service.root, control):
+    with mount_view(disk, service.root, control):
         control.write_text("eio 0.png\n")
         tell(offset)
         service.start(**environment)

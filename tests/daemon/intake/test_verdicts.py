@@ -47,8 +47,8 @@ def once(service: RunningService) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def run_catalog(service: RunningService, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    result = service.catalog(*words)
+def run_catalog(service: RunningService, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    result = service.catalog(*arguments)
     assert result.returncode == code, (result.stdout, result.stderr)
     return result
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from tests.support.fuse import view
+from tests.support.fuse import mount_view
 from tests.support.mounts import mounted, unmount
 from tests.support.running_service import RunningService, picture
 from tests.support.waiting import wait_until
@@ -153,8 +153,8 @@ class Share:
         self.server = server
         self.control = service.folder / "control"
 
-    def say(self, *words: str) -> None:
-        self.control.write_text("".join(f"{word}\n" for word in words))
+    def say(self, *arguments: str) -> None:
+        self.control.write_text("".join(f"{word}\n" for word in arguments))
 
     def opened(self) -> list[str]:
         """Return every path opened since the last call."""
@@ -172,7 +172,7 @@ class Share:
 def share(service: RunningService) -> Iterator[Share]:
     if os.geteuid() or not os.access("/dev/fuse", os.R_OK | os.W_OK):
         pytest.skip("this user may not mount a FUSE filesystem")
-    server = view(disk(service), service.root, service.folder / "control")
+    server = mount_view(disk(service), service.root, service.folder / "control")
     try:
         process = server.__enter__()
     except OSError as error:

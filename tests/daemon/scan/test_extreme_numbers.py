@@ -15,7 +15,7 @@ from catalog.files.mass_deletion import missed_files
 from catalog.filesystem.volume_identity import write_marker
 from catalog.store.volumes import all_volumes, sample_matches
 from tests.support.catalog_on_disk import Collection
-from tests.support.fuse import view
+from tests.support.fuse import mount_view
 from tests.support.mounts import mounted
 from tests.support.running_service import RunningService, picture
 from tests.support.scrub_service import rot, scrub, states
@@ -199,7 +199,7 @@ def network(service: RunningService) -> Iterator["Network"]:
     """Yield a network disk at the root."""
     made = Network(service)
     try:
-        mount = view(os.fsencode(made.source), service.root, made.control)
+        mount = mount_view(os.fsencode(made.source), service.root, made.control)
         mount.__enter__()
     except OSError:
         pytest.skip("FUSE cannot be mounted here")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fuse import view
+from tests.support.fuse import mount_view
 from tests.support.running_service import RunningService, picture
 
 pytestmark = pytest.mark.timeout(300)
@@ -50,7 +50,7 @@ def disk(tmp_path: Path) -> Iterator[FoldingDisk]:
     made = FoldingDisk(service)
     if os.geteuid() or not os.access("/dev/fuse", os.R_OK | os.W_OK):
         pytest.skip("this user may not mount a FUSE filesystem")
-    with view(os.fsencode(made.source), service.root, made.control):
+    with mount_view(os.fsencode(made.source), service.root, made.control):
         yield made
     service.close()
 

@@ -20,7 +20,7 @@ from catalog.config.load import load_config
 from catalog.filesystem.ignore import IgnoreRules
 from daemon.scan.scheduler import Scanner
 from daemon.writer import Writer
-from tests.support.catalog_on_disk import Shelf
+from tests.support.catalog_on_disk import Collection
 from tests.support.mounts import mounted
 from tests.support.running_service import RunningService, drop_powers, picture
 from tests.support.trash_service import TrashService
@@ -56,7 +56,7 @@ def ignore(service: RunningService, *patterns: str) -> None:
 
 
 def counts(service: TrashService) -> dict[str, int]:
-    return Counter(line["state"] for line in service.lines("ls"))
+    return Counter(line["state"] for line in service.json_lines("ls"))
 
 
 def readings(service: RunningService) -> list[tuple[object, ...]]:
@@ -71,7 +71,7 @@ def passes(service: TrashService, expected: dict[str, int]) -> None:
     assert done.returncode == 0, done.stderr
     assert counts(service) == expected
     assert service.findings() == []
-    (status,) = service.lines("status")
+    (status,) = service.json_lines("status")
     files = status["files"]
     assert {state: files[state] for state in files if files[state] and state != "total"} == expected
     assert files["total"] == sum(expected.values())
@@ -92,16 +92,18 @@ def test_files_that_a_new_pattern_excludes_leave_quietly_and_return(
     assert service.catalog("label", "keep", one).returncode == 0
     ignore(service, *patterns)
     passes(service, {"ok": LEFT, "ignored": VERSIONS})
-    (shown,) = service.lines("show", one)
+    (shown,) = service.json_lines("show", one)
     assert (shown["state"], shown["reason"], shown["detail"], shown["label"]) == ("ignored", None, None, "keep")
-    assert len(service.lines("ls", "--state", "ignored")) == VERSIONS and not service.lines("ls", "--state", "gone")
+    assert len(service.json_lines("ls", "--state", "ignored")) == VERSIONS and not service.lines(
+        "ls", "--state", "gone"
+    )
     assert all(
-        "versions" not in hit["path"] for hit in service.lines("similar", at(service, "album/1.png"), "-k", "99")
+        "versions" not in hit["path"] for hit in service.json_lines("similar", at(service, "album/1.png"), "-k", "99")
     )
     ignore(service)
     passes(service, {"ok": LEFT + VERSIONS})
     assert readings(service) == before
-    assert service.lines("show", one)[0]["label"] == "keep"
+    assert service.json_lines("show", one)[0]["label"] == "keep"
 
 
 def test_files_deleted_while_they_are_ignored_are_gone_once_the_pattern_is_removed(service: TrashService) -> None:
@@ -199,10 +201,10 @@ PATTERNS = st.lists(st.sampled_from(["a", "B/", "*.jpg", "a/B", ".zfs", "<defaul
 
 
 @contextmanager
-def scanner(folder: Path, shelf: Shelf) -> Iterator[Scanner]:
-    """Yield a scanner of the shelf's catalog, whose steps do not wait; its writer runs meanwhile."""
+def scanner(folder: Path, collection: Collection) -> Iterator[Scanner]:
+    """Yield a scanner of the catalog, whose steps do not wait; its writer runs meanwhile."""
     (folder / "state").symlink_to(folder)  # by this path, the root is not inside the state directory
-    write_config(folder / "config.toml", folder / "state", (shelf.root,))
+    write_config(folder / "config.toml", folder / "state", (collection.root,))
     config = load_config(str(folder / "config.toml"))
     writer = Writer(config.database)
     thread = threading.Thread(target=writer.run)
@@ -216,28 +218,29 @@ def scanner(folder: Path, shelf: Shelf) -> Iterator[Scanner]:
         thread.join()
 
 
-def put_files(shelf: Shelf, names: set[str]) -> None:
+def put_files(collection: Collection, names: set[str]) -> None:
     """Put the files that can lie beside each other."""
     for name in sorted(names):
         if not any(other.startswith(f"{name}/") for other in names):
-            shelf.put(name)
+            collection.add_file(name)
 
 
-def expected_state(shelf: Shelf, rules: IgnoreRules, name: str) -> str:
+def expected_state(collection: Collection, rules: IgnoreRules, name: str) -> str:
     """Return the state that follows from the patterns and the disk alone."""
-    folder, base = os.path.split(shelf.path(name))
-    if rules.ignores_path(folder, shelf.root) or rules.ignores_name(base):
+    folder, base = os.path.split(collection.path(name))
+    if rules.ignores_path(folder, collection.root) or rules.ignores_name(base):
         return "ignored"
-    return "seen" if os.path.isfile(shelf.path(name)) else "gone"
+    return "seen" if os.path.isfile(collection.path(name)) else "gone"
 
 
-def observed_states(shelf: Shelf) -> dict[str, str]:
-    rows = shelf.database.rows(
+def observed_states(collection: Collection) -> dict[str, str]:
+    rows = collection.database.rows(
         "SELECT d.path, f.name, CASE WHEN f.state != 'gone' THEN 'seen' ELSE coalesce(f.detail, 'gone') END"
         " FROM file f JOIN directory d ON d.id = f.directory"
     )
     return {
-        os.path.relpath(os.fsdecode(path + b"/" + name), os.fsdecode(shelf.root)): state for path, name, state in rows
+        os.path.relpath(os.fsdecode(path + b"/" + name), os.fsdecode(collection.root)): state
+        for path, name, state in rows
     }
 
 
@@ -248,19 +251,19 @@ def test_the_states_follow_from_the_patterns_and_the_disk(
 ) -> None:
     """Whatever was ignored, deleted and taken back before. A file deleted before it was ignored stays gone."""
     folder = tmp_path_factory.mktemp("scan")
-    shelf = Shelf(folder)
-    put_files(shelf, tree)
+    collection = Collection(folder)
+    put_files(collection, tree)
     known_gone: set[str] = set()
-    with scanner(folder, shelf) as made:
+    with scanner(folder, collection) as made:
         for patterns, deleted in [*steps, ([], set())]:
-            for path in filter(os.path.isfile, map(shelf.path, deleted)):
+            for path in filter(os.path.isfile, map(collection.path, deleted)):
                 os.unlink(path)
             made.reconfigure(replace(load_config(str(folder / "config.toml")), ignore=tuple(patterns)))
             made.step()
             rules = IgnoreRules(tuple(patterns), os.fsencode(folder / "state"))
-            states = observed_states(shelf)
+            states = observed_states(collection)
             assert states == {
-                name: "gone" if name in known_gone else expected_state(shelf, rules, name) for name in states
+                name: "gone" if name in known_gone else expected_state(collection, rules, name) for name in states
             }
             known_gone |= {name for name, state in states.items() if state == "gone"}
-    shelf.database.close()
+    collection.database.close()

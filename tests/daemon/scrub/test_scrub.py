@@ -294,8 +294,8 @@ def test_status_reports_verification_and_warns_when_it_is_late(make: Callable[..
     service = make("[scrub]\ndays = 30\n")
     add_images(service, 4)
 
-    def status(*words: str) -> str:
-        return service.start_catalog("status", *words).communicate(timeout=TIMEOUT_SECONDS)[0]
+    def status(*arguments: str) -> str:
+        return service.start_catalog("status", *arguments).communicate(timeout=TIMEOUT_SECONDS)[0]
 
     age(service, {"01.png": 36.0})
     assert "verified     75 % within 30 days\n" in status(), "a scrub may be late by a week"

@@ -95,9 +95,9 @@ with record_hints(root) as recorder:
 """
 
 
-def ran(code: str, *words: str) -> dict[str, object]:
+def ran(code: str, *arguments: str) -> dict[str, object]:
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code), *words], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", textwrap.dedent(code), *arguments], capture_output=True, text=True, timeout=60
     )
     if done.returncode == 77:
         pytest.skip(f"no user namespace with a watch limit of its own here: {done.stderr.strip()}")
