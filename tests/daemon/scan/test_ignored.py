@@ -94,7 +94,7 @@ def test_files_that_a_new_pattern_excludes_leave_quietly_and_return(
     passes(service, {"ok": LEFT, "ignored": VERSIONS})
     (shown,) = service.json_lines("show", one)
     assert (shown["state"], shown["reason"], shown["detail"], shown["label"]) == ("ignored", None, None, "keep")
-    assert len(service.json_lines("ls", "--state", "ignored")) == VERSIONS and not service.lines(
+    assert len(service.json_lines("ls", "--state", "ignored")) == VERSIONS and not service.json_lines(
         "ls", "--state", "gone"
     )
     assert all(
