@@ -42,7 +42,7 @@ def plan(service: TrashService, *paths: Path) -> str:
 
 
 def refusals(service: TrashService, *paths: Path, option: str = "--yes") -> list[str]:
-    return [line["refused"] for line in service.lines("trash", "--yes", option, *paths, code=1)]
+    return [line["refused"] for line in service.json_lines("trash", "--yes", option, *paths, code=1)]
 
 
 # -- hard links
@@ -66,23 +66,23 @@ def test_one_name_may_go_and_the_plan_says_so(service: TrashService, links: list
         assert service.catalog("label", "keep", name).returncode == 0
     assert f"{name}  another name keeps the bytes: {third}" in plan(service, name)
     assert refusals(service, *links) == [f"{LABELLED_KEEP}" if label else NO_COPY] * 3
-    assert [line["done"] for line in service.lines("trash", "--yes", name, second)] == [True, True]
+    assert [line["done"] for line in service.json_lines("trash", "--yes", name, second)] == [True, True]
     assert not name.exists() and not second.exists() and third.read_bytes() == picture(1)
-    assert service.lines("trash", "--list")[0]["instead"] == str(third)
+    assert service.json_lines("trash", "--list")[0]["instead"] == str(third)
     assert refusals(service, third) == [LABELLED_KEEP if label else NO_COPY]
 
 
 def test_a_name_is_purged_while_another_keeps_the_bytes(service: TrashService, links: list[Path]) -> None:
-    assert all(line["done"] for line in service.lines("trash", "--yes", *links[:2]))
-    (first, second) = service.lines("trash", "--purge", "--older-than", "0s", "--yes")
+    assert all(line["done"] for line in service.json_lines("trash", "--yes", *links[:2]))
+    (first, second) = service.json_lines("trash", "--purge", "--older-than", "0s", "--yes")
     assert first["done"] and second["done"] and service.entries() == {}
     assert links[2].read_bytes() == picture(1)
 
 
 def test_a_name_is_not_purged_once_it_is_the_last_one(service: TrashService, links: list[Path]) -> None:
-    assert all(line["done"] for line in service.lines("trash", "--yes", *links[:2]))
+    assert all(line["done"] for line in service.json_lines("trash", "--yes", *links[:2]))
     links[2].unlink()
-    lines = service.lines("trash", "--purge", "--older-than", "0s", "--yes", code=1)
+    lines = service.json_lines("trash", "--purge", "--older-than", "0s", "--yes", code=1)
     assert all("can no longer be verified" in line["refused"] for line in lines) and len(lines) == 2
     assert service.catalog("restore", "--all").returncode == 0 and links[0].read_bytes() == picture(1)
 
@@ -96,12 +96,12 @@ def test_the_act_refuses_where_the_other_name_is_gone_by_now(service: TrashServi
 
 
 def test_hard_links_free_nothing_and_a_copy_frees_its_bytes(service: TrashService, links: list[Path]) -> None:
-    (group,) = service.lines("dups")
+    (group,) = service.json_lines("dups")
     assert (group["bytes_freed"], group["links"]) == (0, group["paths"][1:]) and len(group["paths"]) == 3
     assert current_report(service).sections["duplicates"].record["groups"] == 0
     shutil.copy(links[0], at(service, "copy.png"))
     reads(service)
-    (group,) = service.lines("dups")
+    (group,) = service.json_lines("dups")
     assert group["bytes_freed"] == len(picture(1))
     assert len(group["links"]) == 2 and set(group["links"]) < set(map(str, links))
     assert service.catalog("dups").stdout.count("  link  ") == 2
@@ -119,9 +119,9 @@ def test_a_bind_mount_and_a_linked_root_show_the_same_file(service: TrashService
     view = at(service, "view/x").parent
     with mounted(os.fsencode(view), "--bind", os.fsencode(real.parent)):
         reads(service)
-        paths = {line["path"] for line in service.lines("ls", "--state", "ok")}
+        paths = {line["path"] for line in service.json_lines("ls", "--state", "ok")}
         assert {str(real), str(view / "a.png"), str(at(service, "album/a.png", 1))} <= paths
-        assert service.lines("dups") == []
+        assert service.json_lines("dups") == []
         assert "no other copy" in plan(service, real)
         assert refusals(service, real) == [NO_COPY]
         assert service.catalog("label", "keep", real).returncode == 0
@@ -143,7 +143,7 @@ def test_a_read_only_snapshot_of_the_same_disk_is_no_copy(service: TrashService)
         subprocess.run(["mount", "-o", "remount,ro,bind", daily], check=True)
         mounts.enter_context(mounted(os.fsencode(live / "hidden"), "-t", "tmpfs", "-o", "mode=0", "none"))
         reads(service)
-        groups = service.lines("dups")
+        groups = service.json_lines("dups")
         assert {group["keep"] for group in groups} == {str(live / "one.png"), str(live / "two.png")}
         for path, copy in ((live / "one.png", "copy.png"), (live / "two.png", "link.png")):
             note = f" ({daily / copy} is in a read-only snapshot of the same disk)"
@@ -163,5 +163,5 @@ def test_files_that_are_no_images_are_no_duplicates(service: TrashService) -> No
         at(service, f"{folder}/cut.png").write_bytes(picture(2)[:-30])
         at(service, f"{folder}/a.png").write_bytes(picture(1))
     reads(service)
-    assert sorted(Path(line["keep"]).name for line in service.lines("dups")) == ["a.png", "cut.png"]
+    assert sorted(Path(line["keep"]).name for line in service.json_lines("dups")) == ["a.png", "cut.png"]
     assert current_report(service).sections["duplicates"].record["groups"] == 2

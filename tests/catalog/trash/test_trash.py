@@ -388,7 +388,7 @@ def test_a_restore_without_matching_files_says_so(service: TrashService, room: R
     assert service.catalog("restore").returncode == USAGE
     assert service.catalog("restore", "--last", "--all").returncode == USAGE
     assert "no file from" in service.catalog("restore", room.at("one.png")).stderr
-    assert service.json_lines("restore", "--last") == service.lines("restore", "--all") == []
+    assert service.json_lines("restore", "--last") == service.json_lines("restore", "--all") == []
 
 
 # -- purge
