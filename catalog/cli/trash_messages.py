@@ -7,7 +7,7 @@ from catalog.cli.options import echo_json, say
 from catalog.console import format_count, format_size
 from catalog.formatting import printable_path
 from catalog.trash.outcome import TrashResult
-from catalog.trash.plan import PlannedMove, RefusedPath, TrashPlan, transient_note
+from catalog.trash.plan import PlannedMove, RefusedPath, TrashPlan, uncounted_note
 from catalog.trash.records import TrashRecord
 
 Item = TypeVar("Item")
@@ -68,7 +68,7 @@ def print_purge_plan(records: list[TrashRecord]) -> None:
 
 
 def _move_line(move: PlannedMove) -> str:
-    survivor = "no other copy" + transient_note(move)
+    survivor = "no other copy" + uncounted_note(move)
     if move.named_survivor is not None:
         survivor = f"survivor: {printable_path(move.named_survivor.path)}"
     elif move.copies:

@@ -10,6 +10,7 @@ from catalog.filesystem.mounts import Mount, mount_of
 from catalog.filesystem.paths import split_path
 
 NESTED_SUBVOLUMES = ("btrfs",)  # subvolumes need no mount of their own: each has its own device number
+SAME_FILE = "is the same file under another name"
 _libc = ctypes.CDLL(None, use_errno=True)
 
 

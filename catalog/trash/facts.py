@@ -58,8 +58,8 @@ class PathFacts:
 
     `kind`: file, directory, symlink or special; "" where nothing exists. `problem`: why the path cannot be accessed.
     `through_symlink`: a directory above it is a symbolic link. `trash`: its trash, or why there is none.
-    `other_copies`: other files with the same content, including those on absent volumes and hard links of this one,
-    but not the file itself by another path. `entry`: known if one of them has the same inode.
+    `other_copies`: other paths with the same content, including those on absent volumes, hard links of this file, and
+    this file by another path, with the same `entry`, which is known if one of them has the same inode.
     """
 
     path: bytes
@@ -107,7 +107,7 @@ def _path_facts(
     through_symlink = row is not None and not is_real_directory(folder, row.volume_path)
     known = copies.get(row.content or 0, []) if row else []
     entry = next((copy.entry for copy in known if copy.path == path), None)
-    others = tuple(copy for copy in known if copy.path != path and (entry is None or copy.entry != entry))
+    others = tuple(copy for copy in known if copy.path != path)
     return PathFacts(path, file_kind(found), found.st_size, "", row, through_symlink, locator.of(folder), others, entry)
 
 

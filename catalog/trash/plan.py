@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from catalog.duplicates.best_copy import FileCopy, NameKey, copy_rank
+from catalog.filesystem.same_disk import SAME_FILE
 from catalog.formatting import printable_path
 from catalog.trash.facts import PathFacts
 from catalog.trash.location import Trash
@@ -29,8 +30,8 @@ class PlannedMove:
 
     `copies`: other files with the same bytes that are kept, the best first. `named_survivor`: the file that the owner
     keeps instead. `labelled_keep`: one of `copies` has to be verified whatever was named. `links`: where there is no
-    copy, other names of this file, which keep its bytes. `transient_copy`: where nothing keeps them, another file with
-    the same bytes that will not last, and `transient_reason` why.
+    copy, other names of this file, which keep its bytes. `uncounted_copy`: where nothing keeps them, another path with
+    the same bytes that does not count, and `uncounted_reason` why.
     """
 
     path: bytes
@@ -40,8 +41,8 @@ class PlannedMove:
     copies: tuple[Survivor, ...]
     named_survivor: Survivor | None
     labelled_keep: bool
-    transient_copy: bytes | None = None
-    transient_reason: str = ""
+    uncounted_copy: bytes | None = None
+    uncounted_reason: str = ""
     links: tuple[Survivor, ...] = ()
 
     @property
@@ -107,7 +108,7 @@ def plan_moves(
         others = [copy for copy in one.other_copies if not copy.away and names.isdisjoint({copy.path, copy.name_key})]
         move = _planned_move(one, sorted(others, key=copy_rank), named)
         if move.labelled_keep and not move.copies and not move.links:
-            refused.append(RefusedPath(one.path, LABELLED_KEEP + transient_note(move)))
+            refused.append(RefusedPath(one.path, LABELLED_KEEP + uncounted_note(move)))
         else:
             moves.append(move)
     return TrashPlan(moves, refused)
@@ -117,15 +118,15 @@ def without_last_copies(plan: TrashPlan, agreed: frozenset[bytes], reason: str) 
     """Return the plan with every last copy refused for `reason`, except those in `agreed`."""
     moves = [move for move in plan.moves if not move.is_last_copy or move.path in agreed]
     refused = [
-        RefusedPath(move.path, reason + transient_note(move)) for move in plan.last_copies if move.path not in agreed
+        RefusedPath(move.path, reason + uncounted_note(move)) for move in plan.last_copies if move.path not in agreed
     ]
     return TrashPlan(moves, plan.refused + refused)
 
 
-def transient_note(move: PlannedMove) -> str:
+def uncounted_note(move: PlannedMove) -> str:
     """Return why a copy that the owner may know of does not count; "" where there is none."""
-    copy = move.transient_copy
-    return "" if copy is None else f" ({printable_path(copy)} {move.transient_reason})"
+    copy = move.uncounted_copy
+    return "" if copy is None else f" ({printable_path(copy)} {move.uncounted_reason})"
 
 
 def refusal_reason(facts: PathFacts) -> str:
@@ -160,6 +161,15 @@ def _planned_move(facts: PathFacts, others: list[FileCopy], named: Survivor | No
     staying = [copy for copy in others if copy.stays]
     copies = tuple(Survivor(copy.path, sha256) for copy in staying if copy.inode_key != row.inode_key)
     links = tuple(Survivor(copy.path, sha256) for copy in staying) if not copies else ()
-    transient = None if staying or not others else others[0]
-    path, reason = (transient.path, transient.transient_reason) if transient else (None, "")
+    path, reason = (None, "") if staying else _uncounted_copy(facts, others)
     return PlannedMove(facts.path, sha256, facts.size, trash, copies, named, row.label == "keep", path, reason, links)
+
+
+def _uncounted_copy(facts: PathFacts, transient: list[FileCopy]) -> tuple[bytes | None, str]:
+    """Return a path whose bytes will not last, or are those of the file itself, and why it does not count."""
+    for copy in transient:
+        return copy.path, copy.transient_reason
+    same = (copy.path for copy in facts.other_copies if copy.entry is not None and copy.entry == facts.entry)
+    for path in same:
+        return path, SAME_FILE
+    return None, ""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from catalog.errors import error_text
 from catalog.filesystem.mounts import read_mounts
 from catalog.filesystem.safe_read import Hashed, hash_from_disk
-from catalog.filesystem.same_disk import directory_entries, disk_of, is_snapshot_of
+from catalog.filesystem.same_disk import SAME_FILE, directory_entries, disk_of, is_snapshot_of
 from catalog.filesystem.stat_signature import lstat_or_none, signature_of
 from catalog.filesystem.transient import IN_SNAPSHOT, transient_reason
 from catalog.formatting import printable_path
@@ -80,7 +80,7 @@ class SurvivorVerifier:
             return "changed since it was read"
         self._verified[survivor.path] = found
         same_file = found.inode == (leaving.st_dev, leaving.st_ino)
-        return "is the same file under another name" if same_file else ""
+        return SAME_FILE if same_file else ""
 
     def _unchanged(self, survivor: Survivor) -> bool:
         before = self._verified.get(survivor.path)

@@ -124,7 +124,7 @@ def test_a_plan_does_not_count_a_transient_copy(path: str) -> None:
     (refused,) = plan_moves([facts("a", others=(other(path),), label="keep")]).refused
     assert refused.reason.startswith(f"{LABELLED_KEEP} (/r/{path} ")
     (move,) = plan_moves([facts("a", others=(other(path), other("stays.png")), label="keep")]).moves
-    assert move.copies == (Survivor(b"/r/stays.png", bytes([1]) * 32),) and move.transient_copy is None
+    assert move.copies == (Survivor(b"/r/stays.png", bytes([1]) * 32),) and move.uncounted_copy is None
 
 
 def test_a_transient_survivor_is_refused_by_any_path(tmp_path: Path) -> None:

@@ -165,6 +165,7 @@ def test_the_best_of_several_near_duplicates_is_not_a_candidate(service: Running
 
 
 def test_a_copy_in_a_recycle_bin_is_never_the_better_one(service: RunningService) -> None:
+    service.config_path.write_text("ignore = []\n" + service.config_path.read_text())
     root = service.path()
     for folder in ("$RECYCLE.BIN", "@Recycle"):
         (root / folder).mkdir()

@@ -11,7 +11,7 @@ import pytest
 
 from catalog.trash.plan import LABELLED_KEEP
 from tests.support.mounts import mounted
-from tests.support.report_service import current_report
+from tests.support.report_service import current_report, flip_byte
 from tests.support.running_service import picture
 from tests.support.trash_service import TrashService
 
@@ -122,8 +122,9 @@ def test_a_bind_mount_and_a_linked_root_show_the_same_file(service: TrashService
         paths = {line["path"] for line in service.json_lines("ls", "--state", "ok")}
         assert {str(real), str(view / "a.png"), str(at(service, "album/a.png", 1))} <= paths
         assert service.json_lines("dups") == []
-        assert "no other copy" in plan(service, real)
-        assert refusals(service, real) == [NO_COPY]
+        assert "no other copy (" in plan(service, real)
+        (refused,) = refusals(service, real)
+        assert refused.startswith(f"{NO_COPY} (") and refused.endswith(" is the same file under another name)")
         assert service.catalog("label", "keep", real).returncode == 0
         for path in (real, view / "a.png"):
             assert refusals(service, path, option="--last-copy")[0].startswith(LABELLED_KEEP)
@@ -165,3 +166,18 @@ def test_files_that_are_no_images_are_no_duplicates(service: TrashService) -> No
     reads(service)
     assert sorted(Path(line["keep"]).name for line in service.json_lines("dups")) == ["a.png", "cut.png"]
     assert current_report(service).sections["duplicates"].record["groups"] == 2
+
+
+def test_damage_names_no_second_path_to_the_damaged_file_as_intact(service: TrashService) -> None:
+    """Neither the hard link nor the bind mount, whichever of them the scrub has read."""
+    real, link, copy = at(service, "album/a.png"), at(service, "album/link.png"), at(service, "copy.png")
+    real.write_bytes(picture(1))
+    link.hardlink_to(real)
+    shutil.copy(real, copy)
+    view = at(service, "view/x", 1).parent
+    with mounted(os.fsencode(view), "--bind", os.fsencode(real.parent)):
+        reads(service)
+        flip_byte(service, "album/a.png")
+        damaged = service.json_lines("damage", code=1)
+        assert str(real) in {line["path"] for line in damaged}
+        assert {tuple(line["copies"]) for line in damaged} == {(str(copy),)}
