@@ -11,7 +11,7 @@ from catalog.status import collect_status
 from catalog.store.database import Database
 from tests.support.running_service import RunningService
 
-FULL_SCAN = re.compile(r"SCAN (\w+)(?! USING (COVERING )?INDEX)")
+FULL_SCAN = re.compile(r"SCAN (\w+)\b(?! USING (COVERING )?INDEX)")
 SMALL_TABLES = {"tally", "t", "volume", "v", "model", "head", "h", "clock", "event", "intake", "i", "l", "label", "m"}
 
 

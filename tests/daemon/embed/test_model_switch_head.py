@@ -123,8 +123,8 @@ def test_too_few_labels_are_reported_and_the_service_keeps_running(trained: Runn
     trained.invoke("label", "clear", *map(str, sorted(trained.path().glob("b*.png"))[:LABELLED]))
     done = trained.once()
     assert done.returncode == 0 and "not_trained" in done.stderr
-    assert "of delete are needed" in head_status(trained)["problem"]
-    assert "of delete are needed" in trained.invoke("status").stdout
+    assert "more of delete" in head_status(trained)["problem"]
+    assert "more of delete" in trained.invoke("status").stdout
     assert trained.rows(HEADS) == [("tiny", "current")]
     trained.invoke("label", "delete", *map(str, sorted(trained.path().glob("b*.png"))[:LABELLED]))
     trained.start()
