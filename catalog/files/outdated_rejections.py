@@ -58,10 +58,11 @@ def store_limits(database: Database, limits: ReadLimits) -> None:
 def outdated_reasons(old: ReadLimits | None, new: ReadLimits) -> RejectReasons:
     """Return the reasons that may no longer hold. Pure.
 
-    A lower limit makes none outdated, and never rejects a file that was accepted.
+    A lower limit makes none outdated, and never rejects a file that was accepted. A catalog of an earlier release has
+    no limits to compare with: what it rejected stays, and an upgrade reads no file again.
     """
     if old is None:
-        return DECODER_REASONS | MEMORY_REASONS
+        return frozenset()
     outdated: RejectReasons = frozenset()
     if new.max_megapixels > old.max_megapixels:
         outdated |= {RejectReason.PIXELS}
