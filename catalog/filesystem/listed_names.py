@@ -1,7 +1,7 @@
 """Whether a path exists under exactly this name.
 
 Where case does not count (SMB, exFAT, ext4 and ZFS with case folding) or names are normalised, lstat finds a file under
-names that no directory lists. The old name of a file that was renamed in case only would exist for ever.
+names that no directory lists: the old name of a file that was renamed in case only would never be missing.
 """
 
 import os

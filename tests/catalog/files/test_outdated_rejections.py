@@ -28,6 +28,7 @@ from models.decode.reason import RejectReason
 from models.decode.versions import decoder_versions
 
 LIMITS = ReadLimits(200.0, 3072, 60.0, "now")
+EARLIER = LIMITS._replace(decoders="old")
 limits = st.builds(
     ReadLimits, st.floats(0, 1e4), st.integers(0, 1 << 20), st.floats(0, 1e4), st.sampled_from(["old", "now"])
 )
@@ -51,8 +52,8 @@ def test_nothing_is_outdated_under_the_same_limits(same: ReadLimits) -> None:
     assert outdated_reasons(same, same) == frozenset()
 
 
-def test_everything_is_read_again_where_no_limits_are_stored() -> None:
-    assert outdated_reasons(None, LIMITS) == DECODER_REASONS | MEMORY_REASONS
+def test_nothing_is_read_again_where_no_limits_are_stored() -> None:
+    assert outdated_reasons(None, LIMITS) == frozenset()
 
 
 def test_the_decoders_are_the_installed_ones() -> None:
@@ -96,6 +97,7 @@ def test_exactly_the_outdated_files_are_queued_and_stay_rejected(tmp_path: Path)
 
 def test_an_earlier_next_try_stays(tmp_path: Path) -> None:
     with catalog_of(tmp_path, {"a": "takes too long", "b": "takes too long"}) as database:
+        store_limits(database, EARLIER)
         database.run("UPDATE file SET due = iif(name = x'61', 3.0, 99.0)")
         queue_all_outdated(database, LIMITS, 7.0)
         assert due(database) == {"a": 3.0, "b": 7.0}
@@ -106,6 +108,7 @@ def test_batches_cover_every_file_even_where_many_were_first_seen_at_once(
 ) -> None:
     monkeypatch.setattr(outdated_rejections, "BATCH_ROWS", 3)
     with catalog_of(tmp_path, {str(n): "damaged" if n % 2 else "empty" for n in range(20)}) as database:
+        store_limits(database, EARLIER)
         assert queue_all_outdated(database, LIMITS, 7.0) == 10
         assert len(due(database)) == 10
 
