@@ -18,8 +18,9 @@ RESTART_REMEDY = "See its log, and restart it: it goes on where it was."
 
 
 class ServiceHealth(NamedTuple):
-    """`live`: the answer of a running service. `problem`: why the service does not do its work, or ""; `remedy`: what to
-    do about it.
+    """`live`: the answer of a running service. `problem`: why the service does not do its work, or "".
+
+    `remedy`: what to do about it.
     """
 
     running: bool

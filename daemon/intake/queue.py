@@ -2,6 +2,7 @@
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 from catalog.filesystem.paths import join_path
@@ -23,7 +24,7 @@ DUE_SOON_SQL = (
 )
 
 
-class TaskQueue:
+class TaskQueue(ABC):
     """Files to read, each assigned to one reader at a time. `wake` is set whenever a file is released.
 
     `take`, `claimed` and `claim` belong to one thread; the others may be called from any.
@@ -41,9 +42,9 @@ class TaskQueue:
             self._fetch()
         return self._waiting.pop() if self._waiting else None
 
+    @abstractmethod
     def _fetch(self) -> None:
         """Claim the next tasks, and put them in `_waiting`, last first."""
-        raise NotImplementedError
 
     def claimed(self) -> frozenset[int]:
         """Return the files claimed now. Call it before reading the rows that go to `claim`."""
